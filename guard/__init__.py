@@ -1,0 +1,1 @@
+"""Runtime guard for base models: loading, contamination checks, generation, provenance."""

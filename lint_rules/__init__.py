@@ -1,0 +1,1 @@
+"""Lint rules that follow values through a script and find where a base model is contaminated."""

@@ -1,0 +1,1 @@
+"""Stages built on guard: data generation, training, evaluation, and the embedded tiny model."""
