@@ -10,7 +10,7 @@ from typing import NoReturn
 import click
 
 from cleanguard.cli._exit_codes import CANNOT_DO, INTERRUPTED
-from cleanguard.cli._group import group
+from cleanguard.cli._group import ReaderLeft, group
 from cleanguard.errors import JobError
 
 __all__ = ["main"]
@@ -31,7 +31,7 @@ def main() -> NoReturn:
         code = _complain(str(error))
     except (click.Abort, KeyboardInterrupt):
         code = INTERRUPTED
-    except BrokenPipeError:
+    except (BrokenPipeError, ReaderLeft):
         # Nobody reads on; keep the interpreter from complaining when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = CANNOT_DO
