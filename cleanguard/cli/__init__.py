@@ -9,7 +9,7 @@ from typing import NoReturn
 
 import click
 
-from cleanguard.cli._exit_codes import CANNOT_DO, INTERRUPTED
+from cleanguard.cli._exit_codes import CANNOT_DO, CLEAN, INTERRUPTED
 from cleanguard.cli._group import ReaderLeft, group
 from cleanguard.errors import JobError
 
@@ -22,7 +22,7 @@ def main() -> NoReturn:
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
     try:
-        code = group.main(prog_name="cleanguard", standalone_mode=False)
+        code = group.main(prog_name="cleanguard", standalone_mode=False) or CLEAN
         sys.stdout.flush()
     except click.ClickException as error:
         error.show()
