@@ -99,15 +99,22 @@ def _check_pin(request: LoadRequest, source: ModelSource, checks: CheckList) -> 
 
 
 def _read_tokenizer(request: LoadRequest, source: ModelSource) -> PreTrainedTokenizerBase:
+    remedy = "the directory needs tokenizer.json or the files of its tokenizer class"
     try:
-        return transformers.AutoTokenizer.from_pretrained(
+        tokenizer = transformers.AutoTokenizer.from_pretrained(
             source.load_from, trust_remote_code=request.trust_remote_code, **_place(request, source)
         )
     except (OSError, ValueError) as error:
         raise ModelNotFoundError(
             f"the tokenizer of {request.model_id} cannot be loaded: {_first_line(error)}",
-            remedy="the directory needs tokenizer.json or the files of its tokenizer class",
+            remedy=remedy,
         ) from error
+    # transformers makes an empty tokenizer, silently, where a directory has no tokenizer files.
+    if not tokenizer("a", add_special_tokens=False)["input_ids"]:
+        raise ModelNotFoundError(
+            f"the tokenizer of {request.model_id} has an empty vocabulary", remedy=remedy
+        )
+    return tokenizer
 
 
 def _read_model(request: LoadRequest, source: ModelSource) -> PreTrainedModel:

@@ -50,6 +50,11 @@ def vetted() -> Iterator[None]:
         _vetted.reset(token)
 
 
+def is_lifted(state: GuardState) -> bool:
+    """Whether this runs inside an `unguarded` block of that load."""
+    return state.key in _lifted.get()
+
+
 @contextmanager
 def unguarded(model: PreTrainedModel, *, reason: str) -> Iterator[None]:
     """Lift the prompt checks of one model inside a `with` block; recorded as an event.
@@ -162,7 +167,7 @@ def _generate(self: PreTrainedModel, *args: Any, **kwargs: Any) -> Any:
     plain = type(self).generate
     state = state_of(self)
     ids = kwargs.get("input_ids", kwargs.get("inputs", args[0] if args else None))
-    if ids is None or _vetted.get() or state.key in _lifted.get():
+    if ids is None or _vetted.get() or is_lifted(state):
         return plain(self, *args, **kwargs)
     watch = next(
         hook.__self__
@@ -182,7 +187,7 @@ def _is_prompt(ids: Any, state: GuardState) -> bool:
         and ids.dim() == 2
         and ids.shape[-1] > 1
         and not _vetted.get()
-        and state.key not in _lifted.get()
+        and not is_lifted(state)
     )
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from cleanguard import hazards
-from guard.enforcement import vetted
+from guard.enforcement import is_lifted, vetted
 from guard.errors import GuardWarning, SettingsError, TokenizerMismatchError, TruncatedPromptError
 from guard.hub import torch, transformers
 from guard.policy import policy_of
@@ -99,7 +99,7 @@ def complete(
             f"batch_size={batch_size}", remedy="batch_size is a whole number from 1"
         )
     context = state.provenance.model.context
-    rows = encode_rows(tokenizer, policy, prompts, max_length=context)
+    rows = encode_rows(tokenizer, policy, prompts, max_length=context, lifted=is_lifted(state))
     jobs = _jobs(state, rows, settings)
     _warn_of_context(state, jobs, context)
     done: dict[int, list[Completion]] = {place: [] for place in range(len(rows))}
@@ -125,7 +125,7 @@ def _jobs(state: GuardState, rows: list[list[int]], settings: Settings) -> list[
         budget = settings.max_new_tokens or (settings.max_length or 0) - len(row)
         if budget < 1:
             raise TruncatedPromptError(
-                f"prompt {place} has {len(row)} tokens: no room in max_length={settings.max_length}",
+                f"prompt {place} has {len(row)} tokens, max_length is {settings.max_length}",
                 evidence={"prompt": place, "tokens": len(row), "limit": settings.max_length},
                 remedy="pass max_new_tokens instead",
             )

@@ -33,7 +33,8 @@ def settle_padding(tokenizer: PreTrainedTokenizerBase, side: str, rows: int) -> 
         if index is not None and index != eos and index < rows:
             tokenizer.pad_token = name
             return PadRecord(index, name, True, "not EOS, so labels can mask it safely")
-    if tokenizer.pad_token is None and eos is not None:
+    # Some tokenizer classes bring a default pad token that the model has no row for.
+    if eos is not None and (tokenizer.pad_token is None or tokenizer.pad_token_id >= rows):
         tokenizer.pad_token = tokenizer.eos_token
     return PadRecord(
         tokenizer.pad_token_id,

@@ -65,8 +65,9 @@ def encode_rows(
     prompts: Sequence[str],
     *,
     max_length: int | None = None,
+    lifted: bool = False,
 ) -> list[list[int]]:
-    """The ids of each prompt, unpadded; raises as `encode` does."""
+    """The ids of each prompt, unpadded; raises as `encode`, on content only if not `lifted`."""
     rows: list[list[int]] = []
     for at, text in enumerate(prompts):
         if not isinstance(text, str):
@@ -77,13 +78,9 @@ def encode_rows(
             text, add_special_tokens=False, truncation=False, padding=False, verbose=False
         )
         row = list(encoded["input_ids"])
-        _refuse_control(policy, text, row, at)
-        if policy.bos_id is not None and policy.bos_id != policy.eos_id and policy.bos_id in row:
-            raise DoubledBosError(
-                f"prompt {at} spells out BOS, which is added to every prompt of this family",
-                evidence={"prompt": at, "position": row.index(policy.bos_id), "id": policy.bos_id},
-                remedy="take the BOS text out of the prompt",
-            )
+        if not lifted:
+            _refuse_content(policy, text, row, at)
+
         row = [*policy.prefix, *row]
         if not row:
             raise SettingsError(
@@ -107,7 +104,14 @@ def pad_left(rows: Sequence[Sequence[int]], pad: int) -> tuple[Any, Any]:
     return ids, mask
 
 
-def _refuse_control(policy: PromptPolicy, text: str, row: list[int], at: int) -> None:
+def _refuse_content(policy: PromptPolicy, text: str, row: list[int], at: int) -> None:
+    bos = policy.bos_id
+    if bos is not None and bos != policy.eos_id and bos in row:
+        raise DoubledBosError(
+            f"prompt {at} spells out BOS, which is added to every prompt of this family",
+            evidence={"prompt": at, "position": row.index(bos), "id": bos},
+            remedy="take the BOS text out of the prompt",
+        )
     hits = policy.control.in_ids(row) or policy.control.in_text(text)
     if not hits:
         return
@@ -118,9 +122,8 @@ def _refuse_control(policy: PromptPolicy, text: str, row: list[int], at: int) ->
     )
     message = f"prompt {at} holds {describe(hits)}, near {around!r}"
     if any(hit.certain for hit in hits):
-        raise ContaminationError(
-            message, evidence={"prompt": at, "hits": [asdict(h) for h in hits]}
-        )
+        evidence = {"prompt": at, "hits": [asdict(hit) for hit in hits]}
+        raise ContaminationError(message, evidence=evidence)
     warnings.warn(f"{message}; alone in prose it may be meant", GuardWarning, stacklevel=5)
 
 
