@@ -1,0 +1,162 @@
+"""The state of a walk: names in scope, what functions take and return, what classes hold."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+import libcst as cst
+
+from cleanguard.config import Settings
+from lint_rules._flow.arguments import Arguments
+from lint_rules._flow.events import Event, Place
+from lint_rules._flow.values import UNKNOWN, Value, bounded, join
+
+Function: TypeAlias = "cst.FunctionDef | cst.Lambda"
+
+
+class Env:
+    """Names and attribute paths such as `self.model` in one scope."""
+
+    __slots__ = ("function", "names", "owner", "parent")
+
+    def __init__(
+        self,
+        parent: Env | None = None,
+        function: cst.FunctionDef | None = None,
+        owner: cst.ClassDef | None = None,
+    ) -> None:
+        self.names: dict[str, Value] = {}
+        self.parent = parent
+        self.function = function
+        self.owner = owner
+
+    def get(self, name: str) -> Value | None:
+        """The value of a name here or in an enclosing scope."""
+        env: Env | None = self
+        while env is not None:
+            found = env.names.get(name)
+            if found is not None:
+                return found
+            env = env.parent
+        return None
+
+    def put(self, name: str, value: Value) -> None:
+        """Binds a name; what was known of its attributes is forgotten."""
+        self.names[name] = bounded(value)
+        prefix = name + "."
+        for known in [key for key in self.names if key.startswith(prefix)]:
+            del self.names[known]
+
+    def fork(self) -> Env:
+        """A copy for one branch."""
+        branch = Env(self.parent, self.function, self.owner)
+        branch.names = dict(self.names)
+        return branch
+
+    def join(self, branches: list[Env]) -> None:
+        """Becomes what holds after any of the branches; none leaves it as it is."""
+        if not branches:
+            return
+        merged = dict(branches[0].names)
+        for branch in branches[1:]:
+            for name, value in branch.names.items():
+                merged[name] = join(merged[name], value) if name in merged else value
+        self.names = merged
+
+
+@dataclass(slots=True)
+class FunctionFacts:
+    """What is known of a function across the module."""
+
+    env: Env
+    owner: cst.ClassDef | None
+    arguments: dict[str, Value] = field(default_factory=dict)
+    result: Value = UNKNOWN
+    called: bool = False
+
+
+@dataclass(slots=True)
+class ClassFacts:
+    """What is known of a class: its methods, and all that is assigned to its attributes."""
+
+    env: Env
+    methods: dict[str, cst.FunctionDef] = field(default_factory=dict)
+    attributes: dict[str, Value] = field(default_factory=dict)
+    fields: list[str] = field(default_factory=list)
+
+    def add_field(self, name: str) -> None:
+        """Adds an annotated field in the order of a dataclass's parameters."""
+        if name not in self.fields:
+            self.fields.append(name)
+
+
+class Program:
+    """A module under analysis. Rounds repeat until `changed` stays false."""
+
+    def __init__(self, module: cst.Module, settings: Settings) -> None:
+        self.module = module
+        self.settings = settings
+        self.globals = Env()
+        self.functions: dict[Function, FunctionFacts] = {}
+        self.classes: dict[cst.ClassDef, ClassFacts] = {}
+        self.events: dict[cst.CSTNode, Event] = {}
+        self.partials: dict[cst.Call, Arguments] = {}
+        self.parser_defaults: dict[cst.CSTNode, dict[str, Value]] = {}
+        self.changed = False
+
+    def start_round(self) -> None:
+        """Forgets the events, which the coming round records anew, and keeps the summaries."""
+        self.changed = False
+        self.events = {}
+
+    def record(self, event: Event) -> None:
+        """Keeps the latest event of a node."""
+        self.events[event.node] = event
+
+    def add_argument(self, function: Function, name: str, value: Value) -> None:
+        """Joins a value that a call passes for a parameter."""
+        facts = self.functions.get(function)
+        if facts is None:
+            return
+        facts.called = True
+        self._update(facts.arguments, name, value)
+
+    def add_result(self, function: Function, value: Value) -> None:
+        """Joins a value that a function returns."""
+        facts = self.functions.get(function)
+        if facts is None:
+            return
+        merged = bounded(join(facts.result, value))
+        if merged != facts.result:
+            facts.result = merged
+            self.changed = True
+
+    def add_attribute(self, owner: cst.ClassDef, name: str, value: Value) -> None:
+        """Joins a value that is assigned to an attribute of a class's objects."""
+        facts = self.classes.get(owner)
+        if facts is not None:
+            self._update(facts.attributes, name, value)
+
+    def _update(self, table: dict[str, Value], name: str, value: Value) -> None:
+        old = table.get(name, UNKNOWN)
+        merged = bounded(join(old, value))
+        if merged != old or name not in table:
+            table[name] = merged
+            self.changed = True
+
+
+@dataclass(slots=True)
+class Cursor:
+    """Where the walk stands; turned into a `Place` when an event is recorded."""
+
+    line: cst.SimpleStatementLine | None = None
+    block: tuple[cst.BaseStatement | cst.BaseSmallStatement, ...] = ()
+    index: int = 0
+    function: cst.FunctionDef | None = None
+    owner: cst.ClassDef | None = None
+    parents: tuple[cst.BaseCompoundStatement, ...] = ()
+
+    def place(self) -> Place:
+        """The place of an event found now."""
+        return Place(self.line, self.block, self.index, self.function, self.owner, self.parents)

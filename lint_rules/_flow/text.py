@@ -1,0 +1,44 @@
+"""What is known about text: its literal pieces, and whether a chat template rendered it."""
+
+from __future__ import annotations
+
+from lint_rules._flow.values import (
+    UNKNOWN,
+    ChatText,
+    Constant,
+    Formatted,
+    Items,
+    Sequence,
+    Value,
+    element_of,
+    options,
+)
+
+
+def is_chat(value: Value) -> bool:
+    """Whether any alternative is text that a chat template rendered."""
+    return any(
+        isinstance(option, ChatText)
+        or (isinstance(option, Formatted) and option.rendered_chat)
+        or (isinstance(option, (Items, Sequence)) and is_chat(element_of(option)))
+        for option in options(value)
+    )
+
+
+def add_text(left: Value, right: Value) -> Value:
+    """`left + right` for text: the literal pieces survive, and so does having been rendered."""
+    chat = is_chat(left) or is_chat(right)
+    if isinstance(left, Constant) and isinstance(right, Constant):
+        if isinstance(left.value, str) and isinstance(right.value, str):
+            return Constant(left.value + right.value, left.fixed and right.fixed)
+        return UNKNOWN
+    pieces = (*_pieces(left), *_pieces(right))
+    return Formatted(pieces, chat) if pieces or chat else UNKNOWN
+
+
+def _pieces(value: Value) -> tuple[str, ...]:
+    if isinstance(value, Formatted):
+        return value.pieces
+    if isinstance(value, Constant) and isinstance(value.value, str):
+        return (value.value,)
+    return ()
