@@ -35,12 +35,13 @@ class Positions:
         # The nodes of a freshly parsed tree are distinct: the wrapper's deep copy is not needed.
         wrapper = MetadataWrapper(module, unsafe_skip_copy=True)
         self._spans = wrapper.resolve(ByteSpanPositionProvider)
+        self._dropped = _dropped_form_feeds(module.code.encode("utf-8"), self._utf8)
         self._lines = [0, *(match.end() for match in _NEWLINE.finditer(self._utf8))]
 
     def span(self, node: cst.CSTNode) -> Span:
         """The bytes of a node, without the whitespace and comments around it."""
         found = self._spans[node]
-        return Span(found.start, found.start + found.length)
+        return Span(self._real(found.start), self._real(found.start + found.length))
 
     def start(self, node: cst.CSTNode) -> Position:
         """Position of a node's first character."""
@@ -56,3 +57,20 @@ class Positions:
         line_start = self._lines[row - 1]
         column = len(self._utf8[line_start:offset].decode("utf-8", errors="replace"))
         return Position(row, column + 1)
+
+    def _real(self, offset: int) -> int:
+        return offset + bisect_right(self._dropped, offset) if self._dropped else offset
+
+
+def _dropped_form_feeds(generated: bytes, original: bytes) -> list[int]:
+    """Where libcst lost a form feed: it forgets those before the first token of a line."""
+    if b"\x0c" not in original or generated == original:
+        return []
+    dropped: list[int] = []
+    at = 0
+    for byte in original:
+        if at < len(generated) and generated[at] == byte:
+            at += 1
+        else:
+            dropped.append(at)
+    return dropped

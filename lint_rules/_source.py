@@ -45,28 +45,34 @@ def decode(raw: bytes) -> Source:
     """Decodes a file as the interpreter would.
 
     Raises:
-        SourceError: An unknown encoding cookie, or bytes that are not in the declared encoding.
+        SourceError: An unknown encoding cookie, bytes that are not in the declared encoding, a NUL byte.
     """
     try:
         encoding, _ = tokenize.detect_encoding(io.BytesIO(raw).readline)
     except SyntaxError as error:
-        raise SourceError(str(error.msg), Position(1, 1)) from error
+        if error.msg != "invalid or missing encoding declaration":
+            raise SourceError(str(error.msg), Position(1, 1)) from error
+        encoding = "utf-8"  # no cookie and no UTF-8: the decoding below says where
     bom = raw.startswith(BOM_UTF8)
     body = raw[len(BOM_UTF8) :] if bom else raw
     encoding = encoding.removesuffix("-sig")
     try:
-        return Source(raw, body.decode(encoding), encoding, bom)
+        text = body.decode(encoding)
     except UnicodeDecodeError as error:
         row = body.count(b"\n", 0, error.start) + 1
         message = f"byte 0x{body[error.start]:02x} is not {encoding}"
         raise SourceError(message, Position(row, 1)) from error
+    if "\0" in text:
+        row = text.count("\n", 0, text.index("\0")) + 1
+        raise SourceError("source code cannot contain null bytes", Position(row, 1))
+    return Source(raw, text, encoding, bom)
 
 
 def parse_fast(source: Source) -> ast.Module | None:
     """The interpreter's own syntax tree.
 
     Raises:
-        SourceError: The text holds a NUL byte, or nests deeper than the interpreter can follow.
+        SourceError: The text nests deeper than the interpreter can follow.
 
     Returns:
         None where this interpreter cannot parse the file; a newer grammar may still.
