@@ -90,8 +90,8 @@ def chain_of(script: Script, encode: Encode, generate: Generate, decode: Decode)
     generating = script.statement(generate.place)
     host = script.statement(decode.place)
     block, start = encode.place.block, encode.place.index
-    middle = _index_in(script, block, generating)
-    end = _index_in(script, block, host)
+    middle = _index_in(block, generating)
+    end = _index_in(block, host)
     if not start <= middle <= end:
         raise CannotRewrite("the calls do not stand one after the other in one block")
     members = _members(script, block[start : end + 1], generating, host)
@@ -304,7 +304,6 @@ def _refuse_changed_prompt(
 
 
 def _index_in(
-    script: Script,
     block: tuple[cst.BaseStatement | cst.BaseSmallStatement, ...],
     statement: cst.SimpleStatementLine,
 ) -> int:
