@@ -13,6 +13,7 @@ from cleanguard.version import VERSION
 
 COMMANDS = {
     "check": "Find hazards in Python files.",
+    "migrate": "Rewrite hazards into CleanModelLoader calls.",
     "explain": "Say what a hazard is, why it matters and what to do.",
 }
 
