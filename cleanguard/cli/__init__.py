@@ -9,8 +9,8 @@ from typing import NoReturn
 
 import click
 
-from cleanguard.cli._exit_codes import CANNOT_DO, INTERRUPTED
-from cleanguard.cli._group import group
+from cleanguard.cli._exit_codes import CANNOT_DO, CLEAN, INTERRUPTED
+from cleanguard.cli._group import ReaderLeft, group
 from cleanguard.errors import JobError
 
 __all__ = ["main"]
@@ -22,7 +22,7 @@ def main() -> NoReturn:
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
     try:
-        code = group.main(prog_name="cleanguard", standalone_mode=False)
+        code = group.main(prog_name="cleanguard", standalone_mode=False) or CLEAN
         sys.stdout.flush()
     except click.ClickException as error:
         error.show()
@@ -31,7 +31,7 @@ def main() -> NoReturn:
         code = _complain(str(error))
     except (click.Abort, KeyboardInterrupt):
         code = INTERRUPTED
-    except BrokenPipeError:
+    except (BrokenPipeError, ReaderLeft):
         # Nobody reads on; keep the interpreter from complaining when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = CANNOT_DO

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from importlib import import_module
+from typing import Any
 
 import click
 
@@ -12,8 +13,14 @@ from cleanguard.version import VERSION
 
 COMMANDS = {
     "check": "Find hazards in Python files.",
+    "migrate": "Rewrite hazards into CleanModelLoader calls.",
     "explain": "Say what a hazard is, why it matters and what to do.",
+    "demo": "Show check, migrate and a guarded run on a small built-in model.",
 }
+
+
+class ReaderLeft(Exception):  # noqa: N818 - an event, like KeyboardInterrupt
+    """Nobody reads the output any more, as in `cleanguard check | head`."""
 
 
 class LazyGroup(click.Group):
@@ -31,6 +38,13 @@ class LazyGroup(click.Group):
         command = import_module(f"cleanguard.cli.{cmd_name}").command
         assert isinstance(command, click.Command)
         return command
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; click itself would answer a closed pipe with 1, which says "findings"."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError as error:
+            raise ReaderLeft from error
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the commands without importing them."""

@@ -29,13 +29,7 @@ _WIDTH = 80
 def command(hazard: str | None, output_format: str) -> None:
     """Say what a hazard is, why it matters and what to do; list them all without an argument."""
     if hazard is None:
-        pages = [_page(entry) for entry in CATALOGUE]
-        if output_format == "json":
-            _write_json([as_object(page) for page in pages])
-        elif output_format == "markdown":
-            sys.stdout.write("\n".join(as_markdown(page) for page in pages))
-        else:
-            write(_table(), sys.stdout)
+        _catalogue(output_format)
         return
     page = _page(find(hazard))
     if output_format == "json":
@@ -44,6 +38,17 @@ def command(hazard: str | None, output_format: str) -> None:
         sys.stdout.write(as_markdown(page))
     else:
         write(_text(page), sys.stdout)
+
+
+def _catalogue(output_format: str) -> None:
+    if output_format == "text":
+        write(_table(), sys.stdout)
+        return
+    pages = [_page(hazard) for hazard in CATALOGUE]
+    if output_format == "json":
+        _write_json([as_object(page) for page in pages])
+    else:
+        sys.stdout.write("\n".join(as_markdown(page) for page in pages))
 
 
 def _page(hazard: Hazard) -> Page:
