@@ -106,6 +106,7 @@ UNPINNED_REVISION = Hazard(
     summary="a hub model is loaded without a 40-hex revision",
     why="A branch or tag moves: the same script loads other weights, or other remote code, next month.",
     remedy="pass `revision=` with the full commit hash; `main` is not a pin",
+    guarded=True,
     default=False,
 )
 REMOTE_CODE = Hazard(
@@ -115,6 +116,7 @@ REMOTE_CODE = Hazard(
     summary="trust_remote_code=True runs code from the model repository",
     why="The repository's Python runs with your rights, and can change what the model computes.",
     remedy="use a model that transformers knows, or pin the revision and read the code",
+    guarded=True,
 )
 PICKLE_WEIGHTS = Hazard(
     code="CG107",
@@ -123,6 +125,7 @@ PICKLE_WEIGHTS = Hazard(
     summary="weights are loaded from a pickle",
     why="Pickles can run code, and .bin weights cannot be hashed tensor by tensor without loading them.",
     remedy="convert to safetensors; leave `use_safetensors` on and `weights_only=True`",
+    guarded=True,
 )
 CHAT_MODEL_AS_BASE = Hazard(
     code="CG108",
@@ -131,6 +134,7 @@ CHAT_MODEL_AS_BASE = Hazard(
     summary="a chat-tuned checkpoint is used as a base model",
     why="Its answers measure the chat tuning that the experiment believes is absent.",
     remedy="name the base checkpoint, or say that a chat model is meant",
+    guarded=True,
 )
 ADAPTER_AS_BASE = Hazard(
     code="CG109",
@@ -142,6 +146,7 @@ ADAPTER_AS_BASE = Hazard(
         "still says the base model."
     ),
     remedy="remove the adapter files, or load the base and attach the adapter by name",
+    guarded=True,
 )
 UNKNOWN_KEYWORD = Hazard(
     code="CG110",
@@ -163,6 +168,7 @@ STRAY_NO_SPECIAL_TOKENS = Hazard(
     remedy="let `CleanModelLoader.encode` or `.generate` tokenise: exactly the family's BOS, no more, no less",
     fix="migrate",
     linted=True,
+    guarded=True,
 )
 DOUBLE_BOS = Hazard(
     code="CG202",
@@ -171,6 +177,7 @@ DOUBLE_BOS = Hazard(
     summary="text that already holds BOS is tokenised with special tokens",
     why="Two BOS tokens were never seen in pretraining; the answers shift, silently.",
     remedy="tokenise once; rendered chat text takes add_special_tokens=False",
+    guarded=True,
 )
 TEMPLATE_ON_BASE = Hazard(
     code="CG203",
@@ -179,6 +186,7 @@ TEMPLATE_ON_BASE = Hazard(
     summary="a chat template is applied for a base model",
     why="The prompt then measures the template and its control tokens, not the base model.",
     remedy="give the base model plain text",
+    guarded=True,
 )
 CONTROL_TOKEN_LITERAL = Hazard(
     code="CG204",
@@ -187,6 +195,7 @@ CONTROL_TOKEN_LITERAL = Hazard(
     summary="a prompt for a base model holds a chat control token",
     why="`<|im_start|>` in a string becomes the control id: the prompt is a chat prompt by another road.",
     remedy="take the token out of the prompt, or neutralise it as plain text",
+    guarded=True,
 )
 SILENT_TRUNCATION = Hazard(
     code="CG205",
@@ -195,6 +204,7 @@ SILENT_TRUNCATION = Hazard(
     summary="a prompt can be cut without a word",
     why="max_length alone truncates with no warning: 3,014 tokens became 512 and the question was lost.",
     remedy="leave truncation off; CleanModelLoader raises when a prompt does not fit",
+    guarded=True,
 )
 RAW_GENERATE = Hazard(
     code="CG301",
@@ -227,6 +237,7 @@ INHERITED_SAMPLING = Hazard(
         "the list of end tokens."
     ),
     remedy="say every setting, or use CleanModelLoader, which replaces generation_config",
+    guarded=True,
 )
 UNSEEDED_SAMPLING = Hazard(
     code="CG304",
@@ -235,6 +246,7 @@ UNSEEDED_SAMPLING = Hazard(
     summary="sampling without a seed",
     why="The result cannot be repeated, by you or by anybody.",
     remedy="pass `seed=`",
+    guarded=True,
 )
 EOS_MASKED = Hazard(
     code="CG401",
@@ -307,6 +319,7 @@ LOADER_CALL_MISMATCH = Hazard(
     summary="a keyword that CleanModelLoader does not take",
     why="The script fails with a TypeError after the weights were loaded.",
     remedy="use the keyword that the loader has",
+    guarded=True,
 )
 SHADOWED_GUARD = Hazard(
     code="CG603",

@@ -1,1 +1,48 @@
-"""Runtime guard for base models: loading, contamination checks, generation, provenance."""
+"""Runtime guard for base language models: loading, prompt checks, generation and provenance.
+
+`import guard` is light: torch and transformers are imported when a name that needs them is first
+used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from guard.enforcement import unguarded
+    from guard.errors import GuardError
+    from guard.generation import Completion
+    from guard.loader import CleanModelLoader, Loaded
+    from guard.provenance import Provenance
+    from guard.state import provenance_of
+
+__all__ = [
+    "CleanModelLoader",
+    "Completion",
+    "GuardError",
+    "Loaded",
+    "Provenance",
+    "provenance_of",
+    "unguarded",
+]
+
+_HOME = {
+    "CleanModelLoader": "guard.loader",
+    "Completion": "guard.generation",
+    "GuardError": "guard.errors",
+    "Loaded": "guard.loader",
+    "Provenance": "guard.provenance",
+    "provenance_of": "guard.state",
+    "unguarded": "guard.enforcement",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOME:
+        return getattr(import_module(_HOME[name]), name)
+    raise AttributeError(f"module 'guard' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,32 @@
+# Everything is installed into .venv once; PYTHON picks the interpreter, e.g. `make test PYTHON=python3.12`.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+
+.PHONY: demo test lint slow clean
+
+demo: $(INSTALLED)
+	$(BIN)/cleanguard demo
+
+test: lint
+	$(BIN)/pytest --cov --cov-report=term:skip-covered
+
+lint: $(INSTALLED)
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-timings
+
+slow: $(INSTALLED)
+	$(BIN)/pytest -m slow
+
+clean:
+	rm -rf $(VENV) build dist htmlcov .coverage .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+
+$(INSTALLED): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' \
+		|| { echo "cleanguard needs Python 3.10 or newer: make PYTHON=python3.12 …"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install -q -c constraints.txt -e ".[all,dev]"
+	@touch $@

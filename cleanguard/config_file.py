@@ -1,0 +1,80 @@
+"""Reads one TOML file and says where in it a complaint belongs."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cleanguard.errors import JobError
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+_HEADER = re.compile(r"\s*\[\s*tool\s*\.\s*cleanguard\s*\]")
+
+
+class ConfigError(JobError):
+    """The configuration cannot be used; the message names the file, the key and the remedy."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigFile:
+    """A configuration file as read.
+
+    Attributes:
+        path: The path to show in messages.
+        text: Its text, to find lines in.
+        data: Its parsed content.
+    """
+
+    path: Path
+    text: str
+    data: Mapping[str, Any]
+
+    def error(self, problem: str, key: str | None = None, value: str | None = None) -> ConfigError:
+        """The error to raise about a key, or about one value in its list."""
+        line = self._line_of(key, value) if key else None
+        return ConfigError(f"{self.path}:{line}: {problem}" if line else f"{self.path}: {problem}")
+
+    def _line_of(self, key: str, value: str | None) -> int | None:
+        lines = self.text.splitlines()
+        start = next((row for row, line in enumerate(lines) if _HEADER.match(line)), 0)
+        entry = re.compile(rf"(.*[\s.{{,])?[\"']?{re.escape(key)}[\"']?\s*=")
+        for row in range(start, len(lines)):
+            if entry.match(lines[row]):
+                quoted = (f'"{value}"', f"'{value}'") if value else ()
+                below = range(row, len(lines))
+                return 1 + next((n for n in below if any(q in lines[n] for q in quoted)), row)
+        return None
+
+
+def read(path: Path) -> ConfigFile:
+    """Read and parse a TOML file.
+
+    Raises:
+        ConfigError: It cannot be read, or is not TOML.
+    """
+    shown = _shown(path)
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+        return ConfigFile(shown, text, tomllib.loads(text))
+    except OSError as error:
+        reason = (error.strerror or type(error).__name__).lower()
+        raise ConfigError(f"{shown}: cannot read the configuration: {reason}") from None
+    except UnicodeDecodeError:
+        raise ConfigError(f"{shown}: not UTF-8, which TOML must be; save it as UTF-8") from None
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{shown}: not valid TOML: {error}") from None
+
+
+def _shown(path: Path) -> Path:
+    try:
+        return path.relative_to(Path.cwd())
+    except ValueError:
+        return path

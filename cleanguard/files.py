@@ -1,0 +1,112 @@
+"""Finds the Python files that a run looks at.
+
+A file that is named is always taken, whatever it is called and whatever would leave it out. A folder
+that is named is walked: `.py` and `.pyi`, without the built-in folders, without what .gitignore files
+and the configuration leave out. Folders behind symbolic links are not entered (so no loops); name
+them to check them.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from cleanguard.errors import JobError
+from cleanguard.ignores import BUILT_IN, Patterns, gitignore_of, gitignores_above
+
+SUFFIXES = (".py", ".pyi")
+
+
+class FilesError(JobError):
+    """A path cannot be looked at; the message names it and the remedy."""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFile:
+    """One file of a run.
+
+    Attributes:
+        name: The path as the user would write it: relative if it was given so.
+        path: Where to read it.
+    """
+
+    name: str
+    path: Path
+
+
+def discover(
+    paths: Sequence[str], exclude: Iterable[str] = (), root: Path | None = None
+) -> tuple[SourceFile, ...]:
+    """The files that `paths` stand for, each once, sorted by name.
+
+    Args:
+        paths: Files and folders as the user wrote them.
+        exclude: gitignore-style patterns of what to leave out of folders.
+        root: The folder that `exclude` is relative to; the current one if None.
+
+    Raises:
+        FilesError: A path does not exist, or a file or folder cannot be read.
+    """
+    patterns = tuple(exclude)
+    found: dict[str, SourceFile] = {}
+    for given in paths:
+        if os.path.isdir(given):
+            candidates = _walk_named(given, patterns, os.path.abspath(root or ""))
+        elif os.path.exists(given):
+            candidates = iter([(os.path.realpath(given), SourceFile(given, Path(given)))])
+        else:
+            raise FilesError(f"{given}: no such file or folder; check the spelling")
+        for identity, file in candidates:
+            if not os.access(file.path, os.R_OK):
+                raise FilesError(
+                    f"{file.name}: no permission to read it; change its mode or exclude it"
+                )
+            found.setdefault(identity, file)
+    return tuple(sorted(found.values(), key=lambda file: file.name))
+
+
+def _walk_named(given: str, exclude: Sequence[str], root: str) -> Iterator[tuple[str, SourceFile]]:
+    """The files below a named folder, each with its real path to tell it by."""
+    folder = os.path.abspath(given)
+    configured = None
+    if exclude:
+        base = root if os.path.commonpath([folder, root]) == root else folder
+        configured = Patterns.of(base, exclude).without_those_that_hide(folder + os.sep)
+    real = os.path.realpath(folder)
+    prefix = "" if given in (".", "./") else os.path.join(given, "")
+    for entry in _walk(folder, gitignores_above(folder), configured):
+        below = entry.path[len(folder) :].lstrip(os.sep)
+        # Folders behind links are not entered, so only a link to a file leads elsewhere.
+        identity = os.path.realpath(entry.path) if entry.is_symlink() else os.path.join(real, below)
+        yield identity, SourceFile(prefix + below, Path(entry.path))
+
+
+def _walk(
+    folder: str, gitignores: Sequence[Patterns], configured: Patterns | None
+) -> Iterator[os.DirEntry[str]]:
+    try:
+        with os.scandir(folder) as entries:
+            children = sorted(entries, key=lambda entry: entry.name)
+    except OSError as error:
+        reason = (error.strerror or type(error).__name__).lower()
+        raise FilesError(
+            f"{os.path.relpath(folder)}: cannot list the folder: {reason}; exclude it"
+        ) from None
+    if any(child.name == ".gitignore" for child in children):
+        own = gitignore_of(folder)
+        gitignores = (own, *gitignores) if own else gitignores
+    # The configuration speaks first, so that a `!` there takes back what a .gitignore leaves out.
+    chain = (configured, *gitignores) if configured else gitignores
+    for child in children:
+        if child.is_dir(follow_symlinks=False):
+            if child.name not in BUILT_IN and not _ignored(child.path + os.sep, chain):
+                yield from _walk(child.path, gitignores, configured)
+        elif child.name.endswith(SUFFIXES) and child.is_file() and not _ignored(child.path, chain):
+            yield child
+
+
+def _ignored(path: str, chain: Sequence[Patterns]) -> bool:
+    """Whether a path is left out, by the first of the chain that has an opinion."""
+    return next((v for v in (patterns.verdict(path) for patterns in chain) if v is not None), False)

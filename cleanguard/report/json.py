@@ -1,0 +1,35 @@
+"""Findings as a JSON list, for programs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from cleanguard.findings import Finding, Position
+
+
+def render(findings: Sequence[Finding]) -> str:
+    """The findings as JSON text, pure ASCII, with a closing newline."""
+    return json.dumps([as_object(finding) for finding in findings], indent=2) + "\n"
+
+
+def as_object(finding: Finding) -> dict[str, Any]:
+    """One finding with exactly the keys that the documentation promises."""
+    fix = finding.fix
+    return {
+        "code": finding.code,
+        "name": finding.name,
+        "severity": finding.severity,
+        "confidence": finding.confidence,
+        "filename": finding.filename,
+        "location": _position(finding.location),
+        "end_location": _position(finding.end_location),
+        "message": finding.message,
+        "remedy": finding.remedy,
+        "fix": fix and {"applicability": fix.applicability, "message": fix.message},
+    }
+
+
+def _position(position: Position) -> dict[str, int]:
+    return {"row": position.row, "column": position.column}

@@ -1,0 +1,119 @@
+"""Findings for people: `full` with the code in question, `concise` with one line each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from cleanguard.findings import Finding
+from cleanguard.report.styled import Line, Span, columns, printable, wrapped
+
+_COLOUR = {"error": "bold red", "warning": "bold yellow"}
+_TAB = 4
+
+Sources = Callable[[str], Sequence[str]]
+
+
+def concise(findings: Sequence[Finding]) -> list[Line]:
+    """One line for each finding: `path:row:column: CODE [*] message`."""
+    return [
+        [*_place(finding), Span(": "), *_code(finding), Span(_message(finding))]
+        for finding in findings
+    ]
+
+
+def full(findings: Sequence[Finding], sources: Sources, width: int | None) -> list[Line]:
+    """A block for each finding: message, place, code, remedy.
+
+    Args:
+        findings: In the order to print.
+        sources: The lines of a file by its name; none where it cannot be read.
+        width: Columns to wrap at, None to leave messages on one line.
+    """
+    lines: list[Line] = []
+    for finding in findings:
+        head = [Span(finding.severity, _COLOUR[finding.severity]), Span(" "), *_code(finding)]
+        lines += wrapped(head, _message(finding), width, "bold")
+        frame = _frame(finding, sources(finding.filename), width)
+        gutter = " " * (len(str(finding.location.row)) if frame else 1)
+        lines.append([Span(f"{gutter}--> ", "blue"), *_place(finding)])
+        lines += frame
+        lines += wrapped([Span(f"{gutter} = ", "blue")], printable(finding.remedy), width)
+        lines.append([])
+    return lines
+
+
+def summary(findings: Sequence[Finding], checked: int, width: int | None) -> list[Line]:
+    """What was found in how many files, and what can be rewritten by which command."""
+    if not findings:
+        return [[Span(f"No hazards found in {_count(checked, 'file')}.", "bold green")]]
+    errors = sum(finding.severity == "error" for finding in findings)
+    files = len({finding.filename for finding in findings})
+    found = (
+        f"Found {_count(len(findings), 'finding')}"
+        f" ({_count(errors, 'error')}, {_count(len(findings) - errors, 'warning')})"
+        f" in {files} of {_count(checked, 'file')}."
+    )
+    lines = wrapped([], found, width, "bold")
+    migratable = sum(f.fix is not None and f.fix.applicability == "migrate" for f in findings)
+    if migratable:
+        can = f"{migratable} can be rewritten: `cleanguard migrate` shows the plan and the diff."
+        lines += wrapped([Span("[*] ", "cyan")], can, width)
+    return lines
+
+
+def _code(finding: Finding) -> list[Span]:
+    mark = [Span("[*] ", "cyan")] if finding.fix else []
+    return [Span(f"{finding.code} ", _COLOUR[finding.severity]), *mark]
+
+
+def _message(finding: Finding) -> str:
+    guess = " (a guess by name)" if finding.confidence == "named" else ""
+    return printable(finding.message) + guess
+
+
+def _place(finding: Finding) -> list[Span]:
+    at = finding.location
+    return [Span(printable(finding.filename), "bold"), Span(f":{at.row}:{at.column}", "cyan")]
+
+
+def _frame(finding: Finding, source: Sequence[str], width: int | None) -> list[Line]:
+    """The first line of the finding with its place marked; nothing where the line is not there."""
+    start, end = finding.location, finding.end_location
+    if not 1 <= start.row <= len(source):
+        return []
+    line = source[start.row - 1].rstrip()
+    until = end.column - 1 if end.row == start.row else len(line)
+    before, marked, after = (
+        _shown(part)
+        for part in (line[: start.column - 1], line[start.column - 1 : until], line[until:])
+    )
+    code = _cropped(before + marked + after, width and width - len(str(start.row)) - 3)
+    number = str(start.row)
+    gutter = " " * len(number)
+    indent = min(columns(before), columns(code) - 1)
+    carets = "^" * max(1, min(columns(marked), columns(code) - indent))
+    return [
+        [Span(f"{gutter} |", "blue")],
+        [Span(f"{number} | ", "blue"), Span(code)],
+        [
+            Span(f"{gutter} | ", "blue"),
+            Span(" " * indent),
+            Span(carets, _COLOUR[finding.severity]),
+        ],
+    ]
+
+
+def _shown(code: str) -> str:
+    return printable(code.replace("\t", " " * _TAB))
+
+
+def _cropped(code: str, room: int | None) -> str:
+    if room is None or columns(code) <= room:
+        return code
+    while code and columns(code) > room - 1:
+        code = code[:-1]
+    return code + "…"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -1,0 +1,110 @@
+"""What becomes of each keyword of `model.generate` and `tokenizer.decode`."""
+
+from __future__ import annotations
+
+from codemods._loader_keywords import GENERATE_KEYWORDS, literal_of, written
+from codemods._script import Script
+from codemods._sites import CannotRewrite, Note
+from lint_rules._flow.arguments import Argument
+from lint_rules._flow.events import Decode, Generate
+from lint_rules._flow.values import Constant, Encoded, Mapping, first, options
+
+_PROMPT = ("input_ids", "inputs", "attention_mask", "token_type_ids")
+# The default of transformers' GenerationConfig, in force wherever sampling code did not name it.
+_DEFAULT_TOP_K = "top_k=50"
+
+
+def carry_generate_keywords(script: Script, call: Generate) -> tuple[list[str], list[Note]]:
+    """The arguments of the guarded call that keep the old call's effective settings.
+
+    Raises:
+        CannotRewrite: A keyword has no place in the guarded call.
+    """
+    spread = [argument for argument in call.args.spread if first(argument.value, Encoded) is None]
+    if len(call.args.positional) > 1:
+        raise CannotRewrite("generate takes positional arguments besides the prompt")
+    given: list[str] = []
+    notes: list[Note] = []
+    from_dicts: set[str] = set()
+    for argument in spread:
+        from_dicts |= _carry_dict(script, argument, given)
+    for name, argument in call.args.keywords.items():
+        if name in _PROMPT or argument.node is None:
+            continue
+        if name == "pad_token_id":
+            notes.append(Note("dropped", "`pad_token_id`: the loader pads, and masks what it pads"))
+        elif name == "tokenizer":
+            notes.append(Note("dropped", "`tokenizer=`: passed to the loader already"))
+        elif name == "use_cache" and literal_of(argument) is True:
+            notes.append(Note("dropped", "`use_cache=True`: the default"))
+        elif name in ("return_dict_in_generate", "output_scores") and literal_of(argument) is False:
+            notes.append(Note("dropped", f"`{name}=False`: the default"))
+        elif name in GENERATE_KEYWORDS:
+            given.append(f"{name}={written(script, argument)}")
+        else:
+            raise CannotRewrite(
+                f"the keyword `{name}` of generate has no place in the guarded call"
+            )
+    names = from_dicts | {argument.partition("=")[0] for argument in given}
+    if not names & {"max_new_tokens", "max_length"}:
+        raise CannotRewrite("the call names no length: transformers stops at 20 tokens, silently")
+    notes += _sampling(call, given, names)
+    return given, notes
+
+
+def _carry_dict(script: Script, argument: Argument, given: list[str]) -> set[str]:
+    mapping = first(argument.value, Mapping)
+    if mapping is None or argument.expression is None or argument.node is None:
+        raise CannotRewrite("generate takes `**` arguments that cannot be followed")
+    names = {str(name) for name, _ in mapping.entries}
+    unknown = sorted(names - {*GENERATE_KEYWORDS, "pad_token_id"})
+    if unknown or argument.node.star != "**":
+        raise CannotRewrite(
+            f"the keyword `{''.join(unknown[:1])}` in a `**` dict has no place in the call"
+        )
+    given.append(f"**{script.code(argument.expression)}")
+    return names
+
+
+def _sampling(call: Generate, given: list[str], names: set[str]) -> list[Note]:
+    """Says aloud what the old call's sampling came to."""
+    if "do_sample" not in names:
+        if "temperature" in names:
+            given.append("do_sample=False")
+            text = "`temperature` without `do_sample` never sampled: now said, `do_sample=False`"
+            return [Note("carried", text)]
+        return [Note("changed", "greedy is now said; it was inherited from generation_config.json")]
+    asked = call.args.get("do_sample")
+    if asked is not None and all(option == Constant(False) for option in options(asked.value)):
+        return []
+    notes = [
+        Note(
+            "changed", "sampled texts are drawn anew, each from a seed of its own that is recorded"
+        )
+    ]
+    if "top_k" not in names:
+        given.append(_DEFAULT_TOP_K)
+        notes.append(Note("carried", "`top_k=50`: transformers' silent default is now said"))
+    return notes
+
+
+def carry_decode_keywords(script: Script, decode: Decode) -> tuple[list[str], list[Note]]:
+    """The decoding arguments of the guarded call, which leaves special tokens out by default.
+
+    Raises:
+        CannotRewrite: A keyword has no place in the guarded call.
+    """
+    if len(decode.args.positional) > 1 or decode.args.spread:
+        raise CannotRewrite("decode takes arguments that this tool does not take apart")
+    given: list[str] = []
+    skip = decode.args.get("skip_special_tokens")
+    if skip is None:
+        given.append("skip_special_tokens=False")
+    elif literal_of(skip) is not True:
+        given.append(f"skip_special_tokens={written(script, skip)}")
+    for name, argument in decode.args.keywords.items():
+        if name == "clean_up_tokenization_spaces":
+            given.append(f"{name}={written(script, argument)}")
+        elif name not in ("skip_special_tokens", "token_ids", "sequences"):
+            raise CannotRewrite(f"the keyword `{name}` of decode has no place in the guarded call")
+    return given, []

@@ -1,0 +1,100 @@
+"""What must hold before a rewritten file may be written."""
+
+from __future__ import annotations
+
+import ast
+import warnings
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+from cleanguard.config import Settings
+from codemods._edits import Edit
+from codemods._script import Script
+from codemods._sites import Site
+from lint_rules._source import Source
+from lint_rules.engine import check_source
+
+
+class ProofError(Exception):
+    """The rewrite does not keep its contract; the message says which part."""
+
+
+def prove(
+    filename: str,
+    source: Source,
+    after: bytes,
+    edits: Sequence[Edit],
+    sites: Sequence[Site],
+    script: Script,
+    settings: Settings,
+) -> None:
+    """Checks a rewritten file: it parses, its findings are gone, none is new, nothing else changed.
+
+    Raises:
+        ProofError: With the part of the contract that does not hold.
+    """
+    text = after.decode(source.encoding).removeprefix("\ufeff")
+    tree = _parsed(text)
+    _compare_untouched(script, edits, text, tree)
+    _compare_findings(filename, source, after, sites, settings)
+
+
+def _parsed(text: str) -> ast.Module:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return ast.parse(text)
+    except (SyntaxError, ValueError) as error:
+        raise ProofError(f"the rewritten file would not parse: {error}") from error
+
+
+def _compare_findings(
+    filename: str, source: Source, after: bytes, sites: Sequence[Site], settings: Settings
+) -> None:
+    before = Counter(found.code for found in check_source(filename, source.raw, settings))
+    now = Counter(found.code for found in check_source(filename, after, settings))
+    left = Counter(site.code for site in sites if not site.automatic)
+    for code, count in now.items():
+        if count > before[code]:
+            raise ProofError(f"the rewritten file would have a new finding, {code}")
+        if count > left[code] and any(site.code == code and site.edits for site in sites):
+            raise ProofError(f"a finding of {code} would still be there")
+
+
+def _compare_untouched(script: Script, edits: Sequence[Edit], text: str, tree: ast.Module) -> None:
+    """The statements outside the edits must be the same, in the same order."""
+    try:
+        old = list(
+            _untouched(
+                ast.parse(script.source.text), script.utf8, [(e.start, e.end) for e in edits]
+            )
+        )
+    except SyntaxError:
+        return  # a grammar newer than this interpreter: the bytes outside the edits are the same anyway
+    ranges: list[tuple[int, int]] = []
+    shift = 0
+    for edit in sorted(edits):
+        size = len(edit.text.encode())
+        ranges.append((edit.start + shift, edit.start + shift + size))
+        shift += size - (edit.end - edit.start)
+    new = list(_untouched(tree, text.encode(), ranges))
+    if old != new:
+        raise ProofError("the rewrite would change statements outside its declared edits")
+
+
+def _untouched(tree: ast.Module, utf8: bytes, ranges: Sequence[tuple[int, int]]) -> Iterator[str]:
+    starts = [0]
+    for line in utf8.splitlines(keepends=True):
+        if line.endswith((b"\n", b"\r")):
+            starts.append(starts[-1] + len(line))
+    ordered = sorted(ranges)
+    begins = [begin for begin, _ in ordered]
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.stmt) or isinstance(node, (ast.Import, ast.ImportFrom)):
+            continue
+        start = starts[node.lineno - 1] + node.col_offset
+        end = starts[(node.end_lineno or node.lineno) - 1] + (node.end_col_offset or 0)
+        at = bisect_right(begins, end - 1)
+        if not any(begin < end and stop >= start for begin, stop in ordered[:at]):
+            yield ast.dump(node)

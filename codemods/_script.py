@@ -1,0 +1,239 @@
+"""A script under migration: its text, flow and positions, and the questions that rewrites ask."""
+
+from __future__ import annotations
+
+import io
+import tokenize
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import TypeVar
+
+import libcst as cst
+
+from cleanguard.config import Settings
+from codemods._edits import Edit
+from codemods._sites import CannotRewrite
+from lint_rules._flow.analysis import Flow, analyse
+from lint_rules._flow.events import Event, Place
+from lint_rules._positions import Positions, Span
+from lint_rules._source import Source
+
+MAX_WIDTH = 100
+
+E = TypeVar("E", bound=Event)
+
+
+@dataclass(frozen=True, slots=True)
+class NameUse:
+    """One occurrence of a name in code, not as a keyword or attribute."""
+
+    name: str
+    offset: int
+    stores: bool
+
+
+class Script:
+    """Everything that rewrites read; they answer with sites and change nothing here."""
+
+    def __init__(self, source: Source, settings: Settings) -> None:
+        self.source = source
+        self.utf8 = source.text.encode("utf-8")
+        self.module = cst.parse_module(source.text)
+        self.flow: Flow = analyse(self.module, settings)
+        self.positions = Positions(self.module, source.text)
+        self.newline = self.module.default_newline
+        self.indent_unit = self.module.default_indent
+        self._lines = [0]
+        for line in self.utf8.splitlines(keepends=True):
+            if line.endswith((b"\n", b"\r")):
+                self._lines.append(self._lines[-1] + len(line))
+        self._names = list(_name_uses(self.module, self.positions))
+        self._comments = list(self._find_comments())
+
+    # --- text
+
+    def span(self, node: cst.CSTNode) -> Span:
+        """The bytes of a node."""
+        return self.positions.span(node)
+
+    def code(self, node: cst.CSTNode) -> str:
+        """The source text of a node, as written."""
+        span = self.span(node)
+        return self.utf8[span.start : span.end].decode()
+
+    def line_of(self, node: cst.CSTNode) -> int:
+        """The 1-based line on which a node starts."""
+        return self.positions.start(node).row
+
+    def indent_of(self, node: cst.CSTNode) -> str:
+        """The whitespace before a statement."""
+        start = self.span(node).start
+        line_start = self._lines[bisect_right(self._lines, start) - 1]
+        text = self.utf8[line_start:start].decode()
+        if text.strip():
+            raise CannotRewrite("several statements stand on one line")
+        return text
+
+    def lines_of(self, node: cst.CSTNode) -> Span:
+        """The whole lines that a statement occupies, its line end included."""
+        span = self.span(node)
+        start = self._lines[bisect_right(self._lines, span.start) - 1]
+        last = bisect_right(self._lines, max(span.end - 1, span.start))
+        end = self._lines[last] if last < len(self._lines) else len(self.utf8)
+        return Span(start, end)
+
+    def comments_in(self, span: Span) -> list[str]:
+        """The comments inside a range, in order."""
+        return [text for offset, text in self._comments if span.start <= offset < span.end]
+
+    def _find_comments(self) -> Iterator[tuple[int, str]]:
+        for token in tokenize.generate_tokens(io.StringIO(self.source.text, newline="").readline):
+            if token.type == tokenize.COMMENT:
+                line = self._lines[token.start[0] - 1]
+                offset = line + len(token.line[: token.start[1]].encode())
+                yield offset, token.string
+
+    # --- statements
+
+    def statement(self, place: Place) -> cst.SimpleStatementLine:
+        """The simple statement of an event, if it stands alone on its line.
+
+        Raises:
+            CannotRewrite: It is part of a compound statement's header, or shares its line.
+        """
+        if place.line is None:
+            raise CannotRewrite("it stands in the header of a compound statement")
+        if len(place.line.body) != 1:
+            raise CannotRewrite("several statements stand on one line")
+        self.indent_of(place.line)
+        return place.line
+
+    def delete(self, node: cst.CSTNode) -> Edit:
+        """Takes a statement's lines away; its comments stay, on lines of their own."""
+        span = self.lines_of(node)
+        indent = self.indent_of(node)
+        kept = "".join(f"{indent}{text}{self.newline}" for text in self.comments_in(span))
+        return Edit(span.start, span.end, kept)
+
+    def replace(self, node: cst.CSTNode, lines: Iterable[str]) -> Edit:
+        """Puts new lines in a statement's place; comments inside it move above them."""
+        span = self.lines_of(node)
+        indent = self.indent_of(node)
+        comments = self.comments_in(span)
+        text = "".join(f"{indent}{line}{self.newline}" for line in (*comments, *lines))
+        if not self.utf8[span.start : span.end].endswith((b"\n", b"\r")):
+            text = text.removesuffix(self.newline)
+        return Edit(span.start, span.end, text)
+
+    def call(self, head: str, arguments: list[str], indent: str, room: int = 0) -> str:
+        """A call as text: on one line where it fits, else one argument a line.
+
+        Args:
+            head: What is called, up to the opening parenthesis.
+            arguments: Each argument as it is to be written.
+            indent: Indentation of the statement that holds the call.
+            room: Width that the rest of the line takes.
+        """
+        line = f"{head}({', '.join(arguments)})"
+        if "\n" not in line and len(indent) + len(line) + room <= MAX_WIDTH:
+            return line
+        inner = f"{self.newline}{indent}{self.indent_unit}"
+        return f"{head}({inner}{f',{inner}'.join(arguments)},{self.newline}{indent})"
+
+    # --- names
+
+    def uses(self, name: str, within: cst.CSTNode | None) -> list[NameUse]:
+        """Occurrences of a name inside a node, in the whole module for None."""
+        if within is None:
+            return [use for use in self._names if use.name == name]
+        span = self.span(within)
+        return [
+            use for use in self._names if use.name == name and span.start <= use.offset < span.end
+        ]
+
+    def names_in(self, span: Span) -> set[str]:
+        """The names that are read or written inside a range."""
+        return {use.name for use in self._names if span.start <= use.offset < span.end}
+
+    def stored_in(self, span: Span) -> set[str]:
+        """The names that are assigned inside a range."""
+        return {
+            use.name for use in self._names if use.stores and span.start <= use.offset < span.end
+        }
+
+    def is_taken(self, name: str) -> bool:
+        """Whether a name occurs anywhere in the module."""
+        return any(use.name == name for use in self._names)
+
+    def events_in(self, kind: type[E], function: cst.FunctionDef | None) -> list[E]:
+        """Events of one kind in one function, module level for None."""
+        return [event for event in self.flow.events(kind) if event.place.function is function]
+
+
+class _Names(cst.CSTVisitor):
+    def __init__(self, positions: Positions) -> None:
+        self.positions = positions
+        self.found: list[NameUse] = []
+        self._stores: set[cst.CSTNode] = set()
+
+    def visit_Attribute(self, node: cst.Attribute) -> bool:
+        node.value.visit(self)
+        return False
+
+    def visit_Arg(self, node: cst.Arg) -> bool:
+        node.value.visit(self)
+        return False
+
+    def visit_ImportFrom(self, node: cst.ImportFrom) -> bool:  # noqa: ARG002
+        return False
+
+    def visit_Import(self, node: cst.Import) -> bool:  # noqa: ARG002
+        return False
+
+    def visit_AssignTarget(self, node: cst.AssignTarget) -> None:
+        self._mark(node.target)
+
+    def visit_AnnAssign(self, node: cst.AnnAssign) -> None:
+        self._mark(node.target)
+
+    def visit_AugAssign(self, node: cst.AugAssign) -> None:
+        self._mark(node.target)
+
+    def visit_For(self, node: cst.For) -> None:
+        self._mark(node.target)
+
+    def visit_CompFor(self, node: cst.CompFor) -> None:
+        self._mark(node.target)
+
+    def visit_NamedExpr(self, node: cst.NamedExpr) -> None:
+        self._mark(node.target)
+
+    def visit_Param(self, node: cst.Param) -> None:
+        self._mark(node.name)
+
+    def visit_AsName(self, node: cst.AsName) -> None:
+        self._mark(node.name)
+
+    def visit_FunctionDef(self, node: cst.FunctionDef) -> None:
+        self._mark(node.name)
+
+    def visit_ClassDef(self, node: cst.ClassDef) -> None:
+        self._mark(node.name)
+
+    def visit_Name(self, node: cst.Name) -> None:
+        offset = self.positions.span(node).start
+        self.found.append(NameUse(node.value, offset, node in self._stores))
+
+    def _mark(self, target: cst.CSTNode) -> None:
+        if isinstance(target, cst.Name):
+            self._stores.add(target)
+        elif isinstance(target, (cst.Tuple, cst.List)):
+            for element in target.elements:
+                self._mark(element.value)
+
+
+def _name_uses(module: cst.Module, positions: Positions) -> Iterator[NameUse]:
+    visitor = _Names(positions)
+    module.visit(visitor)
+    yield from visitor.found

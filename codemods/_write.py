@@ -1,0 +1,64 @@
+"""Writes a migrated file whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import stat
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+
+_SUFFIX = ".cleanguard-tmp"
+
+
+class WriteError(Exception):
+    """The file was not written and is as it was; the message names it and the reason."""
+
+
+def replace_file(path: Path, before: bytes, after: bytes, roots: tuple[Path, ...]) -> None:
+    """Puts new bytes in a file's place: temporary file beside it, fsync, rename, fsync of the folder.
+
+    Args:
+        path: The file; a symbolic link is followed.
+        before: The bytes that the plan was made from.
+        after: The bytes to write.
+        roots: Folders that a followed link must stay in.
+
+    Raises:
+        WriteError: The file changed meanwhile, a link leads out of the tree, or the system refused.
+    """
+    target = path.resolve()
+    if path.is_symlink() and not any(target.is_relative_to(root.resolve()) for root in roots):
+        raise WriteError(
+            f"{path}: a symbolic link out of the tree, to {target}; name that file itself"
+        )
+    try:
+        mode = stat.S_IMODE(target.stat().st_mode)
+        if not os.access(target, os.W_OK):
+            raise WriteError(f"{path}: the file is read-only")
+        if target.read_bytes() != before:
+            raise WriteError(f"{path}: the file changed while it was being migrated; run again")
+        _write(target, after, mode)
+    except OSError as error:
+        raise WriteError(f"{path}: {error.strerror or error}") from error
+
+
+def _write(target: Path, after: bytes, mode: int) -> None:
+    handle, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=_SUFFIX, dir=target.parent)
+    temporary = Path(name)
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(after)
+            stream.flush()
+            os.fsync(stream.fileno())
+        temporary.chmod(mode)
+        temporary.replace(target)
+    except BaseException:
+        with suppress(OSError):
+            temporary.unlink()
+        raise
+    folder = os.open(target.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)

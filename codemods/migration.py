@@ -1,0 +1,145 @@
+"""Plans the migration of one file and proves it before anything is written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import libcst as cst
+
+from cleanguard.config import Settings
+from codemods import adapters, generation, imports, loads, quantization, scoring, templates
+from codemods._edits import Edit, apply, tidy
+from codemods._proof import ProofError, prove
+from codemods._script import Script
+from codemods._sites import CannotRewrite, Note, Site
+from lint_rules._source import SourceError, decode
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedSite:
+    """A site as it is reported: without syntax nodes.
+
+    Attributes:
+        code: The hazard.
+        row: 1-based line of the old file.
+        summary: What the rewrite does, or would do.
+        notes: What was carried, dropped or changed.
+        reason: Why it is left to a person, None for a rewritten site.
+    """
+
+    code: str
+    row: int
+    summary: str
+    notes: tuple[Note, ...]
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Migration:
+    """The plan for one file.
+
+    Attributes:
+        filename: The path as it was given.
+        before: The file's bytes.
+        after: Its bytes when migrated; equal to `before` where nothing is rewritten.
+        sites: In the order of the file.
+        refusal: Why nothing is written although there was something to rewrite, None otherwise.
+    """
+
+    filename: str
+    before: bytes
+    after: bytes
+    sites: tuple[PlannedSite, ...]
+    refusal: str | None = None
+
+    @property
+    def changed(self) -> bool:
+        """Whether the file would be written."""
+        return self.after != self.before
+
+    @property
+    def automatic(self) -> tuple[PlannedSite, ...]:
+        """The rewritten sites."""
+        return tuple(site for site in self.sites if site.reason is None)
+
+    @property
+    def manual(self) -> tuple[PlannedSite, ...]:
+        """The sites left to a person."""
+        return tuple(site for site in self.sites if site.reason is not None)
+
+
+def migrate_source(filename: str, raw: bytes, settings: Settings) -> Migration:
+    """Plans and proves the migration of one file; writes nothing.
+
+    A rewrite that cannot be proven is refused as a whole: `after` is `before`, `refusal` says why.
+
+    Raises:
+        SourceError: The file cannot be read as Python.
+    """
+    source = decode(raw)
+    try:
+        script = Script(source, settings)
+    except cst.ParserSyntaxError as error:
+        from cleanguard.findings import Position
+
+        position = Position(max(error.raw_line, 1), error.raw_column + 1)
+        raise SourceError(f"syntax error: {error.message}", position) from error
+    sites = _plan(script)
+    edits = tidy(script.utf8, _unique(edit for site in sites for edit in site.edits))
+    edits = [*edits, *imports.rewrite(script, edits)]
+    planned = tuple(sorted(_planned(script, sites), key=lambda site: (site.row, site.code)))
+    if not edits:
+        return Migration(filename, raw, raw, planned)
+    after = source.to_bytes(apply(script.utf8, edits).decode("utf-8"))
+    try:
+        prove(filename, source, after, edits, sites, script, settings)
+        if any(site.edits for site in _plan(Script(decode(after), settings))):
+            raise ProofError("a second run would change the file again")
+    except ProofError as error:
+        return Migration(filename, raw, raw, planned, str(error))
+    return Migration(filename, raw, after, planned)
+
+
+def _plan(script: Script) -> list[Site]:
+    sites = loads.rewrite(script)
+    unmigrated = frozenset(site.node for site in sites if not site.automatic)
+    sites += templates.rewrite(script)
+    sites += adapters.rewrite(script, unmigrated)
+    sites += quantization.rewrite(script, [edit for site in sites for edit in site.edits])
+    sites += generation.rewrite(script, unmigrated)
+    sites += scoring.rewrite(script, unmigrated, [edit for site in sites for edit in site.edits])
+    if any(site.edits for site in sites):
+        sites += _companions(script)
+    return sites
+
+
+def _companions(script: Script) -> list[Site]:
+    """Pad and padding lines of tokenizers that the loader gives, without a finding of their own."""
+    sites: list[Site] = []
+    for event in templates.companions(script, loads.trains(script)):
+        try:
+            edit = script.delete(templates.whole_statement(event))
+        except CannotRewrite:
+            continue  # harmless where it stays
+        note = Note("dropped", f"`{event.attribute}`: the loader sets it")
+        sites.append(Site("CG102", event.node, "drop what the loader does", (edit,), (note,)))
+    return sites
+
+
+def _unique(edits: Iterable[Edit]) -> list[Edit]:
+    """Every edit once, without those inside a larger one."""
+    ordered = sorted(set(edits), key=lambda edit: (edit.start, -edit.end))
+    kept: list[Edit] = []
+    for edit in ordered:
+        if kept and edit.end <= kept[-1].end and edit.start < kept[-1].end:
+            continue
+        kept.append(edit)
+    return kept
+
+
+def _planned(script: Script, sites: list[Site]) -> list[PlannedSite]:
+    return [
+        PlannedSite(site.code, script.line_of(site.node), site.summary, site.notes, site.reason)
+        for site in sites
+    ]

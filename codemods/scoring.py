@@ -1,0 +1,56 @@
+"""Prompts that are scored (`model(**inputs).logits`): the tokenisation goes through the loader, the rest stays."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import libcst as cst
+
+from codemods._chain import encoding_edit
+from codemods._edits import Edit
+from codemods._script import Script
+from codemods._sites import CannotRewrite, Note, Site
+from lint_rules._flow.events import Encode, Forward
+from lint_rules._flow.hf_calls import is_rendered
+from lint_rules._standing import load_severity
+
+_SUMMARY = "tokenise with CleanModelLoader"
+_NOTE = Note("changed", "special tokens: exactly the BOS that the family needs")
+
+
+def rewrite(
+    script: Script, unmigrated: frozenset[cst.CSTNode], edits: Sequence[Edit]
+) -> list[Site]:
+    """The sites of stray `add_special_tokens=False` on prompts that a forward call scores.
+
+    Args:
+        script: The script.
+        unmigrated: Loads that stay as they are.
+        edits: Edits already planned; an encoding inside them is done.
+    """
+    sites: list[Site] = []
+    for encode in script.flow.events(Encode):
+        if encode.args.literal("add_special_tokens") is not False or is_rendered(encode):
+            continue
+        start = script.span(encode.node).start
+        if any(edit.covers(start) for edit in edits):
+            continue
+        uses = script.flow.uses(encode)
+        if not uses:
+            continue
+        model = encode.tokenizer.model if encode.tokenizer.model.text else uses[0].model.model
+        if load_severity(model, script.flow.settings) is None:
+            continue
+        try:
+            if encode.tokenizer.origin is None or encode.tokenizer.origin in unmigrated:
+                raise CannotRewrite(
+                    "where the tokenizer is loaded cannot be seen in this file, or stays"
+                )
+            if any(not isinstance(use, Forward) for use in uses):
+                raise CannotRewrite("the generation that it feeds stays as it is")
+            sites.append(
+                Site("CG201", encode.node, _SUMMARY, (encoding_edit(script, encode),), (_NOTE,))
+            )
+        except CannotRewrite as reason:
+            sites.append(Site("CG201", encode.node, _SUMMARY, reason=str(reason)))
+    return sites

@@ -1,0 +1,217 @@
+"""Keeps every road into a guarded model checked: its generate, a plain call, a pipeline, a trainer.
+
+Three places do it. The input embedding sees every id on every road, whatever wraps the model, and
+is checked when more than one position comes in (a decoding step costs one comparison). The decoder
+also sees the mask and the cache, so BOS is judged there. `model.generate` checks the prompt once
+and then lets the model's own tokens pass: what it emits is counted by `generate`, not refused.
+
+Not seen: ids that come in one at a time in a hand-written loop, and `inputs_embeds`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import asdict
+from types import MethodType
+from typing import TYPE_CHECKING, Any
+
+from guard.control_tokens import Hit
+from guard.errors import ContaminationError, DoubledBosError, MissingBosError, SettingsError
+from guard.hub import torch
+from guard.prompts import describe
+from guard.state import GuardState, find_state, put_state, state_of
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+_vetted: ContextVar[bool] = ContextVar("_vetted", default=False)
+_lifted: ContextVar[frozenset[str]] = ContextVar("_lifted", default=frozenset())
+
+
+def install(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, state: GuardState) -> None:
+    """Put the checks on a model; they stay when it is wrapped, moved or copied."""
+    put_state(model, state)
+    put_state(tokenizer, state)
+    watch = _Watch(state, tokenizer)
+    model.get_input_embeddings().register_forward_pre_hook(watch.embedding, with_kwargs=True)
+    model.get_decoder().register_forward_pre_hook(watch.decoder, with_kwargs=True)
+    model.generate = MethodType(_generate, model)
+
+
+@contextmanager
+def vetted() -> Iterator[None]:
+    """Prompts inside were checked already, so only the model's own tokens come in."""
+    token = _vetted.set(True)
+    try:
+        yield
+    finally:
+        _vetted.reset(token)
+
+
+def is_lifted(state: GuardState) -> bool:
+    """Whether this runs inside an `unguarded` block of that load."""
+    return state.key in _lifted.get()
+
+
+@contextmanager
+def unguarded(model: PreTrainedModel, *, reason: str) -> Iterator[None]:
+    """Lift the prompt checks of one model inside a `with` block; recorded as an event.
+
+    The block holds for the thread that entered it. Chat templates stay blocked.
+
+    Args:
+        model: A model that CleanModelLoader loaded.
+        reason: Why; it stands in the provenance of everything made afterwards.
+
+    Raises:
+        SettingsError: The reason is empty.
+        UnguardedModelError: The model has no guard to lift.
+    """
+    state = state_of(model)
+    if not reason.strip():
+        raise SettingsError("unguarded() without a reason", remedy="say why in `reason=`")
+    state.note("unguarded", reason=reason)
+    token = _lifted.set(_lifted.get() | {state.key})
+    try:
+        yield
+    finally:
+        _lifted.reset(token)
+
+
+class _Watch:
+    """The hooks of one model."""
+
+    def __init__(self, state: GuardState, tokenizer: PreTrainedTokenizerBase) -> None:
+        self.state = state
+        self.tokenizer = tokenizer
+        self.table: torch.Tensor | None = None
+
+    def embedding(self, _module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        ids = args[0] if args else kwargs.get("input")
+        if _is_prompt(ids, self.state):
+            self.check_control(ids)
+
+    def decoder(self, module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        ids = args[0] if args else kwargs.get("input_ids")
+        if self.state.policy.bos_id is not None and _is_prompt(ids, self.state):
+            cache = kwargs.get("past_key_values")
+            if cache is None or not cache.get_seq_length():
+                check_bos(self.state, ids, kwargs.get("attention_mask"), may_lack=module.training)
+
+    def check_control(self, ids: torch.Tensor) -> None:
+        control = self.state.policy.control
+        if control.tokens and bool(self.lookup(ids).any()):
+            for number, row in enumerate(ids.tolist()):
+                hits = _without_padding(control.in_ids(row), row, self.state.policy.pad_id)
+                if hits:
+                    raise _contamination(hits, number, self.tokenizer.decode(row))
+        if control.markers:
+            for number, row in enumerate(ids.tolist()):
+                text = self.tokenizer.decode(row)
+                hits = [hit for hit in control.in_text(text) if hit.certain]
+                if hits:
+                    raise _contamination(hits, number, text)
+
+    def lookup(self, ids: torch.Tensor) -> torch.Tensor:
+        control = self.state.policy.control.ids
+        if self.table is None or self.table.device != ids.device:
+            table = torch.zeros(max(control) + 2, dtype=torch.bool)
+            table[list(control)] = True
+            self.table = table.to(ids.device)
+        return self.table[ids.clamp(max=self.table.numel() - 1)]
+
+
+def check_bos(
+    state: GuardState, ids: torch.Tensor, mask: torch.Tensor | None, *, may_lack: bool = False
+) -> None:
+    """Check that every row of ids, of shape (rows, positions), begins with exactly one BOS.
+
+    Args:
+        state: The guard of the model that the ids are for.
+        ids: Token ids.
+        mask: Attention mask of the same shape; padding is told by the pad id where there is none.
+        may_lack: Training data in chunks may begin in the middle of a text.
+
+    Raises:
+        MissingBosError, DoubledBosError: See their classes.
+    """
+    policy = state.policy
+    masks = mask.tolist() if mask is not None and mask.dim() == 2 else None
+    for number, row in enumerate(ids.tolist()):
+        if masks is not None and len(masks[number]) == len(row):
+            first = masks[number].index(1) if 1 in masks[number] else 0
+        else:
+            first = 0
+            while (
+                policy.pad_id != policy.bos_id
+                and first < len(row) - 1
+                and row[first] == policy.pad_id
+            ):
+                first += 1
+        begin = row[first : first + 2]
+        if begin[:1] != [policy.bos_id] and not may_lack:
+            raise MissingBosError(
+                f"row {number} begins with id {begin[0]}; this family needs BOS ({policy.bos_id})",
+                evidence={"row": number, "position": first, "ids": begin},
+            )
+        if begin == [policy.bos_id, policy.bos_id]:
+            raise DoubledBosError(
+                f"row {number} begins with BOS twice ({policy.bos_id})",
+                evidence={"row": number, "position": first, "ids": begin},
+            )
+
+
+def _generate(self: PreTrainedModel, *args: Any, **kwargs: Any) -> Any:
+    plain = type(self).generate
+    state = state_of(self)
+    ids = kwargs.get("input_ids", kwargs.get("inputs", args[0] if args else None))
+    if ids is None or _vetted.get() or is_lifted(state):
+        return plain(self, *args, **kwargs)
+    watch = next(
+        hook.__self__
+        for hook in self.get_input_embeddings()._forward_pre_hooks.values()
+        if isinstance(getattr(hook, "__self__", None), _Watch)
+    )
+    watch.check_control(ids)
+    if state.policy.bos_id is not None and kwargs.get("past_key_values") is None:
+        check_bos(state, ids, kwargs.get("attention_mask"))
+    with vetted():
+        return plain(self, *args, **kwargs)
+
+
+def _is_prompt(ids: Any, state: GuardState) -> bool:
+    return (
+        ids is not None
+        and ids.dim() == 2
+        and ids.shape[-1] > 1
+        and not _vetted.get()
+        and not is_lifted(state)
+    )
+
+
+def _without_padding(hits: list[Hit], row: list[int], pad: int | None) -> list[Hit]:
+    """Drops hits in the runs of padding at both ends of a row."""
+    if pad is None or not hits:
+        return hits
+    first, last = 0, len(row)
+    while first < last and row[first] == pad:
+        first += 1
+    while last > first and row[last - 1] == pad:
+        last -= 1
+    return [hit for hit in hits if first <= hit.position < last]
+
+
+def _contamination(hits: list[Hit], row: int, text: str) -> ContaminationError:
+    where = max(text.find(hits[0].token), 0)
+    around = text[max(0, where - 30) : where + len(hits[0].token) + 30]
+    return ContaminationError(
+        f"row {row} of the model's input holds {describe(hits)}, near {around!r}",
+        evidence={"row": row, "hits": [asdict(hit) for hit in hits]},
+    )
+
+
+def is_guarded(model: object) -> bool:
+    """Whether a model carries the guard."""
+    return find_state(model) is not None

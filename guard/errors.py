@@ -1,0 +1,133 @@
+"""What the guard raises: a class per hazard of the catalogue, with evidence and remedy."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import ClassVar
+
+from cleanguard import hazards
+from cleanguard.hazards import Hazard
+
+_NOTHING: Mapping[str, object] = MappingProxyType({})
+
+
+class GuardError(Exception):
+    """Something that would have ruined a result, or kept it from being produced.
+
+    Attributes:
+        hazard: The catalogue entry; None where nothing is wrong with the method (a missing file).
+        evidence: What was measured: ids, decoded text, positions, file names. JSON types only.
+        remedy: What to do; the hazard's own remedy if the raiser knows none better.
+    """
+
+    hazard: ClassVar[Hazard | None] = None
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        evidence: Mapping[str, object] | None = None,
+        remedy: str | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.evidence = dict(evidence or _NOTHING)
+        self.remedy = remedy or (self.hazard.remedy if self.hazard else "")
+
+    @property
+    def code(self) -> str | None:
+        """The hazard's code, such as `CG204`."""
+        return self.hazard.code if self.hazard else None
+
+    def __str__(self) -> str:
+        head = f"{self.hazard.code} {self.hazard.name}: " if self.hazard else ""
+        tail = f"\n  remedy: {self.remedy}" if self.remedy else ""
+        return f"{head}{self.args[0]}{tail}"
+
+
+class MissingExtraError(GuardError, ImportError):
+    """A package that this call needs is not installed."""
+
+
+class ModelNotFoundError(GuardError):
+    """The model id is no directory, and no repository that can be reached or is in the cache."""
+
+
+class MissingWeightsError(GuardError):
+    """The directory or repository holds no weights that can be loaded."""
+
+
+class SettingsError(GuardError, ValueError):
+    """Settings that contradict each other or say too little."""
+
+
+class UnguardedModelError(GuardError):
+    """The model or tokenizer did not come from CleanModelLoader."""
+
+
+class TokenizerMismatchError(GuardError):
+    """The tokenizer is not the one that the model was loaded with."""
+
+
+class RemoteCodeError(GuardError):
+    """Code from the model repository would run without being pinned."""
+
+    hazard = hazards.REMOTE_CODE
+
+
+class PickleWeightsError(GuardError):
+    """Only pickled weights were found."""
+
+    hazard = hazards.PICKLE_WEIGHTS
+
+
+class ChatModelError(GuardError):
+    """A chat-tuned checkpoint was asked for as a base model."""
+
+    hazard = hazards.CHAT_MODEL_AS_BASE
+
+
+class AdapterAsBaseError(GuardError):
+    """An adapter lies in the model's directory and would be attached silently."""
+
+    hazard = hazards.ADAPTER_AS_BASE
+
+
+class MissingBosError(GuardError):
+    """A prompt for a family that needs BOS begins without it."""
+
+    hazard = hazards.STRAY_NO_SPECIAL_TOKENS
+
+
+class DoubledBosError(GuardError):
+    """A prompt holds more than the one BOS of its family."""
+
+    hazard = hazards.DOUBLE_BOS
+
+
+class TemplateOnBaseError(GuardError):
+    """A chat template was about to be applied with a base model's tokenizer."""
+
+    hazard = hazards.TEMPLATE_ON_BASE
+
+
+class ContaminationError(GuardError):
+    """A prompt holds a chat control token, or text that the model's chat template inserts."""
+
+    hazard = hazards.CONTROL_TOKEN_LITERAL
+
+
+class TruncatedPromptError(GuardError):
+    """A prompt does not fit and would have been cut, or read past the trained positions."""
+
+    hazard = hazards.SILENT_TRUNCATION
+
+
+class LoaderCallError(GuardError, TypeError):
+    """A keyword that CleanModelLoader or one of its methods does not take."""
+
+    hazard = hazards.LOADER_CALL_MISMATCH
+
+
+class GuardWarning(UserWarning):
+    """Something a careful reader of the results should know; also recorded as an event."""

@@ -1,0 +1,117 @@
+"""The door to torch, transformers and the hub: only this module imports them at the top."""
+
+from __future__ import annotations
+
+import re
+from importlib import import_module
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+from guard.errors import MissingExtraError, ModelNotFoundError
+
+try:
+    import huggingface_hub
+    import torch
+    import transformers
+    from transformers.utils.hub import is_offline_mode, resolve_revision
+except ImportError as error:
+    raise MissingExtraError(
+        f"{error.name or 'torch'} is not installed", remedy='pip install "cleanguard[guard]"'
+    ) from error
+
+__all__ = ["commit_of", "download", "list_files", "need", "torch", "transformers"]
+
+# Formats and folders that no load through this package reads.
+_NOT_NEEDED = [
+    "original/*",
+    "consolidated*",
+    "*.gguf",
+    "*.onnx",
+    "onnx/*",
+    "*.msgpack",
+    "*.h5",
+    "*.md",
+]
+_COMMIT = re.compile(r"[0-9a-f]{40}")
+_FOR_TOKENIZER = ["*.json", "*.jinja", "*.model", "*.txt", "*.tiktoken", "*.py"]
+_PICKLES = ["*.bin", "*.pt", "*.pth", "*.ckpt"]
+
+
+def need(module: str, extra: str) -> Any:
+    """Import an optional package, or say in one sentence which extra has it."""
+    try:
+        return import_module(module)
+    except ImportError as error:
+        raise MissingExtraError(
+            f"{module} is not installed", remedy=f'pip install "cleanguard[{extra}]"'
+        ) from error
+
+
+def commit_of(
+    repo: str,
+    revision: str | None,
+    *,
+    cache_dir: str | PathLike[str] | None,
+    token: str | bool | None,
+) -> str:
+    """The 40-hex commit that a revision of a hub repository stands for now.
+
+    Raises:
+        ModelNotFoundError: The hub cannot be reached and the cache does not know the revision, or
+            the repository does not exist.
+    """
+    found = resolve_revision(repo, revision, cache_dir=cache_dir, token=token)
+    commit = str(getattr(found, "resolved", found))
+    if not _COMMIT.fullmatch(commit):
+        raise ModelNotFoundError(
+            f"{repo!r} (revision {revision or 'default'}) is no directory here, is not in the hub "
+            "cache, and could not be resolved on the hub",
+            remedy="check the id, the network, the token and HF_HUB_OFFLINE",
+        )
+    return commit
+
+
+def list_files(repo: str, commit: str, *, token: str | bool | None) -> tuple[str, ...] | None:
+    """File names of a repository at a commit; None where the hub is not asked (offline)."""
+    if is_offline_mode():
+        return None
+    return tuple(huggingface_hub.HfApi(token=token).list_repo_files(repo, revision=commit))
+
+
+def download(
+    repo: str,
+    commit: str,
+    *,
+    cache_dir: str | PathLike[str] | None,
+    token: str | bool | None,
+    weights: bool,
+    pickles: bool,
+) -> Path:
+    """Bring a repository's files into the hub cache and return its snapshot directory.
+
+    Args:
+        repo, commit: What to fetch.
+        cache_dir, token: As in `from_pretrained`.
+        weights: False fetches what a tokenizer needs, and the configuration.
+        pickles: Fetch pickled weights as well.
+
+    Raises:
+        ModelNotFoundError: It is not in the cache, and the hub cannot be reached.
+    """
+    try:
+        return Path(
+            huggingface_hub.snapshot_download(
+                repo,
+                revision=commit,
+                cache_dir=None if cache_dir is None else Path(cache_dir),
+                token=token,
+                allow_patterns=None if weights else _FOR_TOKENIZER,
+                ignore_patterns=_NOT_NEEDED + ([] if pickles else _PICKLES),
+            )
+        )
+    except huggingface_hub.errors.LocalEntryNotFoundError as error:
+        raise ModelNotFoundError(
+            f"{repo!r} at {commit} is not in the hub cache, and the hub cannot be reached",
+            remedy="check the network and HF_HUB_OFFLINE",
+        ) from error

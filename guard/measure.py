@@ -1,0 +1,104 @@
+"""Measures a loaded model and its files for provenance."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from guard.hub import torch
+from guard.provenance import FileRecord, ModelRecord, QuantizationRecord
+from guard.source import ModelSource
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+_RECORDED = (
+    "*.safetensors", "*.bin", "*.json", "*.jinja", "*.model", "*.txt", "*.py", "*.tiktoken",
+)  # fmt: skip
+_CHUNK = 1 << 20
+
+
+def file_record(path: Path) -> FileRecord:
+    """Name, size and sha256 of a file; a hub cache blob named by its sha256 is not read again."""
+    real = path.resolve()
+    named = real.name if real.parent.name == "blobs" and len(real.name) == 64 else None
+    return FileRecord(path.name, real.stat().st_size, named or _sha256(real))
+
+
+def file_records(directory: Path) -> tuple[FileRecord, ...]:
+    """Records of the files in a directory that decide what a model computes, by name."""
+    names = sorted(path.name for path in directory.iterdir() if path.is_file())
+    chosen = [name for name in names if any(fnmatchcase(name, wanted) for wanted in _RECORDED)]
+    return tuple(file_record(directory / name) for name in chosen)
+
+
+def model_record(
+    model: PreTrainedModel, source: ModelSource, revision_requested: str | None
+) -> ModelRecord:
+    """What was loaded, as found in the model object and in its files."""
+    dtypes: Counter[str] = Counter()
+    devices: set[str] = set()
+    for parameter in model.parameters():
+        dtypes[_dtype_name(parameter.dtype)] += parameter.numel()
+        devices.add(str(parameter.device))
+    return ModelRecord(
+        kind=source.kind,
+        path=str(source.directory),
+        revision_requested=revision_requested,
+        revision=source.revision,
+        architecture=type(model).__name__,
+        parameters=sum(dtypes.values()),
+        dtypes=dict(sorted(dtypes.items())),
+        devices=tuple(sorted(devices)),
+        attention=getattr(model.config, "_attn_implementation", None),
+        context=context_of(model),
+        quantization=quantization_of(model),
+        files=file_records(source.directory),
+    )
+
+
+def context_of(model: PreTrainedModel) -> int | None:
+    """Most positions that the model was made for, as its config says."""
+    config = model.config.get_text_config()
+    found = getattr(config, "max_position_embeddings", None) or getattr(config, "n_positions", None)
+    return int(found) if found else None
+
+
+def quantization_of(model: PreTrainedModel) -> QuantizationRecord:
+    """The quantized linear layers of a model, told by the layers themselves."""
+    kinds: Counter[str] = Counter()
+    double: set[bool] = set()
+    compute: set[str] = set()
+    for module in model.modules():
+        name = type(module).__name__
+        if name == "Linear8bitLt":
+            kinds["int8"] += 1
+        elif name == "Linear4bit":
+            state = getattr(module.weight, "quant_state", None)
+            kinds[str(module.weight.quant_type)] += 1
+            double.add(bool(state.nested) if state is not None else False)
+            if module.compute_dtype is not None:
+                compute.add(_dtype_name(module.compute_dtype))
+    if not kinds:
+        return QuantizationRecord("none", 0)
+    return QuantizationRecord(
+        kind=next(iter(kinds)) if len(kinds) == 1 else "mixed",
+        layers=sum(kinds.values()),
+        double=all(double) if double else None,
+        compute_dtype=", ".join(sorted(compute)) or None,
+    )
+
+
+def _dtype_name(dtype: torch.dtype) -> str:
+    return str(dtype).removeprefix("torch.")
+
+
+def _sha256(path: Path) -> str:
+    total = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK):
+            total.update(chunk)
+    return total.hexdigest()

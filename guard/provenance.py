@@ -1,0 +1,210 @@
+"""What a loaded model is, as measured: the record that every number made with it can carry.
+
+Nothing here is taken from what was asked for unless the name says so; what is unknown is None.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Literal
+
+from guard.checks import Check
+from guard.environment import Environment
+
+SCHEMA = "cleanguard-provenance/1"
+
+
+@dataclass(frozen=True, slots=True)
+class FileRecord:
+    """One file of the model: name, size in bytes, sha256 as hex."""
+
+    name: str
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class QuantizationRecord:
+    """The quantized layers as found in the loaded model.
+
+    Attributes:
+        kind: `none`, `int8`, `nf4`, `fp4` or `mixed`.
+        layers: How many linear layers are quantized.
+        double: Their scales are quantized as well; None without 4-bit layers.
+        compute_dtype: What 4-bit layers compute in.
+    """
+
+    kind: str
+    layers: int
+    double: bool | None = None
+    compute_dtype: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ModelRecord:
+    """The model.
+
+    Attributes:
+        kind: Local directory or hub repository.
+        path: The directory that the files were read from.
+        revision_requested: As the caller gave it.
+        revision: The commit that was loaded; None for a local directory.
+        architecture: Class of the loaded model.
+        parameters: Number of parameters as stored (4-bit weights count packed).
+        dtypes: Stored parameters per dtype.
+        devices: Where they lie.
+        attention: The attention implementation in use.
+        context: Most positions that the model was made for; None if the config does not say.
+        quantization: As found in its layers.
+        files: Weights, tokenizer and configuration files.
+    """
+
+    kind: Literal["local", "hub"]
+    path: str
+    revision_requested: str | None
+    revision: str | None
+    architecture: str
+    parameters: int
+    dtypes: dict[str, int]
+    devices: tuple[str, ...]
+    attention: str | None
+    context: int | None
+    quantization: QuantizationRecord
+    files: tuple[FileRecord, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PadRecord:
+    """The padding token: whether it differs from EOS, and what that means."""
+
+    id: int | None
+    token: str | None
+    distinct_from_eos: bool
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class TokenizerRecord:
+    """The tokenizer.
+
+    Attributes:
+        kind: Its class.
+        digest: sha256 of what decides a text's ids, without padding and truncation state.
+        size: Number of tokens.
+        family: As its tokens show it.
+        bos_prefix: The ids that every prompt begins with.
+        bos_source: `tokenizer`, `inserted` or `none`.
+        special_tokens: BOS, EOS, PAD and UNK as the tokenizer names them.
+        pad: The padding token in use.
+        padding_side: `left` or `right`.
+        templates: sha256 of each chat template.
+        control_ids: Ids that no prompt may hold.
+        control_markers: Text that no prompt may hold and that has no id.
+    """
+
+    kind: str
+    digest: str
+    size: int
+    family: str | None
+    bos_prefix: tuple[int, ...]
+    bos_source: str
+    special_tokens: dict[str, Any]
+    pad: PadRecord
+    padding_side: str
+    templates: dict[str, str]
+    control_ids: tuple[int, ...]
+    control_markers: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class GenerationRecord:
+    """The model's generation settings: the explicit ones in effect, and those that were dropped."""
+
+    effective: dict[str, Any]
+    dropped: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class AdapterRecord:
+    """An adapter that was attached: where from, its files, and the base that its config names."""
+
+    name: str
+    path: str
+    base_named: str | None
+    files: tuple[FileRecord, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened to a loaded model: a lifted guard, a drawn seed, a warning.
+
+    Attributes:
+        kind: `unguarded`, `seed-drawn` or `warning`.
+        at: UTC time, ISO 8601.
+        detail: JSON types only.
+        code: The hazard that it bears on.
+    """
+
+    kind: str
+    at: str
+    detail: dict[str, Any]
+    code: str | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Provenance(Mapping[str, Any]):
+    """The whole statement: read by attribute, as a mapping, or as JSON through `to_dict()`.
+
+    Attributes:
+        schema: Version of this shape.
+        loader_version: sha256 of the guard's source as it ran; its first 8 digits name it well
+            enough.
+        cleanguard_version: The installed release; None if it runs from a source tree.
+        created: UTC time of the load, ISO 8601.
+        model_id: As the caller gave it.
+        quantization: As found in the model: `none`, `int8`, `nf4`, …
+        dtype: The dtype of most parameters.
+        revision: The commit that was loaded; None for a local directory.
+        model, tokenizer, generation, environment: Records of their own.
+        for_training: Loaded for training.
+        overrides: Protections that the caller switched off.
+        checks: What was checked at load, with verdicts.
+        adapters: Adapters that were attached, in order.
+        events: What happened since.
+    """
+
+    schema: str
+    loader_version: str
+    cleanguard_version: str | None
+    created: str
+    model_id: str
+    quantization: str
+    dtype: str
+    revision: str | None
+    model: ModelRecord
+    tokenizer: TokenizerRecord
+    generation: GenerationRecord
+    environment: Environment
+    for_training: bool
+    overrides: tuple[str, ...]
+    checks: tuple[Check, ...]
+    adapters: tuple[AdapterRecord, ...] = ()
+    events: tuple[Event, ...] = ()
+
+    def __getitem__(self, key: str) -> Any:
+        if key in self.__dataclass_fields__:
+            return getattr(self, key)
+        raise KeyError(key)
+
+    def __iter__(self) -> Iterator[str]:
+        return (field.name for field in fields(self))
+
+    def __len__(self) -> int:
+        return len(fields(self))
+
+    def to_dict(self) -> dict[str, Any]:
+        """The statement in JSON types."""
+        plain: dict[str, Any] = json.loads(json.dumps(asdict(self)))
+        return plain

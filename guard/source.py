@@ -1,0 +1,101 @@
+"""Finds a model's files: a local directory, or a hub repository resolved to one commit first."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from guard import hub
+from guard.errors import ModelNotFoundError
+from guard.preflight import refuse_files
+from guard.request import LoadRequest
+
+_REPO = re.compile(r"[A-Za-z0-9][\w.\-]*(/[A-Za-z0-9][\w.\-]*)?")
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSource:
+    """Where a model was found.
+
+    Attributes:
+        requested: The id or path as the caller gave it.
+        kind: A local directory or a hub repository.
+        load_from: What `from_pretrained` is given: the directory, or the repository id.
+        directory: The directory that holds the files.
+        revision: The commit that was resolved; None for a local directory.
+    """
+
+    requested: str
+    kind: Literal["local", "hub"]
+    load_from: str
+    directory: Path
+    revision: str | None
+
+    def names(self) -> tuple[str, ...]:
+        """The names of the files at the top of the directory, sorted."""
+        return tuple(sorted(path.name for path in self.directory.iterdir() if path.is_file()))
+
+    def read_json(self, name: str) -> dict[str, Any]:
+        """A JSON file of the model; empty where there is none.
+
+        Raises:
+            ModelNotFoundError: The file is there and is no JSON object.
+        """
+        path = self.directory / name
+        if not path.is_file():
+            return {}
+        try:
+            value = json.loads(path.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise ModelNotFoundError(
+                f"{path} is not JSON: {error}", remedy="fetch the file again"
+            ) from error
+        if not isinstance(value, dict):
+            raise ModelNotFoundError(f"{path} holds no JSON object", remedy="fetch the file again")
+        return value
+
+
+def open_source(request: LoadRequest, *, weights: bool = True) -> ModelSource:
+    """Resolve a request to local files; file names are checked before anything is fetched.
+
+    Args:
+        request: What was asked for.
+        weights: False for a tokenizer alone: no weights are asked for or fetched.
+
+    Raises:
+        ModelNotFoundError: There is no such directory, or the repository cannot be resolved.
+        MissingWeightsError, PickleWeightsError, AdapterAsBaseError: See `preflight.refuse_files`.
+    """
+    directory = Path(request.model_id).expanduser()
+    if directory.is_dir():
+        source = ModelSource(request.model_id, "local", str(directory), directory.resolve(), None)
+        if weights:
+            refuse_files(source.names(), str(directory), request)
+        return source
+    if directory.exists() or not _REPO.fullmatch(request.model_id):
+        raise ModelNotFoundError(
+            f"{request.model_id!r} is no model directory",
+            remedy="give a directory that holds config.json and *.safetensors, or a hub id such as "
+            "Qwen/Qwen2.5-0.5B",
+        )
+    commit = hub.commit_of(
+        request.model_id, request.revision, cache_dir=request.cache_dir, token=request.token
+    )
+    listed = hub.list_files(request.model_id, commit, token=request.token) if weights else None
+    if listed is not None:
+        refuse_files(listed, request.model_id, request)
+    snapshot = hub.download(
+        request.model_id,
+        commit,
+        cache_dir=request.cache_dir,
+        token=request.token,
+        weights=weights,
+        pickles=request.allow_pickle,
+    )
+    source = ModelSource(request.model_id, "hub", request.model_id, snapshot, commit)
+    if weights and listed is None:
+        refuse_files(source.names(), request.model_id, request)
+    return source

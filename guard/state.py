@@ -1,0 +1,78 @@
+"""What the guard knows about a loaded model; it travels on the model and its tokenizer."""
+
+from __future__ import annotations
+
+import secrets
+from collections import Counter
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any
+
+from cleanguard.hazards import Hazard
+from guard.errors import UnguardedModelError
+from guard.policy import PromptPolicy
+from guard.provenance import Event, Provenance
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+_ATTRIBUTE = "_cleanguard"
+
+
+@dataclass(slots=True)
+class GuardState:
+    """The guard's side of one load; copies of the model share its key.
+
+    Attributes:
+        key: Names this load.
+        policy: The rules for its prompts.
+        provenance: What was measured, adapters included.
+        events: What happened since.
+        run_seed: The seed drawn for sampling without one; None until then.
+        drawn: How often each prompt was sampled without a seed.
+    """
+
+    policy: PromptPolicy
+    provenance: Provenance
+    key: str = field(default_factory=lambda: secrets.token_hex(8))
+    events: list[Event] = field(default_factory=list)
+    run_seed: int | None = None
+    drawn: Counter[bytes] = field(default_factory=Counter)
+
+    def note(self, kind: str, hazard: Hazard | None = None, **detail: Any) -> None:
+        """Record an event."""
+        code = hazard.code if hazard else None
+        self.events.append(Event(kind, utc_now(), detail, code))
+
+
+def put_state(owner: PreTrainedModel | PreTrainedTokenizerBase, state: GuardState) -> None:
+    """Attach the state to a model or tokenizer."""
+    setattr(owner, _ATTRIBUTE, state)
+
+
+def find_state(owner: object) -> GuardState | None:
+    """The state of a guarded model or tokenizer, also through an adapter's wrapper."""
+    found = getattr(owner, _ATTRIBUTE, None)
+    return found if isinstance(found, GuardState) else None
+
+
+def state_of(owner: object) -> GuardState:
+    """Like `find_state`, but raises UnguardedModelError where there is none."""
+    found = find_state(owner)
+    if found is None:
+        raise UnguardedModelError(
+            f"this {type(owner).__name__} was not loaded by CleanModelLoader",
+            remedy="model, tokenizer, provenance = CleanModelLoader(MODEL, …).load()",
+        )
+    return found
+
+
+def provenance_of(model: PreTrainedModel) -> Provenance:
+    """A guarded model's provenance as of now: with the adapters and events since it was loaded."""
+    state = state_of(model)
+    return replace(state.provenance, events=tuple(state.events))
+
+
+def utc_now() -> str:
+    """The time as ISO 8601 in UTC, to the second."""
+    return datetime.now(timezone.utc).isoformat(timespec="seconds")

@@ -1,0 +1,83 @@
+"""A tokenizer's chat templates: what text they insert, and how they are kept unused."""
+
+from __future__ import annotations
+
+import hashlib
+from functools import partial
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from jinja2.exceptions import TemplateError
+
+from guard.errors import TemplateOnBaseError
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+_WORDS = {role: f"cleanguardsentinel{role}" for role in ("system", "user", "assistant")}
+_TALKS: tuple[tuple[str, ...], ...] = (
+    ("system", "user", "assistant", "user"),
+    ("user", "assistant", "user"),
+    ("user",),
+)
+
+
+def templates_of(tokenizer: PreTrainedTokenizerBase) -> dict[str, str]:
+    """The chat templates by name; a single one is called `default`."""
+    found = getattr(tokenizer, "chat_template", None)
+    if not found:
+        return {}
+    return {"default": found} if isinstance(found, str) else dict(found)
+
+
+def template_hashes(tokenizer: PreTrainedTokenizerBase) -> dict[str, str]:
+    """sha256 of each template's text, as hex."""
+    return {
+        name: hashlib.sha256(text.encode()).hexdigest()
+        for name, text in sorted(templates_of(tokenizer).items())
+    }
+
+
+def render(
+    tokenizer: PreTrainedTokenizerBase,
+    messages: list[dict[str, str]],
+    template: str,
+    **options: Any,
+) -> str | None:
+    """A template's text for messages, past any block; None where the template refuses them."""
+    apply = type(tokenizer).apply_chat_template
+    try:
+        text = apply(tokenizer, messages, chat_template=template, tokenize=False, **options)
+    except (TemplateError, TypeError, ValueError, KeyError, AttributeError):
+        return None
+    return str(text)
+
+
+def inserted_text(tokenizer: PreTrainedTokenizerBase) -> frozenset[str]:
+    """Every piece of text that the templates put around messages, found by rendering sentinels."""
+    pieces: set[str] = set()
+    for template in templates_of(tokenizer).values():
+        for roles in _TALKS:
+            talk = [{"role": role, "content": _WORDS[role]} for role in roles]
+            for prompt in (False, True):
+                text = render(tokenizer, talk, template, add_generation_prompt=prompt)
+                for word in _WORDS.values():
+                    text = text.replace(word, "\0") if text else None
+                pieces.update(text.split("\0") if text else ())
+    return frozenset(piece for piece in pieces if piece.strip())
+
+
+def block_templates(tokenizer: PreTrainedTokenizerBase, model_id: str) -> None:
+    """Make `apply_chat_template` raise on this object; the template stays for saving."""
+    tokenizer.__dict__["apply_chat_template"] = partial(_refuse, model_id)
+
+
+def is_blocked(tokenizer: PreTrainedTokenizerBase) -> bool:
+    """Whether `apply_chat_template` raises on this tokenizer."""
+    return "apply_chat_template" in tokenizer.__dict__
+
+
+def _refuse(model_id: str, *_args: object, **_kwargs: object) -> NoReturn:
+    raise TemplateOnBaseError(
+        f"apply_chat_template was called on the tokenizer of the base model {model_id}",
+        remedy="give the base model plain text",
+    )

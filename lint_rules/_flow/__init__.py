@@ -1,0 +1,1 @@
+"""Value flow: says what a module's expressions are, and which calls are made on them."""

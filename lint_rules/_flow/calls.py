@@ -1,0 +1,269 @@
+"""Reads calls: binds arguments, knows library calls, follows calls into own functions."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import libcst as cst
+
+from lint_rules._flow import library
+from lint_rules._flow.arguments import Argument, Arguments, collect
+from lint_rules._flow.builtin_calls import builtin_call
+from lint_rules._flow.events import CallSite
+from lint_rules._flow.hf_calls import HfCalls
+from lint_rules._flow.own_calls import OwnCalls
+from lint_rules._flow.program import Cursor, Env, Program
+from lint_rules._flow.syntax import dotted
+from lint_rules._flow.value_methods import (
+    dataset_method,
+    mapping_method,
+    parser_method,
+    text_method,
+)
+from lint_rules._flow.values import (
+    UNKNOWN,
+    CausalLM,
+    ChatText,
+    ClassRef,
+    Constant,
+    Dataset,
+    Decoded,
+    Encoded,
+    Formatted,
+    FunctionRef,
+    Generated,
+    GuardedText,
+    Instance,
+    LibraryObject,
+    Loader,
+    Mapping,
+    Method,
+    OptionParser,
+    Partial,
+    Sequence,
+    Symbol,
+    Tokenizer,
+    Unknown,
+    Value,
+    first,
+    join,
+    options,
+)
+
+_NOTHING = Arguments((), {}, (), False)
+# Methods of accelerate's and its like's objects that hand a model or a batch through.
+_HANDS_THROUGH = frozenset({"prepare", "prepare_model", "unwrap_model", "wait_for", "to_device"})
+_TEXT_METHODS = frozenset(
+    ["strip", "lstrip", "rstrip", "replace", "lower", "removeprefix", "removesuffix"]
+)
+
+
+class Evaluates(Protocol):
+    """What a call reader needs of the evaluator."""
+
+    program: Program
+    cursor: Cursor
+
+    def evaluate(self, node: cst.BaseExpression, env: Env) -> Value:
+        """The value of an expression in a scope."""
+        ...
+
+    def attribute(self, base: Value, name: str) -> Value:
+        """An attribute of one value."""
+        ...
+
+
+class CallReader:
+    """Gives the value of a call."""
+
+    def __init__(self, evaluator: Evaluates) -> None:
+        self.evaluator = evaluator
+        self.program = evaluator.program
+        self.cursor = evaluator.cursor
+        self.hf = HfCalls(evaluator.program, evaluator.cursor)
+        self.own = OwnCalls(evaluator.program)
+
+    def read(self, node: cst.Call, env: Env) -> Value:
+        """The value of a call expression."""
+        function = self.evaluator.evaluate(node.func, env)
+        args = self.arguments(node, env)
+        name = dotted(node.func)
+        if name is not None:
+            self.program.called_names.add(name.rsplit(".", 1)[-1])
+        if isinstance(function, Unknown):
+            return self._unknown_call(node, args, env)
+        result: Value = UNKNOWN
+        for option in options(function):
+            result = join(result, self._call(option, node, args, env))
+        return result
+
+    def arguments(self, node: cst.Call, env: Env) -> Arguments:
+        """The evaluated arguments of a call."""
+        positional: list[Argument] = []
+        keywords: dict[str, Argument] = {}
+        spread: list[Argument] = []
+        for arg in node.args:
+            value = self.evaluator.evaluate(arg.value, env)
+            argument = Argument(value, arg.value, arg)
+            if arg.star:
+                spread.append(argument)
+            elif arg.keyword is not None:
+                keywords[arg.keyword.value] = argument
+            else:
+                positional.append(argument)
+        return collect(positional, keywords, spread)
+
+    def iterated(self, node: cst.BaseExpression, env: Env) -> Value:
+        """What is iterated over when `x.items()` is: x, where that is an encoding."""
+        if (
+            isinstance(node, cst.Call)
+            and isinstance(node.func, cst.Attribute)
+            and node.func.attr.value == "items"
+        ):
+            return self.evaluator.evaluate(node.func.value, env)
+        return UNKNOWN
+
+    def _call(self, function: Value, node: cst.Call, args: Arguments, env: Env) -> Value:
+        if isinstance(function, Symbol):
+            return self._call_symbol(function.name, node, args, env)
+        if isinstance(function, FunctionRef):
+            return self.own.function(function, args)
+        if isinstance(function, ClassRef):
+            return self.own.construct(function, args)
+        if isinstance(function, Tokenizer):
+            return self.hf.encode(function, "__call__", node, args)
+        if isinstance(function, CausalLM):
+            return self.hf.forward(function, node, args)
+        if isinstance(function, Instance):
+            return self.own.instance(function, args)
+        if isinstance(function, Partial):
+            given = self.program.partials[function.node].then(args)
+            result: Value = UNKNOWN
+            for option in options(function.function):
+                result = join(result, self._call(option, node, given, env))
+            return result
+        if isinstance(function, Method):
+            return self._call_method(function.receiver, function.name, node, args, env)
+        if isinstance(function, LibraryObject):
+            return self._library_method(function, "__call__", node, args)
+        return UNKNOWN
+
+    def _unknown_call(self, node: cst.Call, args: Arguments, env: Env) -> Value:
+        """A call of something unknown; a few methods are told by their names."""
+        if not isinstance(node.func, cst.Attribute) or not args.positional:
+            return UNKNOWN
+        name = node.func.attr.value
+        if name in _HANDS_THROUGH:
+            given = tuple(argument.value for argument in args.positional)
+            return given[0] if len(given) == 1 else Sequence(given)
+        if name == "map":
+            mapped = first(self._result_of(args.positional[0].value, node, env), Mapping)
+            return UNKNOWN if mapped is None else Dataset(mapped)
+        return UNKNOWN
+
+    def _result_of(self, function: Value, node: cst.Call, env: Env) -> Value:
+        """What a function that is passed as an argument returns."""
+        result: Value = UNKNOWN
+        for option in options(function):
+            if isinstance(option, (FunctionRef, Partial)):
+                result = join(result, self._call(option, node, _NOTHING, env))
+        return result
+
+    def _call_symbol(self, name: str, node: cst.Call, args: Arguments, env: Env) -> Value:
+        if not name.startswith("builtins."):
+            self.program.record(CallSite(node, self.cursor.place(), name, UNKNOWN, "", args))
+        kind = library.kind_of_call(name)
+        if kind is not None:
+            return self.hf.library_call(kind, name, node, args)
+        if name == "functools.partial" and args.positional:
+            rest = Arguments(args.positional[1:], args.keywords, args.spread, args.opaque)
+            self.program.partials[node] = rest
+            return Partial(args.positional[0].value, node)
+        if name == "builtins.setattr" and len(args.positional) == 3:
+            self._setattr(node, args)
+            return UNKNOWN
+        if name == "builtins.getattr" and len(args.positional) >= 2:
+            attribute = first(args.positional[1].value, Constant)
+            if attribute is not None and isinstance(attribute.value, str):
+                return self.evaluator.attribute(args.positional[0].value, attribute.value)
+            return UNKNOWN
+        if name == "builtins.super":
+            return Instance(env.owner) if env.owner is not None else UNKNOWN
+        if name == "argparse.ArgumentParser":
+            self.program.parser_defaults.setdefault(node, {})
+            return OptionParser(node)
+        result = builtin_call(name, args)
+        if isinstance(result, Unknown) and library.makes_object(name):
+            return LibraryObject(name, node)
+        return result
+
+    def _setattr(self, node: cst.Call, args: Arguments) -> None:
+        attribute = first(args.positional[1].value, Constant)
+        expression = args.positional[2].expression
+        if attribute is not None and isinstance(attribute.value, str) and expression is not None:
+            target, value = args.positional[0].value, args.positional[2].value
+            self.hf.attribute_set(node, target, attribute.value, value, expression)
+
+    # --- methods of known values
+
+    def _call_method(
+        self, receiver: Value, name: str, node: cst.Call, args: Arguments, env: Env
+    ) -> Value:
+        if isinstance(receiver, (Tokenizer, CausalLM, Dataset)):
+            self.program.record(CallSite(node, self.cursor.place(), "", receiver, name, args))
+        if isinstance(receiver, Tokenizer):
+            return self.hf.tokenizer_method(receiver, name, node, args)
+        if isinstance(receiver, CausalLM):
+            return self.hf.model_method(receiver, name, node, args)
+        if isinstance(receiver, Loader):
+            return self.hf.loader_method(receiver, name, node, args)
+        if isinstance(receiver, LibraryObject):
+            return self._library_method(receiver, name, node, args)
+        if isinstance(receiver, Encoded):
+            return self._encoded_method(receiver, name, node)
+        if isinstance(receiver, Generated):
+            return receiver if name in library.KEEPS_GENERATED else UNKNOWN
+        if isinstance(receiver, (Decoded, ChatText, GuardedText)):
+            return receiver if name in _TEXT_METHODS else UNKNOWN
+        return self._plain_method(receiver, name, node, args, env)
+
+    def _plain_method(
+        self, receiver: Value, name: str, node: cst.Call, args: Arguments, env: Env
+    ) -> Value:
+        if isinstance(receiver, OptionParser):
+            return parser_method(self.program, receiver, name, args)
+        if isinstance(receiver, Mapping):
+            if name == "map" and args.positional:  # a DatasetDict
+                mapped = self._result_of(args.positional[0].value, node, env)
+                parts = tuple(
+                    (key, dataset_method(part, name, args, mapped))
+                    for key, part in receiver.entries
+                    if isinstance(part, Dataset)
+                )
+                return Mapping(parts) if parts else UNKNOWN
+            return mapping_method(receiver, name, args)
+        if isinstance(receiver, Dataset):
+            passed = args.value("function", 0)
+            mapped = self._result_of(passed, node, env) if name == "map" else UNKNOWN
+            return dataset_method(receiver, name, args, mapped)
+        if isinstance(receiver, (Constant, Formatted)):
+            return text_method(receiver, name, args)
+        return UNKNOWN
+
+    def _library_method(
+        self, receiver: LibraryObject, name: str, node: cst.Call, args: Arguments
+    ) -> Value:
+        self.program.record(CallSite(node, self.cursor.place(), "", receiver, name, args))
+        if name in _HANDS_THROUGH and args.positional:
+            given = tuple(argument.value for argument in args.positional)
+            return given[0] if len(given) == 1 else Sequence(given)
+        return receiver if name in ("to", "cuda", "eval") else UNKNOWN
+
+    def _encoded_method(self, receiver: Encoded, name: str, node: cst.Call) -> Value:
+        if name in library.KEEPS_ENCODED:
+            return receiver
+        if name == "size" and node.args:
+            return self.evaluator.attribute(receiver, "shape")
+        if name in ("unsqueeze", "squeeze", "view", "reshape", "repeat", "expand"):
+            return receiver
+        return UNKNOWN

@@ -1,0 +1,147 @@
+"""Names of the libraries that a base model passes through, and what they are."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+CallKind = Literal[
+    "tokenizer-load",
+    "model-load",
+    "pair-load",
+    "quant-config",
+    "adapter-attach",
+    "adapter-wrap",
+    "loader",
+    "loader-method",
+    "pipeline",
+]
+
+_HF = ("transformers", "peft", "unsloth", "modelscope", "trl")
+_OBJECTS = ("transformers", "trl", "vllm", "peft", "torch", "accelerate", "openai", "unsloth")
+_LOADS = ("from_pretrained",)
+_LOADER_CLASSES = ("CleanModelLoader",)
+_LOADER_METHODS = (
+    "load",
+    "load_tokenizer",
+    "generate",
+    "generate_batch",
+    "encode",
+    "attach_adapter",
+)
+_NOT_A_TEXT_TOKENIZER = (
+    "CLIPTokenizer",
+    "CLIPTokenizerFast",
+    "WhisperTokenizer",
+    "BertTokenizer",
+    "BertTokenizerFast",
+)
+
+# Returned unchanged by these methods: `.to("cuda").eval()` is still the same model or batch.
+KEEPS_MODEL = frozenset(
+    [
+        "eval",
+        "train",
+        "to",
+        "cuda",
+        "cpu",
+        "half",
+        "float",
+        "bfloat16",
+        "double",
+        "requires_grad_",
+        "merge_and_unload",
+        "unload",
+        "tie_weights",
+        "get_base_model",
+        "bettertransformer",
+        "compile",
+        "share_memory",
+    ]
+)
+KEEPS_ENCODED = frozenset(
+    [
+        "to",
+        "cuda",
+        "cpu",
+        "copy",
+        "convert_to_tensors",
+        "pin_memory",
+        "clone",
+        "detach",
+        "contiguous",
+        "long",
+        "int",
+    ]
+)
+KEEPS_GENERATED = frozenset(
+    ["to", "cuda", "cpu", "clone", "detach", "contiguous", "tolist", "numpy", "long", "int"]
+)
+
+TEMPLATE_ATTRIBUTES = frozenset({"chat_template", "default_chat_template"})
+ENCODING_METHODS = frozenset({"__call__", "encode", "encode_plus", "batch_encode_plus"})
+DECODING_METHODS = frozenset({"decode", "batch_decode"})
+
+
+def kind_of_call(symbol: str) -> CallKind | None:
+    """What calling an imported name does, None where it is not our business."""
+    root, _, rest = symbol.partition(".")
+    parts = rest.split(".") if rest else []
+    name = parts[-1] if parts else root
+    if name in _LOADER_CLASSES:
+        return "loader"
+    if len(parts) >= 2 and parts[-2] in _LOADER_CLASSES:
+        return "loader-method" if name in _LOADER_METHODS else None
+    if root not in _HF:
+        return None
+    if name == "pipeline" and root == "transformers":
+        return "pipeline"
+    if name == "BitsAndBytesConfig":
+        return "quant-config"
+    if name in ("get_peft_model", "prepare_model_for_kbit_training"):
+        return "adapter-wrap"
+    if name not in _LOADS or len(parts) < 2:
+        return None
+    return _kind_of_class(root, parts[-2])
+
+
+def _kind_of_class(root: str, name: str) -> CallKind | None:
+    if root == "unsloth" and name in ("FastLanguageModel", "FastModel"):
+        return "pair-load"
+    if name.startswith("PeftModel"):
+        return "adapter-attach"
+    if name in _NOT_A_TEXT_TOKENIZER:
+        return None
+    if name.endswith(("Tokenizer", "TokenizerFast")):
+        return "tokenizer-load"
+    if name.endswith(("ForCausalLM", "LMHeadModel", "ForCausalLMWithValueHead")):
+        return "model-load"
+    return None
+
+
+def makes_object(symbol: str) -> bool:
+    """Whether calling an imported name gives an object of a class that rules ask about."""
+    root, _, _ = symbol.partition(".")
+    return root in _OBJECTS and symbol.rsplit(".", 1)[-1][:1].isupper()
+
+
+def is_language_model_annotation(symbol: str) -> Literal["tokenizer", "model"] | None:
+    """Whether an annotation names a tokenizer or a causal LM."""
+    root, _, _ = symbol.partition(".")
+    name = symbol.rsplit(".", 1)[-1]
+    if root not in _HF:
+        return None
+    if name.endswith(("Tokenizer", "TokenizerFast", "TokenizerBase")):
+        return "tokenizer"
+    if name in ("PreTrainedModel", "GenerationMixin", "PeftModel") or name.endswith("ForCausalLM"):
+        return "model"
+    return None
+
+
+def guess_by_name(name: str) -> Literal["tokenizer", "model"] | None:
+    """What a parameter that nobody passes is most likely to be, by its name alone."""
+    lowered = name.lower().lstrip("_")
+    if lowered in ("tokenizer", "tok", "hf_tokenizer", "base_tokenizer"):
+        return "tokenizer"
+    if lowered in ("model", "base_model", "lm", "hf_model", "language_model"):
+        return "model"
+    return None

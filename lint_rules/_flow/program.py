@@ -1,0 +1,241 @@
+"""The state of a walk: names in scope, what functions take and return, what classes hold."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol, TypeAlias
+
+import libcst as cst
+
+from cleanguard.config import Settings
+from lint_rules._flow.arguments import Arguments
+from lint_rules._flow.events import Event, Place
+from lint_rules._flow.values import (
+    UNKNOWN,
+    FunctionRef,
+    Symbol,
+    Value,
+    bounded,
+    join,
+)
+
+Function: TypeAlias = "cst.FunctionDef | cst.Lambda"
+
+
+class Env:
+    """Names and attribute paths such as `self.model` in one scope."""
+
+    __slots__ = ("function", "names", "outside", "owner", "parent", "replayed", "scope")
+
+    def __init__(
+        self,
+        parent: Env | None = None,
+        function: cst.FunctionDef | None = None,
+        owner: cst.ClassDef | None = None,
+    ) -> None:
+        self.names: dict[str, Value] = {}
+        self.parent = parent
+        self.function = function
+        self.owner = owner
+        # Branches are forks of a scope; functions look names up in the scope, where all ends up.
+        self.scope: Env = self
+        # Names declared global or nonlocal, with the scope that they are bound in.
+        self.outside: dict[str, Env] = {}
+        # What a replayed function has returned so far; None in an ordinary walk.
+        self.replayed: Value | None = None
+
+    def get(self, name: str) -> Value | None:
+        """The value of a name here or in an enclosing scope."""
+        env: Env | None = self
+        while env is not None:
+            found = env.names.get(name)
+            if found is not None:
+                return found
+            env = env.parent
+        return None
+
+    def put(self, name: str, value: Value) -> None:
+        """Binds a name; what was known of its attributes is forgotten."""
+        outer = self.outside.get(name)
+        if outer is not None:
+            outer.put(name, join(outer.names.get(name, UNKNOWN), value))
+            return
+        self.names[name] = bounded(value)
+        prefix = name + "."
+        for known in [key for key in self.names if key.startswith(prefix)]:
+            del self.names[known]
+
+    def fork(self) -> Env:
+        """A copy for one branch."""
+        branch = Env(self.parent, self.function, self.owner)
+        branch.names = dict(self.names)
+        branch.scope, branch.outside = self.scope, self.outside
+        return branch
+
+    def join(self, branches: list[Env]) -> None:
+        """Becomes what holds after any of the branches; none leaves it as it is."""
+        if not branches:
+            return
+        merged = dict(branches[0].names)
+        for branch in branches[1:]:
+            for name, value in branch.names.items():
+                merged[name] = join(merged[name], value) if name in merged else value
+        self.names = merged
+
+
+@dataclass(slots=True)
+class FunctionFacts:
+    """What is known of a function across the module."""
+
+    env: Env
+    owner: cst.ClassDef | None
+    arguments: dict[str, Value] = field(default_factory=dict)
+    result: Value = UNKNOWN
+    called: bool = False
+    home: Program | None = None
+
+
+@dataclass(slots=True)
+class ClassFacts:
+    """What is known of a class: its methods, and all that is assigned to its attributes."""
+
+    env: Env
+    methods: dict[str, cst.FunctionDef] = field(default_factory=dict)
+    attributes: dict[str, Value] = field(default_factory=dict)
+    fields: list[str] = field(default_factory=list)
+    bases: tuple[str, ...] = ()
+    home: Program | None = None
+
+    def add_field(self, name: str) -> None:
+        """Adds an annotated field in the order of a dataclass's parameters."""
+        if name not in self.fields:
+            self.fields.append(name)
+
+
+class Linker(Protocol):
+    """Finds other modules of the same run."""
+
+    def lookup(self, importer: Path, dotted: str) -> Value | None:
+        """What a dotted name, relative with leading dots, is in another module; None if not ours."""
+        ...
+
+    def member(self, path: str, name: str) -> Value | None:
+        """A top-level name of a module that `lookup` found."""
+        ...
+
+
+class Program:
+    """A module under analysis. Rounds repeat until `changed` stays false.
+
+    Args:
+        module: The parsed module.
+        settings: What the run was told.
+        path: Where the module stands, to resolve its imports; None without other modules.
+        linker: Finds the other modules of the run.
+    """
+
+    def __init__(
+        self,
+        module: cst.Module,
+        settings: Settings,
+        path: Path | None = None,
+        linker: Linker | None = None,
+    ) -> None:
+        self.module = module
+        self.settings = settings
+        self.path = path
+        self.linker = linker
+        self.globals = Env()
+        self.functions: dict[Function, FunctionFacts] = {}
+        self.classes: dict[cst.ClassDef, ClassFacts] = {}
+        self.events: dict[tuple[type[Event], cst.CSTNode], Event] = {}
+        self.partials: dict[cst.Call, Arguments] = {}
+        self.parser_defaults: dict[cst.CSTNode, dict[str, Value]] = {}
+        self.called_names: set[str] = set()
+        self.star_imports: list[str] = []
+        self.changed = False
+        # Above 0 while a function is replayed for one call: nothing is recorded or learnt.
+        self.quiet = 0
+        # Set by the executor: runs a function with given arguments and returns its result.
+        self.replay: Replay | None = None
+
+    def start_round(self) -> None:
+        """Forgets the events, which the coming round records anew, and keeps the summaries."""
+        self.changed = False
+        self.events = {}
+
+    def record(self, event: Event) -> None:
+        """Keeps the latest event of its kind of a node."""
+        if not self.quiet:
+            self.events[type(event), event.node] = event
+
+    def add_argument(self, function: Function, name: str, value: Value) -> None:
+        """Joins a value that a call passes for a parameter."""
+        facts = self.functions.get(function)
+        if facts is None or self.quiet or facts.home is not self:
+            return
+        facts.called = True
+        self._update(facts.arguments, name, value)
+
+    def add_result(self, function: Function, value: Value) -> None:
+        """Joins a value that a function returns."""
+        facts = self.functions.get(function)
+        if facts is None or self.quiet:
+            return
+        merged = bounded(join(facts.result, value))
+        if merged != facts.result:
+            facts.result = merged
+            self.changed = True
+
+    def add_attribute(self, owner: cst.ClassDef, name: str, value: Value) -> None:
+        """Joins a value that is assigned to an attribute of a class's objects."""
+        facts = self.classes.get(owner)
+        if facts is not None and not self.quiet and facts.home is self:
+            self._update(facts.attributes, name, value)
+
+    def adopt(self, other: Program) -> None:
+        """Makes another module's functions and classes known, for values that come from there."""
+        self.functions.update(other.functions)
+        self.classes.update(other.classes)
+        self.partials.update(other.partials)
+        self.parser_defaults.update(other.parser_defaults)
+
+    def imported(self, dotted: str) -> Value:
+        """What an imported dotted name is: a value of another module of the run, or a symbol."""
+        if self.linker is not None and self.path is not None:
+            found = self.linker.lookup(self.path, dotted)
+            if found is not None:
+                return found
+        return Symbol(dotted)
+
+    def _update(self, table: dict[str, Value], name: str, value: Value) -> None:
+        old = table.get(name, UNKNOWN)
+        merged = bounded(join(old, value))
+        if merged != old or name not in table:
+            table[name] = merged
+            self.changed = True
+
+
+class Replay(Protocol):
+    """Runs a function for one call."""
+
+    def __call__(self, function: FunctionRef, arguments: dict[str, Value]) -> Value:
+        """The result for these arguments."""
+        ...
+
+
+@dataclass(slots=True)
+class Cursor:
+    """Where the walk stands; turned into a `Place` when an event is recorded."""
+
+    line: cst.SimpleStatementLine | None = None
+    block: tuple[cst.BaseStatement | cst.BaseSmallStatement, ...] = ()
+    index: int = 0
+    function: cst.FunctionDef | None = None
+    owner: cst.ClassDef | None = None
+    parents: tuple[cst.BaseCompoundStatement, ...] = ()
+
+    def place(self) -> Place:
+        """The place of an event found now."""
+        return Place(self.line, self.block, self.index, self.function, self.owner, self.parents)

@@ -1,0 +1,146 @@
+"""Checks files: reads, screens, follows the values, asks the rules, and places what they report."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from cleanguard import hazards
+from cleanguard.config import Settings, selected
+from cleanguard.files import SourceFile
+from cleanguard.findings import Finding, Position
+from lint_rules._screen import has_trigger, may_matter
+from lint_rules._source import Source, SourceError, decode, parse_fast, syntax_error
+
+if TYPE_CHECKING:
+    from lint_rules._flow.analysis import Flow
+    from lint_rules._positions import Positions
+    from lint_rules.rule import Report, Rule
+
+
+@dataclass(frozen=True, slots=True)
+class CheckRun:
+    """The outcome of a check.
+
+    Attributes:
+        findings: Sorted by file and place.
+        checked: Number of files read.
+        failures: Rules that crashed and files that vanished, by file; any makes exit code 2.
+    """
+
+    findings: tuple[Finding, ...]
+    checked: int
+    failures: tuple[str, ...]
+
+
+class RuleCrashError(Exception):
+    """A rule raised: our defect, reported with code, file and cause while the other files go on."""
+
+
+def check_files(files: Sequence[SourceFile], settings: Settings) -> CheckRun:
+    """Checks files in order; one that cannot be read, or kills a rule, costs only itself."""
+    findings: list[Finding] = []
+    failures: list[str] = []
+    checked = 0
+    for file in files:
+        try:
+            raw = file.path.read_bytes()
+        except OSError as error:
+            failures.append(f"{file.name}: {error.strerror or error}; the file was not checked")
+            continue
+        checked += 1
+        try:
+            findings.extend(check_source(file.name, raw, settings))
+        except RuleCrashError as crash:
+            failures.append(str(crash))
+    return CheckRun(
+        tuple(sorted(findings, key=lambda found: found.sort_key)), checked, tuple(failures)
+    )
+
+
+def check_source(filename: str, raw: bytes, settings: Settings) -> tuple[Finding, ...]:
+    """The findings of one file.
+
+    Raises:
+        RuleCrashError: A rule failed on this file.
+    """
+    try:
+        source = decode(raw)
+        tree = parse_fast(source)
+        if tree is not None and not (has_trigger(raw) and may_matter(tree)):
+            return ()
+        return _check_tree(filename, source, settings, parsed=tree is not None)
+    except SourceError as error:
+        return _unreadable(filename, error, settings)
+
+
+def _check_tree(
+    filename: str, source: Source, settings: Settings, *, parsed: bool
+) -> tuple[Finding, ...]:
+    # Here and not at the top: a tree without hazards must not pay for libcst.
+    import libcst as cst
+
+    from lint_rules._flow.analysis import analyse
+    from lint_rules._positions import Positions
+    from lint_rules.registry import RULES
+
+    try:
+        module = cst.parse_module(source.text)
+    except cst.ParserSyntaxError as error:
+        if parsed:
+            message = f"this version of libcst cannot parse the file: {error.message}"
+            raise SourceError(
+                message, Position(max(error.raw_line, 1), error.raw_column + 1)
+            ) from error
+        raise syntax_error(source) from error
+    codes = selected(settings)
+    rules = [rule for rule in RULES if rule.hazard.code in codes]
+    flow = analyse(module, settings)
+    reports = [(rule, report) for rule in rules for report in _run(rule, flow, filename)]
+    if not reports:
+        return ()
+    positions = Positions(module, source.text)
+    return tuple(_finding(filename, rule, report, positions) for rule, report in reports)
+
+
+def _run(rule: Rule, flow: Flow, filename: str) -> list[Report]:
+    try:
+        return list(rule.check(flow))
+    except Exception as error:
+        cause = f"{type(error).__name__}: {error}"
+        raise RuleCrashError(
+            f"{filename}: rule {rule.hazard.code} crashed ({cause}); please report it"
+        ) from error
+
+
+def _finding(filename: str, rule: Rule, report: Report, positions: Positions) -> Finding:
+    severity = report.severity or rule.hazard.severity
+    return Finding(
+        hazard=rule.hazard,
+        severity="warning" if report.confidence == "named" else severity,
+        confidence=report.confidence,
+        filename=filename,
+        location=positions.start(report.node),
+        end_location=positions.end(report.node),
+        message=report.message,
+        remedy=report.remedy or rule.hazard.remedy,
+        fix=report.fix,
+    )
+
+
+def _unreadable(filename: str, error: SourceError, settings: Settings) -> tuple[Finding, ...]:
+    if hazards.UNREADABLE.code not in selected(settings):
+        return ()
+    return (
+        Finding(
+            hazard=hazards.UNREADABLE,
+            severity="error",
+            confidence="followed",
+            filename=filename,
+            location=error.position,
+            end_location=error.position,
+            message=f"the file was not checked: {error}",
+            remedy=hazards.UNREADABLE.remedy,
+        ),
+    )

@@ -1,0 +1,77 @@
+"""CG104: a quantization config is put together by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from cleanguard import hazards
+from cleanguard.findings import Fix
+from lint_rules._flow.analysis import Flow
+from lint_rules._flow.arguments import Arguments
+from lint_rules._flow.events import ModelLoad, QuantConfigBuild
+from lint_rules._standing import load_severity
+from lint_rules.rule import Report, Rule
+
+_FIX = Fix("migrate", "say it to CleanModelLoader")
+_BITS = ("load_in_8bit", "load_in_4bit")
+
+
+def _check(flow: Flow) -> Iterator[Report]:
+    loads = list(flow.events(ModelLoad))
+    for build in flow.events(QuantConfigBuild):
+        users = [
+            load for load in loads if load.quantization and load.quantization.origin is build.node
+        ]
+        if users and all(load_severity(load.model, flow.settings) is None for load in users):
+            continue
+        yield Report(build.node, _message(build.args), severity="warning", fix=_FIX)
+    for load in loads:
+        given = [name for name in _BITS if name in load.args.keywords]
+        if given and load_severity(load.model, flow.settings) is not None:
+            message = f"`{given[0]}` is no keyword of from_pretrained any more: transformers 5 raises a TypeError"
+            yield Report(load.node, message, severity="warning", fix=_FIX)
+
+
+def _message(args: Arguments) -> str:
+    invented = [name for name in args.keywords if name.startswith("bnb_8bit_")]
+    if invented:
+        verb = "does" if len(invented) == 1 else "do"
+        names = ", ".join(f"`{name}`" for name in invented)
+        return f"quantization config by hand; {names} {verb} not exist and changes nothing".replace(
+            "do not exist and changes", "do not exist and change"
+        )
+    if args.literal("load_in_4bit") is True and "bnb_4bit_quant_type" not in args.keywords:
+        return "quantization config by hand; 4-bit without `bnb_4bit_quant_type` is fp4, not nf4"
+    return "quantization config by hand: unknown keywords are dropped without a word"
+
+
+RULE = Rule(
+    hazards.QUANTIZATION_BY_HAND,
+    _check,
+    bad=(
+        """
+import torch
+from transformers import BitsAndBytesConfig
+
+config = BitsAndBytesConfig(load_in_8bit=True, bnb_8bit_compute_dtype=torch.bfloat16)
+""",
+        """
+from transformers import AutoModelForCausalLM
+
+model = AutoModelForCausalLM.from_pretrained("Qwen/Qwen2.5-32B", load_in_8bit=True)
+""",
+    ),
+    good=(
+        """
+from guard import CleanModelLoader
+
+loader = CleanModelLoader("Qwen/Qwen2.5-32B", load_in_4bit=True)
+""",
+        """
+from transformers import AutoModelForCausalLM, BitsAndBytesConfig
+
+config = BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_quant_type="nf4")
+model = AutoModelForCausalLM.from_pretrained("Qwen/Qwen2.5-7B-Instruct", quantization_config=config)
+""",
+    ),
+)

@@ -1,0 +1,96 @@
+"""CG301: generate and decode by hand on a base model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from cleanguard import hazards
+from cleanguard.findings import Fix
+from lint_rules._flow.analysis import Flow
+from lint_rules._flow.events import Decode, Encode, Generate
+from lint_rules._flow.hf_calls import is_rendered
+from lint_rules._flow.values import ChatText, Generated, Value, element_of, first, options
+from lint_rules._standing import described, load_severity
+from lint_rules.rule import Report, Rule
+
+
+def _check(flow: Flow) -> Iterator[Report]:
+    decoded = {origin for decode in flow.events(Decode) for origin in _origins(decode.source)}
+    for call in flow.events(Generate):
+        encode = flow.event_at(call.encoded.origin if call.encoded else None, Encode)
+        if encode is None and call.node not in decoded:
+            continue  # not text: a diffusion model, a vision model, a stub
+        if _is_chat(call, encode):
+            continue
+        model = call.model.model
+        if encode is not None and model.standing == "unknown":
+            model = encode.tokenizer.model
+        severity = load_severity(model, flow.settings)
+        if severity is not None:
+            yield Report(
+                call.node,
+                f"`generate` by hand on {described(model)}: inherited settings, nothing recorded",
+                call.model.confidence,
+                severity=severity,
+                fix=Fix("migrate", "generate through CleanModelLoader"),
+            )
+
+
+def _is_chat(call: Generate, encode: Encode | None) -> bool:
+    if encode is not None and is_rendered(encode):
+        return True
+    given = (*call.args.positional, *call.args.keywords.values(), *call.args.spread)
+    return any(first(argument.value, ChatText) is not None for argument in given)
+
+
+def _origins(source: Value) -> set[object]:
+    found = [*options(source), *options(element_of(source))]
+    return {value.origin for value in found if isinstance(value, Generated)}
+
+
+RULE = Rule(
+    hazards.RAW_GENERATE,
+    _check,
+    bad=(
+        """
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+name = "Qwen/Qwen2.5-32B"
+tokenizer = AutoTokenizer.from_pretrained(name)
+model = AutoModelForCausalLM.from_pretrained(name)
+inputs = tokenizer("The capital of France is", return_tensors="pt")
+outputs = model.generate(**inputs, max_new_tokens=8)
+print(tokenizer.decode(outputs[0][inputs["input_ids"].shape[1]:], skip_special_tokens=True))
+""",
+        """
+from guard import CleanModelLoader
+
+model, tokenizer, provenance = CleanModelLoader("google/gemma-2-9b").load()
+ids = tokenizer.encode("The capital of France is", return_tensors="pt")
+print(tokenizer.decode(model.generate(ids)[0]))
+""",
+    ),
+    good=(
+        """
+from guard import CleanModelLoader
+
+loader = CleanModelLoader("Qwen/Qwen2.5-32B")
+model, tokenizer, provenance = loader.load()
+print(loader.generate(model, tokenizer, "The capital of France is", max_new_tokens=8))
+""",
+        """
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+tokenizer = AutoTokenizer.from_pretrained(path)
+model = AutoModelForCausalLM.from_pretrained(path)
+ids = tokenizer.apply_chat_template(messages, return_tensors="pt")
+print(tokenizer.decode(model.generate(ids)[0]))
+""",
+        """
+from diffusers import StableDiffusionPipeline
+
+pipeline = StableDiffusionPipeline.from_pretrained("some/diffusion")
+image = pipeline.generate(prompt)
+""",
+    ),
+)

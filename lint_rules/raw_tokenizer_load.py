@@ -1,0 +1,75 @@
+"""CG102: the tokenizer of a causal LM is loaded outside CleanModelLoader."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from cleanguard import hazards
+from cleanguard.findings import Fix
+from cleanguard.hazards import Severity
+from lint_rules._flow.analysis import Flow
+from lint_rules._flow.events import Encode, ModelLoad, TokenizerLoad
+from lint_rules._standing import described, load_severity
+from lint_rules.rule import Report, Rule
+
+
+def _severity(load: TokenizerLoad, flow: Flow) -> Severity | None:
+    severity = load_severity(load.model, flow.settings)
+    if severity != "warning" or any(True for _ in flow.events(ModelLoad)):
+        return severity
+    # An unknown id in a file without a causal LM may be any tokenizer: BERT's, Whisper's, a test's.
+    feeds = any(
+        encode.tokenizer.origin is load.node and flow.uses(encode) for encode in flow.events(Encode)
+    )
+    return "warning" if feeds else None
+
+
+def _check(flow: Flow) -> Iterator[Report]:
+    for load in flow.events(TokenizerLoad):
+        severity = _severity(load, flow)
+        if severity is not None:
+            api = ".".join(load.api.rsplit(".", 2)[-2:])
+            yield Report(
+                load.node,
+                f"`{api}` loads the tokenizer of {described(load.model)} outside CleanModelLoader",
+                severity=severity,
+                fix=Fix("migrate", "take the tokenizer from CleanModelLoader"),
+            )
+
+
+RULE = Rule(
+    hazards.RAW_TOKENIZER_LOAD,
+    _check,
+    bad=(
+        """
+from transformers import AutoTokenizer
+
+tokenizer = AutoTokenizer.from_pretrained("Qwen/Qwen2.5-32B", trust_remote_code=True)
+""",
+        """
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+def load(path):
+    tokenizer = AutoTokenizer.from_pretrained(path)
+    return AutoModelForCausalLM.from_pretrained(path), tokenizer
+""",
+    ),
+    good=(
+        """
+from guard import CleanModelLoader
+
+tokenizer = CleanModelLoader("Qwen/Qwen2.5-32B").load_tokenizer()
+""",
+        """
+from transformers import AutoTokenizer
+
+tokenizer = AutoTokenizer.from_pretrained("Qwen/Qwen2.5-7B-Instruct")
+""",
+        """
+from transformers import AutoModel, AutoTokenizer
+
+tokenizer = AutoTokenizer.from_pretrained(path)
+encoder = AutoModel.from_pretrained(path)
+""",
+    ),
+)

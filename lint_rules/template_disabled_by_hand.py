@@ -1,0 +1,127 @@
+"""CG103: chat_template or default_chat_template is set to None by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from cleanguard import hazards
+from cleanguard.findings import Confidence, Fix
+from lint_rules._flow.analysis import Flow
+from lint_rules._flow.arguments import UNSET
+from lint_rules._flow.events import AttributeSet, TokenizerLoad
+from lint_rules._flow.library import TEMPLATE_ATTRIBUTES
+from lint_rules._flow.values import Constant, Tokenizer
+from lint_rules._standing import load_severity
+from lint_rules.rule import Report, Rule
+
+_FIX = Fix("migrate", "drop the lines that disable the template")
+
+
+def _sets_none(event: AttributeSet) -> bool:
+    return (
+        isinstance(event.target, Tokenizer)
+        and event.attribute in TEMPLATE_ATTRIBUTES
+        and event.value == Constant(None)
+    )
+
+
+def _is_reset(event: AttributeSet, flow: Flow) -> bool:
+    """Whether the same tokenizer gets a template of its own afterwards: None was only a reset."""
+    seen = False
+    for other in flow.events(AttributeSet):
+        seen = seen or other is event
+        if (
+            seen
+            and other.target == event.target
+            and other.attribute == event.attribute
+            and other.place.function is event.place.function
+            and not _sets_none(other)
+        ):
+            return True
+    return False
+
+
+def _check(flow: Flow) -> Iterator[Report]:
+    for event in flow.events(AttributeSet):
+        if not _sets_none(event) or not isinstance(event.target, Tokenizer):
+            continue
+        if load_severity(event.target.model, flow.settings) is None or _is_reset(event, flow):
+            continue
+        yield Report(event.node, _message(event.attribute), _confidence(event.target), fix=_FIX)
+    for load in flow.events(TokenizerLoad):
+        given = load.args.literal("chat_template")
+        if (
+            given is not UNSET
+            and given is None
+            and load_severity(load.model, flow.settings) is not None
+        ):
+            yield Report(load.node, _message("chat_template"), fix=_FIX)
+
+
+def _confidence(tokenizer: Tokenizer) -> Confidence:
+    return tokenizer.confidence
+
+
+def _message(attribute: str) -> str:
+    if attribute == "default_chat_template":
+        return "`default_chat_template` left transformers in 4.44: this makes a dead attribute"
+    return (
+        "`chat_template = None` changes no token id: calling a tokenizer never applies a template"
+    )
+
+
+RULE = Rule(
+    hazards.TEMPLATE_DISABLED_BY_HAND,
+    _check,
+    bad=(
+        """
+from transformers import AutoTokenizer
+
+tokenizer = AutoTokenizer.from_pretrained("Qwen/Qwen2.5-32B")
+tokenizer.chat_template = None
+if hasattr(tokenizer, "default_chat_template"):
+    tokenizer.default_chat_template = None
+""",
+        """
+from transformers import AutoTokenizer
+
+class Evaluator:
+    def load(self, path):
+        self.tokenizer = AutoTokenizer.from_pretrained(path)
+        setattr(self.tokenizer, "chat_template", None)
+""",
+        """
+from transformers import AutoTokenizer
+
+tokenizer = AutoTokenizer.from_pretrained("google/gemma-2-9b", chat_template=None)
+""",
+    ),
+    good=(
+        """
+from transformers import AutoTokenizer
+
+tokenizer = AutoTokenizer.from_pretrained("Qwen/Qwen2.5-32B")
+tokenizer.chat_template = None
+tokenizer.chat_template = open("mine.jinja").read()
+""",
+        """
+from unittest.mock import MagicMock
+
+mock = MagicMock()
+mock.chat_template = None
+""",
+        """
+class Settings:
+    chat_template = None
+
+settings = Settings()
+settings.chat_template = None
+""",
+        """
+from transformers import AutoTokenizer
+
+tokenizer = AutoTokenizer.from_pretrained("Qwen/Qwen2.5-7B-Instruct")
+tokenizer.chat_template = None
+""",
+    ),
+)
