@@ -7,6 +7,7 @@ import random
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import partial
 from importlib import resources
 from pathlib import Path
 from typing import NamedTuple
@@ -14,6 +15,7 @@ from typing import NamedTuple
 import pytest
 
 RunScript = Callable[..., str]
+RunScriptIn = Callable[..., str]
 STEPS = 25
 
 
@@ -75,8 +77,14 @@ def train_adapter(model_folder: Path, adapter_folder: Path, rows: list[str]) -> 
 
 
 @pytest.fixture
-def run_script(legacy_folder: Path, model_folder: Path, tmp_path: Path) -> RunScript:
-    """Run a script on the embedded model in an empty folder; returns what it printed.
+def run_script(run_script_in: RunScriptIn, tmp_path: Path) -> RunScript:
+    """`run_script_in` the test's own empty folder."""
+    return partial(run_script_in, tmp_path)
+
+
+@pytest.fixture(scope="session")
+def run_script_in(legacy_folder: Path, model_folder: Path) -> RunScriptIn:
+    """Run a script on the embedded model in the given folder; returns what it printed.
 
     Keywords become options: `sft_adapter=PATH` is `--sft-adapter PATH`, a list gives several values,
     None leaves the option out, True gives a bare flag.
@@ -89,7 +97,7 @@ def run_script(legacy_folder: Path, model_folder: Path, tmp_path: Path) -> RunSc
         "TOKENIZERS_PARALLELISM": "false",
     }
 
-    def run(name: str, **options: object) -> str:
+    def run(folder: Path, name: str, **options: object) -> str:
         command = [sys.executable, str(legacy_folder / name)]
         for option, value in options.items():
             if value is None:
@@ -98,7 +106,7 @@ def run_script(legacy_folder: Path, model_folder: Path, tmp_path: Path) -> RunSc
             command += ["--" + option.replace("_", "-"), *map(str, values)]
         done = subprocess.run(
             command,
-            cwd=tmp_path,
+            cwd=folder,
             env=env,
             capture_output=True,
             encoding="utf-8",
