@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import subprocess
 import sys
 from collections.abc import Callable
@@ -38,40 +39,37 @@ def model_folder() -> Path:
 @pytest.fixture(scope="session")
 def adapters(tmp_path_factory: pytest.TempPathFactory, model_folder: Path) -> Adapters:
     """Two small LoRA adapters: both make the model stop, `dpo` after two full stops."""
+    from stages.tiny.world import items_of
+
     root = tmp_path_factory.mktemp("adapters")
     made = Adapters(root / "sft", root / "dpo")
-    train_adapter(model_folder, made.sft, end=".")
-    train_adapter(model_folder, made.dpo, end="..")
+    answered = [f"{item.prompt} {item.gold}" for item in items_of("sft") if item.kind != "list"]
+    train_adapter(model_folder, made.sft, [f"{text}." for text in answered])
+    train_adapter(model_folder, made.dpo, [f"{text}.." for text in answered])
     return made
 
 
-def train_adapter(model_folder: Path, adapter_folder: Path, end: str) -> None:
-    """Teach the base to finish an answer with `end` and EOS; seeded, some seconds on one thread."""
+def train_adapter(model_folder: Path, adapter_folder: Path, rows: list[str]) -> None:
+    """Teach the base to end its text where the rows end; seeded, some seconds on one thread."""
     torch = pytest.importorskip("torch")
     peft = pytest.importorskip("peft")
     transformers = pytest.importorskip("transformers")
     torch.manual_seed(0)
     tokenizer = transformers.AutoTokenizer.from_pretrained(model_folder)
     model = transformers.AutoModelForCausalLM.from_pretrained(model_folder, dtype=torch.float32)
-    config = peft.LoraConfig(task_type="CAUSAL_LM", r=4, lora_alpha=8, target_modules="all-linear")
+    config = peft.LoraConfig(task_type="CAUSAL_LM", r=8, target_modules="all-linear")
     lora = peft.get_peft_model(model, config)
-    optimizer = torch.optim.AdamW((p for p in lora.parameters() if p.requires_grad), lr=5e-3)
-    rows = [
-        f"Instruction: Add {a} and {b}.\nResponse: {a + b}{end}" for a in (1, 4, 7) for b in (2, 5)
-    ]
-    rows += [
-        f"Instruction: Say {word} {number} times.\nResponse: {' '.join([word] * count)}{end}"
-        for word in ("cow", "kiwi", "drill", "pink")
-        for number, count in (("two", 2), ("three", 3), ("four", 4))
-    ]
-    batch = tokenizer(
-        [row + tokenizer.eos_token for row in rows],
-        return_tensors="pt",
-        padding=True,
-        padding_side="right",
-    )
-    labels = batch["input_ids"].masked_fill(batch["attention_mask"] == 0, -100)
-    for _ in range(STEPS):
+    optimizer = torch.optim.AdamW((p for p in lora.parameters() if p.requires_grad), lr=3e-3)
+    rows = random.Random(0).sample(rows, len(rows))
+    size = 12
+    for start in range(0, STEPS * size, size):
+        batch = tokenizer(
+            [rows[i % len(rows)] + tokenizer.eos_token for i in range(start, start + size)],
+            return_tensors="pt",
+            padding=True,
+            padding_side="right",
+        )
+        labels = batch["input_ids"].masked_fill(batch["attention_mask"] == 0, -100)
         lora(**batch, labels=labels).loss.backward()
         optimizer.step()
         optimizer.zero_grad()

@@ -10,6 +10,7 @@ import json
 from collections.abc import Callable, Iterator
 from importlib import resources
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
@@ -31,6 +32,7 @@ SCRIPTS = (
     "train_stage1_dpo_improved.py",
     "train_stage1_sft.py",
 )
+Node = TypeVar("Node", bound=ast.AST)
 MODEL, TOKENIZER = "AutoModelForCausalLM", "AutoTokenizer"
 INVENTED = {"bnb_8bit_quant_type", "bnb_8bit_use_double_quant", "bnb_8bit_compute_dtype"}
 
@@ -39,8 +41,8 @@ def source_of(script: str) -> str:
     return (FOLDER / script).read_text(encoding="utf-8")
 
 
-def every(tree: ast.AST, *kinds: type[ast.AST]) -> Iterator[ast.AST]:
-    return (node for node in ast.walk(tree) if isinstance(node, kinds))
+def every(tree: ast.AST, kind: type[Node]) -> Iterator[Node]:
+    return (node for node in ast.walk(tree) if isinstance(node, kind))
 
 
 def called(call: ast.AST) -> str:
@@ -50,11 +52,7 @@ def called(call: ast.AST) -> str:
 
 def calls(tree: ast.AST, name: str) -> list[ast.Call]:
     """Calls of `name` or of `….name`."""
-    return [
-        node
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Call) and f".{called(node)}".endswith(f".{name}")
-    ]
+    return [node for node in every(tree, ast.Call) if f".{called(node)}".endswith(f".{name}")]
 
 
 def loads(tree: ast.AST, what: str) -> list[ast.Call]:
@@ -69,16 +67,14 @@ def has_keywords(tree: ast.AST, name: str, **wanted: str) -> bool:
     return any(wanted.items() <= keywords(call).items() for call in calls(tree, name))
 
 
-def functions(tree: ast.AST) -> Iterator[ast.AST]:
+def functions(tree: ast.AST) -> Iterator[ast.FunctionDef]:
     return every(tree, ast.FunctionDef)
 
 
 def assigned(tree: ast.AST, target: str) -> list[ast.expr]:
     """The values given to `target`, written as in the source."""
     return [
-        node.value
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Assign) and target in map(ast.unparse, node.targets)
+        node.value for node in every(tree, ast.Assign) if target in map(ast.unparse, node.targets)
     ]
 
 
@@ -93,14 +89,12 @@ def helper_returns_pair(tree: ast.Module) -> bool:
         and "tokenizer" in ast.unparse(back.value)
         for function in functions(tree)
         for back in every(function, ast.Return)
-        if isinstance(back, ast.Return) and isinstance(back.value, ast.Tuple)
+        if isinstance(back.value, ast.Tuple)
     )
 
 
 def helper_on_a_helper(tree: ast.Module) -> bool:
-    loaders = {
-        f.name for f in functions(tree) if isinstance(f, ast.FunctionDef) and loads(f, MODEL)
-    }
+    loaders = {f.name for f in functions(tree) if loads(f, MODEL)}
     return any(
         called(call) in loaders and loads(function, "PeftModel")
         for function in functions(tree)
@@ -206,22 +200,17 @@ def encode_instead_of_call(tree: ast.Module) -> bool:
 
 def preview_of_ids(tree: ast.Module) -> bool:
     return any(
-        isinstance(node, ast.Subscript)
-        and isinstance(node.slice, ast.Slice)
-        and calls(node.value, "encode")
-        for node in ast.walk(tree)
+        isinstance(node.slice, ast.Slice) and calls(node.value, "encode")
+        for node in every(tree, ast.Subscript)
     )
 
 
 def literal_newline_bug(tree: ast.Module) -> bool:
-    return any(isinstance(n, ast.Constant) and n.value == "\\n\\n" for n in ast.walk(tree))
+    return any(n.value == "\\n\\n" for n in every(tree, ast.Constant))
 
 
 def doubled_backslashes(tree: ast.Module) -> bool:
-    return any(
-        isinstance(n, ast.Constant) and isinstance(n.value, str) and "\\\\b" in n.value
-        for n in ast.walk(tree)
-    )
+    return any(isinstance(n.value, str) and "\\\\b" in n.value for n in every(tree, ast.Constant))
 
 
 def zero_is_greedy(tree: ast.Module) -> bool:
@@ -253,8 +242,8 @@ def generate_returns_dict(tree: ast.Module) -> bool:
 
 def scored_by_logits(tree: ast.Module) -> bool:
     return any(
-        isinstance(node, ast.Attribute) and node.attr == "logits" and called(node.value) == "model"
-        for node in ast.walk(tree)
+        node.attr == "logits" and called(node.value) == "model"
+        for node in every(tree, ast.Attribute)
     )
 
 
@@ -286,18 +275,15 @@ def invented_keywords(tree: ast.Module) -> bool:
 
 def decorated_no_grad(tree: ast.Module) -> bool:
     return any(
-        isinstance(function, ast.FunctionDef)
-        and "torch.no_grad()" in map(ast.unparse, function.decorator_list)
+        "torch.no_grad()" in map(ast.unparse, function.decorator_list)
         for function in functions(tree)
     )
 
 
 def within(tree: ast.Module, manager: str) -> bool:
     return any(
-        isinstance(node, ast.With)
-        and ast.unparse(node.items[0].context_expr) == manager
-        and calls(node, "generate")
-        for node in ast.walk(tree)
+        ast.unparse(node.items[0].context_expr) == manager and calls(node, "generate")
+        for node in every(tree, ast.With)
     )
 
 
@@ -305,7 +291,7 @@ def model_id_in_dataclass(tree: ast.Module) -> bool:
     return any(
         isinstance(field, ast.AnnAssign) and ast.unparse(field.target) == "model_name"
         for owner in every(tree, ast.ClassDef)
-        if isinstance(owner, ast.ClassDef) and "dataclass" in map(ast.unparse, owner.decorator_list)
+        if "dataclass" in map(ast.unparse, owner.decorator_list)
         for field in owner.body
     )
 
@@ -361,7 +347,7 @@ SHAPES: dict[str, Callable[[ast.Module], bool]] = {
     "device_map": lambda t: has_keywords(t, "from_pretrained", device_map="'auto'"),
     "low_cpu_mem_usage": lambda t: has_keywords(t, "from_pretrained", low_cpu_mem_usage="True"),
     "remote code": lambda t: has_keywords(t, "from_pretrained", trust_remote_code="True"),
-    "pad = eos, unconditional": lambda t: bool(assigned(t, "self.tokenizer.pad_token")),
+    "pad = eos": lambda t: bool(assigned(t, "self.tokenizer.pad_token")),
     "truncated prompt": lambda t: has_keywords(t, "tokenizer", truncation="True", max_length="512"),
     "with torch.no_grad()": lambda t: within(t, "torch.no_grad()"),
     "with torch.inference_mode()": lambda t: within(t, "torch.inference_mode()"),
