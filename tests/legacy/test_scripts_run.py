@@ -22,10 +22,10 @@ def read_lines(path: Path) -> list[dict[str, Any]]:
 
 
 def texts(records: Iterable[dict[str, Any]], key: str = "response") -> list[str]:
-    """The raw texts, each of them something that the model said."""
+    """The raw texts; a small adapter may end a text at once, but most of them must say something."""
     found = [record[key] for record in records]
     assert found
-    assert all(text.strip() for text in found), found
+    assert sum(bool(text.strip()) for text in found) > len(found) / 2, found
     return found
 
 
