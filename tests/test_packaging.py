@@ -59,6 +59,20 @@ def test_every_source_file_is_in_and_nothing_else(members: frozenset[str]) -> No
     assert carried == present
 
 
+def test_the_demo_works_from_the_wheel(members: frozenset[str]) -> None:
+    model = {
+        "config.json",
+        "model.safetensors",
+        "tokenizer.json",
+        "tokenizer_config.json",
+        "chat_template.jinja",
+    }
+    assert {f"stages/tiny/model/{name}" for name in model} <= members
+    assert [
+        name for name in members if name.startswith("cleanguard/legacy/") and name.endswith(".py")
+    ]
+
+
 def test_the_license_and_the_command_are_in(wheel: Path) -> None:
     info = f"cleanguard-{VERSION}.dist-info"
     with zipfile.ZipFile(wheel) as archive:
