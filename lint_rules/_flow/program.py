@@ -214,9 +214,9 @@ class Program:
         return Symbol(dotted)
 
     def _update(self, table: dict[str, Value], name: str, value: Value) -> None:
-        old = table.get(name, UNKNOWN)
-        merged = bounded(join(old, value))
-        if merged != old or name not in table:
+        old = table.get(name)
+        merged = bounded(value if old is None else join(old, value))
+        if merged != old:
             table[name] = merged
             self.changed = True
 
