@@ -34,6 +34,7 @@ _NOT_NEEDED = [
     "*.md",
 ]
 _COMMIT = re.compile(r"[0-9a-f]{40}")
+_FOR_TOKENIZER = ["*.json", "*.jinja", "*.model", "*.txt", "*.tiktoken", "*.py"]
 _PICKLES = ["*.bin", "*.pt", "*.pth", "*.ckpt"]
 
 
@@ -84,16 +85,33 @@ def download(
     *,
     cache_dir: str | PathLike[str] | None,
     token: str | bool | None,
-    with_pickles: bool,
+    weights: bool,
+    pickles: bool,
 ) -> Path:
-    """Bring a repository's files into the hub cache and return its snapshot directory."""
-    ignore = _NOT_NEEDED + ([] if with_pickles else _PICKLES)
-    return Path(
-        huggingface_hub.snapshot_download(
-            repo,
-            revision=commit,
-            cache_dir=None if cache_dir is None else Path(cache_dir),
-            token=token,
-            ignore_patterns=ignore,
+    """Bring a repository's files into the hub cache and return its snapshot directory.
+
+    Args:
+        repo, commit: What to fetch.
+        cache_dir, token: As in `from_pretrained`.
+        weights: False fetches what a tokenizer needs, and the configuration.
+        pickles: Fetch pickled weights as well.
+
+    Raises:
+        ModelNotFoundError: It is not in the cache, and the hub cannot be reached.
+    """
+    try:
+        return Path(
+            huggingface_hub.snapshot_download(
+                repo,
+                revision=commit,
+                cache_dir=None if cache_dir is None else Path(cache_dir),
+                token=token,
+                allow_patterns=None if weights else _FOR_TOKENIZER,
+                ignore_patterns=_NOT_NEEDED + ([] if pickles else _PICKLES),
+            )
         )
-    )
+    except huggingface_hub.errors.LocalEntryNotFoundError as error:
+        raise ModelNotFoundError(
+            f"{repo!r} at {commit} is not in the hub cache, and the hub cannot be reached",
+            remedy="check the network and HF_HUB_OFFLINE",
+        ) from error

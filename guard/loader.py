@@ -12,6 +12,7 @@ from guard.errors import SettingsError
 from guard.keywords import refuse_unknown
 from guard.provenance import Provenance
 from guard.request import LoadRequest, PaddingSide
+from guard.tokenizer_load import load_tokenizer
 
 if TYPE_CHECKING:
     import torch
@@ -115,6 +116,17 @@ class CleanModelLoader:
             MissingExtraError: bitsandbytes is needed and not installed.
         """
         return Loaded(*assemble(self._request))
+
+    def load_tokenizer(self) -> PreTrainedTokenizerBase:
+        """Load the checked, guarded tokenizer alone; no weights are needed or fetched.
+
+        Returns:
+            The tokenizer that `load()` returns: same ids, same padding, templates blocked.
+
+        Raises:
+            ModelNotFoundError, ChatModelError, RemoteCodeError: As `load()` does.
+        """
+        return load_tokenizer(self._request)
 
     @staticmethod
     def encode(

@@ -58,8 +58,12 @@ class ModelSource:
         return value
 
 
-def open_source(request: LoadRequest) -> ModelSource:
+def open_source(request: LoadRequest, *, weights: bool = True) -> ModelSource:
     """Resolve a request to local files; file names are checked before anything is fetched.
+
+    Args:
+        request: What was asked for.
+        weights: False for a tokenizer alone: no weights are asked for or fetched.
 
     Raises:
         ModelNotFoundError: There is no such directory, or the repository cannot be resolved.
@@ -68,7 +72,8 @@ def open_source(request: LoadRequest) -> ModelSource:
     directory = Path(request.model_id).expanduser()
     if directory.is_dir():
         source = ModelSource(request.model_id, "local", str(directory), directory.resolve(), None)
-        refuse_files(source.names(), str(directory), request)
+        if weights:
+            refuse_files(source.names(), str(directory), request)
         return source
     if directory.exists() or not _REPO.fullmatch(request.model_id):
         raise ModelNotFoundError(
@@ -79,7 +84,7 @@ def open_source(request: LoadRequest) -> ModelSource:
     commit = hub.commit_of(
         request.model_id, request.revision, cache_dir=request.cache_dir, token=request.token
     )
-    listed = hub.list_files(request.model_id, commit, token=request.token)
+    listed = hub.list_files(request.model_id, commit, token=request.token) if weights else None
     if listed is not None:
         refuse_files(listed, request.model_id, request)
     snapshot = hub.download(
@@ -87,9 +92,10 @@ def open_source(request: LoadRequest) -> ModelSource:
         commit,
         cache_dir=request.cache_dir,
         token=request.token,
-        with_pickles=request.allow_pickle,
+        weights=weights,
+        pickles=request.allow_pickle,
     )
     source = ModelSource(request.model_id, "hub", request.model_id, snapshot, commit)
-    if listed is None:
+    if weights and listed is None:
         refuse_files(source.names(), request.model_id, request)
     return source

@@ -72,7 +72,7 @@ def _show(folder: Path) -> bool:
 
     _title("6", "where one of these texts came from")
     record = acts.guarded_record(after.texts[0])
-    _print([[Span(line)] for line in record.lines])
+    _print([line for text in record.lines for line in _wrapped_json(text)])
     same = before.texts == after.texts and before.scores == after.scores and record.same
     verdict = (
         "The migrated script gives the same texts and scores." if same else "THE RESULTS DIFFER."
@@ -149,5 +149,16 @@ def _comparison(before: acts.Run, after: acts.Run) -> list[Line]:
         shown = f"{old.prompt!r} → {new.text!r}"
         lines.append([mark, Span(shown if len(shown) <= _WIDTH - 6 else shown[: _WIDTH - 7] + "…")])
     equal = sum(old == new for old, new in pairs)
-    total = f"{equal} of {len(pairs)} texts the same; score {before.scores} → {after.scores}; "
-    return [*lines, [Span(total + f"{before.seconds:.0f} s → {after.seconds:.0f} s", "bold")]]
+    total = f"{equal} of {len(pairs)} texts are the same."
+    return [
+        *lines,
+        [],
+        [Span(f"before: score {before.scores}; {before.seconds:.0f} s")],
+        [Span(f"after:  score {after.scores}; {after.seconds:.0f} s")],
+        [Span(total, "bold")],
+    ]
+
+
+def _wrapped_json(text: str) -> list[Line]:
+    body = text.lstrip()
+    return styled.wrapped([Span(" " * (len(text) - len(body)))], body, _WIDTH)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -104,3 +105,22 @@ def llama_like(tiny_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Call
         return target
 
     return make
+
+
+@pytest.fixture
+def hub_cache() -> Callable[[Path, Path, str, str], None]:
+    """Lays a model directory into a hub cache, as a download would."""
+
+    def lay(directory: Path, cache: Path, repo: str, commit: str) -> None:
+        folder = cache / ("models--" + repo.replace("/", "--"))
+        snapshot = folder / "snapshots" / commit
+        for part in (folder / "blobs", folder / "refs", snapshot):
+            part.mkdir(parents=True)
+        (folder / "refs" / "main").write_text(commit)
+        for file in directory.iterdir():
+            if file.is_file():
+                blob = folder / "blobs" / hashlib.sha256(file.read_bytes()).hexdigest()
+                blob.write_bytes(file.read_bytes())
+                (snapshot / file.name).symlink_to(blob)
+
+    return lay

@@ -27,6 +27,7 @@ from guard.errors import (
 from guard.loader import LOADER_KEYWORDS
 
 Edited = Callable[..., Path]
+HubCache = Callable[[Path, Path, str, str], None]
 
 
 def test_the_seeds_calls_work_as_written(tiny_dir: Path) -> None:
@@ -207,23 +208,9 @@ def test_same_pad_and_eos_is_said_openly(tiny: Loaded) -> None:
     assert "mask" in pad.note
 
 
-def hub_cache(tiny_dir: Path, cache: Path, repo: str, commit: str) -> None:
-    """Lays the embedded model into a hub cache, as a download would."""
-    import hashlib
-
-    folder = cache / ("models--" + repo.replace("/", "--"))
-    snapshot = folder / "snapshots" / commit
-    for part in (folder / "blobs", folder / "refs", snapshot):
-        part.mkdir(parents=True)
-    (folder / "refs" / "main").write_text(commit)
-    for file in tiny_dir.iterdir():
-        if file.is_file():
-            blob = folder / "blobs" / hashlib.sha256(file.read_bytes()).hexdigest()
-            blob.write_bytes(file.read_bytes())
-            (snapshot / file.name).symlink_to(blob)
-
-
-def test_hub_id_is_resolved_to_its_commit(tiny_dir: Path, tmp_path: Path) -> None:
+def test_hub_id_is_resolved_to_its_commit(
+    tiny_dir: Path, tmp_path: Path, hub_cache: HubCache
+) -> None:
     commit = "0123456789abcdef0123456789abcdef01234567"
     hub_cache(tiny_dir, tmp_path, "someone/tiny", commit)
     model, _, provenance = CleanModelLoader("someone/tiny", cache_dir=tmp_path).load()
@@ -235,7 +222,9 @@ def test_hub_id_is_resolved_to_its_commit(tiny_dir: Path, tmp_path: Path) -> Non
     assert model.config._name_or_path == "someone/tiny"
 
 
-def test_hub_chat_id_and_unpinned_code_are_refused(tiny_dir: Path, tmp_path: Path) -> None:
+def test_hub_chat_id_and_unpinned_code_are_refused(
+    tiny_dir: Path, tmp_path: Path, hub_cache: HubCache
+) -> None:
     commit = "0123456789abcdef0123456789abcdef01234567"
     hub_cache(tiny_dir, tmp_path, "someone/tiny-Instruct", commit)
     with pytest.raises(ChatModelError, match="names a chat model"):
