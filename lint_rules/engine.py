@@ -177,6 +177,7 @@ def _finding(filename: str, rule: Rule, report: Report, positions: Positions) ->
         message=_message(report),
         remedy=report.remedy or rule.hazard.remedy,
         fix=report.fix,
+        edits=tuple(edit.placed(positions) for edit in report.edits),
     )
 
 
