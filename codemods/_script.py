@@ -18,6 +18,7 @@ from lint_rules._flow.analysis import Flow, analyse
 from lint_rules._flow.events import Event, Place
 from lint_rules._positions import Positions, Span
 from lint_rules._source import Source
+from lint_rules.registry import RULES
 
 MAX_WIDTH = 100
 
@@ -41,6 +42,9 @@ class Script:
         self.utf8 = source.text.encode("utf-8")
         self.module = cst.parse_module(source.text)
         self.flow: Flow = analyse(self.module, settings)
+        self._reported = frozenset(
+            (rule.hazard.code, report.node) for rule in RULES for report in rule.check(self.flow)
+        )
         self.positions = Positions(self.module, source.text)
         self.newline = self.module.default_newline
         self.indent_unit = self.module.default_indent
@@ -50,6 +54,10 @@ class Script:
                 self._lines.append(self._lines[-1] + len(line))
         self._names = list(_name_uses(self.module, self.positions))
         self._comments = list(self._find_comments())
+
+    def reports(self, code: str, node: cst.CSTNode) -> bool:
+        """Whether the linter reports a hazard at a node; what it does not is none of our business."""
+        return (code, node) in self._reported
 
     # --- text
 

@@ -11,9 +11,7 @@ from codemods._generate_keywords import carry_decode_keywords, carry_generate_ke
 from codemods._script import Script
 from codemods._sites import CannotRewrite, Note, Site
 from lint_rules._flow.events import Decode, Encode, Generate, ModelLoad
-from lint_rules._flow.hf_calls import is_rendered
 from lint_rules._flow.values import Constant, Formatted, Generated, element_of, first
-from lint_rules._standing import load_severity
 
 _SUMMARY = "generate through CleanModelLoader"
 _DROPPED_FROM_ENCODING = (
@@ -48,12 +46,7 @@ def rewrite(script: Script, unmigrated: frozenset[cst.CSTNode]) -> list[Site]:
     sites: list[Site] = []
     for call in script.flow.events(Generate):
         encode = script.flow.event_at(call.encoded.origin if call.encoded else None, Encode)
-        model = call.model.model
-        if encode is not None and model.standing == "unknown":
-            model = encode.tokenizer.model
-        if load_severity(model, script.flow.settings) is None:
-            continue
-        if encode is not None and is_rendered(encode):
+        if not script.reports("CG301", call.node):
             continue
         try:
             sites += _rewrite(script, call, encode, unmigrated)

@@ -17,11 +17,9 @@ from codemods._loader_keywords import (
 from codemods._script import Script
 from codemods._sites import CannotRewrite, Note, Site
 from codemods.templates import is_template_line
-from lint_rules._flow.analysis import Flow
 from lint_rules._flow.arguments import Arguments
 from lint_rules._flow.events import ModelLoad, QuantConfigBuild, TokenizerLoad
 from lint_rules._flow.values import ModelId
-from lint_rules._standing import load_severity
 
 _GREEDY = Note(
     "changed",
@@ -47,8 +45,8 @@ class _Target:
 def rewrite(script: Script) -> list[Site]:
     """The sites of all loads of the script that are our business."""
     flow = script.flow
-    models = [load for load in flow.events(ModelLoad) if _ours(load.model, flow)]
-    tokenizers = [load for load in flow.events(TokenizerLoad) if _ours(load.model, flow)]
+    models = [load for load in flow.events(ModelLoad) if script.reports("CG101", load.node)]
+    tokenizers = [load for load in flow.events(TokenizerLoad) if script.reports("CG102", load.node)]
     sites: list[Site] = []
     for model in models:
         partner = _partner(script, model, tokenizers)
@@ -65,10 +63,6 @@ def rewrite(script: Script) -> list[Site]:
 def trains(script: Script) -> bool:
     """Whether the script trains what it loads."""
     return any(script.is_taken(name) for name in _TRAINING)
-
-
-def _ours(model: ModelId, flow: Flow) -> bool:
-    return load_severity(model, flow.settings) is not None
 
 
 # --- which tokenizer belongs to which model

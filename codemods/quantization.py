@@ -9,8 +9,7 @@ import libcst as cst
 from codemods._edits import Edit
 from codemods._script import Script
 from codemods._sites import CannotRewrite, Site
-from lint_rules._flow.events import ModelLoad, QuantConfigBuild
-from lint_rules._standing import load_severity
+from lint_rules._flow.events import QuantConfigBuild
 
 _SUMMARY = "say the quantization to CleanModelLoader"
 
@@ -18,12 +17,8 @@ _SUMMARY = "say the quantization to CleanModelLoader"
 def rewrite(script: Script, edits: Sequence[Edit]) -> list[Site]:
     """The sites of quantization configs, given the edits of the loads that used them."""
     sites: list[Site] = []
-    loads = list(script.flow.events(ModelLoad))
     for build in script.flow.events(QuantConfigBuild):
-        users = [
-            load for load in loads if load.quantization and load.quantization.origin is build.node
-        ]
-        if users and all(load_severity(load.model, script.flow.settings) is None for load in users):
+        if not script.reports("CG104", build.node):
             continue
         try:
             sites.append(Site("CG104", build.node, _SUMMARY, _removal(script, build, edits)))

@@ -11,8 +11,6 @@ from codemods._edits import Edit
 from codemods._script import Script
 from codemods._sites import CannotRewrite, Note, Site
 from lint_rules._flow.events import Encode, Forward
-from lint_rules._flow.hf_calls import is_rendered
-from lint_rules._standing import load_severity
 
 _SUMMARY = "tokenise with CleanModelLoader"
 _NOTE = Note("changed", "special tokens: exactly the BOS that the family needs")
@@ -30,17 +28,12 @@ def rewrite(
     """
     sites: list[Site] = []
     for encode in script.flow.events(Encode):
-        if encode.args.literal("add_special_tokens") is not False or is_rendered(encode):
+        if not script.reports("CG201", encode.node):
             continue
         start = script.span(encode.node).start
         if any(edit.covers(start) for edit in edits):
             continue
         uses = script.flow.uses(encode)
-        if not uses:
-            continue
-        model = encode.tokenizer.model if encode.tokenizer.model.text else uses[0].model.model
-        if load_severity(model, script.flow.settings) is None:
-            continue
         try:
             if encode.tokenizer.origin is None or encode.tokenizer.origin in unmigrated:
                 raise CannotRewrite(

@@ -9,7 +9,6 @@ from codemods._sites import CannotRewrite, Site
 from lint_rules._flow.events import AttributeSet
 from lint_rules._flow.library import TEMPLATE_ATTRIBUTES
 from lint_rules._flow.values import Constant, Tokenizer
-from lint_rules._standing import load_severity
 
 _SUMMARY = "drop the lines that disable the template"
 
@@ -18,9 +17,7 @@ def rewrite(script: Script) -> list[Site]:
     """The sites of all lines that set a template to None."""
     sites: list[Site] = []
     for event in script.flow.events(AttributeSet):
-        if not _disables(event) or not isinstance(event.target, Tokenizer):
-            continue
-        if load_severity(event.target.model, script.flow.settings) is None:
+        if not _disables(event) or not script.reports("CG103", event.node):
             continue
         try:
             edit = script.delete(whole_statement(event))

@@ -13,7 +13,9 @@ from cleanguard.version import VERSION
 
 COMMANDS = {
     "check": "Find hazards in Python files.",
+    "migrate": "Rewrite hazards into CleanModelLoader calls.",
     "explain": "Say what a hazard is, why it matters and what to do.",
+    "demo": "Show check, migrate and a guarded run on a small built-in model.",
 }
 
 

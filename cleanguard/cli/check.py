@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
 import click
 
 from cleanguard.cli._exit_codes import CANNOT_DO, CLEAN, FINDINGS
-from cleanguard.config import Scope, Settings, load_settings, selected
-from cleanguard.errors import JobError
-from cleanguard.files import SourceFile, discover
+from cleanguard.cli._inputs import inputs_of
+from cleanguard.config import Scope
+from cleanguard.files import SourceFile
 from cleanguard.findings import Finding
 
 
@@ -62,14 +60,7 @@ def command(
 
     CODES are codes (CG201), prefixes (CG2), names (double-bos) or ALL, separated by commas.
     """
-    paths = paths or (".",)
-    settings = _settings(paths, config, select, ignore, scope)
-    files = discover(paths, settings.exclude, settings.root)
-    if not files:
-        raise JobError(
-            f"no Python files under {', '.join(paths)}, so nothing was checked; "
-            "name a folder with .py files, or look at `exclude` and .gitignore"
-        )
+    settings, files = inputs_of(paths, config, select=select, ignore=ignore, scope=scope)
     from lint_rules.engine import check_files
 
     run = check_files(files, settings)
@@ -77,31 +68,6 @@ def command(
     for failure in run.failures:
         click.echo(f"cleanguard: {failure}", err=True)
     ctx.exit(CANNOT_DO if run.failures else FINDINGS if run.findings else CLEAN)
-
-
-def _settings(
-    paths: Sequence[str],
-    config: Path | None,
-    select: Sequence[str],
-    ignore: Sequence[str],
-    scope: Scope | None,
-) -> Settings:
-    """The configured settings with the command line's on top, tried before anything is read."""
-    absolute = [os.path.abspath(path) for path in paths]  # noqa: PTH100 - links stay as they were named
-    start = Path(os.path.commonpath(absolute))
-    settings = load_settings(start, config)
-    settings = replace(
-        settings,
-        select=_split(select) or settings.select,
-        ignore=(*settings.ignore, *_split(ignore)),
-        scope=scope or settings.scope,
-    )
-    selected(settings)
-    return settings
-
-
-def _split(values: Sequence[str]) -> tuple[str, ...]:
-    return tuple(entry.strip() for value in values for entry in value.split(",") if entry.strip())
 
 
 def _print(

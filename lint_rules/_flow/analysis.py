@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TypeVar
+from pathlib import Path
+from typing import TypeVar, cast
 
 import libcst as cst
 
 from cleanguard.config import Settings
 from lint_rules._flow.events import Encode, Event, Forward, Generate
-from lint_rules._flow.program import Program
+from lint_rules._flow.program import Linker, Program
 from lint_rules._flow.statements import Executor
 
 # Call chains of this depth are followed to the end; real scripts need three or four.
@@ -24,7 +25,10 @@ class Flow:
     def __init__(self, program: Program) -> None:
         self.module = program.module
         self.settings = program.settings
+        self.path = program.path
+        self.called_names: frozenset[str] = frozenset(program.called_names)
         self._events = program.events
+        self._functions = program.functions
 
     def events(self, kind: type[E]) -> Iterator[E]:
         """All events of one kind, in the order of the walk."""
@@ -34,7 +38,9 @@ class Flow:
 
     def event_at(self, node: cst.CSTNode | None, kind: type[E]) -> E | None:
         """The event of a value's origin, None if it is none of that kind."""
-        event = None if node is None else self._events.get(node)
+        if node is None:
+            return None
+        event = self._events.get((cast("type[Event]", kind), node))
         return event if isinstance(event, kind) else None
 
     def uses(self, encode: Encode) -> list[Generate | Forward]:
@@ -47,13 +53,22 @@ class Flow:
         ]
 
 
-def analyse(module: cst.Module, settings: Settings) -> Flow:
+def analyse(
+    module: cst.Module,
+    settings: Settings,
+    path: Path | None = None,
+    linker: Linker | None = None,
+) -> Flow:
     """Walks a module until nothing more is learnt and returns what happens in it."""
-    program = Program(module, settings)
+    return Flow(run(Program(module, settings, path, linker)))
+
+
+def run(program: Program) -> Program:
+    """Walks a program until nothing more is learnt."""
     executor = Executor(program)
     for _ in range(MAX_ROUNDS):
         program.start_round()
         executor.run_round()
         if not program.changed:
             break
-    return Flow(program)
+    return program

@@ -19,6 +19,7 @@ from lint_rules._flow.events import (
     LoaderBuild,
     LoaderCall,
     ModelLoad,
+    PipelineBuild,
     QuantConfigBuild,
     TemplateApply,
     TokenizerLoad,
@@ -34,10 +35,13 @@ from lint_rules._flow.values import (
     Decoded,
     Encoded,
     Generated,
+    GuardedText,
     Instance,
     Items,
+    LibraryObject,
     Loader,
     ModelId,
+    Provenance,
     QuantConfig,
     Sequence,
     Tokenizer,
@@ -96,6 +100,8 @@ class HfCalls:
         if kind == "quant-config":
             self.program.record(QuantConfigBuild(node, place, api, args))
             return QuantConfig(node)
+        if kind == "pipeline":
+            return self._pipeline(api, node, args)
         if kind == "adapter-wrap":
             return first(args.value("model", 0), CausalLM) or UNKNOWN
         if kind == "adapter-attach":
@@ -110,6 +116,15 @@ class HfCalls:
         self.program.record(ModelLoad(node, place, api, model, args, quantization))
         causal = CausalLM(node, model)
         return Sequence((causal, Tokenizer(node, model))) if kind == "pair-load" else causal
+
+    def _pipeline(self, api: str, node: cst.Call, args: Arguments) -> Value:
+        task = args.literal("task", 0)
+        given = args.get("model", 1)
+        loaded = None if given is None else first(given.value, CausalLM)
+        model = self.model_id(given) if loaded is None else loaded.model
+        name = task if isinstance(task, str) else None
+        self.program.record(PipelineBuild(node, self.cursor.place(), name, model, args))
+        return LibraryObject(api, node)
 
     def _attach(self, node: cst.Call, args: Arguments) -> Value:
         base = first(args.value("model", 0), CausalLM)
@@ -178,12 +193,16 @@ class HfCalls:
         model = UNKNOWN_MODEL if loader is None else loader.model
         if method == "load":
             causal = CausalLM(node, model, guarded=True)
-            return Sequence((causal, Tokenizer(node, model, guarded=True), UNKNOWN))
+            return Sequence((causal, Tokenizer(node, model, guarded=True), Provenance(node)))
         if method == "load_tokenizer":
             return Tokenizer(node, model, guarded=True)
         if method == "attach_adapter":
             base = first(args.value("model", 0), CausalLM)
             return UNKNOWN if base is None else replace(base, adapters=(*base.adapters, node)[-4:])
+        if method == "generate":
+            return GuardedText(node)
+        if method == "generate_batch":
+            return Items(GuardedText(node))
         if method == "encode":
             tokenizer = first(args.value("tokenizer", 0), Tokenizer) or Tokenizer(
                 None, model, guarded=True

@@ -36,6 +36,21 @@ def add_text(left: Value, right: Value) -> Value:
     return Formatted(pieces, chat) if pieces or chat else UNKNOWN
 
 
+def joined_text(separator: Value, parts: Value) -> Value:
+    """`separator.join(parts)`."""
+    result: Value = UNKNOWN
+    for option in options(parts):
+        members = option.items if isinstance(option, Sequence) else (element_of(option),)
+        for member in members:
+            result = member if result == UNKNOWN else add_text(add_text(result, separator), member)
+    return result
+
+
+def piece_of(value: Value) -> tuple[str, ...]:
+    """The literal pieces of a text."""
+    return tuple(piece for option in options(value) for piece in _pieces(option))
+
+
 def _pieces(value: Value) -> tuple[str, ...]:
     if isinstance(value, Formatted):
         return value.pieces
