@@ -27,6 +27,15 @@ class Fix:
     message: str
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class TextEdit:
+    """Replaces the half-open range `start:end` of the UTF-8 text (without a byte order mark)."""
+
+    start: int
+    end: int
+    text: str
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
     """One hazard at one place.
@@ -41,6 +50,7 @@ class Finding:
         message: What is wrong here, in one sentence.
         remedy: What to do here.
         fix: None where nothing can be rewritten.
+        edits: The rewrite itself, for a safe or unsafe fix; never part of a report.
     """
 
     hazard: Hazard
@@ -52,6 +62,7 @@ class Finding:
     message: str
     remedy: str
     fix: Fix | None = None
+    edits: tuple[TextEdit, ...] = ()
 
     @property
     def code(self) -> str:

@@ -108,8 +108,9 @@ class _Watch:
                 if hits:
                     raise _contamination(hits, number, self.tokenizer.decode(row))
         if control.markers:
+            silent = (self.state.policy.bos_id, self.state.policy.pad_id)
             for number, row in enumerate(ids.tolist()):
-                text = self.tokenizer.decode(row)
+                text = self.tokenizer.decode([i for i in row if i not in silent])
                 hits = [hit for hit in control.in_text(text) if hit.certain]
                 if hits:
                     raise _contamination(hits, number, text)

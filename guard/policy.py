@@ -68,7 +68,8 @@ def policy_of(tokenizer: PreTrainedTokenizerBase) -> PromptPolicy:
 
 
 def _measure(tokenizer: PreTrainedTokenizerBase) -> PromptPolicy:
-    family = family_by_tokens(tokenizer.get_vocab())
+    vocabulary = tokenizer.get_vocab()
+    family = family_by_tokens(vocabulary)
     plain = _ids(tokenizer, add_special_tokens=False)
     dressed = _ids(tokenizer, add_special_tokens=True)
     prefix: tuple[int, ...] = ()
@@ -85,7 +86,7 @@ def _measure(tokenizer: PreTrainedTokenizerBase) -> PromptPolicy:
         bos_source=source,
         eos_id=tokenizer.eos_token_id,
         pad_id=tokenizer.pad_token_id,
-        control=control_set_of(tokenizer),
+        control=control_set_of(tokenizer, family, vocabulary),
         digest=tokenizer_digest(tokenizer),
     )
 
@@ -97,11 +98,13 @@ def tokenizer_digest(tokenizer: PreTrainedTokenizerBase) -> str:
     """
     backend = getattr(tokenizer, "backend_tokenizer", None)
     if backend is not None:
-        content = json.loads(backend.to_str())
-        content["truncation"] = content["padding"] = None
+        # transformers sets both anew at every call, so nothing is lost.
+        backend.no_truncation()
+        backend.no_padding()
+        canonical = backend.to_str()
     else:
         content = {"class": type(tokenizer).__name__, "vocabulary": tokenizer.get_vocab()}
-    canonical = json.dumps(content, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+        canonical = json.dumps(content, sort_keys=True, ensure_ascii=False)
     return hashlib.sha256(canonical.encode()).hexdigest()
 
 

@@ -65,6 +65,8 @@ def read_tokenizer(
 ) -> PreTrainedTokenizerBase:
     """The tokenizer as its files have it, refused if it is a chat model's; not yet guarded."""
     remedy = "the directory needs tokenizer.json or the files of its tokenizer class"
+    if "tokenizer.model" in source.names() and "tokenizer.json" not in source.names():
+        remedy = "pip install sentencepiece protobuf tiktoken, which read its tokenizer.model"
     try:
         tokenizer = transformers.AutoTokenizer.from_pretrained(
             source.load_from, trust_remote_code=request.trust_remote_code, **place(request, source)

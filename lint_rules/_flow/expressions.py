@@ -157,7 +157,7 @@ class Evaluator:
                 value = self.evaluate(part.expression, env)
                 pieces.extend(piece_of(value))
                 chat = is_chat(value) or chat
-        return Formatted(tuple(pieces), chat)
+        return Formatted(tuple(dict.fromkeys(pieces)), chat)
 
     def _sequence(self, node: cst.Tuple | cst.List, env: Env) -> Value:
         kind = "tuple" if isinstance(node, cst.Tuple) else "list"

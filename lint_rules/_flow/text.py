@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from lint_rules._flow.values import (
+    MAX_PIECES,
     UNKNOWN,
     ChatText,
     Constant,
@@ -32,7 +33,7 @@ def add_text(left: Value, right: Value) -> Value:
         if isinstance(left.value, str) and isinstance(right.value, str):
             return Constant(left.value + right.value, left.fixed and right.fixed)
         return UNKNOWN
-    pieces = (*_pieces(left), *_pieces(right))
+    pieces = tuple(dict.fromkeys((*_pieces(left), *_pieces(right))))[:MAX_PIECES]
     return Formatted(pieces, chat) if pieces or chat else UNKNOWN
 
 
