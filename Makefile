@@ -18,6 +18,7 @@ lint: $(INSTALLED)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+# The tests that take minutes.
 slow: $(INSTALLED)
 	$(BIN)/pytest -m slow
 
