@@ -108,6 +108,7 @@ UNPINNED_REVISION = Hazard(
     remedy="pass `revision=` with the full commit hash; `main` is not a pin",
     guarded=True,
     default=False,
+    linted=True,
 )
 REMOTE_CODE = Hazard(
     code="CG106",
@@ -117,6 +118,7 @@ REMOTE_CODE = Hazard(
     why="The repository's Python runs with your rights, and can change what the model computes.",
     remedy="use a model that transformers knows, or pin the revision and read the code",
     guarded=True,
+    linted=True,
 )
 PICKLE_WEIGHTS = Hazard(
     code="CG107",
@@ -126,6 +128,8 @@ PICKLE_WEIGHTS = Hazard(
     why="Pickles can run code, and .bin weights cannot be hashed tensor by tensor without loading them.",
     remedy="convert to safetensors; leave `use_safetensors` on and `weights_only=True`",
     guarded=True,
+    fix="unsafe",
+    linted=True,
 )
 CHAT_MODEL_AS_BASE = Hazard(
     code="CG108",
@@ -135,6 +139,7 @@ CHAT_MODEL_AS_BASE = Hazard(
     why="Its answers measure the chat tuning that the experiment believes is absent.",
     remedy="name the base checkpoint, or say that a chat model is meant",
     guarded=True,
+    linted=True,
 )
 ADAPTER_AS_BASE = Hazard(
     code="CG109",
@@ -178,6 +183,8 @@ DOUBLE_BOS = Hazard(
     why="Two BOS tokens were never seen in pretraining; the answers shift, silently.",
     remedy="tokenise once; rendered chat text takes add_special_tokens=False",
     guarded=True,
+    fix="unsafe",
+    linted=True,
 )
 TEMPLATE_ON_BASE = Hazard(
     code="CG203",
@@ -187,6 +194,7 @@ TEMPLATE_ON_BASE = Hazard(
     why="The prompt then measures the template and its control tokens, not the base model.",
     remedy="give the base model plain text",
     guarded=True,
+    linted=True,
 )
 CONTROL_TOKEN_LITERAL = Hazard(
     code="CG204",
@@ -196,6 +204,7 @@ CONTROL_TOKEN_LITERAL = Hazard(
     why="`<|im_start|>` in a string becomes the control id: the prompt is a chat prompt by another road.",
     remedy="take the token out of the prompt, or neutralise it as plain text",
     guarded=True,
+    linted=True,
 )
 SILENT_TRUNCATION = Hazard(
     code="CG205",
@@ -205,6 +214,8 @@ SILENT_TRUNCATION = Hazard(
     why="max_length alone truncates with no warning: 3,014 tokens became 512 and the question was lost.",
     remedy="leave truncation off; CleanModelLoader raises when a prompt does not fit",
     guarded=True,
+    fix="unsafe",
+    linted=True,
 )
 RAW_GENERATE = Hazard(
     code="CG301",
