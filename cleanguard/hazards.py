@@ -237,6 +237,8 @@ RIGHT_PADDING_GENERATION = Hazard(
     summary="a batch is generated from right-padded prompts, or without its attention mask",
     why='Right padding changed " Paris." to "\\nFrance is Paris."; left padding without a mask is wrong too.',
     remedy="pad on the left and pass the mask, as CleanModelLoader does",
+    fix="safe",
+    linted=True,
 )
 INHERITED_SAMPLING = Hazard(
     code="CG303",
@@ -249,6 +251,8 @@ INHERITED_SAMPLING = Hazard(
     ),
     remedy="say every setting, or use CleanModelLoader, which replaces generation_config",
     guarded=True,
+    fix="unsafe",
+    linted=True,
 )
 UNSEEDED_SAMPLING = Hazard(
     code="CG304",
@@ -258,6 +262,7 @@ UNSEEDED_SAMPLING = Hazard(
     why="The result cannot be repeated, by you or by anybody.",
     remedy="pass `seed=`",
     guarded=True,
+    linted=True,
 )
 EOS_MASKED = Hazard(
     code="CG401",
@@ -266,6 +271,7 @@ EOS_MASKED = Hazard(
     summary="pad is eos and the collator masks pad, so eos carries no loss",
     why="The model never learns to stop, and length-based scores then blame the model.",
     remedy="use a pad token that is not eos, or a collator that masks by position",
+    linted=True,
 )
 TEMPLATED_TEXT_RETOKENIZED = Hazard(
     code="CG402",
@@ -274,6 +280,7 @@ TEMPLATED_TEXT_RETOKENIZED = Hazard(
     summary="rendered chat text goes to a trainer that tokenises it again",
     why="Pre-rendered Llama text trains with two BOS tokens.",
     remedy="give the trainer token ids or the messages themselves",
+    linted=True,
 )
 TEMPLATE_STRIPPED_SAVE = Hazard(
     code="CG403",
@@ -282,6 +289,8 @@ TEMPLATE_STRIPPED_SAVE = Hazard(
     summary="a tokenizer is saved after its template was removed",
     why="Everybody downstream gets a tokenizer without its template, or a stale one beside it.",
     remedy="save the tokenizer as it was loaded",
+    fix="unsafe",
+    linted=True,
 )
 CHAT_FORMAT_ON_BASE = Hazard(
     code="CG404",
@@ -290,6 +299,7 @@ CHAT_FORMAT_ON_BASE = Hazard(
     summary="a chat format is installed on a base model",
     why="It grows the embeddings and changes eos everywhere: the model is no longer the base.",
     remedy="train on plain text, or say that the result is a chat model",
+    linted=True,
 )
 DROPPED_PROVENANCE = Hazard(
     code="CG501",
@@ -298,6 +308,8 @@ DROPPED_PROVENANCE = Hazard(
     summary="records are written from guarded output without its provenance",
     why="A number that cannot be traced to a model, a tokenizer and settings cannot be trusted later.",
     remedy="write them with `guard.records.JsonlWriter`, or store `provenance` with them",
+    fix="unsafe",
+    linted=True,
 )
 TOO_FEW_ITEMS = Hazard(
     code="CG502",
@@ -306,6 +318,7 @@ TOO_FEW_ITEMS = Hazard(
     summary="a reported rate rests on too few items",
     why="With 12 items only a gain of 68 points can be told from chance; with 200 it is 9.",
     remedy="evaluate at least 200 items and print the interval",
+    linted=True,
 )
 TRAIN_TEST_OVERLAP = Hazard(
     code="CG503",
@@ -322,6 +335,8 @@ LOADER_UNPACKED_WRONG = Hazard(
     summary="CleanModelLoader.load() is unpacked into other than three names",
     why="load() returns (model, tokenizer, provenance); two names raise a ValueError after the load.",
     remedy="write `model, tokenizer, provenance = loader.load()`",
+    fix="safe",
+    linted=True,
 )
 LOADER_CALL_MISMATCH = Hazard(
     code="CG602",
@@ -331,6 +346,7 @@ LOADER_CALL_MISMATCH = Hazard(
     why="The script fails with a TypeError after the weights were loaded.",
     remedy="use the keyword that the loader has",
     guarded=True,
+    linted=True,
 )
 SHADOWED_GUARD = Hazard(
     code="CG603",
@@ -339,6 +355,7 @@ SHADOWED_GUARD = Hazard(
     summary="a file of your own hides a package of cleanguard",
     why="`from guard import CleanModelLoader` then imports your file, or runs unguarded.",
     remedy="rename your file or folder",
+    linted=True,
 )
 UNREADABLE = Hazard(
     code="CG900",

@@ -39,6 +39,7 @@ class Flow:
         self.module = program.module
         self.settings = program.settings
         self.path = program.path
+        self.imported_names: frozenset[str] = frozenset(program.imported_names)
         self.called_names: frozenset[str] = frozenset(program.called_names)
         self._events = program.events
         self._functions = program.functions

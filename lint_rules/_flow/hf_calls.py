@@ -185,7 +185,7 @@ class HfCalls:
             return UNKNOWN if base is None else replace(base, adapters=(*base.adapters, node)[-4:])
         if method == "generate":
             return GuardedText(node)
-        if method == "generate_batch":
+        if method in ("generate_batch", "complete"):
             return Items(GuardedText(node))
         if method == "encode":
             tokenizer = first(args.value("tokenizer", 0), Tokenizer) or Tokenizer(
