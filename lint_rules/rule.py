@@ -45,9 +45,11 @@ class Rule:
         check: Gives the reports for a module.
         bad: Examples that must be reported by this rule.
         good: Examples that must not be.
+        beside: Files that stand beside the examples, where a rule looks at the folder.
     """
 
     hazard: Hazard
     check: Callable[[Flow], Iterator[Report]]
     bad: tuple[str, ...] = field(default=())
     good: tuple[str, ...] = field(default=())
+    beside: tuple[str, ...] = field(default=())

@@ -154,6 +154,7 @@ class Program:
         self.partials: dict[cst.Call, Arguments] = {}
         self.parser_defaults: dict[cst.CSTNode, dict[str, Value]] = {}
         self.called_names: set[str] = set()
+        self.imported_names: set[str] = set()
         self.star_imports: list[str] = []
         self.changed = False
         # Above 0 while a function is replayed for one call: nothing is recorded or learnt.

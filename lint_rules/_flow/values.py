@@ -143,6 +143,8 @@ def join(left: Value, right: Value) -> Value:
     if isinstance(left, Items) and isinstance(right, Items):
         count = left.count if left.count == right.count else None
         return Items(join(left.element, right.element), count)
+    if {type(left), type(right)} == {Items, Sequence}:
+        return Items(join(element_of(left), element_of(right)))
     if isinstance(left, Dataset) and isinstance(right, Dataset):
         count = left.count if left.count == right.count else None
         return Dataset(_join_mappings(left.columns, right.columns), count)
