@@ -20,7 +20,7 @@ def _check(flow: Flow) -> Iterator[Report]:
         encode = flow.event_at(call.encoded.origin if call.encoded else None, Encode)
         if encode is None and call.node not in decoded:
             continue  # not text: a diffusion model, a vision model, a stub
-        if _is_chat(call, encode):
+        if _is_chat(call, encode) or _returns_scores_guarded(call, encode):
             continue
         model = call.model.model
         if encode is not None and model.standing == "unknown":
@@ -34,6 +34,17 @@ def _check(flow: Flow) -> Iterator[Report]:
                 severity=severity,
                 fix=Fix("migrate", "generate through CleanModelLoader"),
             )
+
+
+def _returns_scores_guarded(call: Generate, encode: Encode | None) -> bool:
+    """Whether a guarded model is asked for scores with guarded ids: the guarded call gives only text."""
+    return (
+        encode is None
+        and call.model.guarded
+        and call.encoded is not None
+        and call.encoded.tokenizer.guarded
+        and call.args.literal("return_dict_in_generate") is True
+    )
 
 
 def _is_chat(call: Generate, encode: Encode | None) -> bool:
@@ -71,6 +82,16 @@ print(tokenizer.decode(model.generate(ids)[0]))
 """,
     ),
     good=(
+        """
+from guard import CleanModelLoader
+
+model, tokenizer, provenance = CleanModelLoader("google/gemma-2-9b").load()
+inputs = CleanModelLoader.encode(tokenizer, "The capital of France is")
+outputs = model.generate(
+    **inputs, max_new_tokens=8, return_dict_in_generate=True, output_scores=True
+)
+print(tokenizer.decode(outputs.sequences[0]), outputs.scores[0].max())
+""",
         """
 from guard import CleanModelLoader
 
