@@ -252,8 +252,11 @@ def _refuse_changed_prompt(
     if not pure and keeps:
         raise CannotRewrite("making the prompt may have effects, and it would be made twice")
     names = script.names_in(script.span(prompt.expression))
-    names |= script.names_in(script.span(receiver(encode.node)))
-    if any(not pure or may_change(script, node, names) for node in between):
+    objects = script.names_in(script.span(receiver(encode.node)))
+    if any(
+        not pure or may_change(script, node, names) or objects & script.stored_in(script.span(node))
+        for node in between
+    ):
         raise CannotRewrite("the prompt may change between tokenising and generating")
 
 

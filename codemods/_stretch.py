@@ -11,15 +11,11 @@ from codemods._script import Script
 from lint_rules._positions import Span
 
 
-def pure_lines(script: Script, within: cst.CSTNode | None, region: Span) -> list[cst.BaseStatement]:
+def pure_lines(
+    script: Script, within: cst.CSTNode | None, region: Span
+) -> list[cst.SimpleStatementLine]:
     """The lines `name = expression` of a function, inside a range, whose expression only reads."""
-    visitor = _Lines()
-    (script.module if within is None else within).visit(visitor)
-    return [
-        line
-        for line in visitor.found
-        if region.start <= script.span(line).start < region.end and is_pure_assignment(line)
-    ]
+    return [line for line in script.lines_between(within, region) if is_pure_assignment(line)]
 
 
 def foldable(
@@ -81,12 +77,3 @@ def _related(
                 read |= script.names_in(span)
                 changed = True
     return related
-
-
-class _Lines(cst.CSTVisitor):
-    def __init__(self) -> None:
-        self.found: list[cst.SimpleStatementLine] = []
-
-    def visit_SimpleStatementLine(self, node: cst.SimpleStatementLine) -> bool:
-        self.found.append(node)
-        return False
