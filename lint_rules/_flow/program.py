@@ -11,6 +11,7 @@ import libcst as cst
 from cleanguard.config import Settings
 from lint_rules._flow.arguments import Arguments
 from lint_rules._flow.events import Event, Place
+from lint_rules._flow.library import LOADER_CLASSES
 from lint_rules._flow.values import (
     UNKNOWN,
     FunctionRef,
@@ -196,14 +197,17 @@ class Program:
 
     def adopt(self, other: Program) -> None:
         """Makes another module's functions and classes known, for values that come from there."""
-        self.functions.update(other.functions)
-        self.classes.update(other.classes)
+        for function, facts in other.functions.items():
+            self.functions.setdefault(function, facts)
+        for owner, known in other.classes.items():
+            self.classes.setdefault(owner, known)
         self.partials.update(other.partials)
         self.parser_defaults.update(other.parser_defaults)
 
     def imported(self, dotted: str) -> Value:
         """What an imported dotted name is: a value of another module of the run, or a symbol."""
-        if self.linker is not None and self.path is not None:
+        own_loader = dotted.rsplit(".", 1)[-1] in LOADER_CLASSES
+        if self.linker is not None and self.path is not None and not own_loader:
             found = self.linker.lookup(self.path, dotted)
             if found is not None:
                 return found
