@@ -33,6 +33,7 @@ class Settings:
         base_models: Shell-style patterns of model ids that are base models.
         chat_models: Shell-style patterns of model ids that are chat models.
         loader_modules: gitignore-style patterns of files that are the loader itself and may load raw.
+        require_suppression_reason: A suppression comment must say why, or it suppresses nothing.
         root: The folder that `exclude` and `loader_modules` are relative to.
     """
 
@@ -43,6 +44,7 @@ class Settings:
     base_models: tuple[str, ...] = ()
     chat_models: tuple[str, ...] = ()
     loader_modules: tuple[str, ...] = ()
+    require_suppression_reason: bool = True
     root: Path = Path()
 
 
@@ -118,6 +120,12 @@ def _strings(source: ConfigFile, key: str, value: Any) -> tuple[str, ...]:
     raise source.error(f"`{key}` must be a list of strings, not {value!r}", key)
 
 
+def _flag(source: ConfigFile, key: str, value: Any) -> bool:
+    if isinstance(value, bool):
+        return value
+    raise source.error(f"`{key}` must be true or false, not {value!r}", key)
+
+
 def _scope(source: ConfigFile, key: str, value: Any) -> Scope:
     for scope in get_args(Scope):
         if value == scope:
@@ -163,4 +171,5 @@ _PARSERS: Mapping[str, Callable[[ConfigFile, str, Any], Any]] = {
     "base-models": _strings,
     "chat-models": _strings,
     "loader-modules": _patterns,
+    "require-suppression-reason": _flag,
 }
