@@ -373,6 +373,8 @@ UNUSED_SUPPRESSION = Hazard(
     summary="a suppression that suppresses nothing",
     why="It hides the next hazard on its line.",
     remedy="remove the comment",
+    fix="safe",
+    linted=True,
 )
 
 CATALOGUE: tuple[Hazard, ...] = (
