@@ -46,9 +46,10 @@ class CleanModelLoader:
         device_map, attn_implementation, max_memory: As in `from_pretrained`.
         revision: Branch, tag or commit of a hub repository; it is resolved to a commit and loaded
             by it.
-        cache_dir, token: As in `from_pretrained`.
+        cache_dir, token, local_files_only, variant: As in `from_pretrained`.
+        offload_folder, tp_plan, experts_implementation: As in `from_pretrained`.
         trust_remote_code: Run the repository's code; a hub repository needs a 40-hex `revision`
-            then.
+            then. For a model without code of its own it does nothing, and that is recorded.
         for_training: Pads on the right unless told otherwise, and keeps 4-bit layers trainable on
             CPU.
         padding_side: `left`; `right` only for training.
@@ -72,6 +73,11 @@ class CleanModelLoader:
         cache_dir: str | PathLike[str] | None = None,
         token: str | bool | None = None,
         max_memory: dict[int | str, int | str] | None = None,
+        local_files_only: bool = False,
+        variant: str | None = None,
+        offload_folder: str | PathLike[str] | None = None,
+        tp_plan: str | dict[str, str] | None = None,
+        experts_implementation: str | None = None,
         trust_remote_code: bool = False,
         for_training: bool = False,
         padding_side: PaddingSide | None = None,
@@ -92,6 +98,11 @@ class CleanModelLoader:
             cache_dir=cache_dir,
             token=token,
             max_memory=max_memory,
+            local_files_only=local_files_only,
+            variant=variant,
+            offload_folder=offload_folder,
+            tp_plan=tp_plan,
+            experts_implementation=experts_implementation,
             trust_remote_code=trust_remote_code,
             for_training=for_training,
             padding_side=padding_side or ("right" if for_training else "left"),
