@@ -271,6 +271,7 @@ TEMPLATE_STRIPPED_SAVE = Hazard(
     summary="a tokenizer is saved after its template was removed",
     why="Everybody downstream gets a tokenizer without its template, or a stale one beside it.",
     remedy="save the tokenizer as it was loaded",
+    guarded=True,
 )
 CHAT_FORMAT_ON_BASE = Hazard(
     code="CG404",

@@ -22,6 +22,7 @@ from guard.settings import greedy_config
 from guard.source import ModelSource, fetch_weights, open_source
 from guard.state import GuardState, utc_now
 from guard.templates import block_templates
+from guard.tokenizer_files import strip_for_training
 from guard.tokenizer_load import (
     check_pin,
     first_line,
@@ -65,8 +66,11 @@ def assemble(request: LoadRequest) -> tuple[PreTrainedModel, PreTrainedTokenizer
     settings = _replace_generation_config(model, policy, tokenizer, checks)
     block_templates(tokenizer, request.model_id)
     run_token_sentinels(tokenizer, policy, checks)
+    record = tokenizer_record(tokenizer, policy, pad)
     if request.for_training:
         _keep_trainable(model)
+        model.train()
+        strip_for_training(tokenizer, source.directory)
     else:
         model.eval()
     measured = model_record(model, source, request.revision)
@@ -81,7 +85,7 @@ def assemble(request: LoadRequest) -> tuple[PreTrainedModel, PreTrainedTokenizer
         dtype=max(measured.dtypes, key=lambda name: measured.dtypes[name]),
         revision=source.revision,
         model=measured,
-        tokenizer=tokenizer_record(tokenizer, policy, pad),
+        tokenizer=record,
         generation=settings,
         environment=environment,
         for_training=request.for_training,

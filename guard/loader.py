@@ -12,7 +12,7 @@ from guard.errors import SettingsError
 from guard.keywords import refuse_unknown
 from guard.provenance import Provenance
 from guard.request import LoadRequest, PaddingSide
-from guard.tokenizer_load import load_tokenizer
+from guard.tokenizer_load import load_tokenizer, save_tokenizer
 
 if TYPE_CHECKING:
     import torch
@@ -50,8 +50,9 @@ class CleanModelLoader:
         offload_folder, tp_plan, experts_implementation: As in `from_pretrained`.
         trust_remote_code: Run the repository's code; a hub repository needs a 40-hex `revision`
             then. For a model without code of its own it does nothing, and that is recorded.
-        for_training: Pads on the right unless told otherwise, and keeps 4-bit layers trainable on
-            CPU.
+        for_training: Pads on the right unless told otherwise, keeps 4-bit layers trainable on CPU,
+            leaves the model in training mode, and takes the template off the tokenizer;
+            saving that tokenizer saves the original files.
         padding_side: `left`; `right` only for training.
         allow_chat_model, allow_adapter, allow_pickle: Load what is refused otherwise; recorded.
 
@@ -118,7 +119,7 @@ class CleanModelLoader:
         """Load the model and its tokenizer, check and guard them, and measure what was loaded.
 
         Returns:
-            `(model, tokenizer, provenance)`, the model in evaluation mode.
+            `(model, tokenizer, provenance)`, the model in evaluation mode unless for training.
 
         Raises:
             ModelNotFoundError, MissingWeightsError, PickleWeightsError, AdapterAsBaseError,
@@ -138,6 +139,17 @@ class CleanModelLoader:
             ModelNotFoundError, ChatModelError, RemoteCodeError: As `load()` does.
         """
         return load_tokenizer(self._request)
+
+    def save_tokenizer(self, path: str | PathLike[str]) -> tuple[str, ...]:
+        """Put the model's original tokenizer files, template included, beside what was trained.
+
+        Args:
+            path: A directory, such as an adapter's; stale template files in it are removed.
+
+        Returns:
+            The paths that were written.
+        """
+        return save_tokenizer(self._request, path)
 
     @staticmethod
     def encode(

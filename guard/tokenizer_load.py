@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 from cleanguard import hazards
@@ -17,6 +18,7 @@ from guard.sentinels import run_token_sentinels
 from guard.source import ModelSource, open_source
 from guard.standing import refuse_chat_model
 from guard.templates import block_templates, template_hashes
+from guard.tokenizer_files import copy_tokenizer, strip_for_training
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -40,7 +42,14 @@ def load_tokenizer(request: LoadRequest) -> PreTrainedTokenizerBase:
     settle_padding(tokenizer, request.padding_side, _rows_by_config(source, tokenizer))
     block_templates(tokenizer, request.model_id)
     run_token_sentinels(tokenizer, policy_of(tokenizer), checks)
+    if request.for_training:
+        strip_for_training(tokenizer, source.directory)
     return tokenizer
+
+
+def save_tokenizer(request: LoadRequest, path: str | PathLike[str]) -> tuple[str, ...]:
+    """Copy the model's own tokenizer files to a directory; see `copy_tokenizer`."""
+    return copy_tokenizer(open_source(request, weights=False).directory, path)
 
 
 def check_pin(request: LoadRequest, source: ModelSource, checks: CheckList) -> None:
