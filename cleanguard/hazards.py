@@ -226,6 +226,7 @@ RIGHT_PADDING_GENERATION = Hazard(
     summary="a batch is generated from right-padded prompts, or without its attention mask",
     why='Right padding changed " Paris." to "\\nFrance is Paris."; left padding without a mask is wrong too.',
     remedy="pad on the left and pass the mask, as CleanModelLoader does",
+    guarded=True,
 )
 INHERITED_SAMPLING = Hazard(
     code="CG303",
@@ -280,6 +281,7 @@ CHAT_FORMAT_ON_BASE = Hazard(
     summary="a chat format is installed on a base model",
     why="It grows the embeddings and changes eos everywhere: the model is no longer the base.",
     remedy="train on plain text, or say that the result is a chat model",
+    guarded=True,
 )
 DROPPED_PROVENANCE = Hazard(
     code="CG501",

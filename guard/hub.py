@@ -74,7 +74,7 @@ def commit_of(
                 revision=revision,
                 cache_dir=None if cache_dir is None else Path(cache_dir),
                 token=token,
-                local_files_only=local_files_only,
+                local_files_only=local_files_only or constants.HF_HUB_OFFLINE,
             )
         except hub_errors.LocalEntryNotFoundError:
             reason = "it is not in the hub cache, and the hub was not reached"
@@ -131,7 +131,7 @@ def download(
                 revision=commit,
                 cache_dir=None if cache_dir is None else Path(cache_dir),
                 token=token,
-                local_files_only=local_files_only,
+                local_files_only=local_files_only or constants.HF_HUB_OFFLINE,
                 allow_patterns=None if weights else _FOR_TOKENIZER,
                 ignore_patterns=_NOT_NEEDED + ([] if pickles else _PICKLES),
             )
