@@ -239,6 +239,7 @@ RIGHT_PADDING_GENERATION = Hazard(
     remedy="pad on the left and pass the mask, as CleanModelLoader does",
     fix="safe",
     linted=True,
+    guarded=True,
 )
 INHERITED_SAMPLING = Hazard(
     code="CG303",
@@ -291,6 +292,7 @@ TEMPLATE_STRIPPED_SAVE = Hazard(
     remedy="save the tokenizer as it was loaded",
     fix="unsafe",
     linted=True,
+    guarded=True,
 )
 CHAT_FORMAT_ON_BASE = Hazard(
     code="CG404",
@@ -300,6 +302,7 @@ CHAT_FORMAT_ON_BASE = Hazard(
     why="It grows the embeddings and changes eos everywhere: the model is no longer the base.",
     remedy="train on plain text, or say that the result is a chat model",
     linted=True,
+    guarded=True,
 )
 DROPPED_PROVENANCE = Hazard(
     code="CG501",

@@ -53,18 +53,26 @@ _known: WeakKeyDictionary[Any, tuple[object, PromptPolicy]] = WeakKeyDictionary(
 
 def policy_of(tokenizer: PreTrainedTokenizerBase) -> PromptPolicy:
     """Measure a tokenizer; measured once while its tokens and templates stay the same."""
-    state = (
+    known = _known.get(tokenizer)
+    if known is not None and known[0] == _state(tokenizer):
+        return known[1]
+    policy = _measure(tokenizer)
+    remember(tokenizer, policy)
+    return policy
+
+
+def remember(tokenizer: PreTrainedTokenizerBase, policy: PromptPolicy) -> None:
+    """Let a policy stand for a tokenizer as it is now."""
+    _known[tokenizer] = (_state(tokenizer), policy)
+
+
+def _state(tokenizer: PreTrainedTokenizerBase) -> object:
+    return (
         len(tokenizer),
         tuple(sorted(tokenizer.special_tokens_map.items(), key=str)).__repr__(),
         tuple(template_hashes(tokenizer).items()),
         getattr(tokenizer, "add_bos_token", None),
     )
-    known = _known.get(tokenizer)
-    if known is not None and known[0] == state:
-        return known[1]
-    policy = _measure(tokenizer)
-    _known[tokenizer] = (state, policy)
-    return policy
 
 
 def _measure(tokenizer: PreTrainedTokenizerBase) -> PromptPolicy:
