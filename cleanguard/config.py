@@ -37,6 +37,7 @@ class Settings:
         target_versions: Requirements such as `transformers>=5` that keyword checks are made for;
             the installed versions where none is given, the newest known ones otherwise.
         loader_modules: gitignore-style patterns of files that are the loader itself and may load raw.
+        require_suppression_reason: A suppression comment must say why, or it suppresses nothing.
         root: The folder that `exclude` and `loader_modules` are relative to.
     """
 
@@ -49,6 +50,7 @@ class Settings:
     min_items: int = 200
     target_versions: tuple[str, ...] = ()
     loader_modules: tuple[str, ...] = ()
+    require_suppression_reason: bool = True
     root: Path = Path()
 
 
@@ -124,6 +126,12 @@ def _strings(source: ConfigFile, key: str, value: Any) -> tuple[str, ...]:
     raise source.error(f"`{key}` must be a list of strings, not {value!r}", key)
 
 
+def _flag(source: ConfigFile, key: str, value: Any) -> bool:
+    if isinstance(value, bool):
+        return value
+    raise source.error(f"`{key}` must be true or false, not {value!r}", key)
+
+
 def _scope(source: ConfigFile, key: str, value: Any) -> Scope:
     for scope in get_args(Scope):
         if value == scope:
@@ -187,4 +195,5 @@ _PARSERS: Mapping[str, Callable[[ConfigFile, str, Any], Any]] = {
     "min-items": _whole,
     "target-versions": _targets,
     "loader-modules": _patterns,
+    "require-suppression-reason": _flag,
 }

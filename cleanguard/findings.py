@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from cleanguard.edits import Edit
 from cleanguard.hazards import Hazard, Severity
 
 Confidence = Literal["followed", "annotated", "named"]
@@ -21,10 +22,17 @@ class Position:
 
 @dataclass(frozen=True, slots=True)
 class Fix:
-    """What the tool could do about a finding, and with which command."""
+    """What the tool could do about a finding, and with which command.
+
+    Attributes:
+        applicability: `safe` for `--fix`, `unsafe` for `--unsafe-fixes`, `migrate` for that command.
+        message: What it would do, as an imperative.
+        edits: The rewrite itself; empty where only `migrate` can plan it.
+    """
 
     applicability: Applicability
     message: str
+    edits: tuple[Edit, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -241,6 +241,7 @@ RIGHT_PADDING_GENERATION = Hazard(
     remedy="pad on the left and pass the mask, as CleanModelLoader does",
     fix="safe",
     linted=True,
+    guarded=True,
 )
 INHERITED_SAMPLING = Hazard(
     code="CG303",
@@ -293,6 +294,7 @@ TEMPLATE_STRIPPED_SAVE = Hazard(
     remedy="save the tokenizer as it was loaded",
     fix="unsafe",
     linted=True,
+    guarded=True,
 )
 CHAT_FORMAT_ON_BASE = Hazard(
     code="CG404",
@@ -302,6 +304,7 @@ CHAT_FORMAT_ON_BASE = Hazard(
     why="It grows the embeddings and changes eos everywhere: the model is no longer the base.",
     remedy="train on plain text, or say that the result is a chat model",
     linted=True,
+    guarded=True,
 )
 DROPPED_PROVENANCE = Hazard(
     code="CG501",
@@ -375,6 +378,8 @@ UNUSED_SUPPRESSION = Hazard(
     summary="a suppression that suppresses nothing",
     why="It hides the next hazard on its line.",
     remedy="remove the comment",
+    fix="safe",
+    linted=True,
 )
 
 CATALOGUE: tuple[Hazard, ...] = (

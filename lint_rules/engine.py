@@ -11,6 +11,7 @@ from cleanguard import hazards
 from cleanguard.config import Settings, selected
 from cleanguard.files import SourceFile
 from cleanguard.findings import Finding, Position
+from cleanguard.suppressions import may_suppress, suppressed
 from lint_rules._exempt import is_loader_module
 from lint_rules._screen import has_trigger, may_matter
 from lint_rules._source import Source, SourceError, decode, parse_fast, syntax_error
@@ -102,10 +103,14 @@ def check_source(
     try:
         source = decode(raw)
         tree = parse_fast(source)
-        if tree is not None and not (has_trigger(raw) and may_matter(tree)):
-            return ()
         job = _Job(filename, path or Path(filename), settings, others)
-        return _check_tree(job, source, parsed=tree is not None)
+        found: tuple[Finding, ...] = ()
+        if tree is None or (has_trigger(raw) and may_matter(tree)):
+            found = _check_tree(job, source, parsed=tree is not None)
+        if may_suppress(raw):
+            reason = settings.require_suppression_reason
+            found = suppressed(found, source.text, filename, _active(job), reason)
+        return found
     except SourceError as error:
         return _unreadable(filename, error, settings)
 
@@ -139,9 +144,7 @@ def _check_tree(job: _Job, source: Source, *, parsed: bool) -> tuple[Finding, ..
                 message, Position(max(error.raw_line, 1), error.raw_column + 1)
             ) from error
         raise syntax_error(source) from error
-    codes = selected(job.settings)
-    if is_loader_module(job.path, job.settings):
-        codes -= {hazard.code for hazard in hazards.CATALOGUE if hazard.fix == "migrate"}
+    codes = _active(job)
     rules = [rule for rule in RULES if rule.hazard.code in codes]
     flow = (
         analyse(module, job.settings, job.path)
@@ -153,6 +156,14 @@ def _check_tree(job: _Job, source: Source, *, parsed: bool) -> tuple[Finding, ..
         return ()
     positions = Positions(module, source.text)
     return tuple(_finding(job.filename, rule, report, positions) for rule, report in reports)
+
+
+def _active(job: _Job) -> frozenset[str]:
+    """The codes that are looked for in a file."""
+    codes = selected(job.settings)
+    if is_loader_module(job.path, job.settings):
+        codes -= {hazard.code for hazard in hazards.CATALOGUE if hazard.fix == "migrate"}
+    return codes
 
 
 def _run(rule: Rule, flow: Flow, filename: str) -> list[Report]:

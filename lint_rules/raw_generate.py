@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from cleanguard import hazards
 from cleanguard.findings import Fix
 from lint_rules._flow.analysis import Flow
+from lint_rules._flow.events import Generate
 from lint_rules._generation import text_generations
 from lint_rules._standing import described
 from lint_rules.rule import Report, Rule
@@ -14,6 +15,8 @@ from lint_rules.rule import Report, Rule
 
 def _check(flow: Flow) -> Iterator[Report]:
     for found in text_generations(flow):
+        if _returns_scores_guarded(found.call):
+            continue
         yield Report(
             found.call.node,
             f"`generate` by hand on {described(found.model)}: inherited settings, nothing recorded",
@@ -21,6 +24,16 @@ def _check(flow: Flow) -> Iterator[Report]:
             severity=found.severity,
             fix=Fix("migrate", "generate through CleanModelLoader"),
         )
+
+
+def _returns_scores_guarded(call: Generate) -> bool:
+    """Whether a guarded model is asked for scores with guarded ids: the guarded call gives only text."""
+    return (
+        call.model.guarded
+        and call.encoded is not None
+        and call.encoded.tokenizer.guarded
+        and call.args.literal("return_dict_in_generate") is True
+    )
 
 
 RULE = Rule(
@@ -46,6 +59,16 @@ print(tokenizer.decode(model.generate(ids)[0]))
 """,
     ),
     good=(
+        """
+from guard import CleanModelLoader
+
+model, tokenizer, provenance = CleanModelLoader("google/gemma-2-9b").load()
+inputs = CleanModelLoader.encode(tokenizer, "The capital of France is")
+outputs = model.generate(
+    **inputs, max_new_tokens=8, return_dict_in_generate=True, output_scores=True
+)
+print(tokenizer.decode(outputs.sequences[0]), outputs.scores[0].max())
+""",
         """
 from guard import CleanModelLoader
 
