@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import libcst as cst
 
-from codemods._chain import encoding_edit
 from codemods._edits import Edit
+from codemods._encoding import encoding_edit
 from codemods._script import Script
 from codemods._sites import CannotRewrite, Note, Site
 from lint_rules._flow.events import Encode, Forward
@@ -41,9 +41,8 @@ def rewrite(
                 )
             if any(not isinstance(use, Forward) for use in uses):
                 raise CannotRewrite("the generation that it feeds stays as it is")
-            sites.append(
-                Site("CG201", encode.node, _SUMMARY, (encoding_edit(script, encode),), (_NOTE,))
-            )
+            edit, notes = encoding_edit(script, encode)
+            sites.append(Site("CG201", encode.node, _SUMMARY, (edit,), (_NOTE, *notes)))
         except CannotRewrite as reason:
             sites.append(Site("CG201", encode.node, _SUMMARY, reason=str(reason)))
     return sites
