@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from guard.behaviour import Behaviour, behaviour_of
     from guard.enforcement import unguarded
     from guard.errors import GuardError
     from guard.generation import Completion
@@ -18,16 +19,20 @@ if TYPE_CHECKING:
     from guard.state import provenance_of
 
 __all__ = [
+    "Behaviour",
     "CleanModelLoader",
     "Completion",
     "GuardError",
     "Loaded",
     "Provenance",
+    "behaviour_of",
     "provenance_of",
     "unguarded",
 ]
 
 _HOME = {
+    "Behaviour": "guard.behaviour",
+    "behaviour_of": "guard.behaviour",
     "CleanModelLoader": "guard.loader",
     "Completion": "guard.generation",
     "GuardError": "guard.errors",
