@@ -13,7 +13,7 @@ from guard.enforcement import install
 from guard.environment import installed, measure_environment
 from guard.errors import AdapterAsBaseError, ModelNotFoundError, RemoteCodeError
 from guard.hub import torch, transformers
-from guard.measure import model_record
+from guard.measure import check_hub_files, model_record
 from guard.padding import settle_padding
 from guard.policy import PromptPolicy, policy_of
 from guard.provenance import SCHEMA, GenerationRecord, PadRecord, Provenance, TokenizerRecord
@@ -60,6 +60,7 @@ def assemble(request: LoadRequest) -> tuple[PreTrainedModel, PreTrainedTokenizer
     else:
         model.eval()
     measured = model_record(model, source, request.revision)
+    check_hub_files(measured.files, checks)
     environment = measure_environment()
     provenance = Provenance(
         schema=SCHEMA,
