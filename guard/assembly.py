@@ -16,13 +16,20 @@ from guard.hub import torch, transformers
 from guard.measure import check_hub_files, model_record
 from guard.padding import settle_padding
 from guard.policy import PromptPolicy, policy_of
-from guard.provenance import SCHEMA, GenerationRecord, PadRecord, Provenance, TokenizerRecord
+from guard.provenance import (
+    SCHEMA,
+    GenerationRecord,
+    PadRecord,
+    Provenance,
+    TokenizerRecord,
+    utc_now,
+)
 from guard.request import LoadRequest
 from guard.sentinels import run_token_sentinels
 from guard.settings import greedy_config
 from guard.source import ModelSource, open_source
 from guard.standing import refuse_chat_model
-from guard.state import GuardState, utc_now
+from guard.state import GuardState
 from guard.templates import block_templates, template_hashes
 
 if TYPE_CHECKING:

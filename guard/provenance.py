@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, fields
+from datetime import datetime, timezone
 from typing import Any, Literal
 
 from guard.checks import Check
@@ -241,3 +242,8 @@ class Provenance(Mapping[str, Any]):
         """The statement in JSON types; secrets that strayed into a path or text are hidden."""
         plain: dict[str, Any] = redact_value(json.loads(json.dumps(asdict(self))), by_name=False)
         return plain
+
+
+def utc_now() -> str:
+    """The time as ISO 8601 in UTC, to the second."""
+    return datetime.now(timezone.utc).isoformat(timespec="seconds")
