@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -187,7 +187,7 @@ def _finding(filename: str, rule: Rule, report: Report, positions: Positions) ->
         end_location=positions.end(report.node),
         message=_message(report),
         remedy=report.remedy or rule.hazard.remedy,
-        fix=report.fix,
+        fix=report.fix and replace(report.fix, edits=tuple(map(positions.edit, report.edits))),
     )
 
 

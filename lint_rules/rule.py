@@ -4,12 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from typing import Literal
 
 import libcst as cst
 
 from cleanguard.findings import Confidence, Fix
 from cleanguard.hazards import Hazard, Severity
 from lint_rules._flow.analysis import Flow
+
+
+@dataclass(frozen=True, slots=True)
+class TextEdit:
+    """A rewrite of one node's text; whitespace and comments around the node stay.
+
+    Attributes:
+        node: The node whose place counts.
+        text: What to write there; empty with `replace` deletes the node.
+        place: Instead of the node, or right before or after it.
+    """
+
+    node: cst.CSTNode
+    text: str
+    place: Literal["replace", "before", "after"] = "replace"
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +39,7 @@ class Report:
         severity: Overrides the hazard's, e.g. for a model id that is not known.
         remedy: Overrides the hazard's where this place needs another.
         fix: What can be rewritten.
+        edits: The rewrite, where `fix` is safe or unsafe; all of them are made, or none.
     """
 
     node: cst.CSTNode
@@ -31,6 +48,7 @@ class Report:
     severity: Severity | None = None
     remedy: str | None = None
     fix: Fix | None = None
+    edits: tuple[TextEdit, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -114,7 +114,7 @@ def plan(folder: Path) -> list[Migration]:
 
 def write(plans: Sequence[Migration], folder: Path) -> None:
     """Writes what the plans rewrite."""
-    from codemods._write import replace_file
+    from cleanguard.write import replace_file
 
     for item in plans:
         if item.changed:

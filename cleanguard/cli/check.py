@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 
@@ -46,6 +46,11 @@ from cleanguard.findings import Finding
     show_default=True,
     help="How to print the findings.",
 )
+@click.option("--fix", is_flag=True, help="Make the safe fixes.")
+@click.option(
+    "--unsafe-fixes", is_flag=True, help="Make the fixes that may change results as well."
+)
+@click.option("--diff", is_flag=True, help="Write nothing; print the fixes as a patch.")
 @click.pass_context
 def command(
     ctx: click.Context,
@@ -55,6 +60,9 @@ def command(
     scope: Scope | None,
     config: Path | None,
     output_format: str,
+    fix: bool,
+    unsafe_fixes: bool,
+    diff: bool,
 ) -> None:
     """Find hazards in Python files; PATHS are files and folders, the current folder if none.
 
@@ -64,10 +72,24 @@ def command(
     from lint_rules.engine import check_files
 
     run = check_files(files, settings)
-    _print(run.findings, run.checked, files, output_format)
-    for failure in run.failures:
+    findings, failures = run.findings, [*run.failures]
+    fixes = None
+    if fix or unsafe_fixes or diff:
+        from cleanguard.cli._fixes import fix_files
+
+        fixes = fix_files(findings, files, settings, unsafe=unsafe_fixes, write=not diff)
+        findings, failures = fixes.findings, [*failures, *fixes.failures]
+    if fixes and diff:
+        sys.stdout.flush()
+        sys.stdout.buffer.write(fixes.patch)
+    else:
+        _print(findings, run.checked, files, output_format)
+    if fixes:
+        _print_fixed(fixes.codes, "Would fix" if diff else "Fixed")
+    for failure in failures:
         click.echo(f"cleanguard: {failure}", err=True)
-    ctx.exit(CANNOT_DO if run.failures else FINDINGS if run.findings else CLEAN)
+    found = fixes.patch if fixes and diff else findings
+    ctx.exit(CANNOT_DO if failures else FINDINGS if found else CLEAN)
 
 
 def _print(
@@ -92,6 +114,13 @@ def _print(
 
         lines = text.full(findings, sources, width)
     styled.write([*lines, *text.summary(findings, checked, width)], sys.stdout)
+
+
+def _print_fixed(codes: Mapping[str, int], verb: str) -> None:
+    """To the error stream, so that patches and machine-readable reports stay what they are."""
+    from cleanguard.report import styled, text
+
+    styled.write(text.fixed(codes, verb), sys.stderr)
 
 
 def _lines(path: Path) -> Sequence[str]:
