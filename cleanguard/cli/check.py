@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
-from functools import lru_cache
+from collections.abc import Mapping
 from pathlib import Path
 
 import click
 
 from cleanguard.cli._exit_codes import CANNOT_DO, CLEAN, FINDINGS
 from cleanguard.cli._inputs import inputs_of
+from cleanguard.cli._output import Output, sources_of
 from cleanguard.config import Scope
-from cleanguard.files import SourceFile
-from cleanguard.findings import Finding
+from cleanguard.report.formats import MACHINE, TEXT
 
 
 @click.command("check")
@@ -41,11 +40,19 @@ from cleanguard.findings import Finding
 )
 @click.option(
     "--output-format",
-    type=click.Choice(["full", "concise", "json"]),
+    type=click.Choice([*TEXT, *MACHINE]),
     default="full",
     show_default=True,
     help="How to print the findings.",
 )
+@click.option(
+    "--output-file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Write the findings to a file.",
+)
+@click.option("--statistics", is_flag=True, help="Print how often each hazard was found.")
+@click.option("--exit-zero", is_flag=True, help="Leave with 0 even if there are findings.")
 @click.option("--fix", is_flag=True, help="Make the safe fixes.")
 @click.option(
     "--unsafe-fixes", is_flag=True, help="Make the fixes that may change results as well."
@@ -60,6 +67,9 @@ def command(
     scope: Scope | None,
     config: Path | None,
     output_format: str,
+    output_file: Path | None,
+    statistics: bool,
+    exit_zero: bool,
     fix: bool,
     unsafe_fixes: bool,
     diff: bool,
@@ -83,37 +93,14 @@ def command(
         sys.stdout.flush()
         sys.stdout.buffer.write(fixes.patch)
     else:
-        _print(findings, run.checked, files, output_format)
+        output = Output(output_format, output_file, statistics)
+        output.print(findings, run.checked, sources_of(files))
     if fixes:
         _print_fixed(fixes.codes, "Would fix" if diff else "Fixed")
     for failure in failures:
         click.echo(f"cleanguard: {failure}", err=True)
     found = fixes.patch if fixes and diff else findings
-    ctx.exit(CANNOT_DO if failures else FINDINGS if found else CLEAN)
-
-
-def _print(
-    findings: Sequence[Finding], checked: int, files: Sequence[SourceFile], output_format: str
-) -> None:
-    if output_format == "json":
-        from cleanguard.report import json
-
-        sys.stdout.write(json.render(findings))
-        return
-    from cleanguard.report import styled, text
-
-    width = styled.width_of(sys.stdout)
-    if output_format == "concise":
-        lines = text.concise(findings)
-    else:
-        paths = {file.name: file.path for file in files}
-
-        @lru_cache(maxsize=1)
-        def sources(name: str) -> Sequence[str]:
-            return _lines(paths[name])
-
-        lines = text.full(findings, sources, width)
-    styled.write([*lines, *text.summary(findings, checked, width)], sys.stdout)
+    ctx.exit(CANNOT_DO if failures else FINDINGS if found and not exit_zero else CLEAN)
 
 
 def _print_fixed(codes: Mapping[str, int], verb: str) -> None:
@@ -121,18 +108,3 @@ def _print_fixed(codes: Mapping[str, int], verb: str) -> None:
     from cleanguard.report import styled, text
 
     styled.write(text.fixed(codes, verb), sys.stderr)
-
-
-def _lines(path: Path) -> Sequence[str]:
-    """A file's lines as Python counts them, however broken the file is."""
-    import tokenize
-
-    try:
-        with path.open("rb") as stream:
-            encoding, _ = tokenize.detect_encoding(stream.readline)
-    except (OSError, SyntaxError):
-        encoding = "utf-8"
-    try:
-        return path.read_text(encoding=encoding, errors="replace").split("\n")
-    except (OSError, LookupError):
-        return ()
