@@ -72,6 +72,11 @@ class Finding:
         return self.hazard.name
 
     @property
+    def edits(self) -> tuple[Edit, ...]:
+        """The rewrite of a safe or unsafe fix; never part of a report."""
+        return self.fix.edits if self.fix else ()
+
+    @property
     def sort_key(self) -> tuple[str, Position, str, str]:
         """Order of a report: file, place, code."""
         return (self.filename, self.location, self.code, self.message)

@@ -37,8 +37,8 @@ def carry_generate_keywords(script: Script, call: Generate) -> tuple[list[str], 
             notes.append(Note("dropped", "`tokenizer=`: passed to the loader already"))
         elif name == "use_cache" and literal_of(argument) is True:
             notes.append(Note("dropped", "`use_cache=True`: the default"))
-        elif name in ("return_dict_in_generate", "output_scores") and literal_of(argument) is False:
-            notes.append(Note("dropped", f"`{name}=False`: the default"))
+        elif name in ("return_dict_in_generate", "output_scores", "output_logits"):
+            notes.append(Note("dropped", f"`{name}`: only the text is used"))
         elif name in GENERATE_KEYWORDS:
             given.append(f"{name}={written(script, argument)}")
         else:

@@ -104,20 +104,20 @@ def migrate_source(filename: str, raw: bytes, settings: Settings) -> Migration:
 def _plan(script: Script) -> list[Site]:
     sites = loads.rewrite(script)
     unmigrated = frozenset(site.node for site in sites if not site.automatic)
-    sites += templates.rewrite(script)
+    sites += templates.rewrite(script, unmigrated)
     sites += adapters.rewrite(script, unmigrated)
     sites += quantization.rewrite(script, [edit for site in sites for edit in site.edits])
     sites += generation.rewrite(script, unmigrated)
     sites += scoring.rewrite(script, unmigrated, [edit for site in sites for edit in site.edits])
     if any(site.edits for site in sites):
-        sites += _companions(script)
+        sites += _companions(script, unmigrated)
     return sites
 
 
-def _companions(script: Script) -> list[Site]:
+def _companions(script: Script, unmigrated: frozenset[cst.CSTNode]) -> list[Site]:
     """Pad and padding lines of tokenizers that the loader gives, without a finding of their own."""
     sites: list[Site] = []
-    for event in templates.companions(script, loads.trains(script)):
+    for event in templates.companions(script, unmigrated, trains=loads.trains(script)):
         try:
             edit = script.delete(templates.whole_statement(event))
         except CannotRewrite:

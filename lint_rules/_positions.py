@@ -9,9 +9,7 @@ from dataclasses import dataclass
 import libcst as cst
 from libcst.metadata import ByteSpanPositionProvider, MetadataWrapper
 
-from cleanguard.edits import Edit
 from cleanguard.findings import Position
-from lint_rules.rule import TextEdit
 
 _NEWLINE = re.compile(rb"\r\n|\r|\n")
 
@@ -59,13 +57,6 @@ class Positions:
         line_start = self._lines[row - 1]
         column = len(self._utf8[line_start:offset].decode("utf-8", errors="replace"))
         return Position(row, column + 1)
-
-    def edit(self, planned: TextEdit) -> Edit:
-        """The bytes that a rule's edit replaces."""
-        span = self.span(planned.node)
-        start = span.end if planned.place == "after" else span.start
-        end = span.start if planned.place == "before" else span.end
-        return Edit(start, end, planned.text)
 
     def _real(self, offset: int) -> int:
         return offset + bisect_right(self._dropped, offset) if self._dropped else offset

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from cleanguard import hazards
 from cleanguard.config import Settings, selected
+from cleanguard.edits import Edit
 from cleanguard.files import SourceFile
 from cleanguard.findings import Finding, Position
 from cleanguard.suppressions import may_suppress, suppressed
@@ -187,8 +188,12 @@ def _finding(filename: str, rule: Rule, report: Report, positions: Positions) ->
         end_location=positions.end(report.node),
         message=_message(report),
         remedy=report.remedy or rule.hazard.remedy,
-        fix=report.fix and replace(report.fix, edits=tuple(map(positions.edit, report.edits))),
+        fix=report.fix and replace(report.fix, edits=_placed(report, positions)),
     )
+
+
+def _placed(report: Report, positions: Positions) -> tuple[Edit, ...]:
+    return tuple(edit.placed(positions) for edit in report.edits)
 
 
 def _message(report: Report) -> str:

@@ -26,6 +26,7 @@ _LOADER_METHODS = (
     "generate",
     "generate_batch",
     "encode",
+    "complete",
     "attach_adapter",
 )
 _NOT_A_TEXT_TOKENIZER = (

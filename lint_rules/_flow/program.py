@@ -154,6 +154,7 @@ class Program:
         self.partials: dict[cst.Call, Arguments] = {}
         self.parser_defaults: dict[cst.CSTNode, dict[str, Value]] = {}
         self.called_names: set[str] = set()
+        self.imported_names: set[str] = set()
         self.star_imports: list[str] = []
         self.changed = False
         # Above 0 while a function is replayed for one call: nothing is recorded or learnt.
@@ -214,9 +215,9 @@ class Program:
         return Symbol(dotted)
 
     def _update(self, table: dict[str, Value], name: str, value: Value) -> None:
-        old = table.get(name, UNKNOWN)
-        merged = bounded(join(old, value))
-        if merged != old or name not in table:
+        old = table.get(name)
+        merged = bounded(value if old is None else join(old, value))
+        if merged != old:
             table[name] = merged
             self.changed = True
 

@@ -108,15 +108,15 @@ def llama_like(tiny_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Call
 
 
 @pytest.fixture
-def hub_cache() -> Callable[[Path, Path, str, str], None]:
-    """Lays a model directory into a hub cache, as a download would."""
+def hub_cache() -> Callable[..., None]:
+    """Lays a model directory into a hub cache, as a download of that revision would."""
 
-    def lay(directory: Path, cache: Path, repo: str, commit: str) -> None:
+    def lay(directory: Path, cache: Path, repo: str, commit: str, revision: str = "main") -> None:
         folder = cache / ("models--" + repo.replace("/", "--"))
         snapshot = folder / "snapshots" / commit
         for part in (folder / "blobs", folder / "refs", snapshot):
-            part.mkdir(parents=True)
-        (folder / "refs" / "main").write_text(commit)
+            part.mkdir(parents=True, exist_ok=True)
+        (folder / "refs" / revision).write_text(commit)
         for file in directory.iterdir():
             if file.is_file():
                 blob = folder / "blobs" / hashlib.sha256(file.read_bytes()).hexdigest()

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import random
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import partial
 from importlib import resources
 from pathlib import Path
 from typing import NamedTuple
@@ -13,6 +15,7 @@ from typing import NamedTuple
 import pytest
 
 RunScript = Callable[..., str]
+RunScriptIn = Callable[..., str]
 STEPS = 25
 
 
@@ -36,40 +39,37 @@ def model_folder() -> Path:
 @pytest.fixture(scope="session")
 def adapters(tmp_path_factory: pytest.TempPathFactory, model_folder: Path) -> Adapters:
     """Two small LoRA adapters: both make the model stop, `dpo` after two full stops."""
+    from stages.tiny.world import items_of
+
     root = tmp_path_factory.mktemp("adapters")
     made = Adapters(root / "sft", root / "dpo")
-    train_adapter(model_folder, made.sft, end=".")
-    train_adapter(model_folder, made.dpo, end="..")
+    answered = [f"{item.prompt} {item.gold}" for item in items_of("sft") if item.kind != "list"]
+    train_adapter(model_folder, made.sft, [f"{text}." for text in answered])
+    train_adapter(model_folder, made.dpo, [f"{text}.." for text in answered])
     return made
 
 
-def train_adapter(model_folder: Path, adapter_folder: Path, end: str) -> None:
-    """Teach the base to finish an answer with `end` and EOS; seeded, some seconds on one thread."""
+def train_adapter(model_folder: Path, adapter_folder: Path, rows: list[str]) -> None:
+    """Teach the base to end its text where the rows end; seeded, some seconds on one thread."""
     torch = pytest.importorskip("torch")
     peft = pytest.importorskip("peft")
     transformers = pytest.importorskip("transformers")
     torch.manual_seed(0)
     tokenizer = transformers.AutoTokenizer.from_pretrained(model_folder)
     model = transformers.AutoModelForCausalLM.from_pretrained(model_folder, dtype=torch.float32)
-    config = peft.LoraConfig(task_type="CAUSAL_LM", r=4, lora_alpha=8, target_modules="all-linear")
+    config = peft.LoraConfig(task_type="CAUSAL_LM", r=8, target_modules="all-linear")
     lora = peft.get_peft_model(model, config)
-    optimizer = torch.optim.AdamW((p for p in lora.parameters() if p.requires_grad), lr=5e-3)
-    rows = [
-        f"Instruction: Add {a} and {b}.\nResponse: {a + b}{end}" for a in (1, 4, 7) for b in (2, 5)
-    ]
-    rows += [
-        f"Instruction: Say {word} {number} times.\nResponse: {' '.join([word] * count)}{end}"
-        for word in ("cow", "kiwi", "drill", "pink")
-        for number, count in (("two", 2), ("three", 3), ("four", 4))
-    ]
-    batch = tokenizer(
-        [row + tokenizer.eos_token for row in rows],
-        return_tensors="pt",
-        padding=True,
-        padding_side="right",
-    )
-    labels = batch["input_ids"].masked_fill(batch["attention_mask"] == 0, -100)
-    for _ in range(STEPS):
+    optimizer = torch.optim.AdamW((p for p in lora.parameters() if p.requires_grad), lr=3e-3)
+    rows = random.Random(0).sample(rows, len(rows))
+    size = 12
+    for start in range(0, STEPS * size, size):
+        batch = tokenizer(
+            [rows[i % len(rows)] + tokenizer.eos_token for i in range(start, start + size)],
+            return_tensors="pt",
+            padding=True,
+            padding_side="right",
+        )
+        labels = batch["input_ids"].masked_fill(batch["attention_mask"] == 0, -100)
         lora(**batch, labels=labels).loss.backward()
         optimizer.step()
         optimizer.zero_grad()
@@ -77,8 +77,14 @@ def train_adapter(model_folder: Path, adapter_folder: Path, end: str) -> None:
 
 
 @pytest.fixture
-def run_script(legacy_folder: Path, model_folder: Path, tmp_path: Path) -> RunScript:
-    """Run a script on the embedded model in an empty folder; returns what it printed.
+def run_script(run_script_in: RunScriptIn, tmp_path: Path) -> RunScript:
+    """`run_script_in` the test's own empty folder."""
+    return partial(run_script_in, tmp_path)
+
+
+@pytest.fixture(scope="session")
+def run_script_in(legacy_folder: Path, model_folder: Path) -> RunScriptIn:
+    """Run a script on the embedded model in the given folder; returns what it printed.
 
     Keywords become options: `sft_adapter=PATH` is `--sft-adapter PATH`, a list gives several values,
     None leaves the option out, True gives a bare flag.
@@ -91,7 +97,7 @@ def run_script(legacy_folder: Path, model_folder: Path, tmp_path: Path) -> RunSc
         "TOKENIZERS_PARALLELISM": "false",
     }
 
-    def run(name: str, **options: object) -> str:
+    def run(folder: Path, name: str, **options: object) -> str:
         command = [sys.executable, str(legacy_folder / name)]
         for option, value in options.items():
             if value is None:
@@ -100,7 +106,7 @@ def run_script(legacy_folder: Path, model_folder: Path, tmp_path: Path) -> RunSc
             command += ["--" + option.replace("_", "-"), *map(str, values)]
         done = subprocess.run(
             command,
-            cwd=tmp_path,
+            cwd=folder,
             env=env,
             capture_output=True,
             encoding="utf-8",

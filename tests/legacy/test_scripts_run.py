@@ -166,7 +166,8 @@ def test_final_compares_base_and_dpo(run_script: Run, adapters: Any, tmp_path: P
     base, dpo = (texts(of_model(records, name)) for name in ("base", "dpo"))
     assert len(base) == len(dpo) == 5
     assert base != dpo
-    assert any(text.startswith(" elk elk.") for text in base), "a right answer"
+    assert all("Instruction:" in text for text in base), "the base runs on"
+    assert not any("Instruction:" in text for text in dpo)
     assert all(0 < record["confidence"] <= 1 for record in records)
     summary = read(tmp_path / "out/final.summary.json")
     assert summary["base"]["pass_rate"] == summary["dpo"]["pass_rate"] == 0, (

@@ -10,22 +10,29 @@ import json
 from collections.abc import Callable, Iterator
 from importlib import resources
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
 FOLDER = Path(str(resources.files("cleanguard") / "legacy"))
 SCRIPTS = (
+    "create_preference_pairs_improved.py",
     "evaluate_capability_differentiation.py",
     "evaluate_capability_differentiation_sequential.py",
     "evaluate_final.py",
     "evaluate_instruction_following.py",
+    "evaluate_sft_model.py",
     "evaluate_stage1_comprehensive.py",
     "evaluate_stage1_corrected.py",
     "evaluate_stage1_readiness.py",
+    "generate_stage1_sft_data.py",
     "test_base_model_definitive.py",
     "test_base_model_ultra_clean.py",
     "test_clean_base_model.py",
+    "train_stage1_dpo_improved.py",
+    "train_stage1_sft.py",
 )
+Node = TypeVar("Node", bound=ast.AST)
 MODEL, TOKENIZER = "AutoModelForCausalLM", "AutoTokenizer"
 INVENTED = {"bnb_8bit_quant_type", "bnb_8bit_use_double_quant", "bnb_8bit_compute_dtype"}
 
@@ -34,8 +41,8 @@ def source_of(script: str) -> str:
     return (FOLDER / script).read_text(encoding="utf-8")
 
 
-def every(tree: ast.AST, *kinds: type[ast.AST]) -> Iterator[ast.AST]:
-    return (node for node in ast.walk(tree) if isinstance(node, kinds))
+def every(tree: ast.AST, kind: type[Node]) -> Iterator[Node]:
+    return (node for node in ast.walk(tree) if isinstance(node, kind))
 
 
 def called(call: ast.AST) -> str:
@@ -45,11 +52,7 @@ def called(call: ast.AST) -> str:
 
 def calls(tree: ast.AST, name: str) -> list[ast.Call]:
     """Calls of `name` or of `….name`."""
-    return [
-        node
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Call) and f".{called(node)}".endswith(f".{name}")
-    ]
+    return [node for node in every(tree, ast.Call) if f".{called(node)}".endswith(f".{name}")]
 
 
 def loads(tree: ast.AST, what: str) -> list[ast.Call]:
@@ -64,16 +67,14 @@ def has_keywords(tree: ast.AST, name: str, **wanted: str) -> bool:
     return any(wanted.items() <= keywords(call).items() for call in calls(tree, name))
 
 
-def functions(tree: ast.AST) -> Iterator[ast.AST]:
+def functions(tree: ast.AST) -> Iterator[ast.FunctionDef]:
     return every(tree, ast.FunctionDef)
 
 
 def assigned(tree: ast.AST, target: str) -> list[ast.expr]:
     """The values given to `target`, written as in the source."""
     return [
-        node.value
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Assign) and target in map(ast.unparse, node.targets)
+        node.value for node in every(tree, ast.Assign) if target in map(ast.unparse, node.targets)
     ]
 
 
@@ -88,14 +89,12 @@ def helper_returns_pair(tree: ast.Module) -> bool:
         and "tokenizer" in ast.unparse(back.value)
         for function in functions(tree)
         for back in every(function, ast.Return)
-        if isinstance(back, ast.Return) and isinstance(back.value, ast.Tuple)
+        if isinstance(back.value, ast.Tuple)
     )
 
 
 def helper_on_a_helper(tree: ast.Module) -> bool:
-    loaders = {
-        f.name for f in functions(tree) if isinstance(f, ast.FunctionDef) and loads(f, MODEL)
-    }
+    loaders = {f.name for f in functions(tree) if loads(f, MODEL)}
     return any(
         called(call) in loaders and loads(function, "PeftModel")
         for function in functions(tree)
@@ -150,28 +149,68 @@ def merged_then_adapter(tree: ast.Module) -> bool:
     )
 
 
+def merged_then_new_lora(tree: ast.Module) -> bool:
+    """The adapter is merged in one method, the trainer adds its own in another."""
+    merged = [f for f in functions(tree) if calls(f, "merge_and_unload")]
+    return any(loads(f, "PeftModel") for f in merged) and has_keywords(
+        tree, "DPOTrainer", peft_config="peft_config", ref_model="None"
+    )
+
+
+def adapter_on_a_quantized_model(tree: ast.Module) -> bool:
+    return any(
+        loads(function, MODEL)
+        and calls(function, "prepare_model_for_kbit_training")
+        and calls(function, "get_peft_model")
+        for function in functions(tree)
+    )
+
+
+def quantization_from_a_helper(tree: ast.Module) -> bool:
+    helpers = {
+        f"{function.name}()"
+        for function in functions(tree)
+        if isinstance(function, ast.FunctionDef) and calls(function, "BitsAndBytesConfig")
+    }
+    return any(keywords(c).get("quantization_config") in helpers for c in loads(tree, MODEL))
+
+
+def quantization_at_module_level(tree: ast.Module) -> bool:
+    return any(
+        isinstance(node, ast.Assign) and calls(node, "BitsAndBytesConfig") for node in tree.body
+    )
+
+
+def mask_by_marker(tree: ast.Module) -> bool:
+    return any(
+        isinstance(node, ast.Compare)
+        and "input_ids[" in ast.unparse(node.left)
+        and ast.unparse(node.comparators[0]) == "marker"
+        for node in ast.walk(tree)
+    )
+
+
+def template_stripped_save(tree: ast.Module) -> bool:
+    return bool(calls(tree, "self.tokenizer.save_pretrained"))
+
+
 def encode_instead_of_call(tree: ast.Module) -> bool:
     return has_keywords(tree, "encode", return_tensors="'pt'", add_special_tokens="False")
 
 
 def preview_of_ids(tree: ast.Module) -> bool:
     return any(
-        isinstance(node, ast.Subscript)
-        and isinstance(node.slice, ast.Slice)
-        and calls(node.value, "encode")
-        for node in ast.walk(tree)
+        isinstance(node.slice, ast.Slice) and calls(node.value, "encode")
+        for node in every(tree, ast.Subscript)
     )
 
 
 def literal_newline_bug(tree: ast.Module) -> bool:
-    return any(isinstance(n, ast.Constant) and n.value == "\\n\\n" for n in ast.walk(tree))
+    return any(n.value == "\\n\\n" for n in every(tree, ast.Constant))
 
 
 def doubled_backslashes(tree: ast.Module) -> bool:
-    return any(
-        isinstance(n, ast.Constant) and isinstance(n.value, str) and "\\\\b" in n.value
-        for n in ast.walk(tree)
-    )
+    return any(isinstance(n.value, str) and "\\\\b" in n.value for n in every(tree, ast.Constant))
 
 
 def zero_is_greedy(tree: ast.Module) -> bool:
@@ -203,8 +242,8 @@ def generate_returns_dict(tree: ast.Module) -> bool:
 
 def scored_by_logits(tree: ast.Module) -> bool:
     return any(
-        isinstance(node, ast.Attribute) and node.attr == "logits" and called(node.value) == "model"
-        for node in ast.walk(tree)
+        node.attr == "logits" and called(node.value) == "model"
+        for node in every(tree, ast.Attribute)
     )
 
 
@@ -236,18 +275,15 @@ def invented_keywords(tree: ast.Module) -> bool:
 
 def decorated_no_grad(tree: ast.Module) -> bool:
     return any(
-        isinstance(function, ast.FunctionDef)
-        and "torch.no_grad()" in map(ast.unparse, function.decorator_list)
+        "torch.no_grad()" in map(ast.unparse, function.decorator_list)
         for function in functions(tree)
     )
 
 
 def within(tree: ast.Module, manager: str) -> bool:
     return any(
-        isinstance(node, ast.With)
-        and ast.unparse(node.items[0].context_expr) == manager
-        and calls(node, "generate")
-        for node in ast.walk(tree)
+        ast.unparse(node.items[0].context_expr) == manager and calls(node, "generate")
+        for node in every(tree, ast.With)
     )
 
 
@@ -255,7 +291,7 @@ def model_id_in_dataclass(tree: ast.Module) -> bool:
     return any(
         isinstance(field, ast.AnnAssign) and ast.unparse(field.target) == "model_name"
         for owner in every(tree, ast.ClassDef)
-        if isinstance(owner, ast.ClassDef) and "dataclass" in map(ast.unparse, owner.decorator_list)
+        if "dataclass" in map(ast.unparse, owner.decorator_list)
         for field in owner.body
     )
 
@@ -275,6 +311,8 @@ SHAPES: dict[str, Callable[[ast.Module], bool]] = {
     "adapter on a variable": adapter_on_a_variable,
     "adapter attached in place": adapter_in_place,
     "merge, then another adapter": merged_then_adapter,
+    "merge, then a new LoRA": merged_then_new_lora,
+    "LoRA on a quantized model": adapter_on_a_quantized_model,
     "encode() instead of a call": encode_instead_of_call,
     "token preview": preview_of_ids,
     "stop strings": lambda t: has_keywords(t, "generate", stop_strings="stop_strings"),
@@ -288,6 +326,11 @@ SHAPES: dict[str, Callable[[ast.Module], bool]] = {
     "left padding": lambda t: has_keywords(
         t, "AutoTokenizer.from_pretrained", padding_side="'left'"
     ),
+    "right padding": lambda t: has_keywords(
+        t, "AutoTokenizer.from_pretrained", padding_side="'right'"
+    ),
+    "loss mask by searching a marker": mask_by_marker,
+    "tokenizer saved after its template went": template_stripped_save,
     "return_dict_in_generate with scores": generate_returns_dict,
     "log-probabilities from logits": scored_by_logits,
     "explicit greedy": lambda t: has_keywords(t, "generate", do_sample="False"),
@@ -296,13 +339,15 @@ SHAPES: dict[str, Callable[[ast.Module], bool]] = {
     "generation settings in a dict": settings_in_a_dict,
     "load keywords in a dict": load_keywords_in_a_dict,
     "quantization config inside the load": nested_quantization,
+    "quantization config from a helper": quantization_from_a_helper,
+    "quantization config at module level": quantization_at_module_level,
     "8-bit with invented keywords": invented_keywords,
     "nf4": lambda t: has_keywords(t, "BitsAndBytesConfig", bnb_4bit_quant_type="'nf4'"),
     "torch_dtype": lambda t: has_keywords(t, "from_pretrained", torch_dtype="torch.bfloat16"),
     "device_map": lambda t: has_keywords(t, "from_pretrained", device_map="'auto'"),
     "low_cpu_mem_usage": lambda t: has_keywords(t, "from_pretrained", low_cpu_mem_usage="True"),
     "remote code": lambda t: has_keywords(t, "from_pretrained", trust_remote_code="True"),
-    "pad = eos, unconditional": lambda t: bool(assigned(t, "self.tokenizer.pad_token")),
+    "pad = eos": lambda t: bool(assigned(t, "self.tokenizer.pad_token")),
     "truncated prompt": lambda t: has_keywords(t, "tokenizer", truncation="True", max_length="512"),
     "with torch.no_grad()": lambda t: within(t, "torch.no_grad()"),
     "with torch.inference_mode()": lambda t: within(t, "torch.inference_mode()"),
@@ -326,7 +371,7 @@ def test_script_has_the_hazards_that_all_share(script: str) -> None:
 
     assert loads(tree, MODEL)
     assert loads(tree, TOKENIZER)
-    assert calls(tree, "generate")
+    assert bool(calls(tree, "generate")) != script.startswith("train_")
     disabled = [
         node for node in every(tree, ast.Assign) if ".chat_template = None" in ast.unparse(node)
     ]
@@ -358,7 +403,7 @@ def test_each_use_without_special_tokens_is_a_prompt_or_listed_as_legitimate(scr
         for call in every(ast.parse(source_of(script)), ast.Call)
         if isinstance(call, ast.Call)
         and keywords(call).get("add_special_tokens") == "False"
-        and "return_tensors" in keywords(call)
+        and keywords(call).keys() & {"return_tensors", "truncation"}
     ]
     code = source_of(script).count("add_special_tokens=False") - source_of(script).count(
         "=False everywhere"

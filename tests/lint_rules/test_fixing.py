@@ -11,9 +11,10 @@ from cleanguard.config import Settings
 from cleanguard.findings import Fix
 from cleanguard.hazards import BY_CODE
 from lint_rules import registry
+from lint_rules._edits import Edit, replace
 from lint_rules._flow.analysis import Flow
 from lint_rules.fixing import fix_source
-from lint_rules.rule import Report, Rule, TextEdit
+from lint_rules.rule import Report, Rule
 
 HEAD = "from transformers import AutoTokenizer\n"
 ON = Settings(select=("CG104", "CG901"))
@@ -33,7 +34,7 @@ def rename(applicability: str = "safe", new: str = "good", old: str = "bad") -> 
         flow.module.visit(Visitor())
         for keyword in found:
             fix = Fix(applicability, f"rename it to {new}")  # type: ignore[arg-type]
-            yield Report(keyword, "renamed", fix=fix, edits=(TextEdit(keyword, new),))
+            yield Report(keyword, "renamed", fix=fix, edits=replace(keyword, new))
 
     return Rule(BY_CODE["CG104"], check)
 
@@ -72,8 +73,8 @@ def test_touching_edits_wait_for_the_next_pass(rules) -> None:
     def check(flow: Flow) -> Iterator[Report]:
         arg = flow.module.body[-1].body[0].value.args[0]  # type: ignore[union-attr, attr-defined]
         if arg.value.value == "1":
-            edit = TextEdit(arg, f"{arg.keyword.value}=2")
-            yield Report(arg, "odd", fix=Fix("safe", "double it"), edits=(edit,))
+            edits = replace(arg, f"{arg.keyword.value}=2")
+            yield Report(arg, "odd", fix=Fix("safe", "double it"), edits=edits)
 
     rules(rename(), Rule(BY_CODE["CG103"], check))
     raw = f"{HEAD}AutoTokenizer.from_pretrained(bad=1)\n".encode()
@@ -110,10 +111,13 @@ def test_places_beside_a_node(rules) -> None:
         call = flow.module.body[-1].body[0].value  # type: ignore[union-attr, attr-defined]
         if not isinstance(call, cst.Call) or len(call.args) > 1:
             return
-        edits = (TextEdit(call, "(", "before"), TextEdit(call.args[0], ", b=2", "after"))
-        yield Report(
-            call, "odd", fix=Fix("safe", "add"), edits=(*edits, TextEdit(call, ")", "after"))
+        first = (call.args[0], True)
+        edits = (
+            Edit((call, False), (call, False), "("),
+            Edit(first, first, ", b=2"),
+            Edit((call, True), (call, True), ")"),
         )
+        yield Report(call, "odd", fix=Fix("safe", "add"), edits=edits)
 
     rules(Rule(BY_CODE["CG104"], check))
     raw = f"{HEAD}AutoTokenizer.from_pretrained(a=1)\n".encode()

