@@ -125,6 +125,22 @@ class Script:
         kept = "".join(f"{indent}{text}{self.newline}" for text in self.comments_in(span))
         return Edit(span.start, span.end, kept)
 
+    def without_empty_blocks(self, edits: Sequence[Edit]) -> list[Edit]:
+        """The edits, with a `pass` in each block that they would leave without a statement."""
+        found = list(edits)
+        for block in self._blocks():
+            if not block:
+                continue
+            begin, end = self.lines_of(block[0]).start, self.span(block[-1])
+            inside = [edit for edit in found if begin <= edit.start and edit.start <= end.start]
+            gone = [edit for edit in inside if not _says_code(edit.text)]
+            if not all(any(e.covers(self.span(node).start) for e in gone) for node in block):
+                continue
+            last = next(edit for edit in gone if edit.covers(end.start))
+            line = f"{self.indent_of(block[0])}pass{self.newline}"
+            found[found.index(last)] = Edit(last.start, last.end, last.text + line)
+        return found
+
     def delete_lines(self, nodes: Sequence[cst.BaseStatement]) -> list[Edit]:
         """Takes several statements away; a block that would be left empty gets `pass`."""
         gone = set(nodes)
@@ -157,7 +173,7 @@ class Script:
             room: Width that the rest of the line takes.
         """
         line = f"{head}({', '.join(arguments)})"
-        if "\n" not in line and len(indent) + len(line) + room <= MAX_WIDTH:
+        if "\n" not in line and len(indent.expandtabs(4)) + len(line) + room <= MAX_WIDTH:
             return line
         inner = f"{self.newline}{indent}{self.indent_unit}"
         return f"{head}({inner}{f',{inner}'.join(arguments)},{self.newline}{indent})"
@@ -172,7 +188,7 @@ class Script:
             line for line in visitor.found if region.start <= self.span(line).start < region.end
         ]
 
-    def _blocks(self) -> list[tuple[cst.CSTNode, ...]]:
+    def _blocks(self) -> list[tuple[cst.BaseStatement, ...]]:
         visitor = _Blocks()
         self.module.visit(visitor)
         return visitor.found
@@ -227,6 +243,10 @@ class Script:
         return [event for event in self.flow.events(kind) if event.place.function is function]
 
 
+def _says_code(text: str) -> bool:
+    return any(line.strip() and not line.strip().startswith("#") for line in text.splitlines())
+
+
 class _Lines(cst.CSTVisitor):
     def __init__(self) -> None:
         self.found: list[cst.SimpleStatementLine] = []
@@ -256,10 +276,10 @@ class _Values(cst.CSTVisitor):
 
 class _Blocks(cst.CSTVisitor):
     def __init__(self) -> None:
-        self.found: list[tuple[cst.CSTNode, ...]] = []
+        self.found: list[tuple[cst.BaseStatement, ...]] = []
 
     def visit_IndentedBlock(self, node: cst.IndentedBlock) -> None:
-        self.found.append(tuple(node.body))
+        self.found.append(tuple(item for item in node.body if isinstance(item, cst.BaseStatement)))
 
 
 class _Names(cst.CSTVisitor):

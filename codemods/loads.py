@@ -132,9 +132,8 @@ def _used_between(
 ) -> bool:
     between = model.place.block[tokenizer.place.index + 1 : model.place.index]
     for statement in between:
-        if not is_template_line(script, statement, tokenizer.node) and _mentions(
-            script, statement, target.text
-        ):
+        dropped = is_template_line(script, statement, tokenizer.node, trains=trains(script))
+        if not dropped and _mentions(script, statement, target.text):
             return True
     return False
 

@@ -86,7 +86,8 @@ def migrate_source(filename: str, raw: bytes, settings: Settings) -> Migration:
         position = Position(max(error.raw_line, 1), error.raw_column + 1)
         raise SourceError(f"syntax error: {error.message}", position) from error
     sites = _plan(script)
-    edits = tidy(script.utf8, _unique(edit for site in sites for edit in site.edits))
+    edits = _unique(edit for site in sites for edit in site.edits)
+    edits = tidy(script.utf8, script.without_empty_blocks(edits))
     edits = [*edits, *imports.rewrite(script, edits)]
     planned = tuple(sorted(_planned(script, sites), key=lambda site: (site.row, site.code)))
     if not edits:

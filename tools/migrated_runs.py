@@ -27,7 +27,8 @@ VOLATILE = frozenset(
     ["timestamp", "seconds", "created", "generated_at", "date", "elapsed", "duration", "load_seconds", "train_runtime"]
 )  # fmt: skip
 _CLOCK = re.compile(
-    r"'(train|eval)_(runtime|samples_per_second|steps_per_second)': '[^']*'|\b\d+(\.\d+)?\s?s\b|\d{4}-\d\d-\d\d.*|\d\d:\d\d:\d\d"
+    r"'(train|eval)_(runtime|samples_per_second|steps_per_second)': '[^']*'"
+    r"|\b\d+(\.\d+)?\s?s\b|\d{4}-\d\d-\d\d.*|\d\d:\d\d:\d\d"
 )
 
 
