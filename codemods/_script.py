@@ -26,6 +26,28 @@ E = TypeVar("E", bound=Event)
 
 
 @dataclass(frozen=True, slots=True)
+class Wishes:
+    """What a person wants of a migration.
+
+    Attributes:
+        unsafe: Take rewrites that may change results.
+        select: Codes to rewrite; empty for all.
+        declined: Findings to leave, by code and row.
+    """
+
+    unsafe: bool = False
+    select: frozenset[str] = frozenset()
+    declined: frozenset[tuple[str, int]] = frozenset()
+
+    def declines(self, code: str, row: int) -> bool:
+        """Whether a finding is to be left."""
+        return bool(self.select and code not in self.select) or (code, row) in self.declined
+
+
+EVERYTHING = Wishes()
+
+
+@dataclass(frozen=True, slots=True)
 class NameUse:
     """One occurrence of a name in code, not as a keyword or attribute."""
 
@@ -37,16 +59,20 @@ class NameUse:
 class Script:
     """Everything that rewrites read; they answer with sites and change nothing here."""
 
-    def __init__(self, source: Source, settings: Settings, *, unsafe: bool = False) -> None:
+    def __init__(self, source: Source, settings: Settings, wishes: Wishes = EVERYTHING) -> None:
         self.source = source
-        self.unsafe = unsafe
+        self.unsafe = wishes.unsafe
         self.utf8 = source.text.encode("utf-8")
         self.module = cst.parse_module(source.text)
         self.flow: Flow = analyse(self.module, settings)
-        self._reported = frozenset(
-            (rule.hazard.code, report.node) for rule in RULES for report in rule.check(self.flow)
-        )
         self.positions = Positions(self.module, source.text)
+        reported = [
+            (rule.hazard.code, report.node) for rule in RULES for report in rule.check(self.flow)
+        ]
+        self.declined = tuple(
+            (code, node) for code, node in reported if wishes.declines(code, self.line_of(node))
+        )
+        self._reported = frozenset(reported) - frozenset(self.declined)
         self.newline = self.module.default_newline
         self.indent_unit = self.module.default_indent
         self._lines = [0]

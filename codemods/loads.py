@@ -23,6 +23,7 @@ from lint_rules._flow.values import ModelId
 _GREEDY = Note(
     "changed",
     "generation_config.json is replaced by an explicit greedy one; what it said is recorded",
+    "where that file named no sampling and no penalties",
 )
 _TRAINING = (
     "get_peft_model",

@@ -11,7 +11,7 @@ from cleanguard.config import Settings
 from codemods import adapters, generation, imports, loads, quantization, scoring, templates
 from codemods._edits import Edit, apply, tidy
 from codemods._proof import ProofError, prove
-from codemods._script import Script
+from codemods._script import EVERYTHING, Script, Wishes
 from codemods._sites import CannotRewrite, Note, Site
 from lint_rules._source import SourceError, decode
 
@@ -69,17 +69,25 @@ class Migration:
         return tuple(site for site in self.sites if site.reason is not None)
 
 
-def migrate_source(filename: str, raw: bytes, settings: Settings) -> Migration:
+def migrate_source(
+    filename: str, raw: bytes, settings: Settings, wishes: Wishes = EVERYTHING
+) -> Migration:
     """Plans and proves the migration of one file; writes nothing.
 
     A rewrite that cannot be proven is refused as a whole: `after` is `before`, `refusal` says why.
+
+    Args:
+        filename: The path as it was given.
+        raw: The file's bytes.
+        settings: The configuration of the check.
+        wishes: What is to be rewritten.
 
     Raises:
         SourceError: The file cannot be read as Python.
     """
     source = decode(raw)
     try:
-        script = Script(source, settings)
+        script = Script(source, settings, wishes)
     except cst.ParserSyntaxError as error:
         from cleanguard.findings import Position
 
@@ -95,7 +103,9 @@ def migrate_source(filename: str, raw: bytes, settings: Settings) -> Migration:
     after = source.to_bytes(apply(script.utf8, edits).decode("utf-8"))
     try:
         prove(filename, source, after, edits, sites, script, settings)
-        if any(site.edits for site in _plan(Script(decode(after), settings))):
+        if not wishes.declined and any(
+            site.edits for site in _plan(Script(decode(after), settings, wishes))
+        ):
             raise ProofError("a second run would change the file again")
     except ProofError as error:
         return Migration(filename, raw, raw, planned, str(error))
@@ -104,12 +114,16 @@ def migrate_source(filename: str, raw: bytes, settings: Settings) -> Migration:
 
 def _plan(script: Script) -> list[Site]:
     sites = loads.rewrite(script)
-    unmigrated = frozenset(site.node for site in sites if not site.automatic)
+    declined = [
+        Site(code, node, "left as it is", reason="not chosen") for code, node in script.declined
+    ]
+    unmigrated = frozenset(site.node for site in (*sites, *declined) if not site.automatic)
     sites += templates.rewrite(script, unmigrated)
     sites += adapters.rewrite(script, unmigrated)
     sites += quantization.rewrite(script, [edit for site in sites for edit in site.edits])
     sites += generation.rewrite(script, unmigrated)
     sites += scoring.rewrite(script, unmigrated, [edit for site in sites for edit in site.edits])
+    sites += declined
     if any(site.edits for site in sites):
         sites += _companions(script, unmigrated)
     return sites
