@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from cleanguard.edits import Edit
 from cleanguard.hazards import Hazard, Severity
 
 Confidence = Literal["followed", "annotated", "named"]
@@ -21,10 +22,26 @@ class Position:
 
 @dataclass(frozen=True, slots=True)
 class Fix:
-    """What the tool could do about a finding, and with which command."""
+    """What the tool could do about a finding, and with which command.
+
+    Attributes:
+        applicability: `safe` for `--fix`, `unsafe` for `--unsafe-fixes`, `migrate` for that command.
+        message: What it would do, as an imperative.
+        edits: The rewrite itself; empty where only `migrate` can plan it.
+    """
 
     applicability: Applicability
     message: str
+    edits: tuple[Edit, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class TextEdit:
+    """Replaces the half-open range `start:end` of the UTF-8 text (without a byte order mark)."""
+
+    start: int
+    end: int
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +58,7 @@ class Finding:
         message: What is wrong here, in one sentence.
         remedy: What to do here.
         fix: None where nothing can be rewritten.
+        edits: The rewrite itself, for a safe or unsafe fix; never part of a report.
     """
 
     hazard: Hazard
@@ -52,6 +70,7 @@ class Finding:
     message: str
     remedy: str
     fix: Fix | None = None
+    edits: tuple[TextEdit, ...] = ()
 
     @property
     def code(self) -> str:

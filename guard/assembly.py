@@ -12,21 +12,34 @@ from guard.enforcement import install
 from guard.environment import installed, measure_environment
 from guard.errors import AdapterAsBaseError, ModelNotFoundError
 from guard.hub import torch, transformers
-from guard.measure import model_record
+from guard.measure import check_hub_files, model_record
 from guard.padding import settle_padding
 from guard.policy import PromptPolicy, policy_of
-from guard.provenance import SCHEMA, GenerationRecord, Provenance
+from guard.provenance import SCHEMA, GenerationRecord, Provenance, utc_now
 from guard.request import LoadRequest
 from guard.sentinels import run_token_sentinels
 from guard.settings import greedy_config
-from guard.source import ModelSource, open_source
-from guard.state import GuardState, utc_now
+from guard.source import ModelSource, fetch_weights, open_source
+from guard.state import GuardState
 from guard.templates import block_templates
-from guard.tokenizer_load import check_pin, first_line, place, read_tokenizer, tokenizer_record
+from guard.tokenizer_files import strip_for_training
+from guard.tokenizer_load import (
+    check_pin,
+    first_line,
+    place,
+    read_tokenizer,
+    refuse_code,
+    runs_code,
+    tokenizer_record,
+)
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+_PASSED_ON = (
+    *("device_map", "attn_implementation", "max_memory", "variant", "offload_folder"),
+    *("tp_plan", "experts_implementation"),
+)
 # Not settings of a text: BOS is only used without a prompt, and padding has a record of its own.
 _NO_SETTING = frozenset(
     {"_from_model_config", "transformers_version", "bos_token_id", "pad_token_id"}
@@ -39,6 +52,7 @@ def assemble(request: LoadRequest) -> tuple[PreTrainedModel, PreTrainedTokenizer
     source = open_source(request)
     check_pin(request, source, checks)
     tokenizer = read_tokenizer(request, source, checks)
+    fetch_weights(request, source)
     model = _read_model(request, source)
     _check_adapter(model, request, checks)
     checks.add(
@@ -52,11 +66,15 @@ def assemble(request: LoadRequest) -> tuple[PreTrainedModel, PreTrainedTokenizer
     settings = _replace_generation_config(model, policy, tokenizer, checks)
     block_templates(tokenizer, request.model_id)
     run_token_sentinels(tokenizer, policy, checks)
+    record = tokenizer_record(tokenizer, policy, pad)
     if request.for_training:
         _keep_trainable(model)
+        model.train()
+        strip_for_training(tokenizer, source.directory)
     else:
         model.eval()
     measured = model_record(model, source, request.revision)
+    check_hub_files(measured.files, checks)
     environment = measure_environment()
     provenance = Provenance(
         schema=SCHEMA,
@@ -68,7 +86,7 @@ def assemble(request: LoadRequest) -> tuple[PreTrainedModel, PreTrainedTokenizer
         dtype=max(measured.dtypes, key=lambda name: measured.dtypes[name]),
         revision=source.revision,
         model=measured,
-        tokenizer=tokenizer_record(tokenizer, policy, pad),
+        tokenizer=record,
         generation=settings,
         environment=environment,
         for_training=request.for_training,
@@ -83,9 +101,9 @@ def _read_model(request: LoadRequest, source: ModelSource) -> PreTrainedModel:
     options: dict[str, Any] = {
         "dtype": request.dtype,
         "use_safetensors": None if request.allow_pickle else True,
-        "trust_remote_code": request.trust_remote_code,
+        "trust_remote_code": runs_code(request, source),
     }
-    for name in ("device_map", "attn_implementation", "max_memory"):
+    for name in _PASSED_ON:
         if getattr(request, name) is not None:
             options[name] = getattr(request, name)
     if request.quantization != "none":
@@ -96,6 +114,7 @@ def _read_model(request: LoadRequest, source: ModelSource) -> PreTrainedModel:
             source.load_from, **options, **place(request, source)
         )
     except (OSError, ValueError) as error:
+        refuse_code(error, request, source)
         raise ModelNotFoundError(
             f"{request.model_id} cannot be loaded as a causal language model: {first_line(error)}",
             remedy="look at its config.json and weight files; the full error stands above",

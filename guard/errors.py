@@ -61,6 +61,14 @@ class SettingsError(GuardError, ValueError):
     """Settings that contradict each other or say too little."""
 
 
+class RecordsError(GuardError):
+    """A file of records that cannot be written, or not be written on."""
+
+
+class RecordsBusyError(RecordsError):
+    """Another run has the file of records open."""
+
+
 class UnguardedModelError(GuardError):
     """The model or tokenizer did not come from CleanModelLoader."""
 
@@ -115,6 +123,12 @@ class ContaminationError(GuardError):
     """A prompt holds a chat control token, or text that the model's chat template inserts."""
 
     hazard = hazards.CONTROL_TOKEN_LITERAL
+
+
+class PaddingError(GuardError):
+    """A batch is padded where the model reads padding as text."""
+
+    hazard = hazards.RIGHT_PADDING_GENERATION
 
 
 class TruncatedPromptError(GuardError):

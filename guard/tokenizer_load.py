@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 from cleanguard import hazards
@@ -17,6 +18,7 @@ from guard.sentinels import run_token_sentinels
 from guard.source import ModelSource, open_source
 from guard.standing import refuse_chat_model
 from guard.templates import block_templates, template_hashes
+from guard.tokenizer_files import copy_tokenizer, strip_for_training
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -40,17 +42,30 @@ def load_tokenizer(request: LoadRequest) -> PreTrainedTokenizerBase:
     settle_padding(tokenizer, request.padding_side, _rows_by_config(source, tokenizer))
     block_templates(tokenizer, request.model_id)
     run_token_sentinels(tokenizer, policy_of(tokenizer), checks)
+    if request.for_training:
+        strip_for_training(tokenizer, source.directory)
     return tokenizer
+
+
+def save_tokenizer(request: LoadRequest, path: str | PathLike[str]) -> tuple[str, ...]:
+    """Copy the model's own tokenizer files to a directory; see `copy_tokenizer`."""
+    return copy_tokenizer(open_source(request, weights=False).directory, path)
 
 
 def check_pin(request: LoadRequest, source: ModelSource, checks: CheckList) -> None:
     """Raise RemoteCodeError for code that is not pinned; an unpinned model is noted."""
     pinned = source.kind == "local" or bool(_COMMIT.fullmatch(request.revision or ""))
-    if request.trust_remote_code and not pinned:
+    runs = runs_code(request, source)
+    if runs and not pinned:
         raise RemoteCodeError(
             f"trust_remote_code=True with revision={request.revision!r}",
             remedy=f"read the code and pass revision={source.revision!r}",
         )
+    if request.trust_remote_code:
+        said = "" if runs else "trust_remote_code=True, but the model has no code of its own"
+        checks.add("no-remote-code", hazards.REMOTE_CODE, said, "overridden" if runs else "pass")
+    else:
+        checks.add("no-remote-code", hazards.REMOTE_CODE)
     if pinned:
         checks.add("pinned-revision", hazards.UNPINNED_REVISION)
     else:
@@ -60,16 +75,38 @@ def check_pin(request: LoadRequest, source: ModelSource, checks: CheckList) -> N
         checks.add("pinned-revision", hazards.UNPINNED_REVISION, said, "recorded")
 
 
+def runs_code(request: LoadRequest, source: ModelSource) -> bool:
+    """Whether code of the model's repository is to run: it has some, and it is trusted."""
+    return request.trust_remote_code and any(
+        source.read_json(name).get("auto_map") for name in ("config.json", "tokenizer_config.json")
+    )
+
+
+def refuse_code(error: BaseException, request: LoadRequest, source: ModelSource) -> None:
+    """Raise RemoteCodeError if transformers failed because it may not run the repository's code."""
+    if not request.trust_remote_code and "trust_remote_code" in str(error):
+        pin = "" if source.revision is None else f" and revision={source.revision!r}"
+        raise RemoteCodeError(
+            f"{request.model_id} is no model that transformers knows; it brings its own code",
+            remedy=f"read the code, then pass trust_remote_code=True{pin}",
+        ) from error
+
+
 def read_tokenizer(
     request: LoadRequest, source: ModelSource, checks: CheckList
 ) -> PreTrainedTokenizerBase:
     """The tokenizer as its files have it, refused if it is a chat model's; not yet guarded."""
     remedy = "the directory needs tokenizer.json or the files of its tokenizer class"
+    if "tokenizer.model" in source.names() and "tokenizer.json" not in source.names():
+        remedy = "pip install sentencepiece protobuf tiktoken, which read its tokenizer.model"
     try:
         tokenizer = transformers.AutoTokenizer.from_pretrained(
-            source.load_from, trust_remote_code=request.trust_remote_code, **place(request, source)
+            source.load_from,
+            trust_remote_code=runs_code(request, source),
+            **place(request, source),
         )
     except (OSError, ValueError) as error:
+        refuse_code(error, request, source)
         raise ModelNotFoundError(
             f"the tokenizer of {request.model_id} cannot be loaded: {first_line(error)}",
             remedy=remedy,
@@ -105,8 +142,10 @@ def tokenizer_record(
 
 def place(request: LoadRequest, source: ModelSource) -> dict[str, Any]:
     """The keywords of `from_pretrained` that say where the files are."""
-    place = {"cache_dir": request.cache_dir, "token": request.token, "revision": source.revision}
-    return {name: value for name, value in place.items() if value is not None}
+    found = {"cache_dir": request.cache_dir, "token": request.token, "revision": source.revision}
+    if request.local_files_only:
+        found["local_files_only"] = True
+    return {name: value for name, value in found.items() if value is not None}
 
 
 def first_line(error: BaseException) -> str:

@@ -9,9 +9,22 @@ from typing import TypeVar, cast
 import libcst as cst
 
 from cleanguard.config import Settings
+from lint_rules._flow.arguments import Argument
 from lint_rules._flow.events import Encode, Event, Forward, Generate
+from lint_rules._flow.hf_calls import model_id_of
 from lint_rules._flow.program import Linker, Program
 from lint_rules._flow.statements import Executor
+from lint_rules._flow.values import (
+    UNKNOWN,
+    Encoded,
+    FunctionRef,
+    Mapping,
+    ModelId,
+    Sequence,
+    Value,
+    join,
+    options,
+)
 
 # Call chains of this depth are followed to the end; real scripts need three or four.
 MAX_ROUNDS = 8
@@ -26,6 +39,7 @@ class Flow:
         self.module = program.module
         self.settings = program.settings
         self.path = program.path
+        self.imported_names: frozenset[str] = frozenset(program.imported_names)
         self.called_names: frozenset[str] = frozenset(program.called_names)
         self._events = program.events
         self._functions = program.functions
@@ -51,6 +65,41 @@ class Flow:
             for call in calls
             if call.encoded is not None and call.encoded.origin is encode.node
         ]
+
+    def escapes(self, encode: Encode) -> bool:
+        """Whether some function gives an encoding, or a batch of them, to a caller that is not seen."""
+        return any(
+            _holds(facts.result, encode.node, 0)
+            for node, facts in self._functions.items()
+            if isinstance(node, cst.FunctionDef)
+        )
+
+    def model_id(self, argument: Argument | None) -> ModelId:
+        """The model that an argument names."""
+        return model_id_of(argument, self.settings)
+
+    def result_of(self, value: Value) -> Value:
+        """What a function that is passed around returns; unknown for anything else."""
+        result: Value = UNKNOWN
+        for option in options(value):
+            if isinstance(option, FunctionRef) and option.node in self._functions:
+                result = join(result, self._functions[option.node].result)
+        return result
+
+
+def _holds(value: Value, origin: cst.Call, depth: int) -> bool:
+    if depth > 3:
+        return False
+    for option in options(value):
+        if isinstance(option, Encoded) and option.origin is origin:
+            return True
+        if isinstance(option, Mapping):
+            members: tuple[Value, ...] = tuple(item for _, item in option.entries)
+        else:
+            members = option.items if isinstance(option, Sequence) else ()
+        if any(_holds(member, origin, depth + 1) for member in members):
+            return True
+    return False
 
 
 def analyse(

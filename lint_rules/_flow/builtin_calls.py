@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from lint_rules._flow.arguments import Arguments
 from lint_rules._flow.members import length_of
+from lint_rules._flow.text import joined_text
 from lint_rules._flow.values import (
     UNKNOWN,
     Constant,
@@ -48,6 +49,8 @@ def builtin_call(name: str, args: Arguments) -> Value:
         return Symbol(module)
     if not given:
         return UNKNOWN
+    if name == "os.path.join":
+        return joined_text(Constant("/"), Sequence(tuple(given)))
     if name == "builtins.len":
         return length_of(given[0])
     if name in _SAME:

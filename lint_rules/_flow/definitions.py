@@ -51,7 +51,7 @@ class Definitions:
             return True
         owner = env.owner if env.function is None and env.owner is not None else None
         facts = self.program.functions.get(node)
-        if facts is None:
+        if facts is None or facts.home is not self.program:
             self.program.functions[node] = FunctionFacts(env.scope, owner, home=self.program)
         else:
             facts.env = env.scope
@@ -62,7 +62,9 @@ class Definitions:
 
     def class_(self, node: cst.ClassDef, env: Env) -> bool:
         """Defines a class."""
-        facts = self.program.classes.setdefault(node, ClassFacts(env.scope, home=self.program))
+        facts = self.program.classes.get(node)
+        if facts is None or facts.home is not self.program:
+            facts = self.program.classes[node] = ClassFacts(env.scope, home=self.program)
         bases = [self.evaluator.evaluate(base.value, env) for base in node.bases]
         for base in bases:
             inherited = first(base, ClassRef)

@@ -155,9 +155,9 @@ class Evaluator:
                 pieces.append(part.value)
             elif isinstance(part, cst.FormattedStringExpression):
                 value = self.evaluate(part.expression, env)
-                pieces.extend(piece_of(value))
+                pieces.extend(piece_of(value) or ([] if pieces else [""]))
                 chat = is_chat(value) or chat
-        return Formatted(tuple(pieces), chat)
+        return Formatted(tuple(dict.fromkeys(pieces)), chat)
 
     def _sequence(self, node: cst.Tuple | cst.List, env: Env) -> Value:
         kind = "tuple" if isinstance(node, cst.Tuple) else "list"
@@ -269,7 +269,8 @@ class Evaluator:
             size = first(right, Count)
             if size is not None:
                 self.program.record(Rate(node, self.cursor.place(), size.value))
-            return UNKNOWN
+            is_path = isinstance(right, (Constant, Formatted)) and not _is_number(right)
+            return add_text(left, right) if is_path else UNKNOWN
         if (
             isinstance(node.operator, cst.BitOr)
             and isinstance(left, Mapping)
@@ -302,3 +303,7 @@ class Evaluator:
         elif node.value is not None:
             self.returned(Items(self.evaluate(node.value, env)), env)
         return UNKNOWN
+
+
+def _is_number(value: Value) -> bool:
+    return isinstance(value, Constant) and not isinstance(value.value, str)

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import libcst as cst
 
+from cleanguard.config import Settings
 from cleanguard.families import standing_of
 from lint_rules._flow import library
 from lint_rules._flow.arguments import Argument, Arguments
@@ -63,24 +64,7 @@ class HfCalls:
 
     def model_id(self, argument: Argument | None) -> ModelId:
         """The model that a load's first argument names."""
-        if argument is None:
-            return UNKNOWN_MODEL
-        texts = [
-            option
-            for option in options(argument.value)
-            if isinstance(option, Constant) and isinstance(option.value, str)
-        ]
-        if not texts or len(texts) != len(list(options(argument.value))):
-            return UNKNOWN_MODEL
-        settings = self.program.settings
-        standings = [
-            standing_of(str(text.value), settings.base_models, settings.chat_models)
-            for text in texts
-        ]
-        standing = standings[0] if len(set(standings)) == 1 else "unknown"
-        if len(texts) > 1:
-            return ModelId(None, standing, fixed=False)
-        return ModelId(str(texts[0].value), standing, texts[0].fixed)
+        return model_id_of(argument, self.program.settings)
 
     # --- calls of imported names
 
@@ -201,7 +185,7 @@ class HfCalls:
             return UNKNOWN if base is None else replace(base, adapters=(*base.adapters, node)[-4:])
         if method == "generate":
             return GuardedText(node)
-        if method == "generate_batch":
+        if method in ("generate_batch", "complete"):
             return Items(GuardedText(node))
         if method == "encode":
             tokenizer = first(args.value("tokenizer", 0), Tokenizer) or Tokenizer(
@@ -245,3 +229,23 @@ def _encoded_in(args: Arguments) -> Encoded | None:
 def is_rendered(event: Encode) -> bool:
     """Whether the text of an encoding was rendered by a chat template."""
     return is_chat(event.text)
+
+
+def model_id_of(argument: Argument | None, settings: Settings) -> ModelId:
+    """The model that an argument names."""
+    if argument is None:
+        return UNKNOWN_MODEL
+    texts = [
+        option
+        for option in options(argument.value)
+        if isinstance(option, Constant) and isinstance(option.value, str)
+    ]
+    if not texts or len(texts) != len(list(options(argument.value))):
+        return UNKNOWN_MODEL
+    standings = [
+        standing_of(str(text.value), settings.base_models, settings.chat_models) for text in texts
+    ]
+    standing = standings[0] if len(set(standings)) == 1 else "unknown"
+    if len(texts) > 1:
+        return ModelId(None, standing, fixed=False)
+    return ModelId(str(texts[0].value), standing, texts[0].fixed)

@@ -30,6 +30,7 @@ def bind_import_from(program: Program, node: cst.ImportFrom, env: Env) -> bool:
         return True
     for alias in node.names:
         imported = dotted(alias.name) or ""
+        program.imported_names.add(imported)
         renamed = alias.asname.name if alias.asname is not None else None
         local = renamed.value if isinstance(renamed, cst.Name) else imported
         joint = "" if module.endswith(".") or not module else "."

@@ -26,6 +26,14 @@ UNKNOWN = Unknown()
 
 
 @dataclass(frozen=True, slots=True)
+class Mixed(Unknown):
+    """Too many alternatives to keep; unlike the unknown, nothing makes it known again."""
+
+
+MIXED = Mixed()
+
+
+@dataclass(frozen=True, slots=True)
 class Constant:
     """A literal. `fixed` is false for a default that the run may replace (environment, option)."""
 

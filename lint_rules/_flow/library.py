@@ -19,13 +19,14 @@ CallKind = Literal[
 _HF = ("transformers", "peft", "unsloth", "modelscope", "trl")
 _OBJECTS = ("transformers", "trl", "vllm", "peft", "torch", "accelerate", "openai", "unsloth")
 _LOADS = ("from_pretrained",)
-_LOADER_CLASSES = ("CleanModelLoader",)
+LOADER_CLASSES = ("CleanModelLoader",)
 _LOADER_METHODS = (
     "load",
     "load_tokenizer",
     "generate",
     "generate_batch",
     "encode",
+    "complete",
     "attach_adapter",
 )
 _NOT_A_TEXT_TOKENIZER = (
@@ -87,9 +88,9 @@ def kind_of_call(symbol: str) -> CallKind | None:
     root, _, rest = symbol.partition(".")
     parts = rest.split(".") if rest else []
     name = parts[-1] if parts else root
-    if name in _LOADER_CLASSES:
+    if name in LOADER_CLASSES:
         return "loader"
-    if len(parts) >= 2 and parts[-2] in _LOADER_CLASSES:
+    if len(parts) >= 2 and parts[-2] in LOADER_CLASSES:
         return "loader-method" if name in _LOADER_METHODS else None
     if root not in _HF:
         return None

@@ -5,18 +5,41 @@ from __future__ import annotations
 import libcst as cst
 
 from lint_rules._flow.arguments import Arguments
-from lint_rules._flow.program import Function, Program
+from lint_rules._flow.program import Function, FunctionFacts, Program
 from lint_rules._flow.syntax import has_decorator
 from lint_rules._flow.values import (
     UNKNOWN,
+    CausalLM,
+    ChatText,
     ClassRef,
+    Constant,
+    Encoded,
+    Formatted,
     FunctionRef,
+    Generated,
     Instance,
     Mapping,
     Sequence,
+    Symbol,
+    Tokenizer,
+    Unknown,
     Value,
     element_of,
+    options,
 )
+
+# Values that a function of another module may turn into something; its own summary knows no caller.
+_CARRIED = (Tokenizer, CausalLM, Encoded, ChatText, Generated, Mapping)
+_PLAIN = (Unknown, Constant, Formatted, Symbol)
+
+
+def _pays(facts: FunctionFacts, given: dict[str, Value], *, own: bool) -> bool:
+    """Whether a replay can tell more than the joined result."""
+    if not all(isinstance(option, _PLAIN) for option in options(facts.result)):
+        return True
+    return not own and any(
+        isinstance(option, _CARRIED) for value in given.values() for option in options(value)
+    )
 
 
 class OwnCalls:
@@ -41,7 +64,11 @@ class OwnCalls:
             facts.arguments.get(name, UNKNOWN) == value for name, value in given.items()
         )
         replay = None if facts.home is None else facts.home.replay
-        if not shared and replay is not None:
+        if (
+            not shared
+            and replay is not None
+            and _pays(facts, given, own=facts.home is self.program)
+        ):
             result = replay(function, given)
         if isinstance(function.node, cst.FunctionDef) and has_decorator(
             function.node, "contextmanager", "asynccontextmanager"

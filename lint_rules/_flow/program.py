@@ -11,6 +11,7 @@ import libcst as cst
 from cleanguard.config import Settings
 from lint_rules._flow.arguments import Arguments
 from lint_rules._flow.events import Event, Place
+from lint_rules._flow.library import LOADER_CLASSES
 from lint_rules._flow.values import (
     UNKNOWN,
     FunctionRef,
@@ -153,6 +154,7 @@ class Program:
         self.partials: dict[cst.Call, Arguments] = {}
         self.parser_defaults: dict[cst.CSTNode, dict[str, Value]] = {}
         self.called_names: set[str] = set()
+        self.imported_names: set[str] = set()
         self.star_imports: list[str] = []
         self.changed = False
         # Above 0 while a function is replayed for one call: nothing is recorded or learnt.
@@ -196,23 +198,26 @@ class Program:
 
     def adopt(self, other: Program) -> None:
         """Makes another module's functions and classes known, for values that come from there."""
-        self.functions.update(other.functions)
-        self.classes.update(other.classes)
+        for function, facts in other.functions.items():
+            self.functions.setdefault(function, facts)
+        for owner, known in other.classes.items():
+            self.classes.setdefault(owner, known)
         self.partials.update(other.partials)
         self.parser_defaults.update(other.parser_defaults)
 
     def imported(self, dotted: str) -> Value:
         """What an imported dotted name is: a value of another module of the run, or a symbol."""
-        if self.linker is not None and self.path is not None:
+        own_loader = dotted.rsplit(".", 1)[-1] in LOADER_CLASSES
+        if self.linker is not None and self.path is not None and not own_loader:
             found = self.linker.lookup(self.path, dotted)
             if found is not None:
                 return found
         return Symbol(dotted)
 
     def _update(self, table: dict[str, Value], name: str, value: Value) -> None:
-        old = table.get(name, UNKNOWN)
-        merged = bounded(join(old, value))
-        if merged != old or name not in table:
+        old = table.get(name)
+        merged = bounded(value if old is None else join(old, value))
+        if merged != old:
             table[name] = merged
             self.changed = True
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import TypeVar
 
 from lint_rules._flow.kinds import (
+    MIXED,
     UNKNOWN,
     UNKNOWN_MODEL,
     CausalLM,
@@ -33,6 +34,7 @@ from lint_rules._flow.kinds import (
     Loader,
     Mapping,
     Method,
+    Mixed,
     ModelId,
     ModuleRef,
     OptionParser,
@@ -49,6 +51,8 @@ from lint_rules._flow.kinds import (
 )
 
 __all__ = [
+    "MAX_PIECES",
+    "MIXED",
     "UNKNOWN",
     "UNKNOWN_MODEL",
     "CausalLM",
@@ -72,6 +76,7 @@ __all__ = [
     "Loader",
     "Mapping",
     "Method",
+    "Mixed",
     "ModelId",
     "ModuleRef",
     "OptionParser",
@@ -96,6 +101,8 @@ __all__ = [
 
 MAX_OPTIONS = 8
 MAX_DEPTH = 5
+MAX_PIECES = 32
+
 V = TypeVar("V")
 
 
@@ -116,8 +123,10 @@ def join(left: Value, right: Value) -> Value:
     """What a value is after two branches. `None` and the unknown give way to anything better."""
     if left == right:
         return left
+    if isinstance(left, Mixed) or isinstance(right, Mixed):
+        return MIXED
     if _says_nothing(left):
-        return right
+        return UNKNOWN if _says_nothing(right) else right
     if _says_nothing(right):
         return left
     if isinstance(left, Mapping) and isinstance(right, Mapping):
@@ -134,12 +143,17 @@ def join(left: Value, right: Value) -> Value:
     if isinstance(left, Items) and isinstance(right, Items):
         count = left.count if left.count == right.count else None
         return Items(join(left.element, right.element), count)
+    if {type(left), type(right)} == {Items, Sequence}:
+        return Items(join(element_of(left), element_of(right)))
     if isinstance(left, Dataset) and isinstance(right, Dataset):
         count = left.count if left.count == right.count else None
         return Dataset(_join_mappings(left.columns, right.columns), count)
+    if isinstance(left, Formatted) and isinstance(right, Formatted):
+        pieces = tuple(dict.fromkeys((*left.pieces, *right.pieces)))
+        return Formatted(pieces[:MAX_PIECES], left.rendered_chat or right.rendered_chat)
     merged = _without_guesses(tuple(dict.fromkeys((*options(left), *options(right)))))
     if len(merged) > MAX_OPTIONS:
-        return UNKNOWN
+        return MIXED
     return merged[0] if len(merged) == 1 else Choice(merged)
 
 

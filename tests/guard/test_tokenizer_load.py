@@ -11,7 +11,6 @@ from guard.errors import (
     ChatModelError,
     ContaminationError,
     ModelNotFoundError,
-    RemoteCodeError,
     TemplateOnBaseError,
 )
 from guard.policy import policy_of
@@ -91,17 +90,13 @@ def test_chat_models_are_refused_unless_allowed(edited: Callable[..., Path]) -> 
 
 
 def test_hub_ids_need_no_weights_in_the_cache(
-    weightless: Path, tmp_path: Path, hub_cache: Callable[[Path, Path, str, str], None]
+    weightless: Path, tmp_path: Path, hub_cache: Callable[..., None]
 ) -> None:
     hub_cache(weightless, tmp_path, "someone/tiny", COMMIT)
     hub_cache(weightless, tmp_path, "someone/tiny-Instruct", COMMIT)
     assert CleanModelLoader("someone/tiny", cache_dir=tmp_path).load_tokenizer()("A dog")
     with pytest.raises(ChatModelError, match="names a chat model"):
         CleanModelLoader("someone/tiny-Instruct", cache_dir=tmp_path).load_tokenizer()
-    with pytest.raises(RemoteCodeError, match=COMMIT):
-        CleanModelLoader(
-            "someone/tiny", cache_dir=tmp_path, trust_remote_code=True
-        ).load_tokenizer()
 
 
 def test_absent_and_empty_are_named(tmp_path: Path) -> None:
