@@ -228,13 +228,14 @@ def _fate_of_tokenizer_keyword(
         return Fate(None, notes=(Note("dropped", text),))
     if name == "padding_side" and literal == "right":
         text = '`padding_side="right"`: batches are padded on the left, as generation needs it'
-        return Fate(None, notes=(Note("changed", text),))
+        unless = "where prompts were generated one by one"
+        return Fate(None, notes=(Note("changed", text, unless),))
     if name == "chat_template" and literal is None:
         text = "`chat_template=None`: the loader blocks the template"
         return Fate(None, notes=(Note("dropped", text),))
     if name == "model_max_length":
         text = "`model_max_length`: a prompt is no longer cut; one that does not fit raises"
-        return Fate(None, notes=(Note("changed", text),))
+        return Fate(None, notes=(Note("changed", text, "where no prompt was longer"),))
     if name == "trust_remote_code":
         return _remote_code(script, argument, family)
     raise CannotRewrite(f"the keyword `{name}` of the tokenizer has no place in the loader")
