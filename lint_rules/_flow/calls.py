@@ -178,7 +178,8 @@ class CallReader:
         if name == "functools.partial" and args.positional:
             rest = Arguments(args.positional[1:], args.keywords, args.spread, args.opaque)
             self.program.partials[node] = rest
-            return Partial(args.positional[0].value, node)
+            given = args.positional[0].value
+            return UNKNOWN if isinstance(given, Partial) else Partial(given, node)
         if name == "builtins.setattr" and len(args.positional) == 3:
             self._setattr(node, args)
             return UNKNOWN
