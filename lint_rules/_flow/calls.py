@@ -137,7 +137,7 @@ class CallReader:
         if isinstance(function, Instance):
             return self.own.instance(function, args)
         if isinstance(function, Partial):
-            given = self.program.partials[function.node].then(args)
+            given = self.program.partials.get(function.node, _NOTHING).then(args)
             result: Value = UNKNOWN
             for option in options(function.function):
                 result = join(result, self._call(option, node, given, env))
