@@ -287,6 +287,7 @@ DROPPED_PROVENANCE = Hazard(
     summary="records are written from guarded output without its provenance",
     why="A number that cannot be traced to a model, a tokenizer and settings cannot be trusted later.",
     remedy="write them with `guard.records.JsonlWriter`, or store `provenance` with them",
+    guarded=True,
 )
 TOO_FEW_ITEMS = Hazard(
     code="CG502",

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from cleanguard.hazards import DROPPED_PROVENANCE
+from cleanguard import hazards
 from guard.canonical import digest, parse
 from guard.redaction import redact_value
 from guard.statement import (
@@ -28,7 +28,7 @@ Kind = Literal[
     "doubled-key", "secret",
 ]  # fmt: skip
 KINDS: tuple[Kind, ...] = Kind.__args__  # type: ignore[attr-defined]
-_CODE = DROPPED_PROVENANCE.code
+_CODE = hazards.DROPPED_PROVENANCE.code
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +149,7 @@ def _override_code(load: Mapping[str, Any], name: str) -> str:
     for check in load.get("checks", ()):
         if check.get("name") == about.get(name) and check.get("code"):
             return str(check["code"])
-    return "CG106" if name == "trust_remote_code" else _CODE
+    return hazards.REMOTE_CODE.code if name == "trust_remote_code" else _CODE
 
 
 def _check_records(path: Path, statement: Statement) -> tuple[int, list[Problem]]:
