@@ -25,7 +25,7 @@ from guard.statement import (
 Kind = Literal[
     "no-statement", "broken-statement", "edited-file", "edited-statement", "unsealed", "unreadable-record",
     "no-provenance", "edited-record", "missing-record", "unknown-load", "overridden-check", "lifted-guard",
-    "doubled-key", "secret",
+    "doubled-key", "secret", "unsigned",
 ]  # fmt: skip
 KINDS: tuple[Kind, ...] = Kind.__args__  # type: ignore[attr-defined]
 _CODE = hazards.DROPPED_PROVENANCE.code
@@ -76,11 +76,17 @@ class Verdict:
         return not self.problems
 
 
-def verify_file(path: Path) -> Verdict:
+def verify_file(path: Path, public_key: Path | None = None) -> Verdict:
     """Check one file against its records' own digests and the statement beside it.
+
+    Args:
+        path: The file.
+        public_key: A PEM file; the statement must be signed by it then.
 
     Raises:
         OSError: The file itself cannot be read.
+        SigningError: The key cannot be used.
+        MissingExtraError: A key was given, and cryptography is not installed.
     """
     with path.open("rb"):
         pass
@@ -92,6 +98,11 @@ def verify_file(path: Path) -> Verdict:
     except (StatementError, OSError) as error:
         return Verdict(str(path), None, 0, (), (Problem("broken-statement", str(error)),))
     problems = [*_check_file(path, statement), *_check_loads(statement)]
+    if public_key is not None:
+        from guard.signing import signature_fault
+
+        fault = signature_fault(path, public_key)
+        problems += [] if fault is None else [Problem("unsigned", fault)]
     records = None
     if statement.kind == RECORDS_TYPE:
         records, found = _check_records(path, statement)

@@ -29,6 +29,12 @@ _SHOWN = 20  # problems per file in text; JSON has them all
     help="Accept this kind of problem, such as lifted-guard; may be repeated.",
 )
 @click.option(
+    "--key",
+    type=click.Path(path_type=Path),
+    metavar="PEM",
+    help="Public key that every statement must be signed with; see `cleanguard sign`.",
+)
+@click.option(
     "--output-format",
     type=click.Choice(["text", "json"]),
     default="text",
@@ -37,13 +43,18 @@ _SHOWN = 20  # problems per file in text; JSON has them all
 )
 @click.pass_context
 def command(
-    ctx: click.Context, files: tuple[str, ...], allow: tuple[str, ...], output_format: str
+    ctx: click.Context,
+    files: tuple[str, ...],
+    allow: tuple[str, ...],
+    key: Path | None,
+    output_format: str,
 ) -> None:
     """Check that every record of FILES traces to a clean load and that nothing was edited.
 
     A file is compared with the statement beside it (FILE.intoto.json). Exit codes: 0 all is well,
     1 something is wrong with a file, 2 a file cannot be read.
     """
+    from guard.errors import GuardError
     from guard.verification import KINDS, verify_file
 
     unknown = [kind for kind in allow if kind not in KINDS]
@@ -52,9 +63,11 @@ def command(
     verdicts, unreadable = [], []
     for name in files:
         try:
-            verdicts.append(verify_file(Path(name)))
+            verdicts.append(verify_file(Path(name), key))
         except OSError as error:
             unreadable.append(f"{name} cannot be read: {error.strerror or error}")
+        except GuardError as error:
+            raise JobError(str(error)) from error
     if output_format == "json":
         sys.stdout.write(json.dumps([_as_object(v, allow) for v in verdicts], indent=2) + "\n")
     else:
