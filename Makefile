@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo test lint slow clean
+.PHONY: demo test lint slow model clean
 
 demo: $(INSTALLED)
 	$(BIN)/cleanguard demo
@@ -16,10 +16,14 @@ lint: $(INSTALLED)
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
-	$(BIN)/lint-imports --no-timings
+	$(BIN)/lint-imports
 
+# The tests that take minutes.
 slow: $(INSTALLED)
 	$(BIN)/pytest -m slow
+
+model: $(INSTALLED)
+	$(BIN)/python tools/build_tiny_model.py
 
 clean:
 	rm -rf $(VENV) build dist htmlcov .coverage .mypy_cache .pytest_cache .ruff_cache .import_linter_cache

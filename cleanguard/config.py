@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,7 +33,11 @@ class Settings:
         scope: `base` leaves known chat models alone, `all` reports their loads too.
         base_models: Shell-style patterns of model ids that are base models.
         chat_models: Shell-style patterns of model ids that are chat models.
+        min_items: Fewest evaluation items that a reported rate may rest on.
+        target_versions: Requirements such as `transformers>=5` that keyword checks are made for;
+            the installed versions where none is given, the newest known ones otherwise.
         loader_modules: gitignore-style patterns of files that are the loader itself and may load raw.
+        require_suppression_reason: A suppression comment must say why, or it suppresses nothing.
         root: The folder that `exclude` and `loader_modules` are relative to.
     """
 
@@ -42,7 +47,10 @@ class Settings:
     scope: Scope = "base"
     base_models: tuple[str, ...] = ()
     chat_models: tuple[str, ...] = ()
+    min_items: int = 200
+    target_versions: tuple[str, ...] = ()
     loader_modules: tuple[str, ...] = ()
+    require_suppression_reason: bool = True
     root: Path = Path()
 
 
@@ -118,6 +126,12 @@ def _strings(source: ConfigFile, key: str, value: Any) -> tuple[str, ...]:
     raise source.error(f"`{key}` must be a list of strings, not {value!r}", key)
 
 
+def _flag(source: ConfigFile, key: str, value: Any) -> bool:
+    if isinstance(value, bool):
+        return value
+    raise source.error(f"`{key}` must be true or false, not {value!r}", key)
+
+
 def _scope(source: ConfigFile, key: str, value: Any) -> Scope:
     for scope in get_args(Scope):
         if value == scope:
@@ -141,6 +155,21 @@ def _entries(
     return parse
 
 
+def _whole(source: ConfigFile, key: str, value: Any) -> int:
+    if type(value) is int and value > 0:
+        return value
+    raise source.error(f"`{key}` must be a whole number above 0, not {value!r}", key)
+
+
+def _targets(source: ConfigFile, key: str, value: Any) -> tuple[str, ...]:
+    targets = _strings(source, key, value)
+    for target in targets:
+        if not _TARGET.match(target):
+            problem = f"`{key}`: {target!r} is not like `transformers==4.57` or `trl>=1`"
+            raise source.error(problem, key, target)
+    return targets
+
+
 def _patterns(source: ConfigFile, key: str, value: Any) -> tuple[str, ...]:
     from pathspec import GitIgnoreSpec
 
@@ -155,6 +184,7 @@ def _patterns(source: ConfigFile, key: str, value: Any) -> tuple[str, ...]:
     return patterns
 
 
+_TARGET = re.compile(r"^[A-Za-z][\w.-]*\s*(==|>=)\s*\d+(\.\d+)*$")
 _PARSERS: Mapping[str, Callable[[ConfigFile, str, Any], Any]] = {
     "select": _entries(linted_codes_of),
     "ignore": _entries(codes_of),
@@ -162,5 +192,8 @@ _PARSERS: Mapping[str, Callable[[ConfigFile, str, Any], Any]] = {
     "scope": _scope,
     "base-models": _strings,
     "chat-models": _strings,
+    "min-items": _whole,
+    "target-versions": _targets,
     "loader-modules": _patterns,
+    "require-suppression-reason": _flag,
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from cleanguard.edits import Edit
 from cleanguard.hazards import Hazard, Severity
 
 Confidence = Literal["followed", "annotated", "named"]
@@ -21,10 +22,17 @@ class Position:
 
 @dataclass(frozen=True, slots=True)
 class Fix:
-    """What the tool could do about a finding, and with which command."""
+    """What the tool could do about a finding, and with which command.
+
+    Attributes:
+        applicability: `safe` for `--fix`, `unsafe` for `--unsafe-fixes`, `migrate` for that command.
+        message: What it would do, as an imperative.
+        edits: The rewrite itself; empty where only `migrate` can plan it.
+    """
 
     applicability: Applicability
     message: str
+    edits: tuple[Edit, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +70,11 @@ class Finding:
     def name(self) -> str:
         """The hazard's name."""
         return self.hazard.name
+
+    @property
+    def edits(self) -> tuple[Edit, ...]:
+        """The rewrite of a safe or unsafe fix; never part of a report."""
+        return self.fix.edits if self.fix else ()
 
     @property
     def sort_key(self) -> tuple[str, Position, str, str]:

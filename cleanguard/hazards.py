@@ -108,6 +108,7 @@ UNPINNED_REVISION = Hazard(
     remedy="pass `revision=` with the full commit hash; `main` is not a pin",
     guarded=True,
     default=False,
+    linted=True,
 )
 REMOTE_CODE = Hazard(
     code="CG106",
@@ -117,6 +118,7 @@ REMOTE_CODE = Hazard(
     why="The repository's Python runs with your rights, and can change what the model computes.",
     remedy="use a model that transformers knows, or pin the revision and read the code",
     guarded=True,
+    linted=True,
 )
 PICKLE_WEIGHTS = Hazard(
     code="CG107",
@@ -126,6 +128,8 @@ PICKLE_WEIGHTS = Hazard(
     why="Pickles can run code, and .bin weights cannot be hashed tensor by tensor without loading them.",
     remedy="convert to safetensors; leave `use_safetensors` on and `weights_only=True`",
     guarded=True,
+    fix="unsafe",
+    linted=True,
 )
 CHAT_MODEL_AS_BASE = Hazard(
     code="CG108",
@@ -135,6 +139,7 @@ CHAT_MODEL_AS_BASE = Hazard(
     why="Its answers measure the chat tuning that the experiment believes is absent.",
     remedy="name the base checkpoint, or say that a chat model is meant",
     guarded=True,
+    linted=True,
 )
 ADAPTER_AS_BASE = Hazard(
     code="CG109",
@@ -155,6 +160,8 @@ UNKNOWN_KEYWORD = Hazard(
     summary="a keyword argument that the called function does not have",
     why="Some calls raise a TypeError on the GPU; others accept the keyword silently and ignore it.",
     remedy="use the keyword that the installed version has",
+    fix="safe",
+    linted=True,
 )
 STRAY_NO_SPECIAL_TOKENS = Hazard(
     code="CG201",
@@ -178,6 +185,8 @@ DOUBLE_BOS = Hazard(
     why="Two BOS tokens were never seen in pretraining; the answers shift, silently.",
     remedy="tokenise once; rendered chat text takes add_special_tokens=False",
     guarded=True,
+    fix="unsafe",
+    linted=True,
 )
 TEMPLATE_ON_BASE = Hazard(
     code="CG203",
@@ -187,6 +196,7 @@ TEMPLATE_ON_BASE = Hazard(
     why="The prompt then measures the template and its control tokens, not the base model.",
     remedy="give the base model plain text",
     guarded=True,
+    linted=True,
 )
 CONTROL_TOKEN_LITERAL = Hazard(
     code="CG204",
@@ -196,6 +206,7 @@ CONTROL_TOKEN_LITERAL = Hazard(
     why="`<|im_start|>` in a string becomes the control id: the prompt is a chat prompt by another road.",
     remedy="take the token out of the prompt, or neutralise it as plain text",
     guarded=True,
+    linted=True,
 )
 SILENT_TRUNCATION = Hazard(
     code="CG205",
@@ -205,6 +216,8 @@ SILENT_TRUNCATION = Hazard(
     why="max_length alone truncates with no warning: 3,014 tokens became 512 and the question was lost.",
     remedy="leave truncation off; CleanModelLoader raises when a prompt does not fit",
     guarded=True,
+    fix="unsafe",
+    linted=True,
 )
 RAW_GENERATE = Hazard(
     code="CG301",
@@ -226,6 +239,9 @@ RIGHT_PADDING_GENERATION = Hazard(
     summary="a batch is generated from right-padded prompts, or without its attention mask",
     why='Right padding changed " Paris." to "\\nFrance is Paris."; left padding without a mask is wrong too.',
     remedy="pad on the left and pass the mask, as CleanModelLoader does",
+    fix="safe",
+    linted=True,
+    guarded=True,
 )
 INHERITED_SAMPLING = Hazard(
     code="CG303",
@@ -238,6 +254,8 @@ INHERITED_SAMPLING = Hazard(
     ),
     remedy="say every setting, or use CleanModelLoader, which replaces generation_config",
     guarded=True,
+    fix="unsafe",
+    linted=True,
 )
 UNSEEDED_SAMPLING = Hazard(
     code="CG304",
@@ -247,6 +265,7 @@ UNSEEDED_SAMPLING = Hazard(
     why="The result cannot be repeated, by you or by anybody.",
     remedy="pass `seed=`",
     guarded=True,
+    linted=True,
 )
 EOS_MASKED = Hazard(
     code="CG401",
@@ -255,6 +274,7 @@ EOS_MASKED = Hazard(
     summary="pad is eos and the collator masks pad, so eos carries no loss",
     why="The model never learns to stop, and length-based scores then blame the model.",
     remedy="use a pad token that is not eos, or a collator that masks by position",
+    linted=True,
 )
 TEMPLATED_TEXT_RETOKENIZED = Hazard(
     code="CG402",
@@ -263,6 +283,7 @@ TEMPLATED_TEXT_RETOKENIZED = Hazard(
     summary="rendered chat text goes to a trainer that tokenises it again",
     why="Pre-rendered Llama text trains with two BOS tokens.",
     remedy="give the trainer token ids or the messages themselves",
+    linted=True,
 )
 TEMPLATE_STRIPPED_SAVE = Hazard(
     code="CG403",
@@ -271,6 +292,9 @@ TEMPLATE_STRIPPED_SAVE = Hazard(
     summary="a tokenizer is saved after its template was removed",
     why="Everybody downstream gets a tokenizer without its template, or a stale one beside it.",
     remedy="save the tokenizer as it was loaded",
+    fix="unsafe",
+    linted=True,
+    guarded=True,
 )
 CHAT_FORMAT_ON_BASE = Hazard(
     code="CG404",
@@ -279,6 +303,8 @@ CHAT_FORMAT_ON_BASE = Hazard(
     summary="a chat format is installed on a base model",
     why="It grows the embeddings and changes eos everywhere: the model is no longer the base.",
     remedy="train on plain text, or say that the result is a chat model",
+    linted=True,
+    guarded=True,
 )
 DROPPED_PROVENANCE = Hazard(
     code="CG501",
@@ -287,6 +313,8 @@ DROPPED_PROVENANCE = Hazard(
     summary="records are written from guarded output without its provenance",
     why="A number that cannot be traced to a model, a tokenizer and settings cannot be trusted later.",
     remedy="write them with `guard.records.JsonlWriter`, or store `provenance` with them",
+    fix="unsafe",
+    linted=True,
     guarded=True,
 )
 TOO_FEW_ITEMS = Hazard(
@@ -296,6 +324,7 @@ TOO_FEW_ITEMS = Hazard(
     summary="a reported rate rests on too few items",
     why="With 12 items only a gain of 68 points can be told from chance; with 200 it is 9.",
     remedy="evaluate at least 200 items and print the interval",
+    linted=True,
 )
 TRAIN_TEST_OVERLAP = Hazard(
     code="CG503",
@@ -312,6 +341,8 @@ LOADER_UNPACKED_WRONG = Hazard(
     summary="CleanModelLoader.load() is unpacked into other than three names",
     why="load() returns (model, tokenizer, provenance); two names raise a ValueError after the load.",
     remedy="write `model, tokenizer, provenance = loader.load()`",
+    fix="safe",
+    linted=True,
 )
 LOADER_CALL_MISMATCH = Hazard(
     code="CG602",
@@ -321,6 +352,7 @@ LOADER_CALL_MISMATCH = Hazard(
     why="The script fails with a TypeError after the weights were loaded.",
     remedy="use the keyword that the loader has",
     guarded=True,
+    linted=True,
 )
 SHADOWED_GUARD = Hazard(
     code="CG603",
@@ -329,6 +361,7 @@ SHADOWED_GUARD = Hazard(
     summary="a file of your own hides a package of cleanguard",
     why="`from guard import CleanModelLoader` then imports your file, or runs unguarded.",
     remedy="rename your file or folder",
+    linted=True,
 )
 UNREADABLE = Hazard(
     code="CG900",
@@ -346,6 +379,8 @@ UNUSED_SUPPRESSION = Hazard(
     summary="a suppression that suppresses nothing",
     why="It hides the next hazard on its line.",
     remedy="remove the comment",
+    fix="safe",
+    linted=True,
 )
 
 CATALOGUE: tuple[Hazard, ...] = (

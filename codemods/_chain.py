@@ -7,12 +7,17 @@ from dataclasses import dataclass
 import libcst as cst
 
 from codemods._edits import Edit
+from codemods._encoding import encoding_edit, receiver
+from codemods._purity import assigned_name, is_pure, is_pure_assignment, may_change
 from codemods._script import Script
 from codemods._sites import CannotRewrite
+from codemods._stretch import foldable
 from lint_rules._flow.events import Decode, Encode, Generate, Place
+from lint_rules._flow.syntax import dotted
 from lint_rules._positions import Span
 
-_PURE_CALLS = ("len", "list", "zip", "to", "cuda", "cpu", "size", "items", "tolist", "unsqueeze")
+_NO_HOST = (cst.BaseComp, cst.Lambda, cst.FormattedString)
+_NO_GRADIENT = ("no_grad", "inference_mode")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +75,7 @@ class Chain:
                 lines = lines.removesuffix(script.newline)
             edits.append(Edit(span.start, span.end, lines))
         if self.keeps_encoding:
-            edits.append(encoding_edit(script, self.encode))
+            edits.append(encoding_edit(script, self.encode)[0])
         return tuple(edits)
 
     def _consumed(self) -> list[cst.BaseStatement]:
@@ -89,61 +94,63 @@ def chain_of(script: Script, encode: Encode, generate: Generate, decode: Decode)
     encoding = script.statement(encode.place)
     generating = script.statement(generate.place)
     host = script.statement(decode.place)
+    _refuse_other_targets(encoding, generating, host)
+    _refuse_repetition(host, decode.node)
     block, start = encode.place.block, encode.place.index
     middle = _index_in(block, generating)
     end = _index_in(block, host)
     if not start <= middle <= end:
         raise CannotRewrite("the calls do not stand one after the other in one block")
-    members = _members(script, block[start : end + 1], generating, host)
-    foldable = _foldable(script, members, encoding, generating, host, encode.place)
-    keeps = encoding not in foldable
-    decoded = _decoded_span(script, decode)
-    removed = [node for node in foldable if node is not host]
-    wholes = _whole_statements(script, block[start : end + 1], removed, host)
-    own = [
-        node
-        for node in members
-        if node not in foldable and node is not host and node is not encoding
-    ]
-    after = script.span(generating).end
-    late = [node for node in own if script.span(node).start >= after]
+    stretch = block[start : end + 1]
+    members = _members(script, stretch, generating, host)
+    folding = _folding(script, members, (encoding, generating, host), encode.place)
+    keeps = encoding not in folding
+    removed = [node for node in folding if node is not host]
+    wholes = _whole_statements(script, stretch, removed)
+    own = [node for node in members if node not in (*folding, host, encoding)]
+    late = [node for node in own if script.span(node).start >= script.span(generating).end]
     anchor: cst.BaseStatement = host
     if late and generating is not host:
         anchor = next((node for node in wholes if _contains(script, node, generating)), generating)
         _refuse_reordering(script, late, host)
-    prompt = encode.args.get("text", 0)
-    if prompt is not None and prompt.expression is not None:
-        _refuse_changed_prompt(script, prompt.expression, encoding, anchor)
-    return Chain(script, encode, decoded, host, anchor, tuple(wholes), keeps)
+    early = [node for node in own if node not in late]
+    _refuse_changed_prompt(script, encode, early, keeps)
+    return Chain(script, encode, decoded_span(script, decode), host, anchor, tuple(wholes), keeps)
 
 
-def encoding_edit(script: Script, encode: Encode) -> Edit:
-    """Puts `CleanModelLoader.encode` in the place of a tokenizer call on a prompt.
+def _refuse_other_targets(
+    encoding: cst.SimpleStatementLine,
+    generating: cst.SimpleStatementLine,
+    host: cst.SimpleStatementLine,
+) -> None:
+    """What is tokenised and generated must go to plain names: an attribute may be read anywhere."""
+    for statement in (encoding, generating):
+        if statement is not host and assigned_name(statement) is None:
+            raise CannotRewrite("what is tokenised or generated is not assigned to a plain name")
 
-    Raises:
-        CannotRewrite: The call does not give PyTorch tensors, or takes what the loader has no place for.
-    """
-    text = encode.args.get("text", 0)
-    if (
-        text is None
-        or text.expression is None
-        or encode.args.spread
-        or len(encode.args.positional) > 1
-    ):
-        raise CannotRewrite("the prompt is not written out")
-    if encode.args.literal("return_tensors") != "pt":
-        raise CannotRewrite("the prompt is not encoded to PyTorch tensors")
-    if encode.args.keywords.keys() - {"text", "return_tensors", "add_special_tokens", "padding"}:
-        raise CannotRewrite("the tokenizer call says more than the loader's encode can")
-    function = encode.node.func
-    by_method = isinstance(function, cst.Attribute) and function.attr.value == encode.method
-    receiver = function.value if by_method and isinstance(function, cst.Attribute) else function
-    suffix = '["input_ids"]' if encode.method == "encode" else ""
-    span = script.span(encode.node)
-    call = (
-        f"CleanModelLoader.encode({script.code(receiver)}, {script.code(text.expression)}){suffix}"
-    )
-    return Edit(span.start, span.end, call)
+
+def _refuse_repetition(host: cst.SimpleStatementLine, decode: cst.Call) -> None:
+    visitor = _Repeats(decode)
+    host.visit(visitor)
+    if visitor.repeats:
+        raise CannotRewrite("what it generates is decoded row by row, or inside an f-string")
+
+
+class _Repeats(cst.CSTVisitor):
+    """Whether a call stands in a comprehension, a lambda or an f-string of its statement."""
+
+    def __init__(self, call: cst.Call) -> None:
+        self.call = call
+        self.depth = 0
+        self.repeats = False
+
+    def on_visit(self, node: cst.CSTNode) -> bool:
+        self.depth += isinstance(node, _NO_HOST)
+        self.repeats = self.repeats or (node is self.call and self.depth > 0)
+        return True
+
+    def on_leave(self, original_node: cst.CSTNode) -> None:
+        self.depth -= isinstance(original_node, _NO_HOST)
 
 
 def _members(
@@ -164,113 +171,57 @@ def _members(
     return found
 
 
-def _foldable(
+def _folding(
     script: Script,
     members: list[cst.BaseStatement],
-    encoding: cst.SimpleStatementLine,
-    generating: cst.SimpleStatementLine,
-    host: cst.SimpleStatementLine,
+    calls: tuple[cst.SimpleStatementLine, cst.SimpleStatementLine, cst.SimpleStatementLine],
     place: Place,
 ) -> list[cst.BaseStatement]:
-    """The statements whose results nothing outside the chain uses, the largest such set."""
-    essential = {generating, host}
-    candidates = [
-        node for node in members if node in (encoding, generating, host) or _is_pure(node)
-    ]
-    changed = True
-    while changed:
-        changed = False
-        spans = [script.span(node) for node in candidates]
-        for node in list(candidates):
-            if node is host or not _used_outside(script, node, spans, place.function):
-                continue
-            if node in essential:
-                raise CannotRewrite("what generate returns is used for more than its text")
-            candidates.remove(node)
-            changed = True
-    related = _related(script, candidates, essential)
-    return [node for node in candidates if node in related]
-
-
-def _related(
-    script: Script, candidates: list[cst.BaseStatement], essential: set[cst.SimpleStatementLine]
-) -> set[cst.BaseStatement]:
-    """Of the candidates, those that the generation itself depends on."""
-    related: set[cst.BaseStatement] = set(essential)
-    for node in reversed(candidates):
-        stored = script.stored_in(script.span(node))
-        if any(
-            stored & script.names_in(script.span(other)) for other in related if other is not node
-        ):
-            related.add(node)
-    return related
-
-
-def _used_outside(
-    script: Script, node: cst.BaseStatement, spans: list[Span], function: cst.FunctionDef | None
-) -> bool:
-    for name in script.stored_in(script.span(node)):
-        for use in script.uses(name, function):
-            if not any(span.start <= use.offset < span.end for span in spans):
-                return True
-    return False
-
-
-def _is_pure(node: cst.BaseStatement) -> bool:
-    """`name = expression` that only reads: slices, lengths, moves to a device."""
-    if not isinstance(node, cst.SimpleStatementLine) or len(node.body) != 1:
-        return False
-    statement = node.body[0]
-    if not isinstance(statement, cst.Assign) or len(statement.targets) != 1:
-        return False
-    if not isinstance(statement.targets[0].target, cst.Name):
-        return False
-    visitor = _Calls()
-    statement.value.visit(visitor)
-    return visitor.pure
-
-
-class _Calls(cst.CSTVisitor):
-    def __init__(self) -> None:
-        self.pure = True
-
-    def visit_Call(self, node: cst.Call) -> None:
-        function = node.func
-        name = function.attr.value if isinstance(function, cst.Attribute) else None
-        name = function.value if isinstance(function, cst.Name) else name
-        self.pure = self.pure and name in _PURE_CALLS
-
-    def visit_Await(self, node: cst.Await) -> None:  # noqa: ARG002
-        self.pure = False
-
-    def visit_Yield(self, node: cst.Yield) -> None:  # noqa: ARG002
-        self.pure = False
+    """The statements that only serve the generation, the decoding one among them."""
+    _, generating, host = calls
+    candidates = [node for node in members if node in calls or is_pure_assignment(node)]
+    consumed = [script.span(host)]
+    found = foldable(
+        script, [node for node in candidates if node is not host], consumed, place.function
+    )
+    if generating is not host and generating not in found:
+        raise CannotRewrite("what generate returns is used for more than its text")
+    return [node for node in candidates if node is host or node in found]
 
 
 def _whole_statements(
     script: Script,
     stretch: tuple[cst.BaseStatement | cst.BaseSmallStatement, ...],
     removed: list[cst.BaseStatement],
-    host: cst.SimpleStatementLine,
 ) -> list[cst.BaseStatement]:
     """The removed statements, with a `with torch.no_grad():` that would be left empty taken whole."""
     wholes: list[cst.BaseStatement] = []
     for statement in stretch:
         if isinstance(statement, cst.With):
             inner = list(statement.body.body)
-            if all(node in removed or node is host for node in inner) and host not in inner:
-                wholes.append(statement)
-                continue
             inside = [node for node in removed if _contains(script, statement, node)]
-            if len(inside) == len(inner):
+            if len(inside) < len(inner):
+                wholes += inside
+            elif is_needless(statement):
+                wholes.append(statement)
+            else:
                 raise CannotRewrite("the `with` block would be left empty")
-            wholes += inside
         elif statement in removed and isinstance(statement, cst.BaseStatement):
             wholes.append(statement)
     return wholes
 
 
-def _decoded_span(script: Script, decode: Decode) -> Span:
+def is_needless(statement: cst.With) -> bool:
+    """`with torch.no_grad():`, which guarded generation does itself; an autocast is not."""
+    return statement.asynchronous is None and all(
+        item.asname is None
+        and isinstance(item.item, cst.Call)
+        and (dotted(item.item.func) or "").rpartition(".")[2] in _NO_GRADIENT
+        for item in statement.items
+    )
+
+
+def decoded_span(script: Script, decode: Decode) -> Span:
     span = script.span(decode.node)
     if decode.method == "batch_decode" and script.utf8[span.end : span.end + 3] == b"[0]":
         return Span(span.start, span.end + 3)
@@ -292,15 +243,22 @@ def _refuse_reordering(
 
 
 def _refuse_changed_prompt(
-    script: Script,
-    prompt: cst.BaseExpression,
-    encoding: cst.BaseStatement,
-    anchor: cst.BaseStatement,
+    script: Script, encode: Encode, between: list[cst.BaseStatement], keeps: bool
 ) -> None:
-    names = script.names_in(script.span(prompt))
-    between = Span(script.span(encoding).end, script.span(anchor).start)
-    if between.end > between.start and names & script.stored_in(between):
-        raise CannotRewrite("the prompt changes between tokenising and generating")
+    """The prompt is read later than before, and once more where its encoding is kept."""
+    prompt = encode.args.get("text", 0)
+    if prompt is None or prompt.expression is None:
+        return
+    pure = is_pure(prompt.expression)
+    if not pure and keeps:
+        raise CannotRewrite("making the prompt may have effects, and it would be made twice")
+    names = script.names_in(script.span(prompt.expression))
+    objects = script.names_in(script.span(receiver(encode.node)))
+    if any(
+        not pure or may_change(script, node, names) or objects & script.stored_in(script.span(node))
+        for node in between
+    ):
+        raise CannotRewrite("the prompt may change between tokenising and generating")
 
 
 def _index_in(

@@ -6,10 +6,14 @@ the guard's own signatures.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
+import libcst as cst
+
 from codemods._script import Script
 from codemods._sites import CannotRewrite, Note
 from lint_rules._flow.arguments import UNSET, Argument, Arguments
-from lint_rules._flow.values import Constant, first
+from lint_rules._flow.values import UNKNOWN, Constant, Value, first
 
 LOADER_KEYWORDS = (
     "load_in_8bit",
@@ -46,24 +50,31 @@ GENERATE_KEYWORDS = (
 
 _CARRIED = {
     "torch_dtype": "dtype",
-    **{
-        name: name
-        for name in (
-            "dtype",
-            "device_map",
-            "attn_implementation",
-            "revision",
-            "cache_dir",
-            "token",
-            "max_memory",
-        )
-    },
+    "use_auth_token": "token",
+    "dtype": "dtype",
+    "device_map": "device_map",
+    "attn_implementation": "attn_implementation",
+    "revision": "revision",
+    "cache_dir": "cache_dir",
+    "token": "token",
+    "max_memory": "max_memory",
 }
-_DROPPED_FROM_MODEL = {
-    "low_cpu_mem_usage": "transformers loads that way anyway",
-    "use_safetensors": "the loader takes safetensors only",
+# Keyword: the values with which it says nothing, and why.
+_DROPPED_FROM_MODEL: dict[str, tuple[tuple[object, ...], str]] = {
+    "low_cpu_mem_usage": ((True, False), "transformers loads that way anyway"),
+    "use_safetensors": ((True,), "the loader takes safetensors only"),
+    "return_dict": ((True,), "the default"),
+    "use_cache": ((True,), "the default"),
+    "output_attentions": ((False,), "the default"),
+    "output_hidden_states": ((False,), "the default"),
+    "resume_download": ((True, False), "transformers resumes anyway"),
+    "quantization_config": ((None,), "no quantization"),
 }
-_DROPPED_FROM_TOKENIZER = {"use_fast": "the fast tokenizer is the default"}
+_DROPPED_FROM_TOKENIZER = {
+    "use_fast": "transformers 5 has one tokenizer for both",
+    "legacy": "it changes nothing in the tokenizer's own file",
+    "resume_download": "transformers resumes anyway",
+}
 # In transformers itself: no code of the repository was ever run for them.
 _NATIVE = (
     "qwen2",
@@ -85,6 +96,15 @@ def literal_of(argument: Argument) -> object:
     return UNSET if constant is None or not constant.fixed else constant.value
 
 
+def literal_value(node: cst.BaseExpression) -> Value:
+    """The value of a literal, unknown for any other expression."""
+    if isinstance(node, cst.Name) and node.value in ("True", "False", "None"):
+        return Constant({"True": True, "False": False}.get(node.value))
+    if isinstance(node, (cst.SimpleString, cst.Integer, cst.Float)):
+        return Constant(node.evaluated_value)
+    return UNKNOWN
+
+
 def written(script: Script, argument: Argument) -> str:
     """An argument's expression as it stands in the source.
 
@@ -96,127 +116,198 @@ def written(script: Script, argument: Argument) -> str:
     return script.code(argument.expression)
 
 
-def carry_model_keywords(
-    script: Script, args: Arguments, family: str | None
-) -> tuple[list[str], list[Note]]:
-    """The loader arguments that a model load's keywords become, quantization aside.
+@dataclass(frozen=True, slots=True)
+class Fate:
+    """What becomes of one keyword of a load.
+
+    Attributes:
+        keyword: The loader's keyword, None where it falls away.
+        value: Its value as text.
+        notes: What to tell.
+        after: An attribute to set on the loaded model: `config.use_cache = False`.
+    """
+
+    keyword: str | None
+    value: str = ""
+    notes: tuple[Note, ...] = ()
+    after: str | None = None
+
+
+def fate_of_model_keyword(
+    script: Script, name: str, argument: Argument, family: str | None
+) -> Fate:
+    """What becomes of a keyword of a model load, quantization configs aside.
+
+    Raises:
+        CannotRewrite: It has no place in the loader.
+    """
+    literal = literal_of(argument)
+    if name == "use_flash_attention_2" and literal is True:
+        note = Note("carried", "`use_flash_attention_2` is now `attn_implementation`")
+        return Fate("attn_implementation", '"flash_attention_2"', (note,))
+    if name in _CARRIED:
+        new = _CARRIED[name]
+        notes = () if new == name else (Note("carried", f"`{name}` is now called `{new}`"),)
+        return Fate(new, written(script, argument), notes)
+    if name in _DROPPED_FROM_MODEL and literal in _DROPPED_FROM_MODEL[name][0]:
+        why = _DROPPED_FROM_MODEL[name][1]
+        return Fate(None, notes=(Note("dropped", f"`{name}={literal}`: {why}"),))
+    if name == "pad_token_id":
+        return Fate(None, notes=(Note("dropped", "`pad_token_id`: the loader pads, and masks it"),))
+    if name == "trust_remote_code":
+        return _remote_code(script, argument, family)
+    if name in ("load_in_8bit", "load_in_4bit"):
+        return Fate(name, written(script, argument))
+    if name == "use_cache" and isinstance(literal, bool):
+        note = Note("carried", f"`use_cache={literal}` is set on the loaded model's config")
+        return Fate(None, notes=(note,), after=f"config.use_cache = {literal}")
+    raise CannotRewrite(f"the keyword `{name}` of the load has no place in CleanModelLoader")
+
+
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """The loader arguments that a load's keywords become.
+
+    Attributes:
+        given: `keyword=value` texts.
+        notes: What was carried, dropped or changed.
+        after: Attributes to set on the loaded model.
+    """
+
+    given: tuple[str, ...]
+    notes: tuple[Note, ...]
+    after: tuple[str, ...] = ()
+
+
+def carry_model_keywords(script: Script, args: Arguments, family: str | None) -> Carried:
+    """The loader arguments that a model load's own keywords become, quantization configs aside.
 
     Raises:
         CannotRewrite: A keyword has no place in the loader.
     """
-    if args.spread or len(args.positional) > 1:
-        raise CannotRewrite(
-            "the load takes `*` or `**` arguments that this tool does not take apart"
-        )
-    given: list[str] = []
-    notes: list[Note] = []
-    for name, argument in args.keywords.items():
-        if name in ("pretrained_model_name_or_path", "quantization_config"):
-            continue
-        if name in _CARRIED:
-            given.append(f"{_CARRIED[name]}={written(script, argument)}")
-            if name == "torch_dtype":
-                notes.append(Note("carried", "`torch_dtype` is now called `dtype`"))
-        elif name in _DROPPED_FROM_MODEL and literal_of(argument) is True:
-            notes.append(Note("dropped", f"`{name}=True`: {_DROPPED_FROM_MODEL[name]}"))
-        elif name == "trust_remote_code":
-            given += _remote_code(script, argument, family, notes)
-        elif name in ("load_in_8bit", "load_in_4bit"):
-            given.append(f"{name}={written(script, argument)}")
-        else:
-            raise CannotRewrite(
-                f"the keyword `{name}` of the load has no place in CleanModelLoader"
-            )
-    return given, notes
+    if len(args.positional) > 1:
+        raise CannotRewrite("the load takes positional arguments besides the model")
+    fates = [
+        fate_of_model_keyword(script, name, argument, family)
+        for name, argument in args.keywords.items()
+        if name not in ("pretrained_model_name_or_path", "quantization_config")
+        and argument.node is not None
+    ]
+    return Carried(
+        tuple(f"{fate.keyword}={fate.value}" for fate in fates if fate.keyword is not None),
+        tuple(note for fate in fates for note in fate.notes),
+        tuple(fate.after for fate in fates if fate.after is not None),
+    )
 
 
 def carry_tokenizer_keywords(
-    script: Script, args: Arguments, family: str | None
-) -> tuple[list[str], list[Note]]:
+    script: Script, args: Arguments, family: str | None, *, training: bool
+) -> Carried:
     """The loader arguments that a tokenizer load's keywords become.
 
     Raises:
         CannotRewrite: A keyword has no place in the loader.
     """
-    if args.spread or len(args.positional) > 1:
-        raise CannotRewrite(
-            "the load takes `*` or `**` arguments that this tool does not take apart"
-        )
-    given: list[str] = []
-    notes: list[Note] = []
-    for name, argument in args.keywords.items():
-        literal = literal_of(argument)
-        if name == "pretrained_model_name_or_path":
-            continue
-        if name in ("revision", "cache_dir", "token"):
-            given.append(f"{name}={written(script, argument)}")
-        elif name in _DROPPED_FROM_TOKENIZER and literal is True:
-            notes.append(Note("dropped", f"`{name}=True`: {_DROPPED_FROM_TOKENIZER[name]}"))
-        elif name == "padding_side" and literal == "left":
-            notes.append(Note("dropped", '`padding_side="left"`: the loader pads on the left'))
-        elif name == "chat_template" and literal is None:
-            notes.append(Note("dropped", "`chat_template=None`: the loader blocks the template"))
-        elif name == "trust_remote_code":
-            given += _remote_code(script, argument, family, notes)
-        else:
-            raise CannotRewrite(f"the keyword `{name}` of the tokenizer has no place in the loader")
-    return given, notes
+    if len(args.positional) > 1:
+        raise CannotRewrite("the tokenizer's load takes positional arguments besides the model")
+    fates = [
+        _fate_of_tokenizer_keyword(script, name, argument, family, training=training)
+        for name, argument in args.keywords.items()
+        if name != "pretrained_model_name_or_path" and argument.node is not None
+    ]
+    return Carried(
+        tuple(f"{fate.keyword}={fate.value}" for fate in fates if fate.keyword is not None),
+        tuple(note for fate in fates for note in fate.notes),
+    )
 
 
-def _remote_code(
-    script: Script, argument: Argument, family: str | None, notes: list[Note]
-) -> list[str]:
+def _fate_of_tokenizer_keyword(
+    script: Script, name: str, argument: Argument, family: str | None, *, training: bool
+) -> Fate:
+    literal = literal_of(argument)
+    if name in ("revision", "cache_dir", "token", "use_auth_token"):
+        return Fate(_CARRIED[name], written(script, argument))
+    if name in _DROPPED_FROM_TOKENIZER and isinstance(literal, bool):
+        why = _DROPPED_FROM_TOKENIZER[name]
+        return Fate(None, notes=(Note("dropped", f"`{name}={literal}`: {why}"),))
+    if name == "padding_side" and training:
+        return Fate(name, written(script, argument))
+    if name == "padding_side" and literal == "left":
+        text = '`padding_side="left"`: the loader pads on the left'
+        return Fate(None, notes=(Note("dropped", text),))
+    if name == "padding_side" and literal == "right":
+        text = '`padding_side="right"`: batches are padded on the left, as generation needs it'
+        return Fate(None, notes=(Note("changed", text),))
+    if name == "chat_template" and literal is None:
+        text = "`chat_template=None`: the loader blocks the template"
+        return Fate(None, notes=(Note("dropped", text),))
+    if name == "model_max_length":
+        text = "`model_max_length`: a prompt is no longer cut; one that does not fit raises"
+        return Fate(None, notes=(Note("changed", text),))
+    if name == "trust_remote_code":
+        return _remote_code(script, argument, family)
+    raise CannotRewrite(f"the keyword `{name}` of the tokenizer has no place in the loader")
+
+
+def _remote_code(script: Script, argument: Argument, family: str | None) -> Fate:
     if literal_of(argument) is False:
-        return []
+        return Fate(None)
     if family in _NATIVE:
-        notes.append(
-            Note("dropped", f"`trust_remote_code`: transformers has {family} itself, none was run")
-        )
-        return []
-    return [f"trust_remote_code={written(script, argument)}"]
+        text = f"`trust_remote_code`: transformers has {family} itself, none was run"
+        return Fate(None, notes=(Note("dropped", text),))
+    return Fate("trust_remote_code", written(script, argument))
 
 
-def carry_quantization(script: Script, args: Arguments) -> tuple[list[str], list[Note]]:
-    """The loader arguments that a BitsAndBytesConfig's keywords become.
+def carry_quantization(script: Script, args: Arguments) -> tuple[list[tuple[str, str]], list[Note]]:
+    """The loader's keywords and values that a BitsAndBytesConfig's keywords become.
 
     Raises:
         CannotRewrite: The config says something that the loader's int8 or nf4 is not.
     """
     if args.spread or args.positional:
         raise CannotRewrite("the quantization config is not written out")
-    bits: list[str] = []
+    bits: list[tuple[str, str]] = []
     notes: list[Note] = []
     for name, argument in args.keywords.items():
         literal = literal_of(argument)
         if name in ("load_in_8bit", "load_in_4bit"):
             if literal is not False:
-                bits.append(f"{name}={written(script, argument)}")
+                bits.append((name, written(script, argument)))
         elif name.startswith("bnb_8bit_"):
             notes.append(Note("dropped", f"`{name}`: does not exist and never had an effect"))
         elif name.startswith("bnb_4bit_"):
             continue
         elif not (name == "llm_int8_threshold" and literal == 6.0):
             raise CannotRewrite(f"`{name}` of the quantization config has no place in the loader")
-    if any(bit.startswith("load_in_4bit") for bit in bits):
+    if any(name == "load_in_4bit" for name, _ in bits):
         notes += _four_bit(script, args)
     return bits, notes
 
 
 def _four_bit(script: Script, args: Arguments) -> list[Note]:
-    if args.literal("bnb_4bit_quant_type") != "nf4":
-        raise CannotRewrite(
-            "the 4-bit config is fp4, the loader's is nf4: other weights, other results"
-        )
-    if args.literal("bnb_4bit_use_double_quant") is not True:
-        raise CannotRewrite(
-            "the 4-bit config does not quantize twice, the loader's does: other weights"
-        )
-    compute = args.get("bnb_4bit_compute_dtype")
-    if compute is None:
-        raise CannotRewrite("the 4-bit config computes in float32, the loader in the model's dtype")
-    return [
-        Note("carried", "nf4 with double quantization"),
-        Note(
-            "carried", f"compute dtype {written(script, compute)}: the loader computes in `dtype`"
+    notes: list[Note] = []
+    for differs, reason in (
+        (
+            args.literal("bnb_4bit_quant_type") != "nf4",
+            "the 4-bit config is fp4, the loader's is nf4: other weights, other results",
         ),
-    ]
+        (
+            args.literal("bnb_4bit_use_double_quant") is not True,
+            "the 4-bit config does not quantize twice, the loader's does: other weights",
+        ),
+        (
+            args.get("bnb_4bit_compute_dtype") is None,
+            "the 4-bit config computes in float32, the loader in the model's dtype",
+        ),
+    ):
+        if differs and not script.unsafe:
+            raise CannotRewrite(f"{reason} (`--unsafe` takes it)")
+        if differs:
+            notes.append(Note("changed", reason))
+    if not notes:
+        notes.append(Note("carried", "nf4 with double quantization"))
+    compute = args.get("bnb_4bit_compute_dtype")
+    if compute is not None:
+        text = f"compute dtype {written(script, compute)}: the loader computes in `dtype`"
+        notes.append(Note("carried", text))
+    return notes

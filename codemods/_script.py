@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import tokenize
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -15,9 +15,10 @@ from cleanguard.config import Settings
 from codemods._edits import Edit
 from codemods._sites import CannotRewrite
 from lint_rules._flow.analysis import Flow, analyse
-from lint_rules._flow.events import Event, Place
+from lint_rules._flow.events import Event, Generate, Place
 from lint_rules._positions import Positions, Span
 from lint_rules._source import Source
+from lint_rules.registry import RULES
 
 MAX_WIDTH = 100
 
@@ -36,11 +37,15 @@ class NameUse:
 class Script:
     """Everything that rewrites read; they answer with sites and change nothing here."""
 
-    def __init__(self, source: Source, settings: Settings) -> None:
+    def __init__(self, source: Source, settings: Settings, *, unsafe: bool = False) -> None:
         self.source = source
+        self.unsafe = unsafe
         self.utf8 = source.text.encode("utf-8")
         self.module = cst.parse_module(source.text)
         self.flow: Flow = analyse(self.module, settings)
+        self._reported = frozenset(
+            (rule.hazard.code, report.node) for rule in RULES for report in rule.check(self.flow)
+        )
         self.positions = Positions(self.module, source.text)
         self.newline = self.module.default_newline
         self.indent_unit = self.module.default_indent
@@ -50,6 +55,10 @@ class Script:
                 self._lines.append(self._lines[-1] + len(line))
         self._names = list(_name_uses(self.module, self.positions))
         self._comments = list(self._find_comments())
+
+    def reports(self, code: str, node: cst.CSTNode) -> bool:
+        """Whether the linter reports a hazard at a node; what it does not is none of our business."""
+        return (code, node) in self._reported
 
     # --- text
 
@@ -116,6 +125,18 @@ class Script:
         kept = "".join(f"{indent}{text}{self.newline}" for text in self.comments_in(span))
         return Edit(span.start, span.end, kept)
 
+    def delete_lines(self, nodes: Sequence[cst.BaseStatement]) -> list[Edit]:
+        """Takes several statements away; a block that would be left empty gets `pass`."""
+        gone = set(nodes)
+        last = {
+            block[-1]: block[0]
+            for block in self._blocks()
+            if block and all(node in gone for node in block)
+        }
+        return [
+            self.replace(node, ["pass"]) if node in last else self.delete(node) for node in nodes
+        ]
+
     def replace(self, node: cst.CSTNode, lines: Iterable[str]) -> Edit:
         """Puts new lines in a statement's place; comments inside it move above them."""
         span = self.lines_of(node)
@@ -141,6 +162,25 @@ class Script:
         inner = f"{self.newline}{indent}{self.indent_unit}"
         return f"{head}({inner}{f',{inner}'.join(arguments)},{self.newline}{indent})"
 
+    def lines_between(
+        self, within: cst.CSTNode | None, region: Span
+    ) -> list[cst.SimpleStatementLine]:
+        """The simple statements of a function, or of the module, that start inside a range."""
+        visitor = _Lines()
+        (self.module if within is None else within).visit(visitor)
+        return [
+            line for line in visitor.found if region.start <= self.span(line).start < region.end
+        ]
+
+    def _blocks(self) -> list[tuple[cst.CSTNode, ...]]:
+        visitor = _Blocks()
+        self.module.visit(visitor)
+        return visitor.found
+
+    def loader_at(self, call: Generate) -> str:  # noqa: ARG002
+        """What `generate` is called on: it is static, so the class does everywhere."""
+        return "CleanModelLoader"
+
     # --- names
 
     def uses(self, name: str, within: cst.CSTNode | None) -> list[NameUse]:
@@ -162,6 +202,22 @@ class Script:
             use.name for use in self._names if use.stores and span.start <= use.offset < span.end
         }
 
+    def stores_of(self, name: str, within: cst.CSTNode | None) -> list[NameUse]:
+        """Where a name is assigned inside a node, in the whole module for None."""
+        return [use for use in self.uses(name, within) if use.stores]
+
+    def assigned_values(
+        self, name: str, within: cst.FunctionDef | None
+    ) -> list[cst.BaseExpression]:
+        """What the lines `name = …` of a function, or of the module, assign."""
+        visitor = _Values(name)
+        (self.module if within is None else within).visit(visitor)
+        return visitor.found
+
+    def has_attribute(self, name: str) -> bool:
+        """Whether an attribute of this name occurs anywhere in the module."""
+        return f".{name}".encode() in self.utf8
+
     def is_taken(self, name: str) -> bool:
         """Whether a name occurs anywhere in the module."""
         return any(use.name == name for use in self._names)
@@ -169,6 +225,41 @@ class Script:
     def events_in(self, kind: type[E], function: cst.FunctionDef | None) -> list[E]:
         """Events of one kind in one function, module level for None."""
         return [event for event in self.flow.events(kind) if event.place.function is function]
+
+
+class _Lines(cst.CSTVisitor):
+    def __init__(self) -> None:
+        self.found: list[cst.SimpleStatementLine] = []
+
+    def visit_SimpleStatementLine(self, node: cst.SimpleStatementLine) -> bool:
+        self.found.append(node)
+        return False
+
+
+class _Values(cst.CSTVisitor):
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.found: list[cst.BaseExpression] = []
+
+    def visit_Assign(self, node: cst.Assign) -> None:
+        if len(node.targets) == 1:
+            self._keep(node.targets[0].target, node.value)
+
+    def visit_AnnAssign(self, node: cst.AnnAssign) -> None:
+        if node.value is not None:
+            self._keep(node.target, node.value)
+
+    def _keep(self, target: cst.BaseExpression, value: cst.BaseExpression) -> None:
+        if isinstance(target, cst.Name) and target.value == self.name:
+            self.found.append(value)
+
+
+class _Blocks(cst.CSTVisitor):
+    def __init__(self) -> None:
+        self.found: list[tuple[cst.CSTNode, ...]] = []
+
+    def visit_IndentedBlock(self, node: cst.IndentedBlock) -> None:
+        self.found.append(tuple(node.body))
 
 
 class _Names(cst.CSTVisitor):

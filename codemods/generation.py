@@ -2,40 +2,30 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import libcst as cst
 
-from codemods._chain import Chain, chain_of
-from codemods._generate_keywords import carry_decode_keywords, carry_generate_keywords
+from codemods._chain import chain_of
+from codemods._encoding import encoding_edit
+from codemods._guarded import (
+    arguments_of,
+    generated_in,
+    has_prompt,
+    many_prompts,
+    one_prompt,
+    takes_first,
+)
+from codemods._in_place import rewrite_in_place
+from codemods._purity import assigned_name
 from codemods._script import Script
 from codemods._sites import CannotRewrite, Note, Site
 from lint_rules._flow.events import Decode, Encode, Generate, ModelLoad
-from lint_rules._flow.hf_calls import is_rendered
-from lint_rules._flow.values import Constant, Formatted, Generated, element_of, first
-from lint_rules._standing import load_severity
 
 _SUMMARY = "generate through CleanModelLoader"
-_DROPPED_FROM_ENCODING = (
-    "return_tensors",
-    "add_special_tokens",
-    "padding",
-    "truncation",
-    "max_length",
-    "return_attention_mask",
-    "return_token_type_ids",
-    "padding_side",
+_BOS = Note("changed", "special tokens: exactly the BOS that the family needs")
+_SCORES = Note(
+    "carried",
+    "`generate` itself stays, for its scores: the guard has checked its ids and replaced its settings",
 )
-
-
-@dataclass(frozen=True, slots=True)
-class _Parts:
-    """The three calls of one generation."""
-
-    encode: Encode
-    generate: Generate
-    decode: Decode
-    generated: Generated
 
 
 def rewrite(script: Script, unmigrated: frozenset[cst.CSTNode]) -> list[Site]:
@@ -46,54 +36,69 @@ def rewrite(script: Script, unmigrated: frozenset[cst.CSTNode]) -> list[Site]:
         unmigrated: Loads that stay as they are; what they load cannot be generated with guarded calls.
     """
     sites: list[Site] = []
+    done: set[cst.CSTNode] = set()
     for call in script.flow.events(Generate):
-        encode = script.flow.event_at(call.encoded.origin if call.encoded else None, Encode)
-        model = call.model.model
-        if encode is not None and model.standing == "unknown":
-            model = encode.tokenizer.model
-        if load_severity(model, script.flow.settings) is None:
+        if call.node in done or not script.reports("CG301", call.node):
             continue
-        if encode is not None and is_rendered(encode):
-            continue
+        found = _sites(script, call, unmigrated)
+        done.update(site.node for site in found)
+        sites += found
+    return sites
+
+
+def _sites(script: Script, call: Generate, unmigrated: frozenset[cst.CSTNode]) -> list[Site]:
+    try:
+        encode = _encode_of(script, call, unmigrated)
         try:
-            sites += _rewrite(script, call, encode, unmigrated)
+            return _folded(script, call, encode)
         except CannotRewrite as reason:
-            sites.append(Site("CG301", call.node, _SUMMARY, reason=str(reason)))
-    return sites
+            return _otherwise(script, call, encode, str(reason))
+    except CannotRewrite as reason:
+        return [Site("CG301", call.node, _SUMMARY, reason=str(reason))]
 
 
-def _rewrite(
-    script: Script, call: Generate, encode: Encode | None, unmigrated: frozenset[cst.CSTNode]
-) -> list[Site]:
-    _refuse_unguarded(script, call, unmigrated)
-    if encode is None:
-        raise CannotRewrite("the prompt's tokenisation cannot be followed to this call")
-    parts = _parts(script, call, encode)
-    chain = chain_of(script, parts.encode, parts.generate, parts.decode)
-    replacement, notes = _guarded_call(script, parts, chain)
-    edits = chain.edits(replacement)
-    sites = [Site("CG301", call.node, _SUMMARY, edits, tuple(notes))]
-    if encode.args.literal("add_special_tokens") is False:
-        note = Note("changed", "special tokens: exactly the BOS that the family needs")
-        sites.append(Site("CG201", encode.node, "tokenise with CleanModelLoader", (), (note,)))
-    return sites
-
-
-def _refuse_unguarded(script: Script, call: Generate, unmigrated: frozenset[cst.CSTNode]) -> None:
+def _encode_of(script: Script, call: Generate, unmigrated: frozenset[cst.CSTNode]) -> Encode:
     if call.model.origin is None:
         raise CannotRewrite("where the model is loaded cannot be seen in this file")
     stays = [load for load in script.flow.events(ModelLoad) if load.node in unmigrated]
     if stays:
         line = script.line_of(stays[0].node)
         raise CannotRewrite(f"the model load in line {line} stays as it is")
+    encode = script.flow.event_at(call.encoded.origin if call.encoded else None, Encode)
+    if encode is None:
+        raise CannotRewrite("the prompt's tokenisation cannot be followed to this call")
+    return encode
 
 
-def _parts(script: Script, call: Generate, encode: Encode) -> _Parts:
-    found: list[_Parts] = []
+def _folded(script: Script, call: Generate, encode: Encode) -> list[Site]:
+    """The calls fold into the statement that decodes.
+
+    Raises:
+        CannotRewrite: They do not stand one after the other, or serve something else as well.
+    """
+    decode = _decode_of(script, call)
+    generated = generated_in(decode)
+    assert generated is not None
+    chain = chain_of(script, encode, call, decode)
+    several = "num_return_sequences" in call.args.keywords
+    single = decode.method == "decode" or takes_first(script, decode)
+    prompt = one_prompt(script, encode) if single else many_prompts(script, encode)
+    if single and several:
+        raise CannotRewrite("several texts are generated and only the first is decoded")
+    arguments, notes = arguments_of(
+        script, encode, call, decode, full=has_prompt(generated), prompt=prompt
+    )
+    head = script.loader_at(call) + (".generate" if single else ".generate_batch")
+    edits = chain.edits(script.call(head, arguments, chain.indent, chain.room))
+    return _with_encoding(encode, [Site("CG301", call.node, _SUMMARY, edits, tuple(notes))])
+
+
+def _decode_of(script: Script, call: Generate) -> Decode:
+    found = []
     for decode in script.flow.events(Decode):
-        generated = first(decode.source, Generated) or first(element_of(decode.source), Generated)
+        generated = generated_in(decode)
         if generated is not None and generated.origin is call.node:
-            found.append(_Parts(encode, call, decode, generated))
+            found.append(decode)
     if not found:
         raise CannotRewrite("what it generates is not decoded in this function")
     if len(found) > 1:
@@ -101,79 +106,36 @@ def _parts(script: Script, call: Generate, encode: Encode) -> _Parts:
     return found[0]
 
 
-def _guarded_call(script: Script, parts: _Parts, chain: Chain) -> tuple[str, list[Note]]:
-    notes: list[Note] = []
-    prompt, batch = _prompt(script, parts, notes)
-    given, more = carry_generate_keywords(script, parts.generate)
-    notes += more
-    decoding, more = carry_decode_keywords(script, parts.decode)
-    notes += more
-    if parts.generated.form in ("row", "all", "sequences"):
-        decoding.append("return_full_text=True")
-    model = script.code(_receiver(parts.generate.node))
-    tokenizer = script.code(_receiver(parts.encode.node))
-    name = "generate_batch" if batch else "generate"
-    arguments = [model, tokenizer, prompt, *given, *decoding]
-    head = f"CleanModelLoader.{name}"
-    return script.call(head, arguments, chain.indent, chain.room), notes
+def _otherwise(script: Script, call: Generate, encode: Encode, reason: str) -> list[Site]:
+    """Text in place of the ids, or the call as it is behind a guarded encoding.
+
+    Raises:
+        CannotRewrite: Neither can be done; with the reason that a reader can do most about.
+    """
+    if call.args.literal("return_dict_in_generate") is True:
+        edit, said = encoding_edit(script, encode)
+        site = Site("CG301", call.node, _SUMMARY, (edit,), (_SCORES, *said))
+        return _with_encoding(encode, [site])
+    name = assigned_name(script.statement(call.place))
+    if name is None:
+        raise CannotRewrite(reason)
+    group = [
+        other
+        for other in script.flow.events(Generate)
+        if other.place.function is call.place.function
+        and other.place.line is not None
+        and assigned_name(other.place.line) == name
+    ]
+    pairs = [(_encode_of(script, other, frozenset()), other) for other in group]
+    done = rewrite_in_place(script, pairs, name)
+    sites: list[Site] = []
+    for number, ((tokenised, other), notes) in enumerate(zip(pairs, done.notes, strict=True)):
+        edits = done.edits if number == 0 else ()
+        sites += _with_encoding(tokenised, [Site("CG301", other.node, _SUMMARY, edits, notes)])
+    return sites
 
 
-def _receiver(call: cst.Call) -> cst.BaseExpression:
-    """`model` of `model.generate(…)`; `tokenizer` of `tokenizer(…)` and of `tokenizer.encode(…)`."""
-    function = call.func
-    if isinstance(function, cst.Attribute) and function.attr.value in (
-        "generate",
-        "encode",
-        "encode_plus",
-    ):
-        return function.value
-    return function
-
-
-def _prompt(script: Script, parts: _Parts, notes: list[Note]) -> tuple[str, bool]:
-    """The prompt expression, and whether it is a batch."""
-    encode = parts.encode
-    text = encode.args.get("text", 0)
-    if text is None or text.expression is None:
-        raise CannotRewrite("the prompt is not written out")
-    if len(encode.args.positional) > 1 or encode.args.spread:
-        raise CannotRewrite("the tokenizer call takes arguments that this tool does not take apart")
-    for name, argument in encode.args.keywords.items():
-        if name not in (*_DROPPED_FROM_ENCODING, "text"):
-            raise CannotRewrite(
-                f"the keyword `{name}` of the tokenizer call has no place in the loader"
-            )
-        if name == "return_tensors" and argument.value != Constant("pt"):
-            raise CannotRewrite("the prompt is not encoded to PyTorch tensors")
-    if encode.args.literal("truncation") is True:
-        limit = encode.args.get("max_length")
-        size = (
-            script.code(limit.expression) if limit is not None and limit.expression else "a length"
-        )
-        note = (
-            f"truncation to {size} tokens: a prompt is no longer cut; one that does not fit raises"
-        )
-        notes.append(Note("changed", note))
-    only = _single_item(text.expression)
-    indexed = parts.decode.method == "batch_decode" and _takes_first(script, parts.decode)
-    if parts.decode.method == "decode" or indexed:
-        if isinstance(text.expression, cst.List) and only is None:
-            raise CannotRewrite("a batch is encoded and only one row decoded")
-        return script.code(only or text.expression), False
-    if first(text.value, Constant) or first(text.value, Formatted):
-        raise CannotRewrite("one prompt is encoded and a batch decoded")
-    if "padding" not in encode.args.keywords and not isinstance(text.expression, cst.List):
-        raise CannotRewrite("it cannot be told whether one prompt or a batch is encoded")
-    return script.code(text.expression), True
-
-
-def _single_item(node: cst.BaseExpression) -> cst.BaseExpression | None:
-    if isinstance(node, cst.List) and len(node.elements) == 1:
-        return node.elements[0].value
-    return None
-
-
-def _takes_first(script: Script, decode: Decode) -> bool:
-    """Whether `batch_decode(…)` is followed by `[0]`."""
-    end = script.span(decode.node).end
-    return script.utf8[end : end + 3] == b"[0]"
+def _with_encoding(encode: Encode, sites: list[Site]) -> list[Site]:
+    if encode.args.literal("add_special_tokens") is False:
+        sites.append(Site("CG201", encode.node, "tokenise with CleanModelLoader", (), (_BOS,)))
+    return sites

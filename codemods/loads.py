@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import libcst as cst
 
 from cleanguard.families import family_of
 from codemods._edits import Edit
-from codemods._loader_keywords import (
-    carry_model_keywords,
-    carry_quantization,
-    carry_tokenizer_keywords,
-    written,
-)
+from codemods._load_dicts import say_dict
+from codemods._loader_keywords import carry_model_keywords, carry_tokenizer_keywords, written
 from codemods._script import Script
 from codemods._sites import CannotRewrite, Note, Site
+from codemods._targets import Target, chained_calls, names_for, target_of
+from codemods.quantization import Said, say
 from codemods.templates import is_template_line
-from lint_rules._flow.analysis import Flow
 from lint_rules._flow.arguments import Arguments
-from lint_rules._flow.events import ModelLoad, QuantConfigBuild, TokenizerLoad
+from lint_rules._flow.events import ModelLoad, TokenizerLoad
 from lint_rules._flow.values import ModelId
-from lint_rules._standing import load_severity
 
 _GREEDY = Note(
     "changed",
@@ -34,32 +31,64 @@ _TRAINING = (
     "DPOTrainer",
     "Trainer",
 )
+_GROWS = ("add_special_tokens", "add_tokens", "resize_token_embeddings")
 
 
 @dataclass(frozen=True, slots=True)
-class _Target:
-    """Where a load's result goes: `model`, `self.model`, `self.models["base"]`."""
+class _Plan:
+    """A load's sites with what they lean on."""
 
-    text: str
-    statement: cst.SimpleStatementLine
+    node: cst.CSTNode
+    sites: tuple[Site, ...]
+    names: tuple[tuple[str, cst.FunctionDef | None], ...] = ()
+    touched: tuple[Edit, ...] = ()
 
 
 def rewrite(script: Script) -> list[Site]:
     """The sites of all loads of the script that are our business."""
+    blocked: dict[cst.CSTNode, str] = {}
+    while True:
+        plans = _plans(script, blocked)
+        found = _leaning_on_others(script, plans)
+        if not found:
+            return [site for plan in plans for site in plan.sites]
+        blocked |= found
+
+
+def _plans(script: Script, blocked: Mapping[cst.CSTNode, str]) -> list[_Plan]:
     flow = script.flow
-    models = [load for load in flow.events(ModelLoad) if _ours(load.model, flow)]
-    tokenizers = [load for load in flow.events(TokenizerLoad) if _ours(load.model, flow)]
-    sites: list[Site] = []
+    models = [load for load in flow.events(ModelLoad) if script.reports("CG101", load.node)]
+    tokenizers = [load for load in flow.events(TokenizerLoad) if script.reports("CG102", load.node)]
+    plans: list[_Plan] = []
     for model in models:
-        partner = _partner(script, model, tokenizers)
+        partner = None if model.node in blocked else _partner(script, model, tokenizers)
         if partner is not None:
             tokenizers.remove(partner)
-            sites += _rewrite_pair(script, model, partner)
+            plans.append(_rewrite_pair(script, model, partner))
+        elif model.node in blocked:
+            plans.append(_Plan(model.node, (_left(model, "CG101", blocked[model.node]),)))
         else:
-            sites += _rewrite_model(script, model)
+            plans.append(_rewrite_model(script, model))
     for tokenizer in tokenizers:
-        sites.append(_rewrite_tokenizer(script, tokenizer))
-    return sites
+        site = _rewrite_tokenizer(script, tokenizer)
+        plans.append(_Plan(tokenizer.node, (site,)))
+    return plans
+
+
+def _leaning_on_others(script: Script, plans: Sequence[_Plan]) -> dict[cst.CSTNode, str]:
+    """The loads whose configs or dicts are also used where nothing is migrated, with the reason."""
+    edits = [
+        edit
+        for plan in plans
+        for edit in (*plan.touched, *(edit for site in plan.sites for edit in site.edits))
+    ]
+    found: dict[cst.CSTNode, str] = {}
+    for plan in plans:
+        for name, scope in plan.names:
+            for use in script.uses(name, scope):
+                if not use.stores and not any(edit.covers(use.offset) for edit in edits):
+                    found[plan.node] = f"`{name}` is also used where nothing is migrated"
+    return found
 
 
 def trains(script: Script) -> bool:
@@ -67,8 +96,9 @@ def trains(script: Script) -> bool:
     return any(script.is_taken(name) for name in _TRAINING)
 
 
-def _ours(model: ModelId, flow: Flow) -> bool:
-    return load_severity(model, flow.settings) is not None
+def grows_vocabulary(script: Script) -> bool:
+    """Whether the script adds tokens to a tokenizer."""
+    return any(script.has_attribute(f"{name}(") for name in _GROWS)
 
 
 # --- which tokenizer belongs to which model
@@ -87,10 +117,10 @@ def _partner(
             continue
         if _model_text(script, tokenizer.args) != _model_text(script, model.args):
             continue
-        target = _target(script, tokenizer)
+        target = target_of(script, tokenizer)
         if target is None or tokenizer.place.index >= model.place.index:
             continue
-        if _target(script, model) is not None and not _used_between(
+        if target_of(script, model) is not None and not _used_between(
             script, tokenizer, target, model
         ):
             return tokenizer
@@ -98,7 +128,7 @@ def _partner(
 
 
 def _used_between(
-    script: Script, tokenizer: TokenizerLoad, target: _Target, model: ModelLoad
+    script: Script, tokenizer: TokenizerLoad, target: Target, model: ModelLoad
 ) -> bool:
     between = model.place.block[tokenizer.place.index + 1 : model.place.index]
     for statement in between:
@@ -124,109 +154,133 @@ def _model_text(script: Script, args: Arguments) -> str | None:
     )
 
 
-def _target(script: Script, load: ModelLoad | TokenizerLoad) -> _Target | None:
-    """Where the load's result is assigned, None where it is used in place."""
-    line = load.place.line
-    if line is None or len(line.body) != 1:
-        return None
-    statement = line.body[0]
-    if not isinstance(statement, cst.Assign) or len(statement.targets) != 1:
-        return None
-    value = statement.value
-    while value is not load.node:
-        if not (isinstance(value, cst.Call) and isinstance(value.func, cst.Attribute)):
-            return None
-        if value.func.attr.value not in ("eval", "to", "cuda") or (
-            value.func.attr.value != "eval" and isinstance(load, TokenizerLoad)
-        ):
-            return None
-        value = value.func.value
-    target = statement.targets[0].target
-    if isinstance(target, (cst.Name, cst.Attribute, cst.Subscript)):
-        return _Target(script.code(target), line)
-    return None
-
-
 # --- the rewrites
 
 
-def _rewrite_pair(script: Script, model: ModelLoad, tokenizer: TokenizerLoad) -> list[Site]:
+def _rewrite_pair(script: Script, model: ModelLoad, tokenizer: TokenizerLoad) -> _Plan:
     try:
-        arguments, notes = _loader_arguments(script, model, tokenizer)
-        target, tokenizer_target = _target(script, model), _target(script, tokenizer)
+        said = _loader_arguments(script, model, tokenizer)
+        target, tokenizer_target = target_of(script, model), target_of(script, tokenizer)
         if target is None or tokenizer_target is None:
             raise CannotRewrite("the load is part of a larger expression")
-        edit = _loader_statement(script, model, target, tokenizer_target.text, arguments)
+        edit = _loader_statement(script, model, target, tokenizer_target.text, said)
         removal = script.delete(tokenizer_target.statement)
     except CannotRewrite as reason:
         left = _left(model, "CG101", str(reason))
-        return [left, _rewrite_tokenizer(script, tokenizer)]
-    edits = (edit, *_needless_eval(script, model, target))
-    return [
-        Site("CG101", model.node, "load through CleanModelLoader", edits, (*notes, _GREEDY)),
+        return _Plan(model.node, (left, _rewrite_tokenizer(script, tokenizer)))
+    edits = (edit, *_needless_eval(script, model, target), *said.edits)
+    sites = (
+        Site("CG101", model.node, "load through CleanModelLoader", edits, (*said.notes, _GREEDY)),
         Site("CG102", tokenizer.node, "take the tokenizer that load() returns", (removal,)),
-    ]
+    )
+    return _Plan(model.node, (*sites, *_bits_site(script, model)), said.names, said.touched)
 
 
-def _rewrite_model(script: Script, model: ModelLoad) -> list[Site]:
+def _rewrite_model(script: Script, model: ModelLoad) -> _Plan:
     try:
-        arguments, notes = _loader_arguments(script, model, None)
-        target = _target(script, model)
+        said = _loader_arguments(script, model, None)
+        target = target_of(script, model)
         if target is None:
-            head = script.call("CleanModelLoader", arguments, _indent(script, model))
+            if said.after:
+                raise CannotRewrite("the load is part of a larger expression")
+            head = script.call("CleanModelLoader", list(said.arguments), _indent(script, model))
             span = script.span(model.node)
             edits: tuple[Edit, ...] = (Edit(span.start, span.end, f"{head}.load().model"),)
         else:
-            statement = _loader_statement(script, model, target, "_", arguments)
+            statement = _loader_statement(script, model, target, "_", said)
             edits = (statement, *_needless_eval(script, model, target))
     except CannotRewrite as reason:
-        return [_left(model, "CG101", str(reason))]
-    return [Site("CG101", model.node, "load through CleanModelLoader", edits, (*notes, _GREEDY))]
+        return _Plan(model.node, (_left(model, "CG101", str(reason)),))
+    notes = (*said.notes, _GREEDY)
+    site = Site("CG101", model.node, "load through CleanModelLoader", (*edits, *said.edits), notes)
+    return _Plan(model.node, (site, *_bits_site(script, model)), said.names, said.touched)
+
+
+def _bits_site(script: Script, model: ModelLoad) -> tuple[Site, ...]:
+    """`load_in_8bit=True` in the load itself is a finding of its own, migrated with it."""
+    if not script.reports("CG104", model.node):
+        return ()
+    return (Site("CG104", model.node, "say the quantization to CleanModelLoader"),)
 
 
 def _rewrite_tokenizer(script: Script, tokenizer: TokenizerLoad) -> Site:
     try:
+        if tokenizer.args.spread:
+            raise CannotRewrite("the tokenizer's load takes `**` arguments")
         family = _family(tokenizer.model)
-        given, notes = carry_tokenizer_keywords(script, tokenizer.args, family)
-        arguments = [_id_argument(script, tokenizer.args), *given]
-        head = script.call("CleanModelLoader", arguments, _indent(script, tokenizer))
+        carried = carry_tokenizer_keywords(script, tokenizer.args, family, training=trains(script))
+        arguments = [_id_argument(script, tokenizer.args), *carried.given]
+        if trains(script):
+            arguments.append("for_training=True")
+        line = tokenizer.place.line
+        room = 0 if line is None else len(script.code(line)) - len(script.code(tokenizer.node))
+        room += len(".load_tokenizer()")
+        head = script.call("CleanModelLoader", arguments, _indent(script, tokenizer), max(room, 0))
     except CannotRewrite as reason:
         return _left(tokenizer, "CG102", str(reason))
     span = script.span(tokenizer.node)
     edit = Edit(span.start, span.end, f"{head}.load_tokenizer()")
-    return Site("CG102", tokenizer.node, "load the tokenizer alone", (edit,), tuple(notes))
+    return Site("CG102", tokenizer.node, "load the tokenizer alone", (edit,), carried.notes)
 
 
-def _loader_arguments(
-    script: Script, model: ModelLoad, tokenizer: TokenizerLoad | None
-) -> tuple[list[str], list[Note]]:
+@dataclass(frozen=True, slots=True)
+class _Loader:
+    """The loader's arguments, and what goes with them."""
+
+    arguments: tuple[str, ...]
+    notes: tuple[Note, ...]
+    after: tuple[str, ...]
+    edits: tuple[Edit, ...]
+    names: tuple[tuple[str, cst.FunctionDef | None], ...]
+    touched: tuple[Edit, ...]
+
+
+def _loader_arguments(script: Script, model: ModelLoad, tokenizer: TokenizerLoad | None) -> _Loader:
+    if grows_vocabulary(script):
+        raise CannotRewrite("tokens are added to the tokenizer: it would no longer be the model's")
     family = _family(model.model)
-    given, notes = carry_model_keywords(script, model.args, family)
-    bits: list[str] = []
-    if "quantization_config" in model.args.keywords:
-        build = script.flow.event_at(
-            model.quantization.origin if model.quantization else None, QuantConfigBuild
-        )
-        if build is None or build.place.function is not model.place.function:
-            raise CannotRewrite("the quantization config is made elsewhere")
-        if _is_conditional(build, model):
-            raise CannotRewrite("the quantization config is made on a condition")
-        bits, more = carry_quantization(script, build.args)
-        notes += more
+    carried = carry_model_keywords(script, model.args, family)
+    given, notes = list(carried.given), list(carried.notes)
+    said = _spread(script, model, family)
+    config = model.args.keywords.get("quantization_config")
+    if config is not None and config.node is not None and config.expression is not None:
+        said = [say(script, model, config.expression), *said]
     if tokenizer is not None:
-        extra, more = carry_tokenizer_keywords(script, tokenizer.args, family)
-        names = {argument.partition("=")[0] for argument in given}
-        given += [argument for argument in extra if argument.partition("=")[0] not in names]
-        notes += [note for note in more if note not in notes]
+        _refuse_other_spread(script, model, tokenizer)
+        extra = carry_tokenizer_keywords(script, tokenizer.args, family, training=trains(script))
+        names = {argument.partition("=")[0] for argument in given} | model.args.keywords.keys()
+        given += [argument for argument in extra.given if argument.partition("=")[0] not in names]
+        notes += [note for note in extra.notes if note not in notes]
+    bits = [argument for part in said for argument in part.arguments]
+    notes += [note for part in said for note in part.notes if note not in notes]
     if trains(script):
         given.append("for_training=True")
         notes.append(Note("carried", "`for_training=True`: the script trains what it loads"))
-    return [_id_argument(script, model.args), *bits, *given], notes
+    return _Loader(
+        (_id_argument(script, model.args), *bits, *given),
+        tuple(notes),
+        carried.after,
+        tuple(edit for part in said for edit in part.edits),
+        tuple(name for part in said for name in part.names),
+        tuple(edit for part in said for edit in part.touched),
+    )
 
 
-def _is_conditional(build: QuantConfigBuild, model: ModelLoad) -> bool:
-    """Whether the config stands in a branch that the load does not stand in."""
-    return build.place.parents != model.place.parents[: len(build.place.parents)]
+def _spread(script: Script, model: ModelLoad, family: str | None) -> list[Said]:
+    found: list[Said] = []
+    for argument in model.args.spread:
+        if argument.expression is None or argument.node is None or argument.node.star != "**":
+            raise CannotRewrite("the load takes `*` arguments that this tool does not take apart")
+        found.append(say_dict(script, model, argument.expression, family))
+    return found
+
+
+def _refuse_other_spread(script: Script, model: ModelLoad, tokenizer: TokenizerLoad) -> None:
+    """A dict that the tokenizer's load takes must be the model's too, whose entries are seen to."""
+    own = {script.code(a.expression) for a in model.args.spread if a.expression is not None}
+    for argument in tokenizer.args.spread:
+        if argument.expression is None or script.code(argument.expression) not in own:
+            raise CannotRewrite("the tokenizer's load takes `**` arguments")
 
 
 def _id_argument(script: Script, args: Arguments) -> str:
@@ -237,64 +291,19 @@ def _id_argument(script: Script, args: Arguments) -> str:
 
 
 def _loader_statement(
-    script: Script, model: ModelLoad, target: _Target, tokenizer: str, arguments: list[str]
+    script: Script, model: ModelLoad, target: Target, tokenizer: str, said: _Loader
 ) -> Edit:
     indent = script.indent_of(target.statement)
     loader, provenance = names_for(script, model, target.text)
     room = len(f"{loader} = ")
-    first = f"{loader} = {script.call('CleanModelLoader', arguments, indent, room)}"
+    first = f"{loader} = {script.call('CleanModelLoader', list(said.arguments), indent, room)}"
     second = f"{target.text}, {tokenizer}, {provenance} = {loader}.load()"
-    chain = _chained(script, model, target)
     lines = [first, second]
+    chain = chained_calls(script, model, target)
     if chain:
         lines.append(f"{target.text} = {target.text}{chain}")
+    lines += [f"{target.text}.{after}" for after in said.after]
     return script.replace(target.statement, lines)
-
-
-def _chained(script: Script, model: ModelLoad, target: _Target) -> str:
-    """`.to("cuda")` after the load, written as its own statement; `.eval()` is done by the loader."""
-    statement = target.statement.body[0]
-    assert isinstance(statement, cst.Assign)
-    calls: list[str] = []
-    value = statement.value
-    while value is not model.node and isinstance(value, cst.Call):
-        function = value.func
-        assert isinstance(function, cst.Attribute)
-        if function.attr.value != "eval":
-            end = script.span(value).end
-            calls.append(script.utf8[script.span(function.value).end : end].decode())
-        value = function.value
-    return "".join(reversed(calls))
-
-
-def names_for(script: Script, model: ModelLoad, target: str) -> tuple[str, str]:
-    """Names for the loader and the provenance beside a model target, free in this module.
-
-    The only load of a function gets `loader` and `provenance` (`self.provenance` beside `self.model`);
-    of several, each but the base's gets names of its own: `sft_loader`, `sft_provenance`.
-    """
-    owner, _, attribute = target.rpartition(".")
-    plain = attribute.split("[")[0]
-    key = "".join(char if char.isalnum() else "_" for char in attribute[len(plain) :]).strip("_")
-    stem = (key or plain).removesuffix("_model").removesuffix("_base")
-    loads = script.events_in(ModelLoad, model.place.function)
-    alone = (
-        len(loads) == 1
-        or stem in ("model", "base")
-        or len({_model_target(script, load) for load in loads}) == 1
-    )
-    short = "" if alone else f"{stem}_"
-    loader, provenance = _free(script, f"{short}loader"), f"{short}provenance"
-    return loader, f"{owner}.{provenance}" if owner else _free(script, provenance)
-
-
-def _model_target(script: Script, load: ModelLoad) -> str | None:
-    target = _target(script, load)
-    return None if target is None else target.text
-
-
-def _free(script: Script, name: str) -> str:
-    return f"clean_{name}" if script.is_taken(name) else name
 
 
 def _indent(script: Script, load: ModelLoad | TokenizerLoad) -> str:
@@ -307,7 +316,7 @@ def _family(model: ModelId) -> str | None:
     return None if family is None else family.name
 
 
-def _needless_eval(script: Script, model: ModelLoad, target: _Target) -> tuple[Edit, ...]:
+def _needless_eval(script: Script, model: ModelLoad, target: Target) -> tuple[Edit, ...]:
     """The `model.eval()` line after the load, which returns the model so; a later model keeps its own."""
     for statement in model.place.block[model.place.index + 1 :]:
         if isinstance(statement, cst.SimpleStatementLine):

@@ -6,13 +6,11 @@ from collections.abc import Sequence
 
 import libcst as cst
 
-from codemods._chain import encoding_edit
 from codemods._edits import Edit
+from codemods._encoding import encoding_edit
 from codemods._script import Script
 from codemods._sites import CannotRewrite, Note, Site
 from lint_rules._flow.events import Encode, Forward
-from lint_rules._flow.hf_calls import is_rendered
-from lint_rules._standing import load_severity
 
 _SUMMARY = "tokenise with CleanModelLoader"
 _NOTE = Note("changed", "special tokens: exactly the BOS that the family needs")
@@ -30,17 +28,12 @@ def rewrite(
     """
     sites: list[Site] = []
     for encode in script.flow.events(Encode):
-        if encode.args.literal("add_special_tokens") is not False or is_rendered(encode):
+        if not script.reports("CG201", encode.node):
             continue
         start = script.span(encode.node).start
         if any(edit.covers(start) for edit in edits):
             continue
         uses = script.flow.uses(encode)
-        if not uses:
-            continue
-        model = encode.tokenizer.model if encode.tokenizer.model.text else uses[0].model.model
-        if load_severity(model, script.flow.settings) is None:
-            continue
         try:
             if encode.tokenizer.origin is None or encode.tokenizer.origin in unmigrated:
                 raise CannotRewrite(
@@ -48,9 +41,8 @@ def rewrite(
                 )
             if any(not isinstance(use, Forward) for use in uses):
                 raise CannotRewrite("the generation that it feeds stays as it is")
-            sites.append(
-                Site("CG201", encode.node, _SUMMARY, (encoding_edit(script, encode),), (_NOTE,))
-            )
+            edit, notes = encoding_edit(script, encode)
+            sites.append(Site("CG201", encode.node, _SUMMARY, (edit,), (_NOTE, *notes)))
         except CannotRewrite as reason:
             sites.append(Site("CG201", encode.node, _SUMMARY, reason=str(reason)))
     return sites

@@ -6,23 +6,27 @@ import libcst as cst
 
 from codemods._script import Script
 from codemods._sites import CannotRewrite, Site
-from lint_rules._flow.events import AttributeSet
+from lint_rules._flow.events import AttributeSet, TokenizerLoad
 from lint_rules._flow.library import TEMPLATE_ATTRIBUTES
 from lint_rules._flow.values import Constant, Tokenizer
-from lint_rules._standing import load_severity
 
 _SUMMARY = "drop the lines that disable the template"
 
 
-def rewrite(script: Script) -> list[Site]:
-    """The sites of all lines that set a template to None."""
+def rewrite(script: Script, unmigrated: frozenset[cst.CSTNode]) -> list[Site]:
+    """The sites of all lines that set a template to None.
+
+    Args:
+        script: The script.
+        unmigrated: Loads that stay as they are, and with them what was done to their tokenizers.
+    """
     sites: list[Site] = []
     for event in script.flow.events(AttributeSet):
-        if not _disables(event) or not isinstance(event.target, Tokenizer):
-            continue
-        if load_severity(event.target.model, script.flow.settings) is None:
+        if not _disables(event) or not script.reports("CG103", event.node):
             continue
         try:
+            if not _is_guarded(event, unmigrated):
+                raise CannotRewrite("the tokenizer's load stays as it is, or cannot be seen here")
             edit = script.delete(whole_statement(event))
             sites.append(Site("CG103", event.node, _SUMMARY, (edit,)))
         except CannotRewrite as reason:
@@ -30,14 +34,22 @@ def rewrite(script: Script) -> list[Site]:
     return sites
 
 
-def companions(script: Script, trains: bool) -> list[AttributeSet]:
+def companions(
+    script: Script, unmigrated: frozenset[cst.CSTNode], *, trains: bool
+) -> list[AttributeSet]:
     """`pad_token = eos_token` and `padding_side = "left"` lines, which the loader makes needless."""
     if trains:
         return []  # which token is pad decides what a trainer masks
+    ours = {
+        load.node
+        for load in script.flow.events(TokenizerLoad)
+        if script.reports("CG102", load.node)
+    }
     return [
         event
         for event in script.flow.events(AttributeSet)
         if isinstance(event.target, Tokenizer)
+        and event.target.origin in ours - unmigrated
         and (_aliases_pad(script, event) or _pads_left(event))
     ]
 
@@ -72,6 +84,13 @@ def whole_statement(event: AttributeSet) -> cst.SimpleStatementLine | cst.If:
         if isinstance(outer, cst.If) and outer.orelse is guard:
             raise CannotRewrite("it is an elif branch")
     return guard
+
+
+def _is_guarded(event: AttributeSet, unmigrated: frozenset[cst.CSTNode]) -> bool:
+    """Whether the tokenizer comes out of a load that is, or will be, CleanModelLoader's."""
+    target = event.target
+    assert isinstance(target, Tokenizer)
+    return target.origin is not None and target.origin not in unmigrated
 
 
 def _disables(event: AttributeSet) -> bool:

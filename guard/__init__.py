@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from guard.attestation import attest
+    from guard.behaviour import Behaviour, behaviour_of
     from guard.enforcement import unguarded
     from guard.errors import GuardError
     from guard.generation import Completion
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from guard.state import provenance_of
 
 __all__ = [
+    "Behaviour",
     "CleanModelLoader",
     "Completion",
     "GuardError",
@@ -27,12 +29,15 @@ __all__ = [
     "Loaded",
     "Provenance",
     "attest",
+    "behaviour_of",
     "item_key",
     "provenance_of",
     "unguarded",
 ]
 
 _HOME = {
+    "Behaviour": "guard.behaviour",
+    "behaviour_of": "guard.behaviour",
     "CleanModelLoader": "guard.loader",
     "Completion": "guard.generation",
     "GuardError": "guard.errors",

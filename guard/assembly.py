@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any
 
 from cleanguard import hazards
@@ -11,31 +10,36 @@ from guard.checks import CheckList
 from guard.control_tokens import ends_a_turn
 from guard.enforcement import install
 from guard.environment import installed, measure_environment
-from guard.errors import AdapterAsBaseError, ModelNotFoundError, RemoteCodeError
+from guard.errors import AdapterAsBaseError, ModelNotFoundError
 from guard.hub import torch, transformers
 from guard.measure import check_hub_files, model_record
 from guard.padding import settle_padding
 from guard.policy import PromptPolicy, policy_of
-from guard.provenance import (
-    SCHEMA,
-    GenerationRecord,
-    PadRecord,
-    Provenance,
-    TokenizerRecord,
-    utc_now,
-)
+from guard.provenance import SCHEMA, GenerationRecord, Provenance, utc_now
 from guard.request import LoadRequest
 from guard.sentinels import run_token_sentinels
 from guard.settings import greedy_config
-from guard.source import ModelSource, open_source
-from guard.standing import refuse_chat_model
+from guard.source import ModelSource, fetch_weights, open_source
 from guard.state import GuardState
-from guard.templates import block_templates, template_hashes
+from guard.templates import block_templates
+from guard.tokenizer_files import strip_for_training
+from guard.tokenizer_load import (
+    check_pin,
+    first_line,
+    place,
+    read_tokenizer,
+    refuse_code,
+    runs_code,
+    tokenizer_record,
+)
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-_COMMIT = re.compile(r"[0-9a-f]{40}")
+_PASSED_ON = (
+    *("device_map", "attn_implementation", "max_memory", "variant", "offload_folder"),
+    *("tp_plan", "experts_implementation"),
+)
 # Not settings of a text: BOS is only used without a prompt, and padding has a record of its own.
 _NO_SETTING = frozenset(
     {"_from_model_config", "transformers_version", "bos_token_id", "pad_token_id"}
@@ -46,9 +50,9 @@ def assemble(request: LoadRequest) -> tuple[PreTrainedModel, PreTrainedTokenizer
     """Load what was asked for; raises as `CleanModelLoader.load` does."""
     checks = CheckList()
     source = open_source(request)
-    _check_pin(request, source, checks)
-    tokenizer = _read_tokenizer(request, source)
-    refuse_chat_model(source, tokenizer, checks, allowed=request.allow_chat_model)
+    check_pin(request, source, checks)
+    tokenizer = read_tokenizer(request, source, checks)
+    fetch_weights(request, source)
     model = _read_model(request, source)
     _check_adapter(model, request, checks)
     checks.add(
@@ -62,8 +66,11 @@ def assemble(request: LoadRequest) -> tuple[PreTrainedModel, PreTrainedTokenizer
     settings = _replace_generation_config(model, policy, tokenizer, checks)
     block_templates(tokenizer, request.model_id)
     run_token_sentinels(tokenizer, policy, checks)
+    record = tokenizer_record(tokenizer, policy, pad)
     if request.for_training:
         _keep_trainable(model)
+        model.train()
+        strip_for_training(tokenizer, source.directory)
     else:
         model.eval()
     measured = model_record(model, source, request.revision)
@@ -79,7 +86,7 @@ def assemble(request: LoadRequest) -> tuple[PreTrainedModel, PreTrainedTokenizer
         dtype=max(measured.dtypes, key=lambda name: measured.dtypes[name]),
         revision=source.revision,
         model=measured,
-        tokenizer=_tokenizer_record(tokenizer, policy, pad),
+        tokenizer=record,
         generation=settings,
         environment=environment,
         for_training=request.for_training,
@@ -90,48 +97,13 @@ def assemble(request: LoadRequest) -> tuple[PreTrainedModel, PreTrainedTokenizer
     return model, tokenizer, provenance
 
 
-def _check_pin(request: LoadRequest, source: ModelSource, checks: CheckList) -> None:
-    pinned = source.kind == "local" or bool(_COMMIT.fullmatch(request.revision or ""))
-    if request.trust_remote_code and not pinned:
-        raise RemoteCodeError(
-            f"trust_remote_code=True with revision={request.revision!r}",
-            remedy=f"read the code and pass revision={source.revision!r}",
-        )
-    if pinned:
-        checks.add("pinned-revision", hazards.UNPINNED_REVISION)
-    else:
-        said = (
-            f"{request.revision or 'the default branch'} stood for {source.revision} at this load"
-        )
-        checks.add("pinned-revision", hazards.UNPINNED_REVISION, said, "recorded")
-
-
-def _read_tokenizer(request: LoadRequest, source: ModelSource) -> PreTrainedTokenizerBase:
-    remedy = "the directory needs tokenizer.json or the files of its tokenizer class"
-    try:
-        tokenizer = transformers.AutoTokenizer.from_pretrained(
-            source.load_from, trust_remote_code=request.trust_remote_code, **_place(request, source)
-        )
-    except (OSError, ValueError) as error:
-        raise ModelNotFoundError(
-            f"the tokenizer of {request.model_id} cannot be loaded: {_first_line(error)}",
-            remedy=remedy,
-        ) from error
-    # transformers makes an empty tokenizer, silently, where a directory has no tokenizer files.
-    if not tokenizer("a", add_special_tokens=False)["input_ids"]:
-        raise ModelNotFoundError(
-            f"the tokenizer of {request.model_id} has an empty vocabulary", remedy=remedy
-        )
-    return tokenizer
-
-
 def _read_model(request: LoadRequest, source: ModelSource) -> PreTrainedModel:
     options: dict[str, Any] = {
         "dtype": request.dtype,
         "use_safetensors": None if request.allow_pickle else True,
-        "trust_remote_code": request.trust_remote_code,
+        "trust_remote_code": runs_code(request, source),
     }
-    for name in ("device_map", "attn_implementation", "max_memory"):
+    for name in _PASSED_ON:
         if getattr(request, name) is not None:
             options[name] = getattr(request, name)
     if request.quantization != "none":
@@ -139,11 +111,12 @@ def _read_model(request: LoadRequest, source: ModelSource) -> PreTrainedModel:
         options["quantization_config"] = _quantization_config(request, source)
     try:
         return transformers.AutoModelForCausalLM.from_pretrained(
-            source.load_from, **options, **_place(request, source)
+            source.load_from, **options, **place(request, source)
         )
     except (OSError, ValueError) as error:
+        refuse_code(error, request, source)
         raise ModelNotFoundError(
-            f"{request.model_id} cannot be loaded as a causal language model: {_first_line(error)}",
+            f"{request.model_id} cannot be loaded as a causal language model: {first_line(error)}",
             remedy="look at its config.json and weight files; the full error stands above",
         ) from error
 
@@ -208,31 +181,3 @@ def _keep_trainable(model: PreTrainedModel) -> None:
     for module in model.modules():
         if hasattr(module, "support_avx512bf16_for_cpu"):
             module.support_avx512bf16_for_cpu = False
-
-
-def _tokenizer_record(
-    tokenizer: PreTrainedTokenizerBase, policy: PromptPolicy, pad: PadRecord
-) -> TokenizerRecord:
-    return TokenizerRecord(
-        kind=type(tokenizer).__name__,
-        digest=policy.digest,
-        size=len(tokenizer),
-        family=policy.family,
-        bos_prefix=policy.prefix,
-        bos_source=policy.bos_source,
-        special_tokens={name: str(token) for name, token in tokenizer.special_tokens_map.items()},
-        pad=pad,
-        padding_side=tokenizer.padding_side,
-        templates=template_hashes(tokenizer),
-        control_ids=policy.control.ids,
-        control_markers=policy.control.markers,
-    )
-
-
-def _place(request: LoadRequest, source: ModelSource) -> dict[str, Any]:
-    place = {"cache_dir": request.cache_dir, "token": request.token, "revision": source.revision}
-    return {name: value for name, value in place.items() if value is not None}
-
-
-def _first_line(error: BaseException) -> str:
-    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__

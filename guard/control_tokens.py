@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from guard.families import TokenFamily
 from guard.templates import inserted_text
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ _ROLE = re.compile(
 )
 # Tokens of pretraining: document ends, padding, infilling. A base prompt may hold them.
 _PRETRAINED = re.compile(
-    r"</?s>|<[|｜]?(endoftext|end_of_text|begin_of_text|endofprompt|bos|eos|pad|unk|mask|fim_?\w+|fim▁\w+|"
+    r"</?s>|<[|｜]?(endoftext|end_of_text|begin_of_text|endofprompt|bos|eos|▁?pad▁?|unk|mask|fim_?\w+|fim▁\w+|"
     r"repo_?name|file_?sep|file_?name|gh_stars|issue_\w+|jupyter_\w+|commit_\w+|empty_output|padding|"
     r"intermediate_to_result|(begin|end)▁of▁sentence|finetune_right_pad_id|PRE|SUF|MID)[|｜]?>|\[(PAD|UNK|MASK)\]"
 )
@@ -77,19 +78,41 @@ class ControlSet:
         return [Hit(known[i], at, "token") for at, i in enumerate(row) if i in known]
 
     def in_text(self, text: str) -> list[Hit]:
-        """Markers in a text, in order; a lone one in the middle of prose is not certain."""
+        """Markers in a text, in order.
+
+        They are certain where they frame it: at its very beginning, or several of them with one at
+        an end of a line. In the middle of a sentence somebody writes about them.
+        """
         sure = [Hit(m[0], m.start(), "character") for m in _FOREIGN.finditer(text)]
         found = [(text.find(marker), marker) for marker in self.markers]
         loose = [(at, marker) for at, marker in found if at >= 0]
-        certain = len(loose) > 1 or any(not text[:at].strip() for at, _ in loose)
-        sure += [Hit(marker, at, "character", certain) for at, marker in loose]
+        if loose:
+            certain = any(not text[:at].strip() for at, _ in loose) or (
+                len(loose) > 1 and any(_frames(text, marker) for _, marker in loose)
+            )
+            sure += [Hit(marker, at, "character", certain) for at, marker in loose]
         return sorted(sure, key=lambda hit: hit.position)
 
 
-def control_set_of(tokenizer: PreTrainedTokenizerBase) -> ControlSet:
+def _frames(text: str, marker: str) -> bool:
+    """Whether a marker stands at the beginning or the end of a line."""
+    lines = (line.strip() for line in text.splitlines())
+    return any(line.startswith(marker) or line.endswith(marker) for line in lines)
+
+
+def control_set_of(
+    tokenizer: PreTrainedTokenizerBase,
+    family: TokenFamily | None = None,
+    vocabulary: Mapping[str, int] | None = None,
+) -> ControlSet:
     """The control tokens of a tokenizer: from its added tokens, their names, and its own templates.
 
     BOS, EOS, PAD and UNK are not in it, unless the token's name says that it ends a chat turn.
+
+    Args:
+        tokenizer: The tokenizer.
+        family: Its family; one whose chat format is ordinary text adds that format's markers.
+        vocabulary: Its vocabulary, if the caller has it at hand: making it takes a while.
     """
     names = (tokenizer.bos_token, tokenizer.eos_token, tokenizer.pad_token, tokenizer.unk_token)
     exempt = {name for name in names if name and not _ROLE.fullmatch(name)}
@@ -103,14 +126,17 @@ def control_set_of(tokenizer: PreTrainedTokenizerBase) -> ControlSet:
         if added.special or name in rendered or _ROLE.fullmatch(name):
             tokens[int(index)] = name
     # Mistral v2 and v3 keep [INST] in the vocabulary itself, not among the added tokens.
-    vocabulary = tokenizer.get_vocab()
+    if rendered and vocabulary is None:
+        vocabulary = tokenizer.get_vocab()
     for name in rendered:
-        index = vocabulary.get(name)
+        index = (vocabulary or {}).get(name)
         if index is not None and name != tokenizer.unk_token and not _PRETRAINED.fullmatch(name):
             tokens.setdefault(int(index), name)
     loose = {m for m in rendered if m not in tokens.values() and not _PRETRAINED.fullmatch(m)}
     if not tokens and not loose:
         loose = {h for piece in inserted if len(h := piece.strip()) >= 4 and h not in exempt}
+    if family is not None:
+        loose.update(family.markers)
     return ControlSet(tuple(sorted(tokens.items())), tuple(sorted(loose)))
 
 

@@ -14,12 +14,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import asdict
-from types import MethodType
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from cleanguard import hazards
 from guard.control_tokens import Hit
-from guard.errors import ContaminationError, DoubledBosError, MissingBosError, SettingsError
+from guard.errors import ContaminationError, SettingsError
 from guard.hub import torch
+from guard.prefill import check_bos, check_padding
 from guard.prompts import describe
 from guard.state import GuardState, find_state, put_state, state_of
 
@@ -35,9 +37,10 @@ def install(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, state: G
     put_state(model, state)
     put_state(tokenizer, state)
     watch = _Watch(state, tokenizer)
-    model.get_input_embeddings().register_forward_pre_hook(watch.embedding, with_kwargs=True)
+    watch.follow(model.get_input_embeddings())
     model.get_decoder().register_forward_pre_hook(watch.decoder, with_kwargs=True)
-    model.generate = MethodType(_generate, model)
+    # A partial, not a method: it can be pickled and copied with the model.
+    model.generate = partial(_generate, model, watch)
 
 
 @contextmanager
@@ -87,18 +90,47 @@ class _Watch:
         self.state = state
         self.tokenizer = tokenizer
         self.table: torch.Tensor | None = None
+        self.followed: torch.nn.Module | None = None
+        self.rows: int | None = None
 
+    def follow(self, embedding: torch.nn.Module) -> None:
+        """Watch an embedding: the model's own, and the one that takes its place on a resize."""
+        if embedding is not self.followed:
+            embedding.register_forward_pre_hook(self.embedding, with_kwargs=True)
+        self.followed, self.rows = embedding, _rows(embedding)
+
+    # Both hooks stay traceable for torch.compile in a decoding step; a prompt breaks the graph.
     def embedding(self, _module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         ids = args[0] if args else kwargs.get("input")
-        if _is_prompt(ids, self.state):
-            self.check_control(ids)
+        if _is_batch(ids):
+            self.judge_ids(ids)
 
     def decoder(self, module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         ids = args[0] if args else kwargs.get("input_ids")
-        if self.state.policy.bos_id is not None and _is_prompt(ids, self.state):
-            cache = kwargs.get("past_key_values")
-            if cache is None or not cache.get_seq_length():
-                check_bos(self.state, ids, kwargs.get("attention_mask"), may_lack=module.training)
+        if _is_batch(ids):
+            self.judge_batch(module, ids, kwargs)
+
+    @torch.compiler.disable  # type: ignore[untyped-decorator]  # torch is not followed
+    def judge_ids(self, ids: torch.Tensor) -> None:
+        if not _vetted.get() and not is_lifted(self.state):
+            self.check_control(ids)
+
+    @torch.compiler.disable  # type: ignore[untyped-decorator]  # torch is not followed
+    def judge_batch(self, module: Any, ids: torch.Tensor, kwargs: dict[str, Any]) -> None:
+        embedding = module.get_input_embeddings()
+        if embedding is not self.followed or _rows(embedding) != self.rows:
+            self.state.note(
+                "embedding-replaced", hazards.CHAT_FORMAT_ON_BASE, rows=_rows(embedding)
+            )
+            self.follow(embedding)
+        cache = kwargs.get("past_key_values")
+        if _vetted.get() or is_lifted(self.state) or (cache and cache.get_seq_length()):
+            return
+        mask = kwargs.get("attention_mask")
+        if self.state.policy.bos_id is not None:
+            check_bos(self.state.policy, ids, mask, may_lack=module.training)
+        if not module.training:
+            check_padding(self.state.policy, ids, mask, generates=False)
 
     def check_control(self, ids: torch.Tensor) -> None:
         control = self.state.policy.control
@@ -108,8 +140,9 @@ class _Watch:
                 if hits:
                     raise _contamination(hits, number, self.tokenizer.decode(row))
         if control.markers:
+            silent = (self.state.policy.bos_id, self.state.policy.pad_id)
             for number, row in enumerate(ids.tolist()):
-                text = self.tokenizer.decode(row)
+                text = self.tokenizer.decode([i for i in row if i not in silent])
                 hits = [hit for hit in control.in_text(text) if hit.certain]
                 if hits:
                     raise _contamination(hits, number, text)
@@ -123,72 +156,29 @@ class _Watch:
         return self.table[ids.clamp(max=self.table.numel() - 1)]
 
 
-def check_bos(
-    state: GuardState, ids: torch.Tensor, mask: torch.Tensor | None, *, may_lack: bool = False
-) -> None:
-    """Check that every row of ids, of shape (rows, positions), begins with exactly one BOS.
-
-    Args:
-        state: The guard of the model that the ids are for.
-        ids: Token ids.
-        mask: Attention mask of the same shape; padding is told by the pad id where there is none.
-        may_lack: Training data in chunks may begin in the middle of a text.
-
-    Raises:
-        MissingBosError, DoubledBosError: See their classes.
-    """
-    policy = state.policy
-    masks = mask.tolist() if mask is not None and mask.dim() == 2 else None
-    for number, row in enumerate(ids.tolist()):
-        if masks is not None and len(masks[number]) == len(row):
-            first = masks[number].index(1) if 1 in masks[number] else 0
-        else:
-            first = 0
-            while (
-                policy.pad_id != policy.bos_id
-                and first < len(row) - 1
-                and row[first] == policy.pad_id
-            ):
-                first += 1
-        begin = row[first : first + 2]
-        if begin[:1] != [policy.bos_id] and not may_lack:
-            raise MissingBosError(
-                f"row {number} begins with id {begin[0]}; this family needs BOS ({policy.bos_id})",
-                evidence={"row": number, "position": first, "ids": begin},
-            )
-        if begin == [policy.bos_id, policy.bos_id]:
-            raise DoubledBosError(
-                f"row {number} begins with BOS twice ({policy.bos_id})",
-                evidence={"row": number, "position": first, "ids": begin},
-            )
-
-
-def _generate(self: PreTrainedModel, *args: Any, **kwargs: Any) -> Any:
-    plain = type(self).generate
-    state = state_of(self)
+def _generate(model: PreTrainedModel, watch: _Watch, *args: Any, **kwargs: Any) -> Any:
+    plain, policy = type(model).generate, watch.state.policy
     ids = kwargs.get("input_ids", kwargs.get("inputs", args[0] if args else None))
-    if ids is None or _vetted.get() or is_lifted(state):
-        return plain(self, *args, **kwargs)
-    watch = next(
-        hook.__self__
-        for hook in self.get_input_embeddings()._forward_pre_hooks.values()
-        if isinstance(getattr(hook, "__self__", None), _Watch)
-    )
+    if ids is None or _vetted.get() or is_lifted(watch.state):
+        return plain(model, *args, **kwargs)
     watch.check_control(ids)
-    if state.policy.bos_id is not None and kwargs.get("past_key_values") is None:
-        check_bos(state, ids, kwargs.get("attention_mask"))
+    if kwargs.get("past_key_values") is None:
+        mask = kwargs.get("attention_mask")
+        if policy.bos_id is not None:
+            check_bos(policy, ids, mask)
+        check_padding(policy, ids, mask, generates=True)
     with vetted():
-        return plain(self, *args, **kwargs)
+        return plain(model, *args, **kwargs)
 
 
-def _is_prompt(ids: Any, state: GuardState) -> bool:
-    return (
-        ids is not None
-        and ids.dim() == 2
-        and ids.shape[-1] > 1
-        and not _vetted.get()
-        and not is_lifted(state)
-    )
+def _rows(embedding: torch.nn.Module) -> int | None:
+    weight = getattr(embedding, "weight", None)
+    return None if weight is None else int(weight.shape[0])
+
+
+def _is_batch(ids: Any) -> bool:
+    """Whether these are the ids of a prompt rather than of a decoding step."""
+    return ids is not None and ids.dim() == 2 and ids.shape[-1] > 1
 
 
 def _without_padding(hits: list[Hit], row: list[int], pad: int | None) -> list[Hit]:

@@ -129,6 +129,12 @@ class ContaminationError(GuardError):
     hazard = hazards.CONTROL_TOKEN_LITERAL
 
 
+class PaddingError(GuardError):
+    """A batch is padded where the model reads padding as text."""
+
+    hazard = hazards.RIGHT_PADDING_GENERATION
+
+
 class TruncatedPromptError(GuardError):
     """A prompt does not fit and would have been cut, or read past the trained positions."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from importlib import import_module
 from os import PathLike
 from pathlib import Path
@@ -14,7 +13,8 @@ try:
     import huggingface_hub
     import torch
     import transformers
-    from transformers.utils.hub import is_offline_mode, resolve_revision
+    from huggingface_hub import constants
+    from huggingface_hub import errors as hub_errors
 except ImportError as error:
     raise MissingExtraError(
         f"{error.name or 'torch'} is not installed", remedy='pip install "cleanguard[guard]"'
@@ -32,8 +32,9 @@ _NOT_NEEDED = [
     "*.msgpack",
     "*.h5",
     "*.md",
+    "*.pdf",
 ]
-_COMMIT = re.compile(r"[0-9a-f]{40}")
+_FOR_TOKENIZER = ["*.json", "*.jinja", "*.model", "*.txt", "*.tiktoken", "*.py"]
 _PICKLES = ["*.bin", "*.pt", "*.pth", "*.ckpt"]
 
 
@@ -53,29 +54,53 @@ def commit_of(
     *,
     cache_dir: str | PathLike[str] | None,
     token: str | bool | None,
+    local_files_only: bool,
 ) -> str:
     """The 40-hex commit that a revision of a hub repository stands for now.
+
+    It is told by the place of one small file in the cache, which also remembers the revision for
+    later use offline.
 
     Raises:
         ModelNotFoundError: The hub cannot be reached and the cache does not know the revision, or
             the repository does not exist.
     """
-    found = resolve_revision(repo, revision, cache_dir=cache_dir, token=token)
-    commit = str(getattr(found, "resolved", found))
-    if not _COMMIT.fullmatch(commit):
-        raise ModelNotFoundError(
-            f"{repo!r} (revision {revision or 'default'}) is no directory here, is not in the hub "
-            "cache, and could not be resolved on the hub",
-            remedy="check the id, the network, the token and HF_HUB_OFFLINE",
-        )
-    return commit
+    reason = "it has neither config.json nor tokenizer_config.json"
+    for name in ("config.json", "tokenizer_config.json"):
+        try:
+            found = huggingface_hub.hf_hub_download(
+                repo,
+                name,
+                revision=revision,
+                cache_dir=None if cache_dir is None else Path(cache_dir),
+                token=token,
+                local_files_only=local_files_only or constants.HF_HUB_OFFLINE,
+            )
+        except hub_errors.LocalEntryNotFoundError:
+            reason = "it is not in the hub cache, and the hub was not reached"
+        except hub_errors.EntryNotFoundError:
+            continue
+        except (hub_errors.HfHubHTTPError, hub_errors.HFValidationError, OSError) as error:
+            reason = str(error).strip().splitlines()[0]
+        else:
+            return Path(found).parent.name
+    raise ModelNotFoundError(
+        f"{repo!r} (revision {revision or 'default'}) is no directory here and cannot be taken from "
+        f"the hub: {reason}",
+        remedy="check the id, the network, the token and HF_HUB_OFFLINE",
+    )
 
 
-def list_files(repo: str, commit: str, *, token: str | bool | None) -> tuple[str, ...] | None:
-    """File names of a repository at a commit; None where the hub is not asked (offline)."""
-    if is_offline_mode():
+def list_files(
+    repo: str, commit: str, *, token: str | bool | None, local_files_only: bool
+) -> tuple[str, ...] | None:
+    """File names of a repository at a commit; None where the hub is not asked or not reached."""
+    if local_files_only or constants.HF_HUB_OFFLINE:
         return None
-    return tuple(huggingface_hub.HfApi(token=token).list_repo_files(repo, revision=commit))
+    try:
+        return tuple(huggingface_hub.HfApi(token=token).list_repo_files(repo, revision=commit))
+    except OSError:
+        return None
 
 
 def download(
@@ -84,16 +109,35 @@ def download(
     *,
     cache_dir: str | PathLike[str] | None,
     token: str | bool | None,
-    with_pickles: bool,
+    local_files_only: bool,
+    weights: bool,
+    pickles: bool,
 ) -> Path:
-    """Bring a repository's files into the hub cache and return its snapshot directory."""
-    ignore = _NOT_NEEDED + ([] if with_pickles else _PICKLES)
-    return Path(
-        huggingface_hub.snapshot_download(
-            repo,
-            revision=commit,
-            cache_dir=None if cache_dir is None else Path(cache_dir),
-            token=token,
-            ignore_patterns=ignore,
+    """Bring a repository's files into the hub cache and return its snapshot directory.
+
+    Args:
+        repo, commit: What to fetch.
+        cache_dir, token, local_files_only: As in `from_pretrained`.
+        weights: False fetches what a tokenizer needs, and the configuration.
+        pickles: Fetch pickled weights as well.
+
+    Raises:
+        ModelNotFoundError: It is not in the cache, and the hub cannot be reached.
+    """
+    try:
+        return Path(
+            huggingface_hub.snapshot_download(
+                repo,
+                revision=commit,
+                cache_dir=None if cache_dir is None else Path(cache_dir),
+                token=token,
+                local_files_only=local_files_only or constants.HF_HUB_OFFLINE,
+                allow_patterns=None if weights else _FOR_TOKENIZER,
+                ignore_patterns=_NOT_NEEDED + ([] if pickles else _PICKLES),
+            )
         )
-    )
+    except hub_errors.LocalEntryNotFoundError as error:
+        raise ModelNotFoundError(
+            f"{repo!r} at {commit} is not in the hub cache, and the hub cannot be reached",
+            remedy="check the network and HF_HUB_OFFLINE",
+        ) from error

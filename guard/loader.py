@@ -12,6 +12,7 @@ from guard.errors import SettingsError
 from guard.keywords import refuse_unknown
 from guard.provenance import Provenance
 from guard.request import LoadRequest, PaddingSide
+from guard.tokenizer_load import load_tokenizer, save_tokenizer
 
 if TYPE_CHECKING:
     import torch
@@ -45,11 +46,13 @@ class CleanModelLoader:
         device_map, attn_implementation, max_memory: As in `from_pretrained`.
         revision: Branch, tag or commit of a hub repository; it is resolved to a commit and loaded
             by it.
-        cache_dir, token: As in `from_pretrained`.
+        cache_dir, token, local_files_only, variant: As in `from_pretrained`.
+        offload_folder, tp_plan, experts_implementation: As in `from_pretrained`.
         trust_remote_code: Run the repository's code; a hub repository needs a 40-hex `revision`
-            then.
-        for_training: Pads on the right unless told otherwise, and keeps 4-bit layers trainable on
-            CPU.
+            then. For a model without code of its own it does nothing, and that is recorded.
+        for_training: Pads on the right unless told otherwise, keeps 4-bit layers trainable on CPU,
+            leaves the model in training mode, and takes the template off the tokenizer;
+            saving that tokenizer saves the original files.
         padding_side: `left`; `right` only for training.
         allow_chat_model, allow_adapter, allow_pickle: Load what is refused otherwise; recorded.
 
@@ -71,6 +74,11 @@ class CleanModelLoader:
         cache_dir: str | PathLike[str] | None = None,
         token: str | bool | None = None,
         max_memory: dict[int | str, int | str] | None = None,
+        local_files_only: bool = False,
+        variant: str | None = None,
+        offload_folder: str | PathLike[str] | None = None,
+        tp_plan: str | dict[str, str] | None = None,
+        experts_implementation: str | None = None,
         trust_remote_code: bool = False,
         for_training: bool = False,
         padding_side: PaddingSide | None = None,
@@ -91,6 +99,11 @@ class CleanModelLoader:
             cache_dir=cache_dir,
             token=token,
             max_memory=max_memory,
+            local_files_only=local_files_only,
+            variant=variant,
+            offload_folder=offload_folder,
+            tp_plan=tp_plan,
+            experts_implementation=experts_implementation,
             trust_remote_code=trust_remote_code,
             for_training=for_training,
             padding_side=padding_side or ("right" if for_training else "left"),
@@ -106,7 +119,7 @@ class CleanModelLoader:
         """Load the model and its tokenizer, check and guard them, and measure what was loaded.
 
         Returns:
-            `(model, tokenizer, provenance)`, the model in evaluation mode.
+            `(model, tokenizer, provenance)`, the model in evaluation mode unless for training.
 
         Raises:
             ModelNotFoundError, MissingWeightsError, PickleWeightsError, AdapterAsBaseError,
@@ -115,6 +128,28 @@ class CleanModelLoader:
             MissingExtraError: bitsandbytes is needed and not installed.
         """
         return Loaded(*assemble(self._request))
+
+    def load_tokenizer(self) -> PreTrainedTokenizerBase:
+        """Load the checked, guarded tokenizer alone; no weights are needed or fetched.
+
+        Returns:
+            The tokenizer that `load()` returns: same ids, same padding, templates blocked.
+
+        Raises:
+            ModelNotFoundError, ChatModelError, RemoteCodeError: As `load()` does.
+        """
+        return load_tokenizer(self._request)
+
+    def save_tokenizer(self, path: str | PathLike[str]) -> tuple[str, ...]:
+        """Put the model's original tokenizer files, template included, beside what was trained.
+
+        Args:
+            path: A directory, such as an adapter's; stale template files in it are removed.
+
+        Returns:
+            The paths that were written.
+        """
+        return save_tokenizer(self._request, path)
 
     @staticmethod
     def encode(

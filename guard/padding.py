@@ -10,7 +10,15 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 # Tokens that publishers made for padding, or that no text produces.
-_SPARE = ("<|finetune_right_pad_id|>", "<pad>", "<|pad|>", "<|padding|>", "[PAD]", "<|fim_pad|>")
+_SPARE = (
+    "<|finetune_right_pad_id|>",
+    "<pad>",
+    "<｜▁pad▁｜>",
+    "<|pad|>",
+    "<|padding|>",
+    "[PAD]",
+    "<|fim_pad|>",
+)
 
 
 def settle_padding(tokenizer: PreTrainedTokenizerBase, side: str, rows: int) -> PadRecord:

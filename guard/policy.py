@@ -53,22 +53,31 @@ _known: WeakKeyDictionary[Any, tuple[object, PromptPolicy]] = WeakKeyDictionary(
 
 def policy_of(tokenizer: PreTrainedTokenizerBase) -> PromptPolicy:
     """Measure a tokenizer; measured once while its tokens and templates stay the same."""
-    state = (
+    known = _known.get(tokenizer)
+    if known is not None and known[0] == _state(tokenizer):
+        return known[1]
+    policy = _measure(tokenizer)
+    remember(tokenizer, policy)
+    return policy
+
+
+def remember(tokenizer: PreTrainedTokenizerBase, policy: PromptPolicy) -> None:
+    """Let a policy stand for a tokenizer as it is now."""
+    _known[tokenizer] = (_state(tokenizer), policy)
+
+
+def _state(tokenizer: PreTrainedTokenizerBase) -> object:
+    return (
         len(tokenizer),
         tuple(sorted(tokenizer.special_tokens_map.items(), key=str)).__repr__(),
         tuple(template_hashes(tokenizer).items()),
         getattr(tokenizer, "add_bos_token", None),
     )
-    known = _known.get(tokenizer)
-    if known is not None and known[0] == state:
-        return known[1]
-    policy = _measure(tokenizer)
-    _known[tokenizer] = (state, policy)
-    return policy
 
 
 def _measure(tokenizer: PreTrainedTokenizerBase) -> PromptPolicy:
-    family = family_by_tokens(tokenizer.get_vocab())
+    vocabulary = tokenizer.get_vocab()
+    family = family_by_tokens(vocabulary)
     plain = _ids(tokenizer, add_special_tokens=False)
     dressed = _ids(tokenizer, add_special_tokens=True)
     prefix: tuple[int, ...] = ()
@@ -85,7 +94,7 @@ def _measure(tokenizer: PreTrainedTokenizerBase) -> PromptPolicy:
         bos_source=source,
         eos_id=tokenizer.eos_token_id,
         pad_id=tokenizer.pad_token_id,
-        control=control_set_of(tokenizer),
+        control=control_set_of(tokenizer, family, vocabulary),
         digest=tokenizer_digest(tokenizer),
     )
 
@@ -97,11 +106,13 @@ def tokenizer_digest(tokenizer: PreTrainedTokenizerBase) -> str:
     """
     backend = getattr(tokenizer, "backend_tokenizer", None)
     if backend is not None:
-        content = json.loads(backend.to_str())
-        content["truncation"] = content["padding"] = None
+        # transformers sets both anew at every call, so nothing is lost.
+        backend.no_truncation()
+        backend.no_padding()
+        canonical = backend.to_str()
     else:
         content = {"class": type(tokenizer).__name__, "vocabulary": tokenizer.get_vocab()}
-    canonical = json.dumps(content, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+        canonical = json.dumps(content, sort_keys=True, ensure_ascii=False)
     return hashlib.sha256(canonical.encode()).hexdigest()
 
 

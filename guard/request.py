@@ -33,6 +33,11 @@ class LoadRequest:
     cache_dir: str | PathLike[str] | None
     token: str | bool | None
     max_memory: dict[int | str, int | str] | None
+    local_files_only: bool
+    variant: str | None
+    offload_folder: str | PathLike[str] | None
+    tp_plan: str | dict[str, str] | None
+    experts_implementation: str | None
     trust_remote_code: bool
     for_training: bool
     padding_side: PaddingSide

@@ -58,8 +58,12 @@ class ModelSource:
         return value
 
 
-def open_source(request: LoadRequest) -> ModelSource:
-    """Resolve a request to local files; file names are checked before anything is fetched.
+def open_source(request: LoadRequest, *, weights: bool = True) -> ModelSource:
+    """Resolve a request to local files: all of a directory, the small ones of a repository.
+
+    Args:
+        request: What was asked for.
+        weights: False for a tokenizer alone: no weights are asked for.
 
     Raises:
         ModelNotFoundError: There is no such directory, or the repository cannot be resolved.
@@ -68,28 +72,55 @@ def open_source(request: LoadRequest) -> ModelSource:
     directory = Path(request.model_id).expanduser()
     if directory.is_dir():
         source = ModelSource(request.model_id, "local", str(directory), directory.resolve(), None)
-        refuse_files(source.names(), str(directory), request)
+        if weights:
+            refuse_files(source.names(), str(directory), request)
         return source
-    if directory.exists() or not _REPO.fullmatch(request.model_id):
+    if directory.is_file():
+        refuse_files((directory.name,), str(directory.parent), request)
+        raise ModelNotFoundError(
+            f"{request.model_id!r} is a file", remedy=f"name its directory, {directory.parent}"
+        )
+    if not _REPO.fullmatch(request.model_id):
         raise ModelNotFoundError(
             f"{request.model_id!r} is no model directory",
             remedy="give a directory that holds config.json and *.safetensors, or a hub id such as "
             "Qwen/Qwen2.5-0.5B",
         )
-    commit = hub.commit_of(
-        request.model_id, request.revision, cache_dir=request.cache_dir, token=request.token
-    )
-    listed = hub.list_files(request.model_id, commit, token=request.token)
-    if listed is not None:
-        refuse_files(listed, request.model_id, request)
+    commit = hub.commit_of(request.model_id, request.revision, **_access(request))
     snapshot = hub.download(
-        request.model_id,
-        commit,
-        cache_dir=request.cache_dir,
-        token=request.token,
-        with_pickles=request.allow_pickle,
+        request.model_id, commit, weights=False, pickles=False, **_access(request)
     )
     source = ModelSource(request.model_id, "hub", request.model_id, snapshot, commit)
-    if listed is None:
-        refuse_files(source.names(), request.model_id, request)
+    if weights:
+        listed = hub.list_files(
+            request.model_id,
+            commit,
+            token=request.token,
+            local_files_only=request.local_files_only,
+        )
+        refuse_files(source.names() if listed is None else listed, request.model_id, request)
     return source
+
+
+def fetch_weights(request: LoadRequest, source: ModelSource) -> None:
+    """Bring the weights of a repository into the hub cache; nothing to do for a directory.
+
+    Raises:
+        ModelNotFoundError: The hub cannot be reached.
+    """
+    if source.revision is not None:
+        hub.download(
+            source.load_from,
+            source.revision,
+            weights=True,
+            pickles=request.allow_pickle,
+            **_access(request),
+        )
+
+
+def _access(request: LoadRequest) -> dict[str, Any]:
+    return {
+        "cache_dir": request.cache_dir,
+        "token": request.token,
+        "local_files_only": request.local_files_only,
+    }

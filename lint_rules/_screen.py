@@ -7,24 +7,42 @@ import re
 
 # Every hazard needs one of these words; a file without them is clean whatever it does.
 _TRIGGER_WORDS = (
-    b"from_pretrained",
-    b"chat_template",
-    b"BitsAndBytesConfig",
-    b"add_special_tokens",
-    b"CleanModelLoader",
-    b"\\.generate",
+    rb"from_pretrained",
+    rb"chat_template",
+    rb"BitsAndBytesConfig",
+    rb"add_special_tokens",
+    rb"CleanModelLoader",
+    rb"\.generate\b",
+    rb"\bpipeline\s*\(",
+    rb"\bvllm\b",
+    rb"\btrl\b",
+    rb"torch\.load\b",
+    rb"TrainingArguments",
+    rb"setup_chat_format",
+    rb"\bLoraConfig\b",
 )
 _TRIGGERS = re.compile(b"|".join(_TRIGGER_WORDS))
 _TRIGGER_NAMES = frozenset(
-    {
+    [
         "from_pretrained",
         "chat_template",
         "default_chat_template",
+        "apply_chat_template",
+        "clone_chat_template",
+        "get_chat_template",
+        "setup_chat_format",
+        "chat_template_path",
         "BitsAndBytesConfig",
         "add_special_tokens",
         "CleanModelLoader",
         "generate",
-    }
+        "pipeline",
+        "load",
+        "TrainingArguments",
+        "LoraConfig",
+        "vllm",
+        "trl",
+    ]
 )
 
 
@@ -35,19 +53,19 @@ def has_trigger(raw: bytes) -> bool:
 
 def may_matter(tree: ast.Module) -> bool:
     """Whether a trigger word stands in code, not only in comments and text."""
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Attribute):
-            if node.attr in _TRIGGER_NAMES:
-                return True
-        elif isinstance(node, ast.Name):
-            if node.id in _TRIGGER_NAMES:
-                return True
-        elif isinstance(node, ast.alias):
-            if node.name in _TRIGGER_NAMES:
-                return True
-        elif isinstance(node, ast.keyword):
-            if node.arg in _TRIGGER_NAMES:
-                return True
-        elif isinstance(node, ast.Constant) and node.value in _TRIGGER_NAMES:
-            return True  # setattr(tokenizer, "chat_template", None)
-    return False
+    return any(_matters(node) for node in ast.walk(tree))
+
+
+def _matters(node: ast.AST) -> bool:
+    if isinstance(node, ast.Attribute):
+        return node.attr in _TRIGGER_NAMES
+    if isinstance(node, ast.Name):
+        return node.id in _TRIGGER_NAMES
+    if isinstance(node, ast.alias):
+        return node.name in _TRIGGER_NAMES
+    if isinstance(node, ast.ImportFrom):
+        return (node.module or "").partition(".")[0] in _TRIGGER_NAMES
+    if isinstance(node, ast.keyword):
+        return node.arg in _TRIGGER_NAMES
+    # A name given to setattr is a text.
+    return isinstance(node, ast.Constant) and node.value in _TRIGGER_NAMES

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cleanguard import hazards
 from cleanguard.config import Settings, selected
+from cleanguard.edits import Edit
 from cleanguard.files import SourceFile
 from cleanguard.findings import Finding, Position
+from cleanguard.suppressions import may_suppress, suppressed
+from lint_rules._exempt import is_loader_module
 from lint_rules._screen import has_trigger, may_matter
 from lint_rules._source import Source, SourceError, decode, parse_fast, syntax_error
 
 if TYPE_CHECKING:
     from lint_rules._flow.analysis import Flow
     from lint_rules._positions import Positions
+    from lint_rules._project import Project
     from lint_rules.rule import Report, Rule
 
 
@@ -34,6 +39,23 @@ class CheckRun:
     failures: tuple[str, ...]
 
 
+class OtherFiles:
+    """The files of a run, for each other's imports; one object serves a whole process."""
+
+    def __init__(self, files: Sequence[SourceFile], settings: Settings) -> None:
+        self._files = files
+        self._settings = settings
+        self._project: Project | None = None
+
+    def project(self) -> Project:
+        """The modules by name, made when the first file is parsed: it loads libcst."""
+        from lint_rules._project import Project
+
+        if self._project is None:
+            self._project = Project(self._files, self._settings)
+        return self._project
+
+
 class RuleCrashError(Exception):
     """A rule raised: our defect, reported with code, file and cause while the other files go on."""
 
@@ -43,6 +65,7 @@ def check_files(files: Sequence[SourceFile], settings: Settings) -> CheckRun:
     findings: list[Finding] = []
     failures: list[str] = []
     checked = 0
+    others = OtherFiles(files, settings) if len(files) > 1 else None
     for file in files:
         try:
             raw = file.path.read_bytes()
@@ -51,7 +74,7 @@ def check_files(files: Sequence[SourceFile], settings: Settings) -> CheckRun:
             continue
         checked += 1
         try:
-            findings.extend(check_source(file.name, raw, settings))
+            findings.extend(check_source(file.name, raw, settings, others, file.path))
         except RuleCrashError as crash:
             failures.append(str(crash))
     return CheckRun(
@@ -59,8 +82,21 @@ def check_files(files: Sequence[SourceFile], settings: Settings) -> CheckRun:
     )
 
 
-def check_source(filename: str, raw: bytes, settings: Settings) -> tuple[Finding, ...]:
+def check_source(
+    filename: str,
+    raw: bytes,
+    settings: Settings,
+    others: OtherFiles | None = None,
+    path: Path | None = None,
+) -> tuple[Finding, ...]:
     """The findings of one file.
+
+    Args:
+        filename: The path as the report gives it.
+        raw: The file's bytes.
+        settings: What the run was told.
+        others: The files of the run, whose functions and constants this one may import.
+        path: Where the file stands, if that is not `filename`.
 
     Raises:
         RuleCrashError: A rule failed on this file.
@@ -68,16 +104,29 @@ def check_source(filename: str, raw: bytes, settings: Settings) -> tuple[Finding
     try:
         source = decode(raw)
         tree = parse_fast(source)
-        if tree is not None and not (has_trigger(raw) and may_matter(tree)):
-            return ()
-        return _check_tree(filename, source, settings, parsed=tree is not None)
+        job = _Job(filename, path or Path(filename), settings, others)
+        found: tuple[Finding, ...] = ()
+        if tree is None or (has_trigger(raw) and may_matter(tree)):
+            found = _check_tree(job, source, parsed=tree is not None)
+        if may_suppress(raw):
+            reason = settings.require_suppression_reason
+            found = suppressed(found, source.text, filename, _active(job), reason)
+        return found
     except SourceError as error:
         return _unreadable(filename, error, settings)
 
 
-def _check_tree(
-    filename: str, source: Source, settings: Settings, *, parsed: bool
-) -> tuple[Finding, ...]:
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """What checking one file needs besides its text."""
+
+    filename: str
+    path: Path
+    settings: Settings
+    others: OtherFiles | None
+
+
+def _check_tree(job: _Job, source: Source, *, parsed: bool) -> tuple[Finding, ...]:
     # Here and not at the top: a tree without hazards must not pay for libcst.
     import libcst as cst
 
@@ -85,8 +134,10 @@ def _check_tree(
     from lint_rules._positions import Positions
     from lint_rules.registry import RULES
 
+    project = None if job.others is None else job.others.project()
+    known = None if project is None else project.module(job.path)
     try:
-        module = cst.parse_module(source.text)
+        module = known or cst.parse_module(source.text)
     except cst.ParserSyntaxError as error:
         if parsed:
             message = f"this version of libcst cannot parse the file: {error.message}"
@@ -94,14 +145,26 @@ def _check_tree(
                 message, Position(max(error.raw_line, 1), error.raw_column + 1)
             ) from error
         raise syntax_error(source) from error
-    codes = selected(settings)
+    codes = _active(job)
     rules = [rule for rule in RULES if rule.hazard.code in codes]
-    flow = analyse(module, settings)
-    reports = [(rule, report) for rule in rules for report in _run(rule, flow, filename)]
+    flow = (
+        analyse(module, job.settings, job.path)
+        if project is None
+        else project.flow(job.path, module)
+    )
+    reports = [(rule, report) for rule in rules for report in _run(rule, flow, job.filename)]
     if not reports:
         return ()
     positions = Positions(module, source.text)
-    return tuple(_finding(filename, rule, report, positions) for rule, report in reports)
+    return tuple(_finding(job.filename, rule, report, positions) for rule, report in reports)
+
+
+def _active(job: _Job) -> frozenset[str]:
+    """The codes that are looked for in a file."""
+    codes = selected(job.settings)
+    if is_loader_module(job.path, job.settings):
+        codes -= {hazard.code for hazard in hazards.CATALOGUE if hazard.fix == "migrate"}
+    return codes
 
 
 def _run(rule: Rule, flow: Flow, filename: str) -> list[Report]:
@@ -123,10 +186,19 @@ def _finding(filename: str, rule: Rule, report: Report, positions: Positions) ->
         filename=filename,
         location=positions.start(report.node),
         end_location=positions.end(report.node),
-        message=report.message,
+        message=_message(report),
         remedy=report.remedy or rule.hazard.remedy,
-        fix=report.fix,
+        fix=report.fix and replace(report.fix, edits=_placed(report, positions)),
     )
+
+
+def _placed(report: Report, positions: Positions) -> tuple[Edit, ...]:
+    return tuple(edit.placed(positions) for edit in report.edits)
+
+
+def _message(report: Report) -> str:
+    guessed = report.confidence == "named"
+    return f"{report.message} (a guess by name)" if guessed else report.message
 
 
 def _unreadable(filename: str, error: SourceError, settings: Settings) -> tuple[Finding, ...]:

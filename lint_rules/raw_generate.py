@@ -7,45 +7,33 @@ from collections.abc import Iterator
 from cleanguard import hazards
 from cleanguard.findings import Fix
 from lint_rules._flow.analysis import Flow
-from lint_rules._flow.events import Decode, Encode, Generate
-from lint_rules._flow.hf_calls import is_rendered
-from lint_rules._flow.values import ChatText, Generated, Value, element_of, first, options
-from lint_rules._standing import described, load_severity
+from lint_rules._flow.events import Generate
+from lint_rules._generation import text_generations
+from lint_rules._standing import described
 from lint_rules.rule import Report, Rule
 
 
 def _check(flow: Flow) -> Iterator[Report]:
-    decoded = {origin for decode in flow.events(Decode) for origin in _origins(decode.source)}
-    for call in flow.events(Generate):
-        encode = flow.event_at(call.encoded.origin if call.encoded else None, Encode)
-        if encode is None and call.node not in decoded:
-            continue  # not text: a diffusion model, a vision model, a stub
-        if _is_chat(call, encode):
+    for found in text_generations(flow):
+        if _returns_scores_guarded(found.call):
             continue
-        model = call.model.model
-        if encode is not None and model.standing == "unknown":
-            model = encode.tokenizer.model
-        severity = load_severity(model, flow.settings)
-        if severity is not None:
-            yield Report(
-                call.node,
-                f"`generate` by hand on {described(model)}: inherited settings, nothing recorded",
-                call.model.confidence,
-                severity=severity,
-                fix=Fix("migrate", "generate through CleanModelLoader"),
-            )
+        yield Report(
+            found.call.node,
+            f"`generate` by hand on {described(found.model)}: inherited settings, nothing recorded",
+            found.call.model.confidence,
+            severity=found.severity,
+            fix=Fix("migrate", "generate through CleanModelLoader"),
+        )
 
 
-def _is_chat(call: Generate, encode: Encode | None) -> bool:
-    if encode is not None and is_rendered(encode):
-        return True
-    given = (*call.args.positional, *call.args.keywords.values(), *call.args.spread)
-    return any(first(argument.value, ChatText) is not None for argument in given)
-
-
-def _origins(source: Value) -> set[object]:
-    found = [*options(source), *options(element_of(source))]
-    return {value.origin for value in found if isinstance(value, Generated)}
+def _returns_scores_guarded(call: Generate) -> bool:
+    """Whether a guarded model is asked for scores with guarded ids: the guarded call gives only text."""
+    return (
+        call.model.guarded
+        and call.encoded is not None
+        and call.encoded.tokenizer.guarded
+        and call.args.literal("return_dict_in_generate") is True
+    )
 
 
 RULE = Rule(
@@ -71,6 +59,16 @@ print(tokenizer.decode(model.generate(ids)[0]))
 """,
     ),
     good=(
+        """
+from guard import CleanModelLoader
+
+model, tokenizer, provenance = CleanModelLoader("google/gemma-2-9b").load()
+inputs = CleanModelLoader.encode(tokenizer, "The capital of France is")
+outputs = model.generate(
+    **inputs, max_new_tokens=8, return_dict_in_generate=True, output_scores=True
+)
+print(tokenizer.decode(outputs.sequences[0]), outputs.scores[0].max())
+""",
         """
 from guard import CleanModelLoader
 

@@ -9,6 +9,7 @@ import libcst as cst
 
 from cleanguard.findings import Confidence, Fix
 from cleanguard.hazards import Hazard, Severity
+from lint_rules._edits import Edit
 from lint_rules._flow.analysis import Flow
 
 
@@ -23,6 +24,7 @@ class Report:
         severity: Overrides the hazard's, e.g. for a model id that is not known.
         remedy: Overrides the hazard's where this place needs another.
         fix: What can be rewritten.
+        edits: The rewrite of a safe or unsafe fix; all of them are made, or none.
     """
 
     node: cst.CSTNode
@@ -31,6 +33,7 @@ class Report:
     severity: Severity | None = None
     remedy: str | None = None
     fix: Fix | None = None
+    edits: tuple[Edit, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +45,11 @@ class Rule:
         check: Gives the reports for a module.
         bad: Examples that must be reported by this rule.
         good: Examples that must not be.
+        beside: Files that stand beside the examples, where a rule looks at the folder.
     """
 
     hazard: Hazard
     check: Callable[[Flow], Iterator[Report]]
     bad: tuple[str, ...] = field(default=())
     good: tuple[str, ...] = field(default=())
+    beside: tuple[str, ...] = field(default=())

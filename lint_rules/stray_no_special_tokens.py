@@ -10,14 +10,13 @@ from collections.abc import Iterator
 
 from cleanguard import hazards
 from cleanguard.families import family_of
-from cleanguard.findings import Confidence, Fix
+from cleanguard.findings import Fix
+from lint_rules._confidence import weakest
 from lint_rules._flow.analysis import Flow
-from lint_rules._flow.events import Encode, Forward, Generate
+from lint_rules._flow.events import Encode
 from lint_rules._flow.hf_calls import is_rendered
 from lint_rules._standing import load_severity
 from lint_rules.rule import Report, Rule
-
-_RANK: dict[Confidence, int] = {"followed": 0, "annotated": 1, "named": 2}
 
 
 def _check(flow: Flow) -> Iterator[Report]:
@@ -34,15 +33,10 @@ def _check(flow: Flow) -> Iterator[Report]:
         yield Report(
             encode.node,
             _message(model.text),
-            _confidence(encode, uses),
+            weakest(encode.tokenizer.confidence, *(use.model.confidence for use in uses)),
             severity=severity,
             fix=Fix("migrate", "tokenise with CleanModelLoader"),
         )
-
-
-def _confidence(encode: Encode, uses: list[Generate | Forward]) -> Confidence:
-    known: list[Confidence] = [encode.tokenizer.confidence, *(use.model.confidence for use in uses)]
-    return max(known, key=_RANK.__getitem__)
 
 
 def _message(model_id: str | None) -> str:

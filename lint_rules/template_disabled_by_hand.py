@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from cleanguard import hazards
-from cleanguard.findings import Confidence, Fix
+from cleanguard.findings import Fix
 from lint_rules._flow.analysis import Flow
 from lint_rules._flow.arguments import UNSET
 from lint_rules._flow.events import AttributeSet, TokenizerLoad
 from lint_rules._flow.library import TEMPLATE_ATTRIBUTES
 from lint_rules._flow.values import Constant, Tokenizer
+from lint_rules._resets import is_reset
 from lint_rules._standing import load_severity
 from lint_rules.rule import Report, Rule
 
@@ -25,29 +26,13 @@ def _sets_none(event: AttributeSet) -> bool:
     )
 
 
-def _is_reset(event: AttributeSet, flow: Flow) -> bool:
-    """Whether the same tokenizer gets a template of its own afterwards: None was only a reset."""
-    seen = False
-    for other in flow.events(AttributeSet):
-        seen = seen or other is event
-        if (
-            seen
-            and other.target == event.target
-            and other.attribute == event.attribute
-            and other.place.function is event.place.function
-            and not _sets_none(other)
-        ):
-            return True
-    return False
-
-
 def _check(flow: Flow) -> Iterator[Report]:
     for event in flow.events(AttributeSet):
         if not _sets_none(event) or not isinstance(event.target, Tokenizer):
             continue
-        if load_severity(event.target.model, flow.settings) is None or _is_reset(event, flow):
+        if load_severity(event.target.model, flow.settings) is None or is_reset(event, flow):
             continue
-        yield Report(event.node, _message(event.attribute), _confidence(event.target), fix=_FIX)
+        yield Report(event.node, _message(event.attribute), event.target.confidence, fix=_FIX)
     for load in flow.events(TokenizerLoad):
         given = load.args.literal("chat_template")
         if (
@@ -56,10 +41,6 @@ def _check(flow: Flow) -> Iterator[Report]:
             and load_severity(load.model, flow.settings) is not None
         ):
             yield Report(load.node, _message("chat_template"), fix=_FIX)
-
-
-def _confidence(tokenizer: Tokenizer) -> Confidence:
-    return tokenizer.confidence
 
 
 def _message(attribute: str) -> str:

@@ -8,6 +8,11 @@ from pathlib import Path
 
 import pytest
 
+# Before torch is imported: results of tiny models depend on the number of threads, and more are slower.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+
 ROOT = Path(__file__).resolve().parents[1]
 
 

@@ -15,9 +15,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter
     )
-    parser.add_argument("--output-dir", type=Path, default=model_path())
-    parser.add_argument("--seed", type=int, default=SEED)
-    parser.add_argument("--steps", type=int, default=STEPS)
+    parser.add_argument("--output-dir", type=Path, default=model_path(), help="model folder")
+    parser.add_argument("--seed", type=int, default=SEED, help="seed of the weights")
+    parser.add_argument("--steps", type=int, default=STEPS, help="training steps")
     options = parser.parse_args()
     started = time.monotonic()
     out_dir = build(options.output_dir, seed=options.seed, steps=options.steps)

@@ -3,14 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TypeVar
+from pathlib import Path
+from typing import TypeVar, cast
 
 import libcst as cst
 
 from cleanguard.config import Settings
+from lint_rules._flow.arguments import Argument
 from lint_rules._flow.events import Encode, Event, Forward, Generate
-from lint_rules._flow.program import Program
+from lint_rules._flow.hf_calls import model_id_of
+from lint_rules._flow.program import Linker, Program
 from lint_rules._flow.statements import Executor
+from lint_rules._flow.values import (
+    UNKNOWN,
+    Encoded,
+    FunctionRef,
+    Mapping,
+    ModelId,
+    Sequence,
+    Value,
+    join,
+    options,
+)
 
 # Call chains of this depth are followed to the end; real scripts need three or four.
 MAX_ROUNDS = 8
@@ -24,7 +38,11 @@ class Flow:
     def __init__(self, program: Program) -> None:
         self.module = program.module
         self.settings = program.settings
+        self.path = program.path
+        self.imported_names: frozenset[str] = frozenset(program.imported_names)
+        self.called_names: frozenset[str] = frozenset(program.called_names)
         self._events = program.events
+        self._functions = program.functions
 
     def events(self, kind: type[E]) -> Iterator[E]:
         """All events of one kind, in the order of the walk."""
@@ -34,7 +52,9 @@ class Flow:
 
     def event_at(self, node: cst.CSTNode | None, kind: type[E]) -> E | None:
         """The event of a value's origin, None if it is none of that kind."""
-        event = None if node is None else self._events.get(node)
+        if node is None:
+            return None
+        event = self._events.get((cast("type[Event]", kind), node))
         return event if isinstance(event, kind) else None
 
     def uses(self, encode: Encode) -> list[Generate | Forward]:
@@ -46,14 +66,58 @@ class Flow:
             if call.encoded is not None and call.encoded.origin is encode.node
         ]
 
+    def escapes(self, encode: Encode) -> bool:
+        """Whether some function gives an encoding, or a batch of them, to a caller that is not seen."""
+        return any(
+            _holds(facts.result, encode.node, 0)
+            for node, facts in self._functions.items()
+            if isinstance(node, cst.FunctionDef)
+        )
 
-def analyse(module: cst.Module, settings: Settings) -> Flow:
+    def model_id(self, argument: Argument | None) -> ModelId:
+        """The model that an argument names."""
+        return model_id_of(argument, self.settings)
+
+    def result_of(self, value: Value) -> Value:
+        """What a function that is passed around returns; unknown for anything else."""
+        result: Value = UNKNOWN
+        for option in options(value):
+            if isinstance(option, FunctionRef) and option.node in self._functions:
+                result = join(result, self._functions[option.node].result)
+        return result
+
+
+def _holds(value: Value, origin: cst.Call, depth: int) -> bool:
+    if depth > 3:
+        return False
+    for option in options(value):
+        if isinstance(option, Encoded) and option.origin is origin:
+            return True
+        if isinstance(option, Mapping):
+            members: tuple[Value, ...] = tuple(item for _, item in option.entries)
+        else:
+            members = option.items if isinstance(option, Sequence) else ()
+        if any(_holds(member, origin, depth + 1) for member in members):
+            return True
+    return False
+
+
+def analyse(
+    module: cst.Module,
+    settings: Settings,
+    path: Path | None = None,
+    linker: Linker | None = None,
+) -> Flow:
     """Walks a module until nothing more is learnt and returns what happens in it."""
-    program = Program(module, settings)
+    return Flow(run(Program(module, settings, path, linker)))
+
+
+def run(program: Program) -> Program:
+    """Walks a program until nothing more is learnt."""
     executor = Executor(program)
     for _ in range(MAX_ROUNDS):
         program.start_round()
         executor.run_round()
         if not program.changed:
             break
-    return Flow(program)
+    return program

@@ -3,23 +3,36 @@
 from __future__ import annotations
 
 from lint_rules._flow.arguments import Arguments
+from lint_rules._flow.members import length_of
+from lint_rules._flow.text import joined_text
 from lint_rules._flow.values import (
     UNKNOWN,
     Constant,
-    Encoded,
+    Dataset,
     Items,
     Mapping,
-    PromptLength,
     Sequence,
+    Symbol,
     Value,
+    count_of,
     element_of,
     first,
+    join,
+    options,
 )
 
 _ENVIRONMENT = ("os.environ.get", "os.getenv", "os.environ.setdefault")
 _SAME = ("builtins.list", "builtins.tuple", "builtins.sorted", "builtins.reversed", "tqdm.tqdm", "tqdm.auto.tqdm",
-         "tqdm.trange", "builtins.iter", "copy.copy", "copy.deepcopy", "rich.progress.track")  # fmt: skip
-_TEXT = ("builtins.str", "pathlib.Path", "os.path.expanduser", "os.path.abspath", "typing.cast")
+         "tqdm.notebook.tqdm", "builtins.iter", "builtins.set", "copy.copy", "copy.deepcopy",
+         "rich.progress.track")  # fmt: skip
+_TEXT = ("builtins.str", "pathlib.Path", "os.path.expanduser", "os.path.abspath", "typing.cast",
+         "textwrap.dedent", "inspect.cleandoc", "os.path.realpath", "os.fspath")  # fmt: skip
+# They wrap a model, a tokenizer or text and give it back.
+_WRAPPERS = ("torch.compile", "torch.nn.DataParallel", "torch.nn.parallel.DistributedDataParallel",
+             "accelerate.dispatch_model", "deepspeed.init_inference", "torch.jit.trace")  # fmt: skip
+_DATASETS = ("datasets.load_dataset", "datasets.load_from_disk", "datasets.Dataset.from_dict",
+             "datasets.Dataset.from_list", "datasets.Dataset.from_generator", "datasets.Dataset.from_pandas",
+             "datasets.Dataset.from_json", "datasets.concatenate_datasets")  # fmt: skip
 
 
 def builtin_call(name: str, args: Arguments) -> Value:
@@ -30,24 +43,75 @@ def builtin_call(name: str, args: Arguments) -> Value:
         return UNKNOWN if default is None else Constant(default.value, fixed=False)
     if name == "builtins.dict":
         return _dict(args)
-    if name == "builtins.len" and given:
-        encoded = first(given[0], Encoded)
-        return (
-            PromptLength(encoded.origin)
-            if encoded is not None and encoded.part is not None
-            else UNKNOWN
-        )
-    if name in _SAME and given:
-        return given[0] if isinstance(given[0], (Sequence, Items)) else Items(element_of(given[0]))
-    if name in _TEXT and given:
+    if name in _DATASETS:
+        return _dataset(name, args)
+    if name == "importlib.import_module" and isinstance(module := args.literal("name", 0), str):
+        return Symbol(module)
+    if not given:
+        return UNKNOWN
+    if name == "os.path.join":
+        return joined_text(Constant("/"), Sequence(tuple(given)))
+    if name == "builtins.len":
+        return length_of(given[0])
+    if name in _SAME:
+        return _collected(given[0])
+    if name in _TEXT:
         return given[-1] if name == "typing.cast" else given[0]
-    if name == "builtins.next" and given:
+    if name in _WRAPPERS:
+        return given[0]
+    if name == "builtins.next":
         return element_of(given[0])
-    if name == "builtins.enumerate" and given:
-        return Items(Sequence((UNKNOWN, element_of(given[0]))))
-    if name in ("builtins.zip", "itertools.product") and given:
+    if name == "builtins.range":
+        stop = given[0] if len(given) == 1 else UNKNOWN
+        return Items(UNKNOWN, _whole(stop))
+    if name == "builtins.enumerate":
+        return Items(Sequence((UNKNOWN, element_of(given[0]))), count_of(given[0]))
+    if name == "builtins.zip":
+        sizes = [size for size in map(count_of, given) if size is not None]
+        return Items(
+            Sequence(tuple(element_of(value) for value in given)), min(sizes, default=None)
+        )
+    if name == "itertools.product":
         return Items(Sequence(tuple(element_of(value) for value in given)))
+    if name in ("itertools.islice", "random.sample", "random.choices"):
+        return Items(element_of(given[0]), _whole(args.value("k", 1)))
+    if name == "builtins.map":
+        return Items(UNKNOWN, count_of(given[-1]))
     return UNKNOWN
+
+
+def _collected(value: Value) -> Value:
+    if isinstance(value, (Sequence, Items, Dataset)):
+        return value
+    result: Value = UNKNOWN
+    for option in options(value):
+        result = join(result, element_of(option))
+    return Items(result)
+
+
+def _whole(value: Value) -> int | None:
+    literal = first(value, Constant)
+    return literal.value if literal is not None and type(literal.value) is int else None
+
+
+def _dataset(name: str, args: Arguments) -> Value:
+    """A dataset: of known columns where it is built here, of known size where its split says `[:50]`."""
+    if name == "datasets.concatenate_datasets":
+        return element_of(args.value("dsets", 0)) if args.positional else Dataset(Mapping(()))
+    split = args.literal("split")
+    count = None
+    if isinstance(split, str) and "[:" in split and split.endswith("]"):
+        number = split.split("[:", 1)[1][:-1]
+        count = int(number) if number.isdigit() else None
+    if name == "datasets.Dataset.from_list":
+        rows = args.value("mapping", 0)
+        return Dataset(first(element_of(rows), Mapping) or Mapping(()), count_of(rows))
+    if name == "datasets.Dataset.from_dict":
+        columns = first(args.value("mapping", 0), Mapping) or Mapping(())
+        cells = tuple((key, element_of(value)) for key, value in columns.entries)
+        sizes = [size for size in (count_of(value) for _, value in columns.entries) if size]
+        return Dataset(Mapping(cells), min(sizes, default=None))
+    return Dataset(Mapping(()), count)
 
 
 def _dict(args: Arguments) -> Value:

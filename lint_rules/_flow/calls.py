@@ -9,21 +9,32 @@ import libcst as cst
 from lint_rules._flow import library
 from lint_rules._flow.arguments import Argument, Arguments, collect
 from lint_rules._flow.builtin_calls import builtin_call
+from lint_rules._flow.events import CallSite
 from lint_rules._flow.hf_calls import HfCalls
-from lint_rules._flow.program import Cursor, Env, Function, Program
-from lint_rules._flow.syntax import has_decorator
+from lint_rules._flow.own_calls import OwnCalls
+from lint_rules._flow.program import Cursor, Env, Program
+from lint_rules._flow.syntax import dotted
+from lint_rules._flow.value_methods import (
+    dataset_method,
+    mapping_method,
+    parser_method,
+    text_method,
+)
 from lint_rules._flow.values import (
     UNKNOWN,
     CausalLM,
     ChatText,
     ClassRef,
     Constant,
+    Dataset,
     Decoded,
     Encoded,
+    Formatted,
     FunctionRef,
     Generated,
+    GuardedText,
     Instance,
-    Items,
+    LibraryObject,
     Loader,
     Mapping,
     Method,
@@ -32,11 +43,18 @@ from lint_rules._flow.values import (
     Sequence,
     Symbol,
     Tokenizer,
+    Unknown,
     Value,
-    element_of,
     first,
     join,
     options,
+)
+
+_NOTHING = Arguments((), {}, (), False)
+# Methods of accelerate's and its like's objects that hand a model or a batch through.
+_HANDS_THROUGH = frozenset({"prepare", "prepare_model", "unwrap_model", "wait_for", "to_device"})
+_TEXT_METHODS = frozenset(
+    ["strip", "lstrip", "rstrip", "replace", "lower", "removeprefix", "removesuffix"]
 )
 
 
@@ -61,12 +79,19 @@ class CallReader:
     def __init__(self, evaluator: Evaluates) -> None:
         self.evaluator = evaluator
         self.program = evaluator.program
+        self.cursor = evaluator.cursor
         self.hf = HfCalls(evaluator.program, evaluator.cursor)
+        self.own = OwnCalls(evaluator.program)
 
     def read(self, node: cst.Call, env: Env) -> Value:
         """The value of a call expression."""
         function = self.evaluator.evaluate(node.func, env)
         args = self.arguments(node, env)
+        name = dotted(node.func)
+        if name is not None:
+            self.program.called_names.add(name.rsplit(".", 1)[-1])
+        if isinstance(function, Unknown):
+            return self._unknown_call(node, args, env)
         result: Value = UNKNOWN
         for option in options(function):
             result = join(result, self._call(option, node, args, env))
@@ -102,24 +127,51 @@ class CallReader:
         if isinstance(function, Symbol):
             return self._call_symbol(function.name, node, args, env)
         if isinstance(function, FunctionRef):
-            return self._call_function(function, args)
+            return self.own.function(function, args)
         if isinstance(function, ClassRef):
-            return self._construct(function, args)
+            return self.own.construct(function, args)
         if isinstance(function, Tokenizer):
             return self.hf.encode(function, "__call__", node, args)
         if isinstance(function, CausalLM):
             return self.hf.forward(function, node, args)
         if isinstance(function, Instance):
-            return self._call_instance(function, args)
+            return self.own.instance(function, args)
         if isinstance(function, Partial):
-            return self._call(
-                function.function, node, self.program.partials[function.node].then(args), env
-            )
+            given = self.program.partials[function.node].then(args)
+            result: Value = UNKNOWN
+            for option in options(function.function):
+                result = join(result, self._call(option, node, given, env))
+            return result
         if isinstance(function, Method):
-            return self._call_method(function.receiver, function.name, node, args)
+            return self._call_method(function.receiver, function.name, node, args, env)
+        if isinstance(function, LibraryObject):
+            return self._library_method(function, "__call__", node, args)
         return UNKNOWN
 
+    def _unknown_call(self, node: cst.Call, args: Arguments, env: Env) -> Value:
+        """A call of something unknown; a few methods are told by their names."""
+        if not isinstance(node.func, cst.Attribute) or not args.positional:
+            return UNKNOWN
+        name = node.func.attr.value
+        if name in _HANDS_THROUGH:
+            given = tuple(argument.value for argument in args.positional)
+            return given[0] if len(given) == 1 else Sequence(given)
+        if name == "map":
+            mapped = first(self._result_of(args.positional[0].value, node, env), Mapping)
+            return UNKNOWN if mapped is None else Dataset(mapped)
+        return UNKNOWN
+
+    def _result_of(self, function: Value, node: cst.Call, env: Env) -> Value:
+        """What a function that is passed as an argument returns."""
+        result: Value = UNKNOWN
+        for option in options(function):
+            if isinstance(option, (FunctionRef, Partial)):
+                result = join(result, self._call(option, node, _NOTHING, env))
+        return result
+
     def _call_symbol(self, name: str, node: cst.Call, args: Arguments, env: Env) -> Value:
+        if not name.startswith("builtins."):
+            self.program.record(CallSite(node, self.cursor.place(), name, UNKNOWN, "", args))
         kind = library.kind_of_call(name)
         if kind is not None:
             return self.hf.library_call(kind, name, node, args)
@@ -140,7 +192,10 @@ class CallReader:
         if name == "argparse.ArgumentParser":
             self.program.parser_defaults.setdefault(node, {})
             return OptionParser(node)
-        return builtin_call(name, args)
+        result = builtin_call(name, args)
+        if isinstance(result, Unknown) and library.makes_object(name):
+            return LibraryObject(name, node)
+        return result
 
     def _setattr(self, node: cst.Call, args: Arguments) -> None:
         attribute = first(args.positional[1].value, Constant)
@@ -149,91 +204,60 @@ class CallReader:
             target, value = args.positional[0].value, args.positional[2].value
             self.hf.attribute_set(node, target, attribute.value, value, expression)
 
-    # --- the module's own functions and classes
-
-    def _call_function(self, function: FunctionRef, args: Arguments) -> Value:
-        facts = self.program.functions.get(function.node)
-        if facts is None:
-            return UNKNOWN
-        self._pass_arguments(function.node, args, function.receiver)
-        return facts.result
-
-    def _pass_arguments(self, node: Function, args: Arguments, receiver: Value | None) -> None:
-        params = node.params
-        names = [parameter.name.value for parameter in (*params.posonly_params, *params.params)]
-        if isinstance(node, cst.FunctionDef) and self._takes_receiver(node, receiver):
-            names = names[1:]
-        for name, argument in zip(names, args.positional, strict=False):
-            self.program.add_argument(node, name, argument.value)
-        keyword_only = {parameter.name.value for parameter in params.kwonly_params}
-        extra = Mapping(())
-        for name, argument in args.keywords.items():
-            if name in names or name in keyword_only:
-                self.program.add_argument(node, name, argument.value)
-            else:
-                extra = extra.put(name, argument.value)
-        if params.star_kwarg is not None and extra.entries:
-            self.program.add_argument(node, params.star_kwarg.name.value, extra)
-        if isinstance(params.star_arg, cst.Param) and len(args.positional) > len(names):
-            rest = Sequence(tuple(argument.value for argument in args.positional[len(names) :]))
-            self.program.add_argument(node, params.star_arg.name.value, rest)
-        self.program.functions[node].called = True
-
-    def _takes_receiver(self, node: cst.FunctionDef, receiver: Value | None) -> bool:
-        """Whether the call fills the first parameter by itself, with `self` or `cls`."""
-        if self.program.functions[node].owner is None or has_decorator(node, "staticmethod"):
-            return False
-        return receiver is not None or has_decorator(node, "classmethod")
-
-    def _construct(self, reference: ClassRef, args: Arguments) -> Value:
-        facts = self.program.classes.get(reference.node)
-        if facts is None:
-            return UNKNOWN
-        instance = Instance(reference.node)
-        initializer = facts.methods.get("__init__")
-        if initializer is not None:
-            self._pass_arguments(initializer, args, instance)
-            return instance
-        for name, argument in zip(facts.fields, args.positional, strict=False):
-            self.program.add_attribute(reference.node, name, argument.value)
-        for name, argument in args.keywords.items():
-            if name in facts.fields:
-                self.program.add_attribute(reference.node, name, argument.value)
-        return instance
-
-    def _call_instance(self, instance: Instance, args: Arguments) -> Value:
-        facts = self.program.classes.get(instance.node)
-        method = (
-            None if facts is None else facts.methods.get("__call__") or facts.methods.get("forward")
-        )
-        return (
-            UNKNOWN if method is None else self._call_function(FunctionRef(method, instance), args)
-        )
-
     # --- methods of known values
 
-    def _call_method(self, receiver: Value, name: str, node: cst.Call, args: Arguments) -> Value:
+    def _call_method(
+        self, receiver: Value, name: str, node: cst.Call, args: Arguments, env: Env
+    ) -> Value:
+        if isinstance(receiver, (Tokenizer, CausalLM, Dataset)):
+            self.program.record(CallSite(node, self.cursor.place(), "", receiver, name, args))
         if isinstance(receiver, Tokenizer):
             return self.hf.tokenizer_method(receiver, name, node, args)
         if isinstance(receiver, CausalLM):
             return self.hf.model_method(receiver, name, node, args)
         if isinstance(receiver, Loader):
             return self.hf.loader_method(receiver, name, node, args)
+        if isinstance(receiver, LibraryObject):
+            return self._library_method(receiver, name, node, args)
         if isinstance(receiver, Encoded):
             return self._encoded_method(receiver, name, node)
         if isinstance(receiver, Generated):
             return receiver if name in library.KEEPS_GENERATED else UNKNOWN
-        if isinstance(receiver, (Decoded, ChatText)):
-            return (
-                receiver
-                if name in ("strip", "lstrip", "rstrip", "replace", "lower", "removeprefix")
-                else UNKNOWN
-            )
+        if isinstance(receiver, (Decoded, ChatText, GuardedText)):
+            return receiver if name in _TEXT_METHODS else UNKNOWN
+        return self._plain_method(receiver, name, node, args, env)
+
+    def _plain_method(
+        self, receiver: Value, name: str, node: cst.Call, args: Arguments, env: Env
+    ) -> Value:
         if isinstance(receiver, OptionParser):
-            return self._parser_method(receiver, name, args)
+            return parser_method(self.program, receiver, name, args)
         if isinstance(receiver, Mapping):
-            return _mapping_method(receiver, name, args)
+            if name == "map" and args.positional:  # a DatasetDict
+                mapped = self._result_of(args.positional[0].value, node, env)
+                parts = tuple(
+                    (key, dataset_method(part, name, args, mapped))
+                    for key, part in receiver.entries
+                    if isinstance(part, Dataset)
+                )
+                return Mapping(parts) if parts else UNKNOWN
+            return mapping_method(receiver, name, args)
+        if isinstance(receiver, Dataset):
+            passed = args.value("function", 0)
+            mapped = self._result_of(passed, node, env) if name == "map" else UNKNOWN
+            return dataset_method(receiver, name, args, mapped)
+        if isinstance(receiver, (Constant, Formatted)):
+            return text_method(receiver, name, args)
         return UNKNOWN
+
+    def _library_method(
+        self, receiver: LibraryObject, name: str, node: cst.Call, args: Arguments
+    ) -> Value:
+        self.program.record(CallSite(node, self.cursor.place(), "", receiver, name, args))
+        if name in _HANDS_THROUGH and args.positional:
+            given = tuple(argument.value for argument in args.positional)
+            return given[0] if len(given) == 1 else Sequence(given)
+        return receiver if name in ("to", "cuda", "eval") else UNKNOWN
 
     def _encoded_method(self, receiver: Encoded, name: str, node: cst.Call) -> Value:
         if name in library.KEEPS_ENCODED:
@@ -243,54 +267,3 @@ class CallReader:
         if name in ("unsqueeze", "squeeze", "view", "reshape", "repeat", "expand"):
             return receiver
         return UNKNOWN
-
-    def _parser_method(self, parser: OptionParser, name: str, args: Arguments) -> Value:
-        if name == "parse_args":
-            return OptionParser(parser.origin, parsed=True)
-        if name == "parse_known_args":
-            return Sequence((OptionParser(parser.origin, parsed=True), UNKNOWN))
-        if name in ("add_argument_group", "add_mutually_exclusive_group"):
-            return parser
-        if name == "add_argument":
-            self._add_option(parser, args)
-        return UNKNOWN
-
-    def _add_option(self, parser: OptionParser, args: Arguments) -> None:
-        spelled = [
-            constant.value
-            for constant in (first(argument.value, Constant) for argument in args.positional)
-            if constant is not None and isinstance(constant.value, str)
-        ]
-        long = [text for text in spelled if text.startswith("--")] or spelled
-        given = args.literal("dest")
-        name = (
-            given
-            if isinstance(given, str)
-            else (long[0].lstrip("-").replace("-", "_") if long else None)
-        )
-        default = first(args.value("default"), Constant)
-        if name is not None and default is not None:
-            self.program.parser_defaults[parser.origin][name] = Constant(default.value, fixed=False)
-
-
-def _mapping_method(mapping: Mapping, name: str, args: Arguments) -> Value:
-    if name == "copy":
-        return mapping
-    if name in ("get", "pop", "setdefault") and args.positional:
-        key = first(args.positional[0].value, Constant)
-        found = mapping.get(key.value) if key is not None else None
-        fallback = args.positional[1].value if len(args.positional) > 1 else UNKNOWN
-        return join(found, fallback) if found is not None else fallback
-    if name == "values":
-        merged = mapping.rest
-        for _, value in mapping.entries:
-            merged = join(merged, value)
-        return Items(merged)
-    if name == "items":
-        merged = mapping.rest
-        for _, value in mapping.entries:
-            merged = join(merged, value)
-        return Items(Sequence((element_of(mapping), merged)))
-    if name == "keys":
-        return Items(element_of(mapping))
-    return UNKNOWN

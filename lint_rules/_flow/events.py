@@ -175,6 +175,64 @@ class LoaderCall:
     args: Arguments
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class PipelineBuild:
+    """`transformers.pipeline(…)`; `task` is None where it is not literal."""
+
+    node: cst.Call
+    place: Place
+    task: str | None
+    model: ModelId
+    args: Arguments
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CallSite:
+    """Any call of an imported name, or of a method of a known value.
+
+    Attributes:
+        symbol: The dotted name of what is called; empty for a method.
+        receiver: The value whose method is called; unknown for a symbol.
+        method: The method's name, `__call__` for the value itself; empty for a symbol.
+    """
+
+    node: cst.Call
+    place: Place
+    symbol: str
+    receiver: Value
+    method: str
+    args: Arguments
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Unpack:
+    """Several names assigned at once: `model, tokenizer = value`."""
+
+    node: cst.Assign
+    place: Place
+    target: cst.Tuple | cst.List
+    value: Value
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MemberSet:
+    """`container[key] = value`."""
+
+    node: cst.Assign
+    place: Place
+    target: cst.Subscript
+    value: Value
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Rate:
+    """A division by the length of a collection, or the mean of one, whose size a literal gives."""
+
+    node: cst.CSTNode
+    place: Place
+    count: int
+
+
 Event: TypeAlias = (
     TokenizerLoad
     | ModelLoad
@@ -188,4 +246,9 @@ Event: TypeAlias = (
     | AdapterAttach
     | LoaderBuild
     | LoaderCall
+    | PipelineBuild
+    | CallSite
+    | Unpack
+    | MemberSet
+    | Rate
 )

@@ -8,41 +8,37 @@ from typing import Any
 
 import libcst as cst
 
+from lint_rules._flow.binding import bind_target
 from lint_rules._flow.calls import CallReader
+from lint_rules._flow.events import Rate
+from lint_rules._flow.imports import star_imported
+from lint_rules._flow.members import Members
 from lint_rules._flow.program import Cursor, Env, FunctionFacts, Program
-from lint_rules._flow.syntax import dotted, has_decorator
-from lint_rules._flow.text import add_text, is_chat
+from lint_rules._flow.syntax import dotted
+from lint_rules._flow.text import add_text, is_chat, piece_of
 from lint_rules._flow.values import (
     UNKNOWN,
-    CausalLM,
-    ChatText,
-    Choice,
-    ClassRef,
     Constant,
-    Decoded,
+    Count,
     Encoded,
-    EncodedShape,
     Formatted,
     FunctionRef,
-    Generated,
-    Instance,
     Items,
     Mapping,
-    Method,
-    OptionParser,
-    PromptLength,
     Sequence,
     Symbol,
     Unknown,
     Value,
+    bounded,
+    count_of,
     element_of,
     first,
-    index_generated,
     join,
     options,
 )
 
 _BUILTINS = frozenset(dir(builtins))
+_CONSTANTS = {"True": True, "False": False, "None": None}
 
 
 class Evaluator:
@@ -52,6 +48,7 @@ class Evaluator:
         self.program = program
         self.cursor = cursor
         self.calls = CallReader(self)
+        self.members = Members(program)
         self._by_type: dict[type[cst.CSTNode], Callable[[Any, Env], Value]] = {
             cst.Name: self._name,
             cst.Attribute: self._attribute,
@@ -86,15 +83,30 @@ class Evaluator:
         handler = self._by_type.get(type(node))
         return UNKNOWN if handler is None else handler(node, env)
 
-    # --- names and attributes
-
-    def _name(self, node: cst.Name, env: Env) -> Value:
-        found = env.get(node.value)
+    def named(self, name: str, env: Env) -> Value:
+        """The value of a name in a scope."""
+        found = env.get(name)
         if found is not None:
             return found
-        if node.value in ("True", "False", "None"):
-            return Constant({"True": True, "False": False}.get(node.value))
-        return Symbol(f"builtins.{node.value}") if node.value in _BUILTINS else UNKNOWN
+        if name in _CONSTANTS:
+            return Constant(_CONSTANTS[name])
+        if name in _BUILTINS:
+            return Symbol(f"builtins.{name}")
+        return star_imported(self.program, name) or UNKNOWN
+
+    def returned(self, value: Value, env: Env) -> None:
+        """Joins what a function returns or yields."""
+        if env.scope.replayed is not None:
+            env.scope.replayed = bounded(join(env.scope.replayed, value))
+        elif env.function is not None:
+            self.program.add_result(env.function, value)
+
+    def attribute(self, base: Value, name: str) -> Value:
+        """An attribute of one value."""
+        return self.members.attribute(base, name)
+
+    def _name(self, node: cst.Name, env: Env) -> Value:
+        return self.named(node.value, env)
 
     def _attribute(self, node: cst.Attribute, env: Env) -> Value:
         path = dotted(node)
@@ -105,97 +117,27 @@ class Evaluator:
         base = self.evaluate(node.value, env)
         result: Value = UNKNOWN
         for option in options(base):
-            result = join(result, self.attribute(option, node.attr.value))
+            result = join(result, self.members.attribute(option, node.attr.value))
         return result
-
-    def attribute(self, base: Value, name: str) -> Value:
-        """An attribute of one value."""
-        if isinstance(base, Symbol):
-            return Symbol(f"{base.name}.{name}")
-        if isinstance(base, (Instance, ClassRef)):
-            return self._member(base, name)
-        if isinstance(base, OptionParser) and base.parsed:
-            return self.program.parser_defaults.get(base.origin, {}).get(name, UNKNOWN)
-        if isinstance(base, Encoded):
-            if base.part is None and name in ("input_ids", "attention_mask"):
-                return Encoded(base.origin, base.tokenizer, name)
-            if base.part is not None and name == "shape":
-                return EncodedShape(base.origin)
-        if isinstance(base, Generated) and base.form == "all" and name == "sequences":
-            return Generated(base.origin, "sequences")
-        if isinstance(base, CausalLM) and name in ("model", "base_model", "module", "_orig_mod"):
-            return base
-        if isinstance(base, Unknown):
-            return UNKNOWN
-        return Method(base, name)
-
-    def _member(self, base: Instance | ClassRef, name: str) -> Value:
-        facts = self.program.classes.get(base.node)
-        if facts is None:
-            return UNKNOWN
-        method = facts.methods.get(name)
-        if method is not None:
-            bound = isinstance(base, Instance) and not has_decorator(method, "staticmethod")
-            reference = FunctionRef(method, base if bound else None)
-            if has_decorator(method, "property", "cached_property"):
-                return self.program.functions[method].result
-            return reference
-        return facts.attributes.get(name, UNKNOWN)
 
     def _subscript(self, node: cst.Subscript, env: Env) -> Value:
         base = self.evaluate(node.value, env)
-        for element in node.slice:
-            self._evaluate_slice(element.slice, env)
+        keys = [self._slice(element.slice, env) for element in node.slice]
         result: Value = UNKNOWN
         for option in options(base):
-            result = join(result, self._index(option, node, env))
+            result = join(result, self.members.subscript(option, node, keys))
         return result
 
-    def _evaluate_slice(self, node: cst.BaseSlice, env: Env) -> None:
+    def _slice(self, node: cst.BaseSlice, env: Env) -> Value:
+        """The key of an index; the upper bound of a slice."""
         if isinstance(node, cst.Index):
-            self.evaluate(node.value, env)
-        elif isinstance(node, cst.Slice):
-            for bound in (node.lower, node.upper, node.step):
-                if bound is not None:
-                    self.evaluate(bound, env)
-
-    def _index(self, base: Value, node: cst.Subscript, env: Env) -> Value:
-        if isinstance(base, Generated):
-            return _slice_generated(base, node)
-        only = node.slice[0].slice if len(node.slice) == 1 else None
-        if isinstance(only, cst.Slice):
-            return base if isinstance(base, (Items, Decoded, ChatText)) else UNKNOWN
-        if only is None or not isinstance(only, cst.Index):
+            return self.evaluate(node.value, env)
+        if not isinstance(node, cst.Slice):
             return UNKNOWN
-        key = self.evaluate(only.value, env)
-        return self._item(base, key)
-
-    def _item(self, base: Value, key: Value) -> Value:
-        literal = key.value if isinstance(key, Constant) else None
-        if isinstance(base, Mapping):
-            found = base.get(literal) if isinstance(key, Constant) else None
-            if found is not None:
-                return found
-            result = base.rest
-            if not isinstance(key, Constant):
-                for _, value in base.entries:
-                    result = join(result, value)
-            return result
-        if isinstance(base, Sequence):
-            if isinstance(literal, int) and -len(base.items) <= literal < len(base.items):
-                return base.items[literal]
-            return element_of(base)
-        if isinstance(base, Items):
-            return base.element
-        if isinstance(base, Encoded):
-            if base.part is None and literal in ("input_ids", "attention_mask"):
-                return Encoded(base.origin, base.tokenizer, str(literal))
-            return base if base.part is not None else UNKNOWN
-        if isinstance(base, EncodedShape):
-            return PromptLength(base.origin)
-        if isinstance(base, Symbol) and base.name == "os.environ":
-            return UNKNOWN
-        return UNKNOWN
+        for bound in (node.lower, node.step):
+            if bound is not None:
+                self.evaluate(bound, env)
+        return UNKNOWN if node.upper is None else self.evaluate(node.upper, env)
 
     # --- literals and containers
 
@@ -212,8 +154,10 @@ class Evaluator:
             if isinstance(part, cst.FormattedStringText):
                 pieces.append(part.value)
             elif isinstance(part, cst.FormattedStringExpression):
-                chat = is_chat(self.evaluate(part.expression, env)) or chat
-        return Formatted(tuple(pieces), chat)
+                value = self.evaluate(part.expression, env)
+                pieces.extend(piece_of(value) or ([] if pieces else [""]))
+                chat = is_chat(value) or chat
+        return Formatted(tuple(dict.fromkeys(pieces)), chat)
 
     def _sequence(self, node: cst.Tuple | cst.List, env: Env) -> Value:
         kind = "tuple" if isinstance(node, cst.Tuple) else "list"
@@ -272,7 +216,9 @@ class Evaluator:
         return value
 
     def _lambda(self, node: cst.Lambda, env: Env) -> Value:
-        facts = self.program.functions.setdefault(node, FunctionFacts(env, None))
+        facts = self.program.functions.setdefault(
+            node, FunctionFacts(env.scope, None, home=self.program)
+        )
         inner = Env(env, env.function, env.owner)
         for parameter in node.params.params:
             inner.put(parameter.name.value, facts.arguments.get(parameter.name.value, UNKNOWN))
@@ -283,7 +229,9 @@ class Evaluator:
         self, node: cst.ListComp | cst.SetComp | cst.GeneratorExp, env: Env
     ) -> Value:
         inner = self._bind_comprehension(node.for_in, env)
-        return Items(self.evaluate(node.elt, inner))
+        element = self.evaluate(node.elt, inner)
+        single = node.for_in.inner_for_in is None and not node.for_in.ifs
+        return Items(element, count_of(self.evaluate(node.for_in.iter, env)) if single else None)
 
     def _dict_comprehension(self, node: cst.DictComp, env: Env) -> Value:
         source = self.calls.iterated(node.for_in.iter, env)
@@ -310,7 +258,19 @@ class Evaluator:
     def _binary(self, node: cst.BinaryOperation, env: Env) -> Value:
         left, right = self.evaluate(node.left, env), self.evaluate(node.right, env)
         if isinstance(node.operator, cst.Add):
+            if isinstance(left, Sequence) and isinstance(right, Sequence):
+                return Sequence((*left.items, *right.items), left.kind)
             return add_text(left, right)
+        if isinstance(node.operator, cst.Modulo) and isinstance(left, (Constant, Formatted)):
+            return add_text(left, right)  # "…%s…" % text
+        if isinstance(node.operator, cst.Multiply) and isinstance(left, (Sequence, Items)):
+            return Items(element_of(left))
+        if isinstance(node.operator, cst.Divide):
+            size = first(right, Count)
+            if size is not None:
+                self.program.record(Rate(node, self.cursor.place(), size.value))
+            is_path = isinstance(right, (Constant, Formatted)) and not _is_number(right)
+            return add_text(left, right) if is_path else UNKNOWN
         if (
             isinstance(node.operator, cst.BitOr)
             and isinstance(left, Mapping)
@@ -341,73 +301,9 @@ class Evaluator:
         if isinstance(node.value, cst.From):
             self.evaluate(node.value.item, env)
         elif node.value is not None:
-            value = self.evaluate(node.value, env)
-            if env.function is not None:
-                self.program.add_result(env.function, Items(value))
+            self.returned(Items(self.evaluate(node.value, env)), env)
         return UNKNOWN
 
 
-def _slice_generated(base: Generated, node: cst.Subscript) -> Value:
-    parts = [element.slice for element in node.slice]
-    cut = isinstance(parts[-1], cst.Slice) and parts[-1].lower is not None
-    if len(parts) == 1:
-        if isinstance(parts[0], cst.Index):
-            return index_generated(base)
-        if base.form == "row" and cut:
-            return Generated(base.origin, "completion")
-        return base
-    if len(parts) == 2 and base.form in ("all", "sequences"):
-        if isinstance(parts[0], cst.Index):
-            return Generated(base.origin, "completion" if cut else "row")
-        return Generated(base.origin, "completions" if cut else base.form)
-    return UNKNOWN
-
-
-def bind_target(evaluator: Evaluator, target: cst.BaseExpression, value: Value, env: Env) -> None:
-    """Assigns a value to a target: a name, an attribute, a member, or several at once."""
-    if isinstance(target, cst.Name):
-        env.put(target.value, value)
-    elif isinstance(target, (cst.Tuple, cst.List)):
-        _bind_elements(evaluator, target, value, env)
-    elif isinstance(target, cst.Attribute):
-        path = dotted(target)
-        base = evaluator.evaluate(target.value, env)
-        if path is not None:
-            env.put(path, value)
-        for option in options(base):
-            if isinstance(option, (Instance, ClassRef)):
-                evaluator.program.add_attribute(option.node, target.attr.value, value)
-    elif isinstance(target, cst.Subscript):
-        _bind_member(evaluator, target, value, env)
-
-
-def _bind_elements(
-    evaluator: Evaluator, target: cst.Tuple | cst.List, value: Value, env: Env
-) -> None:
-    starred = any(isinstance(element, cst.StarredElement) for element in target.elements)
-    columns: list[Value] = [UNKNOWN] * len(target.elements)
-    for option in options(value):
-        if isinstance(option, Sequence) and len(option.items) == len(columns) and not starred:
-            columns = [join(old, new) for old, new in zip(columns, option.items, strict=True)]
-        elif isinstance(option, (Items, Sequence)):
-            each = element_of(option)
-            columns = [join(old, each) for old in columns]
-    for element, item in zip(target.elements, columns, strict=True):
-        bind_target(evaluator, element.value, item, env)
-
-
-def _bind_member(evaluator: Evaluator, target: cst.Subscript, value: Value, env: Env) -> None:
-    only = target.slice[0].slice if len(target.slice) == 1 else None
-    if not isinstance(only, cst.Index):
-        return
-    key = evaluator.evaluate(only.value, env)
-    container = evaluator.evaluate(target.value, env)
-    mapping = next(
-        (option for option in options(container) if isinstance(option, Mapping)), Mapping(())
-    )
-    if isinstance(key, Constant):
-        mapping = mapping.put(key.value, value)
-    else:
-        mapping = Mapping(mapping.entries, join(mapping.rest, value))
-    if isinstance(container, (Unknown, Mapping, Choice)):
-        bind_target(evaluator, target.value, mapping, env)
+def _is_number(value: Value) -> bool:
+    return isinstance(value, Constant) and not isinstance(value.value, str)

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import libcst as cst
 
+from cleanguard.config import Settings
 from cleanguard.families import standing_of
 from lint_rules._flow import library
 from lint_rules._flow.arguments import Argument, Arguments
@@ -19,6 +20,7 @@ from lint_rules._flow.events import (
     LoaderBuild,
     LoaderCall,
     ModelLoad,
+    PipelineBuild,
     QuantConfigBuild,
     TemplateApply,
     TokenizerLoad,
@@ -34,10 +36,13 @@ from lint_rules._flow.values import (
     Decoded,
     Encoded,
     Generated,
+    GuardedText,
     Instance,
     Items,
+    LibraryObject,
     Loader,
     ModelId,
+    Provenance,
     QuantConfig,
     Sequence,
     Tokenizer,
@@ -59,24 +64,7 @@ class HfCalls:
 
     def model_id(self, argument: Argument | None) -> ModelId:
         """The model that a load's first argument names."""
-        if argument is None:
-            return UNKNOWN_MODEL
-        texts = [
-            option
-            for option in options(argument.value)
-            if isinstance(option, Constant) and isinstance(option.value, str)
-        ]
-        if not texts or len(texts) != len(list(options(argument.value))):
-            return UNKNOWN_MODEL
-        settings = self.program.settings
-        standings = [
-            standing_of(str(text.value), settings.base_models, settings.chat_models)
-            for text in texts
-        ]
-        standing = standings[0] if len(set(standings)) == 1 else "unknown"
-        if len(texts) > 1:
-            return ModelId(None, standing, fixed=False)
-        return ModelId(str(texts[0].value), standing, texts[0].fixed)
+        return model_id_of(argument, self.program.settings)
 
     # --- calls of imported names
 
@@ -96,6 +84,8 @@ class HfCalls:
         if kind == "quant-config":
             self.program.record(QuantConfigBuild(node, place, api, args))
             return QuantConfig(node)
+        if kind == "pipeline":
+            return self._pipeline(api, node, args)
         if kind == "adapter-wrap":
             return first(args.value("model", 0), CausalLM) or UNKNOWN
         if kind == "adapter-attach":
@@ -110,6 +100,15 @@ class HfCalls:
         self.program.record(ModelLoad(node, place, api, model, args, quantization))
         causal = CausalLM(node, model)
         return Sequence((causal, Tokenizer(node, model))) if kind == "pair-load" else causal
+
+    def _pipeline(self, api: str, node: cst.Call, args: Arguments) -> Value:
+        task = args.literal("task", 0)
+        given = args.get("model", 1)
+        loaded = None if given is None else first(given.value, CausalLM)
+        model = self.model_id(given) if loaded is None else loaded.model
+        name = task if isinstance(task, str) else None
+        self.program.record(PipelineBuild(node, self.cursor.place(), name, model, args))
+        return LibraryObject(api, node)
 
     def _attach(self, node: cst.Call, args: Arguments) -> Value:
         base = first(args.value("model", 0), CausalLM)
@@ -178,12 +177,16 @@ class HfCalls:
         model = UNKNOWN_MODEL if loader is None else loader.model
         if method == "load":
             causal = CausalLM(node, model, guarded=True)
-            return Sequence((causal, Tokenizer(node, model, guarded=True), UNKNOWN))
+            return Sequence((causal, Tokenizer(node, model, guarded=True), Provenance(node)))
         if method == "load_tokenizer":
             return Tokenizer(node, model, guarded=True)
         if method == "attach_adapter":
             base = first(args.value("model", 0), CausalLM)
             return UNKNOWN if base is None else replace(base, adapters=(*base.adapters, node)[-4:])
+        if method == "generate":
+            return GuardedText(node)
+        if method in ("generate_batch", "complete"):
+            return Items(GuardedText(node))
         if method == "encode":
             tokenizer = first(args.value("tokenizer", 0), Tokenizer) or Tokenizer(
                 None, model, guarded=True
@@ -226,3 +229,23 @@ def _encoded_in(args: Arguments) -> Encoded | None:
 def is_rendered(event: Encode) -> bool:
     """Whether the text of an encoding was rendered by a chat template."""
     return is_chat(event.text)
+
+
+def model_id_of(argument: Argument | None, settings: Settings) -> ModelId:
+    """The model that an argument names."""
+    if argument is None:
+        return UNKNOWN_MODEL
+    texts = [
+        option
+        for option in options(argument.value)
+        if isinstance(option, Constant) and isinstance(option.value, str)
+    ]
+    if not texts or len(texts) != len(list(options(argument.value))):
+        return UNKNOWN_MODEL
+    standings = [
+        standing_of(str(text.value), settings.base_models, settings.chat_models) for text in texts
+    ]
+    standing = standings[0] if len(set(standings)) == 1 else "unknown"
+    if len(texts) > 1:
+        return ModelId(None, standing, fixed=False)
+    return ModelId(str(texts[0].value), standing, texts[0].fixed)

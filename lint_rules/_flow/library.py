@@ -13,17 +13,20 @@ CallKind = Literal[
     "adapter-wrap",
     "loader",
     "loader-method",
+    "pipeline",
 ]
 
-_HF = ("transformers", "peft", "unsloth", "modelscope")
+_HF = ("transformers", "peft", "unsloth", "modelscope", "trl")
+_OBJECTS = ("transformers", "trl", "vllm", "peft", "torch", "accelerate", "openai", "unsloth")
 _LOADS = ("from_pretrained",)
-_LOADER_CLASSES = ("CleanModelLoader",)
+LOADER_CLASSES = ("CleanModelLoader",)
 _LOADER_METHODS = (
     "load",
     "load_tokenizer",
     "generate",
     "generate_batch",
     "encode",
+    "complete",
     "attach_adapter",
 )
 _NOT_A_TEXT_TOKENIZER = (
@@ -85,12 +88,14 @@ def kind_of_call(symbol: str) -> CallKind | None:
     root, _, rest = symbol.partition(".")
     parts = rest.split(".") if rest else []
     name = parts[-1] if parts else root
-    if name in _LOADER_CLASSES:
+    if name in LOADER_CLASSES:
         return "loader"
-    if len(parts) >= 2 and parts[-2] in _LOADER_CLASSES:
+    if len(parts) >= 2 and parts[-2] in LOADER_CLASSES:
         return "loader-method" if name in _LOADER_METHODS else None
     if root not in _HF:
         return None
+    if name == "pipeline" and root == "transformers":
+        return "pipeline"
     if name == "BitsAndBytesConfig":
         return "quant-config"
     if name in ("get_peft_model", "prepare_model_for_kbit_training"):
@@ -109,9 +114,15 @@ def _kind_of_class(root: str, name: str) -> CallKind | None:
         return None
     if name.endswith(("Tokenizer", "TokenizerFast")):
         return "tokenizer-load"
-    if name.endswith(("ForCausalLM", "LMHeadModel")):
+    if name.endswith(("ForCausalLM", "LMHeadModel", "ForCausalLMWithValueHead")):
         return "model-load"
     return None
+
+
+def makes_object(symbol: str) -> bool:
+    """Whether calling an imported name gives an object of a class that rules ask about."""
+    root, _, _ = symbol.partition(".")
+    return root in _OBJECTS and symbol.rsplit(".", 1)[-1][:1].isupper()
 
 
 def is_language_model_annotation(symbol: str) -> Literal["tokenizer", "model"] | None:

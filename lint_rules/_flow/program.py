@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from pathlib import Path
+from typing import Protocol, TypeAlias
 
 import libcst as cst
 
 from cleanguard.config import Settings
 from lint_rules._flow.arguments import Arguments
 from lint_rules._flow.events import Event, Place
-from lint_rules._flow.values import UNKNOWN, Value, bounded, join
+from lint_rules._flow.library import LOADER_CLASSES
+from lint_rules._flow.values import (
+    UNKNOWN,
+    FunctionRef,
+    Symbol,
+    Value,
+    bounded,
+    join,
+)
 
 Function: TypeAlias = "cst.FunctionDef | cst.Lambda"
 
@@ -18,7 +27,7 @@ Function: TypeAlias = "cst.FunctionDef | cst.Lambda"
 class Env:
     """Names and attribute paths such as `self.model` in one scope."""
 
-    __slots__ = ("function", "names", "owner", "parent")
+    __slots__ = ("function", "names", "outside", "owner", "parent", "replayed", "scope")
 
     def __init__(
         self,
@@ -30,6 +39,12 @@ class Env:
         self.parent = parent
         self.function = function
         self.owner = owner
+        # Branches are forks of a scope; functions look names up in the scope, where all ends up.
+        self.scope: Env = self
+        # Names declared global or nonlocal, with the scope that they are bound in.
+        self.outside: dict[str, Env] = {}
+        # What a replayed function has returned so far; None in an ordinary walk.
+        self.replayed: Value | None = None
 
     def get(self, name: str) -> Value | None:
         """The value of a name here or in an enclosing scope."""
@@ -43,6 +58,10 @@ class Env:
 
     def put(self, name: str, value: Value) -> None:
         """Binds a name; what was known of its attributes is forgotten."""
+        outer = self.outside.get(name)
+        if outer is not None:
+            outer.put(name, join(outer.names.get(name, UNKNOWN), value))
+            return
         self.names[name] = bounded(value)
         prefix = name + "."
         for known in [key for key in self.names if key.startswith(prefix)]:
@@ -52,6 +71,7 @@ class Env:
         """A copy for one branch."""
         branch = Env(self.parent, self.function, self.owner)
         branch.names = dict(self.names)
+        branch.scope, branch.outside = self.scope, self.outside
         return branch
 
     def join(self, branches: list[Env]) -> None:
@@ -74,6 +94,7 @@ class FunctionFacts:
     arguments: dict[str, Value] = field(default_factory=dict)
     result: Value = UNKNOWN
     called: bool = False
+    home: Program | None = None
 
 
 @dataclass(slots=True)
@@ -84,6 +105,8 @@ class ClassFacts:
     methods: dict[str, cst.FunctionDef] = field(default_factory=dict)
     attributes: dict[str, Value] = field(default_factory=dict)
     fields: list[str] = field(default_factory=list)
+    bases: tuple[str, ...] = ()
+    home: Program | None = None
 
     def add_field(self, name: str) -> None:
         """Adds an annotated field in the order of a dataclass's parameters."""
@@ -91,19 +114,53 @@ class ClassFacts:
             self.fields.append(name)
 
 
-class Program:
-    """A module under analysis. Rounds repeat until `changed` stays false."""
+class Linker(Protocol):
+    """Finds other modules of the same run."""
 
-    def __init__(self, module: cst.Module, settings: Settings) -> None:
+    def lookup(self, importer: Path, dotted: str) -> Value | None:
+        """What a dotted name, relative with leading dots, is in another module; None if not ours."""
+        ...
+
+    def member(self, path: str, name: str) -> Value | None:
+        """A top-level name of a module that `lookup` found."""
+        ...
+
+
+class Program:
+    """A module under analysis. Rounds repeat until `changed` stays false.
+
+    Args:
+        module: The parsed module.
+        settings: What the run was told.
+        path: Where the module stands, to resolve its imports; None without other modules.
+        linker: Finds the other modules of the run.
+    """
+
+    def __init__(
+        self,
+        module: cst.Module,
+        settings: Settings,
+        path: Path | None = None,
+        linker: Linker | None = None,
+    ) -> None:
         self.module = module
         self.settings = settings
+        self.path = path
+        self.linker = linker
         self.globals = Env()
         self.functions: dict[Function, FunctionFacts] = {}
         self.classes: dict[cst.ClassDef, ClassFacts] = {}
-        self.events: dict[cst.CSTNode, Event] = {}
+        self.events: dict[tuple[type[Event], cst.CSTNode], Event] = {}
         self.partials: dict[cst.Call, Arguments] = {}
         self.parser_defaults: dict[cst.CSTNode, dict[str, Value]] = {}
+        self.called_names: set[str] = set()
+        self.imported_names: set[str] = set()
+        self.star_imports: list[str] = []
         self.changed = False
+        # Above 0 while a function is replayed for one call: nothing is recorded or learnt.
+        self.quiet = 0
+        # Set by the executor: runs a function with given arguments and returns its result.
+        self.replay: Replay | None = None
 
     def start_round(self) -> None:
         """Forgets the events, which the coming round records anew, and keeps the summaries."""
@@ -111,13 +168,14 @@ class Program:
         self.events = {}
 
     def record(self, event: Event) -> None:
-        """Keeps the latest event of a node."""
-        self.events[event.node] = event
+        """Keeps the latest event of its kind of a node."""
+        if not self.quiet:
+            self.events[type(event), event.node] = event
 
     def add_argument(self, function: Function, name: str, value: Value) -> None:
         """Joins a value that a call passes for a parameter."""
         facts = self.functions.get(function)
-        if facts is None:
+        if facts is None or self.quiet or facts.home is not self:
             return
         facts.called = True
         self._update(facts.arguments, name, value)
@@ -125,7 +183,7 @@ class Program:
     def add_result(self, function: Function, value: Value) -> None:
         """Joins a value that a function returns."""
         facts = self.functions.get(function)
-        if facts is None:
+        if facts is None or self.quiet:
             return
         merged = bounded(join(facts.result, value))
         if merged != facts.result:
@@ -135,15 +193,41 @@ class Program:
     def add_attribute(self, owner: cst.ClassDef, name: str, value: Value) -> None:
         """Joins a value that is assigned to an attribute of a class's objects."""
         facts = self.classes.get(owner)
-        if facts is not None:
+        if facts is not None and not self.quiet and facts.home is self:
             self._update(facts.attributes, name, value)
 
+    def adopt(self, other: Program) -> None:
+        """Makes another module's functions and classes known, for values that come from there."""
+        for function, facts in other.functions.items():
+            self.functions.setdefault(function, facts)
+        for owner, known in other.classes.items():
+            self.classes.setdefault(owner, known)
+        self.partials.update(other.partials)
+        self.parser_defaults.update(other.parser_defaults)
+
+    def imported(self, dotted: str) -> Value:
+        """What an imported dotted name is: a value of another module of the run, or a symbol."""
+        own_loader = dotted.rsplit(".", 1)[-1] in LOADER_CLASSES
+        if self.linker is not None and self.path is not None and not own_loader:
+            found = self.linker.lookup(self.path, dotted)
+            if found is not None:
+                return found
+        return Symbol(dotted)
+
     def _update(self, table: dict[str, Value], name: str, value: Value) -> None:
-        old = table.get(name, UNKNOWN)
-        merged = bounded(join(old, value))
-        if merged != old or name not in table:
+        old = table.get(name)
+        merged = bounded(value if old is None else join(old, value))
+        if merged != old:
             table[name] = merged
             self.changed = True
+
+
+class Replay(Protocol):
+    """Runs a function for one call."""
+
+    def __call__(self, function: FunctionRef, arguments: dict[str, Value]) -> Value:
+        """The result for these arguments."""
+        ...
 
 
 @dataclass(slots=True)

@@ -1,4 +1,4 @@
-"""Executes statements on an environment: assignments, branches that join, loops, definitions."""
+"""Executes statements on an environment: assignments, branches that join, loops."""
 
 from __future__ import annotations
 
@@ -7,28 +7,31 @@ from typing import Any
 
 import libcst as cst
 
-from lint_rules._flow.expressions import Evaluator, bind_target
-from lint_rules._flow.library import guess_by_name, is_language_model_annotation
-from lint_rules._flow.program import ClassFacts, Cursor, Env, FunctionFacts, Program
-from lint_rules._flow.syntax import dotted, has_decorator
+from lint_rules._flow.binding import bind_target
+from lint_rules._flow.definitions import Definitions
+from lint_rules._flow.events import MemberSet, Unpack
+from lint_rules._flow.expressions import Evaluator
+from lint_rules._flow.imports import bind_import, bind_import_from
+from lint_rules._flow.program import Cursor, Env, Program
+from lint_rules._flow.syntax import dotted
 from lint_rules._flow.text import add_text
 from lint_rules._flow.values import (
     UNKNOWN,
     CausalLM,
-    ClassRef,
-    Constant,
-    FunctionRef,
     Instance,
     Items,
     Mapping,
-    Symbol,
+    Sequence,
     Tokenizer,
     Unknown,
     Value,
+    count_of,
     element_of,
     first,
     join,
 )
+
+_EMPTY = Sequence((), "list")
 
 
 class Executor:
@@ -38,12 +41,13 @@ class Executor:
         self.program = program
         self.cursor = Cursor()
         self.evaluator = Evaluator(program, self.cursor)
+        self.definitions = Definitions(program, self.evaluator, self._body)
+        program.replay = self.definitions.replay
         self._repeating = False
-        self._pending: list[cst.FunctionDef] = []
         self._handlers: dict[type[cst.CSTNode], Callable[[Any, Env], bool]] = {
             cst.SimpleStatementLine: self._line,
-            cst.FunctionDef: self._define_function,
-            cst.ClassDef: self._define_class,
+            cst.FunctionDef: self.definitions.function,
+            cst.ClassDef: self.definitions.class_,
             cst.If: self._if,
             cst.For: self._for,
             cst.While: self._while,
@@ -58,8 +62,10 @@ class Executor:
             cst.AnnAssign: self._annotated_assign,
             cst.AugAssign: self._augmented_assign,
             cst.Return: self._return,
-            cst.Import: self._import,
-            cst.ImportFrom: self._import_from,
+            cst.Import: lambda node, env: bind_import(program, node, env),
+            cst.ImportFrom: lambda node, env: bind_import_from(program, node, env),
+            cst.Global: self._global,
+            cst.Nonlocal: self._nonlocal,
             cst.Raise: self._raise,
             cst.Assert: self._assert,
             cst.Continue: lambda _node, _env: False,
@@ -68,12 +74,13 @@ class Executor:
 
     def run_round(self) -> None:
         """One pass over the module body and then over every function, nested ones included."""
-        self._pending = []
+        definitions = self.definitions
+        definitions.new_round()
         self._block(self.program.module.body, self.program.globals)
-        while self._pending:
-            batch, self._pending = self._pending, []
+        while definitions.pending:
+            batch, definitions.pending = definitions.pending, []
             for function in batch:
-                self._run_function(function)
+                definitions.run(function)
 
     # --- blocks
 
@@ -150,6 +157,10 @@ class Executor:
         value = self.evaluator.evaluate(node.value, env)
         for target in node.targets:
             self._attribute_event(node, target.target, value, node.value, env)
+            if isinstance(target.target, (cst.Tuple, cst.List)):
+                self.program.record(Unpack(node, self.cursor.place(), target.target, value))
+            elif isinstance(target.target, cst.Subscript):
+                self.program.record(MemberSet(node, self.cursor.place(), target.target, value))
             bind_target(self.evaluator, target.target, value, env)
         return True
 
@@ -171,7 +182,7 @@ class Executor:
     def _annotated_assign(self, node: cst.AnnAssign, env: Env) -> bool:
         value: Value = UNKNOWN if node.value is None else self.evaluator.evaluate(node.value, env)
         if isinstance(value, Unknown):
-            value = self._annotated(node.annotation, env)
+            value = self.definitions.annotated(node.annotation, env)
         if node.value is not None or not isinstance(value, Unknown):
             bind_target(self.evaluator, node.target, value, env)
         return True
@@ -186,10 +197,22 @@ class Executor:
 
     def _return(self, node: cst.Return, env: Env) -> bool:
         if node.value is not None:
-            value = self.evaluator.evaluate(node.value, env)
-            if env.function is not None:
-                self.program.add_result(env.function, value)
+            self.evaluator.returned(self.evaluator.evaluate(node.value, env), env)
         return False
+
+    def _global(self, node: cst.Global, env: Env) -> bool:
+        for item in node.names:
+            env.outside[item.name.value] = self.program.globals
+        return True
+
+    def _nonlocal(self, node: cst.Nonlocal, env: Env) -> bool:
+        for item in node.names:
+            scope = env.parent
+            while scope is not None and item.name.value not in scope.scope.names:
+                scope = scope.parent
+            if scope is not None:
+                env.outside[item.name.value] = scope.scope
+        return True
 
     def _raise(self, node: cst.Raise, env: Env) -> bool:
         if node.exc is not None:
@@ -198,32 +221,6 @@ class Executor:
 
     def _assert(self, node: cst.Assert, env: Env) -> bool:
         self.evaluator.evaluate(node.test, env)
-        return True
-
-    def _import(self, node: cst.Import, env: Env) -> bool:
-        for alias in node.names:
-            path = dotted(alias.name) or ""
-            if alias.asname is not None and isinstance(alias.asname.name, cst.Name):
-                env.put(alias.asname.name.value, Symbol(path))
-            else:
-                root = path.partition(".")[0]
-                env.put(root, Symbol(root))
-        return True
-
-    def _import_from(self, node: cst.ImportFrom, env: Env) -> bool:
-        if isinstance(node.names, cst.ImportStar):
-            return True
-        module = "." * len(node.relative) + (
-            (dotted(node.module) or "") if node.module is not None else ""
-        )
-        for alias in node.names:
-            name = dotted(alias.name) or ""
-            local = (
-                alias.asname.name.value
-                if alias.asname and isinstance(alias.asname.name, cst.Name)
-                else name
-            )
-            env.put(local, Symbol(f"{module}.{name}"))
         return True
 
     # --- compound statements
@@ -245,10 +242,20 @@ class Executor:
         return bool(live)
 
     def _for(self, node: cst.For, env: Env) -> bool:
-        source = element_of(self.evaluator.evaluate(node.iter, env))
-        return self._loop(
+        iterated = self.evaluator.evaluate(node.iter, env)
+        source = element_of(iterated)
+        empty = [name for name, value in env.names.items() if value == _EMPTY]
+        falls = self._loop(
             node, lambda inner: bind_target(self.evaluator, node.target, source, inner), env
         )
+        count = count_of(iterated)
+        for name in empty if count is not None else ():
+            collected = env.names.get(name)
+            if isinstance(collected, Items) and collected.count is None:
+                env.names[name] = Items(
+                    collected.element, count
+                )  # filled here: no longer than that
+        return falls
 
     def _while(self, node: cst.While, env: Env) -> bool:
         def enter(inner: Env) -> None:
@@ -302,119 +309,3 @@ class Executor:
                 live.append(branch)
         env.join(live)
         return True
-
-    # --- definitions
-
-    def _define_function(self, node: cst.FunctionDef, env: Env) -> bool:
-        owner = env.owner if env.function is None and env.owner is not None else None
-        facts = self.program.functions.get(node)
-        if facts is None:
-            self.program.functions[node] = FunctionFacts(env, owner)
-        else:
-            facts.env = env
-        env.put(node.name.value, FunctionRef(node))
-        self._pending.append(node)
-        return True
-
-    def _define_class(self, node: cst.ClassDef, env: Env) -> bool:
-        facts = self.program.classes.setdefault(node, ClassFacts(env))
-        for base in node.bases:
-            inherited = first(self.evaluator.evaluate(base.value, env), ClassRef)
-            if inherited is not None:
-                self._inherit(facts, self.program.classes[inherited.node])
-        body = Env(env, None, node)
-        self._body(node, node.body, body)
-        for statement in node.body.body:
-            if isinstance(statement, cst.FunctionDef):
-                facts.methods[statement.name.value] = statement
-            elif isinstance(statement, cst.SimpleStatementLine):
-                for small in statement.body:
-                    if isinstance(small, cst.AnnAssign) and isinstance(small.target, cst.Name):
-                        facts.add_field(small.target.value)
-        for name, value in body.names.items():
-            if not isinstance(value, FunctionRef) and "." not in name:
-                default = (
-                    Constant(value.value, fixed=False) if isinstance(value, Constant) else value
-                )
-                self.program.add_attribute(node, name, default if name in facts.fields else value)
-        env.put(node.name.value, ClassRef(node))
-        return True
-
-    @staticmethod
-    def _inherit(facts: ClassFacts, base: ClassFacts) -> None:
-        for name, method in base.methods.items():
-            facts.methods.setdefault(name, method)
-        for name, value in base.attributes.items():
-            facts.attributes[name] = join(facts.attributes.get(name, UNKNOWN), value)
-        facts.fields.extend(name for name in base.fields if name not in facts.fields)
-
-    def _run_function(self, node: cst.FunctionDef) -> None:
-        facts = self.program.functions[node]
-        outer = facts.env
-        while outer.parent is not None and facts.owner is not None and outer.owner is facts.owner:
-            outer = outer.parent  # a class body is no enclosing scope for its methods
-        env = Env(outer, node, facts.owner or facts.env.owner)
-        self._bind_parameters(node, facts, env)
-        saved = (self.cursor.function, self.cursor.owner, self.cursor.parents)
-        self.cursor.function, self.cursor.owner, self.cursor.parents = node, env.owner, ()
-        self._body(node, node.body, env)
-        self.cursor.function, self.cursor.owner, self.cursor.parents = saved
-
-    def _bind_parameters(self, node: cst.FunctionDef, facts: FunctionFacts, env: Env) -> None:
-        params = [*node.params.posonly_params, *node.params.params, *node.params.kwonly_params]
-        if facts.owner is not None and params and not has_decorator(node, "staticmethod"):
-            receiver = params.pop(0)
-            bound = (
-                ClassRef(facts.owner)
-                if has_decorator(node, "classmethod")
-                else Instance(facts.owner)
-            )
-            env.put(receiver.name.value, bound)
-        for parameter in params:
-            name = parameter.name.value
-            value = facts.arguments.get(name, UNKNOWN)
-            if parameter.default is not None:
-                default = self.evaluator.evaluate(parameter.default, facts.env)
-                if isinstance(default, Constant):
-                    default = Constant(default.value, fixed=False)
-                value = (
-                    join(value, default)
-                    if not facts.called or name not in facts.arguments
-                    else value
-                )
-            if _is_nothing(value):
-                value = self._annotated(parameter.annotation, env)
-            if _is_nothing(value):
-                value = _guess(name)
-            env.put(name, value)
-        for star in (node.params.star_arg, node.params.star_kwarg):
-            if isinstance(star, cst.Param):
-                env.put(star.name.value, facts.arguments.get(star.name.value, UNKNOWN))
-
-    def _annotated(self, annotation: cst.Annotation | None, env: Env) -> Value:
-        if annotation is None:
-            return UNKNOWN
-        node = annotation.annotation
-        if isinstance(node, cst.BinaryOperation):
-            node = node.left
-        if isinstance(node, cst.Subscript) and isinstance(node.slice[0].slice, cst.Index):
-            optional = (dotted(node.value) or "").rsplit(".", 1)[-1] == "Optional"
-            node = node.slice[0].slice.value if optional else node
-        value = self.evaluator.evaluate(node, env)
-        if isinstance(value, ClassRef):
-            return Instance(value.node)
-        kind = is_language_model_annotation(value.name) if isinstance(value, Symbol) else None
-        if kind == "tokenizer":
-            return Tokenizer(None, confidence="annotated")
-        return CausalLM(None, confidence="annotated") if kind == "model" else UNKNOWN
-
-
-def _is_nothing(value: Value) -> bool:
-    return isinstance(value, Unknown) or (isinstance(value, Constant) and value.value is None)
-
-
-def _guess(name: str) -> Value:
-    kind = guess_by_name(name)
-    if kind == "tokenizer":
-        return Tokenizer(None, confidence="named")
-    return CausalLM(None, confidence="named") if kind == "model" else UNKNOWN

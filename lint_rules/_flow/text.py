@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from lint_rules._flow.values import (
+    MAX_PIECES,
     UNKNOWN,
     ChatText,
     Constant,
     Formatted,
     Items,
+    Method,
     Sequence,
     Value,
     element_of,
     options,
 )
+
+# Stands for a tokenizer's own BOS among the pieces of a text. A text that begins with something unknown
+# has an empty first piece.
+BOS = "\0bos"
 
 
 def is_chat(value: Value) -> bool:
@@ -32,8 +38,37 @@ def add_text(left: Value, right: Value) -> Value:
         if isinstance(left.value, str) and isinstance(right.value, str):
             return Constant(left.value + right.value, left.fixed and right.fixed)
         return UNKNOWN
-    pieces = (*_pieces(left), *_pieces(right))
+    found = (*(_pieces(left) or ("",)), *_pieces(right))
+    pieces = tuple(dict.fromkeys(found))[:MAX_PIECES] if any(found) else ()
     return Formatted(pieces, chat) if pieces or chat else UNKNOWN
+
+
+def joined_text(separator: Value, parts: Value) -> Value:
+    """`separator.join(parts)`."""
+    result: Value = UNKNOWN
+    for option in options(parts):
+        members = option.items if isinstance(option, Sequence) else (element_of(option),)
+        for member in members:
+            result = member if result == UNKNOWN else add_text(add_text(result, separator), member)
+    return result
+
+
+def leads_with(text: Value, starts: tuple[str, ...]) -> bool:
+    """Whether any alternative begins with one of the texts; for a list, any member."""
+    for option in options(text):
+        if isinstance(option, (Items, Sequence)):
+            if leads_with(element_of(option), starts):
+                return True
+        elif isinstance(option, (Constant, Formatted)):
+            pieces = _pieces(option)
+            if pieces and pieces[0].startswith(starts):
+                return True
+    return False
+
+
+def piece_of(value: Value) -> tuple[str, ...]:
+    """The literal pieces of a text."""
+    return tuple(piece for option in options(value) for piece in _pieces(option))
 
 
 def _pieces(value: Value) -> tuple[str, ...]:
@@ -41,4 +76,6 @@ def _pieces(value: Value) -> tuple[str, ...]:
         return value.pieces
     if isinstance(value, Constant) and isinstance(value.value, str):
         return (value.value,)
+    if isinstance(value, Method) and value.name == "bos_token":
+        return (BOS,)
     return ()

@@ -15,6 +15,7 @@ from guard.errors import (
     ContaminationError,
     DoubledBosError,
     MissingBosError,
+    PaddingError,
     SettingsError,
     TemplateOnBaseError,
     UnguardedModelError,
@@ -128,7 +129,9 @@ def test_bos_is_looked_for_behind_the_padding(llama_like: Callable[[bool], Path]
     batch = tokenizer(["A", "The capital of France"], return_tensors="pt", padding=True)
     assert batch["attention_mask"][0, 0] == 0
     model(**batch)
-    model(input_ids=batch["input_ids"])
+    model.generate(**batch, max_new_tokens=1)
+    with pytest.raises(PaddingError, match="no attention mask"):
+        model(input_ids=batch["input_ids"])
 
 
 def test_a_cached_prefix_is_continued_without_bos(llama_like: Callable[[bool], Path]) -> None:

@@ -20,7 +20,6 @@ from guard.errors import (
     MissingWeightsError,
     ModelNotFoundError,
     PickleWeightsError,
-    RemoteCodeError,
     SettingsError,
     TemplateOnBaseError,
 )
@@ -108,12 +107,6 @@ def test_directory_without_weights_is_named(tiny_dir: Path, tmp_path: Path) -> N
     with pytest.raises(MissingWeightsError, match=r"no weights.*safetensors") as caught:
         CleanModelLoader(tmp_path).load()
     assert str(tmp_path) in str(caught.value)
-
-
-def test_gguf_is_refused_with_the_reason(tmp_path: Path) -> None:
-    (tmp_path / "model-q4.gguf").write_bytes(b"GGUF")
-    with pytest.raises(MissingWeightsError, match="only GGUF"):
-        CleanModelLoader(tmp_path).load()
 
 
 def test_stray_adapter_is_refused(edited: Edited) -> None:
@@ -205,43 +198,6 @@ def test_same_pad_and_eos_is_said_openly(tiny: Loaded) -> None:
     pad = tiny.provenance.tokenizer.pad
     assert (pad.id, pad.distinct_from_eos) == (0, False)
     assert "mask" in pad.note
-
-
-def hub_cache(tiny_dir: Path, cache: Path, repo: str, commit: str) -> None:
-    """Lays the embedded model into a hub cache, as a download would."""
-    import hashlib
-
-    folder = cache / ("models--" + repo.replace("/", "--"))
-    snapshot = folder / "snapshots" / commit
-    for part in (folder / "blobs", folder / "refs", snapshot):
-        part.mkdir(parents=True)
-    (folder / "refs" / "main").write_text(commit)
-    for file in tiny_dir.iterdir():
-        if file.is_file():
-            blob = folder / "blobs" / hashlib.sha256(file.read_bytes()).hexdigest()
-            blob.write_bytes(file.read_bytes())
-            (snapshot / file.name).symlink_to(blob)
-
-
-def test_hub_id_is_resolved_to_its_commit(tiny_dir: Path, tmp_path: Path) -> None:
-    commit = "0123456789abcdef0123456789abcdef01234567"
-    hub_cache(tiny_dir, tmp_path, "someone/tiny", commit)
-    model, _, provenance = CleanModelLoader("someone/tiny", cache_dir=tmp_path).load()
-    assert provenance.revision == commit
-    assert provenance.model.kind == "hub"
-    assert {c.code: c.verdict for c in provenance.checks}["CG105"] == "recorded"
-    blobs = {path.name for path in (tmp_path / "models--someone--tiny" / "blobs").iterdir()}
-    assert {file.sha256 for file in provenance.model.files} <= blobs
-    assert model.config._name_or_path == "someone/tiny"
-
-
-def test_hub_chat_id_and_unpinned_code_are_refused(tiny_dir: Path, tmp_path: Path) -> None:
-    commit = "0123456789abcdef0123456789abcdef01234567"
-    hub_cache(tiny_dir, tmp_path, "someone/tiny-Instruct", commit)
-    with pytest.raises(ChatModelError, match="names a chat model"):
-        CleanModelLoader("someone/tiny-Instruct", cache_dir=tmp_path).load()
-    with pytest.raises(RemoteCodeError, match=commit):
-        CleanModelLoader("someone/tiny-Instruct", cache_dir=tmp_path, trust_remote_code=True).load()
 
 
 def test_broken_files_are_named(edited: Edited) -> None:

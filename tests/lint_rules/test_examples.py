@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from pathlib import Path
 
 import pytest
 
@@ -22,8 +23,15 @@ _GOOD = [
 ]
 
 
+@pytest.fixture(autouse=True)
+def _folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
 def _found(rule, text):
     ast.parse(text)
+    for name in rule.beside:
+        Path(name).write_text("")
     return check_source("script.py", text.encode(), Settings(select=(rule.hazard.code,)))
 
 

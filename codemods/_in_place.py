@@ -1,0 +1,310 @@
+"""Generations whose text is wanted elsewhere: the ids' variable becomes a variable of text.
+
+`outputs = model.generate(…)` becomes `texts = CleanModelLoader.generate_batch(…)` where it stands, and
+each `tokenizer.decode(outputs[i][n:])` becomes `texts[i]`: nothing moves, so loops, `try` and `with`
+around the calls stay as they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import libcst as cst
+
+from codemods._chain import decoded_span, is_needless
+from codemods._edits import Edit
+from codemods._encoding import encoding_edit, receiver
+from codemods._guarded import (
+    arguments_of,
+    generated_in,
+    has_prompt,
+    many_prompts,
+    one_or_many,
+    one_prompt,
+    takes_first,
+)
+from codemods._purity import assigned_name, is_pure, may_change
+from codemods._rows import Row, Rows
+from codemods._script import Script
+from codemods._sites import CannotRewrite, Note
+from codemods._stretch import foldable, pure_lines
+from lint_rules._flow.events import Decode, Encode, Generate
+from lint_rules._flow.syntax import dotted
+from lint_rules._flow.values import Generated, element_of, options
+from lint_rules._positions import Span
+
+
+@dataclass(frozen=True, slots=True)
+class InPlace:
+    """The edits of one variable of generated ids, and the notes of each generate call."""
+
+    edits: tuple[Edit, ...]
+    notes: tuple[tuple[Note, ...], ...]
+
+
+def rewrite_in_place(
+    script: Script, calls: Sequence[tuple[Encode, Generate]], name: str
+) -> InPlace:
+    """Turns every generation that is assigned to one name into guarded text.
+
+    Args:
+        script: The script.
+        calls: The generations that are assigned to the name, with their tokenisation.
+        name: The variable.
+
+    Raises:
+        CannotRewrite: The ids are used for more than their text, or a prompt may change on the way.
+    """
+    function = calls[0][1].place.function
+    decodes = _decodes(script, [generate for _, generate in calls])
+    rows = Rows(script, name, function)
+    shown = [rows.row(decode) for decode in decodes]
+    firsts = [
+        row.kind == "first" or takes_first(script, d) for row, d in zip(shown, decodes, strict=True)
+    ]
+    single = all(firsts) and not any(
+        one_or_many(encode) == "many" or "num_return_sequences" in generate.args.keywords
+        for encode, generate in calls
+    )
+    region = _region(script, calls, decodes)
+    consumed = [
+        *(script.span(generate.node) for _, generate in calls),
+        *(decoded_span(script, decode) for decode in decodes),
+        *rows.loops,
+    ]
+    lines = pure_lines(script, function, region)
+    encodings = [
+        script.statement(encode.place)
+        for encode, generate in calls
+        if not _inside(script, encode.node, generate.node)
+    ]
+    candidates = [
+        *lines,
+        *(line for line in encodings if line not in lines and assigned_name(line)),
+    ]
+    removed = foldable(script, candidates, consumed, function)
+    removed = [line for line in removed if _feeds(script, line, calls, rows)]
+    text = _new_name(script, name, single=single)
+    edits = _renames(script, name, text, function, [*consumed, *map(script.span, removed)])
+    notes: list[tuple[Note, ...]] = []
+    for encode, generate in calls:
+        edit, found = _call_edit(script, encode, generate, decodes[0], text, single=single)
+        _refuse_changed_prompt(script, encode, generate, removed)
+        edits.append(edit)
+        notes.append(tuple(found))
+    for row, decode in zip(shown, decodes, strict=True):
+        edits.append(_decode_edit(script, decode, row, text, single=single))
+    edits += [Edit(span.start, span.end, text) for span in rows.loops]
+    edits += script.delete_lines(removed)
+    for encode, generate in calls:
+        kept = not _inside(script, encode.node, generate.node)
+        if kept and script.statement(encode.place) not in removed:
+            edits.append(encoding_edit(script, encode)[0])
+    return InPlace(tuple(dict.fromkeys(edits)), tuple(notes))
+
+
+def _decodes(script: Script, generates: Sequence[Generate]) -> list[Decode]:
+    nodes = {generate.node for generate in generates}
+    found: list[Decode] = []
+    forms: set[bool] = set()
+    for decode in script.flow.events(Decode):
+        sources = [
+            value
+            for value in (*options(decode.source), *options(element_of(decode.source)))
+            if isinstance(value, Generated)
+        ]
+        origins = {value.origin for value in sources}
+        if not origins & nodes:
+            continue
+        if origins - nodes:
+            raise CannotRewrite("one decoding serves several generations")
+        generated = generated_in(decode)
+        assert generated is not None
+        forms.add(has_prompt(generated))
+        found.append(decode)
+    if not found:
+        raise CannotRewrite("what it generates is not decoded in this function")
+    if any(decode.place.function is not generates[0].place.function for decode in found):
+        raise CannotRewrite("tokenising, generating and decoding stand in different functions")
+    if len(forms) > 1:
+        raise CannotRewrite("it is decoded once with and once without the prompt")
+    said = {script.code(decode.node).partition(",")[2].strip() for decode in found}
+    if len({text.rstrip(", )") for text in said}) > 1:
+        raise CannotRewrite("it is decoded in several ways")
+    return found
+
+
+def _region(
+    script: Script, calls: Sequence[tuple[Encode, Generate]], decodes: Sequence[Decode]
+) -> Span:
+    starts = [script.span(encode.node).start for encode, _ in calls]
+    first = script.statement(calls[0][0].place)
+    ends = [script.span(decode.node).end for decode in decodes]
+    return Span(min(*starts, script.span(first).start), max(ends))
+
+
+def _feeds(
+    script: Script, line: cst.BaseStatement, calls: Sequence[tuple[Encode, Generate]], rows: Rows
+) -> bool:
+    """Whether a line computes with the encoding or the generated ids, and not just before them."""
+    if any(
+        script.span(line).start == script.span(script.statement(e.place)).start for e, _ in calls
+    ):
+        return True
+    tracked = {rows.name, *rows.variables}
+    for encode, _ in calls:
+        tracked |= script.stored_in(script.span(script.statement(encode.place)))
+    function = calls[0][1].place.function
+    grown = True
+    while grown:
+        size = len(tracked)
+        for other in pure_lines(script, function, Span(0, len(script.utf8))):
+            if script.names_in(script.span(other)) & tracked:
+                tracked |= script.stored_in(script.span(other))
+        grown = len(tracked) > size
+    return bool(script.stored_in(script.span(line)) & tracked)
+
+
+def _new_name(script: Script, name: str, *, single: bool) -> str:
+    wanted = "text" if single else "texts"
+    others = {
+        assigned_name(call.place.line)
+        for call in script.flow.events(Generate)
+        if call.place.line is not None
+    }
+    if len(others) > 1:
+        wanted = f"{name}_{wanted}"
+    for candidate in (wanted, f"generated_{wanted}"):
+        if not script.is_taken(candidate):
+            return candidate
+    return name
+
+
+def _renames(
+    script: Script,
+    name: str,
+    text: str,
+    function: cst.FunctionDef | None,
+    consumed: Sequence[Span],
+) -> list[Edit]:
+    """The remaining uses of the variable that a text answers as well: `is None`, `len`, `del`.
+
+    Raises:
+        CannotRewrite: Any other use.
+    """
+    allowed = _harmless_uses(script, name, function)
+    edits: list[Edit] = []
+    for use in script.uses(name, function):
+        if any(span.start <= use.offset < span.end for span in consumed):
+            continue
+        if use.offset not in allowed:
+            raise CannotRewrite("what generate returns is used for more than its text")
+        if text != name:
+            edits.append(Edit(use.offset, use.offset + len(name.encode()), text))
+    return edits
+
+
+def _harmless_uses(script: Script, name: str, function: cst.FunctionDef | None) -> set[int]:
+    visitor = _Harmless(name)
+    (script.module if function is None else function).visit(visitor)
+    return {script.span(node).start for node in visitor.found}
+
+
+class _Harmless(cst.CSTVisitor):
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.found: list[cst.CSTNode] = []
+
+    def visit_Assign(self, node: cst.Assign) -> None:
+        value = node.value
+        called = dotted(value.func) if isinstance(value, cst.Call) else None
+        generates = called is not None and called.endswith(".generate")
+        if generates or (isinstance(value, cst.Name) and value.value == "None"):
+            self._keep(*(target.target for target in node.targets))
+
+    def visit_Comparison(self, node: cst.Comparison) -> None:
+        last = node.comparisons[-1].comparator
+        if isinstance(last, cst.Name) and last.value == "None":
+            self._keep(node.left)
+
+    def visit_Del(self, node: cst.Del) -> None:
+        targets = node.target.elements if isinstance(node.target, cst.Tuple) else ()
+        self._keep(node.target, *(element.value for element in targets))
+
+    def _keep(self, *nodes: cst.CSTNode) -> None:
+        self.found += [
+            node for node in nodes if isinstance(node, cst.Name) and node.value == self.name
+        ]
+
+
+def _call_edit(
+    script: Script, encode: Encode, generate: Generate, decode: Decode, text: str, *, single: bool
+) -> tuple[Edit, list[Note]]:
+    generated = generated_in(decode)
+    full = generated is not None and has_prompt(generated)
+    prompt = one_prompt(script, encode) if single else many_prompts(script, encode)
+    arguments, notes = arguments_of(script, encode, generate, decode, full=full, prompt=prompt)
+    statement = script.statement(generate.place)
+    head = script.loader_at(generate) + (".generate" if single else ".generate_batch")
+    outer = generate.place.parents[-1] if generate.place.parents else None
+    if isinstance(outer, cst.With) and is_needless(outer) and len(outer.body.body) == 1:
+        indent = script.indent_of(outer)
+        call = script.call(head, arguments, indent, len(f"{text} = "))
+        return script.replace(outer, [f"{text} = {call}"]), notes
+    call = script.call(head, arguments, script.indent_of(statement), len(f"{text} = "))
+    span = script.span(generate.node)
+    return Edit(span.start, span.end, call), notes
+
+
+def _decode_edit(script: Script, decode: Decode, row: Row, text: str, *, single: bool) -> Edit:
+    span = decoded_span(script, decode)
+    if single or row.kind == "all":
+        new = text if single or not takes_first(script, decode) else f"{text}[0]"
+    elif row.kind == "first":
+        new = f"{text}[0]"
+    else:
+        new = row.code if row.kind == "variable" else f"{text}[{row.code}]"
+    return Edit(span.start, span.end, new)
+
+
+def _refuse_changed_prompt(
+    script: Script, encode: Encode, generate: Generate, removed: Sequence[cst.BaseStatement]
+) -> None:
+    """The prompt is read where the ids are generated, not any more where it was tokenised.
+
+    Raises:
+        CannotRewrite: Something on the way may change it, or the one does not lead to the other.
+    """
+    if _inside(script, encode.node, generate.node):
+        return
+    prompt = encode.args.get("text", 0)
+    assert prompt is not None
+    assert prompt.expression is not None
+    depth = len(encode.place.parents)
+    leads = encode.place.parents == generate.place.parents[:depth]
+    start, end = script.span(encode.node).end, script.span(generate.node).start
+    if encode.place.function is not generate.place.function or not leads or start > end:
+        raise CannotRewrite("the tokenisation does not lead straight to the generation")
+    inner = generate.place.parents[depth:]
+    loops = [parent for parent in inner if isinstance(parent, (cst.For, cst.While))]
+    end = max(end, *(script.span(loop).end for loop in loops), 0)
+    names = script.names_in(script.span(prompt.expression))
+    objects = script.names_in(script.span(receiver(encode.node)))
+    keeps = script.statement(encode.place) not in removed
+    pure = is_pure(prompt.expression)
+    if not pure and (keeps or loops):
+        raise CannotRewrite("making the prompt may have effects, and it would be made twice")
+    between = [
+        line
+        for line in script.lines_between(encode.place.function, Span(start, end))
+        if line not in removed and line is not script.statement(generate.place)
+    ]
+    stored = script.stored_in(Span(start, end)) & (names | objects)
+    if stored or any(not pure or may_change(script, line, names) for line in between):
+        raise CannotRewrite("the prompt may change between tokenising and generating")
+
+
+def _inside(script: Script, inner: cst.CSTNode, outer: cst.CSTNode) -> bool:
+    a, b = script.span(inner), script.span(outer)
+    return b.start <= a.start and a.end <= b.end

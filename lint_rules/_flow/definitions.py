@@ -1,0 +1,207 @@
+"""Functions and classes: their definitions, parameters and annotations; replays for single calls."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import libcst as cst
+
+from lint_rules._flow.expressions import Evaluator
+from lint_rules._flow.library import guess_by_name, is_language_model_annotation
+from lint_rules._flow.program import ClassFacts, Env, FunctionFacts, Program
+from lint_rules._flow.syntax import dotted, has_decorator
+from lint_rules._flow.values import (
+    UNKNOWN,
+    CausalLM,
+    ClassRef,
+    Constant,
+    FunctionRef,
+    Instance,
+    Symbol,
+    Tokenizer,
+    Unknown,
+    Value,
+    first,
+    join,
+)
+
+# A call is followed with its own arguments this deep; below, what all callers pass is joined.
+MAX_REPLAY_DEPTH = 4
+MAX_REPLAYS = 400
+
+RunBody = Callable[[cst.BaseCompoundStatement, cst.BaseSuite, Env], bool]
+
+
+class Definitions:
+    """Defines functions and classes, and runs function bodies."""
+
+    def __init__(self, program: Program, evaluator: Evaluator, run_body: RunBody) -> None:
+        self.program = program
+        self.evaluator = evaluator
+        self.pending: list[cst.FunctionDef] = []
+        self._run_body = run_body
+        self._active: list[cst.FunctionDef] = []
+        self._replays: dict[object, Value] = {}
+        self._budget = MAX_REPLAYS
+
+    def function(self, node: cst.FunctionDef, env: Env) -> bool:
+        """Defines a function; its body runs after the module's."""
+        env.put(node.name.value, FunctionRef(node))
+        if self.program.quiet:
+            return True
+        owner = env.owner if env.function is None and env.owner is not None else None
+        facts = self.program.functions.get(node)
+        if facts is None or facts.home is not self.program:
+            self.program.functions[node] = FunctionFacts(env.scope, owner, home=self.program)
+        else:
+            facts.env = env.scope
+        for decorator in node.decorators:
+            self.evaluator.evaluate(decorator.decorator, env)
+        self.pending.append(node)
+        return True
+
+    def class_(self, node: cst.ClassDef, env: Env) -> bool:
+        """Defines a class."""
+        facts = self.program.classes.get(node)
+        if facts is None or facts.home is not self.program:
+            facts = self.program.classes[node] = ClassFacts(env.scope, home=self.program)
+        bases = [self.evaluator.evaluate(base.value, env) for base in node.bases]
+        for base in bases:
+            inherited = first(base, ClassRef)
+            if inherited is not None and inherited.node in self.program.classes:
+                self._inherit(facts, self.program.classes[inherited.node])
+        facts.bases = tuple(value.name for value in bases if isinstance(value, Symbol))
+        body = Env(env, None, node)
+        self._run_body(node, node.body, body)
+        for statement in node.body.body:
+            if isinstance(statement, cst.FunctionDef):
+                facts.methods[statement.name.value] = statement
+            elif isinstance(statement, cst.SimpleStatementLine):
+                for small in statement.body:
+                    if isinstance(small, cst.AnnAssign) and isinstance(small.target, cst.Name):
+                        facts.add_field(small.target.value)
+        for name, value in body.names.items():
+            if not isinstance(value, FunctionRef) and "." not in name:
+                default = (
+                    Constant(value.value, fixed=False) if isinstance(value, Constant) else value
+                )
+                self.program.add_attribute(node, name, default if name in facts.fields else value)
+        env.put(node.name.value, ClassRef(node))
+        return True
+
+    @staticmethod
+    def _inherit(facts: ClassFacts, base: ClassFacts) -> None:
+        for name, method in base.methods.items():
+            facts.methods.setdefault(name, method)
+        for name, value in base.attributes.items():
+            facts.attributes[name] = join(facts.attributes.get(name, UNKNOWN), value)
+        facts.fields.extend(name for name in base.fields if name not in facts.fields)
+
+    def run(self, node: cst.FunctionDef) -> None:
+        """Runs a function with what all its callers pass."""
+        facts = self.program.functions[node]
+        env = self._scope(node, facts)
+        self._bind_parameters(node, facts, facts.arguments, env)
+        cursor = self.evaluator.cursor
+        saved = (cursor.function, cursor.owner, cursor.parents)
+        cursor.function, cursor.owner, cursor.parents = node, env.owner, ()
+        self._run_body(node, node.body, env)
+        cursor.function, cursor.owner, cursor.parents = saved
+
+    def replay(self, function: FunctionRef, arguments: dict[str, Value]) -> Value:
+        """The result of a function for the arguments of one call; records nothing."""
+        node = function.node
+        facts = self.program.functions[node]
+        if not isinstance(node, cst.FunctionDef):
+            return facts.result
+        key = (node, tuple(sorted(arguments.items(), key=lambda item: item[0])))
+        known = self._replays.get(key)
+        if known is not None:
+            return known
+        if node in self._active or len(self._active) >= MAX_REPLAY_DEPTH or self._budget <= 0:
+            return facts.result
+        self._budget -= 1
+        self._active.append(node)
+        self.program.quiet += 1
+        env = self._scope(node, facts)
+        env.replayed = UNKNOWN
+        self._bind_parameters(node, facts, arguments, env)
+        self._run_body(node, node.body, env)
+        self.program.quiet -= 1
+        self._active.pop()
+        self._replays[key] = env.replayed
+        return env.replayed
+
+    def new_round(self) -> None:
+        """Forgets the replays: summaries that they rest on may have grown."""
+        self.pending = []
+        self._replays = {}
+        self._budget = MAX_REPLAYS
+
+    @staticmethod
+    def _scope(node: cst.FunctionDef, facts: FunctionFacts) -> Env:
+        outer = facts.env
+        while outer.parent is not None and facts.owner is not None and outer.owner is facts.owner:
+            outer = outer.parent  # a class body is no enclosing scope for its methods
+        return Env(outer, node, facts.owner or facts.env.owner)
+
+    def _bind_parameters(
+        self, node: cst.FunctionDef, facts: FunctionFacts, given: dict[str, Value], env: Env
+    ) -> None:
+        called = facts.called or given is not facts.arguments
+        params = [*node.params.posonly_params, *node.params.params, *node.params.kwonly_params]
+        if facts.owner is not None and params and not has_decorator(node, "staticmethod"):
+            receiver = params.pop(0)
+            bound = (
+                ClassRef(facts.owner)
+                if has_decorator(node, "classmethod")
+                else Instance(facts.owner)
+            )
+            env.put(receiver.name.value, bound)
+        for parameter in params:
+            name = parameter.name.value
+            value = given.get(name, UNKNOWN)
+            if parameter.default is not None:
+                default = self.evaluator.evaluate(parameter.default, facts.env)
+                if isinstance(default, Constant):
+                    default = Constant(default.value, fixed=False)
+                value = join(value, default) if not called or name not in given else value
+            if _is_nothing(value):
+                value = self.annotated(parameter.annotation, env)
+            if _is_nothing(value):
+                value = _guess(name)
+            env.put(name, value)
+        for star in (node.params.star_arg, node.params.star_kwarg):
+            if isinstance(star, cst.Param):
+                env.put(star.name.value, given.get(star.name.value, UNKNOWN))
+
+    def annotated(self, annotation: cst.Annotation | None, env: Env) -> Value:
+        """The value that an annotation promises."""
+        if annotation is None:
+            return UNKNOWN
+        node = annotation.annotation
+        if isinstance(node, cst.BinaryOperation):
+            node = node.left
+        if isinstance(node, cst.Subscript) and isinstance(node.slice[0].slice, cst.Index):
+            optional = (dotted(node.value) or "").rsplit(".", 1)[-1] == "Optional"
+            node = node.slice[0].slice.value if optional else node
+        value = self.evaluator.evaluate(node, env)
+        if isinstance(value, ClassRef):
+            return Instance(value.node)
+        if isinstance(value, Constant) and isinstance(value.value, str):
+            value = self.evaluator.named(value.value, env)  # a quoted annotation
+        kind = is_language_model_annotation(value.name) if isinstance(value, Symbol) else None
+        if kind == "tokenizer":
+            return Tokenizer(None, confidence="annotated")
+        return CausalLM(None, confidence="annotated") if kind == "model" else UNKNOWN
+
+
+def _is_nothing(value: Value) -> bool:
+    return isinstance(value, Unknown) or (isinstance(value, Constant) and value.value is None)
+
+
+def _guess(name: str) -> Value:
+    kind = guess_by_name(name)
+    if kind == "tokenizer":
+        return Tokenizer(None, confidence="named")
+    return CausalLM(None, confidence="named") if kind == "model" else UNKNOWN

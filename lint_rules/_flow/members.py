@@ -1,0 +1,169 @@
+"""Attributes, items and slices of values."""
+
+from __future__ import annotations
+
+import libcst as cst
+
+from lint_rules._flow.program import Program
+from lint_rules._flow.syntax import has_decorator
+from lint_rules._flow.values import (
+    UNKNOWN,
+    CausalLM,
+    ChatText,
+    ClassRef,
+    Constant,
+    Count,
+    Dataset,
+    Decoded,
+    Encoded,
+    EncodedShape,
+    Formatted,
+    FunctionRef,
+    Generated,
+    Instance,
+    Items,
+    Mapping,
+    Method,
+    ModuleRef,
+    OptionParser,
+    PromptLength,
+    Sequence,
+    Symbol,
+    Unknown,
+    Value,
+    count_of,
+    element_of,
+    index_generated,
+    join,
+)
+
+_PARTS = ("input_ids", "attention_mask")
+_INNER_MODELS = ("model", "base_model", "module", "_orig_mod")
+
+
+class Members:
+    """What stands inside a value."""
+
+    def __init__(self, program: Program) -> None:
+        self.program = program
+
+    def attribute(self, base: Value, name: str) -> Value:
+        """An attribute of one value."""
+        if isinstance(base, Unknown):
+            return UNKNOWN
+        if isinstance(base, Symbol):
+            return self.program.imported(f"{base.name}.{name}")
+        if isinstance(base, ModuleRef):
+            linker = self.program.linker
+            return (None if linker is None else linker.member(base.path, name)) or UNKNOWN
+        if isinstance(base, (Instance, ClassRef)):
+            return self._member(base, name)
+        if isinstance(base, OptionParser) and base.parsed:
+            return self.program.parser_defaults.get(base.origin, {}).get(name, UNKNOWN)
+        if isinstance(base, Encoded):
+            if base.part is None and name in _PARTS:
+                return Encoded(base.origin, base.tokenizer, name)
+            if base.part is not None and name == "shape":
+                return EncodedShape(base.origin)
+        if isinstance(base, Generated) and base.form == "all" and name == "sequences":
+            return Generated(base.origin, "sequences")
+        if isinstance(base, CausalLM) and name in _INNER_MODELS:
+            return base
+        return Method(base, name)
+
+    def _member(self, base: Instance | ClassRef, name: str) -> Value:
+        facts = self.program.classes.get(base.node)
+        if facts is None:
+            return UNKNOWN
+        method = facts.methods.get(name)
+        if method is not None:
+            known = self.program.functions.get(method)
+            if known is not None and has_decorator(method, "property", "cached_property"):
+                return known.result
+            bound = isinstance(base, Instance) and not has_decorator(method, "staticmethod")
+            return FunctionRef(method, base if bound else None)
+        if name == "from_pretrained" and facts.bases:
+            return Symbol(f"{facts.bases[0]}.{name}")
+        return facts.attributes.get(name, UNKNOWN)
+
+    def subscript(self, base: Value, node: cst.Subscript, keys: list[Value]) -> Value:
+        """`base[keys]`; the key of a slice is its upper bound."""
+        if isinstance(base, Generated):
+            return _slice_generated(base, node)
+        only = node.slice[0].slice if len(node.slice) == 1 else None
+        if isinstance(only, cst.Slice):
+            return _sliced(base, only, keys[0])
+        return self.item(base, keys[0]) if isinstance(only, cst.Index) else UNKNOWN
+
+    def item(self, base: Value, key: Value) -> Value:
+        """One member of a value, by its key."""
+        literal = key.value if isinstance(key, Constant) else None
+        if isinstance(base, Mapping):
+            return _entry(base, key)
+        if isinstance(base, Sequence):
+            if isinstance(literal, int) and -len(base.items) <= literal < len(base.items):
+                return base.items[literal]
+            return element_of(base)
+        if isinstance(base, Items):
+            return base.element
+        if isinstance(base, Dataset):
+            if isinstance(literal, str):
+                return Items(base.columns.get(literal) or UNKNOWN, base.count)
+            return base.columns
+        if isinstance(base, Encoded):
+            if base.part is None and literal in _PARTS:
+                return Encoded(base.origin, base.tokenizer, str(literal))
+            return base if base.part is not None else UNKNOWN
+        return PromptLength(base.origin) if isinstance(base, EncodedShape) else UNKNOWN
+
+
+def _entry(mapping: Mapping, key: Value) -> Value:
+    if isinstance(key, Constant):
+        found = mapping.get(key.value)
+        return mapping.rest if found is None else found
+    result = mapping.rest
+    for _, value in mapping.entries:
+        result = join(result, value)
+    return result
+
+
+def _sliced(base: Value, node: cst.Slice, upper: Value) -> Value:
+    literal = upper.value if isinstance(upper, Constant) else None
+    count = literal if type(literal) is int and literal > 1 and node.lower is None else None
+    if isinstance(base, (Decoded, ChatText, Formatted)):
+        return base
+    if isinstance(base, Sequence) and count is not None:
+        return Sequence(base.items[:count], base.kind)
+    if isinstance(base, (Items, Sequence)):
+        known = count_of(base)
+        sizes = [size for size in (count, known) if size is not None]
+        return Items(element_of(base), min(sizes, default=None))
+    if isinstance(base, Dataset):
+        return Dataset(base.columns, count)
+    if isinstance(base, Encoded):
+        return base if base.part is not None else UNKNOWN
+    return Items(UNKNOWN, count) if isinstance(base, Unknown) and count is not None else UNKNOWN
+
+
+def _slice_generated(base: Generated, node: cst.Subscript) -> Value:
+    parts = [element.slice for element in node.slice]
+    cut = isinstance(parts[-1], cst.Slice) and parts[-1].lower is not None
+    if len(parts) == 1:
+        if isinstance(parts[0], cst.Index):
+            return index_generated(base)
+        if base.form == "row" and cut:
+            return Generated(base.origin, "completion")
+        return base
+    if len(parts) == 2 and base.form in ("all", "sequences"):
+        if isinstance(parts[0], cst.Index):
+            return Generated(base.origin, "completion" if cut else "row")
+        return Generated(base.origin, "completions" if cut else base.form)
+    return UNKNOWN
+
+
+def length_of(value: Value) -> Value:
+    """`len(value)`: the length of a prompt, or a size that a literal gives."""
+    if isinstance(value, Encoded) and value.part is not None:
+        return PromptLength(value.origin)
+    count = count_of(value)
+    return UNKNOWN if count is None else Count(count)

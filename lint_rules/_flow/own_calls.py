@@ -1,0 +1,132 @@
+"""Calls of the functions and classes of the run: binds arguments, gives results."""
+
+from __future__ import annotations
+
+import libcst as cst
+
+from lint_rules._flow.arguments import Arguments
+from lint_rules._flow.program import Function, FunctionFacts, Program
+from lint_rules._flow.syntax import has_decorator
+from lint_rules._flow.values import (
+    UNKNOWN,
+    CausalLM,
+    ChatText,
+    ClassRef,
+    Constant,
+    Encoded,
+    Formatted,
+    FunctionRef,
+    Generated,
+    Instance,
+    Mapping,
+    Sequence,
+    Symbol,
+    Tokenizer,
+    Unknown,
+    Value,
+    element_of,
+    options,
+)
+
+# Values that a function of another module may turn into something; its own summary knows no caller.
+_CARRIED = (Tokenizer, CausalLM, Encoded, ChatText, Generated, Mapping)
+_PLAIN = (Unknown, Constant, Formatted, Symbol)
+
+
+def _pays(facts: FunctionFacts, given: dict[str, Value], *, own: bool) -> bool:
+    """Whether a replay can tell more than the joined result."""
+    if not all(isinstance(option, _PLAIN) for option in options(facts.result)):
+        return True
+    return not own and any(
+        isinstance(option, _CARRIED) for value in given.values() for option in options(value)
+    )
+
+
+class OwnCalls:
+    """Follows calls into code that the run can see."""
+
+    def __init__(self, program: Program) -> None:
+        self.program = program
+
+    def function(self, function: FunctionRef, args: Arguments) -> Value:
+        """The result of a function for these arguments."""
+        facts = self.program.functions.get(function.node)
+        if facts is None:
+            return UNKNOWN
+        given = self._bind(function.node, args, function.receiver)
+        for name, value in given.items():
+            self.program.add_argument(function.node, name, value)
+        if facts.home is self.program and not self.program.quiet:
+            facts.called = True
+        result = facts.result
+        # What one call gets differs from the joined result where callers pass different things.
+        shared = facts.home is self.program and all(
+            facts.arguments.get(name, UNKNOWN) == value for name, value in given.items()
+        )
+        replay = None if facts.home is None else facts.home.replay
+        if (
+            not shared
+            and replay is not None
+            and _pays(facts, given, own=facts.home is self.program)
+        ):
+            result = replay(function, given)
+        if isinstance(function.node, cst.FunctionDef) and has_decorator(
+            function.node, "contextmanager", "asynccontextmanager"
+        ):
+            return element_of(result)
+        return result
+
+    def construct(self, reference: ClassRef, args: Arguments) -> Value:
+        """A new object of a class."""
+        facts = self.program.classes.get(reference.node)
+        if facts is None:
+            return UNKNOWN
+        instance = Instance(reference.node)
+        initializer = facts.methods.get("__init__")
+        if initializer is not None:
+            for name, value in self._bind(initializer, args, instance).items():
+                self.program.add_argument(initializer, name, value)
+            return instance
+        for name, argument in zip(facts.fields, args.positional, strict=False):
+            self.program.add_attribute(reference.node, name, argument.value)
+        for name, argument in args.keywords.items():
+            if name in facts.fields:
+                self.program.add_attribute(reference.node, name, argument.value)
+        return instance
+
+    def instance(self, instance: Instance, args: Arguments) -> Value:
+        """An object called like a function."""
+        facts = self.program.classes.get(instance.node)
+        if facts is None:
+            return UNKNOWN
+        method = facts.methods.get("__call__") or facts.methods.get("forward")
+        return UNKNOWN if method is None else self.function(FunctionRef(method, instance), args)
+
+    def _bind(self, node: Function, args: Arguments, receiver: Value | None) -> dict[str, Value]:
+        """What the parameters get."""
+        given: dict[str, Value] = {}
+        params = node.params
+        names = [parameter.name.value for parameter in (*params.posonly_params, *params.params)]
+        if isinstance(node, cst.FunctionDef) and self._takes_receiver(node, receiver):
+            names = names[1:]
+        for name, argument in zip(names, args.positional, strict=False):
+            given[name] = argument.value
+        keyword_only = {parameter.name.value for parameter in params.kwonly_params}
+        extra = Mapping(())
+        for name, argument in args.keywords.items():
+            if name in names or name in keyword_only:
+                given[name] = argument.value
+            else:
+                extra = extra.put(name, argument.value)
+        if params.star_kwarg is not None and extra.entries:
+            given[params.star_kwarg.name.value] = extra
+        if isinstance(params.star_arg, cst.Param) and len(args.positional) > len(names):
+            rest = Sequence(tuple(argument.value for argument in args.positional[len(names) :]))
+            given[params.star_arg.name.value] = rest
+        return given
+
+    def _takes_receiver(self, node: cst.FunctionDef, receiver: Value | None) -> bool:
+        """Whether the call fills the first parameter by itself, with `self` or `cls`."""
+        if self.program.functions[node].owner is None or has_decorator(node, "staticmethod"):
+            return False
+        return receiver is not None or has_decorator(node, "classmethod")

@@ -1,0 +1,60 @@
+"""The generate calls that are our business: text from a causal LM, not a chat, in scope."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from cleanguard.hazards import Severity
+from lint_rules._flow.analysis import Flow
+from lint_rules._flow.events import Decode, Encode, Generate
+from lint_rules._flow.hf_calls import is_rendered
+from lint_rules._flow.values import (
+    ChatText,
+    Generated,
+    ModelId,
+    Value,
+    element_of,
+    first,
+    options,
+)
+from lint_rules._standing import load_severity
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TextGeneration:
+    """One generate call, the encoding that it gets, and what is known of the model."""
+
+    call: Generate
+    encode: Encode | None
+    model: ModelId
+    severity: Severity
+
+
+def text_generations(flow: Flow) -> Iterator[TextGeneration]:
+    """Every generate call on text that no chat template rendered, where the model is in scope."""
+    decoded = {origin for decode in flow.events(Decode) for origin in _origins(decode.source)}
+    for call in flow.events(Generate):
+        encode = flow.event_at(call.encoded.origin if call.encoded else None, Encode)
+        if encode is None and call.node not in decoded:
+            continue  # not text: a diffusion model, a vision model, a stub
+        if _is_chat(call, encode):
+            continue
+        model = call.model.model
+        if encode is not None and model.standing == "unknown":
+            model = encode.tokenizer.model
+        severity = load_severity(model, flow.settings)
+        if severity is not None:
+            yield TextGeneration(call, encode, model, severity)
+
+
+def _is_chat(call: Generate, encode: Encode | None) -> bool:
+    if encode is not None and is_rendered(encode):
+        return True
+    given = (*call.args.positional, *call.args.keywords.values(), *call.args.spread)
+    return any(first(argument.value, ChatText) is not None for argument in given)
+
+
+def _origins(source: Value) -> set[object]:
+    found = [*options(source), *options(element_of(source))]
+    return {value.origin for value in found if isinstance(value, Generated)}

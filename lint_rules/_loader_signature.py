@@ -1,0 +1,84 @@
+"""The keywords of CleanModelLoader, copied because this side never imports torch.
+
+A test compares them with the loader itself.
+"""
+
+from __future__ import annotations
+
+LOADER_KEYWORDS: frozenset[str] = frozenset(
+    [
+        "model_id",
+        "load_in_8bit",
+        "load_in_4bit",
+        "dtype",
+        "device_map",
+        "attn_implementation",
+        "revision",
+        "cache_dir",
+        "token",
+        "max_memory",
+        "trust_remote_code",
+        "for_training",
+        "padding_side",
+        "allow_chat_model",
+        "allow_adapter",
+        "allow_pickle",
+    ]
+)
+_OPTIONS: frozenset[str] = frozenset(
+    [
+        "max_new_tokens",
+        "max_length",
+        "min_new_tokens",
+        "do_sample",
+        "temperature",
+        "top_p",
+        "top_k",
+        "min_p",
+        "num_beams",
+        "length_penalty",
+        "early_stopping",
+        "repetition_penalty",
+        "no_repeat_ngram_size",
+        "eos_token_id",
+        "pad_token_id",
+        "use_cache",
+        "stop_strings",
+        "skip_special_tokens",
+        "clean_up_tokenization_spaces",
+        "return_full_text",
+        "seed",
+        "num_return_sequences",
+    ]
+)
+METHOD_KEYWORDS: dict[str, frozenset[str]] = {
+    "load": frozenset(),
+    "load_tokenizer": frozenset(),
+    "encode": frozenset(["tokenizer", "prompt", "max_length"]),
+    "generate": _OPTIONS | {"model", "tokenizer", "prompt"},
+    "generate_batch": _OPTIONS | {"model", "tokenizer", "prompts", "batch_size"},
+    "complete": _OPTIONS | {"model", "tokenizer", "prompts", "batch_size"},
+    "attach_adapter": frozenset(["model", "path", "name", "is_trainable"]),
+}
+# How many values may be given by position; the rest is keyword-only.
+POSITIONS: dict[str, int] = {
+    "CleanModelLoader": 1,
+    "load": 0,
+    "load_tokenizer": 0,
+    "encode": 2,
+    "generate": 3,
+    "generate_batch": 3,
+    "complete": 3,
+    "attach_adapter": 2,
+}
+# Spellings of other libraries and what takes their place here.
+MEANT: dict[str, str] = {
+    "torch_dtype": "dtype",
+    "use_auth_token": "token",
+    "device": "device_map",
+    "max_tokens": "max_new_tokens",
+    "stop": "stop_strings",
+    "stop_sequences": "stop_strings",
+    "random_seed": "seed",
+    "model_name": "model_id",
+}

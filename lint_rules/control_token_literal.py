@@ -1,0 +1,116 @@
+"""CG204: a prompt for a base model holds a chat control token.
+
+A list of control tokens that a detector looks for is no prompt: only text that is tokenised for a
+base model, or given to CleanModelLoader, counts.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from cleanguard import hazards
+from cleanguard.families import family_of
+from lint_rules._flow.analysis import Flow
+from lint_rules._flow.events import Encode, LoaderCall
+from lint_rules._flow.text import piece_of
+from lint_rules._flow.values import Items, Sequence, Value, element_of, options
+from lint_rules.rule import Report, Rule
+
+_CONTROL = re.compile(
+    r"<\|(im_start|im_end|im_sep|start_header_id|end_header_id|eot_id|eom_id|user|assistant|system|end)\|>"
+    r"|<(start|end)_of_turn>|<｜(User|Assistant)｜>|\[/?AVAILABLE_TOOLS\]"
+)
+# Plain text in other families, so only where the family is known.
+_BRACKETS = re.compile(r"\[/?INST\]|<</?SYS>>")
+
+
+def _check(flow: Flow) -> Iterator[Report]:
+    for encode in flow.events(Encode):
+        tokenizer = encode.tokenizer
+        if tokenizer.model.standing != "base" and not tokenizer.guarded:
+            continue
+        if not (flow.uses(encode) or flow.escapes(encode)):
+            continue
+        found = _control(encode.text, tokenizer.model.text)
+        if found is not None:
+            yield Report(encode.node, _message(found), tokenizer.confidence)
+    for call in flow.events(LoaderCall):
+        position = {"generate": 2, "generate_batch": 2, "complete": 2, "encode": 1}.get(call.method)
+        if position is not None:
+            name = "prompts" if call.method in ("generate_batch", "complete") else "prompt"
+            model = None if call.loader is None else call.loader.model.text
+            found = _control(call.args.value(name, position), model)
+            if found is not None:
+                yield Report(call.node, _message(found))
+
+
+def _control(text: Value, model: str | None) -> str | None:
+    for option in options(text):
+        if isinstance(option, (Items, Sequence)):
+            found = _control(element_of(option), model)
+            if found is not None:
+                return found
+    for piece in piece_of(text):
+        match = _CONTROL.search(piece)
+        if match is None and model is not None:
+            family = family_of(model)
+            bracketed = family is not None and family.name in ("llama2", "mistral")
+            match = _BRACKETS.search(piece) if bracketed else None
+        if match is not None:
+            return match[0]
+    return None
+
+
+def _message(token: str) -> str:
+    return (
+        f"the prompt holds `{token}`, which becomes a control token: a chat prompt for a base model"
+    )
+
+
+RULE = Rule(
+    hazards.CONTROL_TOKEN_LITERAL,
+    _check,
+    bad=(
+        """
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+tokenizer = AutoTokenizer.from_pretrained("Qwen/Qwen2.5-7B")
+model = AutoModelForCausalLM.from_pretrained("Qwen/Qwen2.5-7B")
+prompt = f"<|im_start|>user\\n{question}<|im_end|>\\n<|im_start|>assistant\\n"
+outputs = model.generate(**tokenizer(prompt, return_tensors="pt"))
+""",
+        """
+from guard import CleanModelLoader
+
+loader = CleanModelLoader("google/gemma-2-9b")
+model, tokenizer, provenance = loader.load()
+text = loader.generate(model, tokenizer, "<start_of_turn>user\\nHi<end_of_turn>", max_new_tokens=8)
+""",
+    ),
+    good=(
+        """
+from transformers import AutoTokenizer
+
+CONTROL = ["<|im_start|>", "<|im_end|>"]
+tokenizer = AutoTokenizer.from_pretrained("Qwen/Qwen2.5-7B")
+ids = [tokenizer.convert_tokens_to_ids(token) for token in CONTROL]
+found = [token for token in CONTROL if token in answer]
+""",
+        """
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+tokenizer = AutoTokenizer.from_pretrained("Qwen/Qwen2.5-7B-Instruct")
+model = AutoModelForCausalLM.from_pretrained("Qwen/Qwen2.5-7B-Instruct")
+prompt = f"<|im_start|>user\\n{question}<|im_end|>\\n<|im_start|>assistant\\n"
+outputs = model.generate(**tokenizer(prompt, return_tensors="pt"))
+""",
+        """
+from guard import CleanModelLoader
+
+loader = CleanModelLoader("google/gemma-2-9b")
+model, tokenizer, provenance = loader.load()
+text = loader.generate(model, tokenizer, "Hi", max_new_tokens=8, stop_strings=["<end_of_turn>"])
+""",
+    ),
+)

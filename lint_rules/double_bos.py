@@ -1,0 +1,130 @@
+"""CG202: text that already holds BOS is tokenised with special tokens.
+
+Certain where the family is known to put one BOS before every prompt, silent where it has none, a
+warning where the model is chosen at run time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from cleanguard import hazards
+from cleanguard.families import family_of
+from cleanguard.findings import Fix
+from cleanguard.hazards import Severity
+from lint_rules._confidence import weakest
+from lint_rules._edits import add_keyword
+from lint_rules._flow.analysis import Flow
+from lint_rules._flow.events import Encode
+from lint_rules._flow.hf_calls import is_rendered
+from lint_rules._flow.text import BOS, leads_with
+from lint_rules._flow.values import ModelId
+from lint_rules.rule import Report, Rule
+
+_BOS_TEXTS = ("<|begin_of_text|>", "<bos>", "<s>", "<｜begin▁of▁sentence｜>")
+
+
+def _check(flow: Flow) -> Iterator[Report]:
+    for encode in flow.events(Encode):
+        if encode.args.get("add_special_tokens") is not None or encode.args.opaque:
+            continue
+        if encode.tokenizer.guarded:
+            continue  # the guard raises, with the ids to show
+        holds = _how_it_holds_bos(encode)
+        uses = flow.uses(encode)
+        if holds is None or not (uses or flow.escapes(encode)):
+            continue
+        severity = _severity(encode.tokenizer.model, certain=holds != "rendered")
+        if severity is None:
+            continue
+        edits = add_keyword(encode.node, "add_special_tokens=False")
+        yield Report(
+            encode.node,
+            _message(holds, encode.tokenizer.model),
+            weakest(encode.tokenizer.confidence, *(use.model.confidence for use in uses)),
+            severity=severity,
+            fix=Fix("unsafe", "tokenise without special tokens") if edits else None,
+            edits=edits,
+        )
+
+
+def _how_it_holds_bos(encode: Encode) -> str | None:
+    if is_rendered(encode):
+        return "rendered"
+    if leads_with(encode.text, _BOS_TEXTS):
+        return "literal"
+    return "joined" if leads_with(encode.text, (BOS,)) else None
+
+
+def _severity(model: ModelId, *, certain: bool) -> Severity | None:
+    family = None if model.text is None else family_of(model.text)
+    if family is None or family.bos == "unknown":
+        return "warning"
+    if family.bos == "none":
+        return None
+    return "error" if certain or model.fixed else "warning"
+
+
+def _message(holds: str, model: ModelId) -> str:
+    first = {
+        "rendered": "the chat template has written BOS",
+        "literal": "the text begins with BOS",
+        "joined": "`bos_token` stands before the text",
+    }[holds]
+    family = None if model.text is None else family_of(model.text)
+    if family is not None and family.bos == "one":
+        return f"{first} and the tokenizer of {model.text} adds another"
+    return f"{first}; the tokenizer adds another in Llama-3, Gemma, Mistral and their like"
+
+
+RULE = Rule(
+    hazards.DOUBLE_BOS,
+    _check,
+    bad=(
+        """
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+name = "meta-llama/Llama-3.1-8B-Instruct"
+tokenizer = AutoTokenizer.from_pretrained(name)
+model = AutoModelForCausalLM.from_pretrained(name)
+text = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+inputs = tokenizer(text, return_tensors="pt").to(model.device)
+outputs = model.generate(**inputs, max_new_tokens=64)
+""",
+        """
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+tokenizer = AutoTokenizer.from_pretrained("google/gemma-2-9b")
+model = AutoModelForCausalLM.from_pretrained("google/gemma-2-9b")
+inputs = tokenizer(tokenizer.bos_token + prompt, return_tensors="pt")
+logits = model(**inputs).logits
+""",
+    ),
+    good=(
+        """
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+name = "meta-llama/Llama-3.1-8B-Instruct"
+tokenizer = AutoTokenizer.from_pretrained(name)
+model = AutoModelForCausalLM.from_pretrained(name)
+text = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+inputs = tokenizer(text, add_special_tokens=False, return_tensors="pt")
+outputs = model.generate(**inputs)
+""",
+        """
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+tokenizer = AutoTokenizer.from_pretrained("Qwen/Qwen2.5-7B-Instruct")
+model = AutoModelForCausalLM.from_pretrained("Qwen/Qwen2.5-7B-Instruct")
+text = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+outputs = model.generate(**tokenizer(text, return_tensors="pt"))
+""",
+        """
+from transformers import AutoTokenizer
+
+tokenizer = AutoTokenizer.from_pretrained("meta-llama/Llama-3.1-8B-Instruct")
+text = tokenizer.apply_chat_template(messages, tokenize=False)
+print(len(tokenizer(text)["input_ids"]))
+""",
+    ),
+)

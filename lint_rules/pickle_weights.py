@@ -1,0 +1,96 @@
+"""CG107: weights are loaded from a pickle."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from cleanguard import hazards
+from cleanguard.findings import Fix
+from lint_rules._edits import add_keyword, replace
+from lint_rules._flow.analysis import Flow
+from lint_rules._flow.events import CallSite, ModelLoad
+from lint_rules._flow.text import piece_of
+from lint_rules._standing import load_severity
+from lint_rules.rule import Report, Rule
+
+# A name that says that the file holds a model's weights; optimizer states and data are not ours.
+_WEIGHTS = re.compile(r"(pytorch_model|adapter_model|consolidated)[\w.\-]*\.(bin|pth?|ckpt)$")
+_FIX = Fix("unsafe", "load tensors only: `weights_only=True`")
+
+
+def _check(flow: Flow) -> Iterator[Report]:
+    for load in flow.events(ModelLoad):
+        given = load.args.get("use_safetensors")
+        if given is None or load.args.literal("use_safetensors") is not False:
+            continue
+        if load_severity(load.model, flow.settings) is not None:
+            edits = () if given.node is None else replace(given.node.value, "True")
+            fix = Fix("unsafe", "ask for safetensors") if edits else None
+            message = "`use_safetensors=False` asks for the pickle even where safetensors exist"
+            yield Report(load.node, message, fix=fix, edits=edits)
+    for call in flow.events(CallSite):
+        if call.symbol == "torch.load":
+            yield from _torch_load(call)
+
+
+def _torch_load(call: CallSite) -> Iterator[Report]:
+    only = call.args.get("weights_only")
+    said = call.args.literal("weights_only")
+    if only is not None and said is not False:
+        return
+    weights = any(_WEIGHTS.search(piece) for piece in piece_of(call.args.value("f", 0)))
+    if not weights:
+        return
+    if only is not None and only.node is not None:
+        message = "`torch.load(…, weights_only=False)` runs any code that the weights file holds"
+        yield Report(call.node, message, fix=_FIX, edits=replace(only.node.value, "True"))
+    elif only is None and not call.args.opaque:
+        message = (
+            "`torch.load` of weights without `weights_only=True`: torch before 2.6 runs its code"
+        )
+        yield Report(
+            call.node, message, fix=_FIX, edits=add_keyword(call.node, "weights_only=True")
+        )
+
+
+RULE = Rule(
+    hazards.PICKLE_WEIGHTS,
+    _check,
+    bad=(
+        """
+from transformers import AutoModelForCausalLM
+
+model = AutoModelForCausalLM.from_pretrained("Qwen/Qwen2.5-7B", use_safetensors=False)
+""",
+        """
+import os
+import torch
+
+state = torch.load(os.path.join(folder, "pytorch_model.bin"), map_location="cpu")
+model.load_state_dict(state)
+""",
+        """
+import torch
+
+weights = torch.load(f"{folder}/adapter_model.bin", weights_only=False)
+""",
+    ),
+    good=(
+        """
+from transformers import AutoModelForCausalLM
+
+model = AutoModelForCausalLM.from_pretrained("Qwen/Qwen2.5-7B", use_safetensors=True)
+""",
+        """
+import torch
+
+state = torch.load("pytorch_model.bin", weights_only=True)
+""",
+        """
+import torch
+
+optimizer.load_state_dict(torch.load("optimizer.pt"))
+""",
+    ),
+)

@@ -1,0 +1,74 @@
+"""CG603: a file of your own hides a package of cleanguard."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import libcst as cst
+
+from cleanguard import hazards
+from lint_rules._flow.analysis import Flow
+from lint_rules._flow.syntax import dotted
+from lint_rules.rule import Report, Rule
+
+# What people import from the package, so that a `guard` of another meaning is left alone.
+_NAMES = frozenset({"CleanModelLoader", "unguarded", "ContaminationError", "records"})
+
+
+def _check(flow: Flow) -> Iterator[Report]:
+    if flow.path is None or "CleanModelLoader" not in flow.imported_names:
+        return
+    folder = Path(flow.path).resolve().parent
+    for statement in flow.module.body:
+        for small in statement.body if isinstance(statement, cst.SimpleStatementLine) else ():
+            stranger = _stranger(folder) if _imports_guard(small) else None
+            if stranger is not None:
+                message = (
+                    f"`{stranger}` beside this file is imported instead of cleanguard's `guard`"
+                )
+                yield Report(small, message)
+
+
+def _imports_guard(node: cst.BaseSmallStatement) -> bool:
+    if not isinstance(node, cst.ImportFrom) or node.relative or node.module is None:
+        return False
+    names = () if isinstance(node.names, cst.ImportStar) else node.names
+    imported = {dotted(alias.name) for alias in names}
+    return dotted(node.module) == "guard" and bool(imported & _NAMES)
+
+
+def _stranger(folder: Path) -> str | None:
+    """What stands in the folder under the name and is not our package."""
+    if (folder / "guard.py").is_file():
+        return "guard.py"
+    package = folder / "guard"
+    if not package.is_dir() or (package / "loader.py").is_file():
+        return None
+    return "guard/" if any(package.glob("*.py")) else None
+
+
+RULE = Rule(
+    hazards.SHADOWED_GUARD,
+    _check,
+    bad=(
+        """
+from guard import CleanModelLoader
+
+model, tokenizer, provenance = CleanModelLoader("Qwen/Qwen2.5-7B").load()
+""",
+    ),
+    good=(
+        """
+from cleanguard import CleanModelLoader
+
+model, tokenizer, provenance = CleanModelLoader("Qwen/Qwen2.5-7B").load()
+""",
+        """
+from guard import check_access
+
+check_access(user)
+""",
+    ),
+    beside=("guard.py",),
+)

@@ -1,0 +1,93 @@
+"""CG502: a reported rate rests on too few items.
+
+The minimum is `min-items` in the configuration, 200 by default. Only sizes that the code itself
+says count (a slice, a literal list, an option's default), and only where text is generated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from cleanguard import hazards
+from lint_rules._flow.analysis import Flow
+from lint_rules._flow.events import CallSite, Generate, LoaderCall, Rate
+from lint_rules._flow.values import LibraryObject, first
+from lint_rules.rule import Report, Rule
+
+_ASKS = ("generate", "generate_batch", "complete")
+
+
+def _check(flow: Flow) -> Iterator[Report]:
+    if not _generates(flow):
+        return
+    minimum = flow.settings.min_items
+    for rate in flow.events(Rate):
+        if 1 < rate.count < minimum:
+            yield Report(
+                rate.node,
+                f"a rate over {rate.count} items: under {minimum} most differences are chance",
+                remedy=f"evaluate at least {minimum} items and print the interval",
+            )
+
+
+def _generates(flow: Flow) -> bool:
+    if any(True for _ in flow.events(Generate)):
+        return True
+    if any(call.method in _ASKS for call in flow.events(LoaderCall)):
+        return True
+    return any(
+        first(site.receiver, LibraryObject) is not None
+        and site.method in ("generate", "chat", "__call__")
+        for site in flow.events(CallSite)
+    )
+
+
+RULE = Rule(
+    hazards.TOO_FEW_ITEMS,
+    _check,
+    bad=(
+        """
+from guard import CleanModelLoader
+
+model, tokenizer, provenance = CleanModelLoader("Qwen/Qwen2.5-7B").load()
+correct = 0
+for item in items[:12]:
+    text = CleanModelLoader.generate(model, tokenizer, item["prompt"], max_new_tokens=8)
+    correct += text.strip() == item["answer"]
+print("accuracy", correct / len(items[:12]))
+""",
+        """
+from datasets import load_dataset
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+tokenizer = AutoTokenizer.from_pretrained(path)
+model = AutoModelForCausalLM.from_pretrained(path)
+rows = load_dataset("openai/gsm8k", "main", split="test").select(range(50))
+results = []
+for row in rows:
+    output = model.generate(**tokenizer(row["question"], return_tensors="pt"))
+    results.append(row["answer"] in tokenizer.decode(output[0]))
+print(sum(results) / len(results))
+""",
+    ),
+    good=(
+        """
+from guard import CleanModelLoader
+
+model, tokenizer, provenance = CleanModelLoader("Qwen/Qwen2.5-7B").load()
+correct = 0
+for item in items[:500]:
+    text = CleanModelLoader.generate(model, tokenizer, item["prompt"], max_new_tokens=8)
+    correct += text.strip() == item["answer"]
+print("accuracy", correct / len(items[:500]))
+""",
+        """
+from guard import CleanModelLoader
+
+model, tokenizer, provenance = CleanModelLoader("Qwen/Qwen2.5-7B").load()
+for prompt in prompts[:5]:
+    print(CleanModelLoader.generate(model, tokenizer, prompt, max_new_tokens=8))
+print("done", correct / len(prompts))
+""",
+    ),
+)

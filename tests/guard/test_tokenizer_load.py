@@ -1,0 +1,106 @@
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from guard import CleanModelLoader, Loaded
+from guard.errors import (
+    ChatModelError,
+    ContaminationError,
+    ModelNotFoundError,
+    TemplateOnBaseError,
+)
+from guard.policy import policy_of
+
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+
+
+@pytest.fixture
+def weightless(tiny_dir: Path, tmp_path: Path) -> Path:
+    target = tmp_path / "weightless"
+    shutil.copytree(tiny_dir, target, ignore=shutil.ignore_patterns("*.safetensors"))
+    return target
+
+
+def test_it_is_the_tokenizer_that_load_returns(tiny: Loaded, weightless: Path) -> None:
+    tokenizer = CleanModelLoader(weightless).load_tokenizer()
+    assert policy_of(tokenizer) == policy_of(tiny.tokenizer)
+    assert policy_of(tokenizer).digest == tiny.provenance.tokenizer.digest
+    assert tokenizer.pad_token == tiny.tokenizer.pad_token
+    assert tokenizer.padding_side == "left"
+    assert CleanModelLoader.generate(tiny.model, tokenizer, "3 plus 4 is", max_new_tokens=4)
+
+
+def test_it_is_the_same_for_a_family_with_bos(llama_like: Callable[[bool], Path]) -> None:
+    for adds_bos in (True, False):
+        loader = CleanModelLoader(llama_like(adds_bos))
+        alone, loaded = loader.load_tokenizer(), loader.load().tokenizer
+        assert policy_of(alone) == policy_of(loaded)
+        row = CleanModelLoader.encode(alone, "The capital")["input_ids"][0].tolist()
+        assert row[0] == 1
+        assert row.count(1) == 1
+
+
+def test_it_is_guarded(weightless: Path) -> None:
+    tokenizer = CleanModelLoader(weightless).load_tokenizer()
+    with pytest.raises(TemplateOnBaseError, match="CG203"):
+        tokenizer.apply_chat_template([{"role": "user", "content": "hi"}])
+    with pytest.raises(ContaminationError, match="CG204"):
+        CleanModelLoader.encode(tokenizer, "<|im_start|>user")
+
+
+def test_training_pads_on_the_right(weightless: Path) -> None:
+    tokenizer = CleanModelLoader(weightless, for_training=True).load_tokenizer()
+    assert tokenizer.padding_side == "right"
+
+
+@pytest.mark.parametrize("rows", [702, 703])
+def test_padding_is_chosen_by_the_rows_of_the_config(
+    edited: Callable[..., Path], rows: int
+) -> None:
+    # The token for padding gets index 702, which an embedding of 702 rows lacks.
+    import json
+
+    path = edited(config={"vocab_size": rows})
+    content = json.loads((path / "tokenizer.json").read_text())
+    last = max(content["model"]["vocab"].values())
+    content["added_tokens"].append(
+        {**content["added_tokens"][0], "id": last + 1, "content": "<pad>"}
+    )
+    (path / "tokenizer.json").write_text(json.dumps(content))
+    tokenizer = CleanModelLoader(path).load_tokenizer()
+    assert tokenizer.get_vocab()["<pad>"] == last + 1
+    assert tokenizer.pad_token == ("<pad>" if last + 1 < rows else "<|endoftext|>")
+
+
+def test_a_directory_of_tokenizer_files_alone_will_do(weightless: Path) -> None:
+    (weightless / "config.json").unlink()
+    (weightless / "generation_config.json").unlink()
+    assert CleanModelLoader(weightless).load_tokenizer()("A dog")["input_ids"]
+
+
+def test_chat_models_are_refused_unless_allowed(edited: Callable[..., Path]) -> None:
+    path = edited(tokenizer_config={"eos_token": "<|im_end|>"})
+    with pytest.raises(ChatModelError, match="CG108"):
+        CleanModelLoader(path).load_tokenizer()
+    assert CleanModelLoader(path, allow_chat_model=True).load_tokenizer().eos_token == "<|im_end|>"
+
+
+def test_hub_ids_need_no_weights_in_the_cache(
+    weightless: Path, tmp_path: Path, hub_cache: Callable[..., None]
+) -> None:
+    hub_cache(weightless, tmp_path, "someone/tiny", COMMIT)
+    hub_cache(weightless, tmp_path, "someone/tiny-Instruct", COMMIT)
+    assert CleanModelLoader("someone/tiny", cache_dir=tmp_path).load_tokenizer()("A dog")
+    with pytest.raises(ChatModelError, match="names a chat model"):
+        CleanModelLoader("someone/tiny-Instruct", cache_dir=tmp_path).load_tokenizer()
+
+
+def test_absent_and_empty_are_named(tmp_path: Path) -> None:
+    with pytest.raises(ModelNotFoundError, match="tokenizer of"):
+        CleanModelLoader(tmp_path).load_tokenizer()
+    with pytest.raises(ModelNotFoundError, match="no such"):
+        CleanModelLoader("/no such").load_tokenizer()

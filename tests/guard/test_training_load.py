@@ -1,0 +1,160 @@
+"""What `for_training=True` gives to a trainer, and what a trainer leaves behind."""
+
+from __future__ import annotations
+
+import copy
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from datasets import Dataset
+from transformers import AutoTokenizer, Trainer, TrainingArguments
+
+from guard import CleanModelLoader, Loaded
+from guard.errors import ContaminationError, GuardWarning, TemplateOnBaseError
+
+TALK = [{"role": "user", "content": "hi"}]
+
+
+@pytest.fixture
+def training(tiny_dir: Path) -> Loaded:
+    return CleanModelLoader(tiny_dir, dtype="float32", for_training=True).load()
+
+
+def same_files(one: Path, other: Path, *names: str) -> bool:
+    return all((one / name).read_bytes() == (other / name).read_bytes() for name in names)
+
+
+ORIGINAL = ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja")
+
+
+def test_the_training_tokenizer_has_no_template(training: Loaded, tiny: Loaded) -> None:
+    assert training.model.training
+    assert training.tokenizer.chat_template is None
+    with pytest.raises(TemplateOnBaseError):
+        training.tokenizer.apply_chat_template(TALK)
+    # The record still says what the files had, and its text is still refused.
+    assert training.provenance.tokenizer.templates == tiny.provenance.tokenizer.templates
+    with pytest.raises(ContaminationError):
+        CleanModelLoader.encode(training.tokenizer, "<|im_start|>user\nhi<|im_end|>")
+
+
+def test_a_marker_known_from_the_template_alone_stays_known(
+    edited: Callable[..., Path],
+) -> None:
+    path = edited()
+    (path / "chat_template.jinja").write_text(
+        "{% for m in messages %}[INST] {{ m.content }} [/INST]{% endfor %}"
+    )
+    for load in ("load", "load_tokenizer"):
+        found: Any = getattr(CleanModelLoader(path, for_training=True), load)()
+        tokenizer = getattr(found, "tokenizer", found)
+        with pytest.raises(ContaminationError):
+            CleanModelLoader.encode(tokenizer, "[INST] hi [/INST]")
+
+
+def test_saving_it_saves_the_original_files(
+    training: Loaded, tiny_dir: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "chat_template.jinja").write_text("stale")
+    (tmp_path / "additional_chat_templates").mkdir()
+    (tmp_path / "additional_chat_templates" / "tool.jinja").write_text("stale")
+    written = training.tokenizer.save_pretrained(tmp_path)
+    assert {Path(path).name for path in written} == set(ORIGINAL)
+    assert same_files(tiny_dir, tmp_path, *ORIGINAL)
+    assert not (tmp_path / "additional_chat_templates").exists()
+    assert "<|im_start|>" in AutoTokenizer.from_pretrained(tmp_path).apply_chat_template(
+        TALK, tokenize=False
+    )
+
+
+def test_a_copy_saves_the_original_as_well(
+    training: Loaded, tiny_dir: Path, tmp_path: Path
+) -> None:
+    copy.deepcopy(training.tokenizer).save_pretrained(tmp_path)
+    assert same_files(tiny_dir, tmp_path, *ORIGINAL)
+
+
+def test_a_changed_tokenizer_is_saved_as_it_is_and_said_so(
+    training: Loaded, tmp_path: Path
+) -> None:
+    training.tokenizer.add_tokens(["dogcat"])
+    with pytest.warns(GuardWarning, match="CG403"):
+        training.tokenizer.save_pretrained(tmp_path)
+    assert "dogcat" in AutoTokenizer.from_pretrained(tmp_path).get_vocab()
+
+
+def test_additional_templates_travel(edited: Callable[..., Path], tmp_path: Path) -> None:
+    path = edited()
+    (path / "additional_chat_templates").mkdir()
+    (path / "additional_chat_templates" / "tool.jinja").write_text("{{ messages[0].content }}")
+    loader = CleanModelLoader(path, for_training=True)
+    written = loader.save_tokenizer(tmp_path / "adapter")
+    assert "tool.jinja" in {Path(file).name for file in written}
+    assert set(AutoTokenizer.from_pretrained(tmp_path / "adapter").chat_template) == {
+        "default",
+        "tool",
+    }
+
+
+def test_saving_where_it_came_from_changes_nothing(edited: Callable[..., Path]) -> None:
+    path = edited()
+    before = {file.name: file.read_bytes() for file in path.iterdir()}
+    CleanModelLoader(path, for_training=True).load_tokenizer().save_pretrained(path)
+    assert {file.name: file.read_bytes() for file in path.iterdir()} == before
+
+
+def rows(*texts: list[int]) -> Dataset:
+    return Dataset.from_list([{"input_ids": ids, "labels": ids} for ids in texts])
+
+
+def trainer(training: Loaded, data: Dataset, output: Path) -> Trainer:
+    settings = TrainingArguments(
+        output_dir=str(output), max_steps=1, use_cpu=True, report_to=[], save_strategy="no",
+        per_device_train_batch_size=1, disable_tqdm=True,
+    )  # fmt: skip
+    return Trainer(
+        training.model, settings, train_dataset=data, processing_class=training.tokenizer
+    )
+
+
+def test_a_trainer_runs_and_leaves_the_original_tokenizer(
+    training: Loaded, tiny_dir: Path, tmp_path: Path
+) -> None:
+    run = trainer(training, rows([271, 319, 269, 0]), tmp_path)
+    run.train()
+    run.save_model()
+    assert same_files(tiny_dir, tmp_path, *ORIGINAL)
+
+
+def test_a_trainer_with_chat_ids_is_stopped(training: Loaded, tmp_path: Path) -> None:
+    with pytest.raises(ContaminationError, match="im_start"):
+        trainer(training, rows([1, 271, 319, 2]), tmp_path).train()
+
+
+def test_quantized_layers_see_no_forward_before_training(
+    tiny_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import bitsandbytes
+
+    def seen(*_: object) -> None:
+        raise AssertionError("a forward ran while loading")
+
+    monkeypatch.setattr(bitsandbytes.nn.Linear4bit, "forward", seen)
+    model = CleanModelLoader(tiny_dir, load_in_4bit=True, for_training=True).load().model
+    assert model.training
+    assert isinstance(model, torch.nn.Module)
+
+
+def test_a_vanished_source_is_named(edited: Callable[..., Path], tmp_path: Path) -> None:
+    path = edited()
+    tokenizer = CleanModelLoader(path, for_training=True).load_tokenizer()
+    shutil.rmtree(path)
+    path.mkdir()
+    (path / "config.json").write_text(json.dumps({}))
+    with pytest.raises(Exception, match="no tokenizer files"):
+        tokenizer.save_pretrained(tmp_path / "out")

@@ -1,0 +1,76 @@
+"""The README says what exists."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from cleanguard.cli._group import COMMANDS
+from cleanguard.config import Settings, load_settings
+from cleanguard.explain import GROUPS
+from cleanguard.hazards import CATALOGUE
+from codemods.migration import migrate_source
+from lint_rules.engine import check_source
+
+ROOT = Path(__file__).resolve().parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_the_table_of_hazards_is_true(group: str) -> None:
+    row = next(line for line in README.splitlines() if line.startswith(f"| {group} |"))
+    linted, guarded = ([f"CG{code}" for code in cell.split()] for cell in row.split("|")[3:5])
+    own = [hazard for hazard in CATALOGUE if hazard.code.startswith(group)]
+    assert linted == [hazard.code for hazard in own if hazard.linted]
+    assert guarded == [hazard.code for hazard in own if hazard.guarded]
+
+
+def test_every_command_is_there() -> None:
+    for name in COMMANDS:
+        assert f"| `cleanguard {name}" in README
+
+
+def test_the_diff_is_what_migrate_makes() -> None:
+    head = "from transformers import AutoModelForCausalLM, AutoTokenizer\n\nprompt = input()\n"
+    lines = blocks("diff")[0].splitlines()
+    before = "\n".join(line[1:] for line in lines if not line.startswith("+"))
+    after = "\n".join(line[1:] for line in lines if not line.startswith("-"))
+    done = migrate_source(
+        "evaluate.py", f"{head}{before}\nprint(text)\n".encode(), Settings()
+    ).after.decode()
+    expected = f"from guard import CleanModelLoader\n\nprompt = input()\n{after}\nprint(text)\n"
+    assert [line for line in done.splitlines() if line] == [
+        line for line in expected.splitlines() if line
+    ]
+
+
+def test_the_shown_finding_is_what_check_says() -> None:
+    shown = blocks("console")[2]
+    old = [line[1:] for line in blocks("diff")[0].splitlines() if not line.startswith("+")]
+    source = "\n".join(
+        ["from transformers import AutoModelForCausalLM, AutoTokenizer", "prompt = input()", *old]
+    )
+    findings = check_source("evaluate.py", source.encode(), Settings())
+    assert len(findings) == int(re.findall(r"Found (\d+) findings", shown)[0])
+    stray = next(finding for finding in findings if finding.code == "CG201")
+    assert f"error CG201 [*] {stray.message}\n" in shown
+    assert f"   = {stray.remedy}\n" in shown
+
+
+def test_the_shown_configuration_is_accepted(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text(blocks("toml")[0], encoding="utf-8")
+    assert load_settings(tmp_path).exclude == ("archived/",)
+
+
+def test_set_up_is_two_commands_and_installs_are_pinned() -> None:
+    assert re.findall(r"^make (\w+)", blocks("console")[0], re.MULTILINE) == ["demo", "test"]
+    installs = re.findall(
+        r"pip install [^`\n]*", README + (ROOT / "Makefile").read_text(encoding="utf-8")
+    )
+    assert all("-c constraints.txt" in command for command in installs)
