@@ -12,7 +12,7 @@ def mcnemar(gained: int, lost: int) -> float:
     Formula: the binomial test of `gained` out of `gained + lost` at 1/2; 1 without discordant pairs.
     Source: McNemar 1947, Psychometrika 12; the exact form: Mosteller 1952. It takes items as
     independent: with clusters of 4 and a correlation of .8 it rejects a true null hypothesis in
-    about 23% of cases instead of 5%, so `clustered_t` decides, and this one is shown beside it.
+    about a quarter of cases instead of 5%, so `clustered_t` decides, and this one is shown beside it.
 
     Raises:
         StatisticsError: A count is negative.
