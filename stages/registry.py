@@ -85,5 +85,15 @@ STAGES: tuple[Stage, ...] = (
         "Compare a base and its adapters on a suite, paired, with intervals and a report.",
         "stages.evaluate", "stats", (*_GUARD, "scipy", "matplotlib", "jinja2"),
     ),
+    Stage(
+        "audit",
+        "Tell whether a base model is clean: sentinels, formats and behaviour, with figures.",
+        "stages.audit", "stats", (*_GUARD, "scipy"),
+    ),
+    Stage(
+        "equivalence",
+        "Put the same prompts through the old code's path and the guarded one, and compare the tokens.",
+        "stages.equivalence", "stats", (*_GUARD, "scipy"),
+    ),
 )  # fmt: skip
 BY_NAME = {stage.name: stage for stage in STAGES}
