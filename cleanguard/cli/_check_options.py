@@ -36,6 +36,7 @@ class CheckOptions:
     statistics: bool
     color: Colour
     exit_zero: bool
+    baseline: Path | None
     fix: bool
     unsafe_fixes: bool
     diff: bool
@@ -104,6 +105,7 @@ _OPTIONS = (
         help="Colours: on a terminal, always or never; NO_COLOR and FORCE_COLOR count under auto.",
     ),
     _flag("--exit-zero", "Leave with 0 even if there are findings."),
+    _file("--baseline", "Report only what is not in this file; see `cleanguard baseline`."),
     _flag("--fix", "Make the safe fixes."),
     _flag("--unsafe-fixes", "Make the fixes that may change results as well."),
     _flag("--diff", "Write nothing; print the fixes as a patch."),

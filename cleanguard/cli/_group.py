@@ -14,6 +14,7 @@ from cleanguard.version import VERSION
 COMMANDS = {
     "check": "Find hazards in Python files.",
     "migrate": "Rewrite hazards into CleanModelLoader calls.",
+    "baseline": "Enter today's findings, so that a check reports only new ones.",
     "explain": "Say what a hazard is, why it matters and what to do.",
     "completion": "Print a script that makes a shell complete commands and codes.",
     "demo": "Show check, migrate and a guarded run on a small built-in model.",

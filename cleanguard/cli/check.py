@@ -12,6 +12,7 @@ import click
 from cleanguard.cli._check_options import STDIN, CheckOptions, check_options
 from cleanguard.cli._exit_codes import CANNOT_DO, CLEAN, FINDINGS
 from cleanguard.cli._inputs import inputs_of
+from cleanguard.cli._known import Known
 from cleanguard.cli._output import Output, colour_of, sources_of
 from cleanguard.config import Settings
 from cleanguard.files import SourceFile
@@ -69,11 +70,13 @@ def _check(options: CheckOptions, settings: Settings, files: Sequence[SourceFile
     """Checks, fixes where asked, prints, and says how to leave."""
     from lint_rules.engine import check_files
 
+    known = Known(options, settings)
     run = check_files(files, settings)
     findings, failures = run.findings, list(run.failures)
     colour = colour_of(options.color)
     output = Output(options.output_format, options.output_file, options.statistics, colour)
     if not options.fixes:
+        findings = known.without(findings, files)
         output.print(findings, run.checked, sources_of(files), sys.stdout)
     else:
         from cleanguard.cli._fixes import fix_files
@@ -87,6 +90,7 @@ def _check(options: CheckOptions, settings: Settings, files: Sequence[SourceFile
             sys.stdout.buffer.write(fixes.patch)
         else:
             sys.stdout.buffer.write(fixes.stdin or b"")
+            findings = known.without(findings, fixes.files)
             stream = sys.stdout if fixes.stdin is None else sys.stderr
             output.print(findings, run.checked, sources_of(fixes.files), stream)
         output.print_fixed(fixes.codes, "Would fix" if options.diff else "Fixed")
