@@ -67,8 +67,8 @@ def assemble(request: LoadRequest) -> tuple[PreTrainedModel, PreTrainedTokenizer
     block_templates(tokenizer, request.model_id)
     run_token_sentinels(tokenizer, policy, checks)
     record = tokenizer_record(tokenizer, policy, pad)
+    _keep_unpacked(model)
     if request.for_training:
-        _keep_trainable(model)
         model.train()
         strip_for_training(tokenizer, source.directory)
     else:
@@ -175,8 +175,12 @@ def _replace_generation_config(
     return GenerationRecord(effective, dropped)
 
 
-def _keep_trainable(model: PreTrainedModel) -> None:
-    """Keeps 4-bit layers off a CPU path without autograd that an eval-mode forward switches on."""
+def _keep_unpacked(model: PreTrainedModel) -> None:
+    """Keeps 4-bit layers off a CPU path that repacks their weights at the first eval-mode forward.
+
+    The repacked weights have no gradients, and `state_dict()` (saving, attaching an adapter) unpacks
+    them with loss: the same prompt then has other logits.
+    """
     for module in model.modules():
         if hasattr(module, "support_avx512bf16_for_cpu"):
             module.support_avx512bf16_for_cpu = False

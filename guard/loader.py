@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from os import PathLike, fspath
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, NoReturn, overload
 
@@ -50,7 +51,7 @@ class CleanModelLoader:
         offload_folder, tp_plan, experts_implementation: As in `from_pretrained`.
         trust_remote_code: Run the repository's code; a hub repository needs a 40-hex `revision`
             then. For a model without code of its own it does nothing, and that is recorded.
-        for_training: Pads on the right unless told otherwise, keeps 4-bit layers trainable on CPU,
+        for_training: Pads on the right unless told otherwise,
             leaves the model in training mode, and takes the template off the tokenizer;
             saving that tokenizer saves the original files.
         padding_side: `left`; `right` only for training.
@@ -253,10 +254,16 @@ class CleanModelLoader:
         path: str | PathLike[str],
         *,
         name: str = "default",
+        on: str | None = None,
         is_trainable: bool = False,
     ) -> Any:
         """Put an adapter on a guarded model; see `guard.adapters.attach_adapter`."""
-        return adapters.attach_adapter(model, path, name=name, is_trainable=is_trainable)
+        return adapters.attach_adapter(model, path, name=name, on=on, is_trainable=is_trainable)
+
+    @staticmethod
+    def adapter(model: Any, name: str | Sequence[str]) -> AbstractContextManager[Any]:
+        """Switch adapters for a `with` block; see `guard.adapters.select_adapter`."""
+        return adapters.select_adapter(model, name)
 
 
 def _refuse_list(prompt: object) -> None:
