@@ -58,6 +58,10 @@ def _show(folder: Path) -> bool:
     _title("2", f"cleanguard migrate: the diff of {acts.EXAMPLE}")
     _print(_cropped(plan_report.diff(example)))
 
+    if not example.changed:
+        raise JobError(
+            f"{acts.EXAMPLE} was not migrated: {example.refusal or 'nothing to rewrite'}"
+        )
     acts.write(plans, new)
     _title("3", "cleanguard migrate --write: rewritten, and what is left to a person")
     _print(plan_report.table(plans, _WIDTH))
