@@ -113,6 +113,11 @@ class CleanModelLoader:
             allow_pickle=allow_pickle,
         )
 
+    @property
+    def request(self) -> LoadRequest:
+        """What was asked for."""
+        return self._request
+
     def __repr__(self) -> str:
         return f"CleanModelLoader({self._request.model_id!r})"
 

@@ -93,9 +93,9 @@ def refuse_code(error: BaseException, request: LoadRequest, source: ModelSource)
 
 
 def read_tokenizer(
-    request: LoadRequest, source: ModelSource, checks: CheckList
+    request: LoadRequest, source: ModelSource, checks: CheckList, *, look_only: bool = False
 ) -> PreTrainedTokenizerBase:
-    """The tokenizer as its files have it, refused if it is a chat model's; not yet guarded."""
+    """The tokenizer as its files have it, not yet guarded; a chat model's only if `look_only`."""
     remedy = "the directory needs tokenizer.json or the files of its tokenizer class"
     if "tokenizer.model" in source.names() and "tokenizer.json" not in source.names():
         remedy = "pip install sentencepiece protobuf tiktoken, which read its tokenizer.model"
@@ -116,7 +116,8 @@ def read_tokenizer(
         raise ModelNotFoundError(
             f"the tokenizer of {request.model_id} has an empty vocabulary", remedy=remedy
         )
-    refuse_chat_model(source, tokenizer, checks, allowed=request.allow_chat_model)
+    if not look_only:
+        refuse_chat_model(source, tokenizer, checks, allowed=request.allow_chat_model)
     return tokenizer
 
 

@@ -15,6 +15,7 @@ COMMANDS = {
     "check": "Find hazards in Python files.",
     "migrate": "Rewrite hazards into CleanModelLoader calls.",
     "explain": "Say what a hazard is, why it matters and what to do.",
+    "doctor": "Say what a model is: base or chat, BOS, control tokens, surprises.",
     "demo": "Show check, migrate and a guarded run on a small built-in model.",
 }
 
