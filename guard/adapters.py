@@ -20,6 +20,7 @@ from guard.measure import file_records
 from guard.provenance import AdapterRecord
 from guard.sharing import protect_lender, twin_of
 from guard.state import GuardState, state_of
+from guard.tensors import weights_record
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -93,7 +94,14 @@ def attach_adapter(
         result.train()
     else:
         result.eval()
-    record = AdapterRecord(name, str(directory.resolve()), named, file_records(directory), on)
+    record = AdapterRecord(
+        name=name,
+        path=str(directory.resolve()),
+        base_named=named,
+        files=file_records(directory),
+        weights=weights_record(directory),
+        on=on,
+    )
     state.provenance = replace(state.provenance, adapters=(*state.provenance.adapters, record))
     return result
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 import secrets
 from collections import Counter
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 from cleanguard.hazards import Hazard
 from guard.errors import UnguardedModelError
 from guard.policy import PromptPolicy
-from guard.provenance import Event, Provenance
+from guard.provenance import Event, Provenance, utc_now
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -84,8 +83,3 @@ def active_adapters(model: Any) -> tuple[str, ...]:
     layer = next(layers, None)
     off = layer is not None and layer._disable_adapters
     return () if off else tuple(getattr(tuner, "active_adapters", ()))
-
-
-def utc_now() -> str:
-    """The time as ISO 8601 in UTC, to the second."""
-    return datetime.now(timezone.utc).isoformat(timespec="seconds")

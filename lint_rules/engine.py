@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cleanguard import hazards
 from cleanguard.config import Settings, selected
+from cleanguard.edits import Edit
 from cleanguard.files import SourceFile
 from cleanguard.findings import Finding, Position
 from cleanguard.suppressions import may_suppress, suppressed
@@ -187,9 +188,12 @@ def _finding(filename: str, rule: Rule, report: Report, positions: Positions) ->
         end_location=positions.end(report.node),
         message=_message(report),
         remedy=report.remedy or rule.hazard.remedy,
-        fix=report.fix,
-        edits=tuple(edit.placed(positions) for edit in report.edits),
+        fix=report.fix and replace(report.fix, edits=_placed(report, positions)),
     )
+
+
+def _placed(report: Report, positions: Positions) -> tuple[Edit, ...]:
+    return tuple(edit.placed(positions) for edit in report.edits)
 
 
 def _message(report: Report) -> str:

@@ -198,6 +198,8 @@ def test_same_pad_and_eos_is_said_openly(tiny: Loaded) -> None:
     pad = tiny.provenance.tokenizer.pad
     assert (pad.id, pad.distinct_from_eos) == (0, False)
     assert "mask" in pad.note
+    [check] = [c for c in tiny.provenance.checks if c.code == "CG401"]
+    assert (check.verdict, check.detail) == ("recorded", pad.note)
 
 
 def test_broken_files_are_named(edited: Edited) -> None:
