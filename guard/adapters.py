@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from os import PathLike, fspath
+from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +18,7 @@ from guard.enforcement import watch_of
 from guard.errors import GuardWarning, ModelNotFoundError, PickleWeightsError, SettingsError
 from guard.measure import file_records
 from guard.provenance import AdapterRecord
+from guard.request import path_text
 from guard.sharing import protect_lender, twin_of
 from guard.state import GuardState, state_of
 from guard.tensors import weights_record
@@ -64,7 +65,7 @@ def attach_adapter(
     """
     state = state_of(model)
     peft = hub.need("peft", "train")
-    directory = Path(fspath(path)).expanduser()
+    directory = Path(path_text(path, "the adapter's directory")).expanduser()
     named = _check(directory, state)
     wrapped = isinstance(model, peft.PeftModel)
     known = tuple(model.peft_config) if wrapped else ()

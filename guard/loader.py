@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from os import PathLike, fspath
+from os import PathLike
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, NoReturn, overload
 
 from guard import adapters, generation, prompts
@@ -12,7 +12,7 @@ from guard.assembly import assemble
 from guard.errors import SettingsError
 from guard.keywords import refuse_unknown
 from guard.provenance import Provenance
-from guard.request import LoadRequest, PaddingSide
+from guard.request import LoadRequest, PaddingSide, path_text
 from guard.tokenizer_load import load_tokenizer, save_tokenizer
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ class CleanModelLoader:
     ) -> None:
         refuse_unknown("CleanModelLoader", unknown, LOADER_KEYWORDS)
         self._request = LoadRequest(
-            model_id=fspath(model_id),
+            model_id=path_text(model_id, "the model"),
             load_in_8bit=load_in_8bit,
             load_in_4bit=load_in_4bit,
             dtype=dtype,

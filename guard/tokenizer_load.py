@@ -151,6 +151,8 @@ def place(request: LoadRequest, source: ModelSource) -> dict[str, Any]:
 
 def first_line(error: BaseException) -> str:
     """The first line of an error's message, or its class where there is none."""
+    if isinstance(error, KeyError):
+        return f"one of its JSON files lacks {error}"
     return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
 
 
