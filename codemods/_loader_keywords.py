@@ -25,6 +25,11 @@ LOADER_KEYWORDS = (
     "cache_dir",
     "token",
     "max_memory",
+    "variant",
+    "offload_folder",
+    "local_files_only",
+    "experts_implementation",
+    "tp_plan",
     "trust_remote_code",
     "for_training",
     "padding_side",
@@ -58,6 +63,11 @@ _CARRIED = {
     "cache_dir": "cache_dir",
     "token": "token",
     "max_memory": "max_memory",
+    "variant": "variant",
+    "offload_folder": "offload_folder",
+    "local_files_only": "local_files_only",
+    "experts_implementation": "experts_implementation",
+    "tp_plan": "tp_plan",
 }
 # Keyword: the values with which it says nothing, and why.
 _DROPPED_FROM_MODEL: dict[str, tuple[tuple[object, ...], str]] = {
@@ -225,7 +235,7 @@ def _fate_of_tokenizer_keyword(
     script: Script, name: str, argument: Argument, family: str | None, *, training: bool
 ) -> Fate:
     literal = literal_of(argument)
-    if name in ("revision", "cache_dir", "token", "use_auth_token"):
+    if name in ("revision", "cache_dir", "token", "use_auth_token", "local_files_only"):
         return Fate(_CARRIED[name], written(script, argument))
     if name in _DROPPED_FROM_TOKENIZER and isinstance(literal, bool):
         why = _DROPPED_FROM_TOKENIZER[name]

@@ -14,6 +14,8 @@ from cleanguard.version import VERSION
 COMMANDS = {
     "check": "Find hazards in Python files.",
     "migrate": "Rewrite hazards into CleanModelLoader calls.",
+    "status": "Say which scripts are clean, pending, migrated or excluded.",
+    "gate": "Go or no-go before a GPU session, with the evidence in a file.",
     "explain": "Say what a hazard is, why it matters and what to do.",
     "demo": "Show check, migrate and a guarded run on a small built-in model.",
 }
