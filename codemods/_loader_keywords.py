@@ -1,6 +1,6 @@
 """What becomes of each keyword of a raw load, and which keywords the loader and its generate have.
 
-The two keyword tuples are copies, because this side never imports torch; a test compares them with
+The keyword tuple is a copy, because this side never imports torch; a test compares them with
 the guard's own signatures.
 """
 
@@ -15,25 +15,6 @@ from codemods._sites import CannotRewrite, Note
 from lint_rules._flow.arguments import UNSET, Argument, Arguments
 from lint_rules._flow.values import UNKNOWN, Constant, Value, first
 
-LOADER_KEYWORDS = (
-    "load_in_8bit",
-    "load_in_4bit",
-    "dtype",
-    "device_map",
-    "attn_implementation",
-    "revision",
-    "cache_dir",
-    "token",
-    "max_memory",
-    "variant",
-    "offload_folder",
-    "local_files_only",
-    "experts_implementation",
-    "tp_plan",
-    "trust_remote_code",
-    "for_training",
-    "padding_side",
-)
 GENERATE_KEYWORDS = (
     "max_new_tokens",
     "max_length",
@@ -63,11 +44,11 @@ _CARRIED = {
     "cache_dir": "cache_dir",
     "token": "token",
     "max_memory": "max_memory",
+    "local_files_only": "local_files_only",
     "variant": "variant",
     "offload_folder": "offload_folder",
-    "local_files_only": "local_files_only",
-    "experts_implementation": "experts_implementation",
     "tp_plan": "tp_plan",
+    "experts_implementation": "experts_implementation",
 }
 # Keyword: the values with which it says nothing, and why.
 _DROPPED_FROM_MODEL: dict[str, tuple[tuple[object, ...], str]] = {

@@ -113,7 +113,7 @@ def migrate_source(
 
 def _exposed(finding: Finding) -> PlannedSite:
     """What a person can do next, now that the output is guarded; the row is the rewritten file's."""
-    reason = "now that the text is guarded, its record can carry `provenance`: write it there"
+    reason = "its text is guarded now: write `provenance` with the record"
     return PlannedSite(finding.code, finding.location.row, finding.message, (), reason)
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cleanguard import hazards
 from cleanguard.config import Settings, selected
+from cleanguard.edits import Edit
 from cleanguard.files import SourceFile
 from cleanguard.findings import Finding, Position
 from cleanguard.suppressions import may_suppress, suppressed
@@ -146,11 +147,17 @@ def _check_tree(job: _Job, source: Source, *, parsed: bool) -> tuple[Finding, ..
         raise syntax_error(source) from error
     codes = _active(job)
     rules = [rule for rule in RULES if rule.hazard.code in codes]
-    flow = (
-        analyse(module, job.settings, job.path)
-        if project is None
-        else project.flow(job.path, module)
-    )
+    try:
+        flow = (
+            analyse(module, job.settings, job.path)
+            if project is None
+            else project.flow(job.path, module)
+        )
+    except Exception as error:
+        cause = f"{type(error).__name__}: {error}"
+        raise RuleCrashError(
+            f"{job.filename}: following the values crashed ({cause}); please report it"
+        ) from error
     reports = [(rule, report) for rule in rules for report in _run(rule, flow, job.filename)]
     if not reports:
         return ()
@@ -187,9 +194,12 @@ def _finding(filename: str, rule: Rule, report: Report, positions: Positions) ->
         end_location=positions.end(report.node),
         message=_message(report),
         remedy=report.remedy or rule.hazard.remedy,
-        fix=report.fix,
-        edits=tuple(edit.placed(positions) for edit in report.edits),
+        fix=report.fix and replace(report.fix, edits=_placed(report, positions)),
     )
+
+
+def _placed(report: Report, positions: Positions) -> tuple[Edit, ...]:
+    return tuple(edit.placed(positions) for edit in report.edits)
 
 
 def _message(report: Report) -> str:

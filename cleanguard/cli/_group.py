@@ -16,6 +16,9 @@ COMMANDS = {
     "migrate": "Rewrite hazards into CleanModelLoader calls.",
     "status": "Say which scripts are clean, pending, migrated or excluded.",
     "gate": "Go or no-go before a GPU session, with the evidence in a file.",
+    "verify": "Check that files of results are what their statements say.",
+    "sign": "Sign the statements of files with a local key.",
+    "env": "Print the session's versions, devices and git state as JSON.",
     "explain": "Say what a hazard is, why it matters and what to do.",
     "demo": "Show check, migrate and a guarded run on a small built-in model.",
 }

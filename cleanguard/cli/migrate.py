@@ -201,7 +201,7 @@ def _write(
     failures: list[str],
 ) -> list[Migration]:
     """Writes what changed; a file that could not be written leaves the list and joins the failures."""
-    from codemods._write import WriteError, clear_leftovers, replace_file
+    from cleanguard.write import WriteError, clear_leftovers, replace_file
 
     roots = tuple(Path(path).resolve() for path in (*paths, "."))
     done: list[Migration] = []
@@ -219,7 +219,7 @@ def _write(
 
 def _print(plans: Sequence[Migration], write: bool, patch: bool) -> None:
     if patch:
-        from codemods.patch import unified
+        from cleanguard.patch import unified
 
         sys.stdout.flush()
         for plan in plans:

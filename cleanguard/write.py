@@ -1,4 +1,4 @@
-"""Writes a migrated file whole or not at all."""
+"""Writes a rewritten file whole or not at all."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def replace_file(path: Path, before: bytes, after: bytes, roots: tuple[Path, ...
         if not os.access(target, os.W_OK):
             raise WriteError(f"{path}: the file is read-only")
         if target.read_bytes() != before:
-            raise WriteError(f"{path}: the file changed while it was being migrated; run again")
+            raise WriteError(f"{path}: the file changed meanwhile; run again")
         _write(target, after, mode)
     except OSError as error:
         raise WriteError(f"{path}: {error.strerror or error}") from error
