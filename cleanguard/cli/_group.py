@@ -14,6 +14,8 @@ from cleanguard.version import VERSION
 COMMANDS = {
     "check": "Find hazards in Python files.",
     "migrate": "Rewrite hazards into CleanModelLoader calls.",
+    "status": "Say which scripts are clean, pending, migrated or excluded.",
+    "gate": "Go or no-go before a GPU session, with the evidence in a file.",
     "verify": "Check that files of results are what their statements say.",
     "sign": "Sign the statements of files with a local key.",
     "env": "Print the session's versions, devices and git state as JSON.",
