@@ -4,17 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import libcst as cst
+
 from cleanguard import hazards
+from cleanguard.families import is_not_causal
 from cleanguard.findings import Fix
 from cleanguard.hazards import Severity
 from lint_rules._flow.analysis import Flow
-from lint_rules._flow.events import Encode, ModelLoad, TokenizerLoad
+from lint_rules._flow.arguments import Arguments
+from lint_rules._flow.events import CallSite, Encode, ModelLoad, TokenizerLoad
 from lint_rules._standing import described, load_severity
 from lint_rules.rule import Report, Rule
 
 
 def _severity(load: TokenizerLoad, flow: Flow) -> Severity | None:
     severity = load_severity(load.model, flow.settings)
+    if load.model.text is not None and is_not_causal(load.model.text):
+        return None
+    if severity == "warning" and _belongs_to_another_model(load, flow):
+        return None
     if severity != "warning" or any(True for _ in flow.events(ModelLoad)):
         return severity
     # An unknown id in a file without a causal LM may be any tokenizer: BERT's, Whisper's, a test's.
@@ -22,6 +30,25 @@ def _severity(load: TokenizerLoad, flow: Flow) -> Severity | None:
         encode.tokenizer.origin is load.node and flow.uses(encode) for encode in flow.events(Encode)
     )
     return "warning" if feeds else None
+
+
+def _belongs_to_another_model(load: TokenizerLoad, flow: Flow) -> bool:
+    """Whether a model that is no causal LM is loaded by the same expression."""
+    name = _first_argument(load.args)
+    return name is not None and any(
+        (site.symbol.startswith("transformers.") and site.symbol.endswith("Model.from_pretrained"))
+        or "ForSequenceClassification" in site.symbol
+        or "ForSeq2SeqLM" in site.symbol
+        for site in flow.events(CallSite)
+        if _first_argument(site.args) == name and flow.event_at(site.node, ModelLoad) is None
+    )
+
+
+def _first_argument(args: Arguments) -> str | None:
+    given = args.get("pretrained_model_name_or_path", 0)
+    if given is None or given.expression is None:
+        return None
+    return cst.Module([]).code_for_node(given.expression)
 
 
 def _check(flow: Flow) -> Iterator[Report]:

@@ -131,7 +131,9 @@ def _entry(mapping: Mapping, key: Value) -> Value:
 def _sliced(base: Value, node: cst.Slice, upper: Value) -> Value:
     literal = upper.value if isinstance(upper, Constant) else None
     count = literal if type(literal) is int and literal > 1 and node.lower is None else None
-    if isinstance(base, (Decoded, ChatText, Formatted)):
+    if isinstance(base, ChatText):
+        return ChatText(base.origin, cut=base.cut or node.lower is not None)
+    if isinstance(base, (Decoded, Formatted)):
         return base
     if isinstance(base, Sequence) and count is not None:
         return Sequence(base.items[:count], base.kind)
