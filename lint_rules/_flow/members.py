@@ -109,7 +109,9 @@ class Members:
             return base.element
         if isinstance(base, Dataset):
             if isinstance(literal, str):
-                return Items(base.columns.get(literal) or UNKNOWN, base.count)
+                column = base.columns.get(literal)
+                # Not a column: a split of a dataset that was loaded with all its splits.
+                return base if column is None else Items(column, base.count)
             return base.columns
         if isinstance(base, Encoded):
             if base.part is None and literal in _PARTS:
