@@ -1,4 +1,4 @@
-"""Small real-looking reproductions in odd shapes: nine in ten must be found.
+"""Small real-looking reproductions in odd shapes: nine in ten must be found, and no legitimate use.
 
 `recall/*.cases` holds them: `--- title` begins a case, `%name` stands for a prelude, and `#> CODE` (or
 `CODE:severity`) marks the line where the hazard must be reported.
@@ -17,7 +17,6 @@ from cleanguard.config import Settings
 from lint_rules.engine import check_source
 
 _MARK = re.compile(r"#>\s*(?P<codes>CG\d+(?::\w+)?(?:\s+CG\d+(?::\w+)?)*)")
-_FOLDER = Path(__file__).parent / "recall"
 _IMPORTS = "from transformers import AutoModelForCausalLM, AutoTokenizer\n"
 _PAIR = (
     _IMPORTS
@@ -65,8 +64,8 @@ class Case:
         return {f"{self.title}: row {row} {code}" for row, code in wanted - found}
 
 
-def _cases() -> Iterator[Case]:
-    for path in sorted(_FOLDER.glob("*.cases")):
+def _cases(folder: str) -> Iterator[Case]:
+    for path in sorted((Path(__file__).parent / folder).glob("*.cases")):
         for block in path.read_text(encoding="utf-8").split("--- ")[1:]:
             title, _, body = block.partition("\n")
             for name, prelude in _PRELUDES.items():
@@ -74,7 +73,8 @@ def _cases() -> Iterator[Case]:
             yield Case(f"{path.stem}: {title}", body)
 
 
-CASES = list(_cases())
+CASES = list(_cases("recall"))
+QUIET = list(_cases("legitimate"))
 
 
 def test_there_are_enough_cases():
@@ -94,3 +94,10 @@ def test_nine_in_ten_are_found():
     share = 1 - len(missed) / wanted
     print(f"{wanted - len(missed)} of {wanted} found in {len(CASES)} cases\n" + "\n".join(missed))  # noqa: T201
     assert share >= 0.9, missed
+
+
+@pytest.mark.parametrize("case", QUIET, ids=lambda case: case.title)
+def test_a_legitimate_use_is_quiet(case):
+    """`legitimate/*.cases`: the title begins with the code that must not be reported."""
+    code = case.title.split(": ")[1].split(" ")[0]
+    assert check_source("script.py", case.source.encode(), Settings(select=(code,))) == ()
