@@ -16,6 +16,15 @@ from lint_rules._flow.events import CallSite, Encode, ModelLoad, TokenizerLoad
 from lint_rules._standing import described, load_severity
 from lint_rules.rule import Report, Rule
 
+_OTHER_LOADS = (
+    "Model.from_pretrained",
+    "ForSequenceClassification.from_pretrained",
+    "ForTokenClassification.from_pretrained",
+    "ForMaskedLM.from_pretrained",
+    "ForSeq2SeqLM.from_pretrained",
+    "ForConditionalGeneration.from_pretrained",
+)
+
 
 def _severity(load: TokenizerLoad, flow: Flow) -> Severity | None:
     severity = load_severity(load.model, flow.settings)
@@ -33,14 +42,16 @@ def _severity(load: TokenizerLoad, flow: Flow) -> Severity | None:
 
 
 def _belongs_to_another_model(load: TokenizerLoad, flow: Flow) -> bool:
-    """Whether a model that is no causal LM is loaded by the same expression."""
+    """Whether a model that is no causal LM is loaded by the same expression in the same function."""
     name = _first_argument(load.args)
-    return name is not None and any(
-        (site.symbol.startswith("transformers.") and site.symbol.endswith("Model.from_pretrained"))
-        or "ForSequenceClassification" in site.symbol
-        or "ForSeq2SeqLM" in site.symbol
+    if name is None or any(_first_argument(model.args) == name for model in flow.events(ModelLoad)):
+        return False
+    return any(
+        site.symbol.startswith("transformers.")
+        and site.symbol.endswith(_OTHER_LOADS)
+        and site.place.function is load.place.function
+        and _first_argument(site.args) == name
         for site in flow.events(CallSite)
-        if _first_argument(site.args) == name and flow.event_at(site.node, ModelLoad) is None
     )
 
 
