@@ -35,15 +35,6 @@ class Fix:
     edits: tuple[Edit, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class TextEdit:
-    """Replaces the half-open range `start:end` of the UTF-8 text (without a byte order mark)."""
-
-    start: int
-    end: int
-    text: str
-
-
 @dataclass(frozen=True, slots=True)
 class Finding:
     """One hazard at one place.
@@ -58,7 +49,6 @@ class Finding:
         message: What is wrong here, in one sentence.
         remedy: What to do here.
         fix: None where nothing can be rewritten.
-        edits: The rewrite itself, for a safe or unsafe fix; never part of a report.
     """
 
     hazard: Hazard
@@ -70,7 +60,6 @@ class Finding:
     message: str
     remedy: str
     fix: Fix | None = None
-    edits: tuple[TextEdit, ...] = ()
 
     @property
     def code(self) -> str:
@@ -81,6 +70,11 @@ class Finding:
     def name(self) -> str:
         """The hazard's name."""
         return self.hazard.name
+
+    @property
+    def edits(self) -> tuple[Edit, ...]:
+        """The rewrite of a safe or unsafe fix; never part of a report."""
+        return self.fix.edits if self.fix else ()
 
     @property
     def sort_key(self) -> tuple[str, Position, str, str]:

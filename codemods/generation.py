@@ -5,13 +5,12 @@ from __future__ import annotations
 import libcst as cst
 
 from codemods._chain import chain_of
-from codemods._encoding import encoding_edit
+from codemods._encoding import encoding_edit, specials_note
 from codemods._guarded import (
     arguments_of,
     generated_in,
     has_prompt,
     many_prompts,
-    one_or_many,
     one_prompt,
     takes_first,
 )
@@ -22,7 +21,6 @@ from codemods._sites import CannotRewrite, Note, Site
 from lint_rules._flow.events import Decode, Encode, Generate, ModelLoad
 
 _SUMMARY = "generate through CleanModelLoader"
-_BOS = Note("changed", "special tokens: exactly the BOS that the family needs")
 _SCORES = Note(
     "carried",
     "`generate` itself stays, for its scores: the guard has checked its ids and replaced its settings",
@@ -81,14 +79,10 @@ def _folded(script: Script, call: Generate, encode: Encode) -> list[Site]:
     generated = generated_in(decode)
     assert generated is not None
     chain = chain_of(script, encode, call, decode)
+    several = "num_return_sequences" in call.args.keywords
     single = decode.method == "decode" or takes_first(script, decode)
-    if single:
-        prompt = one_prompt(script, encode)
-    elif one_or_many(encode) == "one" and "num_return_sequences" not in call.args.keywords:
-        raise CannotRewrite("one prompt is encoded and a batch decoded")
-    else:
-        prompt = many_prompts(script, encode)
-    if single and "num_return_sequences" in call.args.keywords:
+    prompt = one_prompt(script, encode) if single else many_prompts(script, encode)
+    if single and several:
         raise CannotRewrite("several texts are generated and only the first is decoded")
     arguments, notes = arguments_of(
         script, encode, call, decode, full=has_prompt(generated), prompt=prompt
@@ -142,5 +136,9 @@ def _otherwise(script: Script, call: Generate, encode: Encode, reason: str) -> l
 
 def _with_encoding(encode: Encode, sites: list[Site]) -> list[Site]:
     if encode.args.literal("add_special_tokens") is False:
-        sites.append(Site("CG201", encode.node, "tokenise with CleanModelLoader", (), (_BOS,)))
+        sites.append(
+            Site(
+                "CG201", encode.node, "tokenise with CleanModelLoader", (), (specials_note(encode),)
+            )
+        )
     return sites

@@ -5,13 +5,12 @@ from __future__ import annotations
 import secrets
 from collections import Counter
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 from cleanguard.hazards import Hazard
 from guard.errors import UnguardedModelError
 from guard.policy import PromptPolicy
-from guard.provenance import Event, Provenance
+from guard.provenance import Event, Provenance, utc_now
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -70,9 +69,17 @@ def state_of(owner: object) -> GuardState:
 def provenance_of(model: PreTrainedModel) -> Provenance:
     """A guarded model's provenance as of now: with the adapters and events since it was loaded."""
     state = state_of(model)
-    return replace(state.provenance, events=tuple(state.events))
+    return replace(
+        state.provenance, events=tuple(state.events), active_adapters=active_adapters(model)
+    )
 
 
-def utc_now() -> str:
-    """The time as ISO 8601 in UTC, to the second."""
-    return datetime.now(timezone.utc).isoformat(timespec="seconds")
+def active_adapters(model: Any) -> tuple[str, ...]:
+    """The adapters that take part in what a model gives now; empty for a base."""
+    if not hasattr(model, "peft_config"):
+        return ()
+    tuner = model.base_model
+    layers = (module for module in tuner.modules() if hasattr(module, "_disable_adapters"))
+    layer = next(layers, None)
+    off = layer is not None and layer._disable_adapters
+    return () if off else tuple(getattr(tuner, "active_adapters", ()))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import libcst as cst
 
-from cleanguard.findings import TextEdit
+from cleanguard.edits import Edit as ByteEdit
 from lint_rules._flow.arguments import Arguments
 from lint_rules._positions import Positions
 
@@ -25,9 +25,9 @@ class Edit:
     end: tuple[cst.CSTNode, bool]
     text: str
 
-    def placed(self, positions: Positions) -> TextEdit:
+    def placed(self, positions: Positions) -> ByteEdit:
         """The edit as a range of bytes."""
-        return TextEdit(_edge(positions, self.start), _edge(positions, self.end), self.text)
+        return ByteEdit(_edge(positions, self.start), _edge(positions, self.end), self.text)
 
 
 def replace(node: cst.CSTNode, text: str) -> tuple[Edit, ...]:

@@ -24,7 +24,7 @@ class Report:
         severity: Overrides the hazard's, e.g. for a model id that is not known.
         remedy: Overrides the hazard's where this place needs another.
         fix: What can be rewritten.
-        edits: The rewrite of a safe or unsafe fix.
+        edits: The rewrite of a safe or unsafe fix; all of them are made, or none.
     """
 
     node: cst.CSTNode

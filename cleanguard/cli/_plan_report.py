@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from cleanguard.patch import unified
 from cleanguard.report.styled import Line, Span, printable, wrapped
 from codemods.migration import Migration, PlannedSite
-from codemods.patch import unified
 
 _NOTE_COLOUR = {"carried": "cyan", "dropped": "cyan", "changed": "yellow"}
 

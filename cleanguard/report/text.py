@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
-from cleanguard.findings import Finding
+from cleanguard.findings import Applicability, Finding
 from cleanguard.report.styled import Line, Span, columns, printable, wrapped
 
 _COLOUR = {"error": "bold red", "warning": "bold yellow"}
+_COMMANDS: dict[Applicability, str] = {
+    "safe": "`cleanguard check --fix`",
+    "unsafe": "`cleanguard check --unsafe-fixes`, which may change results",
+    "migrate": "`cleanguard migrate` shows the plan and the diff",
+}
 _TAB = 4
 
 Sources = Callable[[str], Sequence[str]]
@@ -54,11 +59,28 @@ def summary(findings: Sequence[Finding], checked: int, width: int | None) -> lis
         f" in {files} of {_count(checked, 'file')}."
     )
     lines = wrapped([], found, width, "bold")
-    migratable = sum(f.fix is not None and f.fix.applicability == "migrate" for f in findings)
-    if migratable:
-        can = f"{migratable} can be rewritten: `cleanguard migrate` shows the plan and the diff."
-        lines += wrapped([Span("[*] ", "cyan")], can, width)
+    for applicability, command in _COMMANDS.items():
+        number = sum(_offers(finding, applicability) for finding in findings)
+        if number:
+            can = f"{number} can be rewritten: {command}."
+            lines += wrapped([Span("[*] ", "cyan")], can, width)
     return lines
+
+
+def fixed(codes: Mapping[str, int], verb: str) -> list[Line]:
+    """What `--fix` did, or `--diff` would do: nothing where it is nothing."""
+    total = sum(codes.values())
+    if not total:
+        return []
+    parts = ", ".join(f"{number} {code}" for code, number in sorted(codes.items()))
+    return [[Span(f"{verb} {_count(total, 'finding')} ({parts}).", "bold")]]
+
+
+def _offers(finding: Finding, applicability: Applicability) -> bool:
+    fix = finding.fix
+    if fix is None or fix.applicability != applicability:
+        return False
+    return bool(fix.edits) or applicability == "migrate"
 
 
 def _code(finding: Finding) -> list[Span]:

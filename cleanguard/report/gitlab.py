@@ -1,0 +1,41 @@
+"""Findings as a GitLab code quality report."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from cleanguard.findings import Finding, Position
+from cleanguard.fingerprints import Sources, fingerprints
+
+_SEVERITY = {"error": "major", "warning": "minor"}
+
+
+def render(findings: Sequence[Finding], sources: Sources) -> str:
+    """A JSON list of issues; a finding keeps its fingerprint when lines move."""
+    marks = fingerprints(findings, sources)
+    issues = [_issue(finding, mark) for finding, mark in zip(findings, marks, strict=True)]
+    return json.dumps(issues, indent=2) + "\n"
+
+
+def _issue(finding: Finding, fingerprint: str) -> dict[str, Any]:
+    return {
+        "type": "issue",
+        "check_name": finding.code,
+        "description": f"{finding.code} {finding.message}; {finding.remedy}",
+        "categories": ["Bug Risk"],
+        "severity": _SEVERITY[finding.severity],
+        "fingerprint": fingerprint,
+        "location": {
+            "path": finding.filename.removeprefix("./"),
+            "positions": {
+                "begin": _position(finding.location),
+                "end": _position(finding.end_location),
+            },
+        },
+    }
+
+
+def _position(position: Position) -> dict[str, int]:
+    return {"line": position.row, "column": position.column}
