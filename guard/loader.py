@@ -20,8 +20,10 @@ if TYPE_CHECKING:
     from transformers import BatchEncoding, PreTrainedModel, PreTrainedTokenizerBase
     from typing_extensions import Unpack
 
-    from guard.generation import Completion
+    from guard.completion import Completion
+    from guard.generation import OnFinished
     from guard.settings import GenerationOptions, TextOptions
+    from guard.streaming import TextStream
 
 LOADER_KEYWORDS: frozenset[str] = frozenset(LoadRequest.__dataclass_fields__) - {"model_id"}
 
@@ -220,6 +222,8 @@ class CleanModelLoader:
         prompts: Sequence[str],
         *,
         batch_size: int | None = None,
+        progress: bool | None = None,
+        on_finished: OnFinished | None = None,
         **options: Unpack[GenerationOptions],
     ) -> list[str]:
         """Generate from many prompts: batched by length, padded left, returned in their order.
@@ -227,16 +231,29 @@ class CleanModelLoader:
         Args:
             model, tokenizer: As `load()` returned them.
             prompts: Plain texts.
-            batch_size: Rows at a time; None begins with 64 and halves when the GPU's memory is
-                full.
+            batch_size: Rows at a time; None begins with 64. Halved when memory is full.
+            progress: Show a bar on standard error; None does on a terminal.
+            on_finished: Called with the number of a prompt and its completions as soon as they are
+                there: write records from it, and Ctrl-C or a full memory loses nothing.
             options: As in `generate`. With `num_return_sequences` the texts of a prompt follow each
                 other.
 
         Returns:
             One text per prompt, times `num_return_sequences`.
+
+        Raises:
+            See `guard.generation.complete`. `MemoryFullError` and `GenerationInterrupted` (Ctrl-C)
+            carry what was finished.
         """
         found = generation.complete(
-            model, tokenizer, prompts, options, batch_size=batch_size, call="generate_batch"
+            model,
+            tokenizer,
+            prompts,
+            options,
+            batch_size=batch_size,
+            progress=progress,
+            on_finished=on_finished,
+            call="generate_batch",
         )
         return [completion.text for row in found for completion in row]
 
@@ -247,11 +264,38 @@ class CleanModelLoader:
         prompts: Sequence[str],
         *,
         batch_size: int | None = None,
+        progress: bool | None = None,
+        on_finished: OnFinished | None = None,
         **options: Unpack[GenerationOptions],
     ) -> list[Completion]:
         """Like `generate_batch`, with ids, token counts, finish reason and seed for each text."""
-        found = generation.complete(model, tokenizer, prompts, options, batch_size=batch_size)
+        found = generation.complete(
+            model,
+            tokenizer,
+            prompts,
+            options,
+            batch_size=batch_size,
+            progress=progress,
+            on_finished=on_finished,
+        )
         return [completion for row in found for completion in row]
+
+    @staticmethod
+    def stream(
+        model: PreTrainedModel,
+        tokenizer: PreTrainedTokenizerBase,
+        prompt: str,
+        **options: Unpack[TextOptions],
+    ) -> TextStream:
+        """Generate from one prompt and give the text out in pieces as it grows.
+
+        Keywords are those of `generate`. Joined, the pieces are the text that `generate` returns;
+        after the last one, the stream's `completion` says how it ended.
+        """
+        _refuse_list(prompt)
+        from guard.streaming import stream
+
+        return stream(model, tokenizer, prompt, options)
 
     @staticmethod
     def attach_adapter(
