@@ -22,7 +22,7 @@ COMMANDS = {
     "baseline": "Enter today's findings, so that a check reports only new ones.",
     "explain": "Say what a hazard is, why it matters and what to do.",
     "completion": "Print a script that makes a shell complete commands and codes.",
-    "doctor": "Say what a model is: base or chat, BOS, control tokens, surprises.",
+    "doctor": "Say what a model is: base or chat, BOS, surprises.",
     "run": "Run a stage: generation, fine-tuning, preference training.",
     "demo": "Show check, migrate and a guarded run on a small built-in model.",
 }
