@@ -315,6 +315,7 @@ DROPPED_PROVENANCE = Hazard(
     remedy="write them with `guard.records.JsonlWriter`, or store `provenance` with them",
     fix="unsafe",
     linted=True,
+    guarded=True,
 )
 TOO_FEW_ITEMS = Hazard(
     code="CG502",

@@ -23,6 +23,7 @@ from lint_rules._flow.values import ModelId
 _GREEDY = Note(
     "changed",
     "generation_config.json is replaced by an explicit greedy one; what it said is recorded",
+    "where that file named no sampling and no penalties",
 )
 _TRAINING = (
     "get_peft_model",
@@ -132,9 +133,8 @@ def _used_between(
 ) -> bool:
     between = model.place.block[tokenizer.place.index + 1 : model.place.index]
     for statement in between:
-        if not is_template_line(script, statement, tokenizer.node) and _mentions(
-            script, statement, target.text
-        ):
+        dropped = is_template_line(script, statement, tokenizer.node, trains=trains(script))
+        if not dropped and _mentions(script, statement, target.text):
             return True
     return False
 

@@ -7,11 +7,13 @@ driver, the guard's own source) is measured once, at the first call.
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import platform
 import re
 import sys
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from datetime import datetime, timezone
 from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -27,6 +29,7 @@ __all__ = [
     "installed",
     "loader_source_sha256",
     "measure_environment",
+    "session",
 ]
 
 _PACKAGES = (
@@ -124,6 +127,14 @@ def measure_environment() -> Environment:
         argv=redact_argv(sys.argv),
         loader_source_sha256=loader_source_sha256(),
     )
+
+
+def session() -> dict[str, Any]:
+    """The environment in JSON types, with the time: what a log of a session's versions holds."""
+    now = datetime.now(timezone.utc).isoformat(timespec="seconds")
+    found: dict[str, Any] = {"schema": "cleanguard-session/1", "created": now}
+    found |= json.loads(json.dumps(asdict(measure_environment())))
+    return found
 
 
 @lru_cache(maxsize=64)

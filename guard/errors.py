@@ -69,6 +69,10 @@ class RecordsBusyError(RecordsError):
     """Another run has the file of records open."""
 
 
+class SigningError(GuardError):
+    """A statement that cannot be signed, or a key that cannot be used."""
+
+
 class UnguardedModelError(GuardError):
     """The model or tokenizer did not come from CleanModelLoader."""
 

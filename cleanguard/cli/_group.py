@@ -14,6 +14,9 @@ from cleanguard.version import VERSION
 COMMANDS = {
     "check": "Find hazards in Python files.",
     "migrate": "Rewrite hazards into CleanModelLoader calls.",
+    "verify": "Check that files of results are what their statements say.",
+    "sign": "Sign the statements of files with a local key.",
+    "env": "Print the session's versions, devices and git state as JSON.",
     "explain": "Say what a hazard is, why it matters and what to do.",
     "run": "Run a stage: generation, fine-tuning, preference training.",
     "demo": "Show check, migrate and a guarded run on a small built-in model.",

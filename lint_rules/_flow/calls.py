@@ -137,7 +137,7 @@ class CallReader:
         if isinstance(function, Instance):
             return self.own.instance(function, args)
         if isinstance(function, Partial):
-            given = self.program.partials[function.node].then(args)
+            given = self.program.partials.get(function.node, _NOTHING).then(args)
             result: Value = UNKNOWN
             for option in options(function.function):
                 result = join(result, self._call(option, node, given, env))
@@ -178,7 +178,8 @@ class CallReader:
         if name == "functools.partial" and args.positional:
             rest = Arguments(args.positional[1:], args.keywords, args.spread, args.opaque)
             self.program.partials[node] = rest
-            return Partial(args.positional[0].value, node)
+            given = args.positional[0].value
+            return UNKNOWN if isinstance(given, Partial) else Partial(given, node)
         if name == "builtins.setattr" and len(args.positional) == 3:
             self._setattr(node, args)
             return UNKNOWN

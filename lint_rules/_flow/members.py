@@ -69,7 +69,8 @@ class Members:
             return Generated(base.origin, "sequences")
         if isinstance(base, CausalLM) and name in _INNER_MODELS:
             return base
-        return Method(base, name)
+        nested = isinstance(base, Method) and isinstance(base.receiver, Method)
+        return UNKNOWN if nested else Method(base, name)
 
     def _member(self, base: Instance | ClassRef, name: str) -> Value:
         facts = self.program.classes.get(base.node)
