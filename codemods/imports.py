@@ -31,7 +31,7 @@ def rewrite(script: Script, edits: Sequence[Edit]) -> list[Edit]:
     """The import edits that go with the given edits; none if they use no CleanModelLoader."""
     if not any("CleanModelLoader" in edit.text for edit in edits):
         return []
-    arrives = any(edit.text.strip().endswith(IMPORT) for edit in edits)
+    arrives = any(IMPORT in edit.text for edit in edits)
     words = {word for edit in edits for word in _WORD.findall(edit.text)}
     found = [item for item in _imports(script.module) if _is_ours(item.node)]
     result: list[Edit] = []

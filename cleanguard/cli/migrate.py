@@ -203,7 +203,8 @@ def _write(
     """Writes what changed; a file that could not be written leaves the list and joins the failures."""
     from cleanguard.write import WriteError, clear_leftovers, replace_file
 
-    roots = tuple(Path(path).resolve() for path in (*paths, "."))
+    named = (Path(path) for path in (*paths, "."))
+    roots = tuple((path if path.is_dir() else path.parent).resolve() for path in named)
     done: list[Migration] = []
     for folder in {where[plan.filename].resolve().parent for plan in plans}:
         clear_leftovers(folder)
