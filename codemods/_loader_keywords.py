@@ -1,6 +1,6 @@
 """What becomes of each keyword of a raw load, and which keywords the loader and its generate have.
 
-The two keyword tuples are copies, because this side never imports torch; a test compares them with
+The keyword tuple is a copy, because this side never imports torch; a test compares them with
 the guard's own signatures.
 """
 
@@ -15,20 +15,6 @@ from codemods._sites import CannotRewrite, Note
 from lint_rules._flow.arguments import UNSET, Argument, Arguments
 from lint_rules._flow.values import UNKNOWN, Constant, Value, first
 
-LOADER_KEYWORDS = (
-    "load_in_8bit",
-    "load_in_4bit",
-    "dtype",
-    "device_map",
-    "attn_implementation",
-    "revision",
-    "cache_dir",
-    "token",
-    "max_memory",
-    "trust_remote_code",
-    "for_training",
-    "padding_side",
-)
 GENERATE_KEYWORDS = (
     "max_new_tokens",
     "max_length",
@@ -58,6 +44,11 @@ _CARRIED = {
     "cache_dir": "cache_dir",
     "token": "token",
     "max_memory": "max_memory",
+    "local_files_only": "local_files_only",
+    "variant": "variant",
+    "offload_folder": "offload_folder",
+    "tp_plan": "tp_plan",
+    "experts_implementation": "experts_implementation",
 }
 # Keyword: the values with which it says nothing, and why.
 _DROPPED_FROM_MODEL: dict[str, tuple[tuple[object, ...], str]] = {
@@ -225,7 +216,7 @@ def _fate_of_tokenizer_keyword(
     script: Script, name: str, argument: Argument, family: str | None, *, training: bool
 ) -> Fate:
     literal = literal_of(argument)
-    if name in ("revision", "cache_dir", "token", "use_auth_token"):
+    if name in ("revision", "cache_dir", "token", "use_auth_token", "local_files_only"):
         return Fate(_CARRIED[name], written(script, argument))
     if name in _DROPPED_FROM_TOKENIZER and isinstance(literal, bool):
         why = _DROPPED_FROM_TOKENIZER[name]
@@ -237,13 +228,14 @@ def _fate_of_tokenizer_keyword(
         return Fate(None, notes=(Note("dropped", text),))
     if name == "padding_side" and literal == "right":
         text = '`padding_side="right"`: batches are padded on the left, as generation needs it'
-        return Fate(None, notes=(Note("changed", text),))
+        unless = "where prompts were generated one by one"
+        return Fate(None, notes=(Note("changed", text, unless),))
     if name == "chat_template" and literal is None:
         text = "`chat_template=None`: the loader blocks the template"
         return Fate(None, notes=(Note("dropped", text),))
     if name == "model_max_length":
         text = "`model_max_length`: a prompt is no longer cut; one that does not fit raises"
-        return Fate(None, notes=(Note("changed", text),))
+        return Fate(None, notes=(Note("changed", text, "where no prompt was longer"),))
     if name == "trust_remote_code":
         return _remote_code(script, argument, family)
     raise CannotRewrite(f"the keyword `{name}` of the tokenizer has no place in the loader")

@@ -26,6 +26,28 @@ E = TypeVar("E", bound=Event)
 
 
 @dataclass(frozen=True, slots=True)
+class Wishes:
+    """What a person wants of a migration.
+
+    Attributes:
+        unsafe: Take rewrites that may change results.
+        select: Codes to rewrite; empty for all.
+        declined: Findings to leave, by code and row.
+    """
+
+    unsafe: bool = False
+    select: frozenset[str] = frozenset()
+    declined: frozenset[tuple[str, int]] = frozenset()
+
+    def declines(self, code: str, row: int) -> bool:
+        """Whether a finding is to be left."""
+        return bool(self.select and code not in self.select) or (code, row) in self.declined
+
+
+EVERYTHING = Wishes()
+
+
+@dataclass(frozen=True, slots=True)
 class NameUse:
     """One occurrence of a name in code, not as a keyword or attribute."""
 
@@ -37,16 +59,20 @@ class NameUse:
 class Script:
     """Everything that rewrites read; they answer with sites and change nothing here."""
 
-    def __init__(self, source: Source, settings: Settings, *, unsafe: bool = False) -> None:
+    def __init__(self, source: Source, settings: Settings, wishes: Wishes = EVERYTHING) -> None:
         self.source = source
-        self.unsafe = unsafe
+        self.unsafe = wishes.unsafe
         self.utf8 = source.text.encode("utf-8")
         self.module = cst.parse_module(source.text)
         self.flow: Flow = analyse(self.module, settings)
-        self._reported = frozenset(
-            (rule.hazard.code, report.node) for rule in RULES for report in rule.check(self.flow)
-        )
         self.positions = Positions(self.module, source.text)
+        reported = [
+            (rule.hazard.code, report.node) for rule in RULES for report in rule.check(self.flow)
+        ]
+        self.declined = tuple(
+            (code, node) for code, node in reported if wishes.declines(code, self.line_of(node))
+        )
+        self._reported = frozenset(reported) - frozenset(self.declined)
         self.newline = self.module.default_newline
         self.indent_unit = self.module.default_indent
         self._lines = [0]
@@ -125,6 +151,22 @@ class Script:
         kept = "".join(f"{indent}{text}{self.newline}" for text in self.comments_in(span))
         return Edit(span.start, span.end, kept)
 
+    def without_empty_blocks(self, edits: Sequence[Edit]) -> list[Edit]:
+        """The edits, with a `pass` in each block that they would leave without a statement."""
+        found = list(edits)
+        for block in self._blocks():
+            if not block:
+                continue
+            begin, end = self.lines_of(block[0]).start, self.span(block[-1])
+            inside = [edit for edit in found if begin <= edit.start and edit.start <= end.start]
+            gone = [edit for edit in inside if not _says_code(edit.text)]
+            if not all(any(e.covers(self.span(node).start) for e in gone) for node in block):
+                continue
+            last = next(edit for edit in gone if edit.covers(end.start))
+            line = f"{self.indent_of(block[0])}pass{self.newline}"
+            found[found.index(last)] = Edit(last.start, last.end, last.text + line)
+        return found
+
     def delete_lines(self, nodes: Sequence[cst.BaseStatement]) -> list[Edit]:
         """Takes several statements away; a block that would be left empty gets `pass`."""
         gone = set(nodes)
@@ -157,7 +199,7 @@ class Script:
             room: Width that the rest of the line takes.
         """
         line = f"{head}({', '.join(arguments)})"
-        if "\n" not in line and len(indent) + len(line) + room <= MAX_WIDTH:
+        if "\n" not in line and len(indent.expandtabs(4)) + len(line) + room <= MAX_WIDTH:
             return line
         inner = f"{self.newline}{indent}{self.indent_unit}"
         return f"{head}({inner}{f',{inner}'.join(arguments)},{self.newline}{indent})"
@@ -172,7 +214,7 @@ class Script:
             line for line in visitor.found if region.start <= self.span(line).start < region.end
         ]
 
-    def _blocks(self) -> list[tuple[cst.CSTNode, ...]]:
+    def _blocks(self) -> list[tuple[cst.BaseStatement, ...]]:
         visitor = _Blocks()
         self.module.visit(visitor)
         return visitor.found
@@ -227,6 +269,10 @@ class Script:
         return [event for event in self.flow.events(kind) if event.place.function is function]
 
 
+def _says_code(text: str) -> bool:
+    return any(line.strip() and not line.strip().startswith("#") for line in text.splitlines())
+
+
 class _Lines(cst.CSTVisitor):
     def __init__(self) -> None:
         self.found: list[cst.SimpleStatementLine] = []
@@ -256,10 +302,10 @@ class _Values(cst.CSTVisitor):
 
 class _Blocks(cst.CSTVisitor):
     def __init__(self) -> None:
-        self.found: list[tuple[cst.CSTNode, ...]] = []
+        self.found: list[tuple[cst.BaseStatement, ...]] = []
 
     def visit_IndentedBlock(self, node: cst.IndentedBlock) -> None:
-        self.found.append(tuple(node.body))
+        self.found.append(tuple(item for item in node.body if isinstance(item, cst.BaseStatement)))
 
 
 class _Names(cst.CSTVisitor):

@@ -23,6 +23,7 @@ from lint_rules._flow.values import ModelId
 _GREEDY = Note(
     "changed",
     "generation_config.json is replaced by an explicit greedy one; what it said is recorded",
+    "where that file named no sampling and no penalties",
 )
 _TRAINING = (
     "get_peft_model",
@@ -132,9 +133,8 @@ def _used_between(
 ) -> bool:
     between = model.place.block[tokenizer.place.index + 1 : model.place.index]
     for statement in between:
-        if not is_template_line(script, statement, tokenizer.node) and _mentions(
-            script, statement, target.text
-        ):
+        dropped = is_template_line(script, statement, tokenizer.node, trains=trains(script))
+        if not dropped and _mentions(script, statement, target.text):
             return True
     return False
 
@@ -146,12 +146,13 @@ def _mentions(script: Script, node: cst.CSTNode, text: str) -> bool:
 
 
 def _model_text(script: Script, args: Arguments) -> str | None:
+    """The model as written, whatever its quotes."""
     argument = args.get("pretrained_model_name_or_path", 0)
-    return (
-        None
-        if argument is None or argument.expression is None
-        else script.code(argument.expression)
-    )
+    if argument is None or argument.expression is None:
+        return None
+    if isinstance(argument.expression, cst.SimpleString):
+        return repr(argument.expression.evaluated_value)
+    return script.code(argument.expression)
 
 
 # --- the rewrites

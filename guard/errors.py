@@ -58,6 +58,10 @@ class MissingWeightsError(GuardError):
     """The directory or repository holds no weights that can be loaded."""
 
 
+class ModelTooLargeError(GuardError):
+    """The memory does not suffice for the model."""
+
+
 class SettingsError(GuardError, ValueError):
     """Settings that contradict each other or say too little."""
 

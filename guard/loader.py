@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from os import PathLike, fspath
+from contextlib import AbstractContextManager
+from os import PathLike
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, NoReturn, overload
 
 from guard import adapters, generation, prompts
@@ -11,7 +12,7 @@ from guard.assembly import assemble
 from guard.errors import SettingsError
 from guard.keywords import refuse_unknown
 from guard.provenance import Provenance
-from guard.request import LoadRequest, PaddingSide
+from guard.request import LoadRequest, PaddingSide, path_text
 from guard.tokenizer_load import load_tokenizer, save_tokenizer
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ class CleanModelLoader:
         offload_folder, tp_plan, experts_implementation: As in `from_pretrained`.
         trust_remote_code: Run the repository's code; a hub repository needs a 40-hex `revision`
             then. For a model without code of its own it does nothing, and that is recorded.
-        for_training: Pads on the right unless told otherwise, keeps 4-bit layers trainable on CPU,
+        for_training: Pads on the right unless told otherwise,
             leaves the model in training mode, and takes the template off the tokenizer;
             saving that tokenizer saves the original files.
         padding_side: `left`; `right` only for training.
@@ -91,7 +92,7 @@ class CleanModelLoader:
     ) -> None:
         refuse_unknown("CleanModelLoader", unknown, LOADER_KEYWORDS)
         self._request = LoadRequest(
-            model_id=fspath(model_id),
+            model_id=path_text(model_id, "the model"),
             load_in_8bit=load_in_8bit,
             load_in_4bit=load_in_4bit,
             dtype=dtype,
@@ -113,6 +114,11 @@ class CleanModelLoader:
             allow_adapter=allow_adapter,
             allow_pickle=allow_pickle,
         )
+
+    @property
+    def request(self) -> LoadRequest:
+        """What was asked for."""
+        return self._request
 
     def __repr__(self) -> str:
         return f"CleanModelLoader({self._request.model_id!r})"
@@ -297,10 +303,16 @@ class CleanModelLoader:
         path: str | PathLike[str],
         *,
         name: str = "default",
+        on: str | None = None,
         is_trainable: bool = False,
     ) -> Any:
         """Put an adapter on a guarded model; see `guard.adapters.attach_adapter`."""
-        return adapters.attach_adapter(model, path, name=name, is_trainable=is_trainable)
+        return adapters.attach_adapter(model, path, name=name, on=on, is_trainable=is_trainable)
+
+    @staticmethod
+    def adapter(model: Any, name: str | Sequence[str]) -> AbstractContextManager[Any]:
+        """Switch adapters for a `with` block; see `guard.adapters.select_adapter`."""
+        return adapters.select_adapter(model, name)
 
 
 def _refuse_list(prompt: object) -> None:
