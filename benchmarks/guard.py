@@ -75,10 +75,11 @@ class Bench:
         """Seconds, and what the work gave back."""
         gc.collect()
         self.wait()
-        start = time.perf_counter()
+        tick = time.process_time if self.options.clock == "cpu" else time.perf_counter
+        start = tick()
         found = work()
         self.wait()
-        return time.perf_counter() - start, found
+        return tick() - start, found
 
     def wait(self) -> None:
         if self.options.device != "cpu":
@@ -247,6 +248,12 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--attn", default="sdpa", help="sdpa, eager, flash_attention_2")
     parser.add_argument("--dtype", default="float32")
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
+    parser.add_argument(
+        "--clock",
+        default="wall",
+        choices=["wall", "cpu"],
+        help="cpu counts this process's processor time: steadier where others use the machine",
+    )
     parser.add_argument("--threads", type=int, default=1, help="torch threads on a CPU")
     parser.add_argument("--repeats", type=int, default=40, help="pairs of single generations")
     parser.add_argument("--load-repeats", type=int, default=9)
