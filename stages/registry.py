@@ -80,5 +80,10 @@ STAGES: tuple[Stage, ...] = (
         "Make fine-tuning data with a base model's own completions.",
         "stages.generate", "guard", _GUARD,
     ),
+    Stage(
+        "evaluate",
+        "Compare a base and its adapters on a suite, paired, with intervals and a report.",
+        "stages.evaluate", "stats", (*_GUARD, "scipy", "matplotlib", "jinja2"),
+    ),
 )  # fmt: skip
 BY_NAME = {stage.name: stage for stage in STAGES}
