@@ -80,5 +80,10 @@ STAGES: tuple[Stage, ...] = (
         "Make fine-tuning data with a base model's own completions.",
         "stages.generate", "guard", _GUARD,
     ),
+    Stage(
+        "sft",
+        "Fine-tune a LoRA adapter on what generate wrote.",
+        "stages.sft", "train", _TRAIN,
+    ),
 )  # fmt: skip
 BY_NAME = {stage.name: stage for stage in STAGES}
