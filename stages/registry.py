@@ -85,5 +85,15 @@ STAGES: tuple[Stage, ...] = (
         "Fine-tune a LoRA adapter on what generate wrote.",
         "stages.sft", "train", _TRAIN,
     ),
+    Stage(
+        "preferences",
+        "Sample answers, judge them, and pair better with worse ones.",
+        "stages.preferences", "train", (*_GUARD, "peft"),
+    ),
+    Stage(
+        "dpo",
+        "Train the adapter to prefer the better answer of each pair.",
+        "stages.dpo", "train", _TRAIN,
+    ),
 )  # fmt: skip
 BY_NAME = {stage.name: stage for stage in STAGES}

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from guard.errors import SettingsError
 from guard.policy import policy_of
-from stages.tokens import Row, rows_of
+from stages.tokens import rows_of
 from stages.training.config import TrainConfig
 from stages.training.errors import MaskedEosError, TooLongError
 
@@ -34,41 +34,40 @@ def labelled(
     if not records:
         return None, {"rows": 0}
     rows = rows_of(tokenizer, [(one["prompt"], one["completion"]) for one in records], eos=True)
-    fitting = fit(rows, [row.prompt + row.completion for row in rows], config)
+    fits = fitting([len(row.prompt + row.completion) for row in rows], config)
+    kept = [row for row, fit in zip(rows, fits, strict=True) if fit]
     table = Dataset.from_list(
         [
             {
                 "input_ids": [*row.prompt, *row.completion],
                 "labels": [IGNORED] * len(row.prompt) + list(row.completion),
             }
-            for row in fitting
+            for row in kept
         ]
     )
     counts = {
-        "rows": len(fitting),
-        "dropped_as_too_long": len(rows) - len(fitting),
-        "merged_across_the_boundary": sum(row.merged for row in fitting),
-        "tokens": sum(len(row.prompt) + len(row.completion) for row in fitting),
-        "tokens_with_loss": sum(len(row.completion) for row in fitting),
+        "rows": len(kept),
+        "dropped_as_too_long": len(rows) - len(kept),
+        "merged_across_the_boundary": sum(row.merged for row in kept),
+        "tokens": sum(len(row.prompt) + len(row.completion) for row in kept),
+        "tokens_with_loss": sum(len(row.completion) for row in kept),
     }
     return table, counts
 
 
-def fit(rows: Sequence[Row], wholes: Sequence[Sequence[int]], config: TrainConfig) -> list[Row]:
-    """The rows whose ids fit; raises TooLongError if others are not to be dropped."""
-    lengths = [len(whole) for whole in wholes]
+def fitting(lengths: Sequence[int], config: TrainConfig) -> list[bool]:
+    """Which rows fit, by their tokens; raises TooLongError if others are not to be dropped."""
     over = [length for length in lengths if length > config.max_length]
     if over and config.overlong == "refuse":
         raise TooLongError(
-            f"{len(over)} of {len(rows)} rows have more than {config.max_length} tokens, "
+            f"{len(over)} of {len(lengths)} rows have more than {config.max_length} tokens, "
             f"the longest {max(over)}; cut rows would lose their EOS",
             evidence={"rows": len(over), "longest": max(over), "limit": config.max_length},
             remedy="raise train.max_length, or say train.overlong = drop",
         )
-    kept = [row for row, length in zip(rows, lengths, strict=True) if length <= config.max_length]
-    if not kept:
+    if len(over) == len(lengths):
         raise SettingsError("no row fits", remedy="raise train.max_length")
-    return kept
+    return [length <= config.max_length for length in lengths]
 
 
 def prove_loss(

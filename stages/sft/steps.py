@@ -14,6 +14,7 @@ from stages.sft.config import SftConfig
 from stages.sft.rows import labelled, prove_loss
 from stages.training import engine
 from stages.training.data import read_traced, split_by_group
+from stages.training.lineage import lineage_of
 from stages.training.overlap import refuse_overlap
 from stages.training.watch import Watch
 
@@ -33,7 +34,7 @@ def fine_tune(config: SftConfig) -> Outcome:
             config.data, {"prompt": str, "completion": str}, answers=("completion",)
         )
         data = file_entry(config.data)
-        done = engine.lineage_of(folder / engine.ADAPTER)
+        done = lineage_of(folder / engine.ADAPTER)
         if done is not None and done["data"]["sha256"] == data["sha256"]:
             return _outcome(folder, done["metrics"], done["data"])
         overlap = refuse_overlap(records, config.holdout)

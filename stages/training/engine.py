@@ -18,12 +18,12 @@ from stages.config import as_plain
 from stages.folder import file_entry, write_json, write_text
 from stages.training.checkpoints import last_valid
 from stages.training.config import LoraConfig, TrainConfig
+from stages.training.lineage import LINEAGE
 
 if TYPE_CHECKING:
     import peft
 
 ADAPTER = "adapter"
-LINEAGE = "lineage.json"
 METRICS = "metrics.jsonl"
 CHECKPOINTS = "checkpoints"
 _log = logging.getLogger("cleanguard.training")
@@ -150,15 +150,6 @@ def save_adapter(
     _remove(target)
     os.replace(scratch, target)  # noqa: PTH105 - a folder, in one step
     return target
-
-
-def lineage_of(adapter: Path) -> dict[str, Any] | None:
-    """What a finished adapter says of itself; None if there is none, or another stage's."""
-    try:
-        found = json.loads((adapter / LINEAGE).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    return found if isinstance(found, dict) else None
 
 
 def _base(provenance: Provenance) -> dict[str, Any]:

@@ -32,3 +32,7 @@ class TooLongError(GuardError):
 
 class DeadGradientError(GuardError):
     """Adapter weights get no gradient, so training would change nothing."""
+
+
+class WrongReferenceError(GuardError):
+    """The reference of preference training is not the model that training begins with."""

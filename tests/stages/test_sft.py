@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +15,6 @@ from cleanguard.errors import JobError
 from guard import CleanModelLoader, Loaded
 from guard.verification import verify_file
 from stages.config import resolve
-from stages.generate import PRESETS as GENERATE_PRESETS
-from stages.generate import GenerateConfig
-from stages.generate.steps import generate
 from stages.sft import PRESETS, SftConfig, steps
 from stages.sft.rows import labelled, prove_loss
 from stages.sft.steps import fine_tune
@@ -31,13 +27,6 @@ from stages.training.errors import (
     TrainTestOverlapError,
 )
 from stages.training.watch import Watch, refuse_dead_gradients
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    out = tmp_path_factory.mktemp("data") / "g"
-    generate(replace(resolve(GenerateConfig, GENERATE_PRESETS, preset="tiny"), out=out))
-    return out / "dataset.jsonl"
 
 
 def config(data: Path, out: Path, **changes: Any) -> SftConfig:
