@@ -30,14 +30,28 @@ class SourceFile:
     Attributes:
         name: The path as the user would write it: relative if it was given so.
         path: Where to read it.
+        content: Its bytes, where they come from elsewhere (standard input).
     """
 
     name: str
     path: Path
+    content: bytes | None = None
+
+    def read(self) -> bytes:
+        """The file's bytes.
+
+        Raises:
+            OSError: It cannot be read.
+        """
+        return self.path.read_bytes() if self.content is None else self.content
 
 
 def discover(
-    paths: Sequence[str], exclude: Iterable[str] = (), root: Path | None = None
+    paths: Sequence[str],
+    exclude: Iterable[str] = (),
+    root: Path | None = None,
+    *,
+    force_exclude: bool = False,
 ) -> tuple[SourceFile, ...]:
     """The files that `paths` stand for, each once, sorted by name.
 
@@ -45,6 +59,7 @@ def discover(
         paths: Files and folders as the user wrote them.
         exclude: gitignore-style patterns of what to leave out of folders.
         root: The folder that `exclude` is relative to; the current one if None.
+        force_exclude: Leave out named files and folders as well.
 
     Raises:
         FilesError: A path does not exist, or a file or folder cannot be read.
@@ -52,6 +67,8 @@ def discover(
     patterns = tuple(exclude)
     found: dict[str, SourceFile] = {}
     for given in paths:
+        if force_exclude and is_excluded(given, patterns, os.path.abspath(root or "")):
+            continue
         if os.path.isdir(given):
             candidates = _walk_named(given, patterns, os.path.abspath(root or ""))
         elif os.path.exists(given):
@@ -65,6 +82,15 @@ def discover(
                 )
             found.setdefault(identity, file)
     return tuple(sorted(found.values(), key=lambda file: file.name))
+
+
+def is_excluded(given: str, exclude: Sequence[str], root: str) -> bool:
+    """Whether a path lies in a built-in folder, or matches the patterns, seen from `root`."""
+    path = os.path.abspath(given)
+    below = os.path.relpath(path, root).split(os.sep)
+    if below[0] != os.pardir and not BUILT_IN.isdisjoint(below):
+        return True
+    return bool(exclude) and bool(Patterns.of(root, exclude).verdict(path))
 
 
 def _walk_named(given: str, exclude: Sequence[str], root: str) -> Iterator[tuple[str, SourceFile]]:

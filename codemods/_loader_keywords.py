@@ -216,7 +216,7 @@ def _fate_of_tokenizer_keyword(
     script: Script, name: str, argument: Argument, family: str | None, *, training: bool
 ) -> Fate:
     literal = literal_of(argument)
-    if name in ("revision", "cache_dir", "token", "use_auth_token"):
+    if name in ("revision", "cache_dir", "token", "use_auth_token", "local_files_only"):
         return Fate(_CARRIED[name], written(script, argument))
     if name in _DROPPED_FROM_TOKENIZER and isinstance(literal, bool):
         why = _DROPPED_FROM_TOKENIZER[name]

@@ -146,12 +146,13 @@ def _mentions(script: Script, node: cst.CSTNode, text: str) -> bool:
 
 
 def _model_text(script: Script, args: Arguments) -> str | None:
+    """The model as written, whatever its quotes."""
     argument = args.get("pretrained_model_name_or_path", 0)
-    return (
-        None
-        if argument is None or argument.expression is None
-        else script.code(argument.expression)
-    )
+    if argument is None or argument.expression is None:
+        return None
+    if isinstance(argument.expression, cst.SimpleString):
+        return repr(argument.expression.evaluated_value)
+    return script.code(argument.expression)
 
 
 # --- the rewrites

@@ -9,7 +9,7 @@ import libcst as cst
 
 from cleanguard.config import Settings
 from cleanguard.findings import Finding, Position
-from codemods import adapters, generation, imports, loads, quantization, scoring, templates
+from codemods import adapters, generation, imports, loads, quantization, scoring, templates, upgrade
 from codemods._edits import Edit, apply, tidy
 from codemods._proof import ProofError, prove
 from codemods._script import EVERYTHING, Script, Wishes
@@ -128,6 +128,7 @@ def _plan(script: Script) -> list[Site]:
     sites += quantization.rewrite(script, [edit for site in sites for edit in site.edits])
     sites += generation.rewrite(script, unmigrated)
     sites += scoring.rewrite(script, unmigrated, [edit for site in sites for edit in site.edits])
+    sites += upgrade.rewrite(script)
     sites += declined
     if any(site.edits for site in sites):
         sites += _companions(script, unmigrated)

@@ -47,7 +47,8 @@ def file_record(path: Path) -> FileRecord:
 
 def file_records_of(paths: Iterable[Path]) -> tuple[FileRecord, ...]:
     """Records of several files, in their order; large files are read in parallel."""
-    return tuple(in_parallel(file_record, list(paths)))
+    found = list(paths)
+    return tuple(in_parallel(file_record, found, sum(path.stat().st_size for path in found)))
 
 
 def sha256_of(path: Path) -> str:
@@ -65,9 +66,15 @@ def git_blob_id(path: Path) -> str:
     return hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()
 
 
-def in_parallel(work: Callable[[Any], T], items: list[Any]) -> list[T]:
-    """Results in the order of the items; hashing runs outside the interpreter lock."""
-    if len(items) < 2:
+def in_parallel(work: Callable[[Any], T], items: list[Any], size: int) -> list[T]:
+    """Results in the order of the items; hashing runs outside the interpreter lock.
+
+    Args:
+        work: What is done with each.
+        items: What it is done with.
+        size: Bytes in all; a few are sooner read than threads are started.
+    """
+    if len(items) < 2 or size < _WORTH_KEEPING:
         return [work(item) for item in items]
     with ThreadPoolExecutor(min(_THREADS, len(items), os.cpu_count() or 1)) as pool:
         return list(pool.map(work, items))

@@ -12,6 +12,7 @@ from cleanguard.config import Settings, selected
 from cleanguard.edits import Edit
 from cleanguard.files import SourceFile
 from cleanguard.findings import Finding, Position
+from cleanguard.per_file import ignored_in, with_severity
 from cleanguard.suppressions import may_suppress, suppressed
 from lint_rules._exempt import is_loader_module
 from lint_rules._screen import has_trigger, may_matter
@@ -68,7 +69,7 @@ def check_files(files: Sequence[SourceFile], settings: Settings) -> CheckRun:
     others = OtherFiles(files, settings) if len(files) > 1 else None
     for file in files:
         try:
-            raw = file.path.read_bytes()
+            raw = file.read()
         except OSError as error:
             failures.append(f"{file.name}: {error.strerror or error}; the file was not checked")
             continue
@@ -111,7 +112,7 @@ def check_source(
         if may_suppress(raw):
             reason = settings.require_suppression_reason
             found = suppressed(found, source.text, filename, _active(job), reason)
-        return found
+        return tuple(with_severity(finding, settings) for finding in found)
     except SourceError as error:
         return _unreadable(filename, error, settings)
 
@@ -167,7 +168,7 @@ def _check_tree(job: _Job, source: Source, *, parsed: bool) -> tuple[Finding, ..
 
 def _active(job: _Job) -> frozenset[str]:
     """The codes that are looked for in a file."""
-    codes = selected(job.settings)
+    codes = selected(job.settings) - ignored_in(job.path, job.settings)
     if is_loader_module(job.path, job.settings):
         codes -= {hazard.code for hazard in hazards.CATALOGUE if hazard.fix == "migrate"}
     return codes
