@@ -160,6 +160,8 @@ UNKNOWN_KEYWORD = Hazard(
     summary="a keyword argument that the called function does not have",
     why="Some calls raise a TypeError on the GPU; others accept the keyword silently and ignore it.",
     remedy="use the keyword that the installed version has",
+    fix="safe",
+    linted=True,
 )
 STRAY_NO_SPECIAL_TOKENS = Hazard(
     code="CG201",

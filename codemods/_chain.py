@@ -16,6 +16,7 @@ from lint_rules._flow.events import Decode, Encode, Generate, Place
 from lint_rules._flow.syntax import dotted
 from lint_rules._positions import Span
 
+_NO_HOST = (cst.BaseComp, cst.Lambda, cst.FormattedString)
 _NO_GRADIENT = ("no_grad", "inference_mode")
 
 
@@ -132,11 +133,11 @@ def _refuse_repetition(host: cst.SimpleStatementLine, decode: cst.Call) -> None:
     visitor = _Repeats(decode)
     host.visit(visitor)
     if visitor.repeats:
-        raise CannotRewrite("what it generates is decoded row by row")
+        raise CannotRewrite("what it generates is decoded row by row, or inside an f-string")
 
 
 class _Repeats(cst.CSTVisitor):
-    """Whether a call stands in a comprehension or a lambda of its statement."""
+    """Whether a call stands in a comprehension, a lambda or an f-string of its statement."""
 
     def __init__(self, call: cst.Call) -> None:
         self.call = call
@@ -144,12 +145,12 @@ class _Repeats(cst.CSTVisitor):
         self.repeats = False
 
     def on_visit(self, node: cst.CSTNode) -> bool:
-        self.depth += isinstance(node, (cst.BaseComp, cst.Lambda))
+        self.depth += isinstance(node, _NO_HOST)
         self.repeats = self.repeats or (node is self.call and self.depth > 0)
         return True
 
     def on_leave(self, original_node: cst.CSTNode) -> None:
-        self.depth -= isinstance(original_node, (cst.BaseComp, cst.Lambda))
+        self.depth -= isinstance(original_node, _NO_HOST)
 
 
 def _members(

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from codemods._loader_keywords import GENERATE_KEYWORDS, literal_of, written
+import libcst as cst
+
+from codemods._loader_keywords import GENERATE_KEYWORDS, literal_of, literal_value, written
+from codemods._purity import is_pure
 from codemods._script import Script
 from codemods._sites import CannotRewrite, Note
 from lint_rules._flow.arguments import Argument
 from lint_rules._flow.events import Decode, Generate
+from lint_rules._flow.syntax import dotted
 from lint_rules._flow.values import Constant, Encoded, Mapping, first, options
+from lint_rules._positions import Span
 
 _PROMPT = ("input_ids", "inputs", "attention_mask", "token_type_ids")
 # The default of transformers' GenerationConfig, in force wherever sampling code did not name it.
@@ -28,8 +33,8 @@ def carry_generate_keywords(script: Script, call: Generate) -> tuple[list[str], 
     from_dicts: set[str] = set()
     for argument in spread:
         from_dicts |= _carry_dict(script, argument, given)
-    for name, argument in call.args.keywords.items():
-        if name in _PROMPT or argument.node is None:
+    for name, argument in _keywords(script, call).items():
+        if name in _PROMPT:
             continue
         if name == "pad_token_id":
             notes.append(Note("dropped", "`pad_token_id`: the loader pads, and masks what it pads"))
@@ -39,7 +44,7 @@ def carry_generate_keywords(script: Script, call: Generate) -> tuple[list[str], 
             notes.append(Note("dropped", "`use_cache=True`: the default"))
         elif name in ("return_dict_in_generate", "output_scores", "output_logits"):
             notes.append(Note("dropped", f"`{name}`: only the text is used"))
-        elif name in GENERATE_KEYWORDS:
+        elif name in (*GENERATE_KEYWORDS, "num_return_sequences"):
             given.append(f"{name}={written(script, argument)}")
         else:
             raise CannotRewrite(
@@ -50,6 +55,46 @@ def carry_generate_keywords(script: Script, call: Generate) -> tuple[list[str], 
         raise CannotRewrite("the call names no length: transformers stops at 20 tokens, silently")
     notes += _sampling(call, given, names)
     return given, notes
+
+
+def _keywords(script: Script, call: Generate) -> dict[str, Argument]:
+    """The written keywords of the call, those of a GenerationConfig made in this function included."""
+    found: dict[str, Argument] = {}
+    config = call.args.keywords.get("generation_config")
+    if config is not None and config.expression is not None:
+        for arg in _config_call(script, call, config.expression).args:
+            if arg.keyword is None:
+                raise CannotRewrite("the GenerationConfig is not written out")
+            found[arg.keyword.value] = Argument(literal_value(arg.value), arg.value, arg)
+    found |= {
+        name: argument
+        for name, argument in call.args.keywords.items()
+        if argument.node is not None and name != "generation_config"
+    }
+    return found
+
+
+def _config_call(script: Script, call: Generate, node: cst.BaseExpression) -> cst.Call:
+    """`GenerationConfig(…)`, written in the call or assigned once, to a name, from what only reads."""
+    if isinstance(node, cst.Name):
+        function = call.place.function
+        scope = function if script.stores_of(node.value, function) else None
+        values = script.assigned_values(node.value, scope)
+        if len(values) != 1 or len(script.stores_of(node.value, scope)) != 1:
+            raise CannotRewrite("the GenerationConfig is not written out")
+        node = values[0]
+    if (
+        not isinstance(node, cst.Call)
+        or (dotted(node.func) or "").rpartition(".")[2] != "GenerationConfig"
+    ):
+        raise CannotRewrite("the GenerationConfig is not written out")
+    names = {name for arg in node.args for name in script.names_in(script.span(arg.value))}
+    start, end = script.span(node).end, script.span(call.node).start
+    if not all(is_pure(arg.value) for arg in node.args) or (
+        start < end and names & script.stored_in(Span(start, end))
+    ):
+        raise CannotRewrite("the GenerationConfig may change before the call")
+    return node
 
 
 def _carry_dict(script: Script, argument: Argument, given: list[str]) -> set[str]:
@@ -76,6 +121,8 @@ def _sampling(call: Generate, given: list[str], names: set[str]) -> list[Note]:
         return [Note("changed", "greedy is now said; it was inherited from generation_config.json")]
     asked = call.args.get("do_sample")
     if asked is not None and all(option == Constant(False) for option in options(asked.value)):
+        return []
+    if "do_sample=False" in given:
         return []
     notes = [
         Note(

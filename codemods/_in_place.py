@@ -63,7 +63,10 @@ def rewrite_in_place(
     firsts = [
         row.kind == "first" or takes_first(script, d) for row, d in zip(shown, decodes, strict=True)
     ]
-    single = all(firsts) and all(one_or_many(encode) != "many" for encode, _ in calls)
+    single = all(firsts) and not any(
+        one_or_many(encode) == "many" or "num_return_sequences" in generate.args.keywords
+        for encode, generate in calls
+    )
     region = _region(script, calls, decodes)
     consumed = [
         *(script.span(generate.node) for _, generate in calls),
@@ -242,9 +245,6 @@ def _call_edit(
     full = generated is not None and has_prompt(generated)
     prompt = one_prompt(script, encode) if single else many_prompts(script, encode)
     arguments, notes = arguments_of(script, encode, generate, decode, full=full, prompt=prompt)
-    count = generate.args.get("num_return_sequences")
-    if count is not None and single:
-        raise CannotRewrite("several texts are generated and only the first is decoded")
     statement = script.statement(generate.place)
     head = script.loader_at(generate) + (".generate" if single else ".generate_batch")
     outer = generate.place.parents[-1] if generate.place.parents else None

@@ -7,14 +7,13 @@ from dataclasses import dataclass
 import libcst as cst
 
 from codemods._edits import Edit
-from codemods._loader_keywords import carry_quantization, fate_of_model_keyword
+from codemods._loader_keywords import carry_quantization, fate_of_model_keyword, literal_value
 from codemods._script import Script
 from codemods._sites import CannotRewrite, Note
 from codemods.quantization import Said, as_mapping
 from lint_rules._flow.arguments import Argument
 from lint_rules._flow.events import ModelLoad, QuantConfigBuild
 from lint_rules._flow.syntax import dotted
-from lint_rules._flow.values import UNKNOWN, Constant, Value
 
 _UNFOLLOWED = "the load takes `*` or `**` arguments that this tool does not take apart"
 
@@ -82,7 +81,7 @@ class _Dict:
     def entry(self, key: str, value: cst.BaseExpression) -> _Entry:
         """What one entry becomes."""
         if key != "quantization_config":
-            argument = Argument(_literal(value), value, None)
+            argument = Argument(literal_value(value), value, None)
             fate = fate_of_model_keyword(self.script, key, argument, self.family)
             self.notes += fate.notes
             if fate.after is not None:
@@ -208,11 +207,3 @@ def _key_of(target: cst.BaseExpression) -> str | None:
         value = index.value.evaluated_value
         return value if isinstance(value, str) else None
     return None
-
-
-def _literal(node: cst.BaseExpression) -> Value:
-    if isinstance(node, cst.Name) and node.value in ("True", "False", "None"):
-        return Constant({"True": True, "False": False}.get(node.value))
-    if isinstance(node, (cst.SimpleString, cst.Integer, cst.Float)):
-        return Constant(node.evaluated_value)
-    return UNKNOWN

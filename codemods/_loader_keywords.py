@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import libcst as cst
+
 from codemods._script import Script
 from codemods._sites import CannotRewrite, Note
 from lint_rules._flow.arguments import UNSET, Argument, Arguments
-from lint_rules._flow.values import Constant, first
+from lint_rules._flow.values import UNKNOWN, Constant, Value, first
 
 LOADER_KEYWORDS = (
     "load_in_8bit",
@@ -92,6 +94,15 @@ def literal_of(argument: Argument) -> object:
     """The literal value of an argument, UNSET if it is not one."""
     constant = first(argument.value, Constant)
     return UNSET if constant is None or not constant.fixed else constant.value
+
+
+def literal_value(node: cst.BaseExpression) -> Value:
+    """The value of a literal, unknown for any other expression."""
+    if isinstance(node, cst.Name) and node.value in ("True", "False", "None"):
+        return Constant({"True": True, "False": False}.get(node.value))
+    if isinstance(node, (cst.SimpleString, cst.Integer, cst.Float)):
+        return Constant(node.evaluated_value)
+    return UNKNOWN
 
 
 def written(script: Script, argument: Argument) -> str:

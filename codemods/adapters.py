@@ -15,6 +15,8 @@ from codemods._sites import CannotRewrite, Site
 from lint_rules._flow.events import AdapterAttach
 from lint_rules._standing import load_severity
 
+# Keywords that peft hands to the hub, which takes no notice of them.
+_IGNORED = ("torch_dtype", "dtype")
 _SUMMARY = "attach the adapter through CleanModelLoader"
 
 
@@ -41,6 +43,8 @@ def _edit(script: Script, attach: AdapterAttach, unmigrated: frozenset[cst.CSTNo
     arguments = [written(script, model), written(script, path)]
     for name, argument in attach.args.keywords.items():
         if name in ("model", "model_id"):
+            continue
+        if name in _IGNORED:
             continue
         if name not in ("is_trainable", "adapter_name"):
             raise CannotRewrite(f"the keyword `{name}` has no place in attach_adapter")

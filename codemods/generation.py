@@ -11,7 +11,6 @@ from codemods._guarded import (
     generated_in,
     has_prompt,
     many_prompts,
-    one_or_many,
     one_prompt,
     takes_first,
 )
@@ -81,14 +80,10 @@ def _folded(script: Script, call: Generate, encode: Encode) -> list[Site]:
     generated = generated_in(decode)
     assert generated is not None
     chain = chain_of(script, encode, call, decode)
+    several = "num_return_sequences" in call.args.keywords
     single = decode.method == "decode" or takes_first(script, decode)
-    if single:
-        prompt = one_prompt(script, encode)
-    elif one_or_many(encode) == "one" and "num_return_sequences" not in call.args.keywords:
-        raise CannotRewrite("one prompt is encoded and a batch decoded")
-    else:
-        prompt = many_prompts(script, encode)
-    if single and "num_return_sequences" in call.args.keywords:
+    prompt = one_prompt(script, encode) if single else many_prompts(script, encode)
+    if single and several:
         raise CannotRewrite("several texts are generated and only the first is decoded")
     arguments, notes = arguments_of(
         script, encode, call, decode, full=has_prompt(generated), prompt=prompt

@@ -212,7 +212,10 @@ def _rewrite_tokenizer(script: Script, tokenizer: TokenizerLoad) -> Site:
         arguments = [_id_argument(script, tokenizer.args), *carried.given]
         if trains(script):
             arguments.append("for_training=True")
-        head = script.call("CleanModelLoader", arguments, _indent(script, tokenizer))
+        line = tokenizer.place.line
+        room = 0 if line is None else len(script.code(line)) - len(script.code(tokenizer.node))
+        room += len(".load_tokenizer()")
+        head = script.call("CleanModelLoader", arguments, _indent(script, tokenizer), max(room, 0))
     except CannotRewrite as reason:
         return _left(tokenizer, "CG102", str(reason))
     span = script.span(tokenizer.node)

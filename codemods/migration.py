@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import libcst as cst
 
 from cleanguard.config import Settings
+from cleanguard.findings import Finding, Position
 from codemods import adapters, generation, imports, loads, quantization, scoring, templates
 from codemods._edits import Edit, apply, tidy
 from codemods._proof import ProofError, prove
@@ -22,7 +23,7 @@ class PlannedSite:
 
     Attributes:
         code: The hazard.
-        row: 1-based line of the old file.
+        row: 1-based line of the old file; of the new one where only guarded output can have it.
         summary: What the rewrite does, or would do.
         notes: What was carried, dropped or changed.
         reason: Why it is left to a person, None for a rewritten site.
@@ -81,8 +82,6 @@ def migrate_source(filename: str, raw: bytes, settings: Settings) -> Migration:
     try:
         script = Script(source, settings)
     except cst.ParserSyntaxError as error:
-        from cleanguard.findings import Position
-
         position = Position(max(error.raw_line, 1), error.raw_column + 1)
         raise SourceError(f"syntax error: {error.message}", position) from error
     sites = _plan(script)
@@ -93,12 +92,18 @@ def migrate_source(filename: str, raw: bytes, settings: Settings) -> Migration:
         return Migration(filename, raw, raw, planned)
     after = source.to_bytes(apply(script.utf8, edits).decode("utf-8"))
     try:
-        prove(filename, source, after, edits, sites, script, settings)
+        exposed = prove(filename, source, after, edits, sites, script, settings)
         if any(site.edits for site in _plan(Script(decode(after), settings))):
             raise ProofError("a second run would change the file again")
     except ProofError as error:
         return Migration(filename, raw, raw, planned, str(error))
-    return Migration(filename, raw, after, planned)
+    return Migration(filename, raw, after, (*planned, *map(_exposed, exposed)))
+
+
+def _exposed(finding: Finding) -> PlannedSite:
+    """What a person can do next, now that the output is guarded; the row is the rewritten file's."""
+    reason = "its text is guarded now: write `provenance` with the record"
+    return PlannedSite(finding.code, finding.location.row, finding.message, (), reason)
 
 
 def _plan(script: Script) -> list[Site]:

@@ -10,29 +10,42 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from guard.attestation import attest
+    from guard.behaviour import Behaviour, behaviour_of
     from guard.enforcement import unguarded
     from guard.errors import GuardError
     from guard.generation import Completion
     from guard.loader import CleanModelLoader, Loaded
     from guard.provenance import Provenance
+    from guard.records import JsonlWriter, item_key
     from guard.state import provenance_of
 
 __all__ = [
+    "Behaviour",
     "CleanModelLoader",
     "Completion",
     "GuardError",
+    "JsonlWriter",
     "Loaded",
     "Provenance",
+    "attest",
+    "behaviour_of",
+    "item_key",
     "provenance_of",
     "unguarded",
 ]
 
 _HOME = {
+    "Behaviour": "guard.behaviour",
+    "behaviour_of": "guard.behaviour",
     "CleanModelLoader": "guard.loader",
     "Completion": "guard.generation",
     "GuardError": "guard.errors",
+    "JsonlWriter": "guard.records",
     "Loaded": "guard.loader",
     "Provenance": "guard.provenance",
+    "attest": "guard.attestation",
+    "item_key": "guard.records",
     "provenance_of": "guard.state",
     "unguarded": "guard.enforcement",
 }

@@ -13,6 +13,7 @@ from guard.errors import ModelNotFoundError, PickleWeightsError, SettingsError
 from guard.measure import file_records
 from guard.provenance import AdapterRecord
 from guard.state import state_of
+from guard.tensors import weights_record
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -64,6 +65,8 @@ def attach_adapter(
     )
     if not is_trainable:
         wrapped.eval()
-    record = AdapterRecord(name, str(directory.resolve()), named, file_records(directory))
+    record = AdapterRecord(
+        name, str(directory.resolve()), named, file_records(directory), weights_record(directory)
+    )
     state.provenance = replace(state.provenance, adapters=(*state.provenance.adapters, record))
     return wrapped

@@ -12,15 +12,15 @@ from guard.enforcement import install
 from guard.environment import installed, measure_environment
 from guard.errors import AdapterAsBaseError, ModelNotFoundError
 from guard.hub import torch, transformers
-from guard.measure import model_record
+from guard.measure import check_hub_files, model_record
 from guard.padding import settle_padding
 from guard.policy import PromptPolicy, policy_of
-from guard.provenance import SCHEMA, GenerationRecord, Provenance
+from guard.provenance import SCHEMA, GenerationRecord, Provenance, utc_now
 from guard.request import LoadRequest
 from guard.sentinels import run_token_sentinels
 from guard.settings import greedy_config
 from guard.source import ModelSource, fetch_weights, open_source
-from guard.state import GuardState, utc_now
+from guard.state import GuardState
 from guard.templates import block_templates
 from guard.tokenizer_files import strip_for_training
 from guard.tokenizer_load import (
@@ -74,6 +74,7 @@ def assemble(request: LoadRequest) -> tuple[PreTrainedModel, PreTrainedTokenizer
     else:
         model.eval()
     measured = model_record(model, source, request.revision)
+    check_hub_files(measured.files, checks)
     environment = measure_environment()
     provenance = Provenance(
         schema=SCHEMA,

@@ -1,4 +1,8 @@
-"""The machine and the run as measured: versions, devices, git state, redacted command line."""
+"""The machine and the run as measured: versions, devices, switches, git state, command line.
+
+Works without torch, with nulls in its place. What cannot change within a process (versions, git,
+driver, the guard's own source) is measured once, at the first call.
+"""
 
 from __future__ import annotations
 
@@ -6,40 +10,64 @@ import hashlib
 import os
 import platform
 import re
-import subprocess
 import sys
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
 
-from guard.hub import torch
+from guard.git_state import GitState, git_state
+from guard.redaction import redact_argv, redact_text
+
+__all__ = [
+    "Environment",
+    "Gpu",
+    "TorchSwitches",
+    "installed",
+    "loader_source_sha256",
+    "measure_environment",
+]
 
 _PACKAGES = (
-    "cleanguard", "torch", "transformers", "tokenizers", "safetensors", "accelerate", "peft", "trl",
-    "bitsandbytes", "datasets", "numpy",
+    "cleanguard", "torch", "transformers", "tokenizers", "safetensors", "huggingface_hub", "accelerate",
+    "peft", "trl", "bitsandbytes", "datasets", "numpy", "triton", "flash_attn", "vllm",
 )  # fmt: skip
-_SECRET_OPTION = re.compile(r"(?i)^--?[\w-]*(token|secret|passw|api[-_]?key|credential|auth)[\w-]*")
-_SECRET_VALUE = re.compile(
-    r"hf_[A-Za-z0-9]{8,}|sk-[A-Za-z0-9_-]{8,}|gh[pousr]_[A-Za-z0-9]{8,}|AKIA[A-Z0-9]{12,}|(?<=://)[^/@\s]+(?=@)"
+# Variables that decide results or placement. All others stay out, whatever they hold.
+_VARIABLES = re.compile(
+    r"CUDA_VISIBLE_DEVICES|CUDA_DEVICE_ORDER|CUDA_LAUNCH_BLOCKING|CUBLAS_WORKSPACE_CONFIG"
+    r"|PYTORCH_[A-Z_]*ALLOC_CONF|NVIDIA_TF32_OVERRIDE|TORCH_ALLOW_TF32_CUBLAS_OVERRIDE"
+    r"|(OMP|MKL|OPENBLAS)_NUM_THREADS|PYTHONHASHSEED|TOKENIZERS_PARALLELISM"
+    r"|(HF_HUB|HF_DATASETS|TRANSFORMERS)_OFFLINE|HF_ENDPOINT|HF_HUB_DISABLE_XET"
+    r"|(LOCAL_|GROUP_)?RANK|(LOCAL_)?WORLD_SIZE|SLURM_JOB_ID|SLURM_PROCID|SLURM_NTASKS"
 )
-_HIDDEN = "[redacted]"
+_DRIVER_FILE = Path("/proc/driver/nvidia/version")
 
 
 @dataclass(frozen=True, slots=True)
-class GitState:
-    """The repository of the working directory.
+class Gpu:
+    """One visible GPU: its name, memory in bytes, and compute capability such as `9.0`."""
+
+    name: str
+    memory: int
+    capability: str
+
+
+@dataclass(frozen=True, slots=True)
+class TorchSwitches:
+    """Torch settings that change numbers.
 
     Attributes:
-        commit: HEAD.
-        dirty: Tracked files differ from HEAD, or untracked ones exist.
-        diff_sha256: sha256 of `git diff HEAD`; None when it is empty.
+        threads: Threads within one operation.
+        deterministic: `torch.use_deterministic_algorithms` is on.
+        matmul_precision: `highest`, `high` or `medium`, for float32.
+        cudnn_benchmark: cuDNN chooses its kernels by timing them.
     """
 
-    commit: str
-    dirty: bool
-    diff_sha256: str | None
+    threads: int
+    deterministic: bool
+    matmul_precision: str
+    cudnn_benchmark: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,20 +76,30 @@ class Environment:
 
     Attributes:
         python: Interpreter version.
-        platform: Operating system and processor.
+        platform: Operating system, release and processor.
+        cpus: Processors that this process may use.
         versions: Installed versions of the packages that decide results.
         cuda: CUDA version that torch was built for.
-        gpus: Names of the visible GPUs.
-        git: State of the working directory's repository.
+        cudnn: cuDNN version in use.
+        driver: Version of the NVIDIA kernel driver.
+        gpus: The visible GPUs.
+        torch: Torch settings that change numbers; None while torch is not loaded.
+        variables: Environment variables from a fixed list.
+        git: State of the working directory's repository when it was first measured.
         argv: The command line, secrets redacted.
         loader_source_sha256: sha256 over the guard package's own source files.
     """
 
     python: str
     platform: str
+    cpus: int | None
     versions: dict[str, str | None]
     cuda: str | None
-    gpus: tuple[str, ...]
+    cudnn: str | None
+    driver: str | None
+    gpus: tuple[Gpu, ...]
+    torch: TorchSwitches | None
+    variables: dict[str, str]
     git: GitState | None
     argv: tuple[str, ...]
     loader_source_sha256: str
@@ -69,21 +107,26 @@ class Environment:
 
 def measure_environment() -> Environment:
     """Measure the current process and machine."""
-    has_gpu = torch.cuda.is_available()
+    torch = _torch()
+    gpus = _gpus(torch)
     return Environment(
         python=platform.python_version(),
-        platform=f"{platform.system()} {platform.machine()}",
-        versions={name: installed(name) for name in _PACKAGES},
-        cuda=torch.version.cuda,
-        gpus=tuple(torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count()))
-        if has_gpu
-        else (),
-        git=_git_state(),
-        argv=redact(sys.argv),
+        platform=f"{platform.system()} {platform.release()} {platform.machine()}",
+        cpus=_cpus(),
+        versions=dict(_versions()),
+        cuda=torch.version.cuda if torch else None,
+        cudnn=_cudnn(torch) if gpus else None,
+        driver=_driver(),
+        gpus=gpus,
+        torch=_switches(torch) if torch else None,
+        variables=_variables(),
+        git=git_state(),
+        argv=redact_argv(sys.argv),
         loader_source_sha256=loader_source_sha256(),
     )
 
 
+@lru_cache(maxsize=64)
 def installed(package: str) -> str | None:
     """The installed version of a package; None if it is absent."""
     try:
@@ -92,56 +135,72 @@ def installed(package: str) -> str | None:
         return None
 
 
-def redact(argv: Sequence[str]) -> tuple[str, ...]:
-    """A command line with the values of secret options, known key formats and URL users hidden."""
-    shown: list[str] = []
-    hide_next = False
-    for word in argv:
-        name, equals, _ = word.partition("=")
-        if hide_next and not word.startswith("-"):
-            shown.append(_HIDDEN)
-            hide_next = False
-            continue
-        hide_next = False
-        if _SECRET_OPTION.match(name):
-            shown.append(f"{name}={_HIDDEN}" if equals else word)
-            hide_next = not equals
-        else:
-            shown.append(_SECRET_VALUE.sub(_HIDDEN, word))
-    return tuple(shown)
-
-
 @lru_cache(maxsize=1)
 def loader_source_sha256() -> str:
     """sha256 over the names and contents of this package's Python files, as hex."""
     total = hashlib.sha256()
-    for path in sorted(Path(__file__).parent.glob("*.py")):
-        total.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
+    root = Path(__file__).parent
+    for path in sorted(root.rglob("*.py")):
+        name = path.relative_to(root).as_posix()
+        total.update(name.encode() + b"\0" + path.read_bytes() + b"\0")
     return total.hexdigest()
 
 
-def _git_state() -> GitState | None:
-    commit = _git("rev-parse", "HEAD")
-    status = _git("status", "--porcelain")
-    if commit is None or status is None:
+@lru_cache(maxsize=1)
+def _versions() -> tuple[tuple[str, str | None], ...]:
+    return tuple((name, installed(name)) for name in _PACKAGES)
+
+
+def _torch() -> Any:
+    try:
+        import torch
+    except ImportError:
         return None
-    diff = _git("diff", "HEAD") or b""
-    return GitState(
-        commit=commit.decode().strip(),
-        dirty=bool(status.strip()),
-        diff_sha256=hashlib.sha256(diff).hexdigest() if diff else None,
+    return torch
+
+
+@lru_cache(maxsize=1)
+def _gpus(torch: Any) -> tuple[Gpu, ...]:
+    if torch is None or not torch.cuda.is_available():
+        return ()
+    found = (torch.cuda.get_device_properties(i) for i in range(torch.cuda.device_count()))
+    return tuple(Gpu(gpu.name, gpu.total_memory, f"{gpu.major}.{gpu.minor}") for gpu in found)
+
+
+def _cudnn(torch: Any) -> str | None:
+    found = torch.backends.cudnn.version()
+    return str(found) if found else None
+
+
+@lru_cache(maxsize=1)
+def _driver() -> str | None:
+    """The kernel module's version, from its own file; no process is started for it."""
+    try:
+        text = _DRIVER_FILE.read_text(encoding="ascii", errors="replace")
+    except OSError:
+        return None
+    found = re.search(r"Module[^\n]*?\s(\d+\.\d+(?:\.\d+)?)\s", text)
+    return found[1] if found else None
+
+
+def _switches(torch: Any) -> TorchSwitches:
+    return TorchSwitches(
+        threads=torch.get_num_threads(),
+        deterministic=torch.are_deterministic_algorithms_enabled(),
+        matmul_precision=torch.get_float32_matmul_precision(),
+        cudnn_benchmark=bool(torch.backends.cudnn.benchmark),
     )
 
 
-def _git(*arguments: str) -> bytes | None:
-    try:
-        done = subprocess.run(
-            ["git", *arguments],
-            capture_output=True,
-            timeout=10,
-            check=True,
-            env={**os.environ, "GIT_OPTIONAL_LOCKS": "0"},
-        )
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return done.stdout
+def _cpus() -> int | None:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count()
+
+
+def _variables() -> dict[str, str]:
+    return {
+        name: redact_text(value)
+        for name, value in sorted(os.environ.items())
+        if _VARIABLES.fullmatch(name)
+    }

@@ -61,6 +61,14 @@ class SettingsError(GuardError, ValueError):
     """Settings that contradict each other or say too little."""
 
 
+class RecordsError(GuardError):
+    """A file of records that cannot be written, or not be written on."""
+
+
+class RecordsBusyError(RecordsError):
+    """Another run has the file of records open."""
+
+
 class UnguardedModelError(GuardError):
     """The model or tokenizer did not come from CleanModelLoader."""
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
+from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from guard.checks import CheckList
+from guard.digests import file_records_of
 from guard.hub import torch
 from guard.provenance import FileRecord, ModelRecord, QuantizationRecord
 from guard.source import ModelSource
+from guard.tensors import weights_record
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -18,21 +21,23 @@ if TYPE_CHECKING:
 _RECORDED = (
     "*.safetensors", "*.bin", "*.json", "*.jinja", "*.model", "*.txt", "*.py", "*.tiktoken",
 )  # fmt: skip
-_CHUNK = 1 << 20
-
-
-def file_record(path: Path) -> FileRecord:
-    """Name, size and sha256 of a file; a hub cache blob named by its sha256 is not read again."""
-    real = path.resolve()
-    named = real.name if real.parent.name == "blobs" and len(real.name) == 64 else None
-    return FileRecord(path.name, real.stat().st_size, named or _sha256(real))
 
 
 def file_records(directory: Path) -> tuple[FileRecord, ...]:
     """Records of the files in a directory that decide what a model computes, by name."""
     names = sorted(path.name for path in directory.iterdir() if path.is_file())
     chosen = [name for name in names if any(fnmatchcase(name, wanted) for wanted in _RECORDED)]
-    return tuple(file_record(directory / name) for name in chosen)
+    return file_records_of(directory / name for name in chosen)
+
+
+def check_hub_files(files: Sequence[FileRecord], checks: CheckList) -> None:
+    """Note whether files in the hub's cache were edited since they were fetched."""
+    edited = [file.name for file in files if file.intact is False]
+    if edited:
+        said = f"{', '.join(edited)} differ from what the commit holds"
+        checks.add("hub-files-intact", None, said, "recorded")
+    elif any(file.intact for file in files):
+        checks.add("hub-files-intact")
 
 
 def model_record(
@@ -57,6 +62,7 @@ def model_record(
         context=context_of(model),
         quantization=quantization_of(model),
         files=file_records(source.directory),
+        weights=weights_record(source.directory),
     )
 
 
@@ -94,11 +100,3 @@ def quantization_of(model: PreTrainedModel) -> QuantizationRecord:
 
 def _dtype_name(dtype: torch.dtype) -> str:
     return str(dtype).removeprefix("torch.")
-
-
-def _sha256(path: Path) -> str:
-    total = hashlib.sha256()
-    with path.open("rb") as file:
-        while chunk := file.read(_CHUNK):
-            total.update(chunk)
-    return total.hexdigest()

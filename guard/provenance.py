@@ -8,21 +8,52 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, fields
+from datetime import datetime, timezone
 from typing import Any, Literal
 
 from guard.checks import Check
 from guard.environment import Environment
+from guard.redaction import redact_value
 
 SCHEMA = "cleanguard-provenance/1"
+
+DigestSource = Literal["content", "digest-cache", "hub-cache-name"]
 
 
 @dataclass(frozen=True, slots=True)
 class FileRecord:
-    """One file of the model: name, size in bytes, sha256 as hex."""
+    """One file of the model.
+
+    Attributes:
+        name: Without its directory.
+        size: In bytes.
+        sha256: As hex.
+        source: Where the sha256 is from: the content as read now, the content as read before (the
+            file has not changed since), or the name that the hub's cache gave the file.
+        intact: In the hub's cache: whether the content is what the commit holds; None if that was
+            not compared.
+    """
 
     name: str
     size: int
     sha256: str
+    source: DigestSource = "content"
+    intact: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WeightsRecord:
+    """All tensors as stored, whatever files they are cut into.
+
+    Attributes:
+        digest: sha256 over name, dtype, shape and content of every tensor, as hex.
+        tensors: How many there are.
+        numbers: How many numbers they hold.
+    """
+
+    digest: str
+    tensors: int
+    numbers: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +90,7 @@ class ModelRecord:
         context: Most positions that the model was made for; None if the config does not say.
         quantization: As found in its layers.
         files: Weights, tokenizer and configuration files.
+        weights: The stored tensors; None for pickled weights.
     """
 
     kind: Literal["local", "hub"]
@@ -73,6 +105,7 @@ class ModelRecord:
     context: int | None
     quantization: QuantizationRecord
     files: tuple[FileRecord, ...]
+    weights: WeightsRecord | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +167,7 @@ class AdapterRecord:
     path: str
     base_named: str | None
     files: tuple[FileRecord, ...]
+    weights: WeightsRecord | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,6 +239,11 @@ class Provenance(Mapping[str, Any]):
         return len(fields(self))
 
     def to_dict(self) -> dict[str, Any]:
-        """The statement in JSON types."""
-        plain: dict[str, Any] = json.loads(json.dumps(asdict(self)))
+        """The statement in JSON types; secrets that strayed into a path or text are hidden."""
+        plain: dict[str, Any] = redact_value(json.loads(json.dumps(asdict(self))), by_name=False)
         return plain
+
+
+def utc_now() -> str:
+    """The time as ISO 8601 in UTC, to the second."""
+    return datetime.now(timezone.utc).isoformat(timespec="seconds")

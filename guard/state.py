@@ -5,13 +5,12 @@ from __future__ import annotations
 import secrets
 from collections import Counter
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 from cleanguard.hazards import Hazard
 from guard.errors import UnguardedModelError
 from guard.policy import PromptPolicy
-from guard.provenance import Event, Provenance
+from guard.provenance import Event, Provenance, utc_now
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -71,8 +70,3 @@ def provenance_of(model: PreTrainedModel) -> Provenance:
     """A guarded model's provenance as of now: with the adapters and events since it was loaded."""
     state = state_of(model)
     return replace(state.provenance, events=tuple(state.events))
-
-
-def utc_now() -> str:
-    """The time as ISO 8601 in UTC, to the second."""
-    return datetime.now(timezone.utc).isoformat(timespec="seconds")

@@ -23,7 +23,7 @@ from lint_rules._flow.program import Program
 from lint_rules._flow.values import Constant, Mapping, ModuleRef, Symbol, Value
 from lint_rules._flow.values import Sequence as ValueSequence
 from lint_rules._modules import Modules
-from lint_rules._screen import has_trigger
+from lint_rules._screen import has_trigger, may_matter
 from lint_rules._source import SourceError, decode, parse_fast
 
 # Imports of imports are followed this far; the modules kept are the latest used.
@@ -187,7 +187,9 @@ def _parse(path: str) -> cst.Module | None:
         if not has_trigger(raw):
             return None
         source = decode(raw)
-        return None if parse_fast(source) is None else cst.parse_module(source.text)
+        tree = parse_fast(source)
+        # A trigger word in a comment or a text makes no module worth the slow parse.
+        return cst.parse_module(source.text) if tree and may_matter(tree) else None
     except (OSError, SourceError, cst.ParserSyntaxError):
         return None  # its own check says what is wrong with it
 

@@ -30,7 +30,7 @@ def _check(flow: Flow) -> Iterator[Report]:
         tokenizer = encode.tokenizer
         if tokenizer.model.standing != "base" and not tokenizer.guarded:
             continue
-        if not (flow.uses(encode) or flow.escapes(encode) or tokenizer.guarded):
+        if not (flow.uses(encode) or flow.escapes(encode)):
             continue
         found = _control(encode.text, tokenizer.model.text)
         if found is not None:

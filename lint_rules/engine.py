@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from lint_rules.rule import Report, Rule
 
 
+_START = Position(1, 1)
+
+
 @dataclass(frozen=True, slots=True)
 class CheckRun:
     """The outcome of a check.
@@ -55,6 +58,10 @@ class OtherFiles:
         if self._project is None:
             self._project = Project(self._files, self._settings)
         return self._project
+
+    def uses(self, path: Path) -> frozenset[str]:
+        """Real paths of the other files that the findings of a checked one rest on."""
+        return frozenset() if self._project is None else self._project.dependencies(path)
 
 
 class RuleCrashError(Exception):
@@ -114,7 +121,7 @@ def check_source(
             found = suppressed(found, source.text, filename, _active(job), reason)
         return tuple(with_severity(finding, settings) for finding in found)
     except SourceError as error:
-        return _unreadable(filename, error, settings)
+        return unreadable(filename, f"the file was not checked: {error}", settings, error.position)
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,18 +209,20 @@ def _message(report: Report) -> str:
     return f"{report.message} (a guess by name)" if guessed else report.message
 
 
-def _unreadable(filename: str, error: SourceError, settings: Settings) -> tuple[Finding, ...]:
+def unreadable(
+    filename: str, message: str, settings: Settings, position: Position = _START
+) -> tuple[Finding, ...]:
+    """The finding for a file that could not be checked."""
     if hazards.UNREADABLE.code not in selected(settings):
         return ()
-    return (
-        Finding(
-            hazard=hazards.UNREADABLE,
-            severity="error",
-            confidence="followed",
-            filename=filename,
-            location=error.position,
-            end_location=error.position,
-            message=f"the file was not checked: {error}",
-            remedy=hazards.UNREADABLE.remedy,
-        ),
+    finding = Finding(
+        hazard=hazards.UNREADABLE,
+        severity="error",
+        confidence="followed",
+        filename=filename,
+        location=position,
+        end_location=position,
+        message=message,
+        remedy=hazards.UNREADABLE.remedy,
     )
+    return (with_severity(finding, settings),)

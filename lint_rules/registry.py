@@ -27,6 +27,7 @@ from lint_rules import (
     template_stripped_save,
     templated_text_retokenized,
     too_few_items,
+    unknown_keyword,
     unpinned_revision,
     unseeded_sampling,
 )
@@ -41,6 +42,7 @@ RULES: tuple[Rule, ...] = (
     remote_code.RULE,
     pickle_weights.RULE,
     chat_model_as_base.RULE,
+    unknown_keyword.RULE,
     stray_no_special_tokens.RULE,
     double_bos.RULE,
     template_on_base.RULE,

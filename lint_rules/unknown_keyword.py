@@ -1,0 +1,142 @@
+"""CG110: a keyword argument that the called function does not have.
+
+The keywords come from the sources of known versions; `target-versions` in the configuration says
+which version counts, else the installed one, else the newest known. Calls that pass keywords on are
+only checked for slips of the pen and for what was removed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from difflib import get_close_matches
+
+import libcst as cst
+
+from cleanguard import hazards
+from cleanguard.findings import Fix
+from cleanguard.hazards import Severity
+from lint_rules._edits import Edit, replace
+from lint_rules._flow.analysis import Flow
+from lint_rules._flow.arguments import Arguments
+from lint_rules._flow.events import CallSite, Encode, ModelLoad, TemplateApply, TokenizerLoad
+from lint_rules._signatures import Known, known, renamed
+from lint_rules.rule import Report, Rule
+
+_REMOVED_FROM_LOADS = ("load_in_8bit", "load_in_4bit", "use_auth_token")
+
+
+def _check(flow: Flow) -> Iterator[Report]:
+    for node, library, name, args in _calls(flow):
+        entry = known(library, name, flow.settings.target_versions)
+        if entry is None:
+            continue
+        for keyword, argument in args.keywords.items():
+            if keyword in entry.keywords or argument.node is None:
+                continue
+            better = _better(name, keyword, entry)
+            if entry.is_open and better is None and not _is_removed(name, keyword, entry):
+                continue
+            edits: tuple[Edit, ...] = ()
+            fix = None
+            if better is not None and better not in args.keywords and argument.node.keyword:
+                edits = replace(argument.node.keyword, better)
+                fix = Fix("safe", f"write `{better}=`")
+            yield Report(
+                node,
+                _message(library, name, keyword, entry),
+                severity=_severity(keyword, entry),
+                remedy=f"write `{better}=`" if better is not None else f"leave `{keyword}=` out",
+                fix=fix,
+                edits=edits,
+            )
+
+
+def _calls(flow: Flow) -> Iterator[tuple[cst.Call, str, str, Arguments]]:
+    for site in flow.events(CallSite):
+        library, _, rest = site.symbol.partition(".")
+        if rest:
+            yield site.node, library, rest.rsplit(".", 1)[-1], site.args
+    for load in flow.events(ModelLoad):
+        if load.api.startswith("transformers."):
+            yield load.node, "transformers", "model.from_pretrained", load.args
+    for tokenizer in flow.events(TokenizerLoad):
+        if tokenizer.api.startswith("transformers."):
+            yield tokenizer.node, "transformers", "tokenizer.from_pretrained", tokenizer.args
+    for encode in flow.events(Encode):
+        if encode.method == "__call__" and encode.tokenizer.confidence == "followed":
+            yield encode.node, "transformers", "tokenizer.__call__", encode.args
+    for apply in flow.events(TemplateApply):
+        if apply.tokenizer.confidence == "followed":
+            yield apply.node, "transformers", "tokenizer.apply_chat_template", apply.args
+
+
+def _better(name: str, keyword: str, entry: Known) -> str | None:
+    """The keyword that was meant: the new name of an old one, or the one that is a slip away."""
+    new = renamed(name, keyword)
+    if new in entry.keywords:
+        return new
+    if keyword in entry.elsewhere:
+        return None  # it exists in another version: no slip
+    cutoff = 0.9 if entry.is_open else 0.85
+    near = get_close_matches(keyword, sorted(entry.keywords), n=1, cutoff=cutoff)
+    return near[0] if near else None
+
+
+def _is_removed(name: str, keyword: str, entry: Known) -> bool:
+    is_five = entry.version.split(".")[0] >= "5"
+    return name == "model.from_pretrained" and keyword in _REMOVED_FROM_LOADS and is_five
+
+
+def _severity(keyword: str, entry: Known) -> Severity:
+    """A warning where it depends on a version that nobody named."""
+    return "error" if entry.chosen or keyword not in entry.elsewhere else "warning"
+
+
+def _message(library: str, name: str, keyword: str, entry: Known) -> str:
+    said = name.split(".")[-1] if "." in name else name
+    said = "a tokenizer's call" if said == "__call__" else f"`{said}`"
+    gone = "no longer has" if keyword in entry.elsewhere else "has no"
+    return f"{said} {gone} `{keyword}` in {library} {entry.version}"
+
+
+RULE = Rule(
+    hazards.UNKNOWN_KEYWORD,
+    _check,
+    bad=(
+        """
+from trl import SFTConfig
+
+config = SFTConfig(output_dir="out", max_seq_length=2048)
+""",
+        """
+import torch
+from transformers import BitsAndBytesConfig
+
+config = BitsAndBytesConfig(load_in_8bit=True, bnb_8bit_compute_dtype=torch.bfloat16)
+""",
+        """
+from transformers import AutoTokenizer
+
+tokenizer = AutoTokenizer.from_pretrained("Qwen/Qwen2.5-7B")
+ids = tokenizer("The capital of France is", add_special_token=False)
+""",
+    ),
+    good=(
+        """
+from trl import SFTConfig
+
+config = SFTConfig(output_dir="out", max_length=2048)
+""",
+        """
+import torch
+from transformers import BitsAndBytesConfig
+
+config = BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_compute_dtype=torch.bfloat16)
+""",
+        """
+from transformers import AutoModelForCausalLM
+
+model = AutoModelForCausalLM.from_pretrained(path, use_cache=False, rope_scaling=scaling)
+""",
+    ),
+)

@@ -1,0 +1,7 @@
+from transformers import AutoModelForCausalLM, AutoTokenizer, StoppingCriteriaList
+
+tokenizer = AutoTokenizer.from_pretrained("gpt2")
+model = AutoModelForCausalLM.from_pretrained("gpt2")
+inputs = tokenizer("One, two,", return_tensors="pt")
+out = model.generate(**inputs, stopping_criteria=StoppingCriteriaList([]), max_new_tokens=20)
+print(tokenizer.decode(out[0]))
