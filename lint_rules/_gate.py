@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 
 from cleanguard.suppressions import may_suppress
+from lint_rules._notebook import SUFFIX
 from lint_rules._screen import has_trigger
 
 # The parser runs before the interpreter looks at features, so this error means: the rest parses. It
@@ -13,11 +14,13 @@ _PROBE = b"from __future__ import _\n"
 _REACHED = "future feature _ is not defined"
 
 
-def needs_check(raw: bytes) -> bool:
+def needs_check(raw: bytes, filename: str = "") -> bool:
     """Whether a file must be checked in full; the others are clean.
 
     Those without trigger words and suppression comments that parse are clean whatever they do.
     """
+    if filename.endswith(SUFFIX):
+        return True
     return has_trigger(raw) or may_suppress(raw) or not parses(raw)
 
 

@@ -18,8 +18,8 @@ def to_plain(finding: Finding) -> Plain:
         finding.code,
         finding.severity,
         finding.confidence,
-        [finding.location.row, finding.location.column],
-        [finding.end_location.row, finding.end_location.column],
+        _place(finding.location),
+        _place(finding.end_location),
         finding.message,
         finding.remedy,
         fix and [fix.applicability, fix.message, [[e.start, e.end, e.text] for e in fix.edits]],
@@ -40,3 +40,7 @@ def from_plain(plain: Plain, filename: str) -> Finding:
         remedy=remedy,
         fix=fix and Fix(fix[0], fix[1], tuple(Edit(*edit) for edit in fix[2])),
     )
+
+
+def _place(position: Position) -> Plain:
+    return [position.row, position.column, position.cell]

@@ -20,7 +20,7 @@ from lint_rules._wire import Plain, to_plain
 from lint_rules.engine import OtherFiles, RuleCrashError, check_source
 
 MEMORY = 1 << 30
-# Of processor time, so that a busy machine makes no file look like one that hangs.
+# Of processor time for each module, so that a busy machine makes no file look like one that hangs.
 SECONDS = 10.0
 # Cheap questions, a check that follows imports to other files, one that does not.
 Kind = Literal["gate", "full", "alone"]
@@ -70,7 +70,7 @@ def gate(file: SourceFile) -> Gated:
     except OSError as error:
         reason = error.strerror or str(error)
         return Gated(None, failure=f"{file.name}: {reason}; the file was not checked")
-    return Gated(digest_of(raw), needs_check(raw))
+    return Gated(digest_of(raw), needs_check(raw, file.name))
 
 
 def check(file: SourceFile, settings: Settings, others: OtherFiles | None) -> Checked:
@@ -96,7 +96,7 @@ def serve(connection: Connection, files: Sequence[SourceFile], settings: Setting
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent is interrupted too, and ends us
     _limit_memory()
     gc.set_threshold(100_000, 20, 20)  # trees are big and seldom garbage
-    others = OtherFiles(files, settings) if len(files) > 1 else None
+    others = OtherFiles(files, settings, _start_clock) if len(files) > 1 else None
     with suppress(EOFError, BrokenPipeError, ConnectionResetError):
         parent = os.getppid()
         while True:
@@ -113,13 +113,17 @@ def serve(connection: Connection, files: Sequence[SourceFile], settings: Setting
 
 def _limited(file: SourceFile, settings: Settings, others: OtherFiles | None) -> Checked:
     """A check that the system ends, wherever it hangs."""
-    if sys.platform == "win32":
-        return check(file, settings, others)
-    signal.setitimer(signal.ITIMER_PROF, SECONDS)
+    _start_clock()
     try:
         return check(file, settings, others)
     finally:
-        signal.setitimer(signal.ITIMER_PROF, 0)
+        _start_clock(0)
+
+
+def _start_clock(seconds: float | None = None) -> None:
+    """Gives a file, or one that it imports, its time; 0 stops the clock."""
+    if sys.platform != "win32":
+        signal.setitimer(signal.ITIMER_PROF, SECONDS if seconds is None else seconds)
 
 
 def _limit_memory() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +15,7 @@ from cleanguard.findings import Finding, Position
 from cleanguard.per_file import ignored_in, with_severity
 from cleanguard.suppressions import may_suppress, suppressed
 from lint_rules._exempt import is_loader_module
+from lint_rules._notebook import SUFFIX, read
 from lint_rules._screen import has_trigger, may_matter
 from lint_rules._source import Source, SourceError, decode, parse_fast, syntax_error
 
@@ -44,11 +45,23 @@ class CheckRun:
 
 
 class OtherFiles:
-    """The files of a run, for each other's imports; one object serves a whole process."""
+    """The files of a run, for each other's imports; one object serves a whole process.
 
-    def __init__(self, files: Sequence[SourceFile], settings: Settings) -> None:
+    Args:
+        files: All of them.
+        settings: What the run was told.
+        started: Called before another module is analysed.
+    """
+
+    def __init__(
+        self,
+        files: Sequence[SourceFile],
+        settings: Settings,
+        started: Callable[[], None] = lambda: None,
+    ) -> None:
         self._files = files
         self._settings = settings
+        self._started = started
         self._project: Project | None = None
 
     def project(self) -> Project:
@@ -56,7 +69,7 @@ class OtherFiles:
         from lint_rules._project import Project
 
         if self._project is None:
-            self._project = Project(self._files, self._settings)
+            self._project = Project(self._files, self._settings, self._started)
         return self._project
 
     def uses(self, path: Path) -> frozenset[str]:
@@ -109,8 +122,10 @@ def check_source(
     Raises:
         RuleCrashError: A rule failed on this file.
     """
+    notebook = None
     try:
-        source = decode(raw)
+        notebook = read(raw) if filename.endswith(SUFFIX) else None
+        source = notebook.source if notebook else decode(raw)
         tree = parse_fast(source)
         job = _Job(filename, path or Path(filename), settings, others)
         found: tuple[Finding, ...] = ()
@@ -119,9 +134,10 @@ def check_source(
         if may_suppress(raw):
             reason = settings.require_suppression_reason
             found = suppressed(found, source.text, filename, _active(job), reason)
-        return tuple(with_severity(finding, settings) for finding in found)
     except SourceError as error:
-        return unreadable(filename, f"the file was not checked: {error}", settings, error.position)
+        found = unreadable(filename, f"the file was not checked: {error}", settings, error.position)
+    found = tuple(with_severity(finding, settings) for finding in found)
+    return tuple(map(notebook.placed, found)) if notebook else found
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,7 +37,7 @@ def command(
     """
     from lint_rules.pipeline import check_files
 
-    settings, files = inputs_of(paths, config)
+    settings, files = inputs_of(paths, config, notebooks=True)
     file = output or settings.root / (settings.baseline or baseline.DEFAULT_NAME)
     run = check_files(files, settings)
     for failure in run.failures:

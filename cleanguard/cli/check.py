@@ -64,6 +64,7 @@ def _inputs(options: CheckOptions) -> tuple[Settings, tuple[SourceFile, ...]]:
         scope=options.scope,
         force_exclude=options.force_exclude,
         stdin=stdin,
+        notebooks=True,
     )
 
 
