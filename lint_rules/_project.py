@@ -10,7 +10,7 @@ from __future__ import annotations
 import ast
 import os
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,11 +24,13 @@ from lint_rules._flow.values import Constant, Mapping, ModuleRef, Symbol, Value
 from lint_rules._flow.values import Sequence as ValueSequence
 from lint_rules._modules import Modules
 from lint_rules._screen import has_trigger, may_export
+from lint_rules._screen import has_trigger, may_matter
 from lint_rules._source import SourceError, decode, parse_fast
 
 # Imports of imports are followed this far; the modules kept are the latest used.
 LEVELS = 4
 MAX_KEPT = 400
+MAX_KEPT = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +51,15 @@ class _Target:
 class Project:
     """The files of a run, by path and by module name."""
 
-    def __init__(self, files: Sequence[SourceFile], settings: Settings) -> None:
+    def __init__(
+        self,
+        files: Sequence[SourceFile],
+        settings: Settings,
+        started: Callable[[], None] = lambda: None,
+    ) -> None:
         self.settings = settings
+        # Called before a module is analysed, so that each has the time of one.
+        self._started = started
         self._modules = Modules(file.path for file in files)
         self._kept: dict[tuple[str, int], _Analysed] = {}
         self._trees: dict[str, cst.Module | None] = {}
@@ -139,6 +148,7 @@ class Project:
         for key in ((path, 0), (path, level)):
             if key in self._kept:
                 return self._kept[key]
+        self._started()
         module = self._tree(path)
         program = None
         outer, self._complete = self._complete, True
@@ -194,6 +204,8 @@ def _parse(path: str) -> cst.Module | None:
         if tree is None or not may_export(tree):
             return None
         return cst.parse_module(source.text)
+        # A trigger word in a comment or a text makes no module worth the slow parse.
+        return cst.parse_module(source.text) if tree and may_matter(tree) else None
     except (OSError, SourceError, cst.ParserSyntaxError):
         return None  # its own check says what is wrong with it
 
