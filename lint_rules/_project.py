@@ -24,13 +24,11 @@ from lint_rules._flow.values import Constant, Mapping, ModuleRef, Symbol, Value
 from lint_rules._flow.values import Sequence as ValueSequence
 from lint_rules._modules import Modules
 from lint_rules._screen import has_trigger, may_export
-from lint_rules._screen import has_trigger, may_matter
 from lint_rules._source import SourceError, decode, parse_fast
 
 # Imports of imports are followed this far; the modules kept are the latest used.
 LEVELS = 4
 MAX_KEPT = 400
-MAX_KEPT = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,8 +202,6 @@ def _parse(path: str) -> cst.Module | None:
         if tree is None or not may_export(tree):
             return None
         return cst.parse_module(source.text)
-        # A trigger word in a comment or a text makes no module worth the slow parse.
-        return cst.parse_module(source.text) if tree and may_matter(tree) else None
     except (OSError, SourceError, cst.ParserSyntaxError):
         return None  # its own check says what is wrong with it
 
