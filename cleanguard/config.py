@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any
 
 from cleanguard.config_file import ConfigError, ConfigFile, read
-from cleanguard.selection import (
-    UnknownSelectorError,
-    codes_of,
-    did_you_mean,
-    linted_codes_of,
-    resolve,
-)
+from cleanguard.config_values import PARSERS, FileIgnores, Scope, Severities
+from cleanguard.selection import UnknownSelectorError, did_you_mean, resolve
 
 __all__ = ["ConfigError", "Scope", "Settings", "load_settings", "selected"]
-
-Scope = Literal["base", "all"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +20,7 @@ class Settings:
 
     Attributes:
         select: Codes, code prefixes such as `CG1`, hazard names, or `ALL`; empty means the defaults.
+        extend_select: More of the same, added to `select` or to the defaults.
         ignore: Codes, prefixes or names that are never reported; wins over `select`.
         exclude: gitignore-style patterns, relative to `root`, added to the built-in ones.
         scope: `base` leaves known chat models alone, `all` reports their loads too.
@@ -38,10 +31,15 @@ class Settings:
             the installed versions where none is given, the newest known ones otherwise.
         loader_modules: gitignore-style patterns of files that are the loader itself and may load raw.
         require_suppression_reason: A suppression comment must say why, or it suppresses nothing.
-        root: The folder that `exclude` and `loader_modules` are relative to.
+        force_exclude: `exclude` holds for files that are named as well.
+        per_file_ignores: gitignore-style patterns, and the codes that are not reported in those files.
+        severities: Codes, prefixes or names, and the severity of their findings; the last one counts.
+        baseline: The file of findings that are known, relative to `root`.
+        root: The folder that patterns and paths are relative to.
     """
 
     select: tuple[str, ...] = ()
+    extend_select: tuple[str, ...] = ()
     ignore: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
     scope: Scope = "base"
@@ -51,6 +49,10 @@ class Settings:
     target_versions: tuple[str, ...] = ()
     loader_modules: tuple[str, ...] = ()
     require_suppression_reason: bool = True
+    force_exclude: bool = False
+    per_file_ignores: FileIgnores = ()
+    severities: Severities = ()
+    baseline: str | None = None
     root: Path = Path()
 
 
@@ -58,10 +60,10 @@ def selected(settings: Settings) -> frozenset[str]:
     """The codes that a run with these settings reports.
 
     Raises:
-        ConfigError: An entry of `select` or `ignore` names nothing that a lint rule looks for.
+        ConfigError: An entry of `select`, `extend_select` or `ignore` names nothing that a lint rule looks for.
     """
     try:
-        return resolve(settings.select, settings.ignore)
+        return resolve(settings.select, settings.ignore, settings.extend_select)
     except UnknownSelectorError as error:
         raise ConfigError(str(error)) from None
 
@@ -108,92 +110,28 @@ def _table(data: Mapping[str, Any]) -> Any:
 
 
 def _settings(source: ConfigFile, table: Any, root: Path) -> Settings:
+    return Settings(**_values(source, table, (source.path.resolve(),)), root=root)
+
+
+def _values(source: ConfigFile, table: Any, seen: tuple[Path, ...]) -> dict[str, Any]:
+    """The values of a table, on top of those of the file that it extends."""
     if not isinstance(table, dict):
         raise source.error("`tool.cleanguard` must be a table", "cleanguard")
     values: dict[str, Any] = {}
     for key, value in table.items():
-        if key not in _PARSERS:
-            known = ", ".join(sorted(_PARSERS))
-            problem = f"unknown key {key!r}{did_you_mean(key, _PARSERS)} (known keys: {known})"
+        if key not in PARSERS:
+            known = ", ".join(sorted(PARSERS))
+            problem = f"unknown key {key!r}{did_you_mean(key, PARSERS)} (known keys: {known})"
             raise source.error(problem, key)
-        values[key.replace("-", "_")] = _PARSERS[key](source, key, value)
-    return Settings(**values, root=root)
-
-
-def _strings(source: ConfigFile, key: str, value: Any) -> tuple[str, ...]:
-    if isinstance(value, list) and all(isinstance(item, str) for item in value):
-        return tuple(value)
-    raise source.error(f"`{key}` must be a list of strings, not {value!r}", key)
-
-
-def _flag(source: ConfigFile, key: str, value: Any) -> bool:
-    if isinstance(value, bool):
-        return value
-    raise source.error(f"`{key}` must be true or false, not {value!r}", key)
-
-
-def _scope(source: ConfigFile, key: str, value: Any) -> Scope:
-    for scope in get_args(Scope):
-        if value == scope:
-            return scope  # type: ignore[no-any-return]
-    hint = did_you_mean(value, get_args(Scope)) if isinstance(value, str) else ""
-    raise source.error(f'`{key}` must be "base" or "all", not {value!r}{hint}', key)
-
-
-def _entries(
-    codes: Callable[[str], frozenset[str]],
-) -> Callable[[ConfigFile, str, Any], tuple[str, ...]]:
-    def parse(source: ConfigFile, key: str, value: Any) -> tuple[str, ...]:
-        entries = _strings(source, key, value)
-        for entry in entries:
-            try:
-                codes(entry)
-            except UnknownSelectorError as error:
-                raise source.error(f"`{key}`: {error}", key, entry) from None
-        return entries
-
-    return parse
-
-
-def _whole(source: ConfigFile, key: str, value: Any) -> int:
-    if type(value) is int and value > 0:
-        return value
-    raise source.error(f"`{key}` must be a whole number above 0, not {value!r}", key)
-
-
-def _targets(source: ConfigFile, key: str, value: Any) -> tuple[str, ...]:
-    targets = _strings(source, key, value)
-    for target in targets:
-        if not _TARGET.match(target):
-            problem = f"`{key}`: {target!r} is not like `transformers==4.57` or `trl>=1`"
-            raise source.error(problem, key, target)
-    return targets
-
-
-def _patterns(source: ConfigFile, key: str, value: Any) -> tuple[str, ...]:
-    from pathspec import GitIgnoreSpec
-
-    patterns = _strings(source, key, value)
-    for pattern in patterns:
-        try:
-            GitIgnoreSpec.from_lines([pattern])
-        except ValueError:
-            raise source.error(
-                f"`{key}`: {pattern!r} is not a gitignore pattern", key, pattern
-            ) from None
-    return patterns
-
-
-_TARGET = re.compile(r"^[A-Za-z][\w.-]*\s*(==|>=)\s*\d+(\.\d+)*$")
-_PARSERS: Mapping[str, Callable[[ConfigFile, str, Any], Any]] = {
-    "select": _entries(linted_codes_of),
-    "ignore": _entries(codes_of),
-    "exclude": _patterns,
-    "scope": _scope,
-    "base-models": _strings,
-    "chat-models": _strings,
-    "min-items": _whole,
-    "target-versions": _targets,
-    "loader-modules": _patterns,
-    "require-suppression-reason": _flag,
-}
+        values[key.replace("-", "_")] = PARSERS[key](source, key, value)
+    extended = values.pop("extend", None)
+    if extended is None:
+        return values
+    path = (seen[-1].parent / extended).resolve()
+    if path in seen:
+        raise source.error("`extend` leads back to this file", "extend")
+    base = read(path)
+    inherited = _table(base.data)
+    if inherited is None:
+        raise base.error("there is no [tool.cleanguard] table to extend")
+    return {**_values(base, inherited, (*seen, path)), **values}

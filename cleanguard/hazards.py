@@ -275,6 +275,7 @@ EOS_MASKED = Hazard(
     why="The model never learns to stop, and length-based scores then blame the model.",
     remedy="use a pad token that is not eos, or a collator that masks by position",
     linted=True,
+    guarded=True,
 )
 TEMPLATED_TEXT_RETOKENIZED = Hazard(
     code="CG402",

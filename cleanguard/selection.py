@@ -45,8 +45,12 @@ def linted_codes_of(entry: str) -> frozenset[str]:
     return linted
 
 
-def resolve(select: Iterable[str], ignore: Iterable[str]) -> frozenset[str]:
+def resolve(
+    select: Iterable[str], ignore: Iterable[str], extend: Iterable[str] = ()
+) -> frozenset[str]:
     """The codes that a run reports; `ignore` wins, and no `select` means the defaults.
+
+    `extend` adds to either.
 
     `CG900` (unreadable) always stays: a file that was not checked must not pass for clean.
     """
@@ -56,6 +60,7 @@ def resolve(select: Iterable[str], ignore: Iterable[str]) -> frozenset[str]:
         if chosen
         else frozenset(hazard.code for hazard in CATALOGUE if hazard.linted and hazard.default)
     )
+    wanted = wanted.union(*(linted_codes_of(entry) for entry in extend))
     ignored = frozenset().union(*(codes_of(entry) for entry in ignore))
     return (wanted - ignored) | {UNREADABLE.code}
 

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from guard.git_state import GitState, git_state
-from guard.redaction import redact_argv, redact_text
+from guard.redaction import known_secrets, redact_argv, redact_text
 
 __all__ = [
     "Environment",
@@ -210,8 +210,9 @@ def _cpus() -> int | None:
 
 
 def _variables() -> dict[str, str]:
+    secrets = known_secrets()
     return {
-        name: redact_text(value)
+        name: redact_text(value, secrets)
         for name, value in sorted(os.environ.items())
         if _VARIABLES.fullmatch(name)
     }

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 HIDDEN = "[redacted]"
@@ -79,6 +80,7 @@ _COUNT = re.compile(r"\d{1,7}|\d+\.\d+|true|false|none|null", re.IGNORECASE)
 _SHORTEST = 6  # characters; a shorter value of a secret variable would mask ordinary text
 
 
+@lru_cache(maxsize=4096)
 def names_a_secret(name: str) -> bool:
     """Whether a variable, option or field of this name holds a secret."""
     words = [word.lower() for word in _SEGMENTS.findall(name)]

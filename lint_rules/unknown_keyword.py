@@ -33,7 +33,7 @@ def _check(flow: Flow) -> Iterator[Report]:
             continue
         invented: list[str] = []
         for keyword, argument in args.keywords.items():
-            if keyword in entry.keywords or argument.node is None:
+            if keyword in entry.keywords or argument.node is None or keyword.startswith("_"):
                 continue
             better = _better(name, keyword, entry)
             if better is not None:

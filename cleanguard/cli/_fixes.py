@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cleanguard.config import Settings
@@ -23,12 +23,16 @@ class Fixes:
         codes: How many findings of each code were fixed, or would be.
         patch: The unified diff.
         failures: Files that could not be fixed or written, with the reason.
+        files: The files as they are now.
+        stdin: The fixed standard input, None if that was not checked or nothing is written.
     """
 
     findings: tuple[Finding, ...]
     codes: Mapping[str, int]
     patch: bytes
     failures: tuple[str, ...]
+    files: tuple[SourceFile, ...]
+    stdin: bytes | None = None
 
 
 def fix_files(
@@ -46,6 +50,7 @@ def fix_files(
     fixable = {finding.filename for finding in findings if finding.fix and finding.fix.edits}
     left = [finding for finding in findings if finding.filename not in fixable]
     codes: Counter[str] = Counter()
+    now = {file.name: file for file in files}
     patches: list[bytes] = []
     failures: list[str] = []
     roots = (
@@ -56,9 +61,9 @@ def fix_files(
         if file.name not in fixable:
             continue
         try:
-            raw = file.path.read_bytes()
+            raw = file.read()
             fixed = fix_source(file.name, raw, settings, files, file.path, unsafe=unsafe)
-            if write and fixed.changed:
+            if write and fixed.changed and file.content is None:
                 replace_file(file.path, raw, fixed.after, roots)
         except (OSError, WriteError, RuleCrashError) as error:
             failures.append(str(error))
@@ -69,5 +74,15 @@ def fix_files(
         left += fixed.findings
         codes.update(fixed.codes)
         patches.append(unified(file.name, raw, fixed.after))
+        if file.content is not None and write:
+            now[file.name] = replace(file, content=fixed.after)
+    stdin = next((file.content for file in now.values() if file.content is not None), None)
     ordered = sorted(left, key=lambda finding: finding.sort_key)
-    return Fixes(tuple(ordered), codes, b"".join(patches), tuple(failures))
+    return Fixes(
+        tuple(ordered),
+        codes,
+        b"".join(patches),
+        tuple(failures),
+        tuple(now.values()),
+        stdin if write else None,
+    )

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from cleanguard.config import Scope, Settings, load_settings, selected
 from cleanguard.errors import JobError
-from cleanguard.files import SourceFile, discover
+from cleanguard.files import NOTEBOOKS, SUFFIXES, SourceFile, discover, is_excluded
 
 
 def inputs_of(
@@ -17,26 +17,38 @@ def inputs_of(
     config: Path | None,
     *,
     select: Sequence[str] = (),
+    extend_select: Sequence[str] = (),
     ignore: Sequence[str] = (),
     scope: Scope | None = None,
+    force_exclude: bool = False,
+    stdin: SourceFile | None = None,
+    notebooks: bool = False,
 ) -> tuple[Settings, tuple[SourceFile, ...]]:
     """The configured settings with the command line's on top, and the files that the paths name.
 
     Raises:
         JobError: The configuration or a path cannot be used, or there is nothing to look at.
     """
-    paths = paths or (".",)
+    paths = (stdin.name,) if stdin else paths or (".",)
     absolute = [os.path.abspath(path) for path in paths]  # noqa: PTH100 - links stay as they were named
     settings = load_settings(Path(os.path.commonpath(absolute)), config)
     settings = replace(
         settings,
         select=_split(select) or settings.select,
+        extend_select=(*settings.extend_select, *_split(extend_select)),
         ignore=(*settings.ignore, *_split(ignore)),
         scope=scope or settings.scope,
+        force_exclude=force_exclude or settings.force_exclude,
     )
     selected(settings)
-    files = discover(paths, settings.exclude, settings.root)
-    if not files:
+    if stdin:
+        excluded = is_excluded(stdin.name, settings.exclude, os.path.abspath(settings.root))  # noqa: PTH100
+        return settings, () if settings.force_exclude and excluded else (stdin,)
+    force = settings.force_exclude
+    suffixes = SUFFIXES + NOTEBOOKS if notebooks else SUFFIXES
+    files = discover(paths, settings.exclude, settings.root, force_exclude=force, suffixes=suffixes)
+    # A hook that names only excluded files has nothing to do; without the switch it is a mistake.
+    if not files and not force:
         raise JobError(
             f"no Python files under {', '.join(paths)}, so nothing was checked; "
             "name a folder with .py files, or look at `exclude` and .gitignore"

@@ -3,108 +3,110 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import click
 
+from cleanguard.cli._check_options import STDIN, CheckOptions, check_options
 from cleanguard.cli._exit_codes import CANNOT_DO, CLEAN, FINDINGS
 from cleanguard.cli._inputs import inputs_of
-from cleanguard.cli._output import Output, sources_of
-from cleanguard.config import Scope
-from cleanguard.report.formats import MACHINE, TEXT
+from cleanguard.cli._known import Known
+from cleanguard.cli._output import Output, colour_of, sources_of
+from cleanguard.cli._progress import bar
+from cleanguard.config import Settings
+from cleanguard.files import SourceFile
 
 
 @click.command("check")
-@click.argument("paths", nargs=-1, type=click.Path())
-@click.option(
-    "--select",
-    multiple=True,
-    metavar="CODES",
-    help="Report only these; replaces the configured ones.",
-)
-@click.option(
-    "--ignore",
-    multiple=True,
-    metavar="CODES",
-    help="Never report these; added to the configured ones.",
-)
-@click.option(
-    "--scope", type=click.Choice(["base", "all"]), help="Leave known chat models alone, or not."
-)
-@click.option(
-    "--config",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="Read [tool.cleanguard] from this file.",
-)
-@click.option(
-    "--output-format",
-    type=click.Choice([*TEXT, *MACHINE]),
-    default="full",
-    show_default=True,
-    help="How to print the findings.",
-)
-@click.option(
-    "--output-file",
-    type=click.Path(path_type=Path, dir_okay=False),
-    metavar="FILE",
-    help="Write the findings to a file.",
-)
-@click.option("--statistics", is_flag=True, help="Print how often each hazard was found.")
-@click.option("--exit-zero", is_flag=True, help="Leave with 0 even if there are findings.")
-@click.option("--fix", is_flag=True, help="Make the safe fixes.")
-@click.option(
-    "--unsafe-fixes", is_flag=True, help="Make the fixes that may change results as well."
-)
-@click.option("--diff", is_flag=True, help="Write nothing; print the fixes as a patch.")
+@check_options
 @click.pass_context
-def command(
-    ctx: click.Context,
-    paths: tuple[str, ...],
-    select: tuple[str, ...],
-    ignore: tuple[str, ...],
-    scope: Scope | None,
-    config: Path | None,
-    output_format: str,
-    output_file: Path | None,
-    statistics: bool,
-    exit_zero: bool,
-    fix: bool,
-    unsafe_fixes: bool,
-    diff: bool,
-) -> None:
+def command(ctx: click.Context, /, **given: Any) -> None:
     """Find hazards in Python files; PATHS are files and folders, the current folder if none.
 
-    CODES are codes (CG201), prefixes (CG2), names (double-bos) or ALL, separated by commas.
+    CODES are codes (CG201), prefixes (CG2), names (double-bos) or ALL, separated by commas. The path
+    `-` is standard input; with --fix the fixed text goes to standard output.
     """
-    settings, files = inputs_of(paths, config, select=select, ignore=ignore, scope=scope)
-    from lint_rules.engine import check_files
+    options = CheckOptions(**given)
+    if not options.watch:
+        ctx.exit(_check(options, *_inputs(options)))
+    if _reads_stdin(options) or options.output_file:
+        raise click.UsageError("--watch needs files, and prints to the terminal")
+    from cleanguard.cli._watch import watch
 
-    run = check_files(files, settings)
-    findings, failures = run.findings, [*run.failures]
-    fixes = None
-    if fix or unsafe_fixes or diff:
+    def again() -> None:
+        click.clear()
+        _check(options, *_inputs(options))
+
+    watch(again, lambda: [file.path for file in _inputs(options)[1]])
+
+
+def _reads_stdin(options: CheckOptions) -> bool:
+    return STDIN in options.paths or (options.stdin_filename is not None and not options.paths)
+
+
+def _inputs(options: CheckOptions) -> tuple[Settings, tuple[SourceFile, ...]]:
+    stdin = None
+    if _reads_stdin(options):
+        if options.paths not in ((), (STDIN,)):
+            raise click.UsageError("`-` excludes other paths")
+        name = options.stdin_filename or STDIN
+        stdin = SourceFile(name, Path(name), sys.stdin.buffer.read())
+    elif options.stdin_filename is not None:
+        raise click.UsageError("--stdin-filename goes with the path `-`")
+    return inputs_of(
+        options.paths,
+        options.config,
+        select=options.select,
+        extend_select=options.extend_select,
+        ignore=options.ignore,
+        scope=options.scope,
+        force_exclude=options.force_exclude,
+        stdin=stdin,
+        notebooks=True,
+    )
+
+
+def _check(options: CheckOptions, settings: Settings, files: Sequence[SourceFile]) -> int:
+    """Checks, fixes where asked, prints, and says how to leave."""
+    from lint_rules.pipeline import check_files
+
+    known = Known(options, settings)
+    with bar() as progress:
+        run = check_files(
+            files, settings, jobs=options.jobs, cached=not options.no_cache, progress=progress
+        )
+    findings, failures = run.findings, list(run.failures)
+    colour = colour_of(options.color)
+    output = Output(options.output_format, options.output_file, options.statistics, colour)
+    if not options.fixes:
+        findings = known.without(findings, files)
+        output.print(findings, run.checked, sources_of(files), sys.stdout)
+    else:
         from cleanguard.cli._fixes import fix_files
 
-        fixes = fix_files(findings, files, settings, unsafe=unsafe_fixes, write=not diff)
-        findings, failures = fixes.findings, [*failures, *fixes.failures]
-    if fixes and diff:
+        write = not options.diff
+        fixes = fix_files(findings, files, settings, unsafe=options.unsafe_fixes, write=write)
+        findings = fixes.findings
+        failures += fixes.failures
         sys.stdout.flush()
-        sys.stdout.buffer.write(fixes.patch)
-    else:
-        output = Output(output_format, output_file, statistics)
-        output.print(findings, run.checked, sources_of(files))
-    if fixes:
-        _print_fixed(fixes.codes, "Would fix" if diff else "Fixed")
+        if options.diff:
+            sys.stdout.buffer.write(fixes.patch)
+        else:
+            sys.stdout.buffer.write(fixes.stdin or b"")
+            findings = known.without(findings, fixes.files)
+            stream = sys.stdout if fixes.stdin is None else sys.stderr
+            output.print(findings, run.checked, sources_of(fixes.files), stream)
+        output.print_fixed(fixes.codes, "Would fix" if options.diff else "Fixed")
+        if options.diff:
+            return _leave(bool(fixes.patch), failures, options)
+    return _leave(bool(findings), failures, options)
+
+
+def _leave(found: bool, failures: Sequence[str], options: CheckOptions) -> int:
     for failure in failures:
         click.echo(f"cleanguard: {failure}", err=True)
-    found = fixes.patch if fixes and diff else findings
-    ctx.exit(CANNOT_DO if failures else FINDINGS if found and not exit_zero else CLEAN)
-
-
-def _print_fixed(codes: Mapping[str, int], verb: str) -> None:
-    """To the error stream, so that patches and machine-readable reports stay what they are."""
-    from cleanguard.report import styled, text
-
-    styled.write(text.fixed(codes, verb), sys.stderr)
+    if failures:
+        return CANNOT_DO
+    return FINDINGS if found and not options.exit_zero else CLEAN

@@ -25,7 +25,9 @@ Line = Sequence[Span]
 
 
 def wants_colour(stream: TextIO) -> bool:
-    """Whether a stream is a terminal, or the environment forces one (`FORCE_COLOR`)."""
+    """Whether a stream is a terminal, or the environment forces one (`FORCE_COLOR`); NO_COLOR wins."""
+    if os.environ.get("NO_COLOR"):
+        return False
     return bool(os.environ.get("FORCE_COLOR")) or stream.isatty()
 
 
@@ -39,16 +41,18 @@ def width_of(stream: TextIO) -> int | None:
         return 80
 
 
-def write(lines: Iterable[Line], stream: TextIO) -> None:
-    """Print lines to a stream, coloured if it wants colour; rich itself respects NO_COLOR."""
-    if not wants_colour(stream):
+def write(lines: Iterable[Line], stream: TextIO, colour: bool | None = None) -> None:
+    """Print lines to a stream, coloured if it wants colour, or as `colour` says."""
+    if not (wants_colour(stream) if colour is None else colour):
         for line in lines:
             stream.write("".join(span.text for span in line).rstrip() + "\n")
         return
     from rich.console import Console
     from rich.text import Text
 
-    console = Console(file=stream, highlight=False, soft_wrap=True, force_terminal=True)
+    console = Console(
+        file=stream, highlight=False, soft_wrap=True, force_terminal=True, no_color=False
+    )
     for line in lines:
         console.print(Text.assemble(*((span.text, span.style) for span in line)))
 

@@ -14,6 +14,7 @@ from lint_rules._flow.hf_calls import HfCalls
 from lint_rules._flow.own_calls import OwnCalls
 from lint_rules._flow.program import Cursor, Env, Program
 from lint_rules._flow.syntax import dotted
+from lint_rules._flow.text import BOS_TEXTS, leads_with
 from lint_rules._flow.value_methods import (
     dataset_method,
     mapping_method,
@@ -224,6 +225,9 @@ class CallReader:
             return self._encoded_method(receiver, name, node)
         if isinstance(receiver, Generated):
             return receiver if name in library.KEEPS_GENERATED else UNKNOWN
+        if isinstance(receiver, ChatText) and name in ("replace", "removeprefix", "lstrip"):
+            begins = args.value("old", 0)
+            return ChatText(receiver.origin, cut=receiver.cut or leads_with(begins, BOS_TEXTS))
         if isinstance(receiver, (Decoded, ChatText, GuardedText)):
             return receiver if name in _TEXT_METHODS else UNKNOWN
         return self._plain_method(receiver, name, node, args, env)

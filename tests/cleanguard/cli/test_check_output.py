@@ -47,7 +47,7 @@ def test_statistics_replace_the_findings(run: Run) -> None:
     assert run("check", "--statistics").out.splitlines() == [
         "1 CG301 raw-generate",
         "Found 1 finding (1 error, 0 warnings) in 1 of 1 file.",
-        "[*] 1 can be rewritten: `cleanguard migrate` shows the plan and the diff.",
+        "[*] 1 for `cleanguard migrate`, which shows what it rewrites and leaves to you.",
     ]
     assert json.loads(run("check", "--statistics", "--output-format", "json").out) == [
         {"code": "CG301", "name": "raw-generate", "count": 1}
@@ -58,3 +58,25 @@ def test_exit_zero_forgives_findings_but_no_failures(run: Run, engine: FakeEngin
     assert run("check", "--exit-zero").code == 0
     engine.failures = ("it broke",)
     assert run("check", "--exit-zero").code == 2
+
+
+def test_colours_on_request(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "\x1b[" not in run("check").out
+    assert "\x1b[" in run("check", "--color", "always").out
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    assert "\x1b[" in run("check").out
+    assert "\x1b[" not in run("check", "--color", "never").out
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert "\x1b[" not in run("check").out
+    assert "\x1b[" in run("check", "--color", "always").out
+
+
+def test_excluded_files_that_are_named(run: Run, engine: FakeEngine, project: Path) -> None:
+    table = "[tool.cleanguard]\nexclude = ['src/']\n"
+    (project / "pyproject.toml").write_text(table)
+    assert run("check", "src/a.py").code == 1
+    run("check", "--force-exclude", "src/a.py")
+    assert engine.files == []
+    (project / "pyproject.toml").write_text(f"{table}force-exclude = true\n")
+    run("check", "src/a.py")
+    assert engine.files == []
