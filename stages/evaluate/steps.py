@@ -67,7 +67,8 @@ def evaluate(config: EvaluateConfig) -> Outcome:
     with run_folder(config.out, "evaluate", _answering_part(config)) as folder:
         loaded, subjects = load_subjects(config)
         sources = {subject.name: subject.provenance for subject in subjects}
-        params = as_plain(replace(_answering_part(config), out=Path(), adapters=()))
+        # Where files lie changes no answer; adapters are known by their digests.
+        params = {**as_plain(_answering_part(config)), "out": None, "adapters": None}
         params["items"] = item_key([asdict(item) for item in suite.items])
         plan = [(subject, _forms_for(config, suite, subject, forms)) for subject in subjects]
         with JsonlWriter(folder / RESULTS, sources, params=params) as out:
