@@ -93,7 +93,7 @@ def _bind(path: Path, stage: str, config: Any) -> None:
     """Keep the configuration beside the results, or compare it with the one that is there."""
     now = {"stage": stage, "config": as_plain(config)}
     kept = path / CONFIG_FILE
-    if not kept.exists():
+    if not kept.exists() or not _has_results(path):
         write_json(kept, now)
         write_text(path / "config.toml", as_toml(config))
         return
@@ -110,6 +110,11 @@ def _bind(path: Path, stage: str, config: Any) -> None:
             f"{path}: begun with another configuration ({', '.join(other)}); "
             "name another folder with --out, or give the settings of its config.toml"
         )
+
+
+def _has_results(path: Path) -> bool:
+    """Whether a run got beyond its configuration; one that was refused at once leaves no more."""
+    return any(entry.name not in (_LOCK, CONFIG_FILE, "config.toml") for entry in path.iterdir())
 
 
 def _differing(one: Any, two: Any, prefix: str = "") -> Iterator[str]:

@@ -80,5 +80,30 @@ STAGES: tuple[Stage, ...] = (
         "Make fine-tuning data with a base model's own completions.",
         "stages.generate", "guard", _GUARD,
     ),
+    Stage(
+        "sft",
+        "Fine-tune a LoRA adapter on what generate wrote.",
+        "stages.sft", "train", _TRAIN,
+    ),
+    Stage(
+        "preferences",
+        "Sample answers, judge them, and pair better with worse ones.",
+        "stages.preferences", "train", (*_GUARD, "peft"),
+    ),
+    Stage(
+        "dpo",
+        "Train the adapter to prefer the better answer of each pair.",
+        "stages.dpo", "train", _TRAIN,
+    ),
+    Stage(
+        "evaluate",
+        "Compare a base and its adapters on a suite, paired, with intervals and a report.",
+        "stages.evaluate", "stats", (*_GUARD, "scipy", "matplotlib", "jinja2"),
+    ),
+    Stage(
+        "chain",
+        "Everything in order: data, fine-tuning, pairs, preference training, evaluation.",
+        "stages.chain", "all", (*_TRAIN, "scipy", "matplotlib", "jinja2"),
+    ),
 )  # fmt: skip
 BY_NAME = {stage.name: stage for stage in STAGES}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from stages.registry import BY_NAME, STAGES, Stage
 # Set before torch and transformers are imported, unless the caller decided otherwise.
 _QUIET = {
     "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+    "HF_DATASETS_DISABLE_PROGRESS_BARS": "1",
     "TOKENIZERS_PARALLELISM": "false",
     "TRANSFORMERS_VERBOSITY": "error",
 }
@@ -161,6 +163,8 @@ def _print(lines: Sequence[str]) -> None:
 
 
 def _log_to_stderr() -> None:
+    # transformers and trl tell each other of renamed arguments; nobody who runs a stage can act on it.
+    warnings.filterwarnings("ignore", category=FutureWarning, module=r"transformers|trl|peft")
     logger = logging.getLogger("cleanguard")
     if not logger.handlers:
         handler = logging.StreamHandler(sys.stderr)

@@ -42,6 +42,10 @@ def test_two_runs_in_one_folder_are_refused(tmp_path: Path) -> None:
 def test_a_folder_keeps_its_configuration(tmp_path: Path) -> None:
     with run_folder(tmp_path, "x", Config()):
         assert (tmp_path / "config.toml").read_text() == "# How many.\nsteps = 1\n"
+    with run_folder(tmp_path, "x", Config(3)):
+        pass  # a run that was refused at once left nothing to mix with
+    with run_folder(tmp_path, "x", Config()):
+        (tmp_path / "results").write_text("")
     with (
         pytest.raises(JobError, match=r"another configuration \(steps\)"),
         run_folder(tmp_path, "x", Config(2)),

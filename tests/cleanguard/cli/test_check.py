@@ -189,13 +189,13 @@ def test_a_file_that_went_away_has_no_frame(run: Run, engine: FakeEngine, projec
     engine.findings = (FINDING,)
     check_files = engine.check_files
 
-    def check_and_remove(*args: object) -> FakeEngine:
+    def check_and_remove(*args: object, **options: object) -> FakeEngine:
         (project / "src" / "a.py").unlink()
         return check_files(*args)  # type: ignore[arg-type]
 
     import sys
 
-    sys.modules["lint_rules.engine"].check_files = check_and_remove  # type: ignore[attr-defined]
+    sys.modules["lint_rules.pipeline"].check_files = check_and_remove  # type: ignore[attr-defined]
     ran = run("check", "src")
     assert (ran.code, ran.out.splitlines()[:3]) == (
         1,
