@@ -57,6 +57,12 @@ _CHAT_MARKER = re.compile(
     r"dolphin|openchat|orca|guanaco|wizardlm|r1)(?=$|[-_.]|v?\d)"
 )
 _BASE_MARKER = re.compile(r"(^|[-_.])(base|pt|pretrained)(?=$|[-_.])")
+# Encoders, sequence-to-sequence, speech, vision and embedding models: no prompt is completed by them.
+_NOT_CAUSAL = re.compile(
+    r"(^|[-_./])(\w*bert\w*|\w*roberta\w*|electra|albert|xlnet|xlm|mpnet|minilm|t5|flan|mt5|ul2|m?bart|pegasus|led|"
+    r"bge|gte|e5|jina|nomic|\w*embed\w*|\w*rerank\w*|sbert|simcse|whisper|wav2vec2|clip|siglip|vit|blip2?|layoutlm|"
+    r"opus|nllb|m2m100|marian)(?=$|[-_.\d])"
+)
 _MODEL_ID = re.compile(r"^[A-Za-z0-9][\w.\-]*(/[A-Za-z0-9][\w.\-]*)?$")
 
 
@@ -64,6 +70,11 @@ def family_of(model_id: str) -> Family | None:
     """The family that a hub id or directory name belongs to, None if the name tells nothing."""
     name = _last_part(model_id)
     return next((family for family in FAMILIES if family.pattern.search(name)), None)
+
+
+def is_not_causal(model_id: str) -> bool:
+    """Whether an id names a model of another kind: an encoder, a translator, an embedder."""
+    return _NOT_CAUSAL.search(_last_part(model_id)) is not None
 
 
 def standing_of(
@@ -87,6 +98,8 @@ def standing_of(
     name = _last_part(model_id)
     if _CHAT_MARKER.search(name):
         return "chat"
+    if is_not_causal(model_id):
+        return "unknown"
     if _BASE_MARKER.search(name):
         return "base"
     family = family_of(model_id)

@@ -275,6 +275,7 @@ EOS_MASKED = Hazard(
     why="The model never learns to stop, and length-based scores then blame the model.",
     remedy="use a pad token that is not eos, or a collator that masks by position",
     linted=True,
+    guarded=True,
 )
 TEMPLATED_TEXT_RETOKENIZED = Hazard(
     code="CG402",
@@ -315,6 +316,7 @@ DROPPED_PROVENANCE = Hazard(
     remedy="write them with `guard.records.JsonlWriter`, or store `provenance` with them",
     fix="unsafe",
     linted=True,
+    guarded=True,
 )
 TOO_FEW_ITEMS = Hazard(
     code="CG502",

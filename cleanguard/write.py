@@ -5,10 +5,13 @@ from __future__ import annotations
 import os
 import stat
 import tempfile
+import time
 from contextlib import suppress
 from pathlib import Path
 
 _SUFFIX = ".cleanguard-tmp"
+# Writing one script takes milliseconds.
+_ABANDONED_SECONDS = 5.0
 
 
 class WriteError(Exception):
@@ -41,6 +44,14 @@ def replace_file(path: Path, before: bytes, after: bytes, roots: tuple[Path, ...
         _write(target, after, mode)
     except OSError as error:
         raise WriteError(f"{path}: {error.strerror or error}") from error
+
+
+def clear_leftovers(folder: Path) -> None:
+    """Takes away what a killed run left in a folder; a file that a run beside this one holds is young."""
+    for path in folder.glob(f".*{_SUFFIX}"):
+        with suppress(OSError):
+            if time.time() - path.stat().st_mtime > _ABANDONED_SECONDS:
+                path.unlink()
 
 
 def _write(target: Path, after: bytes, mode: int) -> None:

@@ -103,7 +103,8 @@ def chain_of(script: Script, encode: Encode, generate: Generate, decode: Decode)
         raise CannotRewrite("the calls do not stand one after the other in one block")
     stretch = block[start : end + 1]
     members = _members(script, stretch, generating, host)
-    folding = _folding(script, members, (encoding, generating, host), encode.place)
+    decoded = decoded_span(script, decode)
+    folding = _folding(script, members, (encoding, generating, host), decoded, encode.place)
     keeps = encoding not in folding
     removed = [node for node in folding if node is not host]
     wholes = _whole_statements(script, stretch, removed)
@@ -115,7 +116,7 @@ def chain_of(script: Script, encode: Encode, generate: Generate, decode: Decode)
         _refuse_reordering(script, late, host)
     early = [node for node in own if node not in late]
     _refuse_changed_prompt(script, encode, early, keeps)
-    return Chain(script, encode, decoded_span(script, decode), host, anchor, tuple(wholes), keeps)
+    return Chain(script, encode, decoded, host, anchor, tuple(wholes), keeps)
 
 
 def _refuse_other_targets(
@@ -175,14 +176,14 @@ def _folding(
     script: Script,
     members: list[cst.BaseStatement],
     calls: tuple[cst.SimpleStatementLine, cst.SimpleStatementLine, cst.SimpleStatementLine],
+    decoded: Span,
     place: Place,
 ) -> list[cst.BaseStatement]:
     """The statements that only serve the generation, the decoding one among them."""
     _, generating, host = calls
     candidates = [node for node in members if node in calls or is_pure_assignment(node)]
-    consumed = [script.span(host)]
     found = foldable(
-        script, [node for node in candidates if node is not host], consumed, place.function
+        script, [node for node in candidates if node is not host], [decoded], place.function
     )
     if generating is not host and generating not in found:
         raise CannotRewrite("what generate returns is used for more than its text")

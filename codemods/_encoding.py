@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import libcst as cst
 
+from cleanguard.families import family_of
 from codemods._edits import Edit
 from codemods._script import Script
 from codemods._sites import CannotRewrite, Note
@@ -58,7 +59,21 @@ def truncation_note(script: Script, encode: Encode) -> list[Note]:
     written = limit is not None and limit.expression is not None
     size = script.code(limit.expression) if written and limit and limit.expression else "a length"
     text = f"truncation to {size} tokens: a prompt is no longer cut; one that does not fit raises"
-    return [Note("changed", text)]
+    return [Note("changed", text, "where no prompt was longer")]
+
+
+def specials_note(encode: Encode) -> Note:
+    """What becomes of the special tokens of a prompt that was encoded without any."""
+    model = encode.tokenizer.model
+    family = None if model.text is None else family_of(model.text)
+    policy = "unknown" if family is None else family.bos
+    if policy == "none":
+        return Note("carried", "special tokens: none, as before; the ids are the same")
+    if policy == "one":
+        text = "special tokens: BOS, which `add_special_tokens=False` had dropped"
+        return Note("changed", text)
+    text = "special tokens: exactly the BOS that the family needs"
+    return Note("changed", text, "where the family has none (Qwen, GPT-2, …)")
 
 
 def receiver(call: cst.Call) -> cst.BaseExpression:

@@ -118,7 +118,8 @@ def _sampling(call: Generate, given: list[str], names: set[str]) -> list[Note]:
             given.append("do_sample=False")
             text = "`temperature` without `do_sample` never sampled: now said, `do_sample=False`"
             return [Note("carried", text)]
-        return [Note("changed", "greedy is now said; it was inherited from generation_config.json")]
+        text = "greedy is now said; it was inherited from generation_config.json"
+        return [Note("changed", text, "where that file asked for no sampling")]
     asked = call.args.get("do_sample")
     if asked is not None and all(option == Constant(False) for option in options(asked.value)):
         return []

@@ -1,6 +1,6 @@
 """What becomes of each keyword of a raw load, and which keywords the loader and its generate have.
 
-The two keyword tuples are copies, because this side never imports torch; a test compares them with
+The keyword tuple is a copy, because this side never imports torch; a test compares them with
 the guard's own signatures.
 """
 
@@ -15,20 +15,6 @@ from codemods._sites import CannotRewrite, Note
 from lint_rules._flow.arguments import UNSET, Argument, Arguments
 from lint_rules._flow.values import UNKNOWN, Constant, Value, first
 
-LOADER_KEYWORDS = (
-    "load_in_8bit",
-    "load_in_4bit",
-    "dtype",
-    "device_map",
-    "attn_implementation",
-    "revision",
-    "cache_dir",
-    "token",
-    "max_memory",
-    "trust_remote_code",
-    "for_training",
-    "padding_side",
-)
 GENERATE_KEYWORDS = (
     "max_new_tokens",
     "max_length",
@@ -58,6 +44,11 @@ _CARRIED = {
     "cache_dir": "cache_dir",
     "token": "token",
     "max_memory": "max_memory",
+    "local_files_only": "local_files_only",
+    "variant": "variant",
+    "offload_folder": "offload_folder",
+    "tp_plan": "tp_plan",
+    "experts_implementation": "experts_implementation",
 }
 # Keyword: the values with which it says nothing, and why.
 _DROPPED_FROM_MODEL: dict[str, tuple[tuple[object, ...], str]] = {
@@ -225,7 +216,7 @@ def _fate_of_tokenizer_keyword(
     script: Script, name: str, argument: Argument, family: str | None, *, training: bool
 ) -> Fate:
     literal = literal_of(argument)
-    if name in ("revision", "cache_dir", "token", "use_auth_token"):
+    if name in ("revision", "cache_dir", "token", "use_auth_token", "local_files_only"):
         return Fate(_CARRIED[name], written(script, argument))
     if name in _DROPPED_FROM_TOKENIZER and isinstance(literal, bool):
         why = _DROPPED_FROM_TOKENIZER[name]
@@ -237,13 +228,14 @@ def _fate_of_tokenizer_keyword(
         return Fate(None, notes=(Note("dropped", text),))
     if name == "padding_side" and literal == "right":
         text = '`padding_side="right"`: batches are padded on the left, as generation needs it'
-        return Fate(None, notes=(Note("changed", text),))
+        unless = "where prompts were generated one by one"
+        return Fate(None, notes=(Note("changed", text, unless),))
     if name == "chat_template" and literal is None:
         text = "`chat_template=None`: the loader blocks the template"
         return Fate(None, notes=(Note("dropped", text),))
     if name == "model_max_length":
         text = "`model_max_length`: a prompt is no longer cut; one that does not fit raises"
-        return Fate(None, notes=(Note("changed", text),))
+        return Fate(None, notes=(Note("changed", text, "where no prompt was longer"),))
     if name == "trust_remote_code":
         return _remote_code(script, argument, family)
     raise CannotRewrite(f"the keyword `{name}` of the tokenizer has no place in the loader")
@@ -256,58 +248,3 @@ def _remote_code(script: Script, argument: Argument, family: str | None) -> Fate
         text = f"`trust_remote_code`: transformers has {family} itself, none was run"
         return Fate(None, notes=(Note("dropped", text),))
     return Fate("trust_remote_code", written(script, argument))
-
-
-def carry_quantization(script: Script, args: Arguments) -> tuple[list[tuple[str, str]], list[Note]]:
-    """The loader's keywords and values that a BitsAndBytesConfig's keywords become.
-
-    Raises:
-        CannotRewrite: The config says something that the loader's int8 or nf4 is not.
-    """
-    if args.spread or args.positional:
-        raise CannotRewrite("the quantization config is not written out")
-    bits: list[tuple[str, str]] = []
-    notes: list[Note] = []
-    for name, argument in args.keywords.items():
-        literal = literal_of(argument)
-        if name in ("load_in_8bit", "load_in_4bit"):
-            if literal is not False:
-                bits.append((name, written(script, argument)))
-        elif name.startswith("bnb_8bit_"):
-            notes.append(Note("dropped", f"`{name}`: does not exist and never had an effect"))
-        elif name.startswith("bnb_4bit_"):
-            continue
-        elif not (name == "llm_int8_threshold" and literal == 6.0):
-            raise CannotRewrite(f"`{name}` of the quantization config has no place in the loader")
-    if any(name == "load_in_4bit" for name, _ in bits):
-        notes += _four_bit(script, args)
-    return bits, notes
-
-
-def _four_bit(script: Script, args: Arguments) -> list[Note]:
-    notes: list[Note] = []
-    for differs, reason in (
-        (
-            args.literal("bnb_4bit_quant_type") != "nf4",
-            "the 4-bit config is fp4, the loader's is nf4: other weights, other results",
-        ),
-        (
-            args.literal("bnb_4bit_use_double_quant") is not True,
-            "the 4-bit config does not quantize twice, the loader's does: other weights",
-        ),
-        (
-            args.get("bnb_4bit_compute_dtype") is None,
-            "the 4-bit config computes in float32, the loader in the model's dtype",
-        ),
-    ):
-        if differs and not script.unsafe:
-            raise CannotRewrite(f"{reason} (`--unsafe` takes it)")
-        if differs:
-            notes.append(Note("changed", reason))
-    if not notes:
-        notes.append(Note("carried", "nf4 with double quantization"))
-    compute = args.get("bnb_4bit_compute_dtype")
-    if compute is not None:
-        text = f"compute dtype {written(script, compute)}: the loader computes in `dtype`"
-        notes.append(Note("carried", text))
-    return notes

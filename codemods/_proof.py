@@ -73,24 +73,29 @@ def _compare_findings(
 
 
 def _compare_untouched(script: Script, edits: Sequence[Edit], text: str, tree: ast.Module) -> None:
-    """The statements outside the edits must be the same, in the same order."""
-    try:
-        old = list(
-            _untouched(
-                ast.parse(script.source.text), script.utf8, [(e.start, e.end) for e in edits]
-            )
-        )
-    except SyntaxError:
-        return  # a grammar newer than this interpreter: the bytes outside the edits are the same anyway
+    """The bytes outside the edits must be the same, and the statements too, in the same order."""
     ranges: list[tuple[int, int]] = []
     shift = 0
     for edit in sorted(edits):
         size = len(edit.text.encode())
         ranges.append((edit.start + shift, edit.start + shift + size))
         shift += size - (edit.end - edit.start)
+    declared = [(edit.start, edit.end) for edit in sorted(edits)]
+    if _outside(script.utf8, declared) != _outside(text.encode(), ranges):
+        raise ProofError("the rewrite would change bytes outside its declared edits")
+    try:
+        old = list(_untouched(ast.parse(script.source.text), script.utf8, declared))
+    except SyntaxError:
+        return  # a grammar newer than this interpreter
     new = list(_untouched(tree, text.encode(), ranges))
     if old != new:
         raise ProofError("the rewrite would change statements outside its declared edits")
+
+
+def _outside(utf8: bytes, ranges: Sequence[tuple[int, int]]) -> list[bytes]:
+    starts = [0, *(stop for _, stop in ranges)]
+    ends = [*(start for start, _ in ranges), len(utf8)]
+    return [utf8[start:end] for start, end in zip(starts, ends, strict=True)]
 
 
 def _untouched(tree: ast.Module, utf8: bytes, ranges: Sequence[tuple[int, int]]) -> Iterator[str]:
@@ -106,5 +111,5 @@ def _untouched(tree: ast.Module, utf8: bytes, ranges: Sequence[tuple[int, int]])
         start = starts[node.lineno - 1] + node.col_offset
         end = starts[(node.end_lineno or node.lineno) - 1] + (node.end_col_offset or 0)
         at = bisect_right(begins, end - 1)
-        if not any(begin < end and stop >= start for begin, stop in ordered[:at]):
+        if not any(begin < end and stop > start for begin, stop in ordered[:at]):
             yield ast.dump(node)

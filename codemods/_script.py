@@ -6,14 +6,15 @@ import io
 import tokenize
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import TypeVar
 
 import libcst as cst
 
 from cleanguard.config import Settings
 from codemods._edits import Edit
+from codemods._names import Blocks, Lines, NameUse, Values, name_uses
 from codemods._sites import CannotRewrite
+from codemods._wishes import EVERYTHING, Wishes
 from lint_rules._flow.analysis import Flow, analyse
 from lint_rules._flow.events import Event, Generate, Place
 from lint_rules._positions import Positions, Span
@@ -25,35 +26,30 @@ MAX_WIDTH = 100
 E = TypeVar("E", bound=Event)
 
 
-@dataclass(frozen=True, slots=True)
-class NameUse:
-    """One occurrence of a name in code, not as a keyword or attribute."""
-
-    name: str
-    offset: int
-    stores: bool
-
-
 class Script:
     """Everything that rewrites read; they answer with sites and change nothing here."""
 
-    def __init__(self, source: Source, settings: Settings, *, unsafe: bool = False) -> None:
+    def __init__(self, source: Source, settings: Settings, wishes: Wishes = EVERYTHING) -> None:
         self.source = source
-        self.unsafe = unsafe
+        self.unsafe = wishes.unsafe
         self.utf8 = source.text.encode("utf-8")
         self.module = cst.parse_module(source.text)
         self.flow: Flow = analyse(self.module, settings)
-        self._reported = frozenset(
-            (rule.hazard.code, report.node) for rule in RULES for report in rule.check(self.flow)
-        )
         self.positions = Positions(self.module, source.text)
+        reported = [
+            (rule.hazard.code, report.node) for rule in RULES for report in rule.check(self.flow)
+        ]
+        self.declined = tuple(
+            (code, node) for code, node in reported if wishes.declines(code, self.line_of(node))
+        )
+        self._reported = frozenset(reported) - frozenset(self.declined)
         self.newline = self.module.default_newline
         self.indent_unit = self.module.default_indent
         self._lines = [0]
         for line in self.utf8.splitlines(keepends=True):
             if line.endswith((b"\n", b"\r")):
                 self._lines.append(self._lines[-1] + len(line))
-        self._names = list(_name_uses(self.module, self.positions))
+        self._names = list(name_uses(self.module, self.positions))
         self._comments = list(self._find_comments())
 
     def reports(self, code: str, node: cst.CSTNode) -> bool:
@@ -125,6 +121,22 @@ class Script:
         kept = "".join(f"{indent}{text}{self.newline}" for text in self.comments_in(span))
         return Edit(span.start, span.end, kept)
 
+    def without_empty_blocks(self, edits: Sequence[Edit]) -> list[Edit]:
+        """The edits, with a `pass` in each block that they would leave without a statement."""
+        found = list(edits)
+        for block in self._blocks():
+            if not block:
+                continue
+            begin, end = self.lines_of(block[0]).start, self.span(block[-1])
+            inside = [edit for edit in found if begin <= edit.start and edit.start <= end.start]
+            gone = [edit for edit in inside if not _says_code(edit.text)]
+            if not all(any(e.covers(self.span(node).start) for e in gone) for node in block):
+                continue
+            last = next(edit for edit in gone if edit.covers(end.start))
+            line = f"{self.indent_of(block[0])}pass{self.newline}"
+            found[found.index(last)] = Edit(last.start, last.end, last.text + line)
+        return found
+
     def delete_lines(self, nodes: Sequence[cst.BaseStatement]) -> list[Edit]:
         """Takes several statements away; a block that would be left empty gets `pass`."""
         gone = set(nodes)
@@ -157,7 +169,7 @@ class Script:
             room: Width that the rest of the line takes.
         """
         line = f"{head}({', '.join(arguments)})"
-        if "\n" not in line and len(indent) + len(line) + room <= MAX_WIDTH:
+        if "\n" not in line and len(indent.expandtabs(4)) + len(line) + room <= MAX_WIDTH:
             return line
         inner = f"{self.newline}{indent}{self.indent_unit}"
         return f"{head}({inner}{f',{inner}'.join(arguments)},{self.newline}{indent})"
@@ -166,14 +178,14 @@ class Script:
         self, within: cst.CSTNode | None, region: Span
     ) -> list[cst.SimpleStatementLine]:
         """The simple statements of a function, or of the module, that start inside a range."""
-        visitor = _Lines()
+        visitor = Lines()
         (self.module if within is None else within).visit(visitor)
         return [
             line for line in visitor.found if region.start <= self.span(line).start < region.end
         ]
 
-    def _blocks(self) -> list[tuple[cst.CSTNode, ...]]:
-        visitor = _Blocks()
+    def _blocks(self) -> list[tuple[cst.BaseStatement, ...]]:
+        visitor = Blocks()
         self.module.visit(visitor)
         return visitor.found
 
@@ -210,7 +222,7 @@ class Script:
         self, name: str, within: cst.FunctionDef | None
     ) -> list[cst.BaseExpression]:
         """What the lines `name = …` of a function, or of the module, assign."""
-        visitor = _Values(name)
+        visitor = Values(name)
         (self.module if within is None else within).visit(visitor)
         return visitor.found
 
@@ -227,104 +239,5 @@ class Script:
         return [event for event in self.flow.events(kind) if event.place.function is function]
 
 
-class _Lines(cst.CSTVisitor):
-    def __init__(self) -> None:
-        self.found: list[cst.SimpleStatementLine] = []
-
-    def visit_SimpleStatementLine(self, node: cst.SimpleStatementLine) -> bool:
-        self.found.append(node)
-        return False
-
-
-class _Values(cst.CSTVisitor):
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self.found: list[cst.BaseExpression] = []
-
-    def visit_Assign(self, node: cst.Assign) -> None:
-        if len(node.targets) == 1:
-            self._keep(node.targets[0].target, node.value)
-
-    def visit_AnnAssign(self, node: cst.AnnAssign) -> None:
-        if node.value is not None:
-            self._keep(node.target, node.value)
-
-    def _keep(self, target: cst.BaseExpression, value: cst.BaseExpression) -> None:
-        if isinstance(target, cst.Name) and target.value == self.name:
-            self.found.append(value)
-
-
-class _Blocks(cst.CSTVisitor):
-    def __init__(self) -> None:
-        self.found: list[tuple[cst.CSTNode, ...]] = []
-
-    def visit_IndentedBlock(self, node: cst.IndentedBlock) -> None:
-        self.found.append(tuple(node.body))
-
-
-class _Names(cst.CSTVisitor):
-    def __init__(self, positions: Positions) -> None:
-        self.positions = positions
-        self.found: list[NameUse] = []
-        self._stores: set[cst.CSTNode] = set()
-
-    def visit_Attribute(self, node: cst.Attribute) -> bool:
-        node.value.visit(self)
-        return False
-
-    def visit_Arg(self, node: cst.Arg) -> bool:
-        node.value.visit(self)
-        return False
-
-    def visit_ImportFrom(self, node: cst.ImportFrom) -> bool:  # noqa: ARG002
-        return False
-
-    def visit_Import(self, node: cst.Import) -> bool:  # noqa: ARG002
-        return False
-
-    def visit_AssignTarget(self, node: cst.AssignTarget) -> None:
-        self._mark(node.target)
-
-    def visit_AnnAssign(self, node: cst.AnnAssign) -> None:
-        self._mark(node.target)
-
-    def visit_AugAssign(self, node: cst.AugAssign) -> None:
-        self._mark(node.target)
-
-    def visit_For(self, node: cst.For) -> None:
-        self._mark(node.target)
-
-    def visit_CompFor(self, node: cst.CompFor) -> None:
-        self._mark(node.target)
-
-    def visit_NamedExpr(self, node: cst.NamedExpr) -> None:
-        self._mark(node.target)
-
-    def visit_Param(self, node: cst.Param) -> None:
-        self._mark(node.name)
-
-    def visit_AsName(self, node: cst.AsName) -> None:
-        self._mark(node.name)
-
-    def visit_FunctionDef(self, node: cst.FunctionDef) -> None:
-        self._mark(node.name)
-
-    def visit_ClassDef(self, node: cst.ClassDef) -> None:
-        self._mark(node.name)
-
-    def visit_Name(self, node: cst.Name) -> None:
-        offset = self.positions.span(node).start
-        self.found.append(NameUse(node.value, offset, node in self._stores))
-
-    def _mark(self, target: cst.CSTNode) -> None:
-        if isinstance(target, cst.Name):
-            self._stores.add(target)
-        elif isinstance(target, (cst.Tuple, cst.List)):
-            for element in target.elements:
-                self._mark(element.value)
-
-
-def _name_uses(module: cst.Module, positions: Positions) -> Iterator[NameUse]:
-    visitor = _Names(positions)
-    module.visit(visitor)
-    yield from visitor.found
+def _says_code(text: str) -> bool:
+    return any(line.strip() and not line.strip().startswith("#") for line in text.splitlines())

@@ -19,10 +19,13 @@ class Note:
     Attributes:
         kind: Carried as it was, dropped because it has no effect on results, or changed.
         text: The thing and the reason, in one sentence.
+        unless: For a change: the condition under which results stay the same, as in "where no
+            prompt was cut"; None where they do not.
     """
 
     kind: NoteKind
     text: str
+    unless: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import libcst as cst
 
 from codemods._chain import chain_of
-from codemods._encoding import encoding_edit
+from codemods._encoding import encoding_edit, specials_note
 from codemods._guarded import (
     arguments_of,
     generated_in,
@@ -21,7 +21,6 @@ from codemods._sites import CannotRewrite, Note, Site
 from lint_rules._flow.events import Decode, Encode, Generate, ModelLoad
 
 _SUMMARY = "generate through CleanModelLoader"
-_BOS = Note("changed", "special tokens: exactly the BOS that the family needs")
 _SCORES = Note(
     "carried",
     "`generate` itself stays, for its scores: the guard has checked its ids and replaced its settings",
@@ -137,5 +136,9 @@ def _otherwise(script: Script, call: Generate, encode: Encode, reason: str) -> l
 
 def _with_encoding(encode: Encode, sites: list[Site]) -> list[Site]:
     if encode.args.literal("add_special_tokens") is False:
-        sites.append(Site("CG201", encode.node, "tokenise with CleanModelLoader", (), (_BOS,)))
+        sites.append(
+            Site(
+                "CG201", encode.node, "tokenise with CleanModelLoader", (), (specials_note(encode),)
+            )
+        )
     return sites

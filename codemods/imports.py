@@ -31,6 +31,7 @@ def rewrite(script: Script, edits: Sequence[Edit]) -> list[Edit]:
     """The import edits that go with the given edits; none if they use no CleanModelLoader."""
     if not any("CleanModelLoader" in edit.text for edit in edits):
         return []
+    arrives = any(IMPORT in edit.text for edit in edits)
     words = {word for edit in edits for word in _WORD.findall(edit.text)}
     found = [item for item in _imports(script.module) if _is_ours(item.node)]
     result: list[Edit] = []
@@ -41,14 +42,14 @@ def rewrite(script: Script, edits: Sequence[Edit]) -> list[Edit]:
         if not unused:
             continue
         lines = _kept(script, item, unused)
-        if place is None and id(item.line) in top and not _has_guard_import(script):
+        if place is None and id(item.line) in top and not arrives and not _has_guard_import(script):
             lines = [*lines, IMPORT]
             place = item.line
         if lines or item.alone:
             result.append(script.replace(item.line, lines or ["pass"]))
         else:
             result.append(script.delete(item.line))
-    if place is None and not _has_guard_import(script):
+    if place is None and not arrives and not _has_guard_import(script):
         result.append(_insertion(script))
     return result
 

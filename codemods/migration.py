@@ -9,11 +9,13 @@ import libcst as cst
 
 from cleanguard.config import Settings
 from cleanguard.findings import Finding, Position
-from codemods import adapters, generation, imports, loads, quantization, scoring, templates
+from codemods import adapters, generation, imports, loads, quantization, scoring, templates, upgrade
 from codemods._edits import Edit, apply, tidy
 from codemods._proof import ProofError, prove
 from codemods._script import Script
 from codemods._sites import CannotRewrite, Note, Site
+from codemods._traits import trains
+from codemods._wishes import EVERYTHING, Wishes
 from lint_rules._source import SourceError, decode
 
 
@@ -70,22 +72,31 @@ class Migration:
         return tuple(site for site in self.sites if site.reason is not None)
 
 
-def migrate_source(filename: str, raw: bytes, settings: Settings) -> Migration:
+def migrate_source(
+    filename: str, raw: bytes, settings: Settings, wishes: Wishes = EVERYTHING
+) -> Migration:
     """Plans and proves the migration of one file; writes nothing.
 
     A rewrite that cannot be proven is refused as a whole: `after` is `before`, `refusal` says why.
+
+    Args:
+        filename: The path as it was given.
+        raw: The file's bytes.
+        settings: The configuration of the check.
+        wishes: What is to be rewritten.
 
     Raises:
         SourceError: The file cannot be read as Python.
     """
     source = decode(raw)
     try:
-        script = Script(source, settings)
+        script = Script(source, settings, wishes)
     except cst.ParserSyntaxError as error:
         position = Position(max(error.raw_line, 1), error.raw_column + 1)
         raise SourceError(f"syntax error: {error.message}", position) from error
     sites = _plan(script)
-    edits = tidy(script.utf8, _unique(edit for site in sites for edit in site.edits))
+    edits = _unique(edit for site in sites for edit in site.edits)
+    edits = tidy(script.utf8, script.without_empty_blocks(edits))
     edits = [*edits, *imports.rewrite(script, edits)]
     planned = tuple(sorted(_planned(script, sites), key=lambda site: (site.row, site.code)))
     if not edits:
@@ -93,7 +104,9 @@ def migrate_source(filename: str, raw: bytes, settings: Settings) -> Migration:
     after = source.to_bytes(apply(script.utf8, edits).decode("utf-8"))
     try:
         exposed = prove(filename, source, after, edits, sites, script, settings)
-        if any(site.edits for site in _plan(Script(decode(after), settings))):
+        if not wishes.declined and any(
+            site.edits for site in _plan(Script(decode(after), settings, wishes))
+        ):
             raise ProofError("a second run would change the file again")
     except ProofError as error:
         return Migration(filename, raw, raw, planned, str(error))
@@ -108,12 +121,17 @@ def _exposed(finding: Finding) -> PlannedSite:
 
 def _plan(script: Script) -> list[Site]:
     sites = loads.rewrite(script)
-    unmigrated = frozenset(site.node for site in sites if not site.automatic)
+    declined = [
+        Site(code, node, "left as it is", reason="not chosen") for code, node in script.declined
+    ]
+    unmigrated = frozenset(site.node for site in (*sites, *declined) if not site.automatic)
     sites += templates.rewrite(script, unmigrated)
     sites += adapters.rewrite(script, unmigrated)
     sites += quantization.rewrite(script, [edit for site in sites for edit in site.edits])
     sites += generation.rewrite(script, unmigrated)
     sites += scoring.rewrite(script, unmigrated, [edit for site in sites for edit in site.edits])
+    sites += upgrade.rewrite(script)
+    sites += declined
     if any(site.edits for site in sites):
         sites += _companions(script, unmigrated)
     return sites
@@ -122,7 +140,7 @@ def _plan(script: Script) -> list[Site]:
 def _companions(script: Script, unmigrated: frozenset[cst.CSTNode]) -> list[Site]:
     """Pad and padding lines of tokenizers that the loader gives, without a finding of their own."""
     sites: list[Site] = []
-    for event in templates.companions(script, unmigrated, trains=loads.trains(script)):
+    for event in templates.companions(script, unmigrated, trains=trains(script)):
         try:
             edit = script.delete(templates.whole_statement(event))
         except CannotRewrite:

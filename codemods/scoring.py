@@ -7,13 +7,12 @@ from collections.abc import Sequence
 import libcst as cst
 
 from codemods._edits import Edit
-from codemods._encoding import encoding_edit
+from codemods._encoding import encoding_edit, specials_note
 from codemods._script import Script
-from codemods._sites import CannotRewrite, Note, Site
+from codemods._sites import CannotRewrite, Site
 from lint_rules._flow.events import Encode, Forward
 
 _SUMMARY = "tokenise with CleanModelLoader"
-_NOTE = Note("changed", "special tokens: exactly the BOS that the family needs")
 
 
 def rewrite(
@@ -42,7 +41,9 @@ def rewrite(
             if any(not isinstance(use, Forward) for use in uses):
                 raise CannotRewrite("the generation that it feeds stays as it is")
             edit, notes = encoding_edit(script, encode)
-            sites.append(Site("CG201", encode.node, _SUMMARY, (edit,), (_NOTE, *notes)))
+            sites.append(
+                Site("CG201", encode.node, _SUMMARY, (edit,), (specials_note(encode), *notes))
+            )
         except CannotRewrite as reason:
             sites.append(Site("CG201", encode.node, _SUMMARY, reason=str(reason)))
     return sites

@@ -54,12 +54,16 @@ def companions(
     ]
 
 
-def is_template_line(script: Script, statement: cst.CSTNode, tokenizer: cst.CSTNode) -> bool:
-    """Whether a statement only disables the template of one tokenizer, or aliases its pad token."""
+def is_template_line(
+    script: Script, statement: cst.CSTNode, tokenizer: cst.CSTNode, *, trains: bool
+) -> bool:
+    """Whether a statement only does to one tokenizer what the migration drops."""
     return any(
         isinstance(event.target, Tokenizer)
         and event.target.origin is tokenizer
-        and (_disables(event) or _aliases_pad(script, event) or _pads_left(event))
+        and (
+            _disables(event) or (not trains and (_aliases_pad(script, event) or _pads_left(event)))
+        )
         and _spans_only(event, statement)
         for event in script.flow.events(AttributeSet)
     )

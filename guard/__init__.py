@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from guard.attestation import attest
     from guard.behaviour import Behaviour, behaviour_of
+    from guard.completion import Completion
     from guard.enforcement import unguarded
     from guard.errors import GuardError
-    from guard.generation import Completion
     from guard.loader import CleanModelLoader, Loaded
     from guard.provenance import Provenance
     from guard.records import JsonlWriter, item_key
@@ -39,7 +39,7 @@ _HOME = {
     "Behaviour": "guard.behaviour",
     "behaviour_of": "guard.behaviour",
     "CleanModelLoader": "guard.loader",
-    "Completion": "guard.generation",
+    "Completion": "guard.completion",
     "GuardError": "guard.errors",
     "JsonlWriter": "guard.records",
     "Loaded": "guard.loader",

@@ -2,44 +2,31 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from cleanguard import hazards
-from guard import hub
 from guard.checks import CheckList
 from guard.control_tokens import ends_a_turn
 from guard.enforcement import install
 from guard.environment import installed, measure_environment
-from guard.errors import AdapterAsBaseError, ModelNotFoundError
-from guard.hub import torch, transformers
+from guard.errors import AdapterAsBaseError
 from guard.measure import check_hub_files, model_record
+from guard.model_load import read_model, refuse_strange_tokenizer
 from guard.padding import settle_padding
 from guard.policy import PromptPolicy, policy_of
 from guard.provenance import SCHEMA, GenerationRecord, Provenance, utc_now
 from guard.request import LoadRequest
 from guard.sentinels import run_token_sentinels
 from guard.settings import greedy_config
-from guard.source import ModelSource, fetch_weights, open_source
+from guard.source import fetch_weights, open_source
 from guard.state import GuardState
 from guard.templates import block_templates
 from guard.tokenizer_files import strip_for_training
-from guard.tokenizer_load import (
-    check_pin,
-    first_line,
-    place,
-    read_tokenizer,
-    refuse_code,
-    runs_code,
-    tokenizer_record,
-)
+from guard.tokenizer_load import check_pin, read_tokenizer, tokenizer_record
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-_PASSED_ON = (
-    *("device_map", "attn_implementation", "max_memory", "variant", "offload_folder"),
-    *("tp_plan", "experts_implementation"),
-)
 # Not settings of a text: BOS is only used without a prompt, and padding has a record of its own.
 _NO_SETTING = frozenset(
     {"_from_model_config", "transformers_version", "bos_token_id", "pad_token_id"}
@@ -53,7 +40,7 @@ def assemble(request: LoadRequest) -> tuple[PreTrainedModel, PreTrainedTokenizer
     check_pin(request, source, checks)
     tokenizer = read_tokenizer(request, source, checks)
     fetch_weights(request, source)
-    model = _read_model(request, source)
+    model = read_model(request, source)
     _check_adapter(model, request, checks)
     checks.add(
         "safetensors-only",
@@ -61,14 +48,21 @@ def assemble(request: LoadRequest) -> tuple[PreTrainedModel, PreTrainedTokenizer
         verdict="overridden" if request.allow_pickle else "pass",
     )
     rows = model.get_input_embeddings().weight.shape[0]
+    refuse_strange_tokenizer(tokenizer, rows, request)
     pad = settle_padding(tokenizer, request.padding_side, rows)
+    checks.add(
+        "pad-is-not-eos",
+        hazards.EOS_MASKED,
+        "" if pad.distinct_from_eos else pad.note,
+        "pass" if pad.distinct_from_eos else "recorded",
+    )
     policy = policy_of(tokenizer)
     settings = _replace_generation_config(model, policy, tokenizer, checks)
     block_templates(tokenizer, request.model_id)
     run_token_sentinels(tokenizer, policy, checks)
     record = tokenizer_record(tokenizer, policy, pad)
+    _keep_unpacked(model)
     if request.for_training:
-        _keep_trainable(model)
         model.train()
         strip_for_training(tokenizer, source.directory)
     else:
@@ -95,44 +89,6 @@ def assemble(request: LoadRequest) -> tuple[PreTrainedModel, PreTrainedTokenizer
     )
     install(model, tokenizer, GuardState(policy, provenance))
     return model, tokenizer, provenance
-
-
-def _read_model(request: LoadRequest, source: ModelSource) -> PreTrainedModel:
-    options: dict[str, Any] = {
-        "dtype": request.dtype,
-        "use_safetensors": None if request.allow_pickle else True,
-        "trust_remote_code": runs_code(request, source),
-    }
-    for name in _PASSED_ON:
-        if getattr(request, name) is not None:
-            options[name] = getattr(request, name)
-    if request.quantization != "none":
-        hub.need("bitsandbytes", "train")
-        options["quantization_config"] = _quantization_config(request, source)
-    try:
-        return transformers.AutoModelForCausalLM.from_pretrained(
-            source.load_from, **options, **place(request, source)
-        )
-    except (OSError, ValueError) as error:
-        refuse_code(error, request, source)
-        raise ModelNotFoundError(
-            f"{request.model_id} cannot be loaded as a causal language model: {first_line(error)}",
-            remedy="look at its config.json and weight files; the full error stands above",
-        ) from error
-
-
-def _quantization_config(request: LoadRequest, source: ModelSource) -> Any:
-    if request.load_in_8bit:
-        return transformers.BitsAndBytesConfig(load_in_8bit=True)
-    config = source.read_json("config.json")
-    named = config.get("dtype") or config.get("torch_dtype") or "float32"
-    compute = named if request.dtype == "auto" else request.dtype
-    return transformers.BitsAndBytesConfig(
-        load_in_4bit=True,
-        bnb_4bit_quant_type="nf4",
-        bnb_4bit_use_double_quant=True,
-        bnb_4bit_compute_dtype=getattr(torch, compute) if isinstance(compute, str) else compute,
-    )
 
 
 def _check_adapter(model: PreTrainedModel, request: LoadRequest, checks: CheckList) -> None:
@@ -176,8 +132,12 @@ def _replace_generation_config(
     return GenerationRecord(effective, dropped)
 
 
-def _keep_trainable(model: PreTrainedModel) -> None:
-    """Keeps 4-bit layers off a CPU path without autograd that an eval-mode forward switches on."""
+def _keep_unpacked(model: PreTrainedModel) -> None:
+    """Keeps 4-bit layers off a CPU path that repacks their weights at the first eval-mode forward.
+
+    The repacked weights have no gradients, and `state_dict()` (saving, attaching an adapter) unpacks
+    them with loss: the same prompt then has other logits.
+    """
     for module in model.modules():
         if hasattr(module, "support_avx512bf16_for_cpu"):
             module.support_avx512bf16_for_cpu = False

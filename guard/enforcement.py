@@ -202,6 +202,13 @@ def _contamination(hits: list[Hit], row: int, text: str) -> ContaminationError:
     )
 
 
+def watch_of(model: PreTrainedModel) -> _Watch:
+    """The hooks of a guarded base model."""
+    hooks = model.get_decoder()._forward_pre_hooks.values()
+    owners = (getattr(hook, "__self__", None) for hook in hooks)
+    return next(owner for owner in owners if isinstance(owner, _Watch))
+
+
 def is_guarded(model: object) -> bool:
     """Whether a model carries the guard."""
     return find_state(model) is not None

@@ -7,18 +7,20 @@ driver, the guard's own source) is measured once, at the first call.
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import platform
 import re
 import sys
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from datetime import datetime, timezone
 from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 from guard.git_state import GitState, git_state
-from guard.redaction import redact_argv, redact_text
+from guard.redaction import known_secrets, redact_argv, redact_text
 
 __all__ = [
     "Environment",
@@ -27,6 +29,7 @@ __all__ = [
     "installed",
     "loader_source_sha256",
     "measure_environment",
+    "session",
 ]
 
 _PACKAGES = (
@@ -126,6 +129,14 @@ def measure_environment() -> Environment:
     )
 
 
+def session() -> dict[str, Any]:
+    """The environment in JSON types, with the time: what a log of a session's versions holds."""
+    now = datetime.now(timezone.utc).isoformat(timespec="seconds")
+    found: dict[str, Any] = {"schema": "cleanguard-session/1", "created": now}
+    found |= json.loads(json.dumps(asdict(measure_environment())))
+    return found
+
+
 @lru_cache(maxsize=64)
 def installed(package: str) -> str | None:
     """The installed version of a package; None if it is absent."""
@@ -199,8 +210,9 @@ def _cpus() -> int | None:
 
 
 def _variables() -> dict[str, str]:
+    secrets = known_secrets()
     return {
-        name: redact_text(value)
+        name: redact_text(value, secrets)
         for name, value in sorted(os.environ.items())
         if _VARIABLES.fullmatch(name)
     }

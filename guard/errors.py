@@ -10,6 +10,7 @@ from cleanguard import hazards
 from cleanguard.hazards import Hazard
 
 _NOTHING: Mapping[str, object] = MappingProxyType({})
+_NOTHING_FINISHED: Mapping[int, object] = MappingProxyType({})
 
 
 class GuardError(Exception):
@@ -57,6 +58,10 @@ class MissingWeightsError(GuardError):
     """The directory or repository holds no weights that can be loaded."""
 
 
+class ModelTooLargeError(GuardError):
+    """The memory does not suffice for the model."""
+
+
 class SettingsError(GuardError, ValueError):
     """Settings that contradict each other or say too little."""
 
@@ -67,6 +72,41 @@ class RecordsError(GuardError):
 
 class RecordsBusyError(RecordsError):
     """Another run has the file of records open."""
+
+
+class SigningError(GuardError):
+    """A statement that cannot be signed, or a key that cannot be used."""
+
+
+class MemoryFullError(GuardError):
+    """Memory is full with one prompt alone.
+
+    Attributes:
+        finished: The completions of every prompt that was finished, by its number.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        finished: Mapping[int, object] = _NOTHING_FINISHED,
+        *,
+        evidence: Mapping[str, object] | None = None,
+        remedy: str | None = None,
+    ) -> None:
+        super().__init__(message, evidence=evidence, remedy=remedy)
+        self.finished = dict(finished)
+
+
+class GenerationInterrupted(KeyboardInterrupt):
+    """Ctrl-C while a batch was generated; nothing that was finished is lost.
+
+    Attributes:
+        finished: The completions of every prompt that was finished, by its number.
+    """
+
+    def __init__(self, finished: Mapping[int, object], prompts: int) -> None:
+        super().__init__(f"interrupted with {len(finished)} of {prompts} prompts finished")
+        self.finished = dict(finished)
 
 
 class UnguardedModelError(GuardError):

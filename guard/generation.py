@@ -2,89 +2,63 @@
 
 from __future__ import annotations
 
-import secrets
-import warnings
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
-from cleanguard import hazards
+from guard.completion import Completion, decode, emitted_control, trim
 from guard.enforcement import is_lifted, vetted
-from guard.errors import GuardWarning, SettingsError, TokenizerMismatchError, TruncatedPromptError
+from guard.errors import (
+    GenerationInterrupted,
+    MemoryFullError,
+    SettingsError,
+    TokenizerMismatchError,
+)
 from guard.hub import torch, transformers
+from guard.jobs import Job, make_jobs, next_batch, warn_of_context
 from guard.policy import policy_of
+from guard.progress import Progress
 from guard.prompts import encode_rows, pad_left
-from guard.sampling import SeededSampling, record_seed
+from guard.sampling import SeededSampling
 from guard.settings import Settings, config_for, settle
 from guard.state import GuardState, state_of
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-FinishReason = Literal["eos", "stop", "length"]
 _FIRST_BATCH = 64
 
+OnFinished = Callable[[int, list[Completion]], object]
+
 
 @dataclass(frozen=True, slots=True)
-class Completion:
-    """One generated text and how it came about.
+class Task:
+    """One call, checked and ready to run.
 
     Attributes:
-        text: As `generate` returns it.
-        ids: The generated ids, the EOS that ended them included, padding not.
-        prompt_tokens: Tokens of the prompt, BOS included.
-        finish_reason: `eos`, `stop` (a stop string) or `length`.
-        seed: The seed that this text was sampled with; None if greedy.
-        control_tokens: Control tokens that the model itself emitted.
-        batch: Rows in the batch it was generated in (bf16 results may depend on it).
-        ignored: Settings that were given and had no effect.
+        model, tokenizer: What generates.
+        state: The guard of the model.
+        settings: What the call's keywords come to.
+        prompts: How many prompts there are.
+        jobs: The rows to generate, longest prompt first.
     """
 
-    text: str
-    ids: tuple[int, ...]
-    prompt_tokens: int
-    finish_reason: FinishReason
-    seed: int | None
-    control_tokens: int
-    batch: int
-    ignored: tuple[str, ...]
+    model: PreTrainedModel
+    tokenizer: PreTrainedTokenizerBase
+    state: GuardState
+    settings: Settings
+    prompts: int
+    jobs: list[Job]
 
 
-@dataclass(frozen=True, slots=True)
-class _Job:
-    """A row to generate: the prompt's place and ids, its sampling seed, its room in tokens."""
-
-    place: int
-    row: list[int]
-    seed: int | None
-    budget: int
-
-
-def complete(
+def prepare(
     model: PreTrainedModel,
     tokenizer: PreTrainedTokenizerBase,
     prompts: Sequence[str],
     options: Mapping[str, Any],
-    *,
-    batch_size: int | None = None,
-    call: str = "complete",
-) -> list[list[Completion]]:
-    """Generate for each prompt; the result has one list of completions per prompt, in their order.
-
-    Args:
-        model: A guarded model, or an adapter's wrapper around one.
-        tokenizer: Its tokenizer.
-        prompts: Plain texts.
-        options: Keywords as in `GenerationOptions`.
-        batch_size: Rows at a time; None begins with 64. Halved when the GPU's memory is full.
-        call: The call's name, for messages.
-
-    Raises:
-        LoaderCallError, SettingsError, ContaminationError, DoubledBosError, TruncatedPromptError:
-            see there. UnguardedModelError, TokenizerMismatchError: the model or tokenizer is
-            another.
-    """
+    call: str,
+) -> Task:
+    """Check a call and its prompts; raises as `complete`."""
     settings = settle(call, options)
     state = state_of(model)
     policy = policy_of(tokenizer)
@@ -94,98 +68,138 @@ def complete(
             evidence={"tokenizer": policy.digest, "expected": state.policy.digest},
             remedy="use the tokenizer that `load()` returned with the model",
         )
-    if batch_size is not None and batch_size < 1:
-        raise SettingsError(
-            f"batch_size={batch_size}", remedy="batch_size is a whole number from 1"
-        )
     context = state.provenance.model.context
     rows = encode_rows(tokenizer, policy, prompts, max_length=context, lifted=is_lifted(state))
-    jobs = _jobs(state, rows, settings)
-    _warn_of_context(state, jobs, context)
-    done: dict[int, list[Completion]] = {place: [] for place in range(len(rows))}
+    jobs = make_jobs(state, rows, settings)
+    warn_of_context(state, jobs, context)
+    return Task(model, tokenizer, state, settings, len(rows), jobs)
+
+
+def complete(
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    prompts: Sequence[str],
+    options: Mapping[str, Any],
+    *,
+    batch_size: int | None = None,
+    progress: bool | None = False,
+    on_finished: OnFinished | None = None,
+    call: str = "complete",
+) -> list[list[Completion]]:
+    """Generate for each prompt; the result has one list of completions per prompt, in their order.
+
+    Args:
+        model: A guarded model, or an adapter's wrapper around one.
+        tokenizer: Its tokenizer.
+        prompts: Plain texts.
+        options: Keywords as in `GenerationOptions`.
+        batch_size: Rows at a time; None begins with 64. When memory is full it is halved, for the
+            rest of the call.
+        progress: Show a bar on standard error; None does on a terminal.
+        on_finished: Called with the number of a prompt and its completions when all of them are
+            there, batch by batch: the place to write records from.
+        call: The call's name, for messages.
+
+    Raises:
+        LoaderCallError, SettingsError, ContaminationError, DoubledBosError, TruncatedPromptError:
+            see there. UnguardedModelError, TokenizerMismatchError: the model or tokenizer is
+            another.
+        MemoryFullError: One prompt alone does not fit; it carries what was finished.
+        GenerationInterrupted: A KeyboardInterrupt that carries what was finished.
+    """
+    if batch_size is not None and (not isinstance(batch_size, int) or batch_size < 1):
+        raise SettingsError(
+            f"batch_size={batch_size!r}", remedy="batch_size is a whole number from 1"
+        )
+    task = prepare(model, tokenizer, prompts, options, call)
+    finished: dict[int, list[Completion]] = {}
     was_training = model.training
     model.eval()
     try:
-        for batch in _batches(jobs, batch_size or _FIRST_BATCH):
-            for job, completion in _run(model, tokenizer, state, settings, batch):
-                done[job.place].append(completion)
+        with Progress(task.prompts, progress) as shown:
+            _run(task, batch_size or _FIRST_BATCH, finished, shown, on_finished)
+    except KeyboardInterrupt as error:
+        raise GenerationInterrupted(finished, task.prompts) from error
     finally:
         model.train(was_training)
-    return [done[place] for place in range(len(rows))]
-
-
-def _jobs(state: GuardState, rows: list[list[int]], settings: Settings) -> list[_Job]:
-    """The rows to generate, longest prompt first; a sampled prompt has one for each text."""
-    jobs: list[_Job] = []
-    seen: Counter[bytes] = Counter()
-    if settings.sampling and settings.seed is None and state.run_seed is None:
-        state.run_seed = secrets.randbits(32)
-        state.note("seed-drawn", hazards.UNSEEDED_SAMPLING, seed=state.run_seed)
-    for place, row in enumerate(rows):
-        budget = settings.max_new_tokens or (settings.max_length or 0) - len(row)
-        if budget < 1:
-            raise TruncatedPromptError(
-                f"prompt {place} has {len(row)} tokens, max_length is {settings.max_length}",
-                evidence={"prompt": place, "tokens": len(row), "limit": settings.max_length},
-                remedy="pass max_new_tokens instead",
-            )
-        if not settings.sampling:
-            jobs.append(_Job(place, row, None, budget))
-            continue
-        key = b",".join(b"%d" % i for i in row)
-        counter, seed = (
-            (state.drawn, state.run_seed) if settings.seed is None else (seen, settings.seed)
-        )
-        for _ in range(settings.count):
-            jobs.append(_Job(place, row, record_seed(seed or 0, row, counter[key]), budget))
-            counter[key] += 1
-    return sorted(jobs, key=lambda job: -len(job.row))
-
-
-def _batches(jobs: list[_Job], size: int) -> list[list[_Job]]:
-    """Neighbours of equal room together: in one batch every row may grow by the same length."""
-    batches: list[list[_Job]] = []
-    for job in jobs:
-        if batches and len(batches[-1]) < size and batches[-1][0].budget == job.budget:
-            batches[-1].append(job)
-        else:
-            batches.append([job])
-    return batches
+    return [finished[place] for place in range(task.prompts)]
 
 
 def _run(
-    model: PreTrainedModel,
-    tokenizer: PreTrainedTokenizerBase,
-    state: GuardState,
-    settings: Settings,
-    batch: list[_Job],
-) -> list[tuple[_Job, Completion]]:
+    task: Task,
+    size: int,
+    finished: dict[int, list[Completion]],
+    shown: Progress,
+    on_finished: OnFinished | None,
+) -> None:
+    """Work off the jobs; what is complete joins `finished` after each batch."""
+    wanted = task.settings.count
+    begun: dict[int, list[Completion]] = {}
+    at = 0
+    while at < len(task.jobs):
+        batch = next_batch(task.jobs, at, size)
+        results = _unless_full(task, batch, finished)
+        if results is None:
+            size = len(batch) // 2
+            task.state.note("batch-halved", rows=size)
+            if torch.cuda.is_available():
+                torch.cuda.empty_cache()
+            continue
+        at += len(batch)
+        for job, completion in results:
+            begun.setdefault(job.place, []).append(completion)
+        ready = {
+            job.place: begun.pop(job.place)
+            for job in batch
+            if len(begun.get(job.place, ())) == wanted
+        }
+        finished |= ready
+        shown.advance(len(ready), sum(len(done.ids) for _, done in results))
+        if on_finished is not None:
+            for place, completions in ready.items():
+                on_finished(place, completions)
+
+
+def _unless_full(
+    task: Task, batch: list[Job], finished: Mapping[int, list[Completion]]
+) -> list[tuple[Job, Completion]] | None:
+    """The batch's results; None if memory was full and half of it may fit.
+
+    The error ends here, since its traceback holds the tensors that filled the memory.
+    """
     try:
-        return _generate(model, tokenizer, state, settings, batch)
-    except torch.OutOfMemoryError:
-        if len(batch) == 1:
+        return run_batch(task, batch)
+    except (torch.OutOfMemoryError, RuntimeError, MemoryError) as error:
+        if not _is_full(error):
             raise
-    torch.cuda.empty_cache()
-    half = len(batch) // 2
-    return [
-        pair
-        for part in (batch[:half], batch[half:])
-        for pair in _run(model, tokenizer, state, settings, part)
-    ]
+        if len(batch) == 1:
+            raise MemoryFullError(
+                f"memory is full with prompt {batch[0].place} alone ({len(batch[0].row)} tokens, "
+                f"up to {batch[0].budget} new ones)",
+                finished,
+                evidence={"prompt": batch[0].place, "finished": len(finished)},
+                remedy="shorten the prompt, lower max_new_tokens, or load the model quantized; what "
+                "was finished is in the error's `finished`",
+            ) from None
+    return None
 
 
-def _generate(
-    model: PreTrainedModel,
-    tokenizer: PreTrainedTokenizerBase,
-    state: GuardState,
-    settings: Settings,
-    batch: list[_Job],
-) -> list[tuple[_Job, Completion]]:
-    policy = state.policy
+def _is_full(error: BaseException) -> bool:
+    # On a CPU torch raises a plain RuntimeError.
+    said = str(error)
+    return isinstance(error, (torch.OutOfMemoryError, MemoryError)) or (
+        "can't allocate memory" in said or "not enough memory" in said or "out of memory" in said
+    )
+
+
+def run_batch(task: Task, batch: list[Job], **extra: Any) -> list[tuple[Job, Completion]]:
+    """Generate one batch; `extra` goes to the model's `generate`."""
+    model, tokenizer, settings = task.model, task.tokenizer, task.settings
     eos = settings.eos_token_id or end_ids(model)
     pad = model.generation_config.pad_token_id
     ids, mask = pad_left([job.row for job in batch], pad if pad is not None else 0)
-    extra: dict[str, Any] = {"tokenizer": tokenizer} if settings.stop_strings else {}
+    if settings.stop_strings:
+        extra["tokenizer"] = tokenizer
     if settings.sampling:
         noise = SeededSampling([job.seed or 0 for job in batch], settings, model.device)
         extra["logits_processor"] = transformers.LogitsProcessorList([noise])
@@ -197,18 +211,18 @@ def _generate(
             **extra,
         )
     texts_per_job = 1 if settings.sampling else settings.count
-    results: list[tuple[_Job, Completion]] = []
+    results: list[tuple[Job, Completion]] = []
     for number, row in enumerate(output[:, ids.shape[1] :].tolist()):
         job = batch[number // texts_per_job]
-        kept, reason = _trim(tokenizer, row, eos, pad, settings.stop_strings)
+        kept, reason = trim(tokenizer, row, eos, pad, settings.stop_strings)
         shown = [*job.row, *kept] if settings.return_full_text else kept
         completion = Completion(
-            text=_decode(tokenizer, shown, settings),
+            text=decode(tokenizer, shown, settings),
             ids=tuple(kept),
             prompt_tokens=len(job.row),
             finish_reason=reason,
             seed=job.seed,
-            control_tokens=len(policy.control.in_ids(kept)),
+            control_tokens=emitted_control(tokenizer, task.state.policy.control, kept),
             batch=len(batch),
             ignored=settings.ignored,
         )
@@ -222,42 +236,3 @@ def end_ids(model: PreTrainedModel) -> tuple[int, ...]:
     if found is None:
         return ()
     return (found,) if isinstance(found, int) else tuple(found)
-
-
-def _trim(
-    tokenizer: PreTrainedTokenizerBase,
-    row: list[int],
-    eos: tuple[int, ...],
-    pad: int | None,
-    stops: tuple[str, ...],
-) -> tuple[list[int], FinishReason]:
-    """Cuts off the padding behind a finished row, and tells what finished it."""
-    end = next((at for at, i in enumerate(row) if i in eos), None)
-    if stops:
-        body = row if end is None else row[:end]
-        while body and end is None and body[-1] == pad:
-            body = body[:-1]
-        text = tokenizer.decode(body)
-        if any(stop in text for stop in stops):
-            return body, "stop"
-    return (row, "length") if end is None else (row[: end + 1], "eos")
-
-
-def _decode(tokenizer: PreTrainedTokenizerBase, ids: list[int], settings: Settings) -> str:
-    clean = settings.clean_up_tokenization_spaces
-    extra = {} if clean is None else {"clean_up_tokenization_spaces": clean}
-    return str(tokenizer.decode(ids, skip_special_tokens=settings.skip_special_tokens, **extra))
-
-
-def _warn_of_context(state: GuardState, jobs: list[_Job], context: int | None) -> None:
-    over = [job for job in jobs if context is not None and len(job.row) + job.budget > context]
-    if not over or any(event.kind == "warning" for event in state.events):
-        return
-    longest = max(len(job.row) + job.budget for job in over)
-    state.note("warning", hazards.SILENT_TRUNCATION, positions=longest, context=context)
-    warnings.warn(
-        f"prompt and answer may reach {longest} positions and the model was made for {context}; "
-        "what it writes beyond them means nothing",
-        GuardWarning,
-        stacklevel=4,
-    )

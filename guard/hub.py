@@ -15,12 +15,21 @@ try:
     import transformers
     from huggingface_hub import constants
     from huggingface_hub import errors as hub_errors
+    from safetensors import SafetensorError
 except ImportError as error:
     raise MissingExtraError(
         f"{error.name or 'torch'} is not installed", remedy='pip install "cleanguard[guard]"'
     ) from error
 
-__all__ = ["commit_of", "download", "list_files", "need", "torch", "transformers"]
+__all__ = [
+    "SafetensorError",
+    "commit_of",
+    "download",
+    "list_files",
+    "need",
+    "torch",
+    "transformers",
+]
 
 # Formats and folders that no load through this package reads.
 _NOT_NEEDED = [

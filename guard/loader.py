@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from os import PathLike, fspath
+from contextlib import AbstractContextManager
+from os import PathLike
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, NoReturn, overload
 
 from guard import adapters, generation, prompts
@@ -11,7 +12,7 @@ from guard.assembly import assemble
 from guard.errors import SettingsError
 from guard.keywords import refuse_unknown
 from guard.provenance import Provenance
-from guard.request import LoadRequest, PaddingSide
+from guard.request import LoadRequest, PaddingSide, path_text
 from guard.tokenizer_load import load_tokenizer, save_tokenizer
 
 if TYPE_CHECKING:
@@ -19,8 +20,10 @@ if TYPE_CHECKING:
     from transformers import BatchEncoding, PreTrainedModel, PreTrainedTokenizerBase
     from typing_extensions import Unpack
 
-    from guard.generation import Completion
+    from guard.completion import Completion
+    from guard.generation import OnFinished
     from guard.settings import GenerationOptions, TextOptions
+    from guard.streaming import TextStream
 
 LOADER_KEYWORDS: frozenset[str] = frozenset(LoadRequest.__dataclass_fields__) - {"model_id"}
 
@@ -50,7 +53,7 @@ class CleanModelLoader:
         offload_folder, tp_plan, experts_implementation: As in `from_pretrained`.
         trust_remote_code: Run the repository's code; a hub repository needs a 40-hex `revision`
             then. For a model without code of its own it does nothing, and that is recorded.
-        for_training: Pads on the right unless told otherwise, keeps 4-bit layers trainable on CPU,
+        for_training: Pads on the right unless told otherwise,
             leaves the model in training mode, and takes the template off the tokenizer;
             saving that tokenizer saves the original files.
         padding_side: `left`; `right` only for training.
@@ -89,7 +92,7 @@ class CleanModelLoader:
     ) -> None:
         refuse_unknown("CleanModelLoader", unknown, LOADER_KEYWORDS)
         self._request = LoadRequest(
-            model_id=fspath(model_id),
+            model_id=path_text(model_id, "the model"),
             load_in_8bit=load_in_8bit,
             load_in_4bit=load_in_4bit,
             dtype=dtype,
@@ -111,6 +114,11 @@ class CleanModelLoader:
             allow_adapter=allow_adapter,
             allow_pickle=allow_pickle,
         )
+
+    @property
+    def request(self) -> LoadRequest:
+        """What was asked for."""
+        return self._request
 
     def __repr__(self) -> str:
         return f"CleanModelLoader({self._request.model_id!r})"
@@ -214,6 +222,8 @@ class CleanModelLoader:
         prompts: Sequence[str],
         *,
         batch_size: int | None = None,
+        progress: bool | None = None,
+        on_finished: OnFinished | None = None,
         **options: Unpack[GenerationOptions],
     ) -> list[str]:
         """Generate from many prompts: batched by length, padded left, returned in their order.
@@ -221,16 +231,29 @@ class CleanModelLoader:
         Args:
             model, tokenizer: As `load()` returned them.
             prompts: Plain texts.
-            batch_size: Rows at a time; None begins with 64 and halves when the GPU's memory is
-                full.
+            batch_size: Rows at a time; None begins with 64. Halved when memory is full.
+            progress: Show a bar on standard error; None does on a terminal.
+            on_finished: Called with the number of a prompt and its completions as soon as they are
+                there: write records from it, and Ctrl-C or a full memory loses nothing.
             options: As in `generate`. With `num_return_sequences` the texts of a prompt follow each
                 other.
 
         Returns:
             One text per prompt, times `num_return_sequences`.
+
+        Raises:
+            See `guard.generation.complete`. `MemoryFullError` and `GenerationInterrupted` (Ctrl-C)
+            carry what was finished.
         """
         found = generation.complete(
-            model, tokenizer, prompts, options, batch_size=batch_size, call="generate_batch"
+            model,
+            tokenizer,
+            prompts,
+            options,
+            batch_size=batch_size,
+            progress=progress,
+            on_finished=on_finished,
+            call="generate_batch",
         )
         return [completion.text for row in found for completion in row]
 
@@ -241,11 +264,38 @@ class CleanModelLoader:
         prompts: Sequence[str],
         *,
         batch_size: int | None = None,
+        progress: bool | None = None,
+        on_finished: OnFinished | None = None,
         **options: Unpack[GenerationOptions],
     ) -> list[Completion]:
         """Like `generate_batch`, with ids, token counts, finish reason and seed for each text."""
-        found = generation.complete(model, tokenizer, prompts, options, batch_size=batch_size)
+        found = generation.complete(
+            model,
+            tokenizer,
+            prompts,
+            options,
+            batch_size=batch_size,
+            progress=progress,
+            on_finished=on_finished,
+        )
         return [completion for row in found for completion in row]
+
+    @staticmethod
+    def stream(
+        model: PreTrainedModel,
+        tokenizer: PreTrainedTokenizerBase,
+        prompt: str,
+        **options: Unpack[TextOptions],
+    ) -> TextStream:
+        """Generate from one prompt and give the text out in pieces as it grows.
+
+        Keywords are those of `generate`. Joined, the pieces are the text that `generate` returns;
+        after the last one, the stream's `completion` says how it ended.
+        """
+        _refuse_list(prompt)
+        from guard.streaming import stream
+
+        return stream(model, tokenizer, prompt, options)
 
     @staticmethod
     def attach_adapter(
@@ -253,10 +303,16 @@ class CleanModelLoader:
         path: str | PathLike[str],
         *,
         name: str = "default",
+        on: str | None = None,
         is_trainable: bool = False,
     ) -> Any:
         """Put an adapter on a guarded model; see `guard.adapters.attach_adapter`."""
-        return adapters.attach_adapter(model, path, name=name, is_trainable=is_trainable)
+        return adapters.attach_adapter(model, path, name=name, on=on, is_trainable=is_trainable)
+
+    @staticmethod
+    def adapter(model: Any, name: str | Sequence[str]) -> AbstractContextManager[Any]:
+        """Switch adapters for a `with` block; see `guard.adapters.select_adapter`."""
+        return adapters.select_adapter(model, name)
 
 
 def _refuse_list(prompt: object) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from weakref import WeakKeyDictionary
 
 from guard.control_tokens import ControlSet, control_set_of
+from guard.errors import SettingsError
 from guard.families import bos_policy, family_by_tokens
 from guard.templates import template_hashes
 
@@ -52,7 +53,16 @@ _known: WeakKeyDictionary[Any, tuple[object, PromptPolicy]] = WeakKeyDictionary(
 
 
 def policy_of(tokenizer: PreTrainedTokenizerBase) -> PromptPolicy:
-    """Measure a tokenizer; measured once while its tokens and templates stay the same."""
+    """Measure a tokenizer; measured once while its tokens and templates stay the same.
+
+    Raises:
+        SettingsError: It is no tokenizer of transformers.
+    """
+    if not callable(tokenizer) or not hasattr(tokenizer, "added_tokens_decoder"):
+        raise SettingsError(
+            f"{type(tokenizer).__name__} was passed as the tokenizer",
+            remedy="the order is model, tokenizer, prompt, and encode takes tokenizer, prompt",
+        )
     known = _known.get(tokenizer)
     if known is not None and known[0] == _state(tokenizer):
         return known[1]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,7 @@ from guard.policy import PromptPolicy, policy_of
 if TYPE_CHECKING:
     from transformers import BatchEncoding, PreTrainedTokenizerBase
 
+_HALF = re.compile("[\ud800-\udfff]")
 _AROUND = 30  # characters shown on each side of what was found
 
 
@@ -49,7 +51,13 @@ def encode(
     """
     from transformers import BatchEncoding
 
+    if not isinstance(prompt, (str, Iterable)) or isinstance(prompt, (bytes, Mapping)):
+        raise SettingsError(
+            f"the prompt is {type(prompt).__name__}, not text", remedy="pass a string or several"
+        )
     prompts = [prompt] if isinstance(prompt, str) else list(prompt)
+    if max_length is not None and (type(max_length) is not int or max_length < 1):
+        raise SettingsError(f"max_length={max_length!r}", remedy="a whole number from 1, or None")
     if not prompts:
         raise SettingsError("there is no prompt", remedy="pass a string or a list of strings")
     policy = policy_of(tokenizer)
@@ -73,6 +81,11 @@ def encode_rows(
         if not isinstance(text, str):
             raise SettingsError(
                 f"prompt {at} is {type(text).__name__}, not a string", remedy="pass plain text"
+            )
+        if _HALF.search(text):
+            raise SettingsError(
+                f"prompt {at} holds half of a surrogate pair, which is no character",
+                remedy="read the text with the right encoding",
             )
         encoded = tokenizer(
             text, add_special_tokens=False, truncation=False, padding=False, verbose=False

@@ -161,13 +161,23 @@ class GenerationRecord:
 
 @dataclass(frozen=True, slots=True)
 class AdapterRecord:
-    """An adapter that was attached: where from, its files, and the base that its config names."""
+    """An adapter that was attached.
+
+    Attributes:
+        name: Its name.
+        path: The directory it came from.
+        base_named: The base that its config names.
+        files: Its files.
+        weights: Its stored tensors.
+        on: The adapter that it was trained on top of; None for one on the base.
+    """
 
     name: str
     path: str
     base_named: str | None
     files: tuple[FileRecord, ...]
     weights: WeightsRecord | None = None
+    on: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,6 +217,8 @@ class Provenance(Mapping[str, Any]):
         checks: What was checked at load, with verdicts.
         adapters: Adapters that were attached, in order.
         events: What happened since.
+        active_adapters: Those that took part when this was read; empty for the base, and where they
+            were merged into the weights, which is an event.
     """
 
     schema: str
@@ -226,6 +238,7 @@ class Provenance(Mapping[str, Any]):
     checks: tuple[Check, ...]
     adapters: tuple[AdapterRecord, ...] = ()
     events: tuple[Event, ...] = ()
+    active_adapters: tuple[str, ...] = ()
 
     def __getitem__(self, key: str) -> Any:
         if key in self.__dataclass_fields__:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 HIDDEN = "[redacted]"
@@ -67,17 +68,19 @@ _KEY_OWNERS = frozenset(
         "comet", "service", "client", "auth",
     }
 )  # fmt: skip
-_ASSIGNED = re.compile(r"""(?<![\w.-])["']?([A-Za-z_][\w.-]*)["']?\s*[=:]\s*""")
+_ASSIGNED = re.compile(r"""(?<![\w.-])["']?(-{0,2}[A-Za-z_][\w.-]*)["']?\s*[=:]\s*""")
 _VALUE = re.compile(r"""(["'])(?:(?!\1).)*\1?|[^\s&,;"'}\]]+""")
 _HEADER = re.compile(
     r"(?i)\b((?:proxy-)?authorization|(?:set-)?cookie|x-[\w-]*(?:key|token)[\w-]*)(\s*:\s*)[^\"'\n]+"
 )
+_SPOKEN_OPTION = re.compile(r"(?<![\w-])(--?[A-Za-z][\w.-]*)(\s+)(?!-)([^\s\"',\]}]+)")
 _OPTION = re.compile(r"--[A-Za-z]|-[A-Za-z]$")
 _NAME = re.compile(r"[-+~]{0,2}[A-Za-z_][\w.-]*")
 _COUNT = re.compile(r"\d{1,7}|\d+\.\d+|true|false|none|null", re.IGNORECASE)
 _SHORTEST = 6  # characters; a shorter value of a secret variable would mask ordinary text
 
 
+@lru_cache(maxsize=4096)
 def names_a_secret(name: str) -> bool:
     """Whether a variable, option or field of this name holds a secret."""
     words = [word.lower() for word in _SEGMENTS.findall(name)]
@@ -130,12 +133,13 @@ def redact_text(text: str, secrets: Sequence[str] | None = None) -> str:
     text = _USER_INFO.sub(HIDDEN, text)
     text = _SCHEME.sub(lambda match: f"{match[1]} {HIDDEN}", text)
     text = _HEADER.sub(lambda match: f"{match[1]}{match[2]}{HIDDEN}", text)
+    text = _SPOKEN_OPTION.sub(_hide_spoken, text)
     return _hide_assigned(text)
 
 
-def redact_argv(argv: Sequence[str]) -> tuple[str, ...]:
+def redact_argv(argv: Sequence[str], secrets: Sequence[str] | None = None) -> tuple[str, ...]:
     """A command line whose secret options, secret formats and URL users are hidden."""
-    secrets = known_secrets()
+    secrets = known_secrets() if secrets is None else secrets
     shown: list[str] = []
     option = ""  # the secret option whose value comes next
     for word in argv:
@@ -168,9 +172,18 @@ def redact_value(value: Any, secrets: Sequence[str] | None = None, *, by_name: b
                 redact_value(member, secrets, by_name=by_name) if kept else HIDDEN
             )
         return shown
+    if isinstance(value, list | tuple) and all(isinstance(member, str) for member in value):
+        return list(redact_argv(value, secrets))
     if isinstance(value, list | tuple):
         return [redact_value(member, secrets, by_name=by_name) for member in value]
     return value
+
+
+def _hide_spoken(match: re.Match[str]) -> str:
+    """Hides the value in `--secret-name value` within a text."""
+    option, space, value = match.groups()
+    kept = not names_a_secret(option) or is_a_count(option, value) or value.startswith(HIDDEN[:-1])
+    return match[0] if kept else f"{option}{space}{HIDDEN}"
 
 
 def _hide_assigned(text: str) -> str:

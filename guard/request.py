@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from os import PathLike
+from os import PathLike, fspath
 from typing import TYPE_CHECKING, Any, Literal
 
 from guard.errors import SettingsError
@@ -13,6 +13,26 @@ if TYPE_CHECKING:
 
 PaddingSide = Literal["left", "right"]
 QuantizationName = Literal["none", "int8", "nf4"]
+_DTYPES = ("auto", "bfloat16", "float16", "float32", "float64")
+_SWITCHES = (
+    *("load_in_8bit", "load_in_4bit", "local_files_only", "trust_remote_code", "for_training"),
+    *("allow_chat_model", "allow_adapter", "allow_pickle"),
+)
+
+
+def path_text(value: object, what: str) -> str:
+    """A path or id as a string.
+
+    Raises:
+        SettingsError: It is neither a string nor a path; `what` says what was expected.
+    """
+    if isinstance(value, (str, PathLike)):
+        found = fspath(value)
+        if isinstance(found, str):
+            return found
+    raise SettingsError(
+        f"{what} is {type(value).__name__}, not a string or a path", remedy=f"name {what}"
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +68,23 @@ class LoadRequest:
     def __post_init__(self) -> None:
         if not self.model_id.strip():
             raise SettingsError("the model id is empty", remedy="name a directory or a hub id")
+        for name in _SWITCHES:
+            if not isinstance(getattr(self, name), bool):
+                raise SettingsError(
+                    f"{name}={getattr(self, name)!r} is neither True nor False",
+                    remedy=f"write {name}=True, or leave it out",
+                )
+        if self.revision is not None and not isinstance(self.revision, str):
+            raise SettingsError(
+                f"revision={self.revision!r} is no string", remedy="quote it: it may be a number"
+            )
+        known = _DTYPES if isinstance(self.dtype, str) else ()
+        floats = bool(getattr(self.dtype, "is_floating_point", False))
+        if self.dtype not in known and not floats:
+            raise SettingsError(
+                f"dtype={self.dtype!r} is no dtype to load weights in",
+                remedy=f"one of {', '.join(_DTYPES)}, or such a torch dtype",
+            )
         if self.load_in_8bit and self.load_in_4bit:
             raise SettingsError(
                 "load_in_8bit and load_in_4bit are both set",

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from guard import hub
-from guard.errors import ModelNotFoundError
+from guard.errors import ModelNotFoundError, SettingsError
 from guard.preflight import refuse_files
 from guard.request import LoadRequest
 
@@ -67,10 +67,16 @@ def open_source(request: LoadRequest, *, weights: bool = True) -> ModelSource:
 
     Raises:
         ModelNotFoundError: There is no such directory, or the repository cannot be resolved.
+        SettingsError: A revision of a local directory.
         MissingWeightsError, PickleWeightsError, AdapterAsBaseError: See `preflight.refuse_files`.
     """
     directory = Path(request.model_id).expanduser()
     if directory.is_dir():
+        if request.revision is not None:
+            raise SettingsError(
+                f"revision={request.revision!r} with the local directory {directory}, which has none",
+                remedy="leave it out; the files' digests are recorded anyway",
+            )
         source = ModelSource(request.model_id, "local", str(directory), directory.resolve(), None)
         if weights:
             refuse_files(source.names(), str(directory), request)

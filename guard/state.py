@@ -69,4 +69,17 @@ def state_of(owner: object) -> GuardState:
 def provenance_of(model: PreTrainedModel) -> Provenance:
     """A guarded model's provenance as of now: with the adapters and events since it was loaded."""
     state = state_of(model)
-    return replace(state.provenance, events=tuple(state.events))
+    return replace(
+        state.provenance, events=tuple(state.events), active_adapters=active_adapters(model)
+    )
+
+
+def active_adapters(model: Any) -> tuple[str, ...]:
+    """The adapters that take part in what a model gives now; empty for a base."""
+    if not hasattr(model, "peft_config"):
+        return ()
+    tuner = model.base_model
+    layers = (module for module in tuner.modules() if hasattr(module, "_disable_adapters"))
+    layer = next(layers, None)
+    off = layer is not None and layer._disable_adapters
+    return () if off else tuple(getattr(tuner, "active_adapters", ()))

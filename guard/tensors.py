@@ -102,7 +102,7 @@ def _measure(path: Path) -> dict[str, list[Any]]:
                 at += len(piece)
             return name, [about["dtype"], about["shape"], total.hexdigest()]
 
-        return dict(in_parallel(digest, list(entries.items())))
+        return dict(in_parallel(digest, list(entries.items()), size))
 
 
 def _header(path: Path, handle: int) -> tuple[int, dict[str, Any]]:

@@ -10,13 +10,14 @@ import shutil
 import warnings
 from fnmatch import fnmatchcase
 from functools import partial
-from os import PathLike, fspath
+from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cleanguard import hazards
 from guard.errors import GuardWarning, ModelNotFoundError
 from guard.policy import policy_of, remember, tokenizer_digest
+from guard.request import path_text
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -41,7 +42,7 @@ def copy_tokenizer(source: Path, target: str | PathLike[str]) -> tuple[str, ...]
     Raises:
         ModelNotFoundError: No tokenizer lies in the source any more.
     """
-    goal = Path(fspath(target))
+    goal = Path(path_text(target, "the directory to save to"))
     files = [path for path in source.iterdir() if path.is_file() and _is_tokenizers(path.name)]
     if not any(path.name.startswith("tokenizer") for path in files):
         raise ModelNotFoundError(

@@ -93,9 +93,9 @@ def refuse_code(error: BaseException, request: LoadRequest, source: ModelSource)
 
 
 def read_tokenizer(
-    request: LoadRequest, source: ModelSource, checks: CheckList
+    request: LoadRequest, source: ModelSource, checks: CheckList, *, look_only: bool = False
 ) -> PreTrainedTokenizerBase:
-    """The tokenizer as its files have it, refused if it is a chat model's; not yet guarded."""
+    """The tokenizer as its files have it, not yet guarded; a chat model's only if `look_only`."""
     remedy = "the directory needs tokenizer.json or the files of its tokenizer class"
     if "tokenizer.model" in source.names() and "tokenizer.json" not in source.names():
         remedy = "pip install sentencepiece protobuf tiktoken, which read its tokenizer.model"
@@ -116,7 +116,8 @@ def read_tokenizer(
         raise ModelNotFoundError(
             f"the tokenizer of {request.model_id} has an empty vocabulary", remedy=remedy
         )
-    refuse_chat_model(source, tokenizer, checks, allowed=request.allow_chat_model)
+    if not look_only:
+        refuse_chat_model(source, tokenizer, checks, allowed=request.allow_chat_model)
     return tokenizer
 
 
@@ -150,6 +151,8 @@ def place(request: LoadRequest, source: ModelSource) -> dict[str, Any]:
 
 def first_line(error: BaseException) -> str:
     """The first line of an error's message, or its class where there is none."""
+    if isinstance(error, KeyError):
+        return f"one of its JSON files lacks {error}"
     return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
 
 

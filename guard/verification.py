@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from cleanguard.hazards import DROPPED_PROVENANCE
+from cleanguard import hazards
 from guard.canonical import digest, parse
 from guard.redaction import redact_value
 from guard.statement import (
@@ -25,10 +25,10 @@ from guard.statement import (
 Kind = Literal[
     "no-statement", "broken-statement", "edited-file", "edited-statement", "unsealed", "unreadable-record",
     "no-provenance", "edited-record", "missing-record", "unknown-load", "overridden-check", "lifted-guard",
-    "doubled-key", "secret",
+    "doubled-key", "secret", "unsigned",
 ]  # fmt: skip
 KINDS: tuple[Kind, ...] = Kind.__args__  # type: ignore[attr-defined]
-_CODE = DROPPED_PROVENANCE.code
+_CODE = hazards.DROPPED_PROVENANCE.code
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,11 +76,17 @@ class Verdict:
         return not self.problems
 
 
-def verify_file(path: Path) -> Verdict:
+def verify_file(path: Path, public_key: Path | None = None) -> Verdict:
     """Check one file against its records' own digests and the statement beside it.
+
+    Args:
+        path: The file.
+        public_key: A PEM file; the statement must be signed by it then.
 
     Raises:
         OSError: The file itself cannot be read.
+        SigningError: The key cannot be used.
+        MissingExtraError: A key was given, and cryptography is not installed.
     """
     with path.open("rb"):
         pass
@@ -92,6 +98,11 @@ def verify_file(path: Path) -> Verdict:
     except (StatementError, OSError) as error:
         return Verdict(str(path), None, 0, (), (Problem("broken-statement", str(error)),))
     problems = [*_check_file(path, statement), *_check_loads(statement)]
+    if public_key is not None:
+        from guard.signing import signature_fault
+
+        fault = signature_fault(path, public_key)
+        problems += [] if fault is None else [Problem("unsigned", fault)]
     records = None
     if statement.kind == RECORDS_TYPE:
         records, found = _check_records(path, statement)
@@ -149,7 +160,7 @@ def _override_code(load: Mapping[str, Any], name: str) -> str:
     for check in load.get("checks", ()):
         if check.get("name") == about.get(name) and check.get("code"):
             return str(check["code"])
-    return "CG106" if name == "trust_remote_code" else _CODE
+    return hazards.REMOTE_CODE.code if name == "trust_remote_code" else _CODE
 
 
 def _check_records(path: Path, statement: Statement) -> tuple[int, list[Problem]]:

@@ -38,7 +38,7 @@ def text_generations(flow: Flow) -> Iterator[TextGeneration]:
         encode = flow.event_at(call.encoded.origin if call.encoded else None, Encode)
         if encode is None and call.node not in decoded:
             continue  # not text: a diffusion model, a vision model, a stub
-        if _is_chat(call, encode):
+        if _is_chat(call, encode) or (call.model.confidence == "named" and _translates(flow)):
             continue
         model = call.model.model
         if encode is not None and model.standing == "unknown":
@@ -46,6 +46,12 @@ def text_generations(flow: Flow) -> Iterator[TextGeneration]:
         severity = load_severity(model, flow.settings)
         if severity is not None:
             yield TextGeneration(call, encode, model, severity)
+
+
+def _translates(flow: Flow) -> bool:
+    """Whether the module imports sequence-to-sequence models: what is called `model` may be one."""
+    marks = ("Seq2Seq", "ForConditionalGeneration", "Marian", "T5", "Bart")
+    return any(mark in name for name in flow.imported_names for mark in marks)
 
 
 def _is_chat(call: Generate, encode: Encode | None) -> bool:

@@ -17,6 +17,11 @@ LOADER_KEYWORDS: frozenset[str] = frozenset(
         "cache_dir",
         "token",
         "max_memory",
+        "local_files_only",
+        "variant",
+        "offload_folder",
+        "tp_plan",
+        "experts_implementation",
         "trust_remote_code",
         "for_training",
         "padding_side",
@@ -51,14 +56,15 @@ _OPTIONS: frozenset[str] = frozenset(
         "num_return_sequences",
     ]
 )
+_BATCH = frozenset(["model", "tokenizer", "prompts", "batch_size", "progress", "on_finished"])
 METHOD_KEYWORDS: dict[str, frozenset[str]] = {
     "load": frozenset(),
     "load_tokenizer": frozenset(),
     "encode": frozenset(["tokenizer", "prompt", "max_length"]),
     "generate": _OPTIONS | {"model", "tokenizer", "prompt"},
-    "generate_batch": _OPTIONS | {"model", "tokenizer", "prompts", "batch_size"},
-    "complete": _OPTIONS | {"model", "tokenizer", "prompts", "batch_size"},
-    "attach_adapter": frozenset(["model", "path", "name", "is_trainable"]),
+    "generate_batch": _OPTIONS | _BATCH,
+    "complete": _OPTIONS | _BATCH,
+    "attach_adapter": frozenset(["model", "path", "name", "is_trainable", "on"]),
 }
 # How many values may be given by position; the rest is keyword-only.
 POSITIONS: dict[str, int] = {
@@ -70,6 +76,8 @@ POSITIONS: dict[str, int] = {
     "generate_batch": 3,
     "complete": 3,
     "attach_adapter": 2,
+    "adapter": 2,
+    "save_tokenizer": 1,
 }
 # Spellings of other libraries and what takes their place here.
 MEANT: dict[str, str] = {

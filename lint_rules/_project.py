@@ -23,12 +23,12 @@ from lint_rules._flow.program import Program
 from lint_rules._flow.values import Constant, Mapping, ModuleRef, Symbol, Value
 from lint_rules._flow.values import Sequence as ValueSequence
 from lint_rules._modules import Modules
-from lint_rules._screen import has_trigger, may_matter
+from lint_rules._screen import has_trigger, may_export
 from lint_rules._source import SourceError, decode, parse_fast
 
 # Imports of imports are followed this far; the modules kept are the latest used.
 LEVELS = 4
-MAX_KEPT = 1000
+MAX_KEPT = 400
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,14 +71,14 @@ class Project:
     def flow(self, path: Path, module: cst.Module) -> Flow:
         """The flow of a file that is checked, with what it imports from the run."""
         key = os.path.realpath(path)
-        self._trees[key] = module
+        if self._tree(key) is not module:
+            return Flow(self._run(key, module))  # it exports nothing, so nobody else needs it
         found = self._analysed(key, LEVELS)
-        assert found.program is not None
-        return Flow(found.program)
+        return Flow(found.program or self._run(key, module))
 
     def module(self, path: Path) -> cst.Module | None:
-        """The syntax tree of a file that was already parsed for another one."""
-        return self._trees.get(os.path.realpath(path))
+        """The syntax tree of a file that others may import from, which its check then shares."""
+        return self._tree(os.path.realpath(path))
 
     def dependencies(self, path: Path) -> frozenset[str]:
         """The files whose content the findings of a checked file rest on, itself left out."""
@@ -151,12 +151,7 @@ class Project:
         program = None
         outer, self._complete = self._complete, True
         if module is not None:
-            program = Program(module, self.settings, Path(path), self)
-            self._stack.append(program)
-            try:
-                run(program)
-            finally:
-                self._stack.pop()
+            program = self._run(path, module)
         found = _Analysed(program, self._complete)
         self._complete = outer
         # Level 0 stands for all levels.
@@ -165,8 +160,16 @@ class Project:
             del self._kept[next(iter(self._kept))]
         return found
 
+    def _run(self, path: str, module: cst.Module) -> Program:
+        program = Program(module, self.settings, Path(path), self)
+        self._stack.append(program)
+        try:
+            return run(program)
+        finally:
+            self._stack.pop()
+
     def _tree(self, path: str) -> cst.Module | None:
-        """The syntax of a module, None for one without trigger words or that cannot be read."""
+        """The syntax of a module, None for one that exports nothing of ours or cannot be read."""
         if path not in self._trees:
             self._trees[path] = _parse(path)
             if len(self._trees) > MAX_KEPT:
@@ -196,8 +199,9 @@ def _parse(path: str) -> cst.Module | None:
             return None
         source = decode(raw)
         tree = parse_fast(source)
-        # A trigger word in a comment or a text makes no module worth the slow parse.
-        return cst.parse_module(source.text) if tree and may_matter(tree) else None
+        if tree is None or not may_export(tree):
+            return None
+        return cst.parse_module(source.text)
     except (OSError, SourceError, cst.ParserSyntaxError):
         return None  # its own check says what is wrong with it
 

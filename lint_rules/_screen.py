@@ -46,6 +46,20 @@ _TRIGGER_NAMES = frozenset(
 )
 
 
+# What a module must name for its functions and classes to give other modules a value that matters.
+_EXPORTED_NAMES = frozenset(
+    [
+        "from_pretrained",
+        "CleanModelLoader",
+        "pipeline",
+        "apply_chat_template",
+        "add_special_tokens",
+        "chat_template",
+        "vllm",
+    ]
+)
+
+
 def has_trigger(raw: bytes) -> bool:
     """Whether the bytes hold a word without which no rule can fire."""
     return _TRIGGERS.search(raw) is not None
@@ -53,19 +67,24 @@ def has_trigger(raw: bytes) -> bool:
 
 def may_matter(tree: ast.Module) -> bool:
     """Whether a trigger word stands in code, not only in comments and text."""
-    return any(_matters(node) for node in ast.walk(tree))
+    return any(_matters(node, _TRIGGER_NAMES) for node in ast.walk(tree))
 
 
-def _matters(node: ast.AST) -> bool:
+def may_export(tree: ast.Module) -> bool:
+    """Whether other modules can get a value that matters from this one."""
+    return any(_matters(node, _EXPORTED_NAMES) for node in ast.walk(tree))
+
+
+def _matters(node: ast.AST, names: frozenset[str]) -> bool:
     if isinstance(node, ast.Attribute):
-        return node.attr in _TRIGGER_NAMES
+        return node.attr in names
     if isinstance(node, ast.Name):
-        return node.id in _TRIGGER_NAMES
+        return node.id in names
     if isinstance(node, ast.alias):
-        return node.name in _TRIGGER_NAMES
+        return node.name in names
     if isinstance(node, ast.ImportFrom):
-        return (node.module or "").partition(".")[0] in _TRIGGER_NAMES
+        return (node.module or "").partition(".")[0] in names
     if isinstance(node, ast.keyword):
-        return node.arg in _TRIGGER_NAMES
+        return node.arg in names
     # A name given to setattr is a text.
-    return isinstance(node, ast.Constant) and node.value in _TRIGGER_NAMES
+    return isinstance(node, ast.Constant) and node.value in names

@@ -17,11 +17,9 @@ from lint_rules._edits import add_keyword
 from lint_rules._flow.analysis import Flow
 from lint_rules._flow.events import Encode
 from lint_rules._flow.hf_calls import is_rendered
-from lint_rules._flow.text import BOS, leads_with
+from lint_rules._flow.text import BOS, BOS_TEXTS, keeps_bos, leads_with
 from lint_rules._flow.values import ModelId
 from lint_rules.rule import Report, Rule
-
-_BOS_TEXTS = ("<|begin_of_text|>", "<bos>", "<s>", "<｜begin▁of▁sentence｜>")
 
 
 def _check(flow: Flow) -> Iterator[Report]:
@@ -50,10 +48,10 @@ def _check(flow: Flow) -> Iterator[Report]:
 
 def _how_it_holds_bos(encode: Encode) -> str | None:
     if is_rendered(encode):
-        return "rendered"
-    if leads_with(encode.text, _BOS_TEXTS):
-        return "literal"
-    return "joined" if leads_with(encode.text, (BOS,)) else None
+        return "rendered" if keeps_bos(encode.text) else None
+    if leads_with(encode.text, (BOS,)):
+        return "joined"
+    return "literal" if leads_with(encode.text, BOS_TEXTS) else None
 
 
 def _severity(model: ModelId, *, certain: bool) -> Severity | None:

@@ -171,11 +171,17 @@ def _check_tree(job: _Job, source: Source, *, parsed: bool) -> tuple[Finding, ..
         raise syntax_error(source) from error
     codes = _active(job)
     rules = [rule for rule in RULES if rule.hazard.code in codes]
-    flow = (
-        analyse(module, job.settings, job.path)
-        if project is None
-        else project.flow(job.path, module)
-    )
+    try:
+        flow = (
+            analyse(module, job.settings, job.path)
+            if project is None
+            else project.flow(job.path, module)
+        )
+    except Exception as error:
+        cause = f"{type(error).__name__}: {error}"
+        raise RuleCrashError(
+            f"{job.filename}: following the values crashed ({cause}); please report it"
+        ) from error
     reports = [(rule, report) for rule in rules for report in _run(rule, flow, job.filename)]
     if not reports:
         return ()

@@ -26,6 +26,8 @@ def _check(flow: Flow) -> Iterator[Report]:
             continue
         yield Report(build.node, _message(build.args), severity="warning", fix=_FIX)
     for load in loads:
+        if load.api.startswith("unsloth."):
+            continue  # its loader has these keywords
         given = [name for name in _BITS if name in load.args.keywords]
         if given and load_severity(load.model, flow.settings) is not None:
             message = f"`{given[0]}` is no keyword of from_pretrained any more: transformers 5 raises a TypeError"

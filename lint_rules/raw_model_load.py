@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from cleanguard import hazards
+from cleanguard.families import is_not_causal
 from cleanguard.findings import Fix
 from lint_rules._flow.analysis import Flow
 from lint_rules._flow.events import ModelLoad
@@ -15,6 +16,8 @@ from lint_rules.rule import Report, Rule
 def _check(flow: Flow) -> Iterator[Report]:
     for load in flow.events(ModelLoad):
         severity = load_severity(load.model, flow.settings)
+        if load.model.text is not None and is_not_causal(load.model.text):
+            continue
         if severity is not None:
             api = ".".join(load.api.rsplit(".", 2)[-2:])
             yield Report(

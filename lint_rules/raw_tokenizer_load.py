@@ -4,17 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import libcst as cst
+
 from cleanguard import hazards
+from cleanguard.families import is_not_causal
 from cleanguard.findings import Fix
 from cleanguard.hazards import Severity
 from lint_rules._flow.analysis import Flow
-from lint_rules._flow.events import Encode, ModelLoad, TokenizerLoad
+from lint_rules._flow.arguments import Arguments
+from lint_rules._flow.events import CallSite, Encode, ModelLoad, TokenizerLoad
 from lint_rules._standing import described, load_severity
 from lint_rules.rule import Report, Rule
+
+_OTHER_LOADS = (
+    "Model.from_pretrained",
+    "ForSequenceClassification.from_pretrained",
+    "ForTokenClassification.from_pretrained",
+    "ForMaskedLM.from_pretrained",
+    "ForSeq2SeqLM.from_pretrained",
+    "ForConditionalGeneration.from_pretrained",
+)
 
 
 def _severity(load: TokenizerLoad, flow: Flow) -> Severity | None:
     severity = load_severity(load.model, flow.settings)
+    if load.model.text is not None and is_not_causal(load.model.text):
+        return None
+    if severity == "warning" and _belongs_to_another_model(load, flow):
+        return None
     if severity != "warning" or any(True for _ in flow.events(ModelLoad)):
         return severity
     # An unknown id in a file without a causal LM may be any tokenizer: BERT's, Whisper's, a test's.
@@ -22,6 +39,27 @@ def _severity(load: TokenizerLoad, flow: Flow) -> Severity | None:
         encode.tokenizer.origin is load.node and flow.uses(encode) for encode in flow.events(Encode)
     )
     return "warning" if feeds else None
+
+
+def _belongs_to_another_model(load: TokenizerLoad, flow: Flow) -> bool:
+    """Whether a model that is no causal LM is loaded by the same expression in the same function."""
+    name = _first_argument(load.args)
+    if name is None or any(_first_argument(model.args) == name for model in flow.events(ModelLoad)):
+        return False
+    return any(
+        site.symbol.startswith("transformers.")
+        and site.symbol.endswith(_OTHER_LOADS)
+        and site.place.function is load.place.function
+        and _first_argument(site.args) == name
+        for site in flow.events(CallSite)
+    )
+
+
+def _first_argument(args: Arguments) -> str | None:
+    given = args.get("pretrained_model_name_or_path", 0)
+    if given is None or given.expression is None:
+        return None
+    return cst.Module([]).code_for_node(given.expression)
 
 
 def _check(flow: Flow) -> Iterator[Report]:

@@ -15,6 +15,7 @@ from lint_rules._confidence import weakest
 from lint_rules._flow.analysis import Flow
 from lint_rules._flow.events import Encode
 from lint_rules._flow.hf_calls import is_rendered
+from lint_rules._flow.text import BOS_TEXTS, leads_with
 from lint_rules._standing import load_severity
 from lint_rules.rule import Report, Rule
 
@@ -23,6 +24,8 @@ def _check(flow: Flow) -> Iterator[Report]:
     for encode in flow.events(Encode):
         if encode.args.literal("add_special_tokens") is not False or is_rendered(encode):
             continue
+        if leads_with(encode.text, BOS_TEXTS):
+            continue  # BOS is written out
         uses = flow.uses(encode)
         if not uses:
             continue

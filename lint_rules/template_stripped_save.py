@@ -41,10 +41,6 @@ def _check(flow: Flow) -> Iterator[Report]:
                 fix=Fix("unsafe", "leave the template alone") if edits else None,
                 edits=edits,
             )
-    for site in flow.events(CallSite):
-        if site.method in _SAVES and isinstance(site.receiver, Tokenizer) and site.receiver.guarded:
-            message = "a guarded tokenizer is saved: its template is blocked, not the publisher's"
-            yield Report(site.node, message, site.receiver.confidence)
 
 
 def _undo(event: AttributeSet) -> tuple[Edit, ...]:
@@ -67,13 +63,24 @@ tokenizer.chat_template = None
 tokenizer.save_pretrained("out")
 """,
         """
+from transformers import AutoTokenizer
+
+class Trainer:
+    def prepare(self, path):
+        self.tokenizer = AutoTokenizer.from_pretrained(path)
+        self.tokenizer.chat_template = None
+
+    def finish(self):
+        self.tokenizer.push_to_hub("mine/model")
+""",
+    ),
+    good=(
+        """
 from guard import CleanModelLoader
 
 model, tokenizer, provenance = CleanModelLoader("Qwen/Qwen2.5-7B").load()
 tokenizer.save_pretrained("out")
 """,
-    ),
-    good=(
         """
 from transformers import AutoTokenizer
 

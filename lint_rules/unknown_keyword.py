@@ -7,6 +7,7 @@ only checked for slips of the pen and for what was removed.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 from difflib import get_close_matches
 
@@ -15,9 +16,9 @@ import libcst as cst
 from cleanguard import hazards
 from cleanguard.findings import Fix
 from cleanguard.hazards import Severity
-from lint_rules._edits import Edit, replace
+from lint_rules._edits import replace
 from lint_rules._flow.analysis import Flow
-from lint_rules._flow.arguments import Arguments
+from lint_rules._flow.arguments import Argument, Arguments
 from lint_rules._flow.events import CallSite, Encode, ModelLoad, TemplateApply, TokenizerLoad
 from lint_rules._signatures import Known, known, renamed
 from lint_rules.rule import Report, Rule
@@ -30,24 +31,25 @@ def _check(flow: Flow) -> Iterator[Report]:
         entry = known(library, name, flow.settings.target_versions)
         if entry is None:
             continue
+        invented: list[str] = []
         for keyword, argument in args.keywords.items():
-            if keyword in entry.keywords or argument.node is None:
+            if keyword in entry.keywords or argument.node is None or keyword.startswith("_"):
                 continue
             better = _better(name, keyword, entry)
-            if entry.is_open and better is None and not _is_removed(name, keyword, entry):
-                continue
-            edits: tuple[Edit, ...] = ()
-            fix = None
-            if better is not None and better not in args.keywords and argument.node.keyword:
-                edits = replace(argument.node.keyword, better)
-                fix = Fix("safe", f"write `{better}=`")
+            if better is not None:
+                problem = _problem(library, name, (keyword,), entry)
+                slip = _slip(node, problem, better, argument, args)
+                yield dataclasses.replace(slip, severity=_severity(keyword, entry))
+            elif not entry.is_open or _is_removed(name, keyword, entry):
+                invented.append(keyword)
+        if invented:
+            names = tuple(invented)
+            remedy = f"leave {_listed(names)} out"
+            severity: Severity = (
+                "error" if any(_severity(one, entry) == "error" for one in names) else "warning"
+            )
             yield Report(
-                node,
-                _message(library, name, keyword, entry),
-                severity=_severity(keyword, entry),
-                remedy=f"write `{better}=`" if better is not None else f"leave `{keyword}=` out",
-                fix=fix,
-                edits=edits,
+                node, _problem(library, name, names, entry), severity=severity, remedy=remedy
             )
 
 
@@ -92,11 +94,24 @@ def _severity(keyword: str, entry: Known) -> Severity:
     return "error" if entry.chosen or keyword not in entry.elsewhere else "warning"
 
 
-def _message(library: str, name: str, keyword: str, entry: Known) -> str:
+def _problem(library: str, name: str, keywords: tuple[str, ...], entry: Known) -> str:
     said = name.split(".")[-1] if "." in name else name
     said = "a tokenizer's call" if said == "__call__" else f"`{said}`"
-    gone = "no longer has" if keyword in entry.elsewhere else "has no"
-    return f"{said} {gone} `{keyword}` in {library} {entry.version}"
+    gone = "no longer has" if all(keyword in entry.elsewhere for keyword in keywords) else "has no"
+    return f"{said} {gone} {_listed(keywords)} in {library} {entry.version}"
+
+
+def _listed(keywords: tuple[str, ...]) -> str:
+    shown = ", ".join(f"`{keyword}`" for keyword in keywords[:3])
+    return f"{shown} and {len(keywords) - 3} more" if len(keywords) > 3 else shown
+
+
+def _slip(node: cst.Call, problem: str, better: str, argument: Argument, args: Arguments) -> Report:
+    """A keyword with another name, which can be written in its place."""
+    name = None if argument.node is None else argument.node.keyword
+    edits = () if name is None or better in args.keywords else replace(name, better)
+    fix = Fix("safe", f"write `{better}=`") if edits else None
+    return Report(node, problem, remedy=f"write `{better}=`", fix=fix, edits=edits)
 
 
 RULE = Rule(

@@ -12,6 +12,7 @@ from cleanguard import hazards
 from lint_rules._flow.analysis import Flow
 from lint_rules._flow.arguments import UNSET, Arguments
 from lint_rules._flow.events import CallSite
+from lint_rules._flow.values import Constant, LibraryObject, first, options
 from lint_rules._generation import text_generations
 from lint_rules.rule import Report, Rule
 
@@ -32,15 +33,17 @@ def _check(flow: Flow) -> Iterator[Report]:
         )
     for site in flow.events(CallSite):
         unseeded = "seed" not in site.args.keywords and not site.args.opaque
-        if site.symbol != "vllm.SamplingParams" or not unseeded:
+        if site.symbol != "vllm.SamplingParams" or not unseeded or site.args.spread:
             continue
-        if _warm(site.args) and not _engine_seed(flow):
+        if _warm(site.args) and _is_used_in_sight(site, flow):
             message = "`SamplingParams` samples and has no `seed`: the same run gives other texts"
             yield Report(site.node, message)
 
 
 def _samples(args: Arguments) -> bool:
-    return args.literal("do_sample") is True
+    """Whether sampling is asked for whatever the run decides."""
+    given = list(options(args.value("do_sample")))
+    return all(isinstance(option, Constant) and option.value is True for option in given)
 
 
 def _warm(args: Arguments) -> bool:
@@ -50,11 +53,18 @@ def _warm(args: Arguments) -> bool:
     return isinstance(given, (int, float)) and given > 0
 
 
-def _engine_seed(flow: Flow) -> bool:
-    return any(
-        site.symbol == "vllm.LLM" and ("seed" in site.args.keywords or site.args.opaque)
-        for site in flow.events(CallSite)
-    )
+def _is_used_in_sight(params: CallSite, flow: Flow) -> bool:
+    """Whether an engine that is built here, without a seed, generates with these parameters."""
+    for site in flow.events(CallSite):
+        engine = first(site.receiver, LibraryObject)
+        built = None if engine is None else flow.event_at(engine.origin, CallSite)
+        if built is None or built.symbol != "vllm.LLM" or "seed" in built.args.keywords:
+            continue
+        given = (*site.args.positional, *site.args.keywords.values())
+        objects = (first(argument.value, LibraryObject) for argument in given)
+        if any(found is not None and found.origin is params.node for found in objects):
+            return True
+    return False
 
 
 RULE = Rule(

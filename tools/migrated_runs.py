@@ -31,6 +31,9 @@ _CLOCK = re.compile(
     r"|\b\d+(\.\d+)?\s?s\b|\d{4}-\d\d-\d\d.*|\d\d:\d\d:\d\d"
 )
 
+# Marks what was generated at temperature 0 by a script that also samples.
+_GREEDY = "greedy"
+
 
 @dataclass(frozen=True, slots=True)
 class Run:
@@ -39,8 +42,8 @@ class Run:
     Attributes:
         script: The file's name.
         options: Command line; `{model}`, `{sft}` and `{dpo}` are filled in.
-        greedy: Everything that it writes must be the same; a sampling script writes other texts.
-        sampled_keys: What differs where texts are sampled, and what is computed from the texts.
+        sampled: Keys of sampled texts and of what is computed from them, which differ; everything
+            else must be the same.
     """
 
     script: str
@@ -74,7 +77,8 @@ EVALUATIONS = (
     Run(
         "evaluate_instruction_following.py",
         ("--limit", "4", "--max-new-tokens", "16", "--output", "out.json"),
-        ("response", "response_tokens", "followed", "reason", "rate", "by_type"),
+        ("response", "response_tokens", "followed", "reason", "by_type", "printed",
+         "instruction_following_rate", "refusal_rate"),
     ),
     Run(
         "evaluate_stage1_comprehensive.py",
@@ -96,9 +100,12 @@ EVALUATIONS = (
     Run(
         "evaluate_capability_differentiation_sequential.py",
         ("--model", "{model}", "--limit", "5", "--sft-adapter", "{sft}"),
-        ("response", "correct", "accuracy", "differentiated", "average", "averages"),
     ),
-    Run("test_base_model_ultra_clean.py", (), ("response", "verdict", "contaminated")),
+    Run(
+        "test_base_model_ultra_clean.py",
+        ("--output", "out.json"),
+        ("response", "followed", "text", "verdict", "contaminated", "printed"),
+    ),
     Run("test_base_model_definitive.py", ("--model", "{model}", "--limit", "5", "--output", "out.json")),
     Run("test_clean_base_model.py", ()),
 )  # fmt: skip
@@ -143,7 +150,11 @@ def compare(run: Run, folder: Path, fill: dict[str, str]) -> Outcome:
         found.append(_written(place, old, printed))
     values = [dict(_flat(item)) for item in found]
     keys = {key for item in values for key in item}
-    sampled = {key for key in keys if set(re.split(r"[./\[\]]+", key)) & set(run.sampled)}
+    sampled = {
+        key
+        for key in keys
+        if (parts := set(re.split(r"[./\[\]]+", key))) & set(run.sampled) and _GREEDY not in parts
+    }
     kept = sorted(key for key in keys - sampled if not _is_volatile(key))
     differences = tuple(
         f"{key}: {values[0].get(key)!r} → {values[1].get(key)!r}"
@@ -202,8 +213,9 @@ def _written(place: Path, old: dict[Path, int], printed: str) -> dict[str, Any]:
 
 def _flat(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
     if isinstance(value, dict):
+        greedy = f"/{_GREEDY}" if value.get("temperature") == 0 else ""
         for key, item in value.items():
-            yield from _flat(item, f"{path}/{key}")
+            yield from _flat(item, f"{path}{greedy}/{key}")
     elif isinstance(value, list):
         yield f"{path}/length", len(value)
         for index, item in enumerate(value):

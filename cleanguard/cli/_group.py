@@ -14,9 +14,16 @@ from cleanguard.version import VERSION
 COMMANDS = {
     "check": "Find hazards in Python files.",
     "migrate": "Rewrite hazards into CleanModelLoader calls.",
+    "status": "Say which scripts are clean, pending, migrated or excluded.",
+    "gate": "Go or no-go before a GPU session, with the evidence in a file.",
+    "verify": "Check that files of results are what their statements say.",
+    "sign": "Sign the statements of files with a local key.",
+    "env": "Print the session's versions, devices and git state as JSON.",
     "baseline": "Enter today's findings, so that a check reports only new ones.",
     "explain": "Say what a hazard is, why it matters and what to do.",
     "completion": "Print a script that makes a shell complete commands and codes.",
+    "doctor": "Say what a model is: base or chat, BOS, surprises.",
+    "run": "Run a stage: generation, fine-tuning, preference training.",
     "demo": "Show check, migrate and a guarded run on a small built-in model.",
 }
 

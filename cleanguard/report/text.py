@@ -10,9 +10,10 @@ from cleanguard.report.styled import Line, Span, columns, printable, wrapped
 
 _COLOUR = {"error": "bold red", "warning": "bold yellow"}
 _COMMANDS: dict[Applicability, str] = {
-    "safe": "`cleanguard check --fix`",
-    "unsafe": "`cleanguard check --unsafe-fixes`, which may change results",
-    "migrate": "`cleanguard migrate` shows the plan and the diff",
+    "safe": "can be rewritten: `cleanguard check --fix`",
+    "unsafe": "can be rewritten: `cleanguard check --unsafe-fixes`, which may change results",
+    # How many it rewrites, only the plan knows.
+    "migrate": "for `cleanguard migrate`, which shows what it rewrites and leaves to you",
 }
 _TAB = 4
 
@@ -61,7 +62,7 @@ def summary(findings: Sequence[Finding], checked: int, width: int | None) -> lis
     for applicability, command in _COMMANDS.items():
         number = sum(_offers(finding, applicability) for finding in findings)
         if number:
-            can = f"{number} can be rewritten: {command}."
+            can = f"{number} {command}."
             lines += wrapped([Span("[*] ", "cyan")], can, width)
     return lines
 

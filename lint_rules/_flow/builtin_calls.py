@@ -29,7 +29,8 @@ _TEXT = ("builtins.str", "pathlib.Path", "os.path.expanduser", "os.path.abspath"
          "textwrap.dedent", "inspect.cleandoc", "os.path.realpath", "os.fspath")  # fmt: skip
 # They wrap a model, a tokenizer or text and give it back.
 _WRAPPERS = ("torch.compile", "torch.nn.DataParallel", "torch.nn.parallel.DistributedDataParallel",
-             "accelerate.dispatch_model", "deepspeed.init_inference", "torch.jit.trace")  # fmt: skip
+             "accelerate.dispatch_model", "deepspeed.init_inference", "torch.jit.trace",
+             "torch.tensor", "torch.LongTensor", "torch.as_tensor")  # fmt: skip
 _DATASETS = ("datasets.load_dataset", "datasets.load_from_disk", "datasets.Dataset.from_dict",
              "datasets.Dataset.from_list", "datasets.Dataset.from_generator", "datasets.Dataset.from_pandas",
              "datasets.Dataset.from_json", "datasets.concatenate_datasets")  # fmt: skip

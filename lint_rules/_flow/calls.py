@@ -14,6 +14,7 @@ from lint_rules._flow.hf_calls import HfCalls
 from lint_rules._flow.own_calls import OwnCalls
 from lint_rules._flow.program import Cursor, Env, Program
 from lint_rules._flow.syntax import dotted
+from lint_rules._flow.text import BOS_TEXTS, leads_with
 from lint_rules._flow.value_methods import (
     dataset_method,
     mapping_method,
@@ -137,7 +138,7 @@ class CallReader:
         if isinstance(function, Instance):
             return self.own.instance(function, args)
         if isinstance(function, Partial):
-            given = self.program.partials[function.node].then(args)
+            given = self.program.partials.get(function.node, _NOTHING).then(args)
             result: Value = UNKNOWN
             for option in options(function.function):
                 result = join(result, self._call(option, node, given, env))
@@ -178,7 +179,8 @@ class CallReader:
         if name == "functools.partial" and args.positional:
             rest = Arguments(args.positional[1:], args.keywords, args.spread, args.opaque)
             self.program.partials[node] = rest
-            return Partial(args.positional[0].value, node)
+            given = args.positional[0].value
+            return UNKNOWN if isinstance(given, Partial) else Partial(given, node)
         if name == "builtins.setattr" and len(args.positional) == 3:
             self._setattr(node, args)
             return UNKNOWN
@@ -223,6 +225,9 @@ class CallReader:
             return self._encoded_method(receiver, name, node)
         if isinstance(receiver, Generated):
             return receiver if name in library.KEEPS_GENERATED else UNKNOWN
+        if isinstance(receiver, ChatText) and name in ("replace", "removeprefix", "lstrip"):
+            begins = args.value("old", 0)
+            return ChatText(receiver.origin, cut=receiver.cut or leads_with(begins, BOS_TEXTS))
         if isinstance(receiver, (Decoded, ChatText, GuardedText)):
             return receiver if name in _TEXT_METHODS else UNKNOWN
         return self._plain_method(receiver, name, node, args, env)

@@ -168,7 +168,7 @@ class Definitions:
                 value = join(value, default) if not called or name not in given else value
             if _is_nothing(value):
                 value = self.annotated(parameter.annotation, env)
-            if _is_nothing(value):
+            if _is_nothing(value) and parameter.annotation is None:
                 value = _guess(name)
             env.put(name, value)
         for star in (node.params.star_arg, node.params.star_kwarg):

@@ -238,7 +238,7 @@ def model_id_of(argument: Argument | None, settings: Settings) -> ModelId:
     texts = [
         option
         for option in options(argument.value)
-        if isinstance(option, Constant) and isinstance(option.value, str)
+        if isinstance(option, Constant) and isinstance(option.value, str) and option.value
     ]
     if not texts or len(texts) != len(list(options(argument.value))):
         return UNKNOWN_MODEL

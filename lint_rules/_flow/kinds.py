@@ -144,9 +144,10 @@ class Loader:
 
 @dataclass(frozen=True, slots=True)
 class ChatText:
-    """Text, or ids, that a chat template rendered."""
+    """Text, or ids, that a chat template rendered; `cut` tells that its beginning was taken off."""
 
     origin: cst.CSTNode
+    cut: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,13 +29,12 @@ _LOADER_METHODS = (
     "complete",
     "attach_adapter",
 )
-_NOT_A_TEXT_TOKENIZER = (
-    "CLIPTokenizer",
-    "CLIPTokenizerFast",
-    "WhisperTokenizer",
-    "BertTokenizer",
-    "BertTokenizerFast",
-)
+# Classes of encoders, sequence-to-sequence, speech and vision models, by how their names begin.
+_NOT_CAUSAL = (
+    "Albert", "Bart", "Bert", "BigBird", "Blenderbot", "CLIP", "Camembert", "Deberta", "DistilBert",
+    "Electra", "Layout", "Longformer", "M2M100", "MBart", "MPNet", "MT5", "Marian", "Mobile", "Pegasus",
+    "Roberta", "SqueezeBert", "T5", "Wav2Vec2", "Whisper", "XLM", "XLNet",
+)  # fmt: skip
 
 # Returned unchanged by these methods: `.to("cuda").eval()` is still the same model or batch.
 KEEPS_MODEL = frozenset(
@@ -110,7 +109,7 @@ def _kind_of_class(root: str, name: str) -> CallKind | None:
         return "pair-load"
     if name.startswith("PeftModel"):
         return "adapter-attach"
-    if name in _NOT_A_TEXT_TOKENIZER:
+    if name.startswith(_NOT_CAUSAL):
         return None
     if name.endswith(("Tokenizer", "TokenizerFast")):
         return "tokenizer-load"

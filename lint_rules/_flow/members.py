@@ -69,7 +69,8 @@ class Members:
             return Generated(base.origin, "sequences")
         if isinstance(base, CausalLM) and name in _INNER_MODELS:
             return base
-        return Method(base, name)
+        nested = isinstance(base, Method) and isinstance(base.receiver, Method)
+        return UNKNOWN if nested else Method(base, name)
 
     def _member(self, base: Instance | ClassRef, name: str) -> Value:
         facts = self.program.classes.get(base.node)
@@ -108,7 +109,9 @@ class Members:
             return base.element
         if isinstance(base, Dataset):
             if isinstance(literal, str):
-                return Items(base.columns.get(literal) or UNKNOWN, base.count)
+                column = base.columns.get(literal)
+                # Not a column: a split of a dataset that was loaded with all its splits.
+                return base if column is None else Items(column, base.count)
             return base.columns
         if isinstance(base, Encoded):
             if base.part is None and literal in _PARTS:
@@ -130,7 +133,9 @@ def _entry(mapping: Mapping, key: Value) -> Value:
 def _sliced(base: Value, node: cst.Slice, upper: Value) -> Value:
     literal = upper.value if isinstance(upper, Constant) else None
     count = literal if type(literal) is int and literal > 1 and node.lower is None else None
-    if isinstance(base, (Decoded, ChatText, Formatted)):
+    if isinstance(base, ChatText):
+        return ChatText(base.origin, cut=base.cut or node.lower is not None)
+    if isinstance(base, (Decoded, Formatted)):
         return base
     if isinstance(base, Sequence) and count is not None:
         return Sequence(base.items[:count], base.kind)

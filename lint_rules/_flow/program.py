@@ -156,6 +156,7 @@ class Program:
         self.called_names: set[str] = set()
         self.imported_names: set[str] = set()
         self.star_imports: list[str] = []
+        self._adopted: set[Program] = set()
         self.changed = False
         # Above 0 while a function is replayed for one call: nothing is recorded or learnt.
         self.quiet = 0
@@ -198,6 +199,9 @@ class Program:
 
     def adopt(self, other: Program) -> None:
         """Makes another module's functions and classes known, for values that come from there."""
+        if other in self._adopted:
+            return
+        self._adopted.add(other)
         for function, facts in other.functions.items():
             self.functions.setdefault(function, facts)
         for owner, known in other.classes.items():

@@ -201,7 +201,7 @@ class Executor:
         return False
 
     def _global(self, node: cst.Global, env: Env) -> bool:
-        for item in node.names:
+        for item in node.names if env.scope is not self.program.globals else ():
             env.outside[item.name.value] = self.program.globals
         return True
 

@@ -6,6 +6,7 @@ from lint_rules._flow.values import (
     MAX_PIECES,
     UNKNOWN,
     ChatText,
+    Choice,
     Constant,
     Formatted,
     Items,
@@ -19,6 +20,7 @@ from lint_rules._flow.values import (
 # Stands for a tokenizer's own BOS among the pieces of a text. A text that begins with something unknown
 # has an empty first piece.
 BOS = "\0bos"
+BOS_TEXTS = (BOS, "<|begin_of_text|>", "<bos>", "<s>", "<｜begin▁of▁sentence｜>")
 
 
 def is_chat(value: Value) -> bool:
@@ -29,6 +31,16 @@ def is_chat(value: Value) -> bool:
         or (isinstance(option, (Items, Sequence)) and is_chat(element_of(option)))
         for option in options(value)
     )
+
+
+def keeps_bos(value: Value) -> bool:
+    """Whether rendered text still begins as the template wrote it."""
+    for option in options(value):
+        if isinstance(option, ChatText) and option.cut:
+            return False
+        if isinstance(option, (Items, Sequence)) and not keeps_bos(element_of(option)):
+            return False
+    return True
 
 
 def add_text(left: Value, right: Value) -> Value:
@@ -59,7 +71,7 @@ def leads_with(text: Value, starts: tuple[str, ...]) -> bool:
         if isinstance(option, (Items, Sequence)):
             if leads_with(element_of(option), starts):
                 return True
-        elif isinstance(option, (Constant, Formatted)):
+        elif isinstance(option, (Constant, Formatted, Method)):
             pieces = _pieces(option)
             if pieces and pieces[0].startswith(starts):
                 return True
@@ -78,4 +90,6 @@ def _pieces(value: Value) -> tuple[str, ...]:
         return (value.value,)
     if isinstance(value, Method) and value.name == "bos_token":
         return (BOS,)
+    if isinstance(value, Choice):  # `(tokenizer.bos_token or "") + prompt`
+        return tuple(piece for option in value.options for piece in _pieces(option) if piece)
     return ()

@@ -232,10 +232,15 @@ def _is_followed(value: Value) -> bool:
     return not isinstance(value, Unknown)
 
 
+def _maybe(value: Value) -> Value:
+    """A member that only one branch sets: a literal there says nothing about the other branch."""
+    return MIXED if isinstance(value, Constant) else value
+
+
 def _join_mappings(left: Mapping, right: Mapping) -> Mapping:
     keys = dict.fromkeys(key for key, _ in (*left.entries, *right.entries))
     entries: list[tuple[Scalar, Value]] = []
     for key in keys:
         a, b = left.get(key), right.get(key)
-        entries.append((key, join(a or UNKNOWN, b or UNKNOWN)))
+        entries.append((key, _maybe(a or b or UNKNOWN) if a is None or b is None else join(a, b)))
     return Mapping(tuple(entries), join(left.rest, right.rest))

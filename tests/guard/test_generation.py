@@ -251,7 +251,7 @@ def test_full_memory_halves_the_batch(fresh: Loaded, monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr(fresh.model, "generate", crowded)
     assert generate_batch(fresh.model, fresh.tokenizer, PROMPTS, max_new_tokens=6) == wanted
-    assert sizes == [8, 4, 2, 2, 4, 2, 2]
+    assert sizes == [8, 4, 2, 2, 2, 2]
 
 
 def test_code_that_says_no_dtype_gets_the_same_texts(tiny_dir: Path) -> None:

@@ -198,6 +198,8 @@ def test_same_pad_and_eos_is_said_openly(tiny: Loaded) -> None:
     pad = tiny.provenance.tokenizer.pad
     assert (pad.id, pad.distinct_from_eos) == (0, False)
     assert "mask" in pad.note
+    [check] = [c for c in tiny.provenance.checks if c.code == "CG401"]
+    assert (check.verdict, check.detail) == ("recorded", pad.note)
 
 
 def test_broken_files_are_named(edited: Edited) -> None:
@@ -242,3 +244,12 @@ def test_nf4_for_training_stays_off_the_cpu_path_without_autograd(tiny_dir: Path
     tuned.train()(ids, labels=ids).loss.backward()
     gradients = [p.grad for n, p in tuned.named_parameters() if "lora_B" in n]
     assert all(float(g.abs().sum()) > 0 for g in gradients)
+
+
+def test_reading_nf4_weights_does_not_change_them(tiny_dir: Path) -> None:
+    # On a CPU with AVX512-BF16, bitsandbytes' own path moved these logits by 0.04.
+    model = CleanModelLoader(tiny_dir, load_in_4bit=True).load().model
+    ids = torch.tensor([[271, 319, 269, 647]])
+    before = model(ids).logits
+    model.state_dict()
+    assert torch.equal(model(ids).logits, before)

@@ -104,7 +104,7 @@ _CYCLE = {
     "a.py": "from b import load_b\nfrom transformers import AutoTokenizer\n"
     "def load_a(name):\n    return AutoTokenizer.from_pretrained(name)\n"
     "tokenizer = load_b('gpt2')\ntokenizer.chat_template = None\n",
-    "b.py": "from c import load_c\ndef load_b(name):\n    return load_c(name)\nAutoTokenizer.from_pretrained\n",
+    "b.py": "from c import load_c\ndef load_b(name):\n    return load_c(name)\nuse.from_pretrained\n",
     "c.py": "from a import load_a\ndef load_c(name):\n    return load_a(name)\n"
     "tokenizer = load_c('gpt2')\ntokenizer.chat_template = None\n",
 }

@@ -53,7 +53,7 @@ def test_findings_are_1(run: Run, engine: FakeEngine) -> None:
         "  = call the loader",
         "",
         "Found 1 finding (1 error, 0 warnings) in 1 of 1 file.",
-        "[*] 1 can be rewritten: `cleanguard migrate` shows the plan and the diff.",
+        "[*] 1 for `cleanguard migrate`, which shows what it rewrites and leaves to you.",
     ]
 
 

@@ -1,0 +1,62 @@
+"""`cleanguard migrate --interactive`: asks about each site, yes, no, all of the file, or skip it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import click
+
+from cleanguard.report.styled import printable
+from codemods._wishes import Wishes
+from codemods.migration import Migration, PlannedSite
+
+_HELP = "y: rewrite, n: leave, a: this and the rest of the file, s: skip the file, q: leave all the rest"
+
+
+def choose(
+    plans: Sequence[Migration], wishes: Wishes, replan: Callable[[Migration, Wishes], Migration]
+) -> list[Migration]:
+    """The plans with what the person at the terminal wants.
+
+    Args:
+        plans: The plans of all files.
+        wishes: What was wanted on the command line.
+        replan: Plans a file again with other wishes.
+    """
+    chosen: list[Migration] = []
+    leaving = False
+    for plan in plans:
+        declined: set[tuple[str, int]] = set()
+        mode = "n" if leaving else ""
+        for site in _asked(plan):
+            answer = mode or _ask(plan, site)
+            mode = {"a": "y", "s": "n", "q": "n"}.get(answer, mode)
+            leaving = leaving or answer == "q"
+            if answer in ("n", "s", "q"):
+                declined.add((site.code, site.row))
+        wanted = replace(wishes, declined=wishes.declined | declined)
+        chosen.append(replan(plan, wanted) if declined else plan)
+    return chosen
+
+
+def _asked(plan: Migration) -> list[PlannedSite]:
+    return list(dict.fromkeys(site for site in plan.automatic if plan.changed))
+
+
+def _ask(plan: Migration, site: PlannedSite) -> str:
+    lines = plan.before.splitlines()
+    code = (
+        lines[site.row - 1].decode("utf-8", errors="replace").strip()
+        if site.row <= len(lines)
+        else ""
+    )
+    click.echo(f"{printable(plan.filename)}:{site.row}: {site.code} {site.summary}")
+    click.echo(f"    {printable(code)}")
+    for note in site.notes:
+        click.echo(f"    {note.kind}: {printable(note.text)}")
+    while True:
+        answer: str = click.prompt("  rewrite [y,n,a,s,q,?]", default="y", show_default=False)
+        if answer.lower() in ("y", "n", "a", "s", "q"):
+            return answer.lower()
+        click.echo(f"  {_HELP}")

@@ -1,0 +1,124 @@
+"""The Methodology Change Notice: what a migration means for the numbers, for the reader of the results."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from codemods._sites import Note
+from codemods.migration import Migration, PlannedSite
+
+_CHECKS = (
+    "each rewritten file parses",
+    "its findings are gone and no new one is there",
+    "a second run changes nothing",
+    "every statement outside the edits is the same, and so is every byte",
+)
+_LOADS = ("CG101", "CG102", "CG103", "CG104")
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What made a notice.
+
+    Attributes:
+        version: Of cleanguard.
+        commit: The scripts' git commit before the migration, None where there is none.
+        dirty: The tree had uncommitted changes.
+        date: Day of the migration, ISO form.
+        proven: Scripts that were run before and after with recording stand-ins, with the verdict.
+    """
+
+    version: str
+    commit: str | None
+    dirty: bool
+    date: str
+    proven: tuple[tuple[str, str], ...] = ()
+
+
+def notice(plans: Sequence[Migration], origin: Origin) -> str:
+    """The notice as Markdown; scripts without a site are not in it."""
+    concerned = [plan for plan in plans if plan.sites]
+    lines = [
+        "# Methodology Change Notice",
+        "",
+        f"{origin.date} · cleanguard {origin.version} · "
+        + (f"scripts at commit `{origin.commit}`" if origin.commit else "scripts outside git")
+        + (" with uncommitted changes" if origin.dirty else ""),
+        "",
+        "Scripts that loaded and prompted base models by hand now do so through `CleanModelLoader`. "
+        "This page says, script by script, what that changes in what the model is given and in how "
+        "it answers, and whether earlier numbers can be compared with later ones.",
+        "",
+        "| script | rewritten | left to a person | earlier numbers |",
+        "|---|---:|---:|---|",
+    ]
+    for plan in concerned:
+        lines.append(
+            f"| `{_cell(plan.filename)}` | {0 if plan.refusal else len(plan.automatic)} "
+            f"| {len(plan.sites) if plan.refusal else len(plan.manual)} | {_verdict(plan)} |"
+        )
+    if not concerned:
+        lines.append("| none | 0 | 0 | unchanged |")
+    lines += ["", "Checks that ran:", "", *(f"- {check}" for check in _CHECKS)]
+    lines += [f"- `{name}` run before and after: {verdict}" for name, verdict in origin.proven]
+    for plan in concerned:
+        lines += ["", f"## `{plan.filename}`", "", *_script(plan)]
+    return "\n".join(lines) + "\n"
+
+
+def changes(plan: Migration) -> tuple[Note, ...]:
+    """What the migration of a file changes, each once."""
+    sites = () if plan.refusal else plan.automatic
+    return tuple(
+        dict.fromkeys(note for site in sites for note in site.notes if note.kind == "changed")
+    )
+
+
+def _verdict(plan: Migration) -> str:
+    if plan.refusal:
+        return "unchanged: nothing was rewritten"
+    if not plan.automatic:
+        return "unchanged: all is left to a person"
+    found = [note for note in changes(plan) if note.unless is None]
+    conditions = [note for note in changes(plan) if note.unless is not None]
+    if found:
+        return "not comparable text by text"
+    if conditions:
+        return "comparable, on the conditions below"
+    return "comparable"
+
+
+def _script(plan: Migration) -> list[str]:
+    if plan.refusal:
+        return [f"Not rewritten: {plan.refusal}."]
+    lines: list[str] = []
+    for title, codes in (("Loading", _LOADS), ("Prompts and generation", ())):
+        sites = [site for site in plan.automatic if (site.code in _LOADS) == (codes == _LOADS)]
+        if sites:
+            lines += [f"**{title}**", ""]
+            lines += [line for site in _distinct(sites) for line in _site(site)]
+            lines.append("")
+    if plan.manual:
+        lines += ["**Left to a person**", ""]
+        lines += [f"- line {site.row}, {site.code}: {site.reason}" for site in plan.manual]
+        lines.append("")
+    found = changes(plan)
+    lines.append(f"**Earlier numbers:** {_verdict(plan)}.")
+    lines += [
+        f"- {note.text}" + (f": comparable {note.unless}" if note.unless else "") for note in found
+    ]
+    return lines
+
+
+def _site(site: PlannedSite) -> list[str]:
+    said = [f"    - {note.kind}: {note.text}" for note in site.notes]
+    return [f"- line {site.row}, {site.code}: {site.summary}", *said]
+
+
+def _distinct(sites: Sequence[PlannedSite]) -> list[PlannedSite]:
+    return list(dict.fromkeys(sites))
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")

@@ -1,0 +1,50 @@
+"""Attaches an adapter to the base that it was trained on, and to no other."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cleanguard.errors import JobError
+from guard import CleanModelLoader
+from stages.training.lineage import lineage_of
+
+if TYPE_CHECKING:
+    from guard import Loaded
+
+
+def attach(loaded: Loaded, path: Path, *, is_trainable: bool = False) -> Any:
+    """Put an adapter on a loaded base; one with a lineage must name this base's weights.
+
+    Args:
+        loaded: The base.
+        path: The adapter's folder.
+        is_trainable: Its weights are to be trained further.
+
+    Raises:
+        JobError: The adapter was trained on another base or tokenizer.
+    """
+    lineage = lineage_of(path)
+    if lineage is not None:
+        full = loaded.provenance.to_dict()
+        here = {
+            "weights": _digest(full["model"]["weights"]),
+            "tokenizer": full["tokenizer"]["digest"],
+        }
+        base = lineage["base"]
+        there = {"weights": _digest(base["weights"]), "tokenizer": base["tokenizer"]}
+        other = [
+            name
+            for name, mine in here.items()
+            if None not in (mine, there[name]) and mine != there[name]
+        ]
+        if other:
+            raise JobError(
+                f"{path}: trained on another base ({base['model_id']}): its {' and '.join(other)} "
+                f"differ from those of {loaded.provenance.model_id}"
+            )
+    return CleanModelLoader.attach_adapter(loaded.model, path, is_trainable=is_trainable)
+
+
+def _digest(weights: Any) -> Any:
+    return weights["digest"] if isinstance(weights, dict) else None

@@ -1,0 +1,106 @@
+"""Reads a configuration file, TOML or YAML, and knows the line of each key."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterator, Mapping
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from cleanguard.config_file import ConfigError
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+_TABLE = re.compile(r"\s*\[\s*([^\[\]]+?)\s*\]\s*(#.*)?$")
+_ENTRY = re.compile(r"\s*([A-Za-z0-9_\-.\"' ]+?)\s*=")
+
+
+def read_settings(path: Path) -> dict[str, tuple[Any, int | None]]:
+    """The settings of a file by dotted key, each with the line it stands on.
+
+    Args:
+        path: A `.toml`, `.yaml` or `.yml` file.
+
+    Raises:
+        ConfigError: The file cannot be read, or is neither.
+    """
+    data, lines = _read(path)
+    return {key: (value, lines.get(key)) for key, value in _flat(data)}
+
+
+def load_data(path: Path) -> dict[str, Any]:
+    """The content of a TOML or YAML file; raises ConfigError as `read_settings` does."""
+    return _read(path)[0]
+
+
+def _read(path: Path) -> tuple[dict[str, Any], dict[str, int]]:
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+    except OSError as error:
+        reason = (error.strerror or type(error).__name__).lower()
+        raise ConfigError(f"{path}: cannot be read: {reason}") from None
+    except UnicodeDecodeError:
+        raise ConfigError(f"{path}: not UTF-8; save it as UTF-8") from None
+    if path.suffix in (".yaml", ".yml"):
+        return _yaml(path, text)
+    if path.suffix != ".toml":
+        raise ConfigError(f"{path}: expected a .toml, .yaml or .yml file")
+    try:
+        return tomllib.loads(text), _toml_lines(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path}: not valid TOML: {error}") from None
+
+
+def _toml_lines(text: str) -> dict[str, int]:
+    lines: dict[str, int] = {}
+    table = ""
+    for number, line in enumerate(text.splitlines(), 1):
+        if header := _TABLE.match(line):
+            table = _dotted(header[1]) + "."
+        elif entry := _ENTRY.match(line):
+            lines.setdefault(table + _dotted(entry[1]), number)
+    return lines
+
+
+def _dotted(name: str) -> str:
+    return ".".join(part.strip().strip("\"'") for part in name.split("."))
+
+
+def _yaml(path: Path, text: str) -> tuple[dict[str, Any], dict[str, int]]:
+    try:
+        yaml: Any = import_module("yaml")
+    except ImportError:
+        raise ConfigError(f"{path}: PyYAML is not installed; write it as TOML") from None
+    try:
+        data = yaml.safe_load(text)
+        tree = yaml.compose(text)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f"{path}:{mark.line + 1}" if mark else str(path)
+        raise ConfigError(f"{where}: not valid YAML: {getattr(error, 'problem', error)}") from None
+    if data is None:
+        return {}, {}
+    if not isinstance(data, dict):
+        raise ConfigError(f"{path}: expected a mapping of keys to values")
+    return data, dict(_yaml_lines(tree, ""))
+
+
+def _yaml_lines(node: Any, prefix: str) -> Iterator[tuple[str, int]]:
+    for key, value in node.value:
+        name = f"{prefix}{key.value}"
+        yield name, key.start_mark.line + 1
+        if value.id == "mapping":
+            yield from _yaml_lines(value, f"{name}.")
+
+
+def _flat(data: Mapping[Any, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in data.items():
+        if isinstance(value, dict) and value:
+            yield from _flat(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value

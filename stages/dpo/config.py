@@ -1,0 +1,69 @@
+"""The settings of `cleanguard run dpo`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from cleanguard.errors import JobError
+from stages.config import option, section
+from stages.models import ModelConfig
+from stages.training.config import HoldoutConfig, LoraConfig, TrainConfig
+
+
+@dataclass(frozen=True)
+class DpoConfig:
+    """Which pairs, from where training begins, and with what loss."""
+
+    data: Path = option(Path("runs/preferences/pairs.jsonl"), "What `preferences` wrote.")
+    init: Literal["sft", "base"] = option(
+        "sft",
+        "Train the sft adapter on, or a new one on the base; the reference is the same model.",
+    )
+    sft: Path = option(Path("runs/sft/adapter"), "The adapter for `init = sft`.")
+    out: Path = option(Path("runs/dpo"), "The run's folder.")
+    seed: int = option(0, "Decides a new adapter's beginning and the order of pairs.", at_least=0)
+    beta: float = option(0.1, "How close the model is kept to the reference.", at_least=0)
+    loss: tuple[str, ...] = option(
+        ("sigmoid", "sft"), "Losses that are added, as trl names them; `sft` is that of the chosen."
+    )
+    loss_weights: tuple[float, ...] = option((), "Weight of each loss; all 1 if left out.")
+    model: ModelConfig = section(ModelConfig)
+    lora: LoraConfig = section(LoraConfig)
+    train: TrainConfig = section(TrainConfig, learning_rate=5e-6)
+    holdout: HoldoutConfig = section(HoldoutConfig, without=("eval_share",))
+
+    def __post_init__(self) -> None:
+        if not self.loss:
+            raise JobError("loss: name at least one")
+        if self.loss_weights and len(self.loss_weights) != len(self.loss):
+            raise JobError(
+                f"loss_weights: {len(self.loss_weights)} weights for {len(self.loss)} losses"
+            )
+
+
+PRESETS: Mapping[str, Mapping[str, Any]] = {
+    "tiny": {
+        "model.id": "tiny",
+        "model.dtype": "float32",
+        "train.steps": 80,
+        "train.batch_size": 16,
+        "train.learning_rate": 1e-3,
+        "train.max_length": 128,
+        "train.save_steps": 20,
+        "train.log_steps": 20,
+        "holdout.against": ["tiny"],
+    },
+    "qwen2.5-32b": {
+        "model.id": "Qwen/Qwen2.5-32B",
+        "model.quant": "nf4",
+        "model.dtype": "bfloat16",
+        "model.device_map": "auto",
+        "train.batch_size": 2,
+        "train.accumulate": 8,
+        "train.optimizer": "paged_adamw_8bit",
+        "train.gradient_checkpointing": True,
+    },
+}

@@ -1,0 +1,111 @@
+"""The dpo stage: pairs in, a proven reference, an adapter with its lineage out."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Any
+
+from cleanguard.errors import JobError
+from guard import provenance_of
+from stages.adapters import attach
+from stages.dpo.config import DpoConfig
+from stages.dpo.rows import paired, prove_pairs, prove_reference
+from stages.folder import file_entry, run_folder
+from stages.models import loader_of
+from stages.registry import Outcome
+from stages.training import engine
+from stages.training.data import read_traced
+from stages.training.lineage import lineage_of
+from stages.training.overlap import refuse_overlap
+from stages.training.watch import Watch
+
+_log = logging.getLogger("cleanguard.dpo")
+
+
+def prefer(config: DpoConfig) -> Outcome:
+    """Train an adapter and save it; a finished one is left as it is, a stopped run goes on.
+
+    Raises:
+        DroppedProvenanceError, TrainTestOverlapError, MaskedEosError, TooLongError,
+        DeadGradientError, WrongReferenceError: What their names say.
+        JobError: The pairs, the sft adapter or the folder cannot be used.
+    """
+    with run_folder(config.out, "dpo", config) as folder:
+        records = read_traced(
+            config.data,
+            {"prompt": str, "chosen": str, "rejected": str, "finished": bool, "split": str},
+            answers=("chosen", "rejected"),
+        )
+        for number, record in enumerate(records, 1):
+            if not record["finished"]:
+                raise JobError(
+                    f"{config.data}:{number}: an answer that did not end; EOS would be put behind it"
+                )
+        data = file_entry(config.data)
+        done = lineage_of(folder / engine.ADAPTER)
+        if done is not None and done["data"]["sha256"] == data["sha256"]:
+            return _outcome(folder, done["metrics"], done["data"])
+        data["overlap"] = refuse_overlap(records, config.holdout)
+        metrics, known = _train(config, folder, records, data)
+    return _outcome(config.out, metrics, known)
+
+
+def _train(
+    config: DpoConfig, folder: Path, records: list[dict[str, Any]], data: dict[str, Any]
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    import trl
+    from transformers import set_seed
+
+    loader = loader_of(config.model, for_training=True)
+    loaded = loader.load()
+    model = attach(loaded, config.sft, is_trainable=True) if config.init == "sft" else loaded.model
+    sides = {name: [one for one in records if one["split"] == name] for name in ("train", "eval")}
+    table, counts = paired(loaded.tokenizer, sides["train"], config.train)
+    held_table, held_counts = paired(loaded.tokenizer, sides["eval"], config.train)
+    if table is None:
+        raise JobError(f"{config.data}: all pairs are held out; none is left to train on")
+    _log.info("dpo: %d pairs to train on, %d held out", counts["rows"], held_counts["rows"])
+    set_seed(config.seed)
+    shared = engine.arguments(config.train, config.seed, folder, provenance_of(model).dtype)
+    trainer = trl.DPOTrainer(
+        model=model,
+        args=trl.DPOConfig(
+            **shared,
+            beta=config.beta,
+            loss_type=list(config.loss),
+            loss_weights=list(config.loss_weights) or None,
+        ),
+        train_dataset=table.select_columns(["prompt", "chosen", "rejected"]),
+        eval_dataset=held_table and held_table.select_columns(["prompt", "chosen", "rejected"]),
+        processing_class=loaded.tokenizer,
+        peft_config=engine.lora(config.lora) if config.init == "base" else None,
+        callbacks=[Watch(folder / engine.METRICS)],
+    )
+    # The trainer tokenises for itself; these are the ids that the guard made.
+    trainer.train_dataset, trainer.eval_dataset = table, held_table
+    prove_pairs(trainer, loaded.tokenizer, config.train.batch_size)
+    prove_reference(trainer, config.init)
+    metrics = engine.train(trainer, folder)
+    known = {
+        **data,
+        **counts,
+        "held_out_rows": held_counts["rows"],
+        "reference": config.init,
+        "groups": len({one["group"] for one in sides["train"]}),
+    }
+    engine.save_adapter(
+        trainer.model, loader, folder, config, stage="dpo", metrics=metrics, data=known
+    )
+    return metrics, known
+
+
+def _outcome(folder: Path, metrics: dict[str, Any], data: dict[str, Any]) -> Outcome:
+    held = f", held out {metrics['eval_loss']:.3f}" if "eval_loss" in metrics else ""
+    return Outcome(
+        (
+            f"adapter in {folder / engine.ADAPTER}: {metrics['steps']} steps on {data['rows']} pairs, "
+            f"loss {metrics['first_loss']} to {metrics['last_loss']}{held}; "
+            f"the reference is the {data['reference']} model",
+        )
+    )

@@ -1,0 +1,114 @@
+"""The settings of `cleanguard run evaluate`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from cleanguard.errors import JobError
+from stages.config import option, section
+from stages.models import ModelConfig
+
+BASE = "base"
+
+
+@dataclass(frozen=True)
+class PlanConfig:
+    """What is fixed before results are looked at."""
+
+    alpha: float = option(0.05, "Two-sided level of the tests.", at_least=0.0001, at_most=0.5)
+    power: float = option(0.8, "Power of the minimal detectable effect.", at_least=0.5, at_most=0.999)  # fmt: skip
+    regressions: float = option(
+        0.05, "Share of items expected to get worse although the whole improves.",
+        at_least=0, at_most=0.4,
+    )  # fmt: skip
+    confidence: float = option(0.95, "Coverage of the intervals.", at_least=0.5, at_most=0.9999)
+    resamples: int = option(10_000, "Bootstrap resamples.", at_least=100)
+    minimum: int = option(200, "Fewer items than this are CG502.", at_least=1)
+
+
+@dataclass(frozen=True)
+class EvaluateConfig:
+    """Which items are put to which models, in which form, and what the results are held against."""
+
+    out: Path = option(Path("runs/evaluate"), "The run's folder.")
+    suite: str = option(
+        "instruct",
+        "instruct, heldout, comprehensive, readiness, completion, qa, formats, sentinels, or your own .jsonl file.",
+    )
+    adapters: tuple[str, ...] = option(
+        (), "Adapters to evaluate on the one base, in order, as name=directory."
+    )
+    base: bool = option(True, "Evaluate the bare base as well.")
+    forms: tuple[Literal["raw", "formatted", "qa", "fewshot", "completion"], ...] = option(
+        (), "Prompt forms for every model; the suite's own if left out."
+    )
+    base_forms: tuple[Literal["raw", "formatted", "qa", "fewshot", "completion"], ...] = option(
+        ("raw", "completion"),
+        "Further forms for the bare base, where the suite has them: what it can do when asked its own way.",
+    )
+    limit: int = option(0, "Evenly spaced items instead of all; 0 is all.", at_least=0)
+    show: int = option(0, "Print this many items with every model's answer.", at_least=0)
+    against: Path | None = option(
+        None, "An earlier run's folder or results.jsonl to compare with, item by item."
+    )
+    training_data: tuple[Path, ...] = option(
+        (), "Training files in JSON lines; items whose request stands in one are counted."
+    )
+    gate: bool = option(False, "Fail unless the last model's interval lies above the threshold.")
+    threshold: float | None = option(
+        None, "The gate's rate; the suite's own if left out.", at_least=0, at_most=1
+    )
+    gate_file: Path | None = option(None, "The gate.json of this session, to show in the report.")
+    notice: Path | None = option(None, "A Methodology Change Notice, to link in the report.")
+    any_base: bool = option(False, "Take adapters although they name another base.")
+    max_new_tokens: int = option(64, "Longest answer in tokens.", at_least=1)
+    temperature: float = option(0.0, "0 is greedy.", at_least=0)
+    samples: int = option(1, "Answers per item, for pass@k; needs a temperature.", at_least=1)
+    seed: int = option(0, "Of sampling and of the bootstrap.", at_least=0)
+    batch_size: int = option(64, "Prompts at a time.", at_least=1)
+    html: bool = option(True, "Write report.html, with plots, as well.")
+    plan: PlanConfig = section(PlanConfig)
+    model: ModelConfig = section(ModelConfig)
+
+    def __post_init__(self) -> None:
+        if self.samples > 1 and not self.temperature:
+            raise JobError("samples: greedy answers to one prompt are the same; set temperature")
+        if not self.base and not self.adapters:
+            raise JobError(
+                "base: without the base and without adapters there is no model to evaluate"
+            )
+        names = [name for name, _ in self.named_adapters]
+        for name in names:
+            if name == BASE or names.count(name) > 1:
+                raise JobError(f"adapters: the name {name!r} is taken; every model has its own")
+
+    @property
+    def named_adapters(self) -> tuple[tuple[str, Path], ...]:
+        """Name and directory of each adapter."""
+        found = []
+        for text in self.adapters:
+            name, equals, path = text.partition("=")
+            if not equals or not name.strip() or not path.strip():
+                raise JobError(f"adapters: {text!r} is not of the form name=directory")
+            found.append((name.strip(), Path(path.strip()).expanduser()))
+        return tuple(found)
+
+
+PRESETS: Mapping[str, Mapping[str, Any]] = {
+    "tiny": {
+        "model.id": "tiny",
+        "model.dtype": "float32",
+        "max_new_tokens": 20,
+        "batch_size": 256,
+    },
+    "qwen2.5-32b": {
+        "model.id": "Qwen/Qwen2.5-32B",
+        "model.quant": "int8",
+        "model.dtype": "bfloat16",
+        "model.device_map": "auto",
+        "batch_size": 32,
+    },
+}

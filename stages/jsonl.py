@@ -1,0 +1,65 @@
+"""Reads JSON lines that a person or another stage wrote; a bad line is named, never skipped."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from cleanguard.errors import JobError
+
+
+def read_lines(
+    path: Path, expected: Mapping[str, type], *, may_be_empty: bool = False
+) -> list[dict[str, Any]]:
+    """The records of a file.
+
+    Args:
+        path: JSON lines in UTF-8; blank lines are passed over.
+        expected: Fields that every record must have, with their types.
+        may_be_empty: A file without records is no mistake.
+
+    Raises:
+        JobError: The file is missing or empty, or a line is not what was expected; the message
+            says which line and what was expected.
+    """
+    wanted = ", ".join(f"{name} ({_named(kind)})" for name, kind in expected.items())
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise JobError(f"{path}: cannot be read: {(error.strerror or '').lower()}") from None
+    except UnicodeDecodeError as error:
+        line = path.read_bytes()[: error.start].count(b"\n") + 1
+        raise JobError(f"{path}:{line}: not UTF-8") from None
+    records: list[dict[str, Any]] = []
+    for number, line_text in enumerate(text.split("\n"), 1):
+        if not line_text.strip():
+            continue
+        try:
+            record = json.loads(line_text)
+        except ValueError as error:
+            raise JobError(f"{path}:{number}: not JSON ({error}); expected {wanted}") from None
+        if not isinstance(record, dict):
+            raise JobError(f"{path}:{number}: not a JSON object; expected {wanted}")
+        for name, kind in expected.items():
+            if not isinstance(record.get(name), kind):
+                what = "is missing" if name not in record else f"is {record[name]!r}"
+                raise JobError(f"{path}:{number}: {name} {what}; expected {wanted}")
+        records.append(record)
+    if not records and not may_be_empty:
+        raise JobError(f"{path}: holds no records; expected {wanted}")
+    return records
+
+
+def text_of(record: Mapping[str, Any], names: Sequence[str]) -> str | None:
+    """The first of some optional fields that holds text."""
+    return next(
+        (record[name] for name in names if isinstance(record.get(name), str) and record[name]), None
+    )
+
+
+def _named(kind: type) -> str:
+    return {str: "text", int: "whole number", bool: "true or false", dict: "object"}.get(
+        kind, kind.__name__
+    )

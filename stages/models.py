@@ -1,0 +1,59 @@
+"""Which model a stage loads, and how: one section of every stage's configuration."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from stages.config import option
+
+if TYPE_CHECKING:
+    from guard import CleanModelLoader
+
+TINY = "tiny"
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """The base model of a stage."""
+
+    id: str = option(TINY, "Directory or hub id of the base model; `tiny` is the embedded one.")
+    revision: str | None = option(None, "Commit of a hub repository; resolved if left out.")
+    quant: Literal["none", "int8", "nf4"] = option("none", "Quantization with bitsandbytes.")
+    dtype: str = option("auto", "Weights' dtype; `auto` is that of the checkpoint.")
+    device_map: str | None = option(None, "As in from_pretrained; `auto` spreads over the GPUs.")
+    attn_implementation: str | None = option(None, "As in from_pretrained, such as `sdpa`.")
+    local_files_only: bool = option(False, "Never ask the hub; use what the cache holds.")
+
+
+def loader_of(config: ModelConfig, *, for_training: bool = False) -> CleanModelLoader:
+    """The loader for a configured model.
+
+    The embedded model also pins torch to one thread: it is slower with more, and its numbers then
+    do not depend on the machine's load.
+    """
+    from guard import CleanModelLoader
+
+    if config.id == TINY:
+        import torch
+
+        torch.set_num_threads(1)
+    return CleanModelLoader(
+        directory_of(config),
+        load_in_8bit=config.quant == "int8",
+        load_in_4bit=config.quant == "nf4",
+        revision=config.revision,
+        dtype=config.dtype,
+        device_map=config.device_map,
+        attn_implementation=config.attn_implementation,
+        local_files_only=config.local_files_only,
+        for_training=for_training,
+    )
+
+
+def directory_of(config: ModelConfig) -> str | Path:
+    """What CleanModelLoader takes as the model's id."""
+    from stages.tiny import model_path
+
+    return model_path() if config.id == TINY else config.id

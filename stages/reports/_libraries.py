@@ -1,0 +1,17 @@
+"""The door to matplotlib, jinja2 and markupsafe: a missing one is told in a sentence that names the extra."""
+
+from __future__ import annotations
+
+from guard.errors import MissingExtraError
+
+try:
+    import jinja2
+    import markupsafe
+    import matplotlib
+    from matplotlib.figure import Figure
+except ImportError as error:
+    raise MissingExtraError(
+        f"{error.name or 'matplotlib'} is not installed", remedy='pip install "cleanguard[stats]"'
+    ) from error
+
+__all__ = ["Figure", "jinja2", "markupsafe", "matplotlib"]

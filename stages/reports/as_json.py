@@ -1,0 +1,37 @@
+"""The report as JSON: every number, unrounded, with the provenance of every model."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, fields
+from math import isfinite
+from pathlib import Path
+from typing import Any
+
+from guard.provenance import Provenance
+from stages.reports.model import SCHEMA, Report
+
+
+def as_json(report: Report) -> str:
+    """The whole report as JSON text."""
+    plain: dict[str, Any] = {"schema": SCHEMA}
+    for field in fields(report):
+        value = getattr(report, field.name)
+        plain[field.name] = _plain(value)
+    return json.dumps(plain, indent=2, ensure_ascii=False) + "\n"
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Provenance):
+        return value.to_dict()
+    if isinstance(value, dict):
+        return {key: _plain(member) for key, member in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(member) for member in value]
+    if isinstance(value, Path):
+        return str(value)
+    if isinstance(value, float) and not isfinite(value):
+        return None
+    if hasattr(value, "__dataclass_fields__"):
+        return _plain(asdict(value))
+    return value

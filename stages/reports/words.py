@@ -1,0 +1,43 @@
+"""Numbers as a reader wants them, the same in Markdown and HTML."""
+
+from __future__ import annotations
+
+from stages.statistics.comparison import Comparison
+from stages.statistics.verdict import p_value, points
+from stages.statistics.wilson import Proportion
+
+
+def percent(share: float) -> str:
+    """A share in per cent: `34.1%`."""
+    return f"{100 * share:.1f}%"
+
+
+def with_interval(found: Proportion) -> str:
+    """A share with its interval: `34.1% [28.2, 40.5]`."""
+    low, high = found.interval.low, found.interval.high
+    return f"{percent(found.rate)} [{100 * low:.1f}, {100 * high:.1f}]"
+
+
+def difference(found: Comparison) -> str:
+    """A difference in points with its interval."""
+    if found.interval is None:
+        return points(found.difference)
+    return (
+        f"{points(found.difference)} [{points(found.interval.low)}, {points(found.interval.high)}]"
+    )
+
+
+def probability(p: float) -> str:
+    """A p value for a table: `0.034`, `<0.0001`."""
+    return p_value(p).removeprefix("= ").replace("< ", "<")
+
+
+def odds(found: Comparison) -> str:
+    """The odds ratio, marked where half a count was added."""
+    return f"{found.odds.ratio:.3g}{'*' if found.odds.corrected else ''}"
+
+
+def detectable(found: Comparison) -> str:
+    """The minimal detectable effect in points."""
+    effect = found.detectable.effect
+    return "none" if effect is None else f"{100 * effect:.1f}"

@@ -1,0 +1,207 @@
+"""Compares two systems on the same items, and says in words what may be concluded."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from stages.statistics.benjamini_hochberg import benjamini_hochberg
+from stages.statistics.bootstrap import cluster_bootstrap
+from stages.statistics.clustered_t import ClusteredT, clustered_t
+from stages.statistics.clusters import design_effect
+from stages.statistics.cohens_h import cohens_h
+from stages.statistics.detectable import Detectable, minimal_detectable_effect
+from stages.statistics.discordant import Discordant, discordant
+from stages.statistics.errors import StatisticsError
+from stages.statistics.holm import holm
+from stages.statistics.interval import Interval
+from stages.statistics.mcnemar import mcnemar
+from stages.statistics.odds_ratio import OddsRatio, paired_odds_ratio
+from stages.statistics.verdict import Call, call_of, verdict_of
+from stages.statistics.wilson import Proportion, wilson_of
+
+Correction = Literal["none", "holm", "benjamini-hochberg"]
+_MOST_REGRESSIONS = 0.49
+
+
+@dataclass(frozen=True, slots=True)
+class Paired:
+    """The verdicts of two systems on the same items.
+
+    Attributes:
+        label: What was measured: an endpoint or a slice.
+        before_name, after_name: The systems.
+        before, after: Whether each item passed.
+        clusters: The cluster key of each item.
+    """
+
+    label: str
+    before_name: str
+    after_name: str
+    before: tuple[bool, ...]
+    after: tuple[bool, ...]
+    clusters: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is fixed before results are looked at.
+
+    Attributes:
+        alpha: Two-sided level.
+        power: For the minimal detectable effect.
+        regressions: Share of items assumed to get worse; a larger observed share replaces it.
+        minimum: Items below which CG502 is said.
+        confidence: Of the intervals.
+        resamples, seed: Of the bootstrap.
+    """
+
+    alpha: float = 0.05
+    power: float = 0.8
+    regressions: float = 0.05
+    minimum: int = 200
+    confidence: float = 0.95
+    resamples: int = 10_000
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """One paired comparison with everything that a reader needs to judge it.
+
+    Attributes:
+        label, before_name, after_name: As in `Paired`.
+        n, clusters: Items, and clusters that they come in.
+        before, after: The two rates with their intervals.
+        difference: after - before, a share.
+        interval: The cluster-bootstrap interval of the difference; None with one cluster.
+        counts: Discordant counts.
+        mcnemar_p: Exact, takes items as independent; shown, not used for the call.
+        test: The clustered t test, which decides.
+        p: Its p value after the correction.
+        correction: Which correction.
+        h: Cohen's h.
+        odds: Gains per loss.
+        detectable: The minimal detectable effect.
+        call: `better`, `worse` or `undetermined`.
+        verdict: The call in words, with its reasons.
+    """
+
+    label: str
+    before_name: str
+    after_name: str
+    n: int
+    clusters: int
+    before: Proportion
+    after: Proportion
+    difference: float
+    interval: Interval | None
+    counts: Discordant
+    mcnemar_p: float
+    test: ClusteredT
+    p: float
+    correction: Correction
+    h: float
+    odds: OddsRatio
+    detectable: Detectable
+    call: Call
+    verdict: str
+
+
+def compare(paired: Paired, plan: Plan | None = None) -> Comparison:
+    """Compare two systems on the same items.
+
+    The clustered t test decides. A difference is called only if it is significant and not below the
+    minimal detectable effect: what is significant although the suite could hardly have found it is
+    mostly exaggerated, and often of the wrong sign (Gelman and Carlin 2014, Perspectives on
+    Psychological Science 9). That effect is computed from the plan, the clusters' design effect and
+    the items that changed against the trend, never from the difference itself.
+
+    Args:
+        paired: The verdicts.
+        plan: Levels and sizes; the defaults if None.
+
+    Raises:
+        StatisticsError: There are no items, or not as many verdicts on both sides.
+    """
+    plan = plan or Plan()
+    if not len(paired.before) == len(paired.after) == len(paired.clusters):
+        raise StatisticsError(
+            f"{paired.label}: {len(paired.before)} verdicts before, {len(paired.after)} after, "
+            f"{len(paired.clusters)} cluster keys"
+        )
+    counts = discordant(paired.before, paired.after)
+    moves = [float(b) - float(a) for a, b in zip(paired.before, paired.after, strict=True)]
+    test = clustered_t(moves, paired.clusters)
+    clusters = test.freedom + 1
+    before = wilson_of(paired.before, paired.clusters, confidence=plan.confidence)
+    after = wilson_of(paired.after, paired.clusters, confidence=plan.confidence)
+    against = min(counts.gained, counts.lost) / counts.n
+    found = Comparison(
+        label=paired.label,
+        before_name=paired.before_name,
+        after_name=paired.after_name,
+        n=counts.n,
+        clusters=clusters,
+        before=before,
+        after=after,
+        difference=test.mean,
+        interval=cluster_bootstrap(
+            moves, paired.clusters,
+            resamples=plan.resamples, seed=plan.seed, confidence=plan.confidence,
+        ) if clusters > 1 else None,
+        counts=counts,
+        mcnemar_p=mcnemar(counts.gained, counts.lost),
+        test=test,
+        p=test.p,
+        correction="none",
+        h=cohens_h(before.rate, after.rate),
+        odds=paired_odds_ratio(counts.gained, counts.lost, confidence=plan.confidence),
+        detectable=minimal_detectable_effect(
+            counts.n,
+            design_effect=design_effect(moves, paired.clusters),
+            regressions=min(max(plan.regressions, against), _MOST_REGRESSIONS),
+            power=plan.power,
+            alpha=plan.alpha,
+        ),
+        call="undetermined",
+        verdict="",
+    )  # fmt: skip
+    return _judged(found, test.p, "none", plan)
+
+
+def adjust(
+    comparisons: Sequence[Comparison], correction: Correction, plan: Plan | None = None
+) -> tuple[Comparison, ...]:
+    """The comparisons with p values corrected for their number, and judged again.
+
+    Args:
+        comparisons: One family: the primary endpoints for Holm, the slices for Benjamini-Hochberg.
+        correction: Which one.
+        plan: As for `compare`.
+    """
+    raw = [comparison.test.p for comparison in comparisons]
+    adjusted: Sequence[float] = raw
+    if correction != "none":
+        adjusted = holm(raw) if correction == "holm" else benjamini_hochberg(raw)
+    return tuple(
+        _judged(comparison, p, correction, plan or Plan())
+        for comparison, p in zip(comparisons, adjusted, strict=True)
+    )
+
+
+def _judged(found: Comparison, p: float, correction: Correction, plan: Plan) -> Comparison:
+    call = call_of(found.difference, p, found.detectable, plan.alpha)
+    words = verdict_of(
+        found.before_name,
+        found.after_name,
+        found.difference,
+        found.interval,
+        p,
+        found.detectable,
+        found.clusters,
+        alpha=plan.alpha,
+        minimum=plan.minimum,
+    )
+    return replace(found, p=p, correction=correction, call=call, verdict=words)

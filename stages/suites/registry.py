@@ -1,0 +1,50 @@
+"""The suites by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from cleanguard.hazards import TOO_FEW_ITEMS
+from cleanguard.selection import did_you_mean
+from stages.suites import world
+from stages.suites.item import Suite, SuiteError
+from stages.suites.user import read_suite
+
+SUITES: tuple[tuple[str, Callable[[], Suite]], ...] = (
+    ("instruct", world.instruct),
+    ("heldout", world.heldout),
+    ("comprehensive", world.comprehensive),
+    ("readiness", world.readiness),
+    ("completion", world.completion),
+    ("qa", world.qa),
+    ("formats", world.formats),
+    ("sentinels", world.sentinels),
+)
+
+
+def find_suite(name: str) -> Suite:
+    """A suite by its name, or a user's own by the path of its JSONL file.
+
+    Raises:
+        SuiteError: There is no such suite, or the file cannot be used.
+    """
+    known = dict(SUITES)
+    if name in known:
+        return known[name]()
+    if name.endswith((".jsonl", ".json")) or Path(name).exists():
+        return read_suite(Path(name))
+    raise SuiteError(
+        f"there is no suite {name!r} ({', '.join(known)}, or a .jsonl file)"
+        f"{did_you_mean(name, known)}"
+    )
+
+
+def too_few(suite: Suite, items: int, minimum: int) -> str | None:
+    """A sentence with CG502 if that many items of the suite are fewer than the minimum."""
+    if items >= minimum:
+        return None
+    return (
+        f"{TOO_FEW_ITEMS.code} {TOO_FEW_ITEMS.name}: {suite.name} runs {items} items, fewer than "
+        f"{minimum}; {TOO_FEW_ITEMS.remedy}"
+    )

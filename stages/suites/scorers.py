@@ -1,0 +1,138 @@
+"""Judges answers: content, stopping and truncation separately; length is measured, never scored.
+
+Two verdicts on content. `content` looks at the beginning: the first line, or its first sentence, must
+be right, whatever follows. `strict` looks at everything: the model must have stopped by itself, and
+the whole text must be the answer.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from stages.suites.item import ScorerName, SuiteItem
+
+_SENTENCE_END = re.compile(r"[.!?](?=\s|$)")
+_NUMBER = re.compile(r"[-+]?\d[\d,]*(?:\.\d+)?")
+_WORD = re.compile(r"\w+(?:['’-]\w+)*")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a model wrote.
+
+    Attributes:
+        text: Without the prompt.
+        finish: Why it ended: `eos`, `stop` (a stop string) or `length`.
+        tokens: Generated tokens, the EOS included.
+    """
+
+    text: str
+    finish: Literal["eos", "stop", "length"]
+    tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """The verdicts on one answer.
+
+    Attributes:
+        strict: It stopped by itself, and all of it is the right answer.
+        content: Its first line or sentence is the right answer.
+        stopped: It ended by EOS.
+        truncated: It was cut off by the token limit.
+        tokens: Its length.
+    """
+
+    strict: bool
+    content: bool
+    stopped: bool
+    truncated: bool
+    tokens: int
+
+
+def score(item: SuiteItem, answer: Answer) -> Score:
+    """Judge an answer to an item."""
+    right = SCORERS[item.scorer]
+    text = answer.text.strip()
+    line = text.split("\n", 1)[0].strip()
+    stopped = answer.finish == "eos"
+    return Score(
+        strict=stopped and right(item, text),
+        content=bool(line) and (right(item, line) or right(item, _first_sentence(line))),
+        stopped=stopped,
+        truncated=answer.finish == "length",
+        tokens=answer.tokens,
+    )
+
+
+def passes(item: SuiteItem, text: str) -> bool:
+    """Whether a text has the right content, however it ended."""
+    return score(item, Answer(text, "eos", 0)).content
+
+
+def exact(item: SuiteItem, text: str) -> bool:
+    """The text is one of the golds, but for a full stop at its end."""
+    return _bare(text) in {_bare(gold) for gold in item.gold}
+
+
+def number(item: SuiteItem, text: str) -> bool:
+    """The text holds exactly one number, and it equals a gold: `13`, `It is 13.0.`, `1,300`."""
+    found = _NUMBER.findall(text)
+    return len(found) == 1 and any(_value(found[0]) == _value(gold) for gold in item.gold)
+
+
+def members(item: SuiteItem, text: str) -> bool:
+    """The text lists exactly `count` different golds with commas between them."""
+    listed = [part.strip() for part in _bare(text).split(",")]
+    return (
+        len(listed) == item.count
+        and len(set(listed)) == len(listed)
+        and all(part in item.gold for part in listed)
+    )
+
+
+def mentions(item: SuiteItem, text: str) -> bool:
+    """One plain clause that holds a gold as whole words: `It's Paris.`
+
+    Negations, enumerations and clauses of more than 8 words beside the gold don't pass: a model that
+    lists every city has not said which.
+    """
+    clause = _bare(text)
+    if any(mark in clause for mark in "\n,;/") or _SENTENCE_END.search(clause):
+        return False
+    words = [word.casefold() for word in _WORD.findall(clause)]
+    if any(word in _EVASIVE or word.endswith(("n't", "n’t")) for word in words):
+        return False
+    golds = ([word.casefold() for word in _WORD.findall(gold)] for gold in item.gold)
+    return any(_holds(words, gold) and len(words) <= len(gold) + 8 for gold in golds)
+
+
+_EVASIVE = frozenset({"not", "no", "never", "neither", "nor", "or", "and", "either"})
+SCORERS: dict[ScorerName, Callable[[SuiteItem, str], bool]] = {
+    "exact": exact,
+    "number": number,
+    "members": members,
+    "mentions": mentions,
+}
+
+
+def _bare(text: str) -> str:
+    return text.strip().rstrip(".").strip()
+
+
+def _first_sentence(line: str) -> str:
+    end = _SENTENCE_END.search(line)
+    return line[: end.end()] if end else line
+
+
+def _value(text: str) -> float | None:
+    found = _NUMBER.fullmatch(text.strip())
+    return float(found[0].replace(",", "")) if found else None
+
+
+def _holds(words: list[str], wanted: list[str]) -> bool:
+    size = len(wanted)
+    return size > 0 and any(words[at : at + size] == wanted for at in range(len(words) - size + 1))

@@ -1,0 +1,1 @@
+"""What fine-tuning and preference training share: settings, data, checkpoints, lineage."""

@@ -1,0 +1,186 @@
+"""Runs a TRL trainer: its arguments, resuming, and the adapter that is left behind."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from guard import CleanModelLoader, Provenance, provenance_of
+from guard.attestation import attest
+from stages.config import as_plain
+from stages.folder import file_entry, write_json, write_text
+from stages.training.checkpoints import last_valid
+from stages.training.config import LoraConfig, TrainConfig
+from stages.training.lineage import LINEAGE
+
+if TYPE_CHECKING:
+    import peft
+
+ADAPTER = "adapter"
+METRICS = "metrics.jsonl"
+CHECKPOINTS = "checkpoints"
+_log = logging.getLogger("cleanguard.training")
+
+
+def arguments(train: TrainConfig, seed: int, folder: Path, dtype: str) -> dict[str, Any]:
+    """The arguments that SFTConfig and DPOConfig have in common; nothing is left to their defaults
+    that changes what is learnt.
+    """
+    on_gpu = torch.cuda.is_available()
+    return {
+        "output_dir": str(folder / CHECKPOINTS),
+        "num_train_epochs": train.epochs or 1.0,
+        "max_steps": train.steps or -1,
+        "per_device_train_batch_size": train.batch_size,
+        "per_device_eval_batch_size": train.batch_size,
+        "gradient_accumulation_steps": train.accumulate,
+        "learning_rate": train.learning_rate,
+        "lr_scheduler_type": train.schedule,
+        "warmup_steps": train.warmup_steps,
+        "weight_decay": train.weight_decay,
+        "max_grad_norm": train.max_grad_norm,
+        "max_length": train.max_length,
+        "optim": train.optimizer,
+        "gradient_checkpointing": train.gradient_checkpointing,
+        "save_strategy": "steps" if train.save_steps else "no",
+        "save_steps": train.save_steps or 500,
+        "save_total_limit": train.keep_checkpoints,
+        "logging_steps": train.log_steps,
+        "report_to": list(train.report_to) or "none",
+        "deepspeed": str(train.deepspeed) if train.deepspeed else None,
+        "seed": seed,
+        "data_seed": seed,
+        "use_cpu": not on_gpu,
+        "bf16": on_gpu and dtype != "float32",
+        "disable_tqdm": True,
+        "log_level": "error",
+        "eval_strategy": "no",
+    }
+
+
+def lora(config: LoraConfig) -> peft.LoraConfig:
+    """PEFT's own form of the adapter's settings."""
+    import peft
+
+    targets = "all-linear" if "all-linear" in config.targets else list(config.targets)
+    return peft.LoraConfig(
+        task_type="CAUSAL_LM",
+        r=config.r,
+        lora_alpha=config.alpha,
+        lora_dropout=config.dropout,
+        bias="none",
+        target_modules=targets,
+    )
+
+
+def train(trainer: Any, folder: Path) -> dict[str, Any]:
+    """Train from the last whole checkpoint, or from the beginning.
+
+    Returns:
+        Steps, losses, and what the held-out rows say, in JSON types.
+    """
+    from transformers import PrinterCallback
+
+    trainer.remove_callback(PrinterCallback)
+    checkpoint = last_valid(folder / CHECKPOINTS)
+    _forget_later_metrics(folder / METRICS, int(checkpoint.name.rpartition("-")[2]) if checkpoint else 0)  # fmt: skip
+    if checkpoint is not None:
+        _log.info("going on from %s", checkpoint.name)
+    result = trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    losses = [entry["loss"] for entry in trainer.state.log_history if "loss" in entry]
+    metrics: dict[str, Any] = {
+        "steps": result.global_step,
+        "first_loss": losses[0] if losses else None,
+        "last_loss": losses[-1] if losses else None,
+        "resumed_from": checkpoint.name if checkpoint else None,
+    }
+    if trainer.eval_dataset is not None:
+        held = trainer.evaluate()
+        metrics |= {
+            name: value for name, value in held.items()
+            if isinstance(value, float) and not name.endswith(("_runtime", "_per_second"))
+        }  # fmt: skip
+    return metrics
+
+
+def save_adapter(
+    model: Any,
+    loader: CleanModelLoader,
+    folder: Path,
+    config: Any,
+    *,
+    stage: str,
+    metrics: Mapping[str, Any],
+    data: Mapping[str, Any],
+) -> Path:
+    """Save the trained adapter with the base's own tokenizer files and where it comes from.
+
+    The folder appears in one step. `adapter_model.safetensors` gets a statement, so that
+    `cleanguard verify` can check it, and `lineage.json` says what it was trained on.
+    """
+    target, scratch = folder / ADAPTER, folder / f".{ADAPTER}.new"
+    _remove(scratch)
+    model.save_pretrained(scratch, selected_adapters=["default"])
+    loader.save_tokenizer(scratch)
+    write_text(scratch / "README.md", _card(stage, provenance_of(model)))
+    weights = scratch / "adapter_model.safetensors"
+    attest(weights, model, params=as_plain(config))
+    base = provenance_of(model)
+    write_json(
+        scratch / LINEAGE,
+        {
+            "schema": "cleanguard-lineage/1",
+            "stage": stage,
+            "base": _base(base),
+            "parents": [asdict(adapter) for adapter in base.adapters],
+            "data": data,
+            "config": as_plain(config),
+            "metrics": metrics,
+            "versions": base.environment.versions,
+            "adapter": file_entry(weights),
+        },
+    )
+    _remove(target)
+    os.replace(scratch, target)  # noqa: PTH105 - a folder, in one step
+    return target
+
+
+def _base(provenance: Provenance) -> dict[str, Any]:
+    full = provenance.to_dict()
+    return {
+        "model_id": full["model_id"],
+        "revision": full["revision"],
+        "quantization": full["quantization"],
+        "dtype": full["dtype"],
+        "tokenizer": full["tokenizer"]["digest"],
+        "weights": full["model"]["weights"],
+    }
+
+
+def _card(stage: str, provenance: Provenance) -> str:
+    return (
+        f"---\nbase_model: {provenance.model_id}\nlibrary_name: peft\n---\n\n"
+        f"Adapter of the {stage} stage. `{LINEAGE}` says what it was trained on and with;\n"
+        "the tokenizer files are the base model's own, byte for byte.\n"
+    )
+
+
+def _forget_later_metrics(path: Path, step: int) -> None:
+    """Drop the lines of steps that are done again."""
+    if path.exists():
+        lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+        kept = [line for line in lines if line.endswith("\n") and json.loads(line)["step"] <= step]
+        write_text(path, "".join(kept))
+
+
+def _remove(folder: Path) -> None:
+    import shutil
+
+    shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,72 @@
+"""Watches a trainer: live gradients, sealed checkpoints, metrics kept as JSON lines."""
+
+from __future__ import annotations
+
+import json
+import logging
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import TrainerCallback
+
+from stages.training.checkpoints import seal
+from stages.training.errors import DeadGradientError
+
+_log = logging.getLogger("cleanguard.training")
+
+
+class Watch(TrainerCallback):  # type: ignore[misc]  # transformers is not followed
+    """Raises DeadGradientError at the first optimizer step if an adapter layer gets no gradient.
+
+    LoRA's first matrix has none at the first step, because the second begins as zero; so each layer
+    needs one in either.
+    """
+
+    def __init__(self, metrics: Path) -> None:
+        self.checked = False
+        self._metrics = metrics
+
+    def on_pre_optimizer_step(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Look at the gradients once."""
+        if not self.checked:
+            self.checked = True
+            refuse_dead_gradients(kwargs["model"])
+
+    def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Seal what was saved."""
+        if state.is_world_process_zero:
+            seal(Path(args.output_dir) / f"checkpoint-{state.global_step}")
+
+    def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **kwargs: Any) -> None:
+        """Keep the metrics of a step."""
+        if not state.is_world_process_zero or not logs:
+            return
+        line = {"step": state.global_step, **logs}
+        with self._metrics.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(line) + "\n")
+        if "loss" in logs:
+            _log.info("step %d of %d, loss %s", state.global_step, state.max_steps, logs["loss"])
+
+
+def refuse_dead_gradients(model: Any) -> None:
+    """Raise DeadGradientError unless every trained adapter layer has a finite, non-zero gradient."""
+    alive: dict[str, bool] = {}
+    for name, parameter in model.named_parameters():
+        if not parameter.requires_grad:
+            continue
+        layer = name.partition(".lora_")[0]
+        size = 0.0 if parameter.grad is None else float(parameter.grad.detach().abs().sum())
+        if not torch.isfinite(torch.tensor(size)):
+            raise DeadGradientError(
+                f"the gradient of {name} is {size}", remedy="lower the learning rate, or use bf16"
+            )
+        alive[layer] = alive.get(layer, False) or size > 0
+    dead = [layer for layer, lives in alive.items() if not lives]
+    if dead or not alive:
+        raise DeadGradientError(
+            f"{len(dead)} of {len(alive)} adapter layers get no gradient at the first step"
+            + (f", such as {dead[0]}" if dead else ": nothing is trained"),
+            evidence={"layers": len(alive), "dead": dead[:5]},
+            remedy="load with for_training=True, and run no forward pass on a 4-bit model before",
+        )

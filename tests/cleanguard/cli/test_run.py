@@ -1,0 +1,88 @@
+"""`cleanguard run`: options out of dataclasses, complaints with exit code 2."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from stages.registry import BY_NAME, Outcome
+
+
+def test_help_explains_stages_and_options(run: Any) -> None:
+    listed = run("run", "--help")
+    assert listed.code == 0
+    for name in BY_NAME:
+        assert f"  {name} " in listed.out
+    explained = run("run", "generate", "--help")
+    assert "--model.quant none|int8|nf4" in explained.out
+    assert "Quantization with bitsandbytes." in " ".join(explained.out.split())
+
+
+def test_show_config_prints_what_would_run(run: Any, tmp_path: Path) -> None:
+    shown = run("run", "generate", "--preset", "qwen2.5-32b", "--show-config", "--seed", "7")
+    assert shown.code == 0
+    assert 'id = "Qwen/Qwen2.5-32B"' in shown.out
+    assert "seed = 7" in shown.out
+    (tmp_path / "c.toml").write_text(shown.out, encoding="utf-8")
+    again = run("run", "generate", "--config", str(tmp_path / "c.toml"), "--show-config")
+    assert again.out == shown.out
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (("generat",), "There is no stage 'generat'; did you mean 'generate'?"),
+        (("generate", "--sede", "1"), "No such option '--sede'; did you mean '--seed'?"),
+        (("generate", "--quant", "nf4"), "did you mean '--model.quant'?"),
+        (("generate", "--seed", "x"), "--seed: seed: 'x' is not a whole number"),
+        (("generate", "--model.quant", "nf8"), "not one of none, int8, nf4; did you mean 'nf4'?"),
+        (("generate", "--preset", "huge"), "--preset: there is no preset 'huge'"),
+        (("generate", "--config", "absent.toml"), "absent.toml: cannot be read"),
+        (("generate", "--source", "file"), '--source: source = "file" needs `file`'),
+    ],
+)
+def test_bad_input_is_2_and_says_what_instead(
+    run: Any, args: tuple[str, ...], message: str
+) -> None:
+    found = run("run", *args)
+    assert found.code == 2
+    assert message in found.err
+    assert "internal error" not in found.err
+
+
+def test_a_missing_extra_is_one_sentence(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = importlib.util.find_spec
+    monkeypatch.setattr(
+        "stages.registry.find_spec", lambda name: None if name == "torch" else real(name)
+    )
+    found = run("run", "generate")
+    assert found.code == 2
+    assert found.err == (
+        'cleanguard: generate needs torch: pip install -c constraints.txt "cleanguard[guard]"\n'
+    )
+
+
+def test_a_check_that_failed_is_1(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("stages.generate.run", lambda config: Outcome(("no",), passed=False))
+    found = run("run", "generate")
+    assert (found.code, found.out) == (1, "no\n")
+
+
+def test_help_and_show_config_load_nothing_heavy() -> None:
+    script = (
+        "import sys\nfrom cleanguard.cli import main\n"
+        "try:\n    main()\nfinally:\n    print(*sys.modules, file=sys.stderr)\n"
+    )
+    for last in ("--help", "--show-config"):
+        done = subprocess.run(
+            [sys.executable, "-c", script, "run", "generate", last],
+            capture_output=True, text=True, check=True, env={**os.environ},
+        )  # fmt: skip
+        loaded = {name.partition(".")[0] for name in done.stderr.split()}
+        assert not loaded & {"torch", "transformers", "numpy", "libcst", "lint_rules", "codemods"}

@@ -1,0 +1,55 @@
+"""Says what becomes of a text: `check_transformed` and `check_noop`, with the proof and a second run."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable
+
+import pytest
+
+from cleanguard.config import Settings
+from codemods.migration import Migration, migrate_source
+
+Migrate = Callable[..., Migration]
+Check = Callable[..., Migration]
+
+
+@pytest.fixture
+def migrate() -> Migrate:
+    """The plan for a text, or for bytes."""
+
+    def run(source: str | bytes, **options: object) -> Migration:
+        raw = source.encode() if isinstance(source, str) else source
+        return migrate_source("script.py", raw, Settings(), **options)
+
+    return run
+
+
+@pytest.fixture
+def check_transformed(migrate: Migrate) -> Check:
+    """The text becomes the other one, which parses and stays as it is."""
+
+    def run(before: str, after: str, **options: object) -> Migration:
+        ast.parse(before)
+        ast.parse(after)
+        plan = migrate(before, **options)
+        assert plan.refusal is None
+        assert plan.after.decode() == after
+        assert migrate(after, **options).after.decode() == after
+        return plan
+
+    return run
+
+
+@pytest.fixture
+def check_noop(migrate: Migrate) -> Check:
+    """The text stays as it is."""
+
+    def run(before: str, **options: object) -> Migration:
+        ast.parse(before)
+        plan = migrate(before, **options)
+        assert plan.refusal is None
+        assert plan.after.decode() == before
+        return plan
+
+    return run

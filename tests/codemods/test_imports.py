@@ -1,0 +1,105 @@
+"""Imports: what nothing uses any more leaves, what something uses stays."""
+
+from __future__ import annotations
+
+import pytest
+
+LOAD = 'model = AutoModelForCausalLM.from_pretrained("gpt2")\n'
+
+
+@pytest.mark.parametrize(
+    ("before", "wanted", "gone"),
+    [
+        pytest.param(
+            f"from transformers import AutoModelForCausalLM\n{LOAD}",
+            "from guard import CleanModelLoader\n",
+            "transformers",
+            id="the import that nothing uses any more",
+        ),
+        pytest.param(
+            f"from transformers import AutoModelForCausalLM, set_seed\nset_seed(1)\n{LOAD}",
+            "from transformers import set_seed\nfrom guard import CleanModelLoader\n",
+            "AutoModelForCausalLM",
+            id="one name of two",
+        ),
+        pytest.param(
+            f"from transformers import AutoModelForCausalLM as M\n{LOAD.replace('AutoModelForCausalLM', 'M')}",
+            "from guard import CleanModelLoader\n",
+            "transformers",
+            id="an alias",
+        ),
+        pytest.param(
+            f"import transformers as hf\n{LOAD.replace('Auto', 'hf.Auto')}",
+            "from guard import CleanModelLoader\n",
+            "hf",
+            id="a module by another name",
+        ),
+        pytest.param(
+            f"import transformers as hf\nhf.set_seed(1)\n{LOAD.replace('Auto', 'hf.Auto')}",
+            "import transformers as hf\n",
+            "from_pretrained",
+            id="a module that is used elsewhere",
+        ),
+        pytest.param(
+            f"from transformers import AutoModelForCausalLM\n__all__ = ['AutoModelForCausalLM']\n{LOAD}",
+            "from transformers import AutoModelForCausalLM\n",
+            "from_pretrained",
+            id="a name in __all__",
+        ),
+        pytest.param(
+            f"from transformers import AutoModelForCausalLM\n{LOAD}\ndef f(m: AutoModelForCausalLM): ...\n",
+            "from transformers import AutoModelForCausalLM\n",
+            "from_pretrained",
+            id="a name in an annotation",
+        ),
+        pytest.param(
+            f"from transformers import AutoModelForCausalLM\n{LOAD}\ndef f(m: 'AutoModelForCausalLM'): ...\n",
+            "from transformers import AutoModelForCausalLM\n",
+            "from_pretrained",
+            id="a name in a quoted annotation",
+        ),
+        pytest.param(
+            "def f():\n    from transformers import AutoModelForCausalLM\n    " + LOAD,
+            "from guard import CleanModelLoader\n",
+            "transformers",
+            id="an import in a function",
+        ),
+        pytest.param(
+            f"try:\n    from transformers import AutoModelForCausalLM\nexcept ImportError:\n    raise\n{LOAD}",
+            "try:\n    pass\nexcept ImportError:\n    raise\n",
+            "transformers",
+            id="an import in try",
+        ),
+        pytest.param(
+            f'"""What it does."""\n\nfrom __future__ import annotations\n\nfrom transformers import AutoModelForCausalLM\n{LOAD}',
+            "from __future__ import annotations\n\nfrom guard import CleanModelLoader\n",
+            "transformers",
+            id="after __future__",
+        ),
+        pytest.param(
+            f"from guard import CleanModelLoader\nfrom transformers import AutoModelForCausalLM\n{LOAD}",
+            "from guard import CleanModelLoader\n",
+            "transformers",
+            id="the loader is imported already",
+        ),
+        pytest.param(
+            f"from typing import TYPE_CHECKING\nfrom transformers import AutoModelForCausalLM\nif TYPE_CHECKING:\n    from transformers import PreTrainedModel\n{LOAD}",
+            "    from transformers import PreTrainedModel\n",
+            "from_pretrained",
+            id="an import for types stays",
+        ),
+        pytest.param(
+            f"from transformers import AutoModelForCausalLM, PreTrainedModel\n{LOAD}",
+            "from transformers import PreTrainedModel\n",
+            "from_pretrained",
+            id="an import that nothing ever used is not ours to clear",
+        ),
+    ],
+)
+def test_imports(before, wanted, gone, migrate):
+    plan = migrate(before)
+    assert plan.refusal is None
+    after = plan.after.decode()
+    assert wanted in after
+    assert gone not in after
+    assert after.count("from guard import CleanModelLoader") == 1

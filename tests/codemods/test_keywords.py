@@ -1,0 +1,57 @@
+"""The keyword tables are copies of the guard's: they must say the same."""
+
+from __future__ import annotations
+
+import pytest
+
+from codemods._loader_keywords import GENERATE_KEYWORDS
+from lint_rules._loader_signature import LOADER_KEYWORDS
+
+# What a raw load has no keyword of the same name and meaning for.
+_OWN = {
+    "model_id",
+    "load_in_8bit",
+    "load_in_4bit",
+    "for_training",
+    "padding_side",
+    "trust_remote_code",
+}
+CARRIED = sorted(name for name in LOADER_KEYWORDS - _OWN if not name.startswith("allow_"))
+
+
+def test_generate_takes_what_is_written_for_it():
+    settings = pytest.importorskip("guard.settings")
+    ours = {*GENERATE_KEYWORDS, "num_return_sequences"}
+    assert ours <= settings.GENERATION_KEYWORDS
+    decided = {
+        "pad_token_id",
+        "skip_special_tokens",
+        "clean_up_tokenization_spaces",
+        "return_full_text",
+        "seed",
+    }
+    assert settings.GENERATION_KEYWORDS - ours == decided
+
+
+@pytest.mark.parametrize("keyword", CARRIED)
+def test_a_keyword_of_the_load_is_carried(keyword, migrate):
+    plan = migrate(
+        "from transformers import AutoModelForCausalLM\n"
+        f'model = AutoModelForCausalLM.from_pretrained("gpt2", {keyword}=VALUE)\n'
+    )
+    assert f'CleanModelLoader("gpt2", {keyword}=VALUE)'.encode() in plan.after
+
+
+@pytest.mark.parametrize("keyword", GENERATE_KEYWORDS)
+def test_a_keyword_of_generate_is_carried(keyword, migrate):
+    length = "" if keyword in ("max_new_tokens", "max_length") else "max_new_tokens=5, "
+    plan = migrate(
+        "from transformers import AutoModelForCausalLM, AutoTokenizer\n"
+        'tokenizer = AutoTokenizer.from_pretrained("gpt2")\n'
+        'model = AutoModelForCausalLM.from_pretrained("gpt2")\n'
+        'inputs = tokenizer("a", return_tensors="pt")\n'
+        f"out = model.generate(**inputs, {length}{keyword}=VALUE)\n"
+        "print(tokenizer.decode(out[0]))\n"
+    )
+    assert f"{keyword}=VALUE".encode() in plan.after
+    assert plan.manual == ()

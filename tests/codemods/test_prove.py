@@ -1,0 +1,74 @@
+"""`--prove`: the same calls with the same ids and settings, or the list of differences."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from codemods.prove import compare_runs
+
+pytest.importorskip("torch")
+BODY = """\
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+tokenizer = AutoTokenizer.from_pretrained("{model}")
+model = AutoModelForCausalLM.from_pretrained("{model}")
+inputs = tokenizer("Hello", return_tensors="pt"{specials})
+out = model.generate(**inputs, max_new_tokens=5{more})
+print(tokenizer.decode(out[0], skip_special_tokens=True))
+"""
+
+
+def body(model: str = "gpt2", specials: str = "", more: str = "") -> str:
+    return BODY.format(model=model, specials=specials, more=more)
+
+
+def prove(tmp_path: Path, migrate, before: str, change=lambda text: text):
+    path = tmp_path / "script.py"
+    path.write_text(before)
+    plan = migrate(before)
+    return compare_runs(path, plan.before, change(plan.after.decode()).encode())
+
+
+def test_the_same_calls(tmp_path, migrate):
+    outcome = prove(tmp_path, migrate, body())
+    assert outcome.differences == ()
+    assert outcome.calls == 2
+    assert outcome.verdict == "the same 2 calls with the same token ids and settings"
+
+
+@pytest.mark.slow
+def test_a_bos_that_was_dropped(tmp_path, migrate):
+    before = body("meta-llama/Llama-3.1-8B", ", add_special_tokens=False")
+    [difference] = prove(tmp_path, migrate, before).differences
+    assert '"ids": [[75' in difference
+    assert '"ids": [[1, 75' in difference
+
+
+@pytest.mark.slow
+def test_sampling_settings_are_compared(tmp_path, migrate):
+    before = body(more=", do_sample=True, temperature=0.5")
+    assert prove(tmp_path, migrate, before).differences == ()
+    without = prove(tmp_path, migrate, before, lambda text: text.replace("    top_k=50,\n", ""))
+    assert len(without.differences) == 1
+
+
+@pytest.mark.slow
+def test_a_call_that_went_missing(tmp_path, migrate):
+    outcome = prove(tmp_path, migrate, body(), lambda text: text.partition("print")[0])
+    assert outcome.differences[-1] == "2 calls became 1"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("before", "reason"),
+    [
+        pytest.param("raise SystemExit('no data')\n", "no data", id="it fails"),
+        pytest.param("x = 1\n", "nothing to compare", id="it asks nothing"),
+    ],
+)
+def test_what_proves_nothing_says_so(before, reason, tmp_path, migrate):
+    outcome = prove(tmp_path, migrate, before)
+    assert outcome.calls == 0
+    assert reason in outcome.verdict

@@ -1,0 +1,151 @@
+"""Files are written whole or not at all, whatever happens on the way."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from cleanguard import write
+from cleanguard.write import WriteError, clear_leftovers, replace_file
+
+OLD, NEW = b"old\n", b"new\n"
+
+
+@pytest.fixture
+def script(tmp_path: Path) -> Path:
+    path = tmp_path / "script.py"
+    path.write_bytes(OLD)
+    return path
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_the_mode_is_kept(script, tmp_path):
+    script.chmod(0o751)
+    replace_file(script, OLD, NEW, (tmp_path,))
+    assert script.read_bytes() == NEW
+    assert script.stat().st_mode & 0o777 == 0o751
+    assert names(tmp_path) == ["script.py"]
+
+
+def test_a_file_that_changed_meanwhile_is_left(script, tmp_path):
+    script.write_bytes(b"mine\n")
+    with pytest.raises(WriteError, match="changed"):
+        replace_file(script, OLD, NEW, (tmp_path,))
+    assert script.read_bytes() == b"mine\n"
+
+
+def test_a_link_inside_the_tree_is_followed_and_stays_a_link(script, tmp_path):
+    link = tmp_path / "link.py"
+    link.symlink_to(script)
+    replace_file(link, OLD, NEW, (tmp_path,))
+    assert link.is_symlink()
+    assert script.read_bytes() == NEW
+
+
+def test_a_link_out_of_the_tree_is_refused(script, tmp_path):
+    inside = tmp_path / "inside"
+    inside.mkdir()
+    link = inside / "link.py"
+    link.symlink_to(script)
+    with pytest.raises(WriteError, match="out of the tree"):
+        replace_file(link, OLD, NEW, (inside,))
+    assert script.read_bytes() == OLD
+
+
+def test_a_read_only_file_is_left(script, tmp_path, monkeypatch):
+    # root may write everywhere, so the answer of the system is given here
+    monkeypatch.setattr(write.os, "access", lambda *_: False)
+    with pytest.raises(WriteError, match="read-only"):
+        replace_file(script, OLD, NEW, (tmp_path,))
+    assert script.read_bytes() == OLD
+
+
+@pytest.mark.parametrize("fails", ["fsync", "write"])
+def test_a_full_disk_leaves_the_file_and_nothing_else(fails, script, tmp_path, monkeypatch):
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    if fails == "fsync":
+        monkeypatch.setattr(write.os, "fsync", full)
+    else:
+        real = os.fdopen
+
+        def fdopen(handle: int, mode: str):
+            stream = real(handle, mode)
+            monkeypatch.setattr(write.os, "fsync", full)
+            return stream
+
+        monkeypatch.setattr(write.os, "fdopen", fdopen)
+    with pytest.raises(WriteError, match="No space left"):
+        replace_file(script, OLD, NEW, (tmp_path,))
+    assert script.read_bytes() == OLD
+    assert names(tmp_path) == ["script.py"]
+
+
+def test_a_file_that_vanished(tmp_path):
+    with pytest.raises(WriteError, match="No such file"):
+        replace_file(tmp_path / "gone.py", OLD, NEW, (tmp_path,))
+
+
+def test_leftovers_of_a_killed_run_go_when_they_are_old(script, tmp_path):
+    old, young = tmp_path / ".a.py.x.cleanguard-tmp", tmp_path / ".b.py.x.cleanguard-tmp"
+    for path in (old, young):
+        path.write_bytes(b"half")
+    os.utime(old, (time.time() - 60, time.time() - 60))
+    clear_leftovers(tmp_path)
+    assert names(tmp_path) == [young.name, "script.py"]
+
+
+_WRITER = """
+import sys
+from pathlib import Path
+from cleanguard.write import replace_file
+path = Path(sys.argv[1])
+texts = [bytes([65 + n]) * 200_000 for n in range(2)]
+print("ready", flush=True)
+while True:
+    for before, after in (texts, texts[::-1]):
+        replace_file(path, before, after, (path.parent,))
+"""
+
+
+def kill_writers(folder: Path, times: int) -> None:
+    """Kills a program that writes one file over and over, at random moments."""
+    path, texts = folder / "script.py", [bytes([65 + n]) * 200_000 for n in range(2)]
+    chance = random.Random(0)
+    path.write_bytes(texts[0])
+    for _ in range(times):
+        with subprocess.Popen(
+            [sys.executable, "-c", _WRITER, str(path)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+        ) as process:
+            assert process.stdout is not None
+            process.stdout.readline()
+            time.sleep(chance.random() * 0.02)
+            process.send_signal(signal.SIGKILL)
+        assert path.read_bytes() in texts
+        path.write_bytes(texts[0])
+    for left in folder.glob(".*.cleanguard-tmp"):
+        os.utime(left, (0, 0))
+    clear_leftovers(folder)
+    assert names(folder) == ["script.py"]
+
+
+def test_ten_kills(tmp_path):
+    kill_writers(tmp_path, 10)
+
+
+@pytest.mark.slow
+def test_two_hundred_kills(tmp_path):
+    kill_writers(tmp_path, 200)

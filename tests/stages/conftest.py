@@ -1,0 +1,51 @@
+"""The embedded model, guarded, for the tests of the stages."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+os.environ["HF_HUB_OFFLINE"] = "1"
+os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"
+
+import torch
+
+from guard import CleanModelLoader, Loaded
+from stages.config import resolve
+from stages.generate import PRESETS as GENERATE_PRESETS
+from stages.generate import GenerateConfig
+from stages.sft import PRESETS as SFT_PRESETS
+from stages.sft import SftConfig
+from stages.tiny import model_path
+
+torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def tiny() -> Loaded:
+    """The embedded model; tests leave it as it is."""
+    return CleanModelLoader(model_path(), dtype="float32").load()
+
+
+@pytest.fixture(scope="session")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Fine-tuning data of the embedded world."""
+    from stages.generate.steps import generate
+
+    out = tmp_path_factory.mktemp("data") / "generate"
+    generate(replace(resolve(GenerateConfig, GENERATE_PRESETS, preset="tiny"), out=out))
+    return out / "dataset.jsonl"
+
+
+@pytest.fixture(scope="session")
+def sft_adapter(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An adapter that follows the format; trained half as long as the preset says."""
+    from stages.sft.steps import fine_tune
+
+    out = tmp_path_factory.mktemp("sft") / "sft"
+    overrides = {"data": str(data), "out": str(out), "train.steps": "30", "train.save_steps": "0"}
+    fine_tune(resolve(SftConfig, SFT_PRESETS, preset="tiny", overrides=overrides))
+    return out / "adapter"

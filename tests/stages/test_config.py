@@ -1,0 +1,142 @@
+"""Configurations: where values come from, what is refused and how it is said."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import pytest
+
+from cleanguard.config_file import ConfigError
+from cleanguard.errors import JobError
+from stages.config import as_toml, option, options_of, resolve, section
+from stages.registry import STAGES, Stage
+
+
+@dataclass(frozen=True)
+class Inner:
+    id: str = option("tiny", "Which.")
+    rate: float = option(0.1, "How fast.", at_least=0, at_most=1)
+
+
+@dataclass(frozen=True)
+class Outer:
+    out: Path = option(Path("runs/x"), "Where.")
+    steps: int = option(10, "How many.", at_least=1)
+    mode: Literal["fast", "slow"] = option("fast", "How.")
+    top: float | None = option(None, "Cut.")
+    names: tuple[str, ...] = option(("a", "b"), "Which ones.")
+    flag: bool = option(False, "Whether.")
+    model: Inner = section(Inner)
+
+    def __post_init__(self) -> None:
+        if self.steps == 13:
+            raise JobError("steps: not thirteen")
+
+
+PRESETS = {"tiny": {"steps": 3}, "large": {"steps": 99, "model.rate": 0.5}}
+
+
+def made(text: str, tmp_path: Path, *, name: str = "c.toml", **overrides: str) -> Outer:
+    (tmp_path / name).write_text(text, encoding="utf-8")
+    given = {key.replace("__", "."): value for key, value in overrides.items()}
+    return resolve(Outer, PRESETS, file=tmp_path / name, overrides=given)
+
+
+def test_the_last_one_to_speak_wins(tmp_path: Path) -> None:
+    file = 'preset = "large"\nmode = "slow"\n[model]\nrate = 0.25\n'
+    assert made(file, tmp_path) == Outer(steps=99, mode="slow", model=Inner(rate=0.25))
+    assert made(file, tmp_path, model__rate="0.3", steps="4").model.rate == 0.3
+
+
+def test_tiny_stands_in_only_where_nobody_named_anything(tmp_path: Path) -> None:
+    assert resolve(Outer, PRESETS).steps == 3
+    assert resolve(Outer, PRESETS, overrides={"model.id": "acme/base"}).steps == 10
+    assert made("", tmp_path).steps == 10
+
+
+@pytest.mark.parametrize("name", ["c.yaml", "c.yml"])
+def test_yaml_says_the_same(name: str, tmp_path: Path) -> None:
+    found = made("names: [c]\nmodel:\n  rate: 0.25\n", tmp_path, name=name)
+    assert found == Outer(names=("c",), model=Inner(rate=0.25))
+
+
+def test_what_is_shown_is_read_back(tmp_path: Path) -> None:
+    config = Outer(top=0.5, names=("x\n", 'q"'), flag=True, model=Inner("Ünï", 1e-05))
+    text = as_toml(config)
+    assert made(text, tmp_path) == config
+    assert made(as_toml(config, explained=False), tmp_path) == config
+    assert "# How. (fast, slow)" in text
+    assert "# top is not set" in as_toml(Outer())
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("step = 3", "c.toml:1: unknown key 'step'; did you mean 'steps'?"),
+        ("\n[model]\nrat = 1", "c.toml:3: unknown key 'model.rat'; did you mean 'model.rate'?"),
+        ("rate = 1", "c.toml:1: unknown key 'rate'; did you mean 'model.rate'?"),
+        ("steps = 0", "c.toml:1: steps: 0 is less than 1"),
+        ("steps = 1.5", "c.toml:1: steps: 1.5 is not a whole number"),
+        ("steps = true", "c.toml:1: steps: True is not a whole number"),
+        ("[model]\nrate = 2", "c.toml:2: model.rate: 2.0 is more than 1"),
+        ("[model]\nrate = nan", "c.toml:2: model.rate: nan is not a number"),
+        ('mode = "fst"', "c.toml:1: mode: 'fst' is not one of fast, slow; did you mean 'fast'?"),
+        ("flag = 1", "c.toml:1: flag: 1 is not true or false"),
+        ("names = 3", "c.toml:1: names: 3 is not a list"),
+        ("out = []", "c.toml:1: out: [] is not a path"),
+        ("model = 3", "c.toml:1: unknown key 'model'"),
+        ('preset = "larg"', "no preset 'larg' here (tiny, large); did you mean 'large'?"),
+        ("steps = ", "c.toml: not valid TOML"),
+        ("\nsteps = 13", "c.toml:2: steps: not thirteen"),
+    ],
+)
+def test_a_complaint_says_where_and_what_instead(text: str, message: str, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError) as raised:
+        made(text, tmp_path)
+    assert message in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("model:\n  rat: 1\n", "c.yaml:2: unknown key 'model.rat'"),
+        ("a: [", "not valid YAML"),
+        ("- a", "a mapping of keys"),
+    ],
+)
+def test_yaml_complaints(text: str, message: str, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"c\.yaml") as raised:
+        made(text, tmp_path, name="c.yaml")
+    assert message in str(raised.value)
+
+
+def test_files_that_cannot_be_read(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="no such file"):
+        resolve(Outer, PRESETS, file=tmp_path / "absent.toml")
+    (tmp_path / "c.ini").write_text("")
+    with pytest.raises(ConfigError, match=r"a \.toml, \.yaml or \.yml"):
+        resolve(Outer, PRESETS, file=tmp_path / "c.ini")
+    (tmp_path / "c.toml").write_bytes(b'a = "\xff"')
+    with pytest.raises(ConfigError, match="UTF-8"):
+        resolve(Outer, PRESETS, file=tmp_path / "c.toml")
+
+
+def test_the_command_line_says_none_for_unset(tmp_path: Path) -> None:
+    assert made("top = 0.5", tmp_path, top="none").top is None
+    with pytest.raises(ConfigError, match="--steps: steps: 'none' is not a whole number"):
+        made("", tmp_path, steps="none")
+    assert made("", tmp_path, names="x, y").names == ("x", "y")
+
+
+@pytest.mark.parametrize("stage", STAGES, ids=lambda stage: stage.name)
+def test_every_stage_explains_itself_and_its_presets_hold(stage: Stage, tmp_path: Path) -> None:
+    assert list(stage.presets)[:2] == ["tiny", "qwen2.5-32b"]
+    for one in options_of(stage.config):
+        assert one.help.endswith("."), one.key
+    for preset in stage.presets:
+        config = resolve(stage.config, stage.presets, preset=preset)
+        (tmp_path / f"{preset}.toml").write_text(as_toml(config), encoding="utf-8")
+        again = resolve(stage.config, stage.presets, file=tmp_path / f"{preset}.toml")
+        assert again == config

@@ -1,0 +1,67 @@
+"""A run's folder: one run at a time, one configuration."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from cleanguard.errors import JobError
+from stages.config import option
+from stages.folder import run_folder
+
+
+@dataclass(frozen=True)
+class Config:
+    steps: int = option(1, "How many.")
+
+
+def test_two_runs_in_one_folder_are_refused(tmp_path: Path) -> None:
+    with run_folder(tmp_path / "r", "x", Config()) as folder:
+        script = (
+            "from pathlib import Path; from cleanguard.errors import JobError\n"
+            "from tests_config import Config; from stages.folder import run_folder\n"
+            f"try:\n    run_folder(Path({str(folder)!r}), 'x', Config()).__enter__()\n"
+            "except JobError as error:\n    print(error)\n"
+        )
+        (tmp_path / "tests_config.py").write_text(
+            "from dataclasses import dataclass\n@dataclass\nclass Config:\n    steps: int = 1\n"
+        )
+        done = subprocess.run(
+            [sys.executable, "-c", script],
+            cwd=tmp_path, capture_output=True, text=True, check=True,
+        )  # fmt: skip
+        assert "another run (process " in done.stdout
+    with run_folder(tmp_path / "r", "x", Config()):
+        pass
+
+
+def test_a_folder_keeps_its_configuration(tmp_path: Path) -> None:
+    with run_folder(tmp_path, "x", Config()):
+        assert (tmp_path / "config.toml").read_text() == "# How many.\nsteps = 1\n"
+    with run_folder(tmp_path, "x", Config(3)):
+        pass  # a run that was refused at once left nothing to mix with
+    with run_folder(tmp_path, "x", Config()):
+        (tmp_path / "results").write_text("")
+    with (
+        pytest.raises(JobError, match=r"another configuration \(steps\)"),
+        run_folder(tmp_path, "x", Config(2)),
+    ):
+        pass
+    with pytest.raises(JobError, match="a run of x lies here"), run_folder(tmp_path, "y", Config()):
+        pass
+    (tmp_path / "config.json").write_text("{")
+    with pytest.raises(JobError, match="damaged"), run_folder(tmp_path, "x", Config()):
+        pass
+
+
+def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with (
+        pytest.raises(JobError, match="cannot be used"),
+        run_folder(tmp_path / "file" / "r", "x", Config()),
+    ):
+        pass
