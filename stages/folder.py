@@ -14,6 +14,7 @@ from typing import Any
 
 from cleanguard.errors import JobError
 from stages.config import as_plain, as_toml
+from stages.ranks import rank
 
 CONFIG_FILE = "config.json"
 MANIFEST = "manifest.json"
@@ -32,6 +33,9 @@ def run_folder(path: Path, stage: str, config: Any) -> Iterator[Path]:
     Raises:
         JobError: Another run has it, it belongs to another run, or it cannot be written.
     """
+    if rank():
+        yield path  # process 0 holds the folder for all of them
+        return
     try:
         path.mkdir(parents=True, exist_ok=True)
         handle = os.open(path / _LOCK, os.O_RDWR | os.O_CREAT, 0o666)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from stages.config import option
+from stages.ranks import local_rank, world_size
 
 if TYPE_CHECKING:
     from guard import CleanModelLoader
@@ -45,11 +46,18 @@ def loader_of(config: ModelConfig, *, for_training: bool = False) -> CleanModelL
         load_in_4bit=config.quant == "nf4",
         revision=config.revision,
         dtype=config.dtype,
-        device_map=config.device_map,
+        device_map=_placed(config),
         attn_implementation=config.attn_implementation,
         local_files_only=config.local_files_only,
         for_training=for_training,
     )
+
+
+def _placed(config: ModelConfig) -> str | dict[str, int] | None:
+    """With several processes, each keeps a whole model on its own GPU."""
+    if config.device_map == "auto" and world_size() > 1:
+        return {"": local_rank()}
+    return config.device_map
 
 
 def directory_of(config: ModelConfig) -> str | Path:

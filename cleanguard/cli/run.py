@@ -16,6 +16,7 @@ from cleanguard.cli._exit_codes import CLEAN, FINDINGS
 from cleanguard.errors import JobError
 from cleanguard.selection import did_you_mean
 from stages.config import Option, as_toml, options_of, resolve
+from stages.ranks import rank
 from stages.registry import BY_NAME, STAGES, Stage
 
 # Set before torch and transformers are imported, unless the caller decided otherwise.
@@ -58,7 +59,7 @@ class _StageCommand(click.Command):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         try:
-            return super().parse_args(ctx, args)
+            return super().parse_args(ctx, [_hyphened(arg) for arg in args])
         except click.NoSuchOption as error:
             known = [name for param in self.params for name in param.opts]
             wanted = error.option_name.lstrip("-")
@@ -127,7 +128,8 @@ def _click_option(one: Option) -> click.Option:
     kind = "LIST" if one.many else "|".join(one.choices) or _METAVARS[one.kind]
     shown = ",".join(map(str, one.default)) if one.many else one.default
     default = "" if shown in (None, "") else f"  [{_as_typed(shown)}]"
-    return click.Option([f"--{one.key}", _variable(one)], metavar=kind, help=f"{one.help}{default}")
+    name = f"--{one.key.replace('_', '-')}"
+    return click.Option([name, _variable(one)], metavar=kind, help=f"{one.help}{default}")
 
 
 _METAVARS = {str: "TEXT", int: "N", float: "X", bool: "true|false", Path: "PATH"}
@@ -136,6 +138,12 @@ _METAVARS = {str: "TEXT", int: "N", float: "X", bool: "true|false", Path: "PATH"
 def _as_typed(value: Any) -> str:
     text = str(value).lower() if isinstance(value, bool) else str(value)
     return text if text.isprintable() else repr(text)
+
+
+def _hyphened(arg: str) -> str:
+    """An option as it is spelt here, if somebody wrote it as in a file."""
+    name, equals, value = arg.partition("=")
+    return name.replace("_", "-") + equals + value if name.startswith("--") else arg
 
 
 def _variable(one: Option) -> str:
@@ -153,7 +161,8 @@ def _run(stage: Stage, config: Any) -> int:
         outcome = stage.run(config)
     except GuardError as error:
         raise JobError(str(error)) from error
-    _print(outcome.lines)
+    if rank() == 0:
+        _print(outcome.lines)
     return CLEAN if outcome.passed else FINDINGS
 
 
@@ -170,5 +179,5 @@ def _log_to_stderr() -> None:
         handler = logging.StreamHandler(sys.stderr)
         handler.setFormatter(logging.Formatter("%(message)s"))
         logger.addHandler(handler)
-        logger.setLevel(logging.INFO)
+        logger.setLevel(logging.WARNING if rank() else logging.INFO)
     logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # one line per cast on a CPU

@@ -14,6 +14,7 @@ from stages.chain.config import ChainConfig
 from stages.folder import run_folder
 from stages.generate.steps import DATASET
 from stages.preferences.steps import PAIRS
+from stages.ranks import refuse_many
 from stages.registry import Outcome
 from stages.training.engine import ADAPTER
 
@@ -26,6 +27,7 @@ def run_all(config: ChainConfig) -> Outcome:
     Raises:
         JobError, GuardError: As the stages do.
     """
+    refuse_many("chain")
     lines: list[str] = []
     passed = True
     begin = time.monotonic()

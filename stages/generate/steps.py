@@ -27,6 +27,7 @@ from stages.generate.invented import invented_seeds
 from stages.generate.seeds import Seed, file_seeds, template_seeds, world_seeds
 from stages.jsonl import read_lines
 from stages.models import loader_of
+from stages.ranks import refuse_many
 from stages.registry import Outcome
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ def generate(config: GenerateConfig) -> Outcome:
     Raises:
         JobError: The folder, the templates or the file cannot be used.
     """
+    refuse_many("generate")
     with run_folder(config.out, "generate", config) as folder:
         known = _known(config)
         loaded = loader_of(config.model).load()

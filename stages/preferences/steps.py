@@ -21,6 +21,7 @@ from stages.models import loader_of
 from stages.preferences.config import PreferencesConfig
 from stages.preferences.pairs import Judged, Pair, pairs_of, usable
 from stages.preferences.prompts import Prompt, prompts_of
+from stages.ranks import refuse_many
 from stages.registry import Outcome
 from stages.tokens import rows_of
 from stages.training.data import split_by_group
@@ -45,6 +46,7 @@ def make_pairs(config: PreferencesConfig) -> Outcome:
     Raises:
         JobError: The prompts, the adapter or the folder cannot be used.
     """
+    refuse_many("preferences")
     with run_folder(config.out, "preferences", config) as folder:
         prompts = prompts_of(config)
         loaded = loader_of(config.model).load()

@@ -16,6 +16,7 @@ from guard import CleanModelLoader, Provenance, provenance_of
 from guard.attestation import attest
 from stages.config import as_plain
 from stages.folder import file_entry, write_json, write_text
+from stages.ranks import agreed, rank, world_size
 from stages.training.checkpoints import last_valid
 from stages.training.config import LoraConfig, TrainConfig
 from stages.training.lineage import LINEAGE
@@ -58,6 +59,7 @@ def arguments(train: TrainConfig, seed: int, folder: Path, dtype: str) -> dict[s
         "seed": seed,
         "data_seed": seed,
         "use_cpu": not on_gpu,
+        "ddp_backend": None if on_gpu or world_size() == 1 else "gloo",
         "bf16": on_gpu and dtype != "float32",
         "disable_tqdm": True,
         "log_level": "error",
@@ -89,8 +91,10 @@ def train(trainer: Any, folder: Path) -> dict[str, Any]:
     from transformers import PrinterCallback
 
     trainer.remove_callback(PrinterCallback)
-    checkpoint = last_valid(folder / CHECKPOINTS)
-    _forget_later_metrics(folder / METRICS, int(checkpoint.name.rpartition("-")[2]) if checkpoint else 0)  # fmt: skip
+    checkpoint = agreed(last_valid(folder / CHECKPOINTS) if rank() == 0 else None)
+    if rank() == 0:
+        step = int(checkpoint.name.rpartition("-")[2]) if checkpoint else 0
+        _forget_later_metrics(folder / METRICS, step)
     if checkpoint is not None:
         _log.info("going on from %s", checkpoint.name)
     result = trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
@@ -125,6 +129,8 @@ def save_adapter(
     The folder appears in one step. `adapter_model.safetensors` gets a statement, so that
     `cleanguard verify` can check it, and `lineage.json` says what it was trained on.
     """
+    if rank():
+        return folder / ADAPTER
     target, scratch = folder / ADAPTER, folder / f".{ADAPTER}.new"
     _remove(scratch)
     model.save_pretrained(scratch, selected_adapters=["default"])

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from transformers import TrainerCallback
 
+from stages.ranks import barrier
 from stages.training.checkpoints import seal
 from stages.training.errors import DeadGradientError
 
@@ -35,6 +36,7 @@ class Watch(TrainerCallback):  # type: ignore[misc]  # transformers is not follo
 
     def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Seal what was saved."""
+        barrier()  # every process writes a part of the checkpoint
         if state.is_world_process_zero:
             seal(Path(args.output_dir) / f"checkpoint-{state.global_step}")
 

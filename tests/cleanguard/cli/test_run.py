@@ -39,6 +39,7 @@ def test_show_config_prints_what_would_run(run: Any, tmp_path: Path) -> None:
     [
         (("generat",), "There is no stage 'generat'; did you mean 'generate'?"),
         (("generate", "--sede", "1"), "No such option '--sede'; did you mean '--seed'?"),
+        (("generate", "--batch-size", "0"), "--batch-size: batch_size: 0 is less than 1"),
         (("generate", "--quant", "nf4"), "did you mean '--model.quant'?"),
         (("generate", "--seed", "x"), "--seed: seed: 'x' is not a whole number"),
         (("generate", "--model.quant", "nf8"), "not one of none, int8, nf4; did you mean 'nf4'?"),
@@ -54,6 +55,12 @@ def test_bad_input_is_2_and_says_what_instead(
     assert found.code == 2
     assert message in found.err
     assert "internal error" not in found.err
+
+
+def test_options_are_spelt_either_way(run: Any) -> None:
+    for name in ("--max-new-tokens", "--max_new_tokens"):
+        assert "max_new_tokens = 7" in run("run", "generate", name, "7", "--show-config").out
+    assert "--max-new-tokens N" in run("run", "generate", "--help").out
 
 
 def test_a_missing_extra_is_one_sentence(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
