@@ -180,7 +180,7 @@ def _summary(config: EvaluateConfig, report: Report) -> list[str]:
             f"  {rate.subject} ({rate.form}): {report.endpoint} {with_interval(rate.of(report.endpoint))}, "
             f"stopped {percent(rate.stopped.rate)}"
         )
-    lines += [one.verdict for one in (*report.primary, *report.earlier)]
+    lines += [f"{one.label}: {one.verdict}" for one in (*report.primary, *report.earlier)]
     if report.gate:
         lines.append(report.gate.words)
     lines += [f"note: {warning}" for warning in report.warnings]

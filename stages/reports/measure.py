@@ -178,13 +178,13 @@ def gate_of(rates: Rates, endpoint: Endpoint, threshold: float, meaning: Meaning
     found = rates.of(endpoint)
     low, high = found.interval.low, found.interval.high
     passed = low >= threshold if meaning == "able" else high <= threshold
-    wanted = "at least" if meaning == "able" else "at most"
+    wanted = "at or above" if meaning == "able" else "at or below"
     return Gate(
         rates.subject,
         threshold,
         passed,
         f"{'Go' if passed else 'No go'}: {rates.subject} ({rates.form}) has {found.rate:.1%} "
-        f"[{low:.1%}, {high:.1%}] {endpoint}; the interval must be {wanted} {threshold:.1%}.",
+        f"[{low:.1%}, {high:.1%}] {endpoint}; the interval must lie {wanted} {threshold:.1%}.",
     )
 
 
