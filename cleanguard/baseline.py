@@ -115,7 +115,7 @@ def compare(
     Args:
         findings: In the order of the report.
         entries: The baseline.
-        sources: The lines of a file by its name.
+        sources: The lines that findings are in.
         file: Where the baseline lies.
         checked: The names of the files that were checked; other files' entries may still hold.
         active: The codes that were looked for.

@@ -17,6 +17,7 @@ from cleanguard.errors import JobError
 from cleanguard.ignores import BUILT_IN, Patterns, gitignore_of, gitignores_above
 
 SUFFIXES = (".py", ".pyi")
+NOTEBOOKS = (".ipynb",)
 
 
 class FilesError(JobError):
@@ -52,6 +53,7 @@ def discover(
     root: Path | None = None,
     *,
     force_exclude: bool = False,
+    suffixes: tuple[str, ...] = SUFFIXES,
 ) -> tuple[SourceFile, ...]:
     """The files that `paths` stand for, each once, sorted by name.
 
@@ -60,6 +62,7 @@ def discover(
         exclude: gitignore-style patterns of what to leave out of folders.
         root: The folder that `exclude` is relative to; the current one if None.
         force_exclude: Leave out named files and folders as well.
+        suffixes: Of the files that count in folders.
 
     Raises:
         FilesError: A path does not exist, or a file or folder cannot be read.
@@ -70,7 +73,7 @@ def discover(
         if force_exclude and is_excluded(given, patterns, os.path.abspath(root or "")):
             continue
         if os.path.isdir(given):
-            candidates = _walk_named(given, patterns, os.path.abspath(root or ""))
+            candidates = _walk_named(given, patterns, os.path.abspath(root or ""), suffixes)
         elif os.path.exists(given):
             candidates = iter([(os.path.realpath(given), SourceFile(given, Path(given)))])
         else:
@@ -93,7 +96,9 @@ def is_excluded(given: str, exclude: Sequence[str], root: str) -> bool:
     return bool(exclude) and bool(Patterns.of(root, exclude).verdict(path))
 
 
-def _walk_named(given: str, exclude: Sequence[str], root: str) -> Iterator[tuple[str, SourceFile]]:
+def _walk_named(
+    given: str, exclude: Sequence[str], root: str, suffixes: tuple[str, ...]
+) -> Iterator[tuple[str, SourceFile]]:
     """The files below a named folder, each with its real path to tell it by."""
     folder = os.path.abspath(given)
     configured = None
@@ -102,7 +107,7 @@ def _walk_named(given: str, exclude: Sequence[str], root: str) -> Iterator[tuple
         configured = Patterns.of(base, exclude).without_those_that_hide(folder + os.sep)
     real = os.path.realpath(folder)
     prefix = "" if given in (".", "./") else os.path.join(given, "")
-    for entry in _walk(folder, gitignores_above(folder), configured):
+    for entry in _walk(folder, gitignores_above(folder), configured, suffixes):
         below = entry.path[len(folder) :].lstrip(os.sep)
         # Folders behind links are not entered, so only a link to a file leads elsewhere.
         identity = os.path.realpath(entry.path) if entry.is_symlink() else os.path.join(real, below)
@@ -110,7 +115,10 @@ def _walk_named(given: str, exclude: Sequence[str], root: str) -> Iterator[tuple
 
 
 def _walk(
-    folder: str, gitignores: Sequence[Patterns], configured: Patterns | None
+    folder: str,
+    gitignores: Sequence[Patterns],
+    configured: Patterns | None,
+    suffixes: tuple[str, ...],
 ) -> Iterator[os.DirEntry[str]]:
     try:
         with os.scandir(folder) as entries:
@@ -128,8 +136,8 @@ def _walk(
     for child in children:
         if child.is_dir(follow_symlinks=False):
             if child.name not in BUILT_IN and not _ignored(child.path + os.sep, chain):
-                yield from _walk(child.path, gitignores, configured)
-        elif child.name.endswith(SUFFIXES) and child.is_file() and not _ignored(child.path, chain):
+                yield from _walk(child.path, gitignores, configured, suffixes)
+        elif child.name.endswith(suffixes) and child.is_file() and not _ignored(child.path, chain):
             yield child
 
 

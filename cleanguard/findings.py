@@ -14,10 +14,22 @@ Applicability = Literal["safe", "unsafe", "migrate"]
 
 @dataclass(frozen=True, slots=True, order=True)
 class Position:
-    """A place in a file: 1-based row, 1-based column counted in characters."""
+    """A place in a file: 1-based row, 1-based column counted in characters.
+
+    Attributes:
+        row: Line of the file, or of the cell.
+        column: Character of the line.
+        cell: Number of a notebook's cell; 0 in other files.
+    """
 
     row: int
     column: int
+    cell: int = 0
+
+    def __str__(self) -> str:
+        """`row:column`, with the cell before it in a notebook."""
+        cell = f"cell {self.cell}:" if self.cell else ""
+        return f"{cell}{self.row}:{self.column}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +89,6 @@ class Finding:
         return self.fix.edits if self.fix else ()
 
     @property
-    def sort_key(self) -> tuple[str, Position, str, str]:
+    def sort_key(self) -> tuple[str, int, Position, str, str]:
         """Order of a report: file, place, code."""
-        return (self.filename, self.location, self.code, self.message)
+        return (self.filename, self.location.cell, self.location, self.code, self.message)

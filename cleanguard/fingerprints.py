@@ -8,12 +8,13 @@ from collections.abc import Callable, Sequence
 
 from cleanguard.findings import Finding
 
-Sources = Callable[[str], Sequence[str]]
+# The lines of the file that a finding is in, or of its notebook cell.
+Sources = Callable[[Finding], Sequence[str]]
 
 
 def normalised_line(finding: Finding, sources: Sources) -> str:
     """The finding's first line with its blanks made single; empty where it cannot be read."""
-    lines = sources(finding.filename)
+    lines = sources(finding)
     row = finding.location.row
     return " ".join(lines[row - 1].split()) if 1 <= row <= len(lines) else ""
 
@@ -25,7 +26,7 @@ def fingerprints(
 
     Args:
         findings: In the order of the report.
-        sources: The lines of a file by its name.
+        sources: The lines that findings are in.
         path_of: The path that a fingerprint is made with.
     """
     seen: Counter[tuple[str, str, str]] = Counter()

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 BUILT_IN = frozenset(
     {
+        ".cleanguard_cache",
         ".direnv",
         ".eggs",
         ".git",

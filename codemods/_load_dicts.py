@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import libcst as cst
 
 from codemods._edits import Edit
-from codemods._loader_keywords import carry_quantization, fate_of_model_keyword, literal_value
+from codemods._loader_keywords import fate_of_model_keyword, literal_value
+from codemods._quantization_keywords import carry_quantization
 from codemods._script import Script
 from codemods._sites import CannotRewrite, Note
 from codemods.quantization import Said, as_mapping

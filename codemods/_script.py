@@ -6,14 +6,15 @@ import io
 import tokenize
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import TypeVar
 
 import libcst as cst
 
 from cleanguard.config import Settings
 from codemods._edits import Edit
+from codemods._names import Blocks, Lines, NameUse, Values, name_uses
 from codemods._sites import CannotRewrite
+from codemods._wishes import EVERYTHING, Wishes
 from lint_rules._flow.analysis import Flow, analyse
 from lint_rules._flow.events import Event, Generate, Place
 from lint_rules._positions import Positions, Span
@@ -23,37 +24,6 @@ from lint_rules.registry import RULES
 MAX_WIDTH = 100
 
 E = TypeVar("E", bound=Event)
-
-
-@dataclass(frozen=True, slots=True)
-class Wishes:
-    """What a person wants of a migration.
-
-    Attributes:
-        unsafe: Take rewrites that may change results.
-        select: Codes to rewrite; empty for all.
-        declined: Findings to leave, by code and row.
-    """
-
-    unsafe: bool = False
-    select: frozenset[str] = frozenset()
-    declined: frozenset[tuple[str, int]] = frozenset()
-
-    def declines(self, code: str, row: int) -> bool:
-        """Whether a finding is to be left."""
-        return bool(self.select and code not in self.select) or (code, row) in self.declined
-
-
-EVERYTHING = Wishes()
-
-
-@dataclass(frozen=True, slots=True)
-class NameUse:
-    """One occurrence of a name in code, not as a keyword or attribute."""
-
-    name: str
-    offset: int
-    stores: bool
 
 
 class Script:
@@ -79,7 +49,7 @@ class Script:
         for line in self.utf8.splitlines(keepends=True):
             if line.endswith((b"\n", b"\r")):
                 self._lines.append(self._lines[-1] + len(line))
-        self._names = list(_name_uses(self.module, self.positions))
+        self._names = list(name_uses(self.module, self.positions))
         self._comments = list(self._find_comments())
 
     def reports(self, code: str, node: cst.CSTNode) -> bool:
@@ -208,14 +178,14 @@ class Script:
         self, within: cst.CSTNode | None, region: Span
     ) -> list[cst.SimpleStatementLine]:
         """The simple statements of a function, or of the module, that start inside a range."""
-        visitor = _Lines()
+        visitor = Lines()
         (self.module if within is None else within).visit(visitor)
         return [
             line for line in visitor.found if region.start <= self.span(line).start < region.end
         ]
 
     def _blocks(self) -> list[tuple[cst.BaseStatement, ...]]:
-        visitor = _Blocks()
+        visitor = Blocks()
         self.module.visit(visitor)
         return visitor.found
 
@@ -252,7 +222,7 @@ class Script:
         self, name: str, within: cst.FunctionDef | None
     ) -> list[cst.BaseExpression]:
         """What the lines `name = …` of a function, or of the module, assign."""
-        visitor = _Values(name)
+        visitor = Values(name)
         (self.module if within is None else within).visit(visitor)
         return visitor.found
 
@@ -271,106 +241,3 @@ class Script:
 
 def _says_code(text: str) -> bool:
     return any(line.strip() and not line.strip().startswith("#") for line in text.splitlines())
-
-
-class _Lines(cst.CSTVisitor):
-    def __init__(self) -> None:
-        self.found: list[cst.SimpleStatementLine] = []
-
-    def visit_SimpleStatementLine(self, node: cst.SimpleStatementLine) -> bool:
-        self.found.append(node)
-        return False
-
-
-class _Values(cst.CSTVisitor):
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self.found: list[cst.BaseExpression] = []
-
-    def visit_Assign(self, node: cst.Assign) -> None:
-        if len(node.targets) == 1:
-            self._keep(node.targets[0].target, node.value)
-
-    def visit_AnnAssign(self, node: cst.AnnAssign) -> None:
-        if node.value is not None:
-            self._keep(node.target, node.value)
-
-    def _keep(self, target: cst.BaseExpression, value: cst.BaseExpression) -> None:
-        if isinstance(target, cst.Name) and target.value == self.name:
-            self.found.append(value)
-
-
-class _Blocks(cst.CSTVisitor):
-    def __init__(self) -> None:
-        self.found: list[tuple[cst.BaseStatement, ...]] = []
-
-    def visit_IndentedBlock(self, node: cst.IndentedBlock) -> None:
-        self.found.append(tuple(item for item in node.body if isinstance(item, cst.BaseStatement)))
-
-
-class _Names(cst.CSTVisitor):
-    def __init__(self, positions: Positions) -> None:
-        self.positions = positions
-        self.found: list[NameUse] = []
-        self._stores: set[cst.CSTNode] = set()
-
-    def visit_Attribute(self, node: cst.Attribute) -> bool:
-        node.value.visit(self)
-        return False
-
-    def visit_Arg(self, node: cst.Arg) -> bool:
-        node.value.visit(self)
-        return False
-
-    def visit_ImportFrom(self, node: cst.ImportFrom) -> bool:  # noqa: ARG002
-        return False
-
-    def visit_Import(self, node: cst.Import) -> bool:  # noqa: ARG002
-        return False
-
-    def visit_AssignTarget(self, node: cst.AssignTarget) -> None:
-        self._mark(node.target)
-
-    def visit_AnnAssign(self, node: cst.AnnAssign) -> None:
-        self._mark(node.target)
-
-    def visit_AugAssign(self, node: cst.AugAssign) -> None:
-        self._mark(node.target)
-
-    def visit_For(self, node: cst.For) -> None:
-        self._mark(node.target)
-
-    def visit_CompFor(self, node: cst.CompFor) -> None:
-        self._mark(node.target)
-
-    def visit_NamedExpr(self, node: cst.NamedExpr) -> None:
-        self._mark(node.target)
-
-    def visit_Param(self, node: cst.Param) -> None:
-        self._mark(node.name)
-
-    def visit_AsName(self, node: cst.AsName) -> None:
-        self._mark(node.name)
-
-    def visit_FunctionDef(self, node: cst.FunctionDef) -> None:
-        self._mark(node.name)
-
-    def visit_ClassDef(self, node: cst.ClassDef) -> None:
-        self._mark(node.name)
-
-    def visit_Name(self, node: cst.Name) -> None:
-        offset = self.positions.span(node).start
-        self.found.append(NameUse(node.value, offset, node in self._stores))
-
-    def _mark(self, target: cst.CSTNode) -> None:
-        if isinstance(target, cst.Name):
-            self._stores.add(target)
-        elif isinstance(target, (cst.Tuple, cst.List)):
-            for element in target.elements:
-                self._mark(element.value)
-
-
-def _name_uses(module: cst.Module, positions: Positions) -> Iterator[NameUse]:
-    visitor = _Names(positions)
-    module.visit(visitor)
-    yield from visitor.found

@@ -11,12 +11,18 @@ import libcst as cst
 from codemods._edits import Edit
 from codemods._loader_keywords import written
 from codemods._script import Script
-from codemods._sites import CannotRewrite, Site
+from codemods._sites import CannotRewrite, Note, Site
 from lint_rules._flow.events import AdapterAttach
 from lint_rules._standing import load_severity
 
 # Keywords that peft hands to the hub, which takes no notice of them.
 _IGNORED = ("torch_dtype", "dtype")
+_BASE_STAYS = Note(
+    "changed",
+    "the adapter sits on a copy of the modules: what is called the base stays the base, where peft had put "
+    "the adapter into it as well",
+    "where the base was not used after the adapter was attached",
+)
 _SUMMARY = "attach the adapter through CleanModelLoader"
 
 
@@ -28,10 +34,22 @@ def rewrite(script: Script, unmigrated: frozenset[cst.CSTNode]) -> list[Site]:
             continue
         try:
             edit = _edit(script, attach, unmigrated)
-            sites.append(Site("CG101", attach.node, _SUMMARY, (edit,)))
+            notes = () if _replaces_base(script, attach) else (_BASE_STAYS,)
+            sites.append(Site("CG101", attach.node, _SUMMARY, (edit,), notes))
         except CannotRewrite as reason:
             sites.append(Site("CG101", attach.node, _SUMMARY, reason=str(reason)))
     return sites
+
+
+def _replaces_base(script: Script, attach: AdapterAttach) -> bool:
+    """`model = PeftModel.from_pretrained(model, …)`: nothing goes on using the base by its name."""
+    model = attach.args.get("model", 0)
+    line = attach.place.line
+    only = line.body[0] if line is not None and len(line.body) == 1 else None
+    if model is None or model.expression is None or not isinstance(only, cst.Assign):
+        return False
+    base = script.code(model.expression)
+    return any(script.code(target.target) == base for target in only.targets)
 
 
 def _edit(script: Script, attach: AdapterAttach, unmigrated: frozenset[cst.CSTNode]) -> Edit:

@@ -11,11 +11,12 @@ from cleanguard.families import family_of
 from codemods._edits import Edit
 from codemods._load_dicts import say_dict
 from codemods._loader_keywords import carry_model_keywords, carry_tokenizer_keywords, written
+from codemods._partners import mentions, partner_of
 from codemods._script import Script
 from codemods._sites import CannotRewrite, Note, Site
 from codemods._targets import Target, chained_calls, names_for, target_of
+from codemods._traits import grows_vocabulary, trains
 from codemods.quantization import Said, say
-from codemods.templates import is_template_line
 from lint_rules._flow.arguments import Arguments
 from lint_rules._flow.events import ModelLoad, TokenizerLoad
 from lint_rules._flow.values import ModelId
@@ -25,14 +26,6 @@ _GREEDY = Note(
     "generation_config.json is replaced by an explicit greedy one; what it said is recorded",
     "where that file named no sampling and no penalties",
 )
-_TRAINING = (
-    "get_peft_model",
-    "prepare_model_for_kbit_training",
-    "SFTTrainer",
-    "DPOTrainer",
-    "Trainer",
-)
-_GROWS = ("add_special_tokens", "add_tokens", "resize_token_embeddings")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +55,7 @@ def _plans(script: Script, blocked: Mapping[cst.CSTNode, str]) -> list[_Plan]:
     tokenizers = [load for load in flow.events(TokenizerLoad) if script.reports("CG102", load.node)]
     plans: list[_Plan] = []
     for model in models:
-        partner = None if model.node in blocked else _partner(script, model, tokenizers)
+        partner = None if model.node in blocked else partner_of(script, model, tokenizers)
         if partner is not None:
             tokenizers.remove(partner)
             plans.append(_rewrite_pair(script, model, partner))
@@ -90,72 +83,6 @@ def _leaning_on_others(script: Script, plans: Sequence[_Plan]) -> dict[cst.CSTNo
                 if not use.stores and not any(edit.covers(use.offset) for edit in edits):
                     found[plan.node] = f"`{name}` is also used where nothing is migrated"
     return found
-
-
-def trains(script: Script) -> bool:
-    """Whether the script trains what it loads."""
-    return any(script.is_taken(name) for name in _TRAINING)
-
-
-def grows_vocabulary(script: Script) -> bool:
-    """Whether the script adds tokens to a tokenizer."""
-    return any(script.has_attribute(f"{name}(") for name in _GROWS)
-
-
-# --- which tokenizer belongs to which model
-
-
-def _partner(
-    script: Script, model: ModelLoad, tokenizers: list[TokenizerLoad]
-) -> TokenizerLoad | None:
-    """The tokenizer load that one `loader.load()` can serve together with the model load.
-
-    It stands before the model in the same block, names the same model, and its tokenizer is not used
-    in between except by lines that the migration removes.
-    """
-    for tokenizer in tokenizers:
-        if tokenizer.place.block is not model.place.block:
-            continue
-        if _model_text(script, tokenizer.args) != _model_text(script, model.args):
-            continue
-        target = target_of(script, tokenizer)
-        if target is None or tokenizer.place.index >= model.place.index:
-            continue
-        if target_of(script, model) is not None and not _used_between(
-            script, tokenizer, target, model
-        ):
-            return tokenizer
-    return None
-
-
-def _used_between(
-    script: Script, tokenizer: TokenizerLoad, target: Target, model: ModelLoad
-) -> bool:
-    between = model.place.block[tokenizer.place.index + 1 : model.place.index]
-    for statement in between:
-        dropped = is_template_line(script, statement, tokenizer.node, trains=trains(script))
-        if not dropped and _mentions(script, statement, target.text):
-            return True
-    return False
-
-
-def _mentions(script: Script, node: cst.CSTNode, text: str) -> bool:
-    if text.isidentifier():
-        return bool(script.uses(text, node))
-    return text in script.code(node)
-
-
-def _model_text(script: Script, args: Arguments) -> str | None:
-    """The model as written, whatever its quotes."""
-    argument = args.get("pretrained_model_name_or_path", 0)
-    if argument is None or argument.expression is None:
-        return None
-    if isinstance(argument.expression, cst.SimpleString):
-        return repr(argument.expression.evaluated_value)
-    return script.code(argument.expression)
-
-
-# --- the rewrites
 
 
 def _rewrite_pair(script: Script, model: ModelLoad, tokenizer: TokenizerLoad) -> _Plan:
@@ -323,9 +250,9 @@ def _needless_eval(script: Script, model: ModelLoad, target: Target) -> tuple[Ed
         if isinstance(statement, cst.SimpleStatementLine):
             if script.code(statement) == f"{target.text}.eval()":
                 return (script.delete(statement),)
-            if _mentions(script, statement, target.text) and "=" in script.code(statement):
+            if mentions(script, statement, target.text) and "=" in script.code(statement):
                 return ()
-        elif _mentions(script, statement, target.text):
+        elif mentions(script, statement, target.text):
             return ()
     return ()
 

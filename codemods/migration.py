@@ -12,8 +12,10 @@ from cleanguard.findings import Finding, Position
 from codemods import adapters, generation, imports, loads, quantization, scoring, templates, upgrade
 from codemods._edits import Edit, apply, tidy
 from codemods._proof import ProofError, prove
-from codemods._script import EVERYTHING, Script, Wishes
+from codemods._script import Script
 from codemods._sites import CannotRewrite, Note, Site
+from codemods._traits import trains
+from codemods._wishes import EVERYTHING, Wishes
 from lint_rules._source import SourceError, decode
 
 
@@ -138,7 +140,7 @@ def _plan(script: Script) -> list[Site]:
 def _companions(script: Script, unmigrated: frozenset[cst.CSTNode]) -> list[Site]:
     """Pad and padding lines of tokenizers that the loader gives, without a finding of their own."""
     sites: list[Site] = []
-    for event in templates.companions(script, unmigrated, trains=loads.trains(script)):
+    for event in templates.companions(script, unmigrated, trains=trains(script)):
         try:
             edit = script.delete(templates.whole_statement(event))
         except CannotRewrite:

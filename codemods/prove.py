@@ -7,6 +7,7 @@ recorded instead of done: the tokens that a prompt becomes, and the settings tha
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -73,12 +74,15 @@ def _recorded(
         copy, record = place / script.name, place / "calls.jsonl"
         copy.write_bytes(content)
         record.touch()
-        harness = Path(__file__).with_name("_stand_ins.py")
-        command = [sys.executable, str(harness), str(record), str(copy), *arguments]
+        # -m puts the script's own folder first on the path, as running the script would.
+        command = [sys.executable, "-m", "codemods._stand_ins", str(record), str(copy), *arguments]
+        root = str(Path(__file__).resolve().parents[1])
+        path = os.pathsep.join(filter(None, [os.environ.get("PYTHONPATH"), root]))
         try:
             done = subprocess.run(
                 command,
                 cwd=script.resolve().parent,
+                env=os.environ | {"PYTHONPATH": path},
                 capture_output=True,
                 text=True,
                 check=False,

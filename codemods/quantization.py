@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import libcst as cst
 
 from codemods._edits import Edit
-from codemods._loader_keywords import carry_quantization
+from codemods._quantization_keywords import carry_quantization
 from codemods._script import Script
 from codemods._sites import CannotRewrite, Note, Site
 from lint_rules._flow.events import ModelLoad, QuantConfigBuild

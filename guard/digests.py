@@ -21,11 +21,13 @@ from typing import Any, TypeVar
 from guard.provenance import DigestSource, FileRecord
 
 _CHUNK = 1 << 22
-_WORTH_KEEPING = 1 << 23  # bytes; a smaller file is hashed sooner than its entry is found
+_WORTH_KEEPING = 1 << 23  # bytes; a smaller file is remembered within the process only
 _SETTLED_NS = 2_000_000_000  # a file changed more recently may change again within one time stamp
 _THREADS = 8
 
 T = TypeVar("T")
+
+_in_process: dict[tuple[str, str], tuple[list[Any], Any]] = {}
 
 
 def file_record(path: Path) -> FileRecord:
@@ -92,19 +94,20 @@ def remembered(path: Path, what: str, measure: Callable[[], Any]) -> tuple[Any, 
         The finding, and whether it was known.
     """
     before = path.stat()
-    if before.st_size < _WORTH_KEEPING:
-        return measure(), False
     identity = _identity(path, before)
+    kept = _in_process.get((what, str(path)))
+    if kept is not None and kept[0] == identity:
+        return kept[1], True
+    small = before.st_size < _WORTH_KEEPING
     entry = cache_folder() / f"{hashlib.sha256(f'{what}|{path}'.encode()).hexdigest()}.json"
-    with suppress(OSError, ValueError, KeyError, TypeError):
-        kept = json.loads(entry.read_text(encoding="utf-8"))
-        if kept["file"] == identity:
-            return kept["found"], True
-    found = measure()
+    known = None if small else _read(entry, identity)
+    found = measure() if known is None else known
     settled = time.time_ns() - max(before.st_mtime_ns, before.st_ctime_ns) > _SETTLED_NS
     if settled and _identity(path, path.stat()) == identity:
-        _keep(entry, {"file": identity, "found": found})
-    return found, False
+        _in_process[what, str(path)] = (identity, found)
+        if known is None and not small:
+            _keep(entry, {"file": identity, "found": found})
+    return found, known is not None
 
 
 def cache_folder() -> Path:
@@ -129,6 +132,15 @@ def _identity(path: Path, found: os.stat_result) -> list[Any]:
         found.st_ino,
         found.st_dev,
     ]
+
+
+def _read(entry: Path, identity: list[Any]) -> Any:
+    """What an entry says of a file of this identity; None if it says nothing."""
+    with suppress(OSError, ValueError, KeyError, TypeError):
+        kept = json.loads(entry.read_text(encoding="utf-8"))
+        if kept["file"] == identity:
+            return kept["found"]
+    return None
 
 
 def _keep(entry: Path, content: dict[str, Any]) -> None:

@@ -101,7 +101,7 @@ def _compare(
                 remedy="name the same roles, or write to another file",
             )
         before = identity(statement.loads[load])
-        now = identity(sources[role].provenance.to_dict())
+        now = identity(sources[role].plain())
         other = sorted(name for name in now if now[name] != before[name])
         if other:
             raise RecordsError(

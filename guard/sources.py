@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 from guard.errors import RecordsError
@@ -27,21 +27,37 @@ class Source:
         self.loads: dict[str, dict[str, Any]] = {}
         self._fixed: Provenance | None = None
         self._state: GuardState | None = None
+        self._model: Any = None
         if isinstance(of, Provenance):
             self._fixed = of
         else:
             from guard.state import state_of
 
-            self._state = state_of(of)
-        self._seen: Provenance | None = None
+            self._model, self._state = of, state_of(of)
+        self._seen: tuple[Any, ...] | None = None
         self._compact: dict[str, Any] = {}
 
-    @property
-    def provenance(self) -> Provenance:
-        """The load as it stands now; the same object as long as nothing was attached."""
-        found = self._fixed or (self._state.provenance if self._state else None)
-        assert found is not None
-        return found
+    def _now(self) -> tuple[Provenance, tuple[str, ...], list[str]]:
+        """What was recorded, the adapters that take part, and those that were merged."""
+        merged = [
+            str(name)
+            for event in self._events()
+            if event.kind == "adapters-merged"
+            for name in event.detail.get("adapters", ())
+        ]
+        if self._state is None:
+            assert self._fixed is not None
+            return self._fixed, self._fixed.active_adapters, merged
+        from guard.state import active_adapters
+
+        return self._state.provenance, active_adapters(self._model), merged
+
+    def plain(self) -> dict[str, Any]:
+        """The load as it stands now, in JSON types: its provenance without the events."""
+        recorded, active, merged = self._now()
+        found = replace(recorded, active_adapters=active, events=()).to_dict()
+        del found["events"]
+        return {**found, "merged_adapters": merged}
 
     def digest(self) -> str:
         """What names the load as it stands now."""
@@ -49,25 +65,31 @@ class Source:
 
     def compact(self) -> dict[str, Any]:
         """What a record says of the load: digests, and how often the guard was lifted so far."""
-        now = self.provenance
-        if now is not self._seen:
-            plain = {name: value for name, value in now.to_dict().items() if name != "events"}
-            named = load_digest(plain)
-            self.loads[named] = plain
-            weights = plain["model"]["weights"]
-            self._compact = {
-                "load": named,
-                "weights": weights["digest"] if weights else None,
-                "tokenizer": plain["tokenizer"]["digest"],
-            }
-            if plain["adapters"]:
-                self._compact["adapters"] = [
-                    adapter["weights"]["digest"] if adapter["weights"] else None
-                    for adapter in plain["adapters"]
-                ]
+        now = self._now()
+        if self._seen is None or now[0] is not self._seen[0] or now[1:] != self._seen[1:]:
+            self._compact = self._measure()
             self._seen = now
         lifted = sum(event.kind == "unguarded" for event in self._events())
         return {**self._compact, "lifted": lifted} if lifted else dict(self._compact)
+
+    def _measure(self) -> dict[str, Any]:
+        plain = self.plain()
+        named = load_digest(plain)
+        self.loads[named] = plain
+        weights = plain["model"]["weights"]
+        found: dict[str, Any] = {
+            "load": named,
+            "weights": weights["digest"] if weights else None,
+            "tokenizer": plain["tokenizer"]["digest"],
+        }
+        part = {*plain["active_adapters"], *plain["merged_adapters"]}
+        active = {a["name"]: a for a in plain["adapters"] if a["name"] in part}
+        if active:
+            found["adapters"] = {
+                name: adapter["weights"]["digest"] if adapter["weights"] else None
+                for name, adapter in active.items()
+            }
+        return found
 
     @property
     def happened(self) -> int:
@@ -81,7 +103,7 @@ class Source:
     def _events(self) -> tuple[Event, ...]:
         if self._state is not None:
             return tuple(self._state.events)
-        return self.provenance.events
+        return self._fixed.events if self._fixed is not None else ()
 
 
 def sources_of(

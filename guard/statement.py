@@ -131,21 +131,26 @@ def parse_statement(found: Any) -> Statement:
     return statement
 
 
-def load_digest(provenance: Mapping[str, Any]) -> str:
+def load_digest(load: Mapping[str, Any]) -> str:
     """What names a load: sha256 of its provenance as JSON, without the events since."""
-    return digest({name: value for name, value in provenance.items() if name != "events"})
+    return digest(dict(load))
 
 
 def identity(provenance: Mapping[str, Any]) -> dict[str, Any]:
     """What decides the texts of a load: two loads that agree on it may write one file."""
     weights = provenance["model"]["weights"]
+    part = {*provenance["active_adapters"], *provenance["merged_adapters"]}
     return {
         **{name: provenance[name] for name in _IDENTITY},
         "weights": weights["digest"] if weights else _hashes(provenance["model"]["files"]),
         "tokenizer": provenance["tokenizer"]["digest"],
         "bos": provenance["tokenizer"]["bos_prefix"],
         "generation": provenance["generation"]["effective"],
-        "adapters": [_hashes(adapter["files"]) for adapter in provenance["adapters"]],
+        "adapters": [
+            _hashes(adapter["files"])
+            for adapter in provenance["adapters"]
+            if adapter["name"] in part
+        ],
     }
 
 

@@ -76,6 +76,8 @@ POSITIONS: dict[str, int] = {
     "generate_batch": 3,
     "complete": 3,
     "attach_adapter": 2,
+    "adapter": 2,
+    "save_tokenizer": 1,
 }
 # Spellings of other libraries and what takes their place here.
 MEANT: dict[str, str] = {

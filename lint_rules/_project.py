@@ -10,7 +10,7 @@ from __future__ import annotations
 import ast
 import os
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,8 +49,15 @@ class _Target:
 class Project:
     """The files of a run, by path and by module name."""
 
-    def __init__(self, files: Sequence[SourceFile], settings: Settings) -> None:
+    def __init__(
+        self,
+        files: Sequence[SourceFile],
+        settings: Settings,
+        started: Callable[[], None] = lambda: None,
+    ) -> None:
         self.settings = settings
+        # Called before a module is analysed, so that each has the time of one.
+        self._started = started
         self._modules = Modules(file.path for file in files)
         self._kept: dict[tuple[str, int], _Analysed] = {}
         self._trees: dict[str, cst.Module | None] = {}
@@ -139,6 +146,7 @@ class Project:
         for key in ((path, 0), (path, level)):
             if key in self._kept:
                 return self._kept[key]
+        self._started()
         module = self._tree(path)
         program = None
         outer, self._complete = self._complete, True

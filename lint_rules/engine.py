@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +15,7 @@ from cleanguard.findings import Finding, Position
 from cleanguard.per_file import ignored_in, with_severity
 from cleanguard.suppressions import may_suppress, suppressed
 from lint_rules._exempt import is_loader_module
+from lint_rules._notebook import SUFFIX, read
 from lint_rules._screen import has_trigger, may_matter
 from lint_rules._source import Source, SourceError, decode, parse_fast, syntax_error
 
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
     from lint_rules._positions import Positions
     from lint_rules._project import Project
     from lint_rules.rule import Report, Rule
+
+
+_START = Position(1, 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +45,23 @@ class CheckRun:
 
 
 class OtherFiles:
-    """The files of a run, for each other's imports; one object serves a whole process."""
+    """The files of a run, for each other's imports; one object serves a whole process.
 
-    def __init__(self, files: Sequence[SourceFile], settings: Settings) -> None:
+    Args:
+        files: All of them.
+        settings: What the run was told.
+        started: Called before another module is analysed.
+    """
+
+    def __init__(
+        self,
+        files: Sequence[SourceFile],
+        settings: Settings,
+        started: Callable[[], None] = lambda: None,
+    ) -> None:
         self._files = files
         self._settings = settings
+        self._started = started
         self._project: Project | None = None
 
     def project(self) -> Project:
@@ -53,8 +69,12 @@ class OtherFiles:
         from lint_rules._project import Project
 
         if self._project is None:
-            self._project = Project(self._files, self._settings)
+            self._project = Project(self._files, self._settings, self._started)
         return self._project
+
+    def uses(self, path: Path) -> frozenset[str]:
+        """Real paths of the other files that the findings of a checked one rest on."""
+        return frozenset() if self._project is None else self._project.dependencies(path)
 
 
 class RuleCrashError(Exception):
@@ -102,8 +122,10 @@ def check_source(
     Raises:
         RuleCrashError: A rule failed on this file.
     """
+    notebook = None
     try:
-        source = decode(raw)
+        notebook = read(raw) if filename.endswith(SUFFIX) else None
+        source = notebook.source if notebook else decode(raw)
         tree = parse_fast(source)
         job = _Job(filename, path or Path(filename), settings, others)
         found: tuple[Finding, ...] = ()
@@ -112,9 +134,10 @@ def check_source(
         if may_suppress(raw):
             reason = settings.require_suppression_reason
             found = suppressed(found, source.text, filename, _active(job), reason)
-        return tuple(with_severity(finding, settings) for finding in found)
     except SourceError as error:
-        return _unreadable(filename, error, settings)
+        found = unreadable(filename, f"the file was not checked: {error}", settings, error.position)
+    found = tuple(with_severity(finding, settings) for finding in found)
+    return tuple(map(notebook.placed, found)) if notebook else found
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,18 +231,20 @@ def _message(report: Report) -> str:
     return f"{report.message} (a guess by name)" if guessed else report.message
 
 
-def _unreadable(filename: str, error: SourceError, settings: Settings) -> tuple[Finding, ...]:
+def unreadable(
+    filename: str, message: str, settings: Settings, position: Position = _START
+) -> tuple[Finding, ...]:
+    """The finding for a file that could not be checked."""
     if hazards.UNREADABLE.code not in selected(settings):
         return ()
-    return (
-        Finding(
-            hazard=hazards.UNREADABLE,
-            severity="error",
-            confidence="followed",
-            filename=filename,
-            location=error.position,
-            end_location=error.position,
-            message=f"the file was not checked: {error}",
-            remedy=hazards.UNREADABLE.remedy,
-        ),
+    finding = Finding(
+        hazard=hazards.UNREADABLE,
+        severity="error",
+        confidence="followed",
+        filename=filename,
+        location=position,
+        end_location=position,
+        message=message,
+        remedy=hazards.UNREADABLE.remedy,
     )
+    return (with_severity(finding, settings),)

@@ -101,6 +101,16 @@ STAGES: tuple[Stage, ...] = (
         "stages.evaluate", "stats", (*_GUARD, "scipy", "matplotlib", "jinja2"),
     ),
     Stage(
+        "audit",
+        "Tell whether a base model is clean: sentinels, formats and behaviour, with figures.",
+        "stages.audit", "stats", (*_GUARD, "scipy"),
+    ),
+    Stage(
+        "equivalence",
+        "Put the same prompts through the old code's path and the guarded one, and compare the tokens.",
+        "stages.equivalence", "stats", (*_GUARD, "scipy"),
+    ),
+    Stage(
         "chain",
         "Everything in order: data, fine-tuning, pairs, preference training, evaluation.",
         "stages.chain", "all", (*_TRAIN, "scipy", "matplotlib", "jinja2"),

@@ -17,8 +17,12 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 @pytest.fixture(autouse=True, scope="session")
-def _subprocesses_find_the_packages() -> Iterator[None]:
-    """So that a test may leave the repository's folder and still start `python -c`."""
+def _subprocesses_find_the_packages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """So that a test may leave the repository's folder and still start `python -c`.
+
+    What a check remembers stays among the tests.
+    """
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", str(ROOT), prepend=os.pathsep)
+        patch.setenv("CLEANGUARD_CACHE_DIR", str(tmp_path_factory.mktemp("cache")))
         yield

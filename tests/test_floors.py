@@ -15,20 +15,23 @@ LOAD = "from transformers import AutoModelForCausalLM\nm = AutoModelForCausalLM.
 
 
 def loaded_by(cwd: Path, *args: str) -> tuple[int, set[str]]:
-    """The exit code of a command, and the top-level packages that its process imported."""
-    script = (
-        "import sys, runpy\n"
-        "from cleanguard.cli import main\n"
-        "try:\n"
-        "    main()\n"
-        "finally:\n"
-        "    print('LOADED', *{name.partition('.')[0] for name in sys.modules}, file=sys.stderr)\n"
-    )
+    """The exit code of a command, and the top-level packages that it and its processes imported."""
     done = subprocess.run(
-        [sys.executable, "-c", script, *args], cwd=cwd, capture_output=True, text=True, check=False
+        [
+            sys.executable,
+            "-X",
+            "importtime",
+            "-c",
+            "from cleanguard.cli import main; main()",
+            *args,
+        ],
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        check=False,
     )
-    line = next(line for line in done.stderr.splitlines() if line.startswith("LOADED"))
-    return done.returncode, set(line.split()[1:])
+    lines = [line for line in done.stderr.splitlines() if line.startswith("import time:")]
+    return done.returncode, {line.rpartition("|")[2].strip().partition(".")[0] for line in lines}
 
 
 def test_imports_go_down_only() -> None:

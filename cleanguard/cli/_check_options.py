@@ -41,6 +41,8 @@ class CheckOptions:
     unsafe_fixes: bool
     diff: bool
     watch: bool
+    jobs: int | None
+    no_cache: bool
 
     @property
     def fixes(self) -> bool:
@@ -109,6 +111,14 @@ _OPTIONS = (
     _flag("--fix", "Make the safe fixes."),
     _flag("--unsafe-fixes", "Make the fixes that may change results as well."),
     _flag("--diff", "Write nothing; print the fixes as a patch."),
+    click.option(
+        "--jobs",
+        "-j",
+        type=click.IntRange(min=1),
+        metavar="N",
+        help="How many processes; as many as there are processors by default.",
+    ),
+    _flag("--no-cache", "Check everything anew, and remember nothing."),
     _flag("--watch", "Check again whenever a file changes, until interrupted."),
 )
 

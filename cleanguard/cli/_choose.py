@@ -8,7 +8,7 @@ from dataclasses import replace
 import click
 
 from cleanguard.report.styled import printable
-from codemods._script import Wishes
+from codemods._wishes import Wishes
 from codemods.migration import Migration, PlannedSite
 
 _HELP = "y: rewrite, n: leave, a: this and the rest of the file, s: skip the file, q: leave all the rest"

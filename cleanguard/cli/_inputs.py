@@ -9,7 +9,7 @@ from pathlib import Path
 
 from cleanguard.config import Scope, Settings, load_settings, selected
 from cleanguard.errors import JobError
-from cleanguard.files import SourceFile, discover, is_excluded
+from cleanguard.files import NOTEBOOKS, SUFFIXES, SourceFile, discover, is_excluded
 
 
 def inputs_of(
@@ -22,6 +22,7 @@ def inputs_of(
     scope: Scope | None = None,
     force_exclude: bool = False,
     stdin: SourceFile | None = None,
+    notebooks: bool = False,
 ) -> tuple[Settings, tuple[SourceFile, ...]]:
     """The configured settings with the command line's on top, and the files that the paths name.
 
@@ -44,7 +45,8 @@ def inputs_of(
         excluded = is_excluded(stdin.name, settings.exclude, os.path.abspath(settings.root))  # noqa: PTH100
         return settings, () if settings.force_exclude and excluded else (stdin,)
     force = settings.force_exclude
-    files = discover(paths, settings.exclude, settings.root, force_exclude=force)
+    suffixes = SUFFIXES + NOTEBOOKS if notebooks else SUFFIXES
+    files = discover(paths, settings.exclude, settings.root, force_exclude=force, suffixes=suffixes)
     # A hook that names only excluded files has nothing to do; without the switch it is a mistake.
     if not files and not force:
         raise JobError(

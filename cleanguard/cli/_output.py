@@ -93,14 +93,25 @@ def colour_of(choice: Colour) -> bool | None:
 
 
 def sources_of(files: Sequence[SourceFile]) -> Sources:
-    """The lines of the files of a run by name, each read when it is asked for."""
+    """The lines that findings are in, read when they are asked for."""
     contents = {file.name: file for file in files}
 
     @lru_cache(maxsize=1)
-    def sources(name: str) -> Sequence[str]:
-        return lines_of(contents[name])
+    def lines(name: str, cell: int) -> Sequence[str]:
+        return cell_of(contents[name], cell) if cell else lines_of(contents[name])
 
-    return sources
+    return lambda finding: lines(finding.filename, finding.location.cell)
+
+
+def cell_of(file: SourceFile, cell: int) -> Sequence[str]:
+    """The lines of a notebook's cell."""
+    from lint_rules._notebook import cells
+    from lint_rules._source import SourceError
+
+    try:
+        return dict(cells(file.read())).get(cell, "").split("\n")
+    except (OSError, SourceError):
+        return ()
 
 
 def lines_of(file: SourceFile) -> Sequence[str]:

@@ -35,9 +35,9 @@ def command(
 
     Broken files (CG900) are not entered; they are reported until they are mended.
     """
-    from lint_rules.engine import check_files
+    from lint_rules.pipeline import check_files
 
-    settings, files = inputs_of(paths, config)
+    settings, files = inputs_of(paths, config, notebooks=True)
     file = output or settings.root / (settings.baseline or baseline.DEFAULT_NAME)
     run = check_files(files, settings)
     for failure in run.failures:

@@ -14,6 +14,7 @@ from cleanguard.cli._exit_codes import CANNOT_DO, CLEAN, FINDINGS
 from cleanguard.cli._inputs import inputs_of
 from cleanguard.cli._known import Known
 from cleanguard.cli._output import Output, colour_of, sources_of
+from cleanguard.cli._progress import bar
 from cleanguard.config import Settings
 from cleanguard.files import SourceFile
 
@@ -63,15 +64,19 @@ def _inputs(options: CheckOptions) -> tuple[Settings, tuple[SourceFile, ...]]:
         scope=options.scope,
         force_exclude=options.force_exclude,
         stdin=stdin,
+        notebooks=True,
     )
 
 
 def _check(options: CheckOptions, settings: Settings, files: Sequence[SourceFile]) -> int:
     """Checks, fixes where asked, prints, and says how to leave."""
-    from lint_rules.engine import check_files
+    from lint_rules.pipeline import check_files
 
     known = Known(options, settings)
-    run = check_files(files, settings)
+    with bar() as progress:
+        run = check_files(
+            files, settings, jobs=options.jobs, cached=not options.no_cache, progress=progress
+        )
     findings, failures = run.findings, list(run.failures)
     colour = colour_of(options.color)
     output = Output(options.output_format, options.output_file, options.statistics, colour)

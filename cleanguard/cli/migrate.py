@@ -16,7 +16,7 @@ from cleanguard.files import SourceFile
 from codemods.migration import Migration
 
 if TYPE_CHECKING:
-    from codemods._script import Wishes
+    from codemods._wishes import Wishes
 
 
 @click.command("migrate")
@@ -117,7 +117,7 @@ def _wishes(select: Sequence[str], unsafe: bool) -> Wishes:
     from dataclasses import replace
 
     from cleanguard.config import selected
-    from codemods._script import EVERYTHING
+    from codemods._wishes import EVERYTHING
 
     names = tuple(name.strip() for given in select for name in given.split(",") if name.strip())
     codes = frozenset(selected(Settings(select=names))) if names else frozenset()

@@ -23,7 +23,7 @@ def _command(finding: Finding) -> str:
         "endColumn": end.column,
     }
     shown = ",".join(f"{key}={_property(str(value))}" for key, value in properties.items())
-    place = f"{finding.filename}:{start.row}:{start.column}"
+    place = f"{finding.filename}:{start}"
     text = f"{place}: {finding.code} {finding.message}; {finding.remedy}"
     return f"::{finding.severity} {shown}::{_data(text)}"
 

@@ -32,4 +32,5 @@ def as_object(finding: Finding) -> dict[str, Any]:
 
 
 def _position(position: Position) -> dict[str, int]:
-    return {"row": position.row, "column": position.column}
+    place = {"row": position.row, "column": position.column}
+    return {"cell": position.cell, **place} if position.cell else place

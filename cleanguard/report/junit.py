@@ -34,7 +34,7 @@ def _suite(name: str, findings: Sequence[Finding]) -> str:
 
 def _case(finding: Finding) -> str:
     at = finding.location
-    name = _attribute(f"{finding.code} {finding.name} at {at.row}:{at.column}")
+    name = _attribute(f"{finding.code} {finding.name} at {at}")
     message = _attribute(f"{finding.message}; {finding.remedy}")
     return (
         f"    <testcase name={name} classname={_attribute(finding.filename)}"

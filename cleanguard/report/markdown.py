@@ -20,7 +20,7 @@ def render(findings: Sequence[Finding]) -> str:
 
 def _row(finding: Finding) -> str:
     at = finding.location
-    place = f"`{_cell(finding.filename)}:{at.row}:{at.column}`"
+    place = f"`{_cell(finding.filename)}:{at}`"
     hazard = f"{finding.severity} {finding.code} {finding.name}"
     return f"| {place} | {hazard} | {_cell(finding.message)} | {_cell(finding.remedy)} |\n"
 

@@ -12,7 +12,7 @@ from cleanguard.fingerprints import Sources
 
 def render(findings: Sequence[Finding], sources: Sources) -> str:
     """One object; columns count bytes, as that format wants them."""
-    diagnostics = [_diagnostic(finding, sources(finding.filename)) for finding in findings]
+    diagnostics = [_diagnostic(finding, sources(finding)) for finding in findings]
     whole = {"source": {"name": "cleanguard"}, "diagnostics": diagnostics}
     return json.dumps(whole, indent=2) + "\n"
 

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from cleanguard.findings import Applicability, Finding
+from cleanguard.fingerprints import Sources
 from cleanguard.report.styled import Line, Span, columns, printable, wrapped
 
 _COLOUR = {"error": "bold red", "warning": "bold yellow"}
 _COMMANDS: dict[Applicability, str] = {
-    "safe": "`cleanguard check --fix`",
-    "unsafe": "`cleanguard check --unsafe-fixes`, which may change results",
-    "migrate": "`cleanguard migrate` shows the plan and the diff",
+    "safe": "can be rewritten: `cleanguard check --fix`",
+    "unsafe": "can be rewritten: `cleanguard check --unsafe-fixes`, which may change results",
+    # How many it rewrites, only the plan knows.
+    "migrate": "for `cleanguard migrate`, which shows what it rewrites and leaves to you",
 }
 _TAB = 4
 
-Sources = Callable[[str], Sequence[str]]
-
 
 def concise(findings: Sequence[Finding]) -> list[Line]:
-    """One line for each finding: `path:row:column: CODE [*] message`."""
+    """One line for each finding: `path:row:column: CODE [*] message`, `path:cell N:row:column` in a notebook."""
     return [
         [*_place(finding), Span(": "), *_code(finding), Span(_message(finding))]
         for finding in findings
@@ -31,14 +31,14 @@ def full(findings: Sequence[Finding], sources: Sources, width: int | None) -> li
 
     Args:
         findings: In the order to print.
-        sources: The lines of a file by its name; none where it cannot be read.
+        sources: The lines of a finding's file, or cell; none where it cannot be read.
         width: Columns to wrap at, None to leave messages on one line.
     """
     lines: list[Line] = []
     for finding in findings:
         head = [Span(finding.severity, _COLOUR[finding.severity]), Span(" "), *_code(finding)]
         lines += wrapped(head, _message(finding), width, "bold")
-        frame = _frame(finding, sources(finding.filename), width)
+        frame = _frame(finding, sources(finding), width)
         gutter = " " * (len(str(finding.location.row)) if frame else 1)
         lines.append([Span(f"{gutter}--> ", "blue"), *_place(finding)])
         lines += frame
@@ -62,7 +62,7 @@ def summary(findings: Sequence[Finding], checked: int, width: int | None) -> lis
     for applicability, command in _COMMANDS.items():
         number = sum(_offers(finding, applicability) for finding in findings)
         if number:
-            can = f"{number} can be rewritten: {command}."
+            can = f"{number} {command}."
             lines += wrapped([Span("[*] ", "cyan")], can, width)
     return lines
 
@@ -94,8 +94,7 @@ def _message(finding: Finding) -> str:
 
 
 def _place(finding: Finding) -> list[Span]:
-    at = finding.location
-    return [Span(printable(finding.filename), "bold"), Span(f":{at.row}:{at.column}", "cyan")]
+    return [Span(printable(finding.filename), "bold"), Span(f":{finding.location}", "cyan")]
 
 
 def _frame(finding: Finding, source: Sequence[str], width: int | None) -> list[Line]:

@@ -15,6 +15,7 @@ from stages.evaluate.answering import answer_all
 from stages.evaluate.config import BASE, EvaluateConfig
 from stages.evaluate.subjects import Subject, load_subjects
 from stages.folder import run_folder, write_text
+from stages.jsonl import read_lines
 from stages.registry import Outcome
 from stages.reports.as_json import as_json
 from stages.reports.build import Inputs, build
@@ -28,21 +29,17 @@ from stages.suites.forms import check_forms
 from stages.suites.item import FormName, Suite
 from stages.suites.registry import find_suite, too_few
 
-# What only shapes the report; the answers are the same with other values.
-_NOT_PARAMS = frozenset(
-    [
-        "out",
-        "adapters",
-        "show",
-        "against",
-        "gate",
-        "threshold",
-        "html",
-        "plan",
-        "training_data",
-        "gate_file",
-        "notice",
-    ]
+# What only shapes the report: a finished run takes other values without asking the models again.
+_REPORT_ONLY = (
+    "show",
+    "against",
+    "training_data",
+    "gate",
+    "threshold",
+    "gate_file",
+    "notice",
+    "html",
+    "plan",
 )
 _log = logging.getLogger("cleanguard.evaluate")
 
@@ -66,11 +63,11 @@ def evaluate(config: EvaluateConfig) -> Outcome:
         raise JobError(
             f"threshold: the suite {suite.name} has none of its own; give one for the gate"
         )
-    with run_folder(config.out, "evaluate", config) as folder:
+    _check_files(config)
+    with run_folder(config.out, "evaluate", _answering_part(config)) as folder:
         loaded, subjects = load_subjects(config)
         sources = {subject.name: subject.provenance for subject in subjects}
-        plain = as_plain(config)
-        params = {name: value for name, value in plain.items() if name not in _NOT_PARAMS}
+        params = as_plain(replace(_answering_part(config), out=Path(), adapters=()))
         params["items"] = item_key([asdict(item) for item in suite.items])
         plan = [(subject, _forms_for(config, suite, subject, forms)) for subject in subjects]
         with JsonlWriter(folder / RESULTS, sources, params=params) as out:
@@ -82,6 +79,23 @@ def evaluate(config: EvaluateConfig) -> Outcome:
         tuple(_summary(config, report)),
         passed=not config.gate or report.gate is None or report.gate.passed,
     )
+
+
+def _answering_part(config: EvaluateConfig) -> EvaluateConfig:
+    """The settings with those at their defaults that the answers don't depend on."""
+    plain = EvaluateConfig()
+    return replace(config, **{name: getattr(plain, name) for name in _REPORT_ONLY})
+
+
+def _check_files(config: EvaluateConfig) -> None:
+    """Raise JobError for a file that the report will need, before any answer is paid for."""
+    if config.against is not None:
+        read_results(config.against)
+    for path in config.training_data:
+        read_lines(path, {})
+    for optional in (config.gate_file, config.notice):
+        if optional is not None and not optional.is_file():
+            raise JobError(f"{optional}: there is no such file")
 
 
 def _limited(suite: Suite, limit: int) -> Suite:

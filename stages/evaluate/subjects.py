@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from cleanguard.errors import JobError
 from guard import CleanModelLoader, Provenance, provenance_of
+from stages.adapters import attach
 from stages.evaluate.config import BASE, EvaluateConfig
 from stages.models import directory_of, loader_of
+from stages.training.lineage import lineage_of
 
 if TYPE_CHECKING:
     from guard import Loaded
@@ -45,7 +47,7 @@ def load_subjects(config: EvaluateConfig) -> tuple[Loaded, tuple[Subject, ...]]:
     for name, path in config.named_adapters:
         if not config.any_base:
             _refuse_other_base(path, str(directory_of(config.model)))
-        with _attached(loaded, name, path) as model:
+        with _attached(loaded, name, path, any_base=config.any_base) as model:
             now = provenance_of(model)
             found.append(Subject(name, path, replace(now, adapters=now.adapters[-1:], events=())))
     return loaded, tuple(found)
@@ -57,14 +59,18 @@ def using(loaded: Loaded, subject: Subject) -> Iterator[Any]:
     if subject.adapter is None:
         yield loaded.model
         return
-    with _attached(loaded, subject.name, subject.adapter) as model:
+    with _attached(loaded, subject.name, subject.adapter, any_base=True) as model:
         yield model
 
 
 @contextmanager
-def _attached(loaded: Loaded, name: str, path: Path) -> Iterator[Any]:
+def _attached(loaded: Loaded, name: str, path: Path, *, any_base: bool) -> Iterator[Any]:
     try:
-        model = CleanModelLoader.attach_adapter(loaded.model, path, name=name)
+        model = (
+            CleanModelLoader.attach_adapter(loaded.model, path)
+            if any_base
+            else attach(loaded, path)
+        )
     except (RuntimeError, ValueError) as error:
         # PEFT names every tensor that does not fit; the first line says enough.
         reason = str(error).strip().splitlines()[0]
@@ -76,8 +82,9 @@ def _attached(loaded: Loaded, name: str, path: Path) -> Iterator[Any]:
 
 
 def _refuse_other_base(path: Path, base: str) -> None:
+    """By name, where no lineage beside the adapter tells it by digest."""
     config = path / "adapter_config.json"
-    if not config.is_file():
+    if lineage_of(path) is not None or not config.is_file():
         return
     try:
         named = json.loads(config.read_text(encoding="utf-8")).get("base_model_name_or_path")

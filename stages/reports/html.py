@@ -29,6 +29,8 @@ def as_html(report: Report, results: Sequence[Result]) -> str:
         by_model.setdefault((result.subject, result.form), []).append(result)
     forms = list(dict.fromkeys(one.form for one in report.slices))
     compared = [*report.primary, *report.earlier]
+    names = {one.subject for one in report.rates}
+    asked = {form: {one.subject for one in report.rates if one.form == form} for form in forms}
     safe = markupsafe.Markup
     return str(
         environment.from_string(text).render(
@@ -38,6 +40,7 @@ def as_html(report: Report, results: Sequence[Result]) -> str:
             settings=json.dumps(report.settings, indent=2, ensure_ascii=False),
             forest=safe(plots.forest(compared)) if compared else None,
             slice_plots=[(form, safe(plots.slices(report, form))) for form in forms],
+            compared_forms=[form for form in forms if asked[form] == names],
             endings=safe(plots.endings(report.rates)),
             lengths=safe(plots.lengths(by_model, report.endpoint)),
         )

@@ -21,9 +21,8 @@ _WIDTH = 9.6
 
 def forest(found: Sequence[Comparison]) -> str:
     """Paired differences in points with their intervals; the band is what the suite cannot show."""
-    figure, axes = _figure(len(found) * 0.5 + 0.9, left=0.30, right=0.75)
+    figure, axes = _figure(len(found) * 0.5 + 0.9, left=0.20, right=0.74)
     rows = list(range(len(found)))[::-1]
-    # The band needs an opaque white line between rows that belong together, not a box each.
     for row, one in zip(rows, found, strict=True):
         least = one.detectable.effect
         if least is not None:
@@ -90,20 +89,24 @@ def endings(rates: Sequence[Rates]) -> str:
 
 
 def lengths(results: dict[tuple[str, str], list[Result]], endpoint: str) -> str:
-    """Tokens of each answer: passing ones above the line, failing ones below it."""
+    """Tokens of each answer: passing ones above the line, failing ones below it.
+
+    Bars are as high as the square root of their counts, or rare lengths would not be seen.
+    """
     figure, axes = _figure(len(results) * 0.62 + 0.9, left=0.24, right=0.97)
     rows = list(range(len(results)))[::-1]
-    for row, ((_, _), answers) in zip(rows, results.items(), strict=True):
+    most = max(len(answers) for answers in results.values())
+    for row, answers in zip(rows, results.values(), strict=True):
         for right, side, color in ((True, 1, "#1b7f4b"), (False, -1, "#b3261e")):
             chosen = [r.tokens for r in answers if getattr(r, endpoint) == right]
             counts = {tokens: chosen.count(tokens) for tokens in sorted(set(chosen))}
-            heights = [side * 0.42 * count / len(answers) ** 0.5 / 10 for count in counts.values()]
-            heights = [max(-0.42, min(0.42, height)) for height in heights]
+            heights = [side * 0.42 * (count / most) ** 0.5 for count in counts.values()]
             axes.bar(list(counts), heights, bottom=row, width=0.8, color=color, zorder=3)
         axes.axhline(row, color=MUTED, linewidth=0.6)
+    axes.xaxis.get_major_locator().set_params(integer=True)
     axes.set_yticks(rows, [f"{subject} ({form})" for subject, form in results])
     axes.set_ylim(-0.6, len(results) - 0.4)
-    axes.set_xlabel("generated tokens (green: passing answers, red: failing ones)")
+    axes.set_xlabel("generated tokens (above the line: passing answers, below it: failing ones)")
     return _svg(figure)
 
 

@@ -66,11 +66,15 @@ def design_effect(
 ) -> float:
     """How many times larger clustering makes the variance of the mean, at least 1.
 
-    Formula: max(1, SE_clustered² / SE_independent²); 1 where nothing varies or there is one cluster.
-    Source: Kish 1965, Survey Sampling, 8.2. N divided by it is the effective number of items.
+    Formula: max(1, SE_clustered² / SE_independent²). Where nothing varies, or there is one cluster,
+    the correlation cannot be measured, and the worst is assumed: Σ_g n_g² / N, as if all items of a
+    cluster were one.
+    Source: Kish 1965, Survey Sampling, 5.4 and 8.2. N divided by it is the effective number of items.
     """
     array = floats(values, "values")
-    clustered, _ = clustered_error(array, clusters)
+    _, sizes = cluster_sums(array, clusters)
+    clustered, count = clustered_error(array, clusters)
     plain, _ = clustered_error(array, None)
-    ratio = (clustered / plain) ** 2 if plain > 0 else 1.0
-    return max(1.0, float(ratio)) if np.isfinite(ratio) else 1.0
+    if count < 2 or not plain > 0:
+        return float((sizes**2).sum() / sizes.sum())
+    return max(1.0, float(clustered / plain) ** 2)

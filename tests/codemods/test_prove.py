@@ -38,6 +38,7 @@ def test_the_same_calls(tmp_path, migrate):
     assert outcome.verdict == "the same 2 calls with the same token ids and settings"
 
 
+@pytest.mark.slow
 def test_a_bos_that_was_dropped(tmp_path, migrate):
     before = body("meta-llama/Llama-3.1-8B", ", add_special_tokens=False")
     [difference] = prove(tmp_path, migrate, before).differences
@@ -45,6 +46,7 @@ def test_a_bos_that_was_dropped(tmp_path, migrate):
     assert '"ids": [[1, 75' in difference
 
 
+@pytest.mark.slow
 def test_sampling_settings_are_compared(tmp_path, migrate):
     before = body(more=", do_sample=True, temperature=0.5")
     assert prove(tmp_path, migrate, before).differences == ()
@@ -52,11 +54,13 @@ def test_sampling_settings_are_compared(tmp_path, migrate):
     assert len(without.differences) == 1
 
 
+@pytest.mark.slow
 def test_a_call_that_went_missing(tmp_path, migrate):
     outcome = prove(tmp_path, migrate, body(), lambda text: text.partition("print")[0])
     assert outcome.differences[-1] == "2 calls became 1"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("before", "reason"),
     [

@@ -13,6 +13,14 @@ from guard.checks import CheckList
 from guard.digests import file_record, git_blob_id, remembered, sha256_of
 from guard.measure import check_hub_files
 
+
+class Forgetful(dict[object, object]):
+    """Forgets at once, as another process has."""
+
+    def __setitem__(self, key: object, value: object) -> None:
+        pass
+
+
 BIG = digests._WORTH_KEEPING
 
 
@@ -20,6 +28,7 @@ BIG = digests._WORTH_KEEPING
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("CLEANGUARD_CACHE_DIR", str(tmp_path / "cache"))
     monkeypatch.setattr(digests, "_SETTLED_NS", 0)
+    monkeypatch.setattr(digests, "_in_process", Forgetful())
     return tmp_path / "cache" / "digests"
 
 
@@ -94,6 +103,19 @@ def test_small_files_leave_no_entries(tmp_path: Path, cache: Path) -> None:
     (tmp_path / "config.json").write_text("{}")
     assert file_record(tmp_path / "config.json").sha256 == hashlib.sha256(b"{}").hexdigest()
     assert not cache.exists()
+
+
+def test_within_a_process_small_files_are_remembered_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(digests, "_in_process", {})
+    path = tmp_path / "config.json"
+    path.write_text("{}")
+    time.sleep(0.01)
+    assert [file_record(path).source for _ in range(2)] == ["content", "digest-cache"]
+    put_back_times(path, lambda file: file.write_text("[]"))
+    again = file_record(path)
+    assert (again.source, again.sha256) == ("content", hashlib.sha256(b"[]").hexdigest())
 
 
 def test_findings_of_two_kinds_are_kept_apart(big: Path) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import copy
 import json
 import os
 import random
@@ -384,3 +385,29 @@ def test_kills_leave_no_gap_and_nothing_twice(tiny: Loaded, out: Path, tmp_path:
     verdict = verify_file(out)
     assert (verdict.ok, verdict.records, verdict.runs) == (True, total, kills + 1)
     assert kills >= 3
+
+
+def test_adapters_that_take_part_are_in_the_record(
+    fresh: Loaded, out: Path, raw: tuple[Any, Any], tmp_path: Path
+) -> None:
+    peft = pytest.importorskip("peft")
+    config = peft.LoraConfig(task_type="CAUSAL_LM", r=2, target_modules="all-linear")
+    peft.get_peft_model(copy.deepcopy(raw[0]), config).save_pretrained(tmp_path / "adapter")
+    model = CleanModelLoader.attach_adapter(fresh.model, tmp_path / "adapter", name="sft")
+    with JsonlWriter(out, {"model": model}) as writer:
+        writer.write("tuned", {})
+        with CleanModelLoader.adapter(model, "base"):
+            writer.write("base", {})
+        writer.write("again", {})
+        merged = model.merge_and_unload()
+    tuned, base, again = (r["provenance"]["loads"]["model"] for r in records(out))
+    assert tuned == again
+    assert tuned["load"] != base["load"]
+    assert list(tuned["adapters"]) == ["sft"]
+    assert "adapters" not in base
+    assert verify_file(out).ok
+    other = out.with_name("other.jsonl")
+    write(other, merged, ["a"])
+    assert records(other)[0]["provenance"]["loads"]["model"]["adapters"] == tuned["adapters"]
+    with pytest.raises(RecordsError, match="adapters"):
+        JsonlWriter(other, fresh.model)

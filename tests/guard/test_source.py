@@ -65,6 +65,7 @@ def test_the_revision_that_was_asked_for_is_loaded(
     assert pinned == ("pass" if revision == SECOND else "recorded")
 
 
+@pytest.mark.slow
 def test_hf_home_is_respected_offline(tiny_dir: Path, tmp_path: Path, hub_cache: HubCache) -> None:
     hub_cache(tiny_dir, tmp_path / "hub", "someone/tiny", FIRST)
     code = (

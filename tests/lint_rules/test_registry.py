@@ -12,7 +12,7 @@ from lint_rules.registry import RULES
 from lint_rules.rule import Rule
 
 _FOLDER = Path(lint_rules.__file__).parent
-_NOT_RULES = {"engine", "fixing", "registry", "rule"}
+_NOT_RULES = {"engine", "fixing", "pipeline", "registry", "rule"}
 
 
 def _rule_files() -> set[str]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -28,6 +30,39 @@ torch.set_num_threads(1)
 def tiny() -> Loaded:
     """The embedded model; tests leave it as it is."""
     return CleanModelLoader(model_path(), dtype="float32").load()
+
+
+def _trainer() -> Any:
+    # Test folders are no packages, so the file is loaded by its place.
+    spec = importlib.util.spec_from_file_location(
+        "adapters", Path(__file__).with_name("adapters.py")
+    )
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.train_adapter
+
+
+@pytest.fixture(scope="session")
+def sft(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An adapter that learnt to answer and stop."""
+    found: Path = _trainer()(tmp_path_factory.mktemp("adapters") / "sft", 40, "sft")
+    return found
+
+
+@pytest.fixture(scope="session")
+def more(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One that learnt a bit more."""
+    found: Path = _trainer()(tmp_path_factory.mktemp("adapters") / "more", 60, "sft", "preference")
+    return found
+
+
+@pytest.fixture(scope="session")
+def chatty(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One that answers bare requests, as a base should not."""
+    found: Path = _trainer()(tmp_path_factory.mktemp("adapters") / "chatty", 40, "sft", bare=True)
+    return found
 
 
 @pytest.fixture(scope="session")

@@ -56,7 +56,9 @@ class FakeEngine:
     def checked(self) -> int:
         return len(self.files)
 
-    def check_files(self, files: Sequence[SourceFile], settings: Settings) -> FakeEngine:
+    def check_files(
+        self, files: Sequence[SourceFile], settings: Settings, **options: object
+    ) -> FakeEngine:
         self.files = [file.name for file in files]
         self.settings = settings
         return self
@@ -64,9 +66,9 @@ class FakeEngine:
 
 @pytest.fixture
 def engine(monkeypatch: pytest.MonkeyPatch) -> FakeEngine:
-    """Stands in for `lint_rules.engine`, which has tests of its own."""
+    """Stands in for `lint_rules.pipeline`, which has tests of its own."""
     fake = FakeEngine()
-    module = ModuleType("lint_rules.engine")
+    module = ModuleType("lint_rules.pipeline")
     module.check_files = fake.check_files  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "lint_rules.engine", module)
+    monkeypatch.setitem(sys.modules, "lint_rules.pipeline", module)
     return fake

@@ -53,7 +53,7 @@ def test_findings_are_1(run: Run, engine: FakeEngine) -> None:
         "  = call the loader",
         "",
         "Found 1 finding (1 error, 0 warnings) in 1 of 1 file.",
-        "[*] 1 can be rewritten: `cleanguard migrate` shows the plan and the diff.",
+        "[*] 1 for `cleanguard migrate`, which shows what it rewrites and leaves to you.",
     ]
 
 
@@ -189,13 +189,13 @@ def test_a_file_that_went_away_has_no_frame(run: Run, engine: FakeEngine, projec
     engine.findings = (FINDING,)
     check_files = engine.check_files
 
-    def check_and_remove(*args: object) -> FakeEngine:
+    def check_and_remove(*args: object, **options: object) -> FakeEngine:
         (project / "src" / "a.py").unlink()
         return check_files(*args)  # type: ignore[arg-type]
 
     import sys
 
-    sys.modules["lint_rules.engine"].check_files = check_and_remove  # type: ignore[attr-defined]
+    sys.modules["lint_rules.pipeline"].check_files = check_and_remove  # type: ignore[attr-defined]
     ran = run("check", "src")
     assert (ran.code, ran.out.splitlines()[:3]) == (
         1,

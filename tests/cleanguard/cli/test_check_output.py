@@ -47,7 +47,7 @@ def test_statistics_replace_the_findings(run: Run) -> None:
     assert run("check", "--statistics").out.splitlines() == [
         "1 CG301 raw-generate",
         "Found 1 finding (1 error, 0 warnings) in 1 of 1 file.",
-        "[*] 1 can be rewritten: `cleanguard migrate` shows the plan and the diff.",
+        "[*] 1 for `cleanguard migrate`, which shows what it rewrites and leaves to you.",
     ]
     assert json.loads(run("check", "--statistics", "--output-format", "json").out) == [
         {"code": "CG301", "name": "raw-generate", "count": 1}

@@ -23,10 +23,10 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def break_engine(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
-    def check_files(*_: object) -> None:
+    def check_files(*_: object, **__: object) -> None:
         raise error
 
-    monkeypatch.setattr(sys.modules["lint_rules.engine"], "check_files", check_files)
+    monkeypatch.setattr(sys.modules["lint_rules.pipeline"], "check_files", check_files)
 
 
 def test_version(run: Run) -> None:
@@ -95,10 +95,10 @@ def test_an_interrupt_is_130(run: Run, engine: FakeEngine, monkeypatch: pytest.M
 
 def test_a_reader_that_leaves_is_no_crash(tmp_path: Path) -> None:
     script = (
-        "import sys; from types import ModuleType, SimpleNamespace; m = ModuleType('lint_rules.engine')\n"
-        "def check_files(*_):\n"
+        "import sys; from types import ModuleType, SimpleNamespace; m = ModuleType('lint_rules.pipeline')\n"
+        "def check_files(*_, **__):\n"
         "    for _ in range(100000): print('x' * 100)\n"
-        "m.check_files = check_files; sys.modules['lint_rules.engine'] = m\n"
+        "m.check_files = check_files; sys.modules['lint_rules.pipeline'] = m\n"
         "from cleanguard.cli import main; main()"
     )
     process = subprocess.Popen(

@@ -124,7 +124,7 @@ def test_summary() -> None:
     warning = replace(FINDING, severity="warning", fix=None, filename="b.py")
     assert plain(text.summary([FINDING, FINDING, warning], 5, 80)) == [
         "Found 3 findings (2 errors, 1 warning) in 2 of 5 files.",
-        "[*] 2 can be rewritten: `cleanguard migrate` shows the plan and the diff.",
+        "[*] 2 for `cleanguard migrate`, which shows what it rewrites and leaves to you.",
     ]
     assert plain(text.summary([warning], 1, 80)) == [
         "Found 1 finding (0 errors, 1 warning) in 1 of 1 file."

@@ -96,7 +96,15 @@ def test_design_effect_of_whole_clusters_is_their_size() -> None:
     clusters = [number for number in range(50) for _ in range(4)]
     assert design_effect(values, clusters) == pytest.approx(4, rel=0.03)
     assert design_effect(values, None) == 1
-    assert design_effect([1.0] * 200, clusters) == 1
+
+
+def test_design_effect_assumes_the_worst_where_nothing_varies() -> None:
+    clusters = [number for number in range(50) for _ in range(4)]
+    assert design_effect([1.0] * 200, clusters) == 4
+    assert design_effect([1.0] * 200, None) == 1
+    assert design_effect([1.0, 0.0], ["a", "a"]) == 2
+    none = wilson_of([False] * 200, clusters).interval
+    assert none.high == pytest.approx(wilson(0, 50).interval.high)
 
 
 def test_bootstrap_without_clusters_agrees_with_scipy() -> None:

@@ -1,11 +1,10 @@
-"""Adapters for the embedded base: one that learnt to answer and stop, and one that learnt a bit more."""
+"""Trains small adapters on the embedded base, for tests."""
 
 from __future__ import annotations
 
 import random
 from pathlib import Path
 
-import pytest
 import torch
 from peft import LoraConfig, get_peft_model
 from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -14,8 +13,8 @@ from stages.tiny import model_path
 from stages.tiny.world import CATEGORIES, Item, items_of
 
 
-def train_adapter(folder: Path, steps: int, *splits: str) -> Path:
-    """A LoRA trained on gold answers with EOS, loss on the answers alone."""
+def train_adapter(folder: Path, steps: int, *splits: str, bare: bool = False) -> Path:
+    """A LoRA trained on gold answers with EOS, loss on the answers alone; `bare` leaves out the format."""
     torch.manual_seed(0)
     rng = random.Random(0)
     tokenizer = AutoTokenizer.from_pretrained(model_path())
@@ -26,7 +25,7 @@ def train_adapter(folder: Path, steps: int, *splits: str) -> Path:
     optimizer = torch.optim.AdamW(wrapped.parameters(), lr=3e-3)
     items = items_of(*splits)
     for _ in range(steps):
-        rows = [_row(tokenizer, rng.choice(items)) for _ in range(16)]
+        rows = [_row(tokenizer, rng.choice(items), bare) for _ in range(16)]
         longest = max(len(prompt) + len(answer) for prompt, answer in rows)
         ids = torch.zeros(16, longest, dtype=torch.long)
         labels = torch.full((16, longest), -100)
@@ -43,23 +42,11 @@ def train_adapter(folder: Path, steps: int, *splits: str) -> Path:
     return folder
 
 
-def _row(tokenizer: object, item: Item) -> tuple[list[int], list[int]]:
+def _row(tokenizer: object, item: Item, bare: bool) -> tuple[list[int], list[int]]:
     gold = item.gold
     if item.kind == "list":
         category, count = gold.split("|")
         gold = ", ".join(CATEGORIES[category][: int(count)])
-    prompt = tokenizer(item.prompt).input_ids  # type: ignore[operator]
+    prompt = tokenizer(item.instruction if bare else item.prompt).input_ids  # type: ignore[operator]
     answer = tokenizer(f" {gold}.").input_ids  # type: ignore[operator]
     return prompt, [*answer, tokenizer.eos_token_id]  # type: ignore[attr-defined]
-
-
-@pytest.fixture(scope="session")
-def sft(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    torch.set_num_threads(1)
-    return train_adapter(tmp_path_factory.mktemp("adapters") / "sft", 40, "sft")
-
-
-@pytest.fixture(scope="session")
-def more(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    torch.set_num_threads(1)
-    return train_adapter(tmp_path_factory.mktemp("adapters") / "more", 60, "sft", "preference")

@@ -1,0 +1,24 @@
+"""What a script does that decides how its loads are rewritten."""
+
+from __future__ import annotations
+
+from codemods._script import Script
+
+_TRAINING = (
+    "get_peft_model",
+    "prepare_model_for_kbit_training",
+    "SFTTrainer",
+    "DPOTrainer",
+    "Trainer",
+)
+_GROWS = ("add_special_tokens", "add_tokens", "resize_token_embeddings")
+
+
+def trains(script: Script) -> bool:
+    """Whether the script trains what it loads."""
+    return any(script.is_taken(name) for name in _TRAINING)
+
+
+def grows_vocabulary(script: Script) -> bool:
+    """Whether the script adds tokens to a tokenizer."""
+    return any(script.has_attribute(f"{name}(") for name in _GROWS)

@@ -1,0 +1,139 @@
+"""What happens in a worker process: its limits, and the two kinds of jobs that it does."""
+
+from __future__ import annotations
+
+import gc
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from hashlib import blake2b
+from multiprocessing.connection import Connection
+from typing import Literal
+
+from cleanguard.config import Settings
+from cleanguard.files import SourceFile
+from lint_rules._gate import needs_check
+from lint_rules._wire import Plain, to_plain
+from lint_rules.engine import OtherFiles, RuleCrashError, check_source
+
+MEMORY = 1 << 30
+# Of processor time for each module, so that a busy machine makes no file look like one that hangs.
+SECONDS = 10.0
+# Cheap questions, a check that follows imports to other files, one that does not.
+Kind = Literal["gate", "full", "alone"]
+
+
+@dataclass(frozen=True, slots=True)
+class Gated:
+    """What the gate says about a file.
+
+    Attributes:
+        digest: Of its content; None where it could not be read.
+        needs_check: It must be checked in full.
+        failure: Why it could not be read.
+    """
+
+    digest: str | None
+    needs_check: bool = False
+    failure: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """The outcome of a full check.
+
+    Attributes:
+        findings: In the order of the engine.
+        uses: Real paths of the other files that they rest on.
+        failure: A rule that crashed.
+        exhausted: The memory ran out, and the process is spent.
+    """
+
+    findings: tuple[Plain, ...] = ()
+    uses: tuple[str, ...] = ()
+    failure: str | None = None
+    exhausted: bool = False
+
+
+def digest_of(raw: bytes) -> str:
+    """The name of a content."""
+    return blake2b(raw, digest_size=16).hexdigest()
+
+
+def gate(file: SourceFile) -> Gated:
+    """Reads a file and asks the cheap questions."""
+    try:
+        raw = file.read()
+    except OSError as error:
+        reason = error.strerror or str(error)
+        return Gated(None, failure=f"{file.name}: {reason}; the file was not checked")
+    return Gated(digest_of(raw), needs_check(raw, file.name))
+
+
+def check(file: SourceFile, settings: Settings, others: OtherFiles | None) -> Checked:
+    """Checks a file in full."""
+    try:
+        raw = file.read()
+        found = check_source(file.name, raw, settings, others, file.path)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        return Checked(failure=f"{file.name}: {reason}; the file was not checked")
+    except RuleCrashError as crash:
+        return Checked(failure=str(crash))
+    except MemoryError:
+        return Checked(exhausted=True)
+    uses = () if others is None else others.uses(file.path)
+    return Checked(tuple(map(to_plain, found)), tuple(sorted(uses)))
+
+
+def serve(connection: Connection, files: Sequence[SourceFile], settings: Settings) -> None:
+    """Does jobs until the connection ends: `(kind, indices)` in, a list of outcomes out."""
+    if sys.platform != "win32":
+        signal.signal(signal.SIGPROF, signal.SIG_DFL)  # which ends the process
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent is interrupted too, and ends us
+    _limit_memory()
+    gc.set_threshold(100_000, 20, 20)  # trees are big and seldom garbage
+    others = OtherFiles(files, settings, _start_clock) if len(files) > 1 else None
+    with suppress(EOFError, BrokenPipeError, ConnectionResetError):
+        parent = os.getppid()
+        while True:
+            while not connection.poll(5):
+                if os.getppid() != parent:
+                    return  # orphaned: forked siblings may hold the other end open for ever
+            kind, indices = connection.recv()
+            if kind == "gate":
+                connection.send([gate(files[index]) for index in indices])
+            else:
+                seen = None if kind == "alone" else others
+                connection.send([_limited(files[index], settings, seen) for index in indices])
+
+
+def _limited(file: SourceFile, settings: Settings, others: OtherFiles | None) -> Checked:
+    """A check that the system ends, wherever it hangs."""
+    _start_clock()
+    try:
+        return check(file, settings, others)
+    finally:
+        _start_clock(0)
+
+
+def _start_clock(seconds: float | None = None) -> None:
+    """Gives a file, or one that it imports, its time; 0 stops the clock."""
+    if sys.platform != "win32":
+        signal.setitimer(signal.ITIMER_PROF, SECONDS if seconds is None else seconds)
+
+
+def _limit_memory() -> None:
+    if sys.platform == "win32":
+        return
+    import resource
+
+    _, hard = resource.getrlimit(resource.RLIMIT_AS)
+    wanted = MEMORY if hard == resource.RLIM_INFINITY else min(MEMORY, hard)
+    with suppress(ValueError, OSError):  # systems that know no such limit
+        resource.setrlimit(resource.RLIMIT_AS, (wanted, hard))
+    with suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
