@@ -334,6 +334,7 @@ TRAIN_TEST_OVERLAP = Hazard(
     summary="training data and evaluation items overlap",
     why="The score then measures memory.",
     remedy="split by key and remove near duplicates before training",
+    guarded=True,
 )
 LOADER_UNPACKED_WRONG = Hazard(
     code="CG601",

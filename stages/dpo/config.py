@@ -48,7 +48,7 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
     "tiny": {
         "model.id": "tiny",
         "model.dtype": "float32",
-        "train.steps": 80,
+        "train.steps": 140,
         "train.batch_size": 16,
         "train.learning_rate": 1e-3,
         "train.max_length": 128,
