@@ -101,11 +101,9 @@ def _train(
 
 
 def _outcome(folder: Path, metrics: dict[str, Any], data: dict[str, Any]) -> Outcome:
-    held = f", held out {metrics['eval_loss']:.3f}" if "eval_loss" in metrics else ""
     return Outcome(
         (
-            f"adapter in {folder / engine.ADAPTER}: {metrics['steps']} steps on {data['rows']} pairs, "
-            f"loss {metrics['first_loss']} to {metrics['last_loss']}{held}; "
-            f"the reference is the {data['reference']} model",
+            f"adapter in {folder / engine.ADAPTER}, trained on {data['rows']} pairs: "
+            f"{engine.in_words(metrics)}; the reference is the {data['reference']} model",
         )
     )

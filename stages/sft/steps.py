@@ -88,11 +88,10 @@ def _train(
 
 
 def _outcome(folder: Path, metrics: dict[str, Any], data: dict[str, Any]) -> Outcome:
-    held = f", held out {metrics['eval_loss']:.3f}" if "eval_loss" in metrics else ""
     return Outcome(
         (
-            f"adapter in {folder / engine.ADAPTER}: {metrics['steps']} steps on {data['rows']} rows, "
-            f"loss {metrics['first_loss']} to {metrics['last_loss']}{held}",
+            f"adapter in {folder / engine.ADAPTER}, trained on {data['rows']} rows: "
+            f"{engine.in_words(metrics)}",
             f"loss on {data['tokens_with_loss']} of {data['tokens']} tokens; every row ends in EOS",
         )
     )

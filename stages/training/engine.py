@@ -114,6 +114,15 @@ def train(trainer: Any, folder: Path) -> dict[str, Any]:
     return metrics
 
 
+def in_words(metrics: Mapping[str, Any]) -> str:
+    """Steps and losses for the person who ran the stage."""
+    words = f"{metrics['steps']} steps"
+    if metrics["first_loss"] is not None:
+        words += f", loss {metrics['first_loss']:.3f} to {metrics['last_loss']:.3f}"
+    held = metrics.get("eval_loss")
+    return words if held is None else f"{words}, held out {held:.3f}"
+
+
 def save_adapter(
     model: Any,
     loader: CleanModelLoader,

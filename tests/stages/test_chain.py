@@ -28,6 +28,7 @@ def config(out: Path, **changes: str) -> ChainConfig:
     return resolve(ChainConfig, PRESETS, preset="tiny", overrides=overrides)
 
 
+@pytest.mark.slow
 def test_every_stage_runs_and_a_second_run_repeats_none(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
