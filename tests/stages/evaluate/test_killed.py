@@ -16,7 +16,7 @@ import pytest
 from guard.verification import verify_file
 from stages.reports.results import read_results
 
-ARGUMENTS = ("--batch_size", "16", "--plan.resamples", "500", "--html", "false", "--suite", "qa")
+ARGUMENTS = ("--batch-size", "16", "--plan.resamples", "500", "--html", "false", "--suite", "qa")
 
 
 def start(out: Path) -> subprocess.Popen[bytes]:
