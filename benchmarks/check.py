@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import os
 import platform
+import resource
 import shutil
 import statistics
 import subprocess
@@ -51,6 +52,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--work", type=Path, default=ROOT / ".benchmarks")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument(
+        "--processor-time",
+        action="store_true",
+        help="count processor time, for a machine that others use as well",
+    )
     parser.add_argument("--without", default="", help="contenders to leave out, by comma")
     options = parser.parse_args()
     work = options.work.resolve()
@@ -63,7 +69,7 @@ def main() -> None:
     contenders = [
         c for c in contenders_for(work, bin_folder, tree, clean) if c.name not in left_out
     ]
-    times = measure(contenders, options.rounds, work)
+    times = measure(contenders, options.rounds, work, options.processor_time)
     for contender in contenders:
         each = times[contender.name]
         print(f"{contender.name:<24}{statistics.median(each):8.2f} s   (best {min(each):.2f})")
@@ -161,7 +167,9 @@ def contenders_for(work: Path, peers: Path, tree: Path, clean: Path) -> list[Con
     ]
 
 
-def measure(contenders: Sequence[Contender], rounds: int, work: Path) -> dict[str, list[float]]:
+def measure(
+    contenders: Sequence[Contender], rounds: int, work: Path, by_processor: bool
+) -> dict[str, list[float]]:
     """Times in turn, so that a slow minute of the machine meets all; slow ones go once."""
     environment = {
         **os.environ,
@@ -175,15 +183,24 @@ def measure(contenders: Sequence[Contender], rounds: int, work: Path) -> dict[st
             if contender.slow and number:
                 continue
             contender.before()
+            used = processor_seconds()
             begin = time.perf_counter()
             done = subprocess.run(
                 contender.command, env=environment, capture_output=True, check=False
             )
-            times[contender.name].append(time.perf_counter() - begin)
+            elapsed = time.perf_counter() - begin
+            processor = processor_seconds() - used
+            times[contender.name].append(processor if by_processor else elapsed)
             if done.returncode not in (0, 1):
                 tail = done.stderr.decode(errors="replace")[-400:]
                 print(f"{contender.name}: exit code {done.returncode}\n{tail}", file=sys.stderr)
     return times
+
+
+def processor_seconds() -> float:
+    """Processor time of all processes that have ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def print_ratios(times: dict[str, list[float]]) -> None:

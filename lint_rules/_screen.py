@@ -77,7 +77,7 @@ def may_export(tree: ast.Module) -> bool:
 
 def _matters(node: ast.AST, names: frozenset[str]) -> bool:
     if isinstance(node, ast.Attribute):
-        return node.attr in names
+        return node.attr in names and (node.attr != "load" or _is_torch(node.value))
     if isinstance(node, ast.Name):
         return node.id in names
     if isinstance(node, ast.alias):
@@ -85,6 +85,18 @@ def _matters(node: ast.AST, names: frozenset[str]) -> bool:
     if isinstance(node, ast.ImportFrom):
         return (node.module or "").partition(".")[0] in names
     if isinstance(node, ast.keyword):
-        return node.arg in names
+        return node.arg in names and not _is_default(node)
     # A name given to setattr is a text.
     return isinstance(node, ast.Constant) and node.value in names
+
+
+def _is_torch(node: ast.expr) -> bool:
+    """`torch.load` is what a rule asks about; every other loader has a trigger word of its own."""
+    return isinstance(node, ast.Name) and node.id == "torch"
+
+
+def _is_default(node: ast.keyword) -> bool:
+    """`add_special_tokens=True` says what holds without it, and that is no trigger either."""
+    return node.arg == "add_special_tokens" and (
+        isinstance(node.value, ast.Constant) and node.value.value is True
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import faulthandler
 import gc
 import os
 import signal
@@ -94,6 +95,7 @@ def serve(connection: Connection, files: Sequence[SourceFile], settings: Setting
     if sys.platform != "win32":
         signal.signal(signal.SIGPROF, signal.SIG_DFL)  # which ends the process
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent is interrupted too, and ends us
+    faulthandler.disable()  # a crash is an answer here, and the parent gives it
     _limit_memory()
     gc.set_threshold(100_000, 20, 20)  # trees are big and seldom garbage
     others = OtherFiles(files, settings, _start_clock) if len(files) > 1 else None
