@@ -12,6 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import blake2b
 from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import Literal
 
 from cleanguard.config import Settings
@@ -128,13 +129,24 @@ def _start_clock(seconds: float | None = None) -> None:
         signal.setitimer(signal.ITIMER_PROF, SECONDS if seconds is None else seconds)
 
 
+def _size() -> int:
+    """Bytes of address space in use; 0 where the system does not tell."""
+    try:
+        pages = Path("/proc/self/statm").read_text(encoding="ascii").split()[0]
+    except OSError:
+        return 0
+    return int(pages) * os.sysconf("SC_PAGE_SIZE")
+
+
 def _limit_memory() -> None:
     if sys.platform == "win32":
         return
     import resource
 
     _, hard = resource.getrlimit(resource.RLIMIT_AS)
-    wanted = MEMORY if hard == resource.RLIM_INFINITY else min(MEMORY, hard)
+    # On top of what a fork inherits: a parent that has loaded torch is larger than the limit itself.
+    allowed = _size() + MEMORY
+    wanted = allowed if hard == resource.RLIM_INFINITY else min(allowed, hard)
     with suppress(ValueError, OSError):  # systems that know no such limit
         resource.setrlimit(resource.RLIMIT_AS, (wanted, hard))
     with suppress(ValueError, OSError):
