@@ -42,7 +42,7 @@ def command(ctx: click.Context, keep: Path | None) -> None:
     acts.need_extras()
     if keep is not None:
         keep.mkdir(parents=True)
-        same = _show(keep)
+        same = _show(keep.resolve())
     else:
         with tempfile.TemporaryDirectory(prefix="cleanguard-demo-") as folder:
             same = _show(Path(folder))
