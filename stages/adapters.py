@@ -22,8 +22,18 @@ def attach(loaded: Loaded, path: Path, *, is_trainable: bool = False) -> Any:
         is_trainable: Its weights are to be trained further.
 
     Raises:
-        JobError: The adapter was trained on another base or tokenizer.
+        JobError: The adapter was trained on another base or tokenizer, or stands on another one.
     """
+    if (lineage_of(path) or {}).get("on"):
+        raise JobError(
+            f"{path}: stands on another adapter; only evaluate, differentiate and audit take stacks"
+        )
+    check_base(loaded, path)
+    return CleanModelLoader.attach_adapter(loaded.model, path, is_trainable=is_trainable)
+
+
+def check_base(loaded: Loaded, path: Path) -> None:
+    """Raise JobError if an adapter's lineage names another base or tokenizer than the loaded one."""
     lineage = lineage_of(path)
     if lineage is not None:
         full = loaded.provenance.to_dict()
@@ -43,7 +53,6 @@ def attach(loaded: Loaded, path: Path, *, is_trainable: bool = False) -> Any:
                 f"{path}: trained on another base ({base['model_id']}): its {' and '.join(other)} "
                 f"differ from those of {loaded.provenance.model_id}"
             )
-    return CleanModelLoader.attach_adapter(loaded.model, path, is_trainable=is_trainable)
 
 
 def _digest(weights: Any) -> Any:

@@ -17,7 +17,7 @@ from stages.reports.html import as_html
 from stages.reports.markdown import as_markdown
 from stages.reports.model import Report
 from stages.reports.results import Result
-from stages.statistics.comparison import Plan
+from stages.statistics.plan import Plan
 from stages.suites.world import readiness
 
 HOSTILE = "<script>alert(1)</script> | **bold** \n"
