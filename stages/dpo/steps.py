@@ -18,6 +18,7 @@ from stages.training import engine
 from stages.training.data import read_traced
 from stages.training.lineage import lineage_of
 from stages.training.overlap import refuse_overlap
+from stages.training.reporting import check_reporters
 from stages.training.watch import Watch
 
 if TYPE_CHECKING:
@@ -60,6 +61,7 @@ def _train(
     import trl
     from transformers import set_seed
 
+    check_reporters(config.train.report_to)
     loader = loader_of(config.model, for_training=True)
     loaded = loader.load()
     model = _beginning(config, loaded)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from cleanguard.errors import JobError
+from cleanguard.hazards import TRAIN_TEST_OVERLAP
 from stages.jsonl import read_lines
 from stages.reports.model import Overlap
 from stages.suites.item import Suite
@@ -39,7 +40,7 @@ def _plain(text: str) -> str:
 def overlap_words(found: Overlap) -> str:
     """The overlap as a warning."""
     return (
-        f"CG503 train-test-overlap: {found.count} of {found.checked} items stand in the "
+        f"{TRAIN_TEST_OVERLAP.code} {TRAIN_TEST_OVERLAP.name}: {found.count} of {found.checked} items stand in the "
         f"training data, the first is {found.items[0]!r}"
     )
 

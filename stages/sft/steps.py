@@ -16,6 +16,7 @@ from stages.training import engine
 from stages.training.data import read_traced, split_by_group
 from stages.training.lineage import lineage_of
 from stages.training.overlap import refuse_overlap
+from stages.training.reporting import check_reporters
 from stages.training.watch import Watch
 
 _log = logging.getLogger("cleanguard.sft")
@@ -53,6 +54,7 @@ def _train(
     import trl
     from transformers import set_seed
 
+    check_reporters(config.train.report_to)
     loader = loader_of(config.model, for_training=True)
     loaded = loader.load()
     table, counts = labelled(loaded.tokenizer, training, config.train)
