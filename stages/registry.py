@@ -103,7 +103,7 @@ STAGES: tuple[Stage, ...] = (
     Stage(
         "differentiate",
         "Tell a base and its adapters apart at several temperatures, sampled, paired and clustered.",
-        "stages.differentiate", "stats", (*_GUARD, "scipy", "matplotlib", "jinja2"),
+        "stages.differentiate", "train,stats", (*_GUARD, "peft", "scipy", "matplotlib", "jinja2"),
     ),
     Stage(
         "audit",

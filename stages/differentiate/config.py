@@ -84,8 +84,6 @@ class DifferentiateConfig:
 _TINY = {"model.id": "tiny", "model.dtype": "float32", "max_new_tokens": 20, "batch_size": 256}
 PRESETS: Mapping[str, Mapping[str, Any]] = {
     "tiny": _TINY,
-    # A first look: too few items for a verdict, and the report says so.
-    "small": {**_TINY, "limit": 50, "samples": 2},
     "qwen2.5-32b": {
         "model.id": "Qwen/Qwen2.5-32B",
         "model.quant": "int8",
@@ -93,4 +91,6 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
         "model.device_map": "auto",
         "batch_size": 32,
     },
+    # A first look: too few items for a verdict, and the report says so.
+    "small": {**_TINY, "limit": 50, "samples": 2},
 }

@@ -43,12 +43,13 @@ def load_subjects(config: EvaluateConfig) -> tuple[Loaded, tuple[Subject, ...]]:
         JobError: An adapter was made for another base, or does not fit.
         GuardError: As `CleanModelLoader.load` and `attach_adapter`.
     """
+    stacks = [(name, whole_stack(name, given)) for name, given in config.named_adapters]
+    for name, paths in stacks:
+        for path in paths:
+            _look_at(name, path, None if config.any_base else str(directory_of(config.model)))
     loaded = loader_of(config.model).load()
     found = [Subject(BASE, (), loaded.provenance)] if config.base else []
-    for name, given in config.named_adapters:
-        paths = whole_stack(name, given)
-        for path in paths if not config.any_base else ():
-            _refuse_other_base(path, str(directory_of(config.model)))
+    for name, paths in stacks:
         with _attached(loaded, name, paths, any_base=config.any_base) as model:
             now = provenance_of(model)
             own = now.adapters[-len(paths) :]
@@ -98,10 +99,18 @@ def _label(place: int) -> str:
     return f"above{place}" if place else "default"
 
 
-def _refuse_other_base(path: Path, base: str) -> None:
-    """By name, where no lineage beside the adapter tells it by digest."""
+def _look_at(name: str, path: Path, base: str | None) -> None:
+    """Refuse what is no adapter, and one of another base, before a model is loaded.
+
+    The base is compared by name where no lineage beside the adapter tells it by digest.
+    """
     config = path / "adapter_config.json"
-    if lineage_of(path) is not None or not config.is_file():
+    if not config.is_file():
+        raise JobError(
+            f"adapters: {name}: {path} holds no adapter_config.json; train one, or name the "
+            "directory that PEFT saved"
+        )
+    if base is None or lineage_of(path) is not None:
         return
     try:
         named = json.loads(config.read_text(encoding="utf-8")).get("base_model_name_or_path")
