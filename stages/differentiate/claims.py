@@ -20,7 +20,7 @@ def claims_of(
 
     Args:
         found: For each pair, its averages by temperature, lowest first.
-        margin: A gain that changes by less than this counts as the same.
+        margin: A difference that changes by less than this counts as the same.
         plan: Levels and sizes.
     """
     flat = [compare_averages(one, plan) for pair in found for one in pair.values()]
@@ -87,10 +87,13 @@ def _trend_words(lowest: float, changes: Sequence[Change], trend: Trend, margin:
     told = "; ".join(_change_words(lowest, change) for change in changes)
     within = f"±{100 * margin:g} points"
     if trend == "same":
-        return f"The gain is the same at every temperature, within {within}: {told}."
+        return f"The difference is the same at every temperature, within {within}: {told}."
     if trend == "changes":
-        return f"The gain depends on the temperature: {told}."
-    return f"Whether the gain depends on the temperature is not settled: {told}; {within} would count as the same."
+        return f"The difference depends on the temperature: {told}."
+    return (
+        f"Whether the difference depends on the temperature is not settled: {told}; "
+        f"{within} would count as the same."
+    )
 
 
 def _change_words(lowest: float, change: Change) -> str:

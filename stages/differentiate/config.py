@@ -37,7 +37,7 @@ class DifferentiateConfig:
     )
     limit: int = option(0, "Evenly spaced items instead of all; 0 is all.", at_least=0)
     margin: float = option(
-        0.1, "A gain that changes by less than this over the temperatures counts as the same.",
+        0.1, "A difference that changes by less than this over the temperatures counts as the same.",
         at_least=0.001, at_most=1,
     )  # fmt: skip
     gate: bool = option(

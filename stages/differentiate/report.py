@@ -35,7 +35,7 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """How the gain between two models changes from the lowest temperature to another one.
+    """How the difference of two models changes from the lowest temperature to another one.
 
     Attributes:
         temperature: The other one.

@@ -119,7 +119,8 @@ def in_words(metrics: Mapping[str, Any]) -> str:
     """Steps and losses for the person who ran the stage."""
     words = f"{metrics['steps']} steps"
     if metrics["first_loss"] is not None:
-        words += f", loss {metrics['first_loss']:.3f} to {metrics['last_loss']:.3f}"
+        first, last = metrics["first_loss"], metrics["last_loss"]
+        words += f", loss {last:.3f}" if first == last else f", loss {first:.3f} to {last:.3f}"
     held = metrics.get("eval_loss")
     return words if held is None else f"{words}, held out {held:.3f}"
 
