@@ -12,9 +12,9 @@ from stages.config import as_plain
 from stages.differentiate.claims import claims_of
 from stages.differentiate.config import DifferentiateConfig
 from stages.differentiate.report import Cell, DifferentiationReport, SliceClaim
-from stages.reports.beside import overlap_with, overlap_words, session_gate
+from stages.reports.beside import gate_words, linked, overlap_with, overlap_words, session_gate
 from stages.reports.measure import model_pairs, rates_of, sliced_rates, verdict
-from stages.reports.model import Overlap
+from stages.reports.model import Overlap, SessionGate
 from stages.reports.results import Result
 from stages.statistics.averaged import Averages, Shift, adjust_shifts, compare_averages
 from stages.statistics.plan import Plan
@@ -82,6 +82,7 @@ def build(
     )
     steps = claims[: len(answers.subjects) - 1]
     overlap = overlap_with(suite, config.training_data) if config.training_data else None
+    gate = session_gate(config.gate_file, config.out) if config.gate_file else None
     return DifferentiationReport(
         suite=suite.name,
         about=suite.about,
@@ -114,13 +115,13 @@ def build(
         by_slice=_slice_claims(answers, suite, endpoint, plan),
         passed=all(claim.consistent for claim in steps),
         margin=config.margin,
-        warnings=tuple(_warnings(config, suite, results, sources, overlap)),
+        warnings=tuple(_warnings(config, suite, results, sources, overlap, gate)),
         overlap=overlap,
         sources=sources,
         plan=plan,
         settings=as_plain(config),
-        session_gate=session_gate(config.gate_file) if config.gate_file else None,
-        notice=config.notice,
+        session_gate=gate,
+        notice=linked(config.notice, config.out) if config.notice else None,
         created=utc_now(),
     )
 
@@ -191,6 +192,7 @@ def _warnings(
     results: Sequence[Result],
     sources: dict[str, Provenance],
     overlap: Overlap | None,
+    gate: SessionGate | None,
 ) -> list[str]:
     found = []
     few = too_few(suite, len(suite.items), config.plan.minimum)
@@ -198,6 +200,9 @@ def _warnings(
         found.append(few)
     if overlap and overlap.count:
         found.append(overlap_words(overlap))
+    unfit = gate and gate_words(gate, next(iter(sources.values())))
+    if unfit:
+        found.append(unfit)
     emitted = sum(result.control_tokens for result in results)
     if emitted:
         found.append(f"the models emitted {emitted} chat control tokens")

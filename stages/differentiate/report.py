@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from guard.provenance import Provenance
-from stages.reports.model import Overlap, Rates
+from stages.reports.model import Overlap, Rates, SessionGate
 from stages.statistics.averaged import Shift
 from stages.statistics.plan import Plan
 from stages.statistics.within_margin import WithinMargin
@@ -125,7 +125,7 @@ class DifferentiationReport:
     sources: dict[str, Provenance]
     plan: Plan
     settings: dict[str, Any]
-    session_gate: dict[str, Any] | None
+    session_gate: SessionGate | None
     notice: Path | None
     created: str
 

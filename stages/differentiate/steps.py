@@ -21,6 +21,7 @@ from stages.jsonl import read_lines
 from stages.ranks import refuse_many
 from stages.registry import Outcome
 from stages.reports.as_json import as_json
+from stages.reports.beside import session_gate
 from stages.reports.results import RESULTS, read_results
 from stages.reports.words import percent
 from stages.suites.forms import check_forms
@@ -76,9 +77,10 @@ def _check_files(config: DifferentiateConfig) -> None:
     """Raise JobError for a file that is needed later, before any answer is paid for."""
     for path in config.training_data:
         read_lines(path, {})
-    for optional in (config.gate_file, config.notice):
-        if optional is not None and not optional.is_file():
-            raise JobError(f"{optional}: there is no such file")
+    if config.gate_file is not None:
+        session_gate(config.gate_file)
+    if config.notice is not None and not config.notice.is_file():
+        raise JobError(f"{config.notice}: there is no such file")
 
 
 def _write(config: DifferentiateConfig, report: DifferentiationReport, folder: Path) -> None:

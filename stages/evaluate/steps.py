@@ -18,6 +18,7 @@ from stages.folder import run_folder, write_text
 from stages.jsonl import read_lines
 from stages.registry import Outcome
 from stages.reports.as_json import as_json
+from stages.reports.beside import session_gate
 from stages.reports.build import Inputs, build
 from stages.reports.earlier import read_earlier
 from stages.reports.markdown import as_markdown
@@ -94,9 +95,10 @@ def _check_files(config: EvaluateConfig) -> None:
         read_results(config.against)
     for path in config.training_data:
         read_lines(path, {})
-    for optional in (config.gate_file, config.notice):
-        if optional is not None and not optional.is_file():
-            raise JobError(f"{optional}: there is no such file")
+    if config.gate_file is not None:
+        session_gate(config.gate_file)
+    if config.notice is not None and not config.notice.is_file():
+        raise JobError(f"{config.notice}: there is no such file")
 
 
 def _forms_for(
@@ -138,6 +140,7 @@ def _report(
         show=config.show,
         gate_file=config.gate_file,
         notice=config.notice,
+        folder=config.out,
     )
     return build(results, inputs)
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from cleanguard.errors import JobError
 from cleanguard.hazards import TRAIN_TEST_OVERLAP
+from guard.provenance import Provenance
 from stages.jsonl import read_lines
-from stages.reports.model import Overlap
+from stages.reports.model import GateCheck, Overlap, SessionGate
 from stages.suites.item import Suite
 
 
@@ -45,16 +46,51 @@ def overlap_words(found: Overlap) -> str:
     )
 
 
-def session_gate(path: Path) -> dict[str, Any]:
+def session_gate(path: Path, folder: Path | None = None) -> SessionGate:
     """What `cleanguard gate` wrote.
 
+    Args:
+        path: The gate.json.
+        folder: Where the report lies, for the link; as it is if None.
+
     Raises:
-        JobError: It cannot be read, or is no JSON object.
+        JobError: It cannot be read, or was not written by `cleanguard gate`.
     """
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise JobError(f"{path}: there is no such file") from None
     except (OSError, ValueError) as error:
         raise JobError(f"{path}: cannot be read as JSON: {error}") from None
-    if not isinstance(found, Mapping):
-        raise JobError(f"{path}: expected a JSON object, as `cleanguard gate` writes it")
-    return dict(found)
+    try:
+        model = found["model"] or {}
+        return SessionGate(
+            go=bool(found["go"]),
+            created=str(found["created"]),
+            checks=tuple(
+                GateCheck(str(one["name"]), str(one["verdict"]), str(one["detail"]))
+                for one in found["checks"]
+            ),
+            weights=((model.get("model") or {}).get("weights") or {}).get("digest"),
+            link=linked(path, folder),
+        )
+    except (KeyError, TypeError, AttributeError):
+        raise JobError(f"{path}: not what `cleanguard gate` writes; run it again") from None
+
+
+def gate_words(gate: SessionGate, source: Provenance) -> str | None:
+    """A warning if the gate did not open, or did so for other weights than were loaded."""
+    if not gate.go:
+        failed = ", ".join(one.name for one in gate.checks if one.verdict == "fail")
+        return f"the session's gate said no-go ({failed or 'no check failed'})"
+    weights = source.model.weights
+    if weights is None or gate.weights in (None, weights.digest):
+        return None
+    return "the session's gate was passed with another model"
+
+
+def linked(path: Path, folder: Path | None) -> Path:
+    """A path as a report in a folder links to it."""
+    if folder is None:
+        return path
+    return Path(os.path.relpath(path.resolve(), folder.resolve()))

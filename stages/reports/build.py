@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from guard.provenance import Provenance, utc_now
-from stages.reports.beside import overlap_with, overlap_words, session_gate
+from stages.reports.beside import gate_words, linked, overlap_with, overlap_words, session_gate
 from stages.reports.earlier import Earlier
 from stages.reports.measure import (
     Answers,
@@ -21,7 +21,7 @@ from stages.reports.measure import (
     slice_comparisons,
     sliced_rates,
 )
-from stages.reports.model import Example, Overlap, Report
+from stages.reports.model import Example, Overlap, Report, SessionGate
 from stages.reports.results import Result, pairs_of
 from stages.statistics.comparison import adjust
 from stages.statistics.plan import Plan
@@ -45,6 +45,7 @@ class Inputs:
         training_data: Files whose requests must not be items.
         show: How many items to show with their answers.
         gate_file, notice: What to show and link.
+        folder: Where the report will lie, for its links.
     """
 
     suite: Suite
@@ -59,6 +60,7 @@ class Inputs:
     show: int = 0
     gate_file: Path | None = None
     notice: Path | None = None
+    folder: Path | None = None
 
 
 def build(results: Sequence[Result], inputs: Inputs) -> Report:
@@ -74,6 +76,7 @@ def build(results: Sequence[Result], inputs: Inputs) -> Report:
     last = next(r for r in rates if (r.subject, r.form) == (inputs.subjects[-1], inputs.forms[0]))
     other: Endpoint = "content" if endpoint == "strict" else "strict"
     overlap = overlap_with(suite, inputs.training_data) if inputs.training_data else None
+    gate = session_gate(inputs.gate_file, inputs.folder) if inputs.gate_file else None
     return Report(
         suite=suite.name,
         about=suite.about,
@@ -98,17 +101,19 @@ def build(results: Sequence[Result], inputs: Inputs) -> Report:
         else gate_of(last, endpoint, inputs.threshold, suite.meaning),
         overlap=overlap,
         examples=_examples(answers, suite, inputs),
-        warnings=tuple(_warnings(inputs, overlap, answers)),
+        warnings=tuple(_warnings(inputs, overlap, answers, gate)),
         sources=inputs.sources,
         plan=plan,
         settings=inputs.settings,
-        session_gate=session_gate(inputs.gate_file) if inputs.gate_file else None,
-        notice=inputs.notice,
+        session_gate=gate,
+        notice=linked(inputs.notice, inputs.folder) if inputs.notice else None,
         created=utc_now(),
     )  # fmt: skip
 
 
-def _warnings(inputs: Inputs, overlap: Overlap | None, answers: Answers) -> list[str]:
+def _warnings(
+    inputs: Inputs, overlap: Overlap | None, answers: Answers, gate: SessionGate | None
+) -> list[str]:
     found = []
     few = too_few(inputs.suite, len(inputs.suite.items), inputs.plan.minimum)
     if few:
@@ -120,6 +125,9 @@ def _warnings(inputs: Inputs, overlap: Overlap | None, answers: Answers) -> list
         lacking = sum(match.unmatched for match in inputs.earlier.matches)
         if lacking:
             found.append(f"{lacking} items stand in only one of the two runs and were left out")
+    unfit = gate and gate_words(gate, next(iter(inputs.sources.values())))
+    if unfit:
+        found.append(unfit)
     emitted = sum(r.control_tokens for items in answers.values() for r in items.values())
     if emitted:
         found.append(f"the models emitted {emitted} chat control tokens")

@@ -183,7 +183,10 @@ def provenance_lines(report: Any) -> Iterator[str]:
             f"in {', '.join(report.overlap.files)}."
         )
     if report.session_gate is not None:
-        yield f"Session gate: {'passed' if report.session_gate.get('passed') else 'not passed'}."
+        gate = report.session_gate
+        yield f"Session gate: [{'go' if gate.go else 'no-go'}]({gate.link}), {gate.created}."
+        yield from (f"- {one.name}: {one.verdict}; {one.detail}" for one in gate.checks)
+        yield ""
     if report.notice is not None:
         yield f"[Methodology Change Notice]({report.notice})"
 

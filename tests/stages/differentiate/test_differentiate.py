@@ -34,7 +34,8 @@ def report_in(folder: Path) -> Any:
 def whole(tmp_path_factory: pytest.TempPathFactory, sft: Path, more: Path) -> tuple[Path, Outcome]:
     out = tmp_path_factory.mktemp("whole") / "run"
     gate, notice = out.parent / "gate.json", out.parent / "notice.md"
-    gate.write_text('{"passed": true}')
+    checks = [{"name": "compiles", "verdict": "pass", "detail": "all 3 files compile"}]
+    gate.write_text(json.dumps({"go": True, "created": "now", "model": None, "checks": checks}))
     notice.write_text("# Notice\n")
     settings = config(
         out, adapters=f"sft={sft},more={more}", temperatures="0.1,0.9", gate="true",
@@ -89,8 +90,8 @@ def test_the_pages_show_it(whole: tuple[Path, Outcome]) -> None:
     assert page.count("<svg") == 3
     for text in (page, (out / "report.md").read_text()):
         for said in (
-            "sft is consistently better than base", "Slices", "notice.md", "Session gate", "MDE",
-            "capital", "passed", "clustered t test after Holm",
+            "sft is consistently better than base", "Slices", "../notice.md", "../gate.json", "Session gate", "MDE",
+            "capital", "all 3 files compile", "clustered t test after Holm",
         ):  # fmt: skip
             assert said in text
     assert "<script" not in page
