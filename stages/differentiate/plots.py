@@ -12,14 +12,15 @@ from stages.reports.canvas import GRID, INK, MODELS, MUTED, WIDTH, svg_of
 from stages.reports.plots import legend
 
 _COLUMNS = 3
-_HEIGHT = 2.5  # inches a row of panels
+# Inches: a row of panels, and what it leaves for a title and for the axis.
+_HEIGHT, _ABOVE, _BELOW = 2.3, 0.3, 0.55
 
 
 def temperatures(report: DifferentiationReport) -> str:
     """The rate of each model at each temperature, with Wilson intervals, all items together."""
     figure = Figure(figsize=(WIDTH, 3.4))
     axes = figure.add_axes((0.07, 0.16, 0.90, 0.72))
-    _panel(axes, report, report.cells)
+    _panel(axes, report, report.cells, apart=0.008)
     axes.set_xlabel("temperature")
     axes.set_ylabel(f"{report.endpoint}, %")
     legend(axes, report.subjects)
@@ -30,15 +31,15 @@ def slices(report: DifferentiationReport) -> str:
     """The same for each slice, in small panels with one scale."""
     names = list(dict.fromkeys(cell.rates.slice for cell in report.slices))
     rows = ceil(len(names) / _COLUMNS)
-    height = rows * _HEIGHT + 0.35
+    height = rows * _HEIGHT
     figure = Figure(figsize=(WIDTH, height))
     for place, name in enumerate(names):
         row, column = divmod(place, _COLUMNS)
         left = 0.07 + column * 0.31
-        bottom = 1 - (0.35 + (row + 1) * _HEIGHT - 0.55) / height
-        axes = figure.add_axes((left, bottom, 0.26, (_HEIGHT - 0.95) / height))
+        bottom = 1 - ((row + 1) * _HEIGHT - _BELOW) / height
+        axes = figure.add_axes((left, bottom, 0.26, (_HEIGHT - _ABOVE - _BELOW) / height))
         own = [cell for cell in report.slices if cell.rates.slice == name]
-        _panel(axes, report, own)
+        _panel(axes, report, own, apart=0.025)
         items = own[0].rates.n // own[0].samples
         axes.set_title(
             f"{name} ({items} items, {own[0].rates.clusters} clusters)",
@@ -51,12 +52,14 @@ def slices(report: DifferentiationReport) -> str:
     return svg_of(figure)
 
 
-def _panel(axes: Any, report: DifferentiationReport, cells: Sequence[Cell]) -> None:
-    apart = max(report.temperatures) - min(report.temperatures) or 1.0
+def _panel(
+    axes: Any, report: DifferentiationReport, cells: Sequence[Cell], *, apart: float
+) -> None:
+    width = max(report.temperatures) - min(report.temperatures) or 1.0
     for order, name in enumerate(report.subjects):
         own = [cell for cell in cells if cell.rates.subject == name]
         # Intervals of models with equal rates would lie on one another.
-        nudge = 0.008 * apart * (order - (len(report.subjects) - 1) / 2)
+        nudge = apart * width * (order - (len(report.subjects) - 1) / 2)
         at = [cell.temperature + nudge for cell in own]
         shares = [cell.rates.of(report.endpoint) for cell in own]
         color = MODELS[order % len(MODELS)]
@@ -65,7 +68,7 @@ def _panel(axes: Any, report: DifferentiationReport, cells: Sequence[Cell]) -> N
             ends = [100 * one.interval.low, 100 * one.interval.high]
             axes.plot([x, x], ends, color=color, linewidth=1.8, alpha=0.55, zorder=3)
     axes.set_xticks(report.temperatures, [f"{t:g}" for t in report.temperatures])
-    room = 0.06 * apart
+    room = 0.06 * width
     axes.set_xlim(min(report.temperatures) - room, max(report.temperatures) + room)
     axes.set_ylim(-3, 103)
     axes.set_yticks([0, 25, 50, 75, 100])

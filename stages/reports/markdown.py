@@ -161,7 +161,7 @@ def provenance_lines(report: Any) -> Iterator[str]:
             source.dtype,
             source.quantization,
             (source.model.weights.digest[:12] if source.model.weights else "unknown"),
-            ", ".join(
+            " + ".join(
                 adapter.weights.digest[:12] if adapter.weights else "unknown"
                 for adapter in source.adapters
             )
