@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from cleanguard.errors import JobError
 from guard import CleanModelLoader, Provenance, provenance_of
-from stages.adapters import check_base
+from stages.adapters import check_base, check_weights
 from stages.evaluate.config import BASE, EvaluateConfig
 from stages.models import directory_of, loader_of
 from stages.stacks import whole_stack
@@ -110,6 +110,7 @@ def _look_at(name: str, path: Path, base: str | None) -> None:
             f"adapters: {name}: {path} holds no adapter_config.json; train one, or name the "
             "directory that PEFT saved"
         )
+    check_weights(path)
     if base is None or lineage_of(path) is not None:
         return
     try:
