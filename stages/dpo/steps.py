@@ -35,6 +35,7 @@ def prefer(config: DpoConfig) -> Outcome:
         DeadGradientError, WrongReferenceError: What their names say.
         JobError: The pairs, the sft adapter or the folder cannot be used.
     """
+    check_reporters(config.train.report_to)
     with run_folder(config.out, "dpo", config) as folder:
         records = read_traced(
             config.data,
@@ -61,7 +62,6 @@ def _train(
     import trl
     from transformers import set_seed
 
-    check_reporters(config.train.report_to)
     loader = loader_of(config.model, for_training=True)
     loaded = loader.load()
     model = _beginning(config, loaded)

@@ -30,6 +30,7 @@ def fine_tune(config: SftConfig) -> Outcome:
         DeadGradientError: What their names say.
         JobError: The data or the folder cannot be used.
     """
+    check_reporters(config.train.report_to)
     with run_folder(config.out, "sft", config) as folder:
         records = read_traced(
             config.data, {"prompt": str, "completion": str}, answers=("completion",)
@@ -54,7 +55,6 @@ def _train(
     import trl
     from transformers import set_seed
 
-    check_reporters(config.train.report_to)
     loader = loader_of(config.model, for_training=True)
     loaded = loader.load()
     table, counts = labelled(loaded.tokenizer, training, config.train)

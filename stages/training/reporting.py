@@ -10,6 +10,8 @@ from cleanguard.selection import did_you_mean
 
 def check_reporters(names: Sequence[str]) -> None:
     """Raise JobError for a place that transformers does not know, or whose package is not there."""
+    if not names:
+        return
     from transformers.integrations import integration_utils
 
     known = integration_utils.INTEGRATION_TO_CALLBACK
