@@ -66,7 +66,8 @@ def _is_full(path: Path) -> bool:
     """Whether a few megabytes more have no room in a folder."""
     try:
         with tempfile.TemporaryFile(dir=path) as probe:
-            os.posix_fallocate(probe.fileno(), 0, _ROOM)
+            probe.write(bytes(_ROOM))
+            probe.flush()
     except OSError as error:
         return error.errno in _FULL
     return False

@@ -10,7 +10,7 @@ from stages.statistics.bootstrap import cluster_bootstrap
 from stages.statistics.clustered_t import ClusteredT, clustered_t
 from stages.statistics.clusters import design_effect
 from stages.statistics.corrections import corrected
-from stages.statistics.detectable import Detectable
+from stages.statistics.detectable import Detectable, minimal_detectable_effect
 from stages.statistics.errors import StatisticsError
 from stages.statistics.interval import Interval
 from stages.statistics.plan import Correction, Plan
@@ -108,14 +108,7 @@ def compare_averages(averages: Averages, plan: Plan | None = None) -> Shift:
         test=test,
         p=test.p,
         correction="none",
-        detectable=Detectable(
-            detectable_mean(test.error, test.freedom, power=plan.power, alpha=plan.alpha),
-            len(moves),
-            design_effect(moves, averages.clusters),
-            None,
-            plan.power,
-            plan.alpha,
-        ),
+        detectable=_detectable(moves, test, averages.clusters, plan),
         call="undetermined",
         verdict="",
     )  # fmt: skip
@@ -155,6 +148,20 @@ def detectable_mean(
         return None
     quantile = scipy.stats.t.ppf
     return float((quantile(1 - alpha / 2, freedom) + quantile(power, freedom)) * error)
+
+
+def _detectable(
+    moves: Sequence[float], test: ClusteredT, clusters: Sequence[str], plan: Plan
+) -> Detectable:
+    """From the spread of the differences; where there is none to measure, as for single verdicts."""
+    effect = design_effect(moves, clusters)
+    if test.error == 0:
+        return minimal_detectable_effect(
+            len(moves), design_effect=effect, regressions=plan.regressions, power=plan.power,
+            alpha=plan.alpha,
+        )  # fmt: skip
+    least = detectable_mean(test.error, test.freedom, power=plan.power, alpha=plan.alpha)
+    return Detectable(least, len(moves), effect, None, plan.power, plan.alpha)
 
 
 def _judged(found: Shift, p: float, correction: Correction, plan: Plan) -> Shift:

@@ -97,6 +97,19 @@ def test_a_significant_difference_below_the_detectable_one_is_not_called() -> No
     assert "CG502: 100 items are fewer than 200" in shift.verdict
 
 
+def test_without_spread_the_suite_is_not_taken_to_show_anything() -> None:
+    """Equal answers everywhere have no spread; that does not make tiny differences detectable."""
+    same = compare_averages(averages(np.full(240, 0.5), np.full(240, 0.5)), QUICK)
+    assert same.call == "undetermined"
+    assert same.detectable.effect is not None
+    assert same.detectable.effect > 0.08
+    assert "only a difference from 0.0" not in same.verdict
+    everywhere = compare_averages(averages(np.zeros(240), np.ones(240)), QUICK)
+    assert everywhere.call == "better"
+    two = compare_averages(averages(np.zeros(2), np.ones(2), size=1), QUICK)
+    assert (two.call, two.detectable.effect) == ("undetermined", None)
+
+
 def test_correction_takes_a_call_back() -> None:
     generator = np.random.default_rng(1)
     moves = generator.normal(0, 0.1, 400)
