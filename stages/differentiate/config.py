@@ -53,7 +53,7 @@ class DifferentiateConfig:
     seed: int = option(0, "Every answer has a seed of its own, made from this one.", at_least=0)
     batch_size: int = option(64, "Answers at a time.", at_least=1)
     html: bool = option(True, "Write report.html, with plots, as well.")
-    plan: PlanConfig = section(PlanConfig, without=("regressions",))
+    plan: PlanConfig = section(PlanConfig)
     model: ModelConfig = section(ModelConfig)
 
     def __post_init__(self) -> None:

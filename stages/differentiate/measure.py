@@ -130,8 +130,8 @@ def plan_of(config: DifferentiateConfig) -> Plan:
     """What was fixed before."""
     given = config.plan
     return Plan(
-        alpha=given.alpha, power=given.power, minimum=given.minimum, confidence=given.confidence,
-        resamples=given.resamples, seed=config.seed,
+        alpha=given.alpha, power=given.power, regressions=given.regressions, minimum=given.minimum,
+        confidence=given.confidence, resamples=given.resamples, seed=config.seed,
     )  # fmt: skip
 
 

@@ -10,7 +10,7 @@ from stages.statistics.bootstrap import cluster_bootstrap
 from stages.statistics.clustered_t import ClusteredT, clustered_t
 from stages.statistics.clusters import design_effect
 from stages.statistics.corrections import corrected
-from stages.statistics.detectable import Detectable, minimal_detectable_effect
+from stages.statistics.detectable import Detectable
 from stages.statistics.errors import StatisticsError
 from stages.statistics.interval import Interval
 from stages.statistics.plan import Correction, Plan
@@ -153,15 +153,21 @@ def detectable_mean(
 def _detectable(
     moves: Sequence[float], test: ClusteredT, clusters: Sequence[str], plan: Plan
 ) -> Detectable:
-    """From the spread of the differences; where there is none to measure, as for single verdicts."""
+    """From the spread of the differences, or the plan's where models hardly differ.
+
+    Answers that are nearly all the same have no spread, and that would make any difference
+    detectable; the plan's share of regressions, with as many gains, is the least that is assumed:
+    a variance of 2r an item.
+    """
     effect = design_effect(moves, clusters)
-    if test.error == 0:
-        return minimal_detectable_effect(
-            len(moves), design_effect=effect, regressions=plan.regressions, power=plan.power,
-            alpha=plan.alpha,
-        )  # fmt: skip
-    least = detectable_mean(test.error, test.freedom, power=plan.power, alpha=plan.alpha)
-    return Detectable(least, len(moves), effect, None, plan.power, plan.alpha)
+    least: float | None = None
+    if test.error is not None:
+        planned = (2 * plan.regressions * effect / len(moves)) ** 0.5
+        error = max(test.error, planned)
+        least = detectable_mean(error, test.freedom, power=plan.power, alpha=plan.alpha)
+    if least is not None and least > 1:
+        least = None
+    return Detectable(least, len(moves), effect, plan.regressions, plan.power, plan.alpha)
 
 
 def _judged(found: Shift, p: float, correction: Correction, plan: Plan) -> Shift:

@@ -23,14 +23,14 @@ class Detectable:
             no difference would be.
         n: Items.
         design_effect: What clustering costs; n / design_effect items count.
-        regressions: Share of items assumed to get worse; None for averages, whose spread is measured.
+        regressions: Share of items assumed to get worse.
         power, alpha: As asked for.
     """
 
     effect: float | None
     n: int
     design_effect: float
-    regressions: float | None
+    regressions: float
     power: float
     alpha: float
 

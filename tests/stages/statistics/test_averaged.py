@@ -19,6 +19,7 @@ from stages.statistics.plan import Plan
 from stages.statistics.within_margin import within_margin
 
 QUICK = Plan(resamples=100)
+MEASURED = Plan(resamples=100, regressions=0.0)  # the spread is taken as it is
 
 
 def averages(before: np.ndarray, after: np.ndarray, size: int = 4) -> Averages:
@@ -63,7 +64,7 @@ def test_the_detectable_mean_has_the_power_that_statsmodels_computes() -> None:
 def test_a_gain_of_the_detectable_size_is_found_as_often_as_promised() -> None:
     generator = np.random.default_rng(5)
     gain = 0.055
-    shifts = [compare_averages(drawn(generator, 60, gain), QUICK) for _ in range(600)]
+    shifts = [compare_averages(drawn(generator, 60, gain), MEASURED) for _ in range(600)]
     effects = [shift.detectable.effect for shift in shifts if shift.detectable.effect]
     found = np.mean([shift.test.p <= 0.05 and shift.difference > 0 for shift in shifts])
     # The power at the true gain, by the normal approximation to what each run's effect promises.
@@ -104,6 +105,12 @@ def test_without_spread_the_suite_is_not_taken_to_show_anything() -> None:
     assert same.detectable.effect is not None
     assert same.detectable.effect > 0.08
     assert "only a difference from 0.0" not in same.verdict
+    # Ten of 240 items a quarter better, none worse: significant, and next to nothing.
+    few = compare_averages(
+        averages(np.zeros(240), np.where(np.arange(240) < 10, 0.25, 0), 1), QUICK
+    )
+    assert few.test.p < 0.01
+    assert few.call == "undetermined"
     everywhere = compare_averages(averages(np.zeros(240), np.ones(240)), QUICK)
     assert everywhere.call == "better"
     two = compare_averages(averages(np.zeros(2), np.ones(2), size=1), QUICK)
@@ -115,11 +122,11 @@ def test_correction_takes_a_call_back() -> None:
     moves = generator.normal(0, 0.1, 400)
     strong, weak = moves + 0.02 - moves.mean(), moves + 0.0145 - moves.mean()
     found = [
-        compare_averages(averages(np.zeros(400), one, size=1), QUICK) for one in (strong, weak)
+        compare_averages(averages(np.zeros(400), one, size=1), MEASURED) for one in (strong, weak)
     ]
     assert [shift.call for shift in found] == ["better", "better"]
-    crowd = [compare_averages(averages(np.zeros(400), moves - moves.mean(), size=1), QUICK)] * 40
-    adjusted = adjust_shifts([*found, *crowd], "holm", QUICK)
+    crowd = [compare_averages(averages(np.zeros(400), moves - moves.mean(), size=1), MEASURED)] * 40
+    adjusted = adjust_shifts([*found, *crowd], "holm", MEASURED)
     assert [shift.call for shift in adjusted[:3]] == ["better", "undetermined", "undetermined"]
     assert adjusted[0].p == pytest.approx(found[0].test.p * 42)
 
