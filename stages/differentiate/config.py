@@ -91,6 +91,6 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
         "model.device_map": "auto",
         "batch_size": 32,
     },
-    # A first look: too few items for a verdict, and the report says so.
+    # A first look; verdicts and report say that these are too few items.
     "small": {**_TINY, "limit": 50, "samples": 2},
 }
