@@ -72,7 +72,7 @@ class _StageCommand(click.Command):
 
 @click.group("run", cls=StageGroup)
 def command() -> None:
-    """Run a stage: data generation, fine-tuning, preference training.
+    """Run a stage: data generation, fine-tuning, preference training, evaluation.
 
     Every stage runs on the small built-in model as it is; `--preset` or `--config` take another one.
     A run that was stopped goes on where it was. Exit codes: 0 done, 1 a check failed, 2 it could not
