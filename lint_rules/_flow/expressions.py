@@ -57,8 +57,8 @@ class Evaluator:
             cst.SimpleString: self._string,
             cst.ConcatenatedString: self._concatenated,
             cst.FormattedString: self._formatted,
-            cst.Integer: lambda node, _: Constant(node.evaluated_value),
-            cst.Float: lambda node, _: Constant(node.evaluated_value),
+            cst.Integer: self._number,
+            cst.Float: self._number,
             cst.Tuple: self._sequence,
             cst.List: self._sequence,
             cst.Set: self._set,
@@ -140,6 +140,12 @@ class Evaluator:
         return UNKNOWN if node.upper is None else self.evaluate(node.upper, env)
 
     # --- literals and containers
+
+    def _number(self, node: cst.Integer | cst.Float, env: Env) -> Value:  # noqa: ARG002
+        try:
+            return Constant(node.evaluated_value)
+        except (ValueError, SyntaxError):  # more digits than Python reads
+            return UNKNOWN
 
     def _string(self, node: cst.SimpleString, env: Env) -> Value:  # noqa: ARG002
         return Constant(node.evaluated_value)
