@@ -18,6 +18,7 @@ from typing import Literal
 from cleanguard.config import Settings
 from cleanguard.files import SourceFile
 from lint_rules._gate import needs_check
+from lint_rules._neighbours import TRIGGER, stranger_beside
 from lint_rules._wire import Plain, to_plain
 from lint_rules.engine import OtherFiles, RuleCrashError, check_source, io_problem, unreadable
 
@@ -63,9 +64,12 @@ class Checked:
     exhausted: bool = False
 
 
-def digest_of(raw: bytes) -> str:
-    """The name of a content."""
-    return blake2b(raw, digest_size=16).hexdigest()
+def digest_of(raw: bytes, path: Path) -> str:
+    """The name of a content, and of what a rule looks at beside it."""
+    digest = blake2b(raw, digest_size=16)
+    if TRIGGER in raw:
+        digest.update((stranger_beside(path) or "").encode())
+    return digest.hexdigest()
 
 
 def gate(file: SourceFile) -> Gated:
@@ -74,7 +78,7 @@ def gate(file: SourceFile) -> Gated:
         raw = file.read()
     except OSError as error:
         return Gated(None, problem=io_problem(error))
-    return Gated(digest_of(raw), needs_check(raw, file.name))
+    return Gated(digest_of(raw, file.path), needs_check(raw, file.name))
 
 
 def check(file: SourceFile, settings: Settings, others: OtherFiles | None) -> Checked:

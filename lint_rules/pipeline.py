@@ -110,7 +110,7 @@ class _Run:
                 raw = self._files[index].read()
             except OSError:
                 continue  # asked again below, where it is reported
-            self._digests[self._paths[index]] = _worker.digest_of(raw)
+            self._digests[self._paths[index]] = _worker.digest_of(raw, self._files[index].path)
         left: list[int] = []
         for index in indices:
             path = self._paths[index]
