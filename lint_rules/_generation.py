@@ -57,6 +57,8 @@ def _translates(flow: Flow) -> bool:
 def _is_chat(call: Generate, encode: Encode | None) -> bool:
     if encode is not None and is_rendered(encode):
         return True
+    if call.encoded is not None and call.encoded.rendered:
+        return True
     given = (*call.args.positional, *call.args.keywords.values(), *call.args.spread)
     return any(first(argument.value, ChatText) is not None for argument in given)
 

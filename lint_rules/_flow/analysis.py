@@ -22,6 +22,7 @@ from lint_rules._flow.values import (
     ModelId,
     Sequence,
     Value,
+    first,
     join,
     options,
 )
@@ -41,6 +42,7 @@ class Flow:
         self.path = program.path
         self.imported_names: frozenset[str] = frozenset(program.imported_names)
         self.called_names: frozenset[str] = frozenset(program.called_names)
+        self._program = program
         self._events = program.events
         self._functions = program.functions
 
@@ -56,6 +58,14 @@ class Flow:
             return None
         event = self._events.get((cast("type[Event]", kind), node))
         return event if isinstance(event, kind) else None
+
+    def event_elsewhere(self, node: cst.CSTNode, kind: type[E]) -> tuple[Path, E] | None:
+        """The event of an origin in another module of the run, and that module's file."""
+        for other in self._program.adopted():
+            event = other.events.get((cast("type[Event]", kind), node))
+            if isinstance(event, kind) and other.path is not None:
+                return other.path, event
+        return None
 
     def uses(self, encode: Encode) -> list[Generate | Forward]:
         """The generate and forward calls that an encoding reaches."""
@@ -73,6 +83,10 @@ class Flow:
             for node, facts in self._functions.items()
             if isinstance(node, cst.FunctionDef)
         )
+
+    def is_row(self, encode: Encode) -> bool:
+        """Whether a function makes a row with labels of an encoding: its ids are the row's."""
+        return any(_is_row(facts.result, encode.node) for facts in self._functions.values())
 
     def model_id(self, argument: Argument | None) -> ModelId:
         """The model that an argument names."""
@@ -99,6 +113,15 @@ def _holds(value: Value, origin: cst.Call, depth: int) -> bool:
             members = option.items if isinstance(option, Sequence) else ()
         if any(_holds(member, origin, depth + 1) for member in members):
             return True
+    return False
+
+
+def _is_row(value: Value, origin: cst.Call) -> bool:
+    for option in options(value):
+        if isinstance(option, Mapping) and option.get("labels") is not None:
+            ids = first(option.get("input_ids") or UNKNOWN, Encoded)
+            if ids is not None and ids.origin is origin:
+                return True
     return False
 
 

@@ -19,6 +19,7 @@ from lint_rules._flow.value_methods import (
     dataset_method,
     mapping_method,
     parser_method,
+    row_of,
     text_method,
 )
 from lint_rules._flow.values import (
@@ -158,7 +159,7 @@ class CallReader:
             given = tuple(argument.value for argument in args.positional)
             return given[0] if len(given) == 1 else Sequence(given)
         if name == "map":
-            mapped = first(self._result_of(args.positional[0].value, node, env), Mapping)
+            mapped = row_of(self._result_of(args.positional[0].value, node, env))
             return UNKNOWN if mapped is None else Dataset(mapped)
         return UNKNOWN
 

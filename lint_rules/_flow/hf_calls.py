@@ -136,7 +136,8 @@ class HfCalls:
         """A tokenizer called on text."""
         text = args.value("text", 0)
         self.program.record(Encode(node, self.cursor.place(), tokenizer, method, text, args))
-        return Encoded(node, tokenizer, "input_ids" if method == "encode" else None)
+        part = "input_ids" if method == "encode" else None
+        return Encoded(node, tokenizer, part, is_chat(text))
 
     def _decode(self, tokenizer: Tokenizer, method: str, node: cst.Call, args: Arguments) -> Value:
         given = args.get("token_ids", 0) or args.get("sequences")

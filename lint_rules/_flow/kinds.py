@@ -152,11 +152,16 @@ class ChatText:
 
 @dataclass(frozen=True, slots=True)
 class Encoded:
-    """What a tokenizer returned, or one member of it (`part`, e.g. `input_ids`)."""
+    """What a tokenizer returned, or one member of it (`part`, e.g. `input_ids`).
+
+    `rendered` tells that a chat template made the text; the event of the encoding says it too, but
+    knows only the callers in its own module.
+    """
 
     origin: cst.Call
     tokenizer: Tokenizer
     part: str | None = None
+    rendered: bool = False
 
 
 @dataclass(frozen=True, slots=True)

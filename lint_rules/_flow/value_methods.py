@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from lint_rules._flow.arguments import Arguments
 from lint_rules._flow.program import Program
 from lint_rules._flow.text import add_text, joined_text
@@ -9,6 +11,7 @@ from lint_rules._flow.values import (
     UNKNOWN,
     Constant,
     Dataset,
+    Encoded,
     Formatted,
     Items,
     Mapping,
@@ -57,7 +60,7 @@ def _plain(text: Constant, name: str) -> Value:
 def dataset_method(data: Dataset, name: str, args: Arguments, mapped: Value) -> Value:
     """The value of a dataset's method; `mapped` is what the function given to `map` returns."""
     if name == "map":
-        added = first(mapped, Mapping)
+        added = row_of(mapped)
         columns = data.columns
         for key, value in () if added is None else added.entries:
             columns = columns.put(
@@ -75,6 +78,14 @@ def dataset_method(data: Dataset, name: str, args: Arguments, mapped: Value) -> 
         part = Dataset(data.columns)
         return Mapping((("train", part), ("test", part)))
     return Dataset(data.columns) if name in ("filter", "shard", "skip", "repeat") else UNKNOWN
+
+
+def row_of(mapped: Value) -> Mapping | None:
+    """What a function given to `map` adds to a row: a dict, or an encoding, which is one."""
+    encoded = first(mapped, Encoded)
+    if encoded is None or encoded.part is not None:
+        return first(mapped, Mapping)
+    return Mapping((("input_ids", replace(encoded, part="input_ids")),))
 
 
 def mapping_method(mapping: Mapping, name: str, args: Arguments) -> Value:
