@@ -20,6 +20,7 @@ from lint_rules._edits import replace
 from lint_rules._flow.analysis import Flow
 from lint_rules._flow.arguments import Argument, Arguments
 from lint_rules._flow.events import CallSite, Encode, ModelLoad, TemplateApply, TokenizerLoad
+from lint_rules._flow.values import Mixed
 from lint_rules._signatures import Known, known, renamed
 from lint_rules.rule import Report, Rule
 
@@ -33,8 +34,10 @@ def _check(flow: Flow) -> Iterator[Report]:
             continue
         invented: list[str] = []
         for keyword, argument in args.keywords.items():
-            if keyword in entry.keywords or argument.node is None or keyword.startswith("_"):
+            if keyword in entry.keywords or keyword.startswith("_"):
                 continue
+            if argument.node is None and isinstance(argument.value, Mixed):
+                continue  # one branch alone puts it into the dict, and may ask for the version
             better = _better(name, keyword, entry)
             if better is not None:
                 problem = _problem(library, name, (keyword,), entry)

@@ -58,6 +58,7 @@ _HANDS_THROUGH = frozenset({"prepare", "prepare_model", "unwrap_model", "wait_fo
 _TEXT_METHODS = frozenset(
     ["strip", "lstrip", "rstrip", "replace", "lower", "removeprefix", "removesuffix"]
 )
+_DATACLASS_PARSERS = ("transformers.HfArgumentParser", "trl.TrlParser")
 
 
 class Evaluates(Protocol):
@@ -182,13 +183,19 @@ class CallReader:
             self.program.partials[node] = rest
             given = args.positional[0].value
             return UNKNOWN if isinstance(given, Partial) else Partial(given, node)
-        if name == "builtins.setattr" and len(args.positional) == 3:
+        if (
+            name in ("builtins.setattr", "builtins.object.__setattr__")
+            and len(args.positional) == 3
+        ):
             self._setattr(node, args)
             return UNKNOWN
         if name == "builtins.getattr" and len(args.positional) >= 2:
             attribute = first(args.positional[1].value, Constant)
             if attribute is not None and isinstance(attribute.value, str):
                 return self.evaluator.attribute(args.positional[0].value, attribute.value)
+            return UNKNOWN
+        if name == "threading.Thread":
+            self._start(node, args, env)
             return UNKNOWN
         if name == "builtins.super":
             return Instance(env.owner) if env.owner is not None else UNKNOWN
@@ -199,6 +206,19 @@ class CallReader:
         if isinstance(result, Unknown) and library.makes_object(name):
             return LibraryObject(name, node)
         return result
+
+    def _start(self, node: cst.Call, args: Arguments, env: Env) -> None:
+        """`Thread(target=model.generate, kwargs=…)` calls its target."""
+        given = first(args.value("args"), Sequence) or Sequence(())
+        named = first(args.value("kwargs"), Mapping) or Mapping(())
+        passed = Arguments(
+            tuple(Argument(value, None, None) for value in given.items),
+            {str(key): Argument(value, None, None) for key, value in named.entries},
+            (),
+            opaque="kwargs" in args.keywords and not named.entries,
+        )
+        for option in options(args.value("target", 1)):
+            self._call(option, node, passed, env)
 
     def _setattr(self, node: cst.Call, args: Arguments) -> None:
         attribute = first(args.positional[1].value, Constant)
@@ -260,10 +280,20 @@ class CallReader:
         self, receiver: LibraryObject, name: str, node: cst.Call, args: Arguments
     ) -> Value:
         self.program.record(CallSite(node, self.cursor.place(), "", receiver, name, args))
+        if receiver.symbol in _DATACLASS_PARSERS and name.startswith("parse_"):
+            return self._parsed_dataclasses(receiver)
         if name in _HANDS_THROUGH and args.positional:
             given = tuple(argument.value for argument in args.positional)
             return given[0] if len(given) == 1 else Sequence(given)
         return receiver if name in ("to", "cuda", "eval") else UNKNOWN
+
+    def _parsed_dataclasses(self, parser: LibraryObject) -> Value:
+        """`HfArgumentParser((A, B)).parse_args_into_dataclasses()`: an object of each."""
+        built = self.program.events.get((CallSite, parser.origin))
+        given = built.args.value("dataclass_types", 0) if isinstance(built, CallSite) else UNKNOWN
+        classes = given.items if isinstance(given, Sequence) else (given,)
+        instances = [Instance(one.node) for one in classes if isinstance(one, ClassRef)]
+        return Sequence(tuple(instances)) if len(instances) == len(classes) else UNKNOWN
 
     def _encoded_method(self, receiver: Encoded, name: str, node: cst.Call) -> Value:
         if name in library.KEEPS_ENCODED:

@@ -29,6 +29,7 @@ from lint_rules._flow.values import (
     Symbol,
     Unknown,
     Value,
+    as_mapping,
     bounded,
     count_of,
     element_of,
@@ -196,9 +197,11 @@ class Evaluator:
                     mapping = mapping.put(key.value, value)
                 else:
                     mapping = Mapping(mapping.entries, join(mapping.rest, value))
-            elif isinstance(value, Mapping):
-                for name, item in value.entries:
-                    mapping = mapping.put(name, item)
+                continue
+            encoded = first(value, Encoded)
+            spread = first(value, Mapping) if encoded is None else as_mapping(encoded)
+            for name, item in () if spread is None else spread.entries:
+                mapping = mapping.put(name, item)
         return mapping
 
     # --- operators

@@ -136,9 +136,9 @@ class QuantConfig:
 
 @dataclass(frozen=True, slots=True)
 class Loader:
-    """A CleanModelLoader."""
+    """A CleanModelLoader; one that an annotation promises has no origin."""
 
-    origin: cst.Call
+    origin: cst.Call | None
     model: ModelId = UNKNOWN_MODEL
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from lint_rules._flow.arguments import Arguments
 from lint_rules._flow.program import Program
 from lint_rules._flow.text import add_text, joined_text
@@ -18,6 +16,7 @@ from lint_rules._flow.values import (
     OptionParser,
     Sequence,
     Value,
+    as_mapping,
     count_of,
     element_of,
     first,
@@ -38,10 +37,13 @@ def text_method(text: Constant | Formatted, name: str, args: Arguments) -> Value
         return UNKNOWN
     if name in _SAME_TEXT or name in _PATHS:
         return text if isinstance(text, Formatted) or name in _PATHS else _plain(text, name)
-    if name == "format":
+    if name in ("format", "format_map"):
         result: Value = text
-        for argument in (*args.positional, *args.keywords.values()):
-            result = add_text(result, argument.value)
+        given = [argument.value for argument in (*args.positional, *args.keywords.values())]
+        if name == "format_map":
+            given = [value for _, value in (first(given[0], Mapping) or Mapping(())).entries]
+        for value in given:
+            result = add_text(result, value)
         pieces = first(add_text(result, Constant("")), Formatted)
         return pieces or Formatted(
             (str(text.value),) if isinstance(text, Constant) else text.pieces
@@ -83,9 +85,7 @@ def dataset_method(data: Dataset, name: str, args: Arguments, mapped: Value) -> 
 def row_of(mapped: Value) -> Mapping | None:
     """What a function given to `map` adds to a row: a dict, or an encoding, which is one."""
     encoded = first(mapped, Encoded)
-    if encoded is None or encoded.part is not None:
-        return first(mapped, Mapping)
-    return Mapping((("input_ids", replace(encoded, part="input_ids")),))
+    return first(mapped, Mapping) if encoded is None else as_mapping(encoded)
 
 
 def mapping_method(mapping: Mapping, name: str, args: Arguments) -> Value:
