@@ -44,12 +44,16 @@ def _severity(load: TokenizerLoad, flow: Flow) -> Severity | None:
 def _belongs_to_another_model(load: TokenizerLoad, flow: Flow) -> bool:
     """Whether a model that is no causal LM is loaded by the same expression in the same function."""
     name = _first_argument(load.args)
-    if name is None or any(_first_argument(model.args) == name for model in flow.events(ModelLoad)):
+    function = load.place.function
+    if name is None or any(
+        model.place.function is function and _first_argument(model.args) == name
+        for model in flow.events(ModelLoad)
+    ):
         return False
     return any(
         site.symbol.startswith("transformers.")
         and site.symbol.endswith(_OTHER_LOADS)
-        and site.place.function is load.place.function
+        and site.place.function is function
         and _first_argument(site.args) == name
         for site in flow.events(CallSite)
     )

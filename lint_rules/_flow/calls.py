@@ -198,7 +198,7 @@ class CallReader:
             self._start(node, args, env)
             return UNKNOWN
         if name == "builtins.super":
-            return Instance(env.owner) if env.owner is not None else UNKNOWN
+            return self._parent(env)
         if name == "argparse.ArgumentParser":
             self.program.parser_defaults.setdefault(node, {})
             return OptionParser(node)
@@ -206,6 +206,16 @@ class CallReader:
         if isinstance(result, Unknown) and library.makes_object(name):
             return LibraryObject(name, node)
         return result
+
+    def _parent(self, env: Env) -> Value:
+        """What `super()` stands for: the class that is inherited from, where the run sees it."""
+        facts = None if env.owner is None else self.program.classes.get(env.owner)
+        if facts is None or env.owner is None:
+            return UNKNOWN
+        own = [
+            parent for parent in facts.parents if self.program.classes[parent].home is facts.home
+        ]
+        return Instance(own[0] if own else env.owner)
 
     def _start(self, node: cst.Call, args: Arguments, env: Env) -> None:
         """`Thread(target=model.generate, kwargs=…)` calls its target."""

@@ -67,10 +67,10 @@ class Definitions:
         if facts is None or facts.home is not self.program:
             facts = self.program.classes[node] = ClassFacts(env.scope, home=self.program)
         bases = [self.evaluator.evaluate(base.value, env) for base in node.bases]
-        for base in bases:
-            inherited = first(base, ClassRef)
-            if inherited is not None and inherited.node in self.program.classes:
-                self._inherit(facts, self.program.classes[inherited.node])
+        inherited = [found.node for base in bases if (found := first(base, ClassRef))]
+        facts.parents = tuple(parent for parent in inherited if parent in self.program.classes)
+        for parent in facts.parents:
+            self._inherit(facts, self.program.classes[parent])
         facts.bases = tuple(value.name for value in bases if isinstance(value, Symbol))
         body = Env(env, None, node)
         self._run_body(node, node.body, body)

@@ -96,6 +96,9 @@ class HfCalls:
         if kind == "tokenizer-load":
             self.program.record(TokenizerLoad(node, place, api, model, args))
             return Tokenizer(node, model)
+        wrapped = args.value("pretrained_model_name_or_path", 0)
+        if isinstance(wrapped, CausalLM) and wrapped.confidence == "followed":
+            return wrapped  # a value head around a model that is loaded already
         quantization = first(args.value("quantization_config"), QuantConfig)
         self.program.record(ModelLoad(node, place, api, model, args, quantization))
         causal = CausalLM(node, model)

@@ -107,6 +107,7 @@ class ClassFacts:
     attributes: dict[str, Value] = field(default_factory=dict)
     fields: list[str] = field(default_factory=list)
     bases: tuple[str, ...] = ()
+    parents: tuple[cst.ClassDef, ...] = ()
     home: Program | None = None
 
     def add_field(self, name: str) -> None:
