@@ -41,7 +41,7 @@ def text_generations(flow: Flow) -> Iterator[TextGeneration]:
         if _is_chat(call, encode) or (call.model.confidence == "named" and _translates(flow)):
             continue
         model = call.model.model
-        if encode is not None and model.standing == "unknown":
+        if encode is not None and model.standing == "unknown" and model.text is None:
             model = encode.tokenizer.model
         severity = load_severity(model, flow.settings)
         if severity is not None:

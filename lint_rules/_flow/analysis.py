@@ -18,10 +18,13 @@ from lint_rules._flow.values import (
     UNKNOWN,
     Encoded,
     FunctionRef,
+    Items,
     Mapping,
     ModelId,
     Sequence,
+    Tokenizer,
     Value,
+    element_of,
     first,
     join,
     options,
@@ -84,6 +87,13 @@ class Flow:
             if isinstance(node, cst.FunctionDef)
         )
 
+    def keeps(self, load: cst.Call) -> bool:
+        """Whether a tokenizer leaves the function that loads it: returned, or set on an object."""
+        values = [facts.result for facts in self._functions.values()]
+        for known in self._program.classes.values():
+            values += known.attributes.values()
+        return any(_has_tokenizer(value, load, 0) for value in values)
+
     def is_row(self, encode: Encode) -> bool:
         """Whether a function makes a row with labels of an encoding: its ids are the row's."""
         return any(_is_row(facts.result, encode.node) for facts in self._functions.values())
@@ -112,6 +122,18 @@ def _holds(value: Value, origin: cst.Call, depth: int) -> bool:
         else:
             members = option.items if isinstance(option, Sequence) else ()
         if any(_holds(member, origin, depth + 1) for member in members):
+            return True
+    return False
+
+
+def _has_tokenizer(value: Value, load: cst.Call, depth: int) -> bool:
+    for option in options(value):
+        if isinstance(option, Tokenizer) and option.origin is load:
+            return True
+        inner = [element_of(option)] if isinstance(option, (Items, Sequence)) else []
+        if isinstance(option, Mapping):
+            inner = [item for _, item in option.entries]
+        if depth < 3 and any(_has_tokenizer(item, load, depth + 1) for item in inner):
             return True
     return False
 

@@ -210,12 +210,7 @@ class CallReader:
     def _parent(self, env: Env) -> Value:
         """What `super()` stands for: the class that is inherited from, where the run sees it."""
         facts = None if env.owner is None else self.program.classes.get(env.owner)
-        if facts is None or env.owner is None:
-            return UNKNOWN
-        own = [
-            parent for parent in facts.parents if self.program.classes[parent].home is facts.home
-        ]
-        return Instance(own[0] if own else env.owner)
+        return Instance(facts.parents[0]) if facts is not None and facts.parents else UNKNOWN
 
     def _start(self, node: cst.Call, args: Arguments, env: Env) -> None:
         """`Thread(target=model.generate, kwargs=…)` calls its target."""
