@@ -7,11 +7,13 @@ from dataclasses import dataclass
 
 from cleanguard.hazards import Severity
 from lint_rules._flow.analysis import Flow
-from lint_rules._flow.events import Decode, Encode, Generate
+from lint_rules._flow.arguments import Arguments
+from lint_rules._flow.events import CallSite, Decode, Encode, Generate
 from lint_rules._flow.hf_calls import is_rendered
 from lint_rules._flow.values import (
     ChatText,
     Generated,
+    LibraryObject,
     ModelId,
     Value,
     element_of,
@@ -19,6 +21,8 @@ from lint_rules._flow.values import (
     options,
 )
 from lint_rules._standing import load_severity
+
+NO_ARGUMENTS = Arguments((), {}, (), opaque=False)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,6 +50,14 @@ def text_generations(flow: Flow) -> Iterator[TextGeneration]:
         severity = load_severity(model, flow.settings)
         if severity is not None:
             yield TextGeneration(call, encode, model, severity)
+
+
+def config_of(call: Generate, flow: Flow) -> Arguments:
+    """What a `GenerationConfig(…)` that the call is given was built with."""
+    given = first(call.args.value("generation_config"), LibraryObject)
+    known = given is not None and given.symbol.endswith(".GenerationConfig")
+    built = flow.event_at(given.origin, CallSite) if given is not None and known else None
+    return NO_ARGUMENTS if built is None else built.args
 
 
 def _translates(flow: Flow) -> bool:
