@@ -109,7 +109,6 @@ def serve(connection: Connection, files: Sequence[SourceFile], settings: Setting
         signal.signal(signal.SIGPROF, signal.SIG_DFL)  # which ends the process
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent is interrupted too, and ends us
     faulthandler.disable()  # a crash is an answer here, and the parent gives it
-    _silence()
     _limit_memory()
     _allow_depth()
     gc.set_threshold(100_000, 20, 20)  # trees are big and seldom garbage
@@ -150,13 +149,6 @@ def _size() -> int:
     except OSError:
         return 0
     return int(pages) * os.sysconf("SC_PAGE_SIZE")
-
-
-def _silence() -> None:
-    """Sends what the parser prints when it dies to nobody."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 2)
-    os.close(nowhere)
 
 
 def _allow_depth() -> None:
