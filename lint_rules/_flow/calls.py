@@ -7,7 +7,7 @@ from typing import Protocol
 import libcst as cst
 
 from lint_rules._flow import library
-from lint_rules._flow.arguments import Argument, Arguments, collect
+from lint_rules._flow.arguments import Argument, Arguments, collect, given_later
 from lint_rules._flow.builtin_calls import builtin_call
 from lint_rules._flow.events import CallSite
 from lint_rules._flow.hf_calls import HfCalls
@@ -58,7 +58,6 @@ _HANDS_THROUGH = frozenset({"prepare", "prepare_model", "unwrap_model", "wait_fo
 _TEXT_METHODS = frozenset(
     ["strip", "lstrip", "rstrip", "replace", "lower", "removeprefix", "removesuffix"]
 )
-_DATACLASS_PARSERS = ("transformers.HfArgumentParser", "trl.TrlParser")
 
 
 class Evaluates(Protocol):
@@ -195,8 +194,7 @@ class CallReader:
                 return self.evaluator.attribute(args.positional[0].value, attribute.value)
             return UNKNOWN
         if name == "threading.Thread":
-            self._start(node, args, env)
-            return UNKNOWN
+            return self._start(node, args, env)
         if name == "builtins.super":
             return self._parent(env)
         if name == "argparse.ArgumentParser":
@@ -212,18 +210,12 @@ class CallReader:
         facts = None if env.owner is None else self.program.classes.get(env.owner)
         return Instance(facts.parents[0]) if facts is not None and facts.parents else UNKNOWN
 
-    def _start(self, node: cst.Call, args: Arguments, env: Env) -> None:
+    def _start(self, node: cst.Call, args: Arguments, env: Env) -> Value:
         """`Thread(target=model.generate, kwargs=…)` calls its target."""
-        given = first(args.value("args"), Sequence) or Sequence(())
-        named = first(args.value("kwargs"), Mapping) or Mapping(())
-        passed = Arguments(
-            tuple(Argument(value, None, None) for value in given.items),
-            {str(key): Argument(value, None, None) for key, value in named.entries},
-            (),
-            opaque="kwargs" in args.keywords and not named.entries,
-        )
+        passed = given_later(args.value("args"), args.value("kwargs"))
         for option in options(args.value("target", 1)):
             self._call(option, node, passed, env)
+        return UNKNOWN
 
     def _setattr(self, node: cst.Call, args: Arguments) -> None:
         attribute = first(args.positional[1].value, Constant)
@@ -285,7 +277,7 @@ class CallReader:
         self, receiver: LibraryObject, name: str, node: cst.Call, args: Arguments
     ) -> Value:
         self.program.record(CallSite(node, self.cursor.place(), "", receiver, name, args))
-        if receiver.symbol in _DATACLASS_PARSERS and name.startswith("parse_"):
+        if receiver.symbol in library.DATACLASS_PARSERS and name.startswith("parse_"):
             return self._parsed_dataclasses(receiver)
         if name in _HANDS_THROUGH and args.positional:
             given = tuple(argument.value for argument in args.positional)

@@ -152,11 +152,7 @@ class ChatText:
 
 @dataclass(frozen=True, slots=True)
 class Encoded:
-    """What a tokenizer returned, or one member of it (`part`, e.g. `input_ids`).
-
-    `rendered` tells that a chat template made the text; the event of the encoding says it too, but
-    knows only the callers in its own module.
-    """
+    """What a tokenizer returned, or one member of it (`part`); `rendered`: from a chat template's text."""
 
     origin: cst.Call
     tokenizer: Tokenizer
