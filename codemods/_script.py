@@ -16,7 +16,7 @@ from codemods._names import Blocks, Lines, NameUse, Values, name_uses
 from codemods._sites import CannotRewrite
 from codemods._wishes import EVERYTHING, Wishes
 from lint_rules._flow.analysis import Flow, analyse
-from lint_rules._flow.events import Event, Generate, Place
+from lint_rules._flow.events import Event, Place
 from lint_rules._positions import Positions, Span
 from lint_rules._source import Source
 from lint_rules.registry import RULES
@@ -80,6 +80,16 @@ class Script:
             raise CannotRewrite("several statements stand on one line")
         return text
 
+    def place_of(self, node: cst.CSTNode) -> tuple[str, int]:
+        """The indentation of the line on which an expression starts, and the width of what is beside it."""
+        span = self.span(node)
+        start = self._lines[bisect_right(self._lines, span.start) - 1]
+        end = self._lines[min(bisect_right(self._lines, span.end - 1), len(self._lines) - 1)]
+        before = self.utf8[start : span.start].decode()
+        after = self.utf8[span.end : max(end, span.end)].decode().rstrip()
+        indent = before[: len(before) - len(before.lstrip())]
+        return indent, len(before) - len(indent) + len(after)
+
     def lines_of(self, node: cst.CSTNode) -> Span:
         """The whole lines that a statement occupies, its line end included."""
         span = self.span(node)
@@ -113,6 +123,15 @@ class Script:
             raise CannotRewrite("several statements stand on one line")
         self.indent_of(place.line)
         return place.line
+
+    def line_above(self, offset: int) -> tuple[int, str]:
+        """Where the innermost statement around an offset begins its line, and its indentation."""
+        statements = [*self.module.body, *(node for block in self._blocks() for node in block)]
+        spans = [self.span(node) for node in statements]
+        around = [span.start for span in spans if span.start <= offset < span.end]
+        start = self._lines[bisect_right(self._lines, max(around, default=offset)) - 1]
+        text = self.utf8[start : max(around, default=offset)].decode()
+        return start, text[: len(text) - len(text.lstrip())]
 
     def delete(self, node: cst.CSTNode) -> Edit:
         """Takes a statement's lines away; its comments stay, on lines of their own."""
@@ -188,10 +207,6 @@ class Script:
         visitor = Blocks()
         self.module.visit(visitor)
         return visitor.found
-
-    def loader_at(self, call: Generate) -> str:  # noqa: ARG002
-        """What `generate` is called on: it is static, so the class does everywhere."""
-        return "CleanModelLoader"
 
     # --- names
 

@@ -21,6 +21,7 @@ from lint_rules._flow.arguments import Arguments
 from lint_rules._flow.events import ModelLoad, TokenizerLoad
 from lint_rules._flow.values import ModelId
 
+_MODEL, _TOKENIZER = ".load().model", ".load_tokenizer()"
 _GREEDY = Note(
     "changed",
     "generation_config.json is replaced by an explicit greedy one; what it said is recorded",
@@ -111,9 +112,10 @@ def _rewrite_model(script: Script, model: ModelLoad) -> _Plan:
         if target is None:
             if said.after:
                 raise CannotRewrite("the load is part of a larger expression")
-            head = script.call("CleanModelLoader", list(said.arguments), _indent(script, model))
+            indent, room = script.place_of(model.node)
+            head = script.call("CleanModelLoader", list(said.arguments), indent, room + len(_MODEL))
             span = script.span(model.node)
-            edits: tuple[Edit, ...] = (Edit(span.start, span.end, f"{head}.load().model"),)
+            edits: tuple[Edit, ...] = (Edit(span.start, span.end, f"{head}{_MODEL}"),)
         else:
             statement = _loader_statement(script, model, target, "_", said)
             edits = (statement, *_needless_eval(script, model, target))
@@ -140,14 +142,12 @@ def _rewrite_tokenizer(script: Script, tokenizer: TokenizerLoad) -> Site:
         arguments = [_id_argument(script, tokenizer.args), *carried.given]
         if trains(script):
             arguments.append("for_training=True")
-        line = tokenizer.place.line
-        room = 0 if line is None else len(script.code(line)) - len(script.code(tokenizer.node))
-        room += len(".load_tokenizer()")
-        head = script.call("CleanModelLoader", arguments, _indent(script, tokenizer), max(room, 0))
+        indent, room = script.place_of(tokenizer.node)
+        head = script.call("CleanModelLoader", arguments, indent, room + len(_TOKENIZER))
     except CannotRewrite as reason:
         return _left(tokenizer, "CG102", str(reason))
     span = script.span(tokenizer.node)
-    edit = Edit(span.start, span.end, f"{head}.load_tokenizer()")
+    edit = Edit(span.start, span.end, f"{head}{_TOKENIZER}")
     return Site("CG102", tokenizer.node, "load the tokenizer alone", (edit,), carried.notes)
 
 
@@ -232,11 +232,6 @@ def _loader_statement(
         lines.append(f"{target.text} = {target.text}{chain}")
     lines += [f"{target.text}.{after}" for after in said.after]
     return script.replace(target.statement, lines)
-
-
-def _indent(script: Script, load: ModelLoad | TokenizerLoad) -> str:
-    line = load.place.line
-    return "" if line is None else script.indent_of(line)
 
 
 def _family(model: ModelId) -> str | None:

@@ -10,6 +10,7 @@ import libcst as cst
 from cleanguard.config import Settings
 from cleanguard.findings import Finding, Position
 from codemods import adapters, generation, imports, loads, quantization, scoring, templates, upgrade
+from codemods._comments import keep_comments
 from codemods._edits import Edit, apply, tidy
 from codemods._proof import ProofError, prove
 from codemods._script import Script
@@ -96,8 +97,9 @@ def migrate_source(
         raise SourceError(f"syntax error: {error.message}", position) from error
     sites = _plan(script)
     edits = _unique(edit for site in sites for edit in site.edits)
+    arriving = imports.rewrite(script, edits)
     edits = tidy(script.utf8, script.without_empty_blocks(edits))
-    edits = [*edits, *imports.rewrite(script, edits)]
+    edits = keep_comments(script, [*edits, *tidy(script.utf8, arriving)])
     planned = tuple(sorted(_planned(script, sites), key=lambda site: (site.row, site.code)))
     if not edits:
         return Migration(filename, raw, raw, planned)

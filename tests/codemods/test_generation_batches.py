@@ -1,0 +1,138 @@
+"""Generations of several prompts, several texts, or in loops."""
+
+from __future__ import annotations
+
+import pytest
+
+CHANGED = [
+    pytest.param(
+        """\
+prompts = ["a", "b"]
+inputs = tokenizer(prompts, return_tensors="pt", padding=True)
+out = model.generate(**inputs, max_new_tokens=5)
+texts = tokenizer.batch_decode(out[:, inputs.input_ids.shape[1]:], skip_special_tokens=True)
+""",
+        """\
+prompts = ["a", "b"]
+texts = loader.generate_batch(model, tokenizer, prompts, max_new_tokens=5)
+""",
+        id="a batch",
+    ),
+    pytest.param(
+        """\
+inputs = tokenizer(["a"], return_tensors="pt")
+out = model.generate(**inputs, max_new_tokens=5)
+text = tokenizer.batch_decode(out, skip_special_tokens=True)[0]
+""",
+        """\
+text = loader.generate(model, tokenizer, "a", max_new_tokens=5, return_full_text=True)
+""",
+        id="the only row of a batch",
+    ),
+    pytest.param(
+        """\
+inputs = tokenizer(["a", "b"], return_tensors="pt", padding=True)
+out = model.generate(**inputs, max_new_tokens=5)
+lines = [tokenizer.decode(row, skip_special_tokens=True) for row in out]
+""",
+        """\
+texts = loader.generate_batch(model, tokenizer, ["a", "b"], max_new_tokens=5, return_full_text=True)
+lines = [row for row in texts]
+""",
+        id="rows in a comprehension",
+    ),
+    pytest.param(
+        """\
+prompts = ["a", "b"]
+inputs = tokenizer(prompts, return_tensors="pt", padding=True)
+out = model.generate(**inputs, max_new_tokens=5)
+for p, row in zip(prompts, out):
+    print(p, tokenizer.decode(row, skip_special_tokens=True))
+""",
+        """\
+prompts = ["a", "b"]
+texts = loader.generate_batch(model, tokenizer, prompts, max_new_tokens=5, return_full_text=True)
+for p, row in zip(prompts, texts):
+    print(p, row)
+""",
+        id="rows in a loop with zip",
+    ),
+    pytest.param(
+        """\
+inputs = tokenizer("a", return_tensors="pt")
+out = model.generate(**inputs, max_new_tokens=5, do_sample=True, top_k=0, num_return_sequences=2)
+for i in range(2):
+    print(tokenizer.decode(out[i], skip_special_tokens=True))
+""",
+        """\
+texts = loader.generate_batch(
+    model,
+    tokenizer,
+    ["a"],
+    max_new_tokens=5,
+    do_sample=True,
+    top_k=0,
+    num_return_sequences=2,
+    return_full_text=True,
+)
+for i in range(2):
+    print(texts[i])
+""",
+        id="several texts of one prompt",
+    ),
+    pytest.param(
+        """\
+inputs = tokenizer("a", return_tensors="pt")
+for n in range(3):
+    out = model.generate(**inputs, max_new_tokens=n)
+    print(tokenizer.decode(out[0], skip_special_tokens=True))
+""",
+        """\
+for n in range(3):
+    text = loader.generate(model, tokenizer, "a", max_new_tokens=n, return_full_text=True)
+    print(text)
+""",
+        id="tokenised before a loop",
+    ),
+    pytest.param(
+        """\
+inputs = tokenizer("a", return_tensors="pt")
+short = model.generate(**inputs, max_new_tokens=5)
+long = model.generate(**inputs, max_new_tokens=50)
+print(tokenizer.decode(short[0], skip_special_tokens=True))
+print(tokenizer.decode(long[0], skip_special_tokens=True))
+""",
+        """\
+inputs = CleanModelLoader.encode(tokenizer, "a")
+short_text = loader.generate(model, tokenizer, "a", max_new_tokens=5, return_full_text=True)
+long_text = loader.generate(model, tokenizer, "a", max_new_tokens=50, return_full_text=True)
+print(short_text)
+print(long_text)
+""",
+        id="two generations of one encoding",
+    ),
+    pytest.param(
+        """\
+inputs = tokenizer(["a", "b"], return_tensors="pt", padding=True)
+out = model.generate(**inputs, max_new_tokens=5)
+print(tokenizer.decode(out[0]))
+""",
+        """\
+texts = loader.generate_batch(
+    model,
+    tokenizer,
+    ["a", "b"],
+    max_new_tokens=5,
+    skip_special_tokens=False,
+    return_full_text=True,
+)
+print(texts[0])
+""",
+        id="one row of a batch is decoded",
+    ),
+]
+
+
+@pytest.mark.parametrize(("before", "after"), CHANGED)
+def test_is_rewritten(before, after, check_generation):
+    check_generation(before, after)

@@ -1,0 +1,117 @@
+"""What becomes of the settings of a generation by hand."""
+
+from __future__ import annotations
+
+import pytest
+
+CHANGED = [
+    pytest.param(
+        """\
+inputs = tokenizer("a", return_tensors="pt")
+out = model.generate(**inputs, max_new_tokens=5, temperature=0.7)
+text = tokenizer.decode(out[0], skip_special_tokens=True)
+""",
+        """\
+text = loader.generate(
+    model,
+    tokenizer,
+    "a",
+    max_new_tokens=5,
+    temperature=0.7,
+    do_sample=False,
+    return_full_text=True,
+)
+""",
+        id="a temperature that never sampled",
+    ),
+    pytest.param(
+        """\
+inputs = tokenizer("a", return_tensors="pt")
+out = model.generate(**inputs, max_new_tokens=5, do_sample=True)
+text = tokenizer.decode(out[0], skip_special_tokens=True)
+""",
+        """\
+text = loader.generate(
+    model,
+    tokenizer,
+    "a",
+    max_new_tokens=5,
+    do_sample=True,
+    top_k=50,
+    return_full_text=True,
+)
+""",
+        id="sampling keeps the silent top_k",
+    ),
+    pytest.param(
+        """\
+inputs = tokenizer("a", return_tensors="pt", add_special_tokens=False)
+out = model.generate(**inputs, max_new_tokens=5, return_dict_in_generate=True, output_scores=True)
+print(tokenizer.decode(out.sequences[0]), out.scores)
+""",
+        """\
+inputs = CleanModelLoader.encode(tokenizer, "a")
+out = model.generate(**inputs, max_new_tokens=5, return_dict_in_generate=True, output_scores=True)
+print(tokenizer.decode(out.sequences[0]), out.scores)
+""",
+        id="scores are used",
+    ),
+    pytest.param(
+        """\
+inputs = tokenizer("a", return_tensors="pt")
+out = model.generate(**inputs, max_new_tokens=5, return_dict_in_generate=True, output_scores=True)
+print(tokenizer.decode(out.sequences[0]))
+""",
+        """\
+print(loader.generate(
+    model,
+    tokenizer,
+    "a",
+    max_new_tokens=5,
+    skip_special_tokens=False,
+    return_full_text=True,
+))
+""",
+        id="scores are asked for and not used",
+    ),
+    pytest.param(
+        """\
+from transformers import GenerationConfig
+
+config = GenerationConfig(max_new_tokens=5, num_beams=2)
+inputs = tokenizer("a", return_tensors="pt")
+out = model.generate(**inputs, generation_config=config)
+text = tokenizer.decode(out[0], skip_special_tokens=True)
+""",
+        """\
+from transformers import GenerationConfig
+
+config = GenerationConfig(max_new_tokens=5, num_beams=2)
+text = loader.generate(model, tokenizer, "a", max_new_tokens=5, num_beams=2, return_full_text=True)
+""",
+        id="a GenerationConfig",
+    ),
+    pytest.param(
+        """\
+inputs = tokenizer("a", return_tensors="pt")
+out = model.generate(**inputs, max_new_tokens=5, stop_strings=["\\\\n\\\\n"], tokenizer=tokenizer)
+text = tokenizer.decode(out[0], skip_special_tokens=True)
+""",
+        """\
+text = loader.generate(
+    model,
+    tokenizer,
+    "a",
+    max_new_tokens=5,
+    stop_strings=["\\\\n\\\\n"],
+    return_full_text=True,
+)
+""",
+        id="literal faults are kept",
+    ),
+]
+
+
+@pytest.mark.parametrize(("before", "after"), CHANGED)
+def test_is_rewritten(before, after, check_generation):
+    check_generation(before, after)
