@@ -9,7 +9,17 @@ import libcst as cst
 
 from cleanguard.config import Settings
 from cleanguard.findings import Finding, Position
-from codemods import adapters, generation, imports, loads, quantization, scoring, templates, upgrade
+from codemods import (
+    _pad_tests,
+    adapters,
+    generation,
+    imports,
+    loads,
+    quantization,
+    scoring,
+    templates,
+    upgrade,
+)
 from codemods._comments import keep_comments
 from codemods._edits import Edit, apply, tidy
 from codemods._proof import ProofError, prove
@@ -136,6 +146,8 @@ def _plan(script: Script) -> list[Site]:
     sites += declined
     if any(site.edits for site in sites):
         sites += _companions(script, unmigrated)
+        edits = [edit for site in sites for edit in site.edits]
+        sites += _pad_tests.rewrite(script, sites, edits)
     return sites
 
 
