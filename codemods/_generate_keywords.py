@@ -17,6 +17,16 @@ from lint_rules._positions import Span
 _PROMPT = ("input_ids", "inputs", "attention_mask", "token_type_ids")
 # The default of transformers' GenerationConfig, in force wherever sampling code did not name it.
 _DEFAULT_TOP_K = "top_k=50"
+_TWENTY = Note(
+    "changed",
+    "`max_new_tokens=20`: the call named no length, and transformers 5 then stops there, silently",
+    "where generation_config.json names no length, under transformers 5",
+)
+# Keywords that a person can do something better about than leaving them out.
+_INSTEAD = {
+    "streamer": "a streamer shows the text while it grows: "
+    "`CleanModelLoader.stream(model, tokenizer, prompt, …)` gives it in pieces",
+}
 
 
 def carry_generate_keywords(script: Script, call: Generate) -> tuple[list[str], list[Note]]:
@@ -48,11 +58,19 @@ def carry_generate_keywords(script: Script, call: Generate) -> tuple[list[str], 
             given.append(f"{name}={written(script, argument)}")
         else:
             raise CannotRewrite(
-                f"the keyword `{name}` of generate has no place in the guarded call"
+                _INSTEAD.get(
+                    name, f"the keyword `{name}` of generate has no place in the guarded call"
+                )
             )
     names = from_dicts | {argument.partition("=")[0] for argument in given}
     if not names & {"max_new_tokens", "max_length"}:
-        raise CannotRewrite("the call names no length: transformers stops at 20 tokens, silently")
+        if not script.unsafe:
+            raise CannotRewrite(
+                "the call names no length: it is what the model's generation_config.json says, else "
+                "20 new tokens; name it, or take 20 with --unsafe"
+            )
+        given.append("max_new_tokens=20")
+        notes.append(_TWENTY)
     notes += _sampling(call, given, names)
     return given, notes
 

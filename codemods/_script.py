@@ -42,6 +42,7 @@ class Script:
         self.declined = tuple(
             (code, node) for code, node in reported if wishes.declines(code, self.line_of(node))
         )
+        self._wishes = wishes
         self._reported = frozenset(reported) - frozenset(self.declined)
         self.newline = self.module.default_newline
         self.indent_unit = self.module.default_indent
@@ -55,6 +56,10 @@ class Script:
     def reports(self, code: str, node: cst.CSTNode) -> bool:
         """Whether the linter reports a hazard at a node; what it does not is none of our business."""
         return (code, node) in self._reported
+
+    def reason_for(self, code: str, node: cst.CSTNode) -> str:
+        """Why a declined finding is left."""
+        return self._wishes.reason(code, self.line_of(node))
 
     # --- text
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from codemods._wishes import Wishes
+
 CHANGED = [
     pytest.param(
         """\
@@ -115,3 +117,35 @@ text = loader.generate(
 @pytest.mark.parametrize(("before", "after"), CHANGED)
 def test_is_rewritten(before, after, check_generation):
     check_generation(before, after)
+
+
+def test_no_length_is_twenty_new_tokens_if_a_person_says_so(migrate):
+    source = (
+        "from transformers import AutoModelForCausalLM, AutoTokenizer\n"
+        'tokenizer = AutoTokenizer.from_pretrained("gpt2")\n'
+        'model = AutoModelForCausalLM.from_pretrained("gpt2")\n'
+        'inputs = tokenizer("a", return_tensors="pt")\n'
+        "print(tokenizer.decode(model.generate(**inputs)[0], skip_special_tokens=True))\n"
+    )
+    plan = migrate(source, wishes=Wishes(unsafe=True))
+    assert plan.refusal is None
+    assert "max_new_tokens=20" in plan.after.decode()
+    [note] = [n for s in plan.automatic for n in s.notes if "max_new_tokens" in n.text]
+    assert note.kind == "changed"
+    assert "generation_config.json" in str(note.unless)
+
+
+@pytest.mark.parametrize("prompt", ["A", "A dog and a cat went to the house and then"])
+def test_transformers_gives_twenty_new_tokens(prompt):
+    """What the note says is what the installed version does."""
+    pytest.importorskip("torch")
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    from stages.tiny import model_path
+
+    tokenizer = AutoTokenizer.from_pretrained(model_path())
+    model = AutoModelForCausalLM.from_pretrained(model_path())
+    model.generation_config.eos_token_id = None
+    inputs = tokenizer(prompt, return_tensors="pt")
+    out = model.generate(**inputs, do_sample=False)
+    assert out.shape[1] - inputs["input_ids"].shape[1] == 20

@@ -108,7 +108,8 @@ if inputs := tokenizer("a", return_tensors="pt"):
 inputs = tokenizer("a", return_tensors="pt")
 print(tokenizer.decode(model.generate(**inputs)[0]))
 """,
-        "the call names no length: transformers stops at 20 tokens, silently",
+        "the call names no length: it is what the model's generation_config.json says, else "
+        "20 new tokens; name it, or take 20 with --unsafe",
         id="no length",
     ),
     pytest.param(
@@ -117,7 +118,8 @@ inputs = tokenizer("a", return_tensors="pt")
 out = model.generate(**inputs, max_new_tokens=5, streamer=STREAMER)
 print(tokenizer.decode(out[0]))
 """,
-        "the keyword `streamer` of generate has no place in the guarded call",
+        "a streamer shows the text while it grows: "
+        "`CleanModelLoader.stream(model, tokenizer, prompt, …)` gives it in pieces",
         id="a streamer",
     ),
     pytest.param(
