@@ -76,7 +76,7 @@ def _name_is_seen(script: Script, attach: AdapterAttach, name: str) -> bool:
         again = any(_holds(script, loop, use.node) for loop in loops)
         inside = _in_function(script, use.node, visitor.functions)
         after = start > own.end or again or inside
-        if after and not (replaced and not inside):
+        if after and not replaced:  # a replaced name leads to the adapter wherever it is read
             return True
         if not after and use.kind == "value" and not _is_other_branch(script, attach, use.node):
             return True

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import libcst as cst
 
+from codemods._edits import Edit
 from codemods._loader_keywords import GENERATE_KEYWORDS, literal_of, literal_value, written
-from codemods._purity import is_pure
+from codemods._purity import assigned_name, is_pure
 from codemods._script import Script
 from codemods._sites import CannotRewrite, Note
 from lint_rules._flow.arguments import Argument
@@ -113,6 +116,28 @@ def _config_call(script: Script, call: Generate, node: cst.BaseExpression) -> cs
     ):
         raise CannotRewrite("the GenerationConfig may change before the call")
     return node
+
+
+def unread_config(
+    script: Script, call: Generate, edits: Sequence[Edit]
+) -> cst.SimpleStatementLine | None:
+    """The line that assigns the call's GenerationConfig, if the edits leave nothing that reads it."""
+    config = call.args.keywords.get("generation_config")
+    node = None if config is None else config.expression
+    if not isinstance(node, cst.Name):
+        return None
+    scope = call.place.function if script.stores_of(node.value, call.place.function) else None
+    uses = script.uses(node.value, scope)
+    lines = [
+        line
+        for line in script.lines_between(scope, script.span(scope or script.module))
+        if assigned_name(line) == node.value
+    ]
+    read = [use for use in uses if not use.stores]
+    if len(lines) != 1 or len(uses) != len(read) + 1:
+        return None
+    covered = all(any(edit.covers(use.offset) for edit in edits) for use in read)
+    return lines[0] if covered else None
 
 
 def _carry_dict(script: Script, argument: Argument, given: list[str]) -> set[str]:

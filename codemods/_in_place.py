@@ -30,7 +30,7 @@ from codemods._rows import Row, Rows
 from codemods._script import Script
 from codemods._sites import CannotRewrite, Note
 from codemods._stretch import foldable, pure_lines
-from codemods._text_names import new_name, renames
+from codemods._text_names import direct_target, new_name, renames, whole_comprehension
 from lint_rules._flow.events import Decode, Encode, Generate
 from lint_rules._flow.values import Generated, element_of, options
 from lint_rules._positions import Span
@@ -90,7 +90,10 @@ def rewrite_in_place(
     ]
     removed = foldable(script, candidates, consumed, function)
     removed = [line for line in removed if _feeds(script, line, calls, rows)]
-    text = new_name(script, name, single=single)
+    _refuse_other_uses(script, rows, function, [*consumed, *map(script.span, removed)])
+    direct = direct_target(script, calls, decodes, single=single)
+    text = new_name(script, name, single=single) if direct is None else direct.name
+    removed = removed if direct is None else [*removed, direct.line]
     edits = renames(script, name, text, function, [*consumed, *map(script.span, removed)])
     notes: list[tuple[Note, ...]] = []
     for encode, generate in calls:
@@ -102,7 +105,8 @@ def rewrite_in_place(
         edits.append(edit)
         notes.append(tuple(found))
     for row, decode in zip(shown, decodes, strict=True):
-        edits.append(_decode_edit(script, decode, row, text, single=single))
+        if direct is None:
+            edits.append(_decode_edit(script, decode, row, text, single=single))
     edits += [Edit(span.start, span.end, text) for span in rows.loops]
     edits += script.delete_lines(removed)
     for encode, generate in calls:
@@ -110,6 +114,21 @@ def rewrite_in_place(
         if kept and script.statement(encode.place) not in removed:
             edits.append(encoding_edit(script, encode)[0])
     return InPlace(tuple(dict.fromkeys(edits)), tuple(notes))
+
+
+def _refuse_other_uses(
+    script: Script, rows: Rows, function: cst.FunctionDef | None, consumed: Sequence[Span]
+) -> None:
+    """A row that a loop names is text from now on: `len(row)` would count letters, not tokens.
+
+    Raises:
+        CannotRewrite: The row is used for more than its text.
+    """
+    for name in rows.variables:
+        for use in script.uses(name, function):
+            if use.stores or any(span.start <= use.offset < span.end for span in consumed):
+                continue
+            raise CannotRewrite("a generated row is used for more than its text")
 
 
 def _decodes(script: Script, generates: Sequence[Generate]) -> list[Decode]:
@@ -201,6 +220,9 @@ def _call_edit(
 
 def _decode_edit(script: Script, decode: Decode, row: Row, text: str, *, single: bool) -> Edit:
     span = decoded_span(script, decode)
+    comprehension = whole_comprehension(script, decode) if row.kind == "variable" else None
+    if comprehension is not None:
+        return Edit(comprehension.start, comprehension.end, text)
     if single or row.kind == "all":
         new = text if single or not takes_first(script, decode) else f"{text}[0]"
     elif row.kind == "first":

@@ -12,7 +12,7 @@ import libcst as cst
 
 from cleanguard.config import Settings
 from codemods._edits import Edit
-from codemods._names import Blocks, Lines, NameUse, Values, name_uses
+from codemods._names import Blocks, Elses, Lines, NameUse, Values, name_uses
 from codemods._sites import CannotRewrite
 from codemods._wishes import EVERYTHING, Wishes
 from lint_rules._flow.analysis import Flow, analyse
@@ -146,8 +146,13 @@ class Script:
         return Edit(span.start, span.end, kept)
 
     def without_empty_blocks(self, edits: Sequence[Edit]) -> list[Edit]:
-        """The edits, with a `pass` in each block that they would leave without a statement."""
+        """The edits, with a `pass` in each block that they would leave without a statement.
+
+        An `else` that would be left so goes with them, unless comments are left in it.
+        """
         found = list(edits)
+        elses = Elses()
+        self.module.visit(elses)
         for block in self._blocks():
             if not block:
                 continue
@@ -157,6 +162,11 @@ class Script:
             if not all(any(e.covers(self.span(node).start) for e in gone) for node in block):
                 continue
             last = next(edit for edit in gone if edit.covers(end.start))
+            clause = elses.found.get(block[0])
+            if clause is not None and not any(edit.text for edit in gone):
+                head = self.lines_of(clause).start
+                found.append(Edit(head, begin))
+                continue
             line = f"{self.indent_of(block[0])}pass{self.newline}"
             found[found.index(last)] = Edit(last.start, last.end, last.text + line)
         return found

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import libcst as cst
 
+from codemods._chain import decoded_span
 from codemods._edits import Edit
 from codemods._purity import assigned_name
 from codemods._script import Script
 from codemods._sites import CannotRewrite
-from lint_rules._flow.events import Generate
+from lint_rules._flow.events import Decode, Encode, Generate
 from lint_rules._flow.syntax import dotted
 from lint_rules._positions import Span
 
@@ -29,6 +31,67 @@ def new_name(script: Script, name: str, *, single: bool) -> str:
         if not script.is_taken(candidate):
             return candidate
     return name
+
+
+@dataclass(frozen=True, slots=True)
+class Direct:
+    """A line that does nothing but give the decoded text its name."""
+
+    name: str
+    line: cst.SimpleStatementLine
+
+
+def direct_target(
+    script: Script,
+    calls: Sequence[tuple[Encode, Generate]],
+    decodes: Sequence[Decode],
+    *,
+    single: bool,
+) -> Direct | None:
+    """The line `text = tokenizer.decode(…)` whose name the generation can take at once.
+
+    It decodes the only generation, under no condition that the generation is not under, and nothing
+    else assigns the name or reads it before.
+    """
+    if len(calls) != 1 or len(decodes) != 1:
+        return None
+    generate, decode = calls[0][1], decodes[0]
+    line = decode.place.line
+    name = None if line is None else assigned_name(line)
+    if line is None or name is None:
+        return None
+    only = line.body[0]
+    whole = whole_comprehension(script, decode)
+    if whole is None and not single and decode.method != "batch_decode":
+        return None
+    span = whole or decoded_span(script, decode)
+    if not isinstance(only, cst.Assign) or script.span(only.value) != span:
+        return None
+    if not set(decode.place.parents) <= set(generate.place.parents):
+        return None
+    if len(script.stores_of(name, generate.place.function)) != 1:
+        return None
+    start = script.span(generate.node).start
+    earlier = (use for use in script.uses(name, generate.place.function) if use.offset < start)
+    return None if any(earlier) else Direct(name, line)
+
+
+def whole_comprehension(script: Script, decode: Decode) -> Span | None:
+    """`[tokenizer.decode(row) for row in rows]`, which is the list of texts itself."""
+    visitor = _Comprehensions(decode.node)
+    script.module.visit(visitor)
+    return None if visitor.found is None else script.span(visitor.found)
+
+
+class _Comprehensions(cst.CSTVisitor):
+    def __init__(self, element: cst.CSTNode) -> None:
+        self.element = element
+        self.found: cst.ListComp | None = None
+
+    def visit_ListComp(self, node: cst.ListComp) -> None:
+        plain = not node.for_in.ifs and node.for_in.inner_for_in is None
+        if node.elt is self.element and plain and isinstance(node.for_in.target, cst.Name):
+            self.found = node
 
 
 def renames(

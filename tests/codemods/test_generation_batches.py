@@ -36,10 +36,33 @@ out = model.generate(**inputs, max_new_tokens=5)
 lines = [tokenizer.decode(row, skip_special_tokens=True) for row in out]
 """,
         """\
-texts = loader.generate_batch(model, tokenizer, ["a", "b"], max_new_tokens=5, return_full_text=True)
-lines = [row for row in texts]
+lines = loader.generate_batch(model, tokenizer, ["a", "b"], max_new_tokens=5, return_full_text=True)
 """,
         id="rows in a comprehension",
+    ),
+    pytest.param(
+        """\
+inputs = tokenizer(["a", "b"], return_tensors="pt", padding=True)
+out = model.generate(**inputs, max_new_tokens=5)
+print([tokenizer.decode(row, skip_special_tokens=True) for row in out])
+""",
+        """\
+texts = loader.generate_batch(model, tokenizer, ["a", "b"], max_new_tokens=5, return_full_text=True)
+print(texts)
+""",
+        id="a comprehension of rows alone",
+    ),
+    pytest.param(
+        """\
+inputs = tokenizer(["a", "b"], return_tensors="pt", padding=True)
+out = model.generate(**inputs, max_new_tokens=5)
+print([tokenizer.decode(row, skip_special_tokens=True).strip() for row in out if prompts])
+""",
+        """\
+texts = loader.generate_batch(model, tokenizer, ["a", "b"], max_new_tokens=5, return_full_text=True)
+print([row.strip() for row in texts if prompts])
+""",
+        id="a comprehension that does more",
     ),
     pytest.param(
         """\

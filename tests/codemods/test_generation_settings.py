@@ -86,12 +86,36 @@ out = model.generate(**inputs, generation_config=config)
 text = tokenizer.decode(out[0], skip_special_tokens=True)
 """,
         """\
-from transformers import GenerationConfig
 
-config = GenerationConfig(max_new_tokens=5, num_beams=2)
 text = loader.generate(model, tokenizer, "a", max_new_tokens=5, num_beams=2, return_full_text=True)
 """,
         id="a GenerationConfig",
+    ),
+    pytest.param(
+        """\
+from transformers import GenerationConfig
+
+config = GenerationConfig(max_new_tokens=5)
+inputs = tokenizer("a", return_tensors="pt")
+out = model.generate(**inputs, generation_config=config, do_sample=False)
+text = tokenizer.decode(out[0], skip_special_tokens=True)
+print(config)
+""",
+        """\
+from transformers import GenerationConfig
+
+config = GenerationConfig(max_new_tokens=5)
+text = loader.generate(
+    model,
+    tokenizer,
+    "a",
+    max_new_tokens=5,
+    do_sample=False,
+    return_full_text=True,
+)
+print(config)
+""",
+        id="a GenerationConfig that is read elsewhere",
     ),
     pytest.param(
         """\

@@ -7,6 +7,34 @@ import pytest
 SAME = [
     pytest.param(
         """\
+inputs = tokenizer(["a", "b"], return_tensors="pt", padding=True)
+for row in model.generate(**inputs, max_new_tokens=5):
+    print(len(row), tokenizer.decode(row))
+""",
+        "it stands in the header of a compound statement",
+        id="rows of a call in a header",
+    ),
+    pytest.param(
+        """\
+inputs = tokenizer(["a", "b"], return_tensors="pt", padding=True)
+out = model.generate(**inputs, max_new_tokens=5)
+for row in out:
+    print(len(row), tokenizer.decode(row))
+""",
+        "a generated row is used for more than its text",
+        id="the tokens of a row are counted",
+    ),
+    pytest.param(
+        """\
+inputs = tokenizer(["a", "b"], return_tensors="pt", padding=True)
+out = model.generate(**inputs, max_new_tokens=5)
+texts = [tokenizer.decode(row) for row in out if len(row) > 3]
+""",
+        "a generated row is used for more than its text",
+        id="the tokens of a row decide",
+    ),
+    pytest.param(
+        """\
 def f(prompt):
     global out
     inputs = tokenizer(prompt, return_tensors="pt")

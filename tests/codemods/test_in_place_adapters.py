@@ -33,6 +33,7 @@ UNSEEN = [
     pytest.param(BASE + ATTACH + "del base\n", id="deleted"),
     pytest.param(BASE + "base.config.use_cache = True\nprint(base.device)\n" + ATTACH, id="its attributes before"),
     pytest.param(BASE + "base = PeftModel.from_pretrained(base, 'a')\nrun(base)\n", id="replaced"),
+    pytest.param(BASE + "base = PeftModel.from_pretrained(base, 'a')\ndef f():\n    return base(1)\n", id="replaced, read by a function"),
     pytest.param("if x:\n" + indented(BASE) + "    m = base\nelse:\n" + indented(BASE + ATTACH), id="two loads"),
     pytest.param(BASE + "if x:\n    m = base\nelse:\n    m = PeftModel.from_pretrained(base, 'a')\n", id="the other branch"),
     pytest.param("def f():\n" + indented(BASE + "if x:\n    return base, 1\n" + ATTACH + "return m"), id="returned early"),

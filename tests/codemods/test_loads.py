@@ -151,7 +151,9 @@ model = AutoModelForCausalLM.from_pretrained("gpt2").half()
         """\
 from guard import CleanModelLoader
 
-model = CleanModelLoader("gpt2").load().model.half()
+loader = CleanModelLoader("gpt2")
+model, _, provenance = loader.load()
+model = model.half()
 """,
         id="half precision is not the loader's",
     ),
