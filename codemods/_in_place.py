@@ -108,7 +108,7 @@ def rewrite_in_place(
         if direct is None:
             edits.append(_decode_edit(script, decode, row, text, single=single))
     edits += [Edit(span.start, span.end, text) for span in rows.loops]
-    edits += script.delete_lines(removed)
+    edits += [script.delete(line) for line in removed]
     for encode, generate in calls:
         kept = not _inside(script, encode.node, generate.node)
         if kept and script.statement(encode.place) not in removed:

@@ -21,7 +21,8 @@ from lint_rules._positions import Positions, Span
 from lint_rules._source import Source
 from lint_rules.registry import RULES
 
-MAX_WIDTH = 100
+# Lines are no longer than this, or than the script's own up to the larger number.
+_WIDTH, _WIDEST = 100, 120
 
 E = TypeVar("E", bound=Event)
 
@@ -44,6 +45,8 @@ class Script:
         )
         self._wishes = wishes
         self._reported = frozenset(reported) - frozenset(self.declined)
+        longest = max(map(len, source.text.splitlines()), default=0)
+        self.max_width = min(max(longest, _WIDTH), _WIDEST)
         self.newline = self.module.default_newline
         self.indent_unit = self.module.default_indent
         self._lines = [0]
@@ -171,18 +174,6 @@ class Script:
             found[found.index(last)] = Edit(last.start, last.end, last.text + line)
         return found
 
-    def delete_lines(self, nodes: Sequence[cst.BaseStatement]) -> list[Edit]:
-        """Takes several statements away; a block that would be left empty gets `pass`."""
-        gone = set(nodes)
-        last = {
-            block[-1]: block[0]
-            for block in self._blocks()
-            if block and all(node in gone for node in block)
-        }
-        return [
-            self.replace(node, ["pass"]) if node in last else self.delete(node) for node in nodes
-        ]
-
     def replace(self, node: cst.CSTNode, lines: Iterable[str]) -> Edit:
         """Puts new lines in a statement's place; comments inside it move above them."""
         span = self.lines_of(node)
@@ -203,7 +194,7 @@ class Script:
             room: Width that the rest of the line takes.
         """
         line = f"{head}({', '.join(arguments)})"
-        if "\n" not in line and len(indent.expandtabs(4)) + len(line) + room <= MAX_WIDTH:
+        if "\n" not in line and len(indent.expandtabs(4)) + len(line) + room <= self.max_width:
             return line
         inner = f"{self.newline}{indent}{self.indent_unit}"
         return f"{head}({inner}{f',{inner}'.join(arguments)},{self.newline}{indent})"
@@ -259,6 +250,10 @@ class Script:
     def has_attribute(self, name: str) -> bool:
         """Whether an attribute of this name occurs anywhere in the module."""
         return f".{name}".encode() in self.utf8
+
+    def names_end_with(self, ending: str) -> bool:
+        """Whether a name in code ends so."""
+        return any(use.name.endswith(ending) for use in self._names)
 
     def is_taken(self, name: str) -> bool:
         """Whether a name occurs anywhere in the module."""

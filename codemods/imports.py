@@ -64,7 +64,7 @@ def rewrite(script: Script, edits: Sequence[Edit]) -> list[Edit]:
 def _places(script: Script, missing: Sequence[Edit], losing: Sequence[_Import]) -> list[_Import]:
     """The imports in whose place the loader's arrives; none where it gets a line of its own.
 
-    An import inside a function keeps the start of a module light: the loader's takes its place there
+    An import inside a block keeps the start of a module light: the loader's takes its place there
     if it serves every call.
     """
     local = [_nearest(script, edit, losing) for edit in missing]
@@ -81,8 +81,8 @@ def _places(script: Script, missing: Sequence[Edit], losing: Sequence[_Import]) 
 
 
 def _nearest(script: Script, edit: Edit, losing: Sequence[_Import]) -> _Import | None:
-    """The import in an enclosing block of a function that runs before an edited call."""
-    found = [item for item in losing if item.function and _serves(script, item, edit)]
+    """The import in an enclosing block that runs before an edited call."""
+    found = [item for item in losing if item.block and _serves(script, item, edit)]
     return found[-1] if found else None
 
 
@@ -208,7 +208,7 @@ def _kept(script: Script, item: _Import, unused: set[str]) -> list[str]:
     module = script.code(item.node.module) if item.node.module is not None else ""
     line = f"from {module} import {', '.join(aliases)}"
     indent = script.indent_of(item.line)
-    if len(indent) + len(line) <= 100:
+    if len(indent) + len(line) <= script.max_width:
         return [line]
     unit = script.indent_unit
     return [f"from {module} import (", *(f"{unit}{alias}," for alias in aliases), ")"]

@@ -458,7 +458,7 @@ from transformers import AutoModelForCausalLM
 def load(**kwargs):
     return AutoModelForCausalLM.from_pretrained("gpt2", **kwargs)
 """,
-        "the load takes `*` or `**` arguments that this tool does not take apart",
+        "what the `**` arguments of the load hold cannot be seen here; write them out",
         id="keywords that come from outside",
     ),
     pytest.param(
