@@ -20,6 +20,7 @@ from lint_rules._positions import Span
 _PROMPT = ("input_ids", "inputs", "attention_mask", "token_type_ids")
 # The default of transformers' GenerationConfig, in force wherever sampling code did not name it.
 _DEFAULT_TOP_K = "top_k=50"
+_OF_ONES = ("ones_like", "ones", "new_ones")
 _TWENTY = Note(
     "changed",
     "`max_new_tokens=20`: the call named no length, and transformers 5 then stops there, silently",
@@ -46,7 +47,10 @@ def carry_generate_keywords(script: Script, call: Generate) -> tuple[list[str], 
     from_dicts: set[str] = set()
     for argument in spread:
         from_dicts |= _carry_dict(script, argument, given)
+    _refuse_set_config(script)
     for name, argument in _keywords(script, call).items():
+        if name == "attention_mask":
+            _refuse_other_mask(script, call, argument)
         if name in _PROMPT:
             continue
         if name == "pad_token_id":
@@ -76,6 +80,48 @@ def carry_generate_keywords(script: Script, call: Generate) -> tuple[list[str], 
         notes.append(_TWENTY)
     notes += _sampling(call, given, names)
     return given, notes
+
+
+def _refuse_other_mask(script: Script, call: Generate, argument: Argument) -> None:
+    """The guard makes the mask: it must be the encoding's own, or of ones."""
+    node = argument.expression
+    if node is None or first(argument.value, Encoded) is not None:
+        return
+    values = [node]
+    if isinstance(node, cst.Name):
+        function = call.place.function
+        values = script.assigned_values(node.value, function)
+        if len(script.uses(node.value, function)) > len(values) + 1:
+            values = []  # changed after it was made, or read elsewhere
+    made = [(dotted(v.func) or "") if isinstance(v, cst.Call) else "" for v in values]
+    if not made or not all(name.rpartition(".")[2] in _OF_ONES for name in made):
+        raise CannotRewrite("its attention mask is made by hand")
+
+
+def _refuse_set_config(script: Script) -> None:
+    """Settings that the script puts into `model.generation_config` do not reach the guarded call."""
+    visitor = _SetConfigs()
+    script.module.visit(visitor)
+    if visitor.found:
+        line = script.line_of(visitor.found[0])
+        raise CannotRewrite(
+            f"line {line} sets `generation_config`, which the guard replaces; say it in the call"
+        )
+
+
+class _SetConfigs(cst.CSTVisitor):
+    """Assignments to a model's generation_config, but for the pad token and for None."""
+
+    def __init__(self) -> None:
+        self.found: list[cst.Assign] = []
+
+    def visit_Assign(self, node: cst.Assign) -> None:
+        for target in node.targets:
+            path = (dotted(target.target) or "").split(".")
+            if "generation_config" not in path[1:] or path[-1] == "pad_token_id":
+                continue
+            if path[-1] == "generation_config" or literal_value(node.value) != Constant(None):
+                self.found.append(node)
 
 
 def _keywords(script: Script, call: Generate) -> dict[str, Argument]:

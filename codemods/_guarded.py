@@ -10,31 +10,20 @@ from codemods._encoding import prompt_of, receiver, truncation_note
 from codemods._generate_keywords import carry_decode_keywords, carry_generate_keywords
 from codemods._script import Script
 from codemods._sites import CannotRewrite, Note
+from codemods._what_is_cut import refuse_other_cuts
 from lint_rules._flow.events import Decode, Encode, Generate
 from lint_rules._flow.syntax import dotted
 from lint_rules._flow.values import (
     Constant,
     Formatted,
-    Generated,
     Items,
     Sequence,
-    element_of,
     first,
 )
 
 Many = Literal["one", "many", "unclear"]
 
 _LISTS = ("List", "list", "Sequence", "Iterable", "tuple", "Tuple")
-
-
-def generated_in(decode: Decode) -> Generated | None:
-    """The generation that a decode call decodes."""
-    return first(decode.source, Generated) or first(element_of(decode.source), Generated)
-
-
-def has_prompt(generated: Generated) -> bool:
-    """Whether the prompt's ids are still in front of what is decoded."""
-    return generated.form in ("row", "all", "sequences")
 
 
 def arguments_of(
@@ -46,6 +35,9 @@ def arguments_of(
         CannotRewrite: A keyword has no place in the guarded call.
     """
     prompt_of(encode)
+    refuse_other_cuts(script, encode, generate, decode)
+    if decode.tokenizer.origin is not encode.tokenizer.origin:
+        raise CannotRewrite("it is decoded with another tokenizer than it was tokenised with")
     notes = truncation_note(script, encode)
     given, more = carry_generate_keywords(script, generate)
     notes += more
@@ -97,7 +89,7 @@ def one_prompt(script: Script, encode: Encode) -> str:
     expression = prompt_of(encode).expression
     assert expression is not None
     only = single_item(expression)
-    if isinstance(expression, cst.List) and only is None:
+    if only is None and one_or_many(encode) == "many":
         raise CannotRewrite("a batch is encoded and only one row decoded")
     return script.code(only or expression)
 

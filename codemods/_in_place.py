@@ -13,13 +13,13 @@ from dataclasses import dataclass
 import libcst as cst
 
 from codemods._at_hand import loader_at
+from codemods._carried_names import carried_names
 from codemods._chain import decoded_span, is_needless
+from codemods._decoded import generated_in, has_prompt
 from codemods._edits import Edit
 from codemods._encoding import encoding_edit, receiver
 from codemods._guarded import (
     arguments_of,
-    generated_in,
-    has_prompt,
     many_prompts,
     one_or_many,
     one_prompt,
@@ -88,6 +88,10 @@ def rewrite_in_place(
         *lines,
         *(line for line in encodings if line not in lines and assigned_name(line)),
     ]
+    read = {
+        name for _, generate in calls for name in carried_names(script, generate, tuple(decodes))
+    }
+    candidates = [line for line in candidates if not script.stored_in(script.span(line)) & read]
     removed = foldable(script, candidates, consumed, function)
     removed = [line for line in removed if _feeds(script, line, calls, rows)]
     _refuse_other_uses(script, rows, function, [*consumed, *map(script.span, removed)])

@@ -8,13 +8,12 @@ import libcst as cst
 
 from codemods._at_hand import loader_at
 from codemods._chain import chain_of
+from codemods._decoded import generated_in, has_prompt
 from codemods._encoding import encoding_edit, specials_note
 from codemods._faults import stop_string_faults
 from codemods._generate_keywords import unread_config
 from codemods._guarded import (
     arguments_of,
-    generated_in,
-    has_prompt,
     many_prompts,
     one_prompt,
     takes_first,

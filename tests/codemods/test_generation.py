@@ -8,6 +8,56 @@ CHANGED = [
     pytest.param(
         """\
 inputs = tokenizer("a", return_tensors="pt")
+n = inputs["input_ids"].shape[1]
+out = model.generate(**inputs, max_new_tokens=256 - n)
+print(tokenizer.decode(out[0][n:], skip_special_tokens=True))
+""",
+        """\
+inputs = CleanModelLoader.encode(tokenizer, "a")
+n = inputs["input_ids"].shape[1]
+print(loader.generate(model, tokenizer, "a", max_new_tokens=256 - n))
+""",
+        id="a setting that counts the prompt",
+    ),
+    pytest.param(
+        """\
+try:
+    inputs = tokenizer("a", return_tensors="pt")
+    n = inputs["input_ids"].shape[1]
+    out = model.generate(**inputs, max_length=n + 9)
+except ValueError:
+    raise
+print(tokenizer.decode(out[0], skip_special_tokens=True))
+""",
+        """\
+try:
+    inputs = CleanModelLoader.encode(tokenizer, "a")
+    n = inputs["input_ids"].shape[1]
+    text = loader.generate(model, tokenizer, "a", max_length=n + 9, return_full_text=True)
+except ValueError:
+    raise
+print(text)
+""",
+        id="a setting that counts the prompt, in try",
+    ),
+    pytest.param(
+        """\
+model.generation_config.pad_token_id = tokenizer.eos_token_id
+model.generation_config.temperature = None
+inputs = tokenizer("a", return_tensors="pt")
+out = model.generate(**inputs, max_new_tokens=5, do_sample=False)
+print(tokenizer.decode(out[0][inputs.input_ids.size(1):], skip_special_tokens=True))
+""",
+        """\
+model.generation_config.pad_token_id = tokenizer.eos_token_id
+model.generation_config.temperature = None
+print(loader.generate(model, tokenizer, "a", max_new_tokens=5, do_sample=False))
+""",
+        id="settings that say nothing",
+    ),
+    pytest.param(
+        """\
+inputs = tokenizer("a", return_tensors="pt")
 outputs = model.generate(**inputs, max_new_tokens=5)
 print(tokenizer.decode(outputs[0], skip_special_tokens=True))
 """,

@@ -7,6 +7,114 @@ import pytest
 SAME = [
     pytest.param(
         """\
+inputs = tokenizer("a", return_tensors="pt")
+out = model.generate(**inputs, max_new_tokens=5)
+print(tokenizer.decode(out[0][5:]))
+""",
+        "it cannot be told that what is cut off is just the prompt",
+        id="a fixed number of tokens is cut off",
+    ),
+    pytest.param(
+        """\
+prompt = "a"
+inputs = tokenizer(prompt, return_tensors="pt")
+out = model.generate(**inputs, max_new_tokens=5)
+print(tokenizer.decode(out[0][len(prompt):]))
+""",
+        "it cannot be told that what is cut off is just the prompt",
+        id="letters are counted and tokens cut off",
+    ),
+    pytest.param(
+        """\
+inputs = tokenizer("a", return_tensors="pt")
+out = model.generate(**inputs, max_new_tokens=5)
+print(tokenizer.decode(out[0][inputs.input_ids.shape[0]:]))
+""",
+        "it cannot be told that what is cut off is just the prompt",
+        id="the rows are counted",
+    ),
+    pytest.param(
+        """\
+inputs = tokenizer("a", return_tensors="pt")
+out = model.generate(**inputs, max_new_tokens=5)
+print(tokenizer.decode(out[0][len(inputs.input_ids):]))
+""",
+        "it cannot be told that what is cut off is just the prompt",
+        id="the batch is counted",
+    ),
+    pytest.param(
+        """\
+inputs = tokenizer("a", return_tensors="pt")
+out = model.generate(**inputs, max_new_tokens=5)
+n = inputs.input_ids.shape[1]
+n = n + 1
+print(tokenizer.decode(out[0][n:]))
+""",
+        "it cannot be told that what is cut off is just the prompt",
+        id="one more token is cut off",
+    ),
+    pytest.param(
+        """\
+inputs = tokenizer("a", return_tensors="pt")
+out = model.generate(**inputs, max_new_tokens=5)
+print(tokenizer.decode(out[0][inputs.input_ids.shape[1]:-1]))
+""",
+        "the end of what is generated is cut off before it is decoded",
+        id="the last token is cut off",
+    ),
+    pytest.param(
+        """\
+inputs = tokenizer("a", return_tensors="pt")
+out = model.generate(**inputs, max_new_tokens=5)
+row = out[0][:9]
+print(tokenizer.decode(row))
+""",
+        "the end of what is generated is cut off before it is decoded",
+        id="the end is cut off on the way",
+    ),
+    pytest.param(
+        """\
+inputs = tokenizer("a", return_tensors="pt")
+mask = torch.ones_like(inputs.input_ids)
+mask[:, 0] = 0
+out = model.generate(inputs.input_ids, attention_mask=mask, max_new_tokens=5)
+print(tokenizer.decode(out[0]))
+""",
+        "its attention mask is made by hand",
+        id="a mask that is changed",
+    ),
+    pytest.param(
+        """\
+other = load()
+inputs = tokenizer("a", return_tensors="pt")
+out = model.generate(**inputs, max_new_tokens=5)
+print(other.decode(out[0]))
+""",
+        "what it generates is not decoded in this function",
+        id="decoded by a tokenizer from elsewhere",
+    ),
+    pytest.param(
+        """\
+model.generation_config.do_sample = True
+inputs = tokenizer("a", return_tensors="pt")
+out = model.generate(**inputs, max_new_tokens=5)
+print(tokenizer.decode(out[0]))
+""",
+        "line 6 sets `generation_config`, which the guard replaces; say it in the call",
+        id="settings on the model",
+    ),
+    pytest.param(
+        """\
+prompts = ["a", "b"]
+inputs = tokenizer(prompts, return_tensors="pt", padding=True)
+out = model.generate(**inputs, max_new_tokens=5)
+print(tokenizer.decode(out[-1][2:]))
+""",
+        "it cannot be told that what is cut off is just the prompt",
+        id="a fixed cut in a batch",
+    ),
+    pytest.param(
+        """\
 inputs = tokenizer(["a", "b"], return_tensors="pt", padding=True)
 for row in model.generate(**inputs, max_new_tokens=5):
     print(len(row), tokenizer.decode(row))

@@ -151,3 +151,13 @@ def test_where_nothing_can_be_proven_the_file_is_refused(monkeypatch):
     plan = migrate_source("script.py", MANY, Settings())
     assert plan.refusal == "a finding of CG101 would still be there"
     assert plan.after == MANY
+
+
+def test_a_name_that_nothing_defines_any_more(monkeypatch):
+    def change(script, sites):
+        edit = sites[0].edits[0]
+        return [with_edits(sites[0], Edit(edit.start, edit.end, edit.text.replace("model,", "m,")))]
+
+    sabotage(monkeypatch, change)
+    said = refusal(SOURCE + b"def f(m):\n    return model(m)\n")
+    assert said == "the rewritten file would use `model`, which nothing defines any more"
