@@ -10,6 +10,7 @@ from codemods._encoding import prompt_of, receiver, truncation_note
 from codemods._generate_keywords import carry_decode_keywords, carry_generate_keywords
 from codemods._script import Script
 from codemods._sites import CannotRewrite, Note
+from codemods._surroundings import padding_note
 from codemods._what_is_cut import refuse_other_cuts
 from lint_rules._flow.events import Decode, Encode, Generate
 from lint_rules._flow.syntax import dotted
@@ -39,6 +40,8 @@ def arguments_of(
     if decode.tokenizer.origin is not encode.tokenizer.origin:
         raise CannotRewrite("it is decoded with another tokenizer than it was tokenised with")
     notes = truncation_note(script, encode)
+    if one_or_many(encode) != "one":
+        notes += padding_note(script, encode)
     given, more = carry_generate_keywords(script, generate)
     notes += more
     decoding, more = carry_decode_keywords(script, decode)

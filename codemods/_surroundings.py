@@ -5,7 +5,7 @@ from __future__ import annotations
 import libcst as cst
 
 from codemods._script import Script
-from codemods._sites import CannotRewrite
+from codemods._sites import CannotRewrite, Note
 from codemods._traits import trains
 from lint_rules._flow.events import AttributeSet, Encode, Forward, ModelLoad, TokenizerLoad
 from lint_rules._flow.syntax import dotted
@@ -49,6 +49,16 @@ def refuse_moved_padding(script: Script, tokenizer: TokenizerLoad) -> None:
                 f"a padded batch is scored (line {line}) and the loader pads on the left: positions "
                 'counted from the left would move; say `padding_side="left"` if none are'
             )
+
+
+def padding_note(script: Script, encode: Encode) -> list[Note]:
+    """What becomes of a batch that was padded on the side that the tokenizer happened to have."""
+    load = script.flow.event_at(encode.tokenizer.origin, TokenizerLoad)
+    if load is None or not _pads(encode) or _says_left(script, load):
+        return []
+    text = "a batch is padded on the left; it was padded on the tokenizer's own side"
+    unless = "where that was the left, or the prompts of a batch were equally long"
+    return [Note("changed", text, unless)]
 
 
 def _pads(encode: Encode) -> bool:

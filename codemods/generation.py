@@ -11,7 +11,6 @@ from codemods._chain import chain_of
 from codemods._decoded import generated_in, has_prompt
 from codemods._encoding import encoding_edit, specials_note
 from codemods._faults import stop_string_faults
-from codemods._generate_keywords import unread_config
 from codemods._guarded import (
     arguments_of,
     many_prompts,
@@ -22,6 +21,7 @@ from codemods._in_place import rewrite_in_place
 from codemods._purity import assigned_name
 from codemods._script import Script
 from codemods._sites import CannotRewrite, Note, Site
+from codemods._unread import without_unread
 from lint_rules._flow.events import Decode, Encode, Generate, ModelLoad
 
 _SUMMARY = "generate through CleanModelLoader"
@@ -46,23 +46,7 @@ def rewrite(script: Script, unmigrated: frozenset[cst.CSTNode]) -> list[Site]:
         found = _sites(script, call, unmigrated)
         done.update(site.node for site in found)
         sites += found
-    return _with_faults(script, _without_configs(script, sites))
-
-
-def _without_configs(script: Script, sites: list[Site]) -> list[Site]:
-    """The sites, without the lines of GenerationConfigs that only rewritten calls had read."""
-    edits = [edit for site in sites for edit in site.edits]
-    calls: dict[cst.CSTNode, Generate] = {c.node: c for c in script.flow.events(Generate)}
-    gone: set[cst.CSTNode] = set()
-    found: list[Site] = []
-    for site in sites:
-        call = calls.get(site.node) if site.automatic else None
-        line = None if call is None else unread_config(script, call, edits)
-        if line is not None and line not in gone:
-            gone.add(line)
-            site = replace(site, edits=(*site.edits, script.delete(line)))
-        found.append(site)
-    return found
+    return _with_faults(script, without_unread(script, sites))
 
 
 def _with_faults(script: Script, sites: list[Site]) -> list[Site]:

@@ -126,7 +126,6 @@ print(tokenizer.decode(short[0], skip_special_tokens=True))
 print(tokenizer.decode(long[0], skip_special_tokens=True))
 """,
         """\
-inputs = CleanModelLoader.encode(tokenizer, "a")
 short_text = loader.generate(model, tokenizer, "a", max_new_tokens=5, return_full_text=True)
 long_text = loader.generate(model, tokenizer, "a", max_new_tokens=50, return_full_text=True)
 print(short_text)
@@ -159,3 +158,26 @@ print(texts[0])
 @pytest.mark.parametrize(("before", "after"), CHANGED)
 def test_is_rewritten(before, after, check_generation):
     check_generation(before, after)
+
+
+BATCH = """\
+from transformers import AutoModelForCausalLM, AutoTokenizer
+tokenizer = AutoTokenizer.from_pretrained("gpt2"SIDE)
+model = AutoModelForCausalLM.from_pretrained("gpt2")
+inputs = tokenizer(["a", "b c"], return_tensors="pt", padding=True)
+out = model.generate(**inputs, max_new_tokens=5)
+print(tokenizer.batch_decode(out, skip_special_tokens=True))
+"""
+
+
+@pytest.mark.parametrize(
+    ("side", "told"),
+    [("", True), (', padding_side="right"', True), (', padding_side="left"', False)],
+    ids=["none", "right", "left"],
+)
+def test_a_batch_that_was_padded_on_another_side_is_told(side, told, migrate):
+    plan = migrate(BATCH.replace("SIDE", side))
+    assert "loader.generate_batch(" in plan.after.decode()
+    notes = [n for site in plan.automatic for n in site.notes if site.code == "CG301"]
+    found = [n for n in notes if "padded on the left" in n.text]
+    assert [(n.kind, n.unless is not None) for n in found] == [("changed", True)] * told
