@@ -12,18 +12,20 @@ from codemods._script import Script
 from codemods._sites import CannotRewrite, Note
 from codemods._surroundings import padding_note
 from codemods._what_is_cut import refuse_other_cuts
-from lint_rules._flow.events import Decode, Encode, Generate
+from lint_rules._flow.events import AttributeSet, Decode, Encode, Generate
 from lint_rules._flow.syntax import dotted
 from lint_rules._flow.values import (
     Constant,
     Formatted,
     Items,
     Sequence,
+    Tokenizer,
     first,
 )
 
 Many = Literal["one", "many", "unclear"]
 
+_SPECIALS = ("add_bos_token", "add_eos_token", "bos_token", "bos_token_id")
 _LISTS = ("List", "list", "Sequence", "Iterable", "tuple", "Tuple")
 
 
@@ -39,6 +41,7 @@ def arguments_of(
     refuse_other_cuts(script, encode, generate, decode)
     if decode.tokenizer.origin is not encode.tokenizer.origin:
         raise CannotRewrite("it is decoded with another tokenizer than it was tokenised with")
+    _refuse_other_specials(script, encode)
     notes = truncation_note(script, encode)
     if one_or_many(encode) != "one":
         notes += padding_note(script, encode)
@@ -51,6 +54,20 @@ def arguments_of(
     model = script.code(receiver(generate.node))
     tokenizer = script.code(receiver(encode.node))
     return [model, tokenizer, prompt, *given, *decoding], notes
+
+
+def _refuse_other_specials(script: Script, encode: Encode) -> None:
+    """What a script tells its tokenizer to put around prompts, the guard would not put there."""
+    for event in script.flow.events(AttributeSet):
+        if (
+            event.attribute in _SPECIALS
+            and isinstance(event.target, Tokenizer)
+            and event.target.origin is encode.tokenizer.origin
+        ):
+            line = script.line_of(event.node)
+            raise CannotRewrite(
+                f"line {line} sets `{event.attribute}`, and the guard puts the family's BOS, no other"
+            )
 
 
 def one_or_many(encode: Encode) -> Many:

@@ -60,6 +60,16 @@ class Blocks(cst.CSTVisitor):
         self.found.append(tuple(item for item in node.body if isinstance(item, cst.BaseStatement)))
 
 
+class Shared(cst.CSTVisitor):
+    """The names that functions declare `global` or `nonlocal`."""
+
+    def __init__(self) -> None:
+        self.found: set[str] = set()
+
+    def visit_NameItem(self, node: cst.NameItem) -> None:
+        self.found.add(node.name.value)
+
+
 class Elses(cst.CSTVisitor):
     """The `else` clauses with a body of whole lines, by the first statement of the body."""
 

@@ -12,7 +12,7 @@ import libcst as cst
 
 from cleanguard.config import Settings
 from codemods._edits import Edit
-from codemods._names import Blocks, Elses, Lines, NameUse, Values, name_uses
+from codemods._names import Blocks, Elses, Lines, NameUse, Shared, Values, name_uses
 from codemods._sites import CannotRewrite
 from codemods._wishes import EVERYTHING, Wishes
 from lint_rules._flow.analysis import Flow, analyse
@@ -54,6 +54,9 @@ class Script:
             if line.endswith((b"\n", b"\r")):
                 self._lines.append(self._lines[-1] + len(line))
         self._names = list(name_uses(self.module, self.positions))
+        shared = Shared()
+        self.module.visit(shared)
+        self.shared_names = shared.found
         self._comments = list(self._find_comments())
 
     def reports(self, code: str, node: cst.CSTNode) -> bool:

@@ -7,6 +7,30 @@ import pytest
 SAME = [
     pytest.param(
         """\
+prompt = "a"
+def change():
+    global prompt
+    prompt = "b"
+inputs = tokenizer(prompt, return_tensors="pt")
+change()
+out = model.generate(**inputs, max_new_tokens=5)
+print(tokenizer.decode(out[0]))
+""",
+        "the prompt may change between tokenising and generating",
+        id="a function changes the prompt by global",
+    ),
+    pytest.param(
+        """\
+tokenizer.add_bos_token = True
+inputs = tokenizer("a", return_tensors="pt")
+out = model.generate(**inputs, max_new_tokens=5)
+print(tokenizer.decode(out[0]))
+""",
+        "line 6 sets `add_bos_token`, and the guard puts the family's BOS, no other",
+        id="a BOS that the script asks for",
+    ),
+    pytest.param(
+        """\
 inputs = tokenizer("a", return_tensors="pt")
 out = model.generate(**inputs, max_new_tokens=5)
 print(tokenizer.decode(out[0][5:]))
