@@ -126,3 +126,26 @@ def test_results_elsewhere_are_not_written_over(tmp_path, migrate):
     outcome = compare_runs(path, plan.before, plan.after, given, tmp_path)
     assert "must not touch" in outcome.verdict
     assert mine.read_text() == "mine"
+
+
+ADAPTED = """\
+from peft import PeftModel
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+tokenizer = AutoTokenizer.from_pretrained("gpt2")
+base = AutoModelForCausalLM.from_pretrained("gpt2")
+tuned = PeftModel.from_pretrained(base, "adapter")
+for model in (base, tuned):
+    inputs = tokenizer("Hello", return_tensors="pt")
+    out = model.generate(**inputs, max_new_tokens=5)
+    print(tokenizer.decode(out[0], skip_special_tokens=True))
+"""
+
+
+@pytest.mark.slow
+def test_an_adapter_in_the_base_is_compared(tmp_path, migrate):
+    pytest.importorskip("peft")
+    assert prove(tmp_path, migrate, ADAPTED).differences == ()
+    without = prove(tmp_path, migrate, ADAPTED, lambda text: text.replace(", in_place=True", ""))
+    assert len(without.differences) == 1
+    assert '"adapters": ["adapter"]' in without.differences[0]
