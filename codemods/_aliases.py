@@ -15,6 +15,7 @@ import libcst as cst
 from codemods._script import Script
 from codemods._targets import target_of
 from lint_rules._flow.events import AdapterAttach, ModelLoad
+from lint_rules._flow.syntax import dotted
 
 _HARMLESS_CALLS = ("print", "len", "type", "str", "repr", "id", "isinstance", "hasattr")
 _Kind = Literal["attribute", "gone", "store", "value"]
@@ -145,8 +146,13 @@ class _Uses(cst.CSTVisitor):
         value = node.value
         while isinstance(value, cst.Call) and isinstance(value.func, cst.Attribute):
             value = value.func.value
-        if value is not node.value:
+        again = [dotted(target.target) for target in node.targets] == [self.name]
+        if value is not node.value and not again:
             self._mark(value, "value")
+        if again and isinstance(node.value, cst.Call):
+            # `model = PeftModel.from_pretrained(model, …)`: by this name, only the result goes on
+            for arg in node.value.args:
+                self._mark(arg.value, "attribute")
 
     def visit_Call(self, node: cst.Call) -> None:
         if isinstance(node.func, cst.Name) and node.func.value in _HARMLESS_CALLS:

@@ -33,6 +33,7 @@ UNSEEN = [
     pytest.param(BASE + ATTACH + "del base\n", id="deleted"),
     pytest.param(BASE + "base.config.use_cache = True\nprint(base.device)\n" + ATTACH, id="its attributes before"),
     pytest.param(BASE + "base = PeftModel.from_pretrained(base, 'a')\nrun(base)\n", id="replaced"),
+    pytest.param(BASE + "base = base.half()\nbase = PeftModel.from_pretrained(base, 'a')\n", id="rebound to itself"),
     pytest.param(BASE + "base = PeftModel.from_pretrained(base, 'a')\ndef f():\n    return base(1)\n", id="replaced, read by a function"),
     pytest.param("if x:\n" + indented(BASE) + "    m = base\nelse:\n" + indented(BASE + ATTACH), id="two loads"),
     pytest.param(BASE + "if x:\n    m = base\nelse:\n    m = PeftModel.from_pretrained(base, 'a')\n", id="the other branch"),
@@ -59,3 +60,14 @@ def test_where_nothing_sees_the_base_there_is_no_fault(body, migrate):
     assert "attach_adapter" in plan.after.decode()
     assert "in_place" not in plan.after.decode()
     assert not [note for site in plan.sites for note in site.notes if note.kind == "fault"]
+
+
+def test_one_adapter_merged_and_another_put_on_top(migrate):
+    body = (
+        BASE
+        + "base = PeftModel.from_pretrained(base, 'sft')\nbase = base.merge_and_unload()\n"
+        + "base = PeftModel.from_pretrained(base, 'dpo')\n"
+    )
+    plan = migrate(TOP + body)
+    assert plan.after.decode().count("attach_adapter") == 2
+    assert "in_place" not in plan.after.decode()
