@@ -15,6 +15,7 @@ from guard.model_load import read_model, refuse_strange_tokenizer
 from guard.padding import settle_padding
 from guard.policy import PromptPolicy, policy_of
 from guard.provenance import SCHEMA, GenerationRecord, Provenance, utc_now
+from guard.remote_code import check_pin
 from guard.request import LoadRequest
 from guard.sentinels import run_token_sentinels
 from guard.settings import greedy_config
@@ -22,7 +23,7 @@ from guard.source import fetch_weights, open_source
 from guard.state import GuardState
 from guard.templates import block_templates
 from guard.tokenizer_files import strip_for_training
-from guard.tokenizer_load import check_pin, read_tokenizer, tokenizer_record
+from guard.tokenizer_load import read_tokenizer, tokenizer_record
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -67,7 +68,7 @@ def assemble(request: LoadRequest) -> tuple[PreTrainedModel, PreTrainedTokenizer
         strip_for_training(tokenizer, source.directory)
     else:
         model.eval()
-    measured = model_record(model, source, request.revision)
+    measured = model_record(model, source, request.revision, request.variant)
     check_hub_files(measured.files, checks)
     environment = measure_environment()
     provenance = Provenance(

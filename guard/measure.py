@@ -41,7 +41,10 @@ def check_hub_files(files: Sequence[FileRecord], checks: CheckList) -> None:
 
 
 def model_record(
-    model: PreTrainedModel, source: ModelSource, revision_requested: str | None
+    model: PreTrainedModel,
+    source: ModelSource,
+    revision_requested: str | None,
+    variant: str | None = None,
 ) -> ModelRecord:
     """What was loaded, as found in the model object and in its files."""
     dtypes: Counter[str] = Counter()
@@ -62,7 +65,7 @@ def model_record(
         context=context_of(model),
         quantization=quantization_of(model),
         files=file_records(source.directory),
-        weights=weights_record(source.directory),
+        weights=weights_record(source.directory, variant),
     )
 
 

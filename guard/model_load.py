@@ -9,19 +9,22 @@ from guard.errors import (
     MissingWeightsError,
     ModelNotFoundError,
     ModelTooLargeError,
+    SettingsError,
     TokenizerMismatchError,
 )
 from guard.hub import torch, transformers
+from guard.remote_code import refuse_code, runs_code
 from guard.request import LoadRequest
 from guard.source import ModelSource
-from guard.tokenizer_load import first_line, place, refuse_code, runs_code
+from guard.tokenizer_load import first_line, place
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 _PASSED_ON = (
     *("device_map", "attn_implementation", "max_memory", "variant", "offload_folder"),
-    *("tp_plan", "experts_implementation"),
+    *("tp_plan", "tp_size", "device_mesh", "distributed_config", "experts_implementation"),
+    *("disable_mmap", "key_mapping"),
 )
 
 
@@ -32,6 +35,7 @@ def read_model(request: LoadRequest, source: ModelSource) -> PreTrainedModel:
         ModelNotFoundError: A file is torn or absent, or the configuration is of no causal model.
         MissingWeightsError: Tensors are absent, and transformers would make them up.
         ModelTooLargeError: The memory does not suffice.
+        SettingsError: The installed transformers does not know a keyword yet.
         MissingExtraError: bitsandbytes is needed and not installed.
     """
     options: dict[str, Any] = {
@@ -42,6 +46,8 @@ def read_model(request: LoadRequest, source: ModelSource) -> PreTrainedModel:
     for name in _PASSED_ON:
         if getattr(request, name) is not None:
             options[name] = getattr(request, name)
+    if request.offload_buffers:
+        options["offload_buffers"] = True
     if request.quantization != "none":
         hub.need("bitsandbytes", "train")
         options["quantization_config"] = _quantization_config(request, source)
@@ -61,6 +67,14 @@ def read_model(request: LoadRequest, source: ModelSource) -> PreTrainedModel:
             f"{request.model_id} cannot be loaded as a causal language model: {first_line(error)}",
             remedy="look at its config.json and weight files, and at the keywords of the call; the "
             "full error stands above",
+        ) from error
+    except TypeError as error:
+        old = [name for name in _PASSED_ON if name in options and f"'{name}'" in str(error)]
+        if not old:
+            raise
+        raise SettingsError(
+            f"transformers {transformers.__version__} has no keyword {old[0]!r}",
+            remedy="leave it out, or install a newer transformers",
         ) from error
     _refuse_invented(report, request.model_id)
     found: PreTrainedModel = model

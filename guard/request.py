@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from os import PathLike, fspath
-from typing import TYPE_CHECKING, Any, Literal
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from guard.errors import SettingsError
 
 if TYPE_CHECKING:
     import torch
+    from torch.distributed import DeviceMesh
 
+DeviceMap: TypeAlias = "str | int | torch.device | dict[str, Any] | None"
 PaddingSide = Literal["left", "right"]
 QuantizationName = Literal["none", "int8", "nf4"]
 _DTYPES = ("auto", "bfloat16", "float16", "float32", "float64")
 _SWITCHES = (
     *("load_in_8bit", "load_in_4bit", "local_files_only", "trust_remote_code", "for_training"),
-    *("allow_chat_model", "allow_adapter", "allow_pickle"),
+    *("allow_chat_model", "allow_adapter", "allow_pickle", "force_download", "offload_buffers"),
 )
 
 
@@ -35,6 +38,14 @@ def path_text(value: object, what: str) -> str:
     )
 
 
+def _refuse_climbing(subfolder: object) -> None:
+    parts = PurePosixPath(subfolder) if isinstance(subfolder, str) else None
+    if parts is None or parts.is_absolute() or ".." in parts.parts:
+        raise SettingsError(
+            f"subfolder={subfolder!r}", remedy="name a folder inside the model's, such as 'weights'"
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class LoadRequest:
     """The arguments of one load; see `CleanModelLoader` for their meaning.
@@ -47,8 +58,8 @@ class LoadRequest:
     load_in_8bit: bool
     load_in_4bit: bool
     dtype: str | torch.dtype
-    device_map: str | dict[str, Any] | None
-    attn_implementation: str | None
+    device_map: DeviceMap
+    attn_implementation: str | dict[str, str] | None
     revision: str | None
     cache_dir: str | PathLike[str] | None
     token: str | bool | None
@@ -58,6 +69,15 @@ class LoadRequest:
     offload_folder: str | PathLike[str] | None
     tp_plan: str | dict[str, str] | None
     experts_implementation: str | None
+    subfolder: str
+    force_download: bool
+    code_revision: str | None
+    offload_buffers: bool
+    tp_size: int | None
+    device_mesh: DeviceMesh | None
+    distributed_config: Any
+    disable_mmap: bool | None
+    key_mapping: dict[str, str] | None
     trust_remote_code: bool
     for_training: bool
     padding_side: PaddingSide
@@ -74,10 +94,13 @@ class LoadRequest:
                     f"{name}={getattr(self, name)!r} is neither True nor False",
                     remedy=f"write {name}=True, or leave it out",
                 )
-        if self.revision is not None and not isinstance(self.revision, str):
-            raise SettingsError(
-                f"revision={self.revision!r} is no string", remedy="quote it: it may be a number"
-            )
+        for name in ("revision", "code_revision"):
+            named = getattr(self, name)
+            if named is not None and not isinstance(named, str):
+                raise SettingsError(
+                    f"{name}={named!r} is no string", remedy="quote it: it may be a number"
+                )
+        _refuse_climbing(self.subfolder)
         known = _DTYPES if isinstance(self.dtype, str) else ()
         floats = bool(getattr(self.dtype, "is_floating_point", False))
         if self.dtype not in known and not floats:
@@ -89,6 +112,11 @@ class LoadRequest:
             raise SettingsError(
                 "load_in_8bit and load_in_4bit are both set",
                 remedy="a model is loaded in one of them",
+            )
+        if self.force_download and self.local_files_only:
+            raise SettingsError(
+                "force_download and local_files_only are both set",
+                remedy="one fetches anew, the other fetches nothing",
             )
         if self.padding_side not in ("left", "right"):
             raise SettingsError(

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
 from guard import hub
@@ -24,7 +25,7 @@ class ModelSource:
         requested: The id or path as the caller gave it.
         kind: A local directory or a hub repository.
         load_from: What `from_pretrained` is given: the directory, or the repository id.
-        directory: The directory that holds the files.
+        directory: The directory that holds the files, the subfolder that was asked for.
         revision: The commit that was resolved; None for a local directory.
     """
 
@@ -77,6 +78,11 @@ def open_source(request: LoadRequest, *, weights: bool = True) -> ModelSource:
                 f"revision={request.revision!r} with the local directory {directory}, which has none",
                 remedy="leave it out; the files' digests are recorded anyway",
             )
+        directory = directory / request.subfolder
+        if not directory.is_dir():
+            raise ModelNotFoundError(
+                f"{directory} is no directory", remedy="look at subfolder=, or leave it out"
+            )
         source = ModelSource(request.model_id, "local", str(directory), directory.resolve(), None)
         if weights:
             refuse_files(source.names(), str(directory), request)
@@ -92,11 +98,16 @@ def open_source(request: LoadRequest, *, weights: bool = True) -> ModelSource:
             remedy="give a directory that holds config.json and *.safetensors, or a hub id such as "
             "Qwen/Qwen2.5-0.5B",
         )
+    if request.force_download and hub.constants.HF_HUB_OFFLINE:
+        raise SettingsError(
+            "force_download while HF_HUB_OFFLINE is set", remedy="leave one of them out"
+        )
     commit = hub.commit_of(request.model_id, request.revision, **_access(request))
     snapshot = hub.download(
         request.model_id, commit, weights=False, pickles=False, **_access(request)
     )
-    source = ModelSource(request.model_id, "hub", request.model_id, snapshot, commit)
+    directory = snapshot / request.subfolder
+    source = ModelSource(request.model_id, "hub", request.model_id, directory, commit)
     if weights:
         listed = hub.list_files(
             request.model_id,
@@ -104,7 +115,11 @@ def open_source(request: LoadRequest, *, weights: bool = True) -> ModelSource:
             token=request.token,
             local_files_only=request.local_files_only,
         )
-        refuse_files(source.names() if listed is None else listed, request.model_id, request)
+        refuse_files(
+            source.names() if listed is None else _inside(listed, request.subfolder),
+            f"{request.model_id}/{request.subfolder}".rstrip("/"),
+            request,
+        )
     return source
 
 
@@ -129,4 +144,12 @@ def _access(request: LoadRequest) -> dict[str, Any]:
         "cache_dir": request.cache_dir,
         "token": request.token,
         "local_files_only": request.local_files_only,
+        "subfolder": request.subfolder,
+        "force_download": request.force_download,
     }
+
+
+def _inside(names: Iterable[str], subfolder: str) -> list[str]:
+    """The names of the files in a folder of a repository, without that folder."""
+    folder = f"{PurePosixPath(subfolder)}/" if subfolder else ""
+    return [name.removeprefix(folder) for name in names if name.startswith(folder)]

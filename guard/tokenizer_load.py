@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
-from cleanguard import hazards
 from guard.checks import CheckList
-from guard.errors import ModelNotFoundError, RemoteCodeError
+from guard.errors import ModelNotFoundError
 from guard.hub import transformers
 from guard.padding import settle_padding
 from guard.policy import PromptPolicy, policy_of
 from guard.provenance import PadRecord, TokenizerRecord
+from guard.remote_code import check_pin, refuse_code, runs_code
 from guard.request import LoadRequest
 from guard.sentinels import run_token_sentinels
 from guard.source import ModelSource, open_source
@@ -22,8 +21,6 @@ from guard.tokenizer_files import copy_tokenizer, strip_for_training
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
-
-_COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
 def load_tokenizer(request: LoadRequest) -> PreTrainedTokenizerBase:
@@ -50,46 +47,6 @@ def load_tokenizer(request: LoadRequest) -> PreTrainedTokenizerBase:
 def save_tokenizer(request: LoadRequest, path: str | PathLike[str]) -> tuple[str, ...]:
     """Copy the model's own tokenizer files to a directory; see `copy_tokenizer`."""
     return copy_tokenizer(open_source(request, weights=False).directory, path)
-
-
-def check_pin(request: LoadRequest, source: ModelSource, checks: CheckList) -> None:
-    """Raise RemoteCodeError for code that is not pinned; an unpinned model is noted."""
-    pinned = source.kind == "local" or bool(_COMMIT.fullmatch(request.revision or ""))
-    runs = runs_code(request, source)
-    if runs and not pinned:
-        raise RemoteCodeError(
-            f"trust_remote_code=True with revision={request.revision!r}",
-            remedy=f"read the code and pass revision={source.revision!r}",
-        )
-    if request.trust_remote_code:
-        said = "" if runs else "trust_remote_code=True, but the model has no code of its own"
-        checks.add("no-remote-code", hazards.REMOTE_CODE, said, "overridden" if runs else "pass")
-    else:
-        checks.add("no-remote-code", hazards.REMOTE_CODE)
-    if pinned:
-        checks.add("pinned-revision", hazards.UNPINNED_REVISION)
-    else:
-        said = (
-            f"{request.revision or 'the default branch'} stood for {source.revision} at this load"
-        )
-        checks.add("pinned-revision", hazards.UNPINNED_REVISION, said, "recorded")
-
-
-def runs_code(request: LoadRequest, source: ModelSource) -> bool:
-    """Whether code of the model's repository is to run: it has some, and it is trusted."""
-    return request.trust_remote_code and any(
-        source.read_json(name).get("auto_map") for name in ("config.json", "tokenizer_config.json")
-    )
-
-
-def refuse_code(error: BaseException, request: LoadRequest, source: ModelSource) -> None:
-    """Raise RemoteCodeError if transformers failed because it may not run the repository's code."""
-    if not request.trust_remote_code and "trust_remote_code" in str(error):
-        pin = "" if source.revision is None else f" and revision={source.revision!r}"
-        raise RemoteCodeError(
-            f"{request.model_id} is no model that transformers knows; it brings its own code",
-            remedy=f"read the code, then pass trust_remote_code=True{pin}",
-        ) from error
 
 
 def read_tokenizer(
@@ -146,6 +103,10 @@ def place(request: LoadRequest, source: ModelSource) -> dict[str, Any]:
     found = {"cache_dir": request.cache_dir, "token": request.token, "revision": source.revision}
     if request.local_files_only:
         found["local_files_only"] = True
+    if source.kind == "hub":
+        found["subfolder"] = request.subfolder
+    if runs_code(request, source):
+        found["code_revision"] = request.code_revision
     return {name: value for name, value in found.items() if value is not None}
 
 
