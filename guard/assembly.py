@@ -23,7 +23,7 @@ from guard.source import fetch_weights, open_source
 from guard.state import GuardState
 from guard.templates import block_templates
 from guard.tokenizer_files import strip_for_training
-from guard.tokenizer_load import read_tokenizer, tokenizer_record
+from guard.tokenizer_load import read_config, read_tokenizer, tokenizer_record
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -39,9 +39,10 @@ def assemble(request: LoadRequest) -> tuple[PreTrainedModel, PreTrainedTokenizer
     checks = CheckList()
     source = open_source(request)
     check_pin(request, source, checks)
-    tokenizer = read_tokenizer(request, source, checks)
+    config = read_config(request, source)
+    tokenizer = read_tokenizer(request, source, checks, config=config)
     fetch_weights(request, source)
-    model = read_model(request, source)
+    model = read_model(request, source, config)
     _check_adapter(model, request, checks)
     checks.add(
         "safetensors-only",
@@ -140,5 +141,5 @@ def _keep_unpacked(model: PreTrainedModel) -> None:
     them with loss: the same prompt then has other logits.
     """
     for module in model.modules():
-        if hasattr(module, "support_avx512bf16_for_cpu"):
+        if "support_avx512bf16_for_cpu" in vars(module):
             module.support_avx512bf16_for_cpu = False

@@ -36,7 +36,7 @@ def file_record(path: Path) -> FileRecord:
     Raises:
         OSError: It cannot be read.
     """
-    real = path.resolve()
+    real = path.resolve() if path.is_symlink() else path
     size = real.stat().st_size
     blob = _blob_name(real)
     if blob is not None and len(blob) == 64:

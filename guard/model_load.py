@@ -19,7 +19,7 @@ from guard.source import ModelSource
 from guard.tokenizer_load import first_line, place
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+    from transformers import PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 
 _PASSED_ON = (
     *("device_map", "attn_implementation", "max_memory", "variant", "offload_folder"),
@@ -28,8 +28,10 @@ _PASSED_ON = (
 )
 
 
-def read_model(request: LoadRequest, source: ModelSource) -> PreTrainedModel:
-    """Load the weights as asked for.
+def read_model(
+    request: LoadRequest, source: ModelSource, config: PreTrainedConfig | None = None
+) -> PreTrainedModel:
+    """Load the weights as asked for; a `config` that was read before is not read again.
 
     Raises:
         ModelNotFoundError: A file is torn or absent, or the configuration is of no causal model.
@@ -53,7 +55,11 @@ def read_model(request: LoadRequest, source: ModelSource) -> PreTrainedModel:
         options["quantization_config"] = _quantization_config(request, source)
     try:
         model, report = transformers.AutoModelForCausalLM.from_pretrained(
-            source.load_from, output_loading_info=True, **options, **place(request, source)
+            source.load_from,
+            config=config,
+            output_loading_info=True,
+            **options,
+            **place(request, source),
         )
     except (torch.OutOfMemoryError, MemoryError) as error:
         raise ModelTooLargeError(

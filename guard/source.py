@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -37,7 +38,7 @@ class ModelSource:
 
     def names(self) -> tuple[str, ...]:
         """The names of the files at the top of the directory, sorted."""
-        return tuple(sorted(path.name for path in self.directory.iterdir() if path.is_file()))
+        return file_names(self.directory)
 
     def read_json(self, name: str) -> dict[str, Any]:
         """A JSON file of the model; empty where there is none.
@@ -57,6 +58,12 @@ class ModelSource:
         if not isinstance(value, dict):
             raise ModelNotFoundError(f"{path} holds no JSON object", remedy="fetch the file again")
         return value
+
+
+def file_names(directory: Path) -> tuple[str, ...]:
+    """The names of the files at the top of a directory, sorted."""
+    with os.scandir(directory) as entries:
+        return tuple(sorted(entry.name for entry in entries if entry.is_file()))
 
 
 def open_source(request: LoadRequest, *, weights: bool = True) -> ModelSource:

@@ -20,7 +20,7 @@ from guard.templates import block_templates, template_hashes
 from guard.tokenizer_files import copy_tokenizer, strip_for_training
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedTokenizerBase
+    from transformers import PreTrainedConfig, PreTrainedTokenizerBase
 
 
 def load_tokenizer(request: LoadRequest) -> PreTrainedTokenizerBase:
@@ -49,16 +49,38 @@ def save_tokenizer(request: LoadRequest, path: str | PathLike[str]) -> tuple[str
     return copy_tokenizer(open_source(request, weights=False).directory, path)
 
 
+def read_config(request: LoadRequest, source: ModelSource) -> PreTrainedConfig | None:
+    """The model's configuration, read once for tokenizer and weights.
+
+    None where transformers must find it by itself: behind an adapter, or not at all, which it then
+    says in its own words.
+    """
+    if request.allow_adapter:
+        return None
+    try:
+        found: PreTrainedConfig = transformers.AutoConfig.from_pretrained(
+            source.load_from,
+            trust_remote_code=runs_code(request, source),
+            **place(request, source),
+        )
+    except (OSError, ValueError, KeyError):
+        return None
+    return found
+
+
 def read_tokenizer(
-    request: LoadRequest, source: ModelSource, checks: CheckList, *, look_only: bool = False
+    request: LoadRequest,
+    source: ModelSource,
+    checks: CheckList,
+    *,
+    look_only: bool = False,
+    config: PreTrainedConfig | None = None,
 ) -> PreTrainedTokenizerBase:
     """The tokenizer as its files have it, not yet guarded; a chat model's only if `look_only`."""
-    remedy = "the directory needs tokenizer.json or the files of its tokenizer class"
-    if "tokenizer.model" in source.names() and "tokenizer.json" not in source.names():
-        remedy = "pip install sentencepiece protobuf tiktoken, which read its tokenizer.model"
     try:
         tokenizer = transformers.AutoTokenizer.from_pretrained(
             source.load_from,
+            config=config,
             trust_remote_code=runs_code(request, source),
             **place(request, source),
         )
@@ -66,16 +88,24 @@ def read_tokenizer(
         refuse_code(error, request, source)
         raise ModelNotFoundError(
             f"the tokenizer of {request.model_id} cannot be loaded: {first_line(error)}",
-            remedy=remedy,
+            remedy=_remedy(source),
         ) from error
     # transformers makes an empty tokenizer, silently, where a directory has no tokenizer files.
     if not tokenizer("a", add_special_tokens=False)["input_ids"]:
         raise ModelNotFoundError(
-            f"the tokenizer of {request.model_id} has an empty vocabulary", remedy=remedy
+            f"the tokenizer of {request.model_id} has an empty vocabulary",
+            remedy=_remedy(source),
         )
     if not look_only:
         refuse_chat_model(source, tokenizer, checks, allowed=request.allow_chat_model)
     return tokenizer
+
+
+def _remedy(source: ModelSource) -> str:
+    names = source.names()
+    if "tokenizer.model" in names and "tokenizer.json" not in names:
+        return "pip install sentencepiece protobuf tiktoken, which read its tokenizer.model"
+    return "the directory needs tokenizer.json or the files of its tokenizer class"
 
 
 def tokenizer_record(
