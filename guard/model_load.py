@@ -13,6 +13,7 @@ from guard.errors import (
     TokenizerMismatchError,
 )
 from guard.hub import torch, transformers
+from guard.quiet import quiet_bitsandbytes
 from guard.remote_code import refuse_code, runs_code
 from guard.request import LoadRequest
 from guard.source import ModelSource
@@ -51,6 +52,7 @@ def read_model(
     if request.offload_buffers:
         options["offload_buffers"] = True
     if request.quantization != "none":
+        quiet_bitsandbytes()
         hub.need("bitsandbytes", "train")
         options["quantization_config"] = _quantization_config(request, source)
     try:
