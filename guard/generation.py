@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -107,10 +107,16 @@ def complete(
         MemoryFullError: One prompt alone does not fit; it carries what was finished.
         GenerationInterrupted: A KeyboardInterrupt that carries what was finished.
     """
-    if batch_size is not None and (not isinstance(batch_size, int) or batch_size < 1):
+    if batch_size is not None and (type(batch_size) is not int or batch_size < 1):
         raise SettingsError(
             f"batch_size={batch_size!r}", remedy="batch_size is a whole number from 1"
         )
+    if isinstance(prompts, (str, bytes, Mapping)) or not isinstance(prompts, Iterable):
+        raise SettingsError(
+            f"{call} takes a list of prompts, not {type(prompts).__name__}",
+            remedy="pass one prompt to generate, or [prompt] here",
+        )
+    prompts = list(prompts)
     task = prepare(model, tokenizer, prompts, options, call)
     finished: dict[int, list[Completion]] = {}
     was_training = model.training
