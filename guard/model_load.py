@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pickle import UnpicklingError
 from typing import TYPE_CHECKING, Any
 
 from guard import hub
+from guard.devices import refuse_absent_device
 from guard.errors import (
+    MissingExtraError,
     MissingWeightsError,
     ModelNotFoundError,
     ModelTooLargeError,
@@ -38,7 +41,8 @@ def read_model(
         ModelNotFoundError: A file is torn or absent, or the configuration is of no causal model.
         MissingWeightsError: Tensors are absent, and transformers would make them up.
         ModelTooLargeError: The memory does not suffice.
-        SettingsError: The installed transformers does not know a keyword yet.
+        SettingsError: The installed transformers does not know a keyword yet; a device or an
+            attention package is not here.
         MissingExtraError: bitsandbytes is needed and not installed.
     """
     options: dict[str, Any] = {
@@ -51,6 +55,7 @@ def read_model(
             options[name] = getattr(request, name)
     if request.offload_buffers:
         options["offload_buffers"] = True
+    refuse_absent_device(request.device_map)
     if request.quantization != "none":
         quiet_bitsandbytes()
         hub.need("bitsandbytes", "train")
@@ -69,7 +74,17 @@ def read_model(
             remedy='load_in_8bit=True or load_in_4bit=True, device_map="auto", max_memory=…, or '
             "another process still holds the memory",
         ) from error
-    except (OSError, ValueError, KeyError, hub.SafetensorError) as error:
+    except ImportError as error:
+        if "ttention" in str(error):
+            raise SettingsError(
+                f"attn_implementation={request.attn_implementation!r}: {first_line(error)}",
+                remedy='install it, or take attn_implementation="sdpa", the default',
+            ) from error
+        raise MissingExtraError(
+            f"a package that this load needs is absent: {first_line(error)}",
+            remedy='pip install "cleanguard[train]"',
+        ) from error
+    except (OSError, ValueError, KeyError, EOFError, UnpicklingError, hub.SafetensorError) as error:
         refuse_code(error, request, source)
         raise ModelNotFoundError(
             f"{request.model_id} cannot be loaded as a causal language model: {first_line(error)}",

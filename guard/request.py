@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from os import PathLike, fspath
 from pathlib import PurePosixPath
@@ -22,6 +23,20 @@ _SWITCHES = (
     *("allow_chat_model", "allow_adapter", "allow_pickle", "force_download", "offload_buffers"),
 )
 
+_KINDS: dict[str, tuple[tuple[type, ...], str]] = {
+    "attn_implementation": ((str, dict), "a name such as sdpa, or a dict of them"),
+    "cache_dir": ((str, PathLike), "a directory"),
+    "token": ((str, bool), "a token of the hub, or True for the one that is logged in"),
+    "max_memory": ((dict,), 'a dict such as {0: "20GiB", "cpu": "60GiB"}'),
+    "variant": ((str,), "a text, such as fp16"),
+    "offload_folder": ((str, PathLike), "a directory"),
+    "tp_plan": ((str, dict), '"auto" or a dict'),
+    "tp_size": ((int,), "a whole number"),
+    "experts_implementation": ((str, dict), "a name such as grouped_mm"),
+    "disable_mmap": ((bool,), "True or False"),
+    "key_mapping": ((dict,), "a dict from regular expressions to names of tensors"),
+}
+
 
 def path_text(value: object, what: str) -> str:
     """A path or id as a string.
@@ -36,6 +51,33 @@ def path_text(value: object, what: str) -> str:
     raise SettingsError(
         f"{what} is {type(value).__name__}, not a string or a path", remedy=f"name {what}"
     )
+
+
+def _refuse_device_map(value: Any) -> None:
+    parts = value.values() if isinstance(value, dict) else (value,)
+    for part in parts:
+        is_device = type(part).__name__ == "device"  # torch's; it is not imported here
+        if isinstance(part, bool) or not (
+            part is None or is_device or isinstance(part, (str, int))
+        ):
+            raise SettingsError(
+                f"device_map={value!r}",
+                remedy='device_map is "auto", a device such as "cuda:0", or a dict of modules',
+            )
+
+
+def _refuse_key_mapping(value: dict[str, str] | None) -> None:
+    for pattern, name in (value or {}).items():
+        try:
+            re.compile(pattern)
+        except (re.error, TypeError) as error:
+            raise SettingsError(
+                f"key_mapping has {pattern!r}: {error}", remedy="give regular expressions as keys"
+            ) from error
+        if not isinstance(name, str):
+            raise SettingsError(
+                f"key_mapping names {name!r}", remedy="give names of tensors as values"
+            )
 
 
 def _refuse_climbing(subfolder: object) -> None:
@@ -94,6 +136,12 @@ class LoadRequest:
                     f"{name}={getattr(self, name)!r} is neither True nor False",
                     remedy=f"write {name}=True, or leave it out",
                 )
+        for name, (kinds, what) in _KINDS.items():
+            value = getattr(self, name)
+            if value is not None and (
+                not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds)
+            ):
+                raise SettingsError(f"{name}={value!r}", remedy=f"{name} is {what}")
         for name in ("revision", "code_revision"):
             named = getattr(self, name)
             if named is not None and not isinstance(named, str):
@@ -101,6 +149,8 @@ class LoadRequest:
                     f"{name}={named!r} is no string", remedy="quote it: it may be a number"
                 )
         _refuse_climbing(self.subfolder)
+        _refuse_device_map(self.device_map)
+        _refuse_key_mapping(self.key_mapping)
         known = _DTYPES if isinstance(self.dtype, str) else ()
         floats = bool(getattr(self.dtype, "is_floating_point", False))
         if self.dtype not in known and not floats:

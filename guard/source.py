@@ -15,6 +15,7 @@ from guard.errors import ModelNotFoundError, SettingsError
 from guard.preflight import refuse_files
 from guard.request import LoadRequest
 
+_PAGE = re.compile(r"https?://(?:www\.)?(?:huggingface\.co|hf\.co)/([\w.\-]+/[\w.\-]+)")
 _REPO = re.compile(r"[A-Za-z0-9][\w.\-]*(/[A-Za-z0-9][\w.\-]*)?")
 
 
@@ -95,9 +96,15 @@ def open_source(request: LoadRequest, *, weights: bool = True) -> ModelSource:
             refuse_files(source.names(), str(directory), request)
         return source
     if directory.is_file():
-        refuse_files((directory.name,), str(directory.parent), request)
+        if directory.suffix in (".gguf", ".bin", ".pt", ".pth", ".ckpt"):
+            refuse_files((directory.name,), str(directory.parent), request)
         raise ModelNotFoundError(
             f"{request.model_id!r} is a file", remedy=f"name its directory, {directory.parent}"
+        )
+    page = _PAGE.match(request.model_id)
+    if page:
+        raise ModelNotFoundError(
+            f"{request.model_id!r} is a web page", remedy=f"name the model by its id, {page[1]}"
         )
     if not _REPO.fullmatch(request.model_id):
         raise ModelNotFoundError(

@@ -55,6 +55,7 @@ def read_config(request: LoadRequest, source: ModelSource) -> PreTrainedConfig |
     None where transformers must find it by itself: behind an adapter, or not at all, which it then
     says in its own words.
     """
+    source.read_json("config.json")  # says itself what is wrong with the file
     if request.allow_adapter:
         return None
     try:
