@@ -125,7 +125,7 @@ def measure_environment() -> Environment:
         torch=_switches(torch) if torch else None,
         variables=_variables(secrets),
         git=git_state(),
-        argv=redact_argv(sys.argv, secrets),
+        argv=_argv(tuple(sys.argv), secrets),
         loader_source_sha256=loader_source_sha256(),
     )
 
@@ -208,6 +208,11 @@ def _cpus() -> int | None:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count()
+
+
+@lru_cache(maxsize=4)
+def _argv(argv: tuple[str, ...], secrets: tuple[str, ...]) -> tuple[str, ...]:
+    return redact_argv(argv, secrets)
 
 
 @lru_cache(maxsize=4096)

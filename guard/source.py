@@ -6,7 +6,7 @@ import json
 import os
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
@@ -36,28 +36,34 @@ class ModelSource:
     load_from: str
     directory: Path
     revision: str | None
+    _read: dict[str, dict[str, Any]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     def names(self) -> tuple[str, ...]:
         """The names of the files at the top of the directory, sorted."""
         return file_names(self.directory)
 
     def read_json(self, name: str) -> dict[str, Any]:
-        """A JSON file of the model; empty where there is none.
+        """A JSON file of the model, read once; empty where there is none.
 
         Raises:
             ModelNotFoundError: The file is there and is no JSON object.
         """
+        if name in self._read:
+            return self._read[name]
         path = self.directory / name
-        if not path.is_file():
-            return {}
         try:
-            value = json.loads(path.read_text(encoding="utf-8"))
+            value = json.loads(path.read_bytes())
+        except (FileNotFoundError, IsADirectoryError):
+            value = {}
         except ValueError as error:
             raise ModelNotFoundError(
                 f"{path} is not JSON: {error}", remedy="fetch the file again"
             ) from error
         if not isinstance(value, dict):
             raise ModelNotFoundError(f"{path} holds no JSON object", remedy="fetch the file again")
+        self._read[name] = value
         return value
 
 
@@ -87,7 +93,7 @@ def open_source(request: LoadRequest, *, weights: bool = True) -> ModelSource:
                 remedy="leave it out; the files' digests are recorded anyway",
             )
         directory = directory / request.subfolder
-        if not directory.is_dir():
+        if request.subfolder and not directory.is_dir():
             raise ModelNotFoundError(
                 f"{directory} is no directory", remedy="look at subfolder=, or leave it out"
             )

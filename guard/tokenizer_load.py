@@ -92,7 +92,13 @@ def read_tokenizer(
             remedy=_remedy(source),
         ) from error
     # transformers makes an empty tokenizer, silently, where a directory has no tokenizer files.
-    if not tokenizer("a", add_special_tokens=False)["input_ids"]:
+    backend = getattr(tokenizer, "backend_tokenizer", None)
+    found = (
+        tokenizer("a", add_special_tokens=False)["input_ids"]
+        if backend is None
+        else backend.encode("a", add_special_tokens=False).ids
+    )
+    if not found:
         raise ModelNotFoundError(
             f"the tokenizer of {request.model_id} has an empty vocabulary",
             remedy=_remedy(source),
