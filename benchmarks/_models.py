@@ -8,6 +8,15 @@ from typing import Any
 
 # Sizes of the published models; the weights are random, so only speed and memory mean anything.
 SHAPES: dict[str, dict[str, Any]] = {
+    # As many layers and calls a token as the 7B shape, and next to nothing to compute in them.
+    "deep": {
+        "hidden_size": 64,
+        "intermediate_size": 128,
+        "num_hidden_layers": 28,
+        "num_attention_heads": 4,
+        "num_key_value_heads": 2,
+        "vocab_size": 702,
+    },
     "small": {
         "hidden_size": 512,
         "intermediate_size": 2048,

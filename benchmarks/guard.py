@@ -104,7 +104,7 @@ def table(results: dict[str, Any]) -> str:
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument(
-        "--shape", default="tiny", choices=["tiny", "small", "qwen2.5-0.5b", "qwen2.5-7b"]
+        "--shape", default="tiny", choices=["tiny", "deep", "small", "qwen2.5-0.5b", "qwen2.5-7b"]
     )
     parser.add_argument("--quant", default="none", choices=["none", "nf4", "int8"])
     parser.add_argument("--attn", default="sdpa", help="sdpa, eager, flash_attention_2")

@@ -16,6 +16,7 @@ from guard.errors import (
 )
 from guard.hub import torch, transformers
 from guard.jobs import Job, make_jobs, next_batch, warn_of_context
+from guard.modes import evaluating
 from guard.policy import policy_of
 from guard.progress import Progress
 from guard.prompts import encode_rows, pad_left
@@ -119,15 +120,11 @@ def complete(
     prompts = list(prompts)
     task = prepare(model, tokenizer, prompts, options, call)
     finished: dict[int, list[Completion]] = {}
-    was_training = model.training
-    model.eval()
     try:
-        with Progress(task.prompts, progress) as shown:
+        with evaluating(model), Progress(task.prompts, progress) as shown:
             _run(task, batch_size or _FIRST_BATCH, finished, shown, on_finished)
     except KeyboardInterrupt as error:
         raise GenerationInterrupted(finished, task.prompts) from error
-    finally:
-        model.train(was_training)
     return [finished[place] for place in range(task.prompts)]
 
 
