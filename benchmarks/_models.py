@@ -8,6 +8,15 @@ from typing import Any
 
 # Sizes of the published models; the weights are random, so only speed and memory mean anything.
 SHAPES: dict[str, dict[str, Any]] = {
+    # As many layers and calls a token as the 7B shape, and next to nothing to compute in them.
+    "deep": {
+        "hidden_size": 64,
+        "intermediate_size": 128,
+        "num_hidden_layers": 28,
+        "num_attention_heads": 4,
+        "num_key_value_heads": 2,
+        "vocab_size": 702,
+    },
     "small": {
         "hidden_size": 512,
         "intermediate_size": 2048,
@@ -61,9 +70,14 @@ def model_directory(shape: str, dtype: str, device: str, scratch: Path) -> Path:
     return target
 
 
-def prompts(count: int) -> list[str]:
-    """Distinct prompts of several lengths, from 4 to about 60 tokens."""
+def prompts(count: int, *, equal: bool = False) -> list[str]:
+    """Distinct prompts of several lengths, from 4 to about 60 tokens, or of one length."""
     line = "{a} plus {b} is {c}.\n"
+    if equal:  # a digit is a token
+        return [
+            "".join(f"{(i >> n) % 10} plus {n} is " for n in range(6)) + f"{i % 1000:03d}"
+            for i in range(count)
+        ]
     return [
         "".join(line.format(a=i % 10, b=n, c=i % 10 + n) for n in range(1 + i % 6))
         + f"{i} plus 1 is"

@@ -50,6 +50,15 @@ _CARRIED = {
     "offload_folder": "offload_folder",
     "tp_plan": "tp_plan",
     "experts_implementation": "experts_implementation",
+    "subfolder": "subfolder",
+    "force_download": "force_download",
+    "code_revision": "code_revision",
+    "offload_buffers": "offload_buffers",
+    "tp_size": "tp_size",
+    "device_mesh": "device_mesh",
+    "distributed_config": "distributed_config",
+    "disable_mmap": "disable_mmap",
+    "key_mapping": "key_mapping",
 }
 # Keyword: the values with which it says nothing, and why.
 _DROPPED_FROM_MODEL: dict[str, tuple[tuple[object, ...], str]] = {

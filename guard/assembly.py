@@ -15,6 +15,7 @@ from guard.model_load import read_model, refuse_strange_tokenizer
 from guard.padding import settle_padding
 from guard.policy import PromptPolicy, policy_of
 from guard.provenance import SCHEMA, GenerationRecord, Provenance, utc_now
+from guard.remote_code import check_pin
 from guard.request import LoadRequest
 from guard.sentinels import run_token_sentinels
 from guard.settings import greedy_config
@@ -22,7 +23,7 @@ from guard.source import fetch_weights, open_source
 from guard.state import GuardState
 from guard.templates import block_templates
 from guard.tokenizer_files import strip_for_training
-from guard.tokenizer_load import check_pin, read_tokenizer, tokenizer_record
+from guard.tokenizer_load import read_config, read_tokenizer, tokenizer_record
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -38,9 +39,10 @@ def assemble(request: LoadRequest) -> tuple[PreTrainedModel, PreTrainedTokenizer
     checks = CheckList()
     source = open_source(request)
     check_pin(request, source, checks)
-    tokenizer = read_tokenizer(request, source, checks)
+    config = read_config(request, source)
+    tokenizer = read_tokenizer(request, source, checks, config=config)
     fetch_weights(request, source)
-    model = read_model(request, source)
+    model = read_model(request, source, config)
     _check_adapter(model, request, checks)
     checks.add(
         "safetensors-only",
@@ -67,7 +69,7 @@ def assemble(request: LoadRequest) -> tuple[PreTrainedModel, PreTrainedTokenizer
         strip_for_training(tokenizer, source.directory)
     else:
         model.eval()
-    measured = model_record(model, source, request.revision)
+    measured = model_record(model, source, request.revision, request.variant)
     check_hub_files(measured.files, checks)
     environment = measure_environment()
     provenance = Provenance(
@@ -139,5 +141,5 @@ def _keep_unpacked(model: PreTrainedModel) -> None:
     them with loss: the same prompt then has other logits.
     """
     for module in model.modules():
-        if hasattr(module, "support_avx512bf16_for_cpu"):
+        if "support_avx512bf16_for_cpu" in vars(module):
             module.support_avx512bf16_for_cpu = False

@@ -17,6 +17,7 @@ from guard import generation
 from guard.enforcement import vetted
 from guard.errors import SettingsError
 from guard.hub import torch
+from guard.modes import evaluating
 from guard.policy import policy_of
 from guard.state import state_of
 from guard.turns import Turn, finished_turns
@@ -120,12 +121,8 @@ def behaviour_of(
             "the model is quantized and about to be trained; a forward pass now can break that",
             remedy="measure it in a load of its own, without for_training",
         )
-    was_training = model.training
-    model.eval()
-    try:
+    with evaluating(model):
         turns = tuple(_turn_end(model, tokenizer, turn) for turn in finished_turns(tokenizer))
-    finally:
-        model.train(was_training)
     settings = {"max_new_tokens": max_new_tokens}
     found = generation.complete(model, tokenizer, SENTINELS, settings, call="behaviour_of")
     replies = tuple(

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from guard.families import TokenFamily
 from guard.templates import inserted_text
+from guard.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -101,9 +102,7 @@ def _frames(text: str, marker: str) -> bool:
 
 
 def control_set_of(
-    tokenizer: PreTrainedTokenizerBase,
-    family: TokenFamily | None = None,
-    vocabulary: Mapping[str, int] | None = None,
+    tokenizer: PreTrainedTokenizerBase, family: TokenFamily | None = None
 ) -> ControlSet:
     """The control tokens of a tokenizer: from its added tokens, their names, and its own templates.
 
@@ -112,7 +111,6 @@ def control_set_of(
     Args:
         tokenizer: The tokenizer.
         family: Its family; one whose chat format is ordinary text adds that format's markers.
-        vocabulary: Its vocabulary, if the caller has it at hand: making it takes a while.
     """
     names = (tokenizer.bos_token, tokenizer.eos_token, tokenizer.pad_token, tokenizer.unk_token)
     exempt = {name for name in names if name and not _ROLE.fullmatch(name)}
@@ -126,10 +124,9 @@ def control_set_of(
         if added.special or name in rendered or _ROLE.fullmatch(name):
             tokens[int(index)] = name
     # Mistral v2 and v3 keep [INST] in the vocabulary itself, not among the added tokens.
-    if rendered and vocabulary is None:
-        vocabulary = tokenizer.get_vocab()
+    vocabulary = Vocabulary(tokenizer)
     for name in rendered:
-        index = (vocabulary or {}).get(name)
+        index = vocabulary.get(name)
         if index is not None and name != tokenizer.unk_token and not _PRETRAINED.fullmatch(name):
             tokens.setdefault(int(index), name)
     loose = {m for m in rendered if m not in tokens.values() and not _PRETRAINED.fullmatch(m)}

@@ -36,7 +36,7 @@ def file_record(path: Path) -> FileRecord:
     Raises:
         OSError: It cannot be read.
     """
-    real = path.resolve()
+    real = path.resolve() if path.is_symlink() else path
     size = real.stat().st_size
     blob = _blob_name(real)
     if blob is not None and len(blob) == 64:
@@ -50,7 +50,13 @@ def file_record(path: Path) -> FileRecord:
 def file_records_of(paths: Iterable[Path]) -> tuple[FileRecord, ...]:
     """Records of several files, in their order; large files are read in parallel."""
     found = list(paths)
-    return tuple(in_parallel(file_record, found, sum(path.stat().st_size for path in found)))
+    unread = sum(path.stat().st_size for path in found if not _is_known(path))
+    return tuple(in_parallel(file_record, found, unread))
+
+
+def _is_known(path: Path) -> bool:
+    """Whether this process has a digest under that path; starting threads for it costs more."""
+    return ("sha256", str(path)) in _in_process
 
 
 def sha256_of(path: Path) -> str:

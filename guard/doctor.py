@@ -18,6 +18,7 @@ from guard.errors import GuardError, ModelNotFoundError
 from guard.hub import transformers
 from guard.policy import PromptPolicy, policy_of
 from guard.preflight import refuse_files
+from guard.remote_code import check_pin
 from guard.request import LoadRequest
 from guard.source import ModelSource, open_source
 from guard.standing import chat_evidence
@@ -122,9 +123,11 @@ def diagnose(request: LoadRequest) -> Diagnosis:
 
     Raises:
         ModelNotFoundError: There is no such model, or its tokenizer cannot be read.
-        RemoteCodeError: Its tokenizer is code of its own.
+        RemoteCodeError: Its tokenizer is code of its own, not trusted or not pinned.
     """
     source = open_source(request, weights=False)
+    if request.trust_remote_code:
+        check_pin(request, source, CheckList())
     tokenizer = read_tokenizer(request, source, CheckList(), look_only=True)
     policy = policy_of(tokenizer)
     config = source.read_json("config.json")

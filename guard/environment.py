@@ -112,6 +112,7 @@ def measure_environment() -> Environment:
     """Measure the current process and machine."""
     torch = _torch()
     gpus = _gpus(torch)
+    secrets = known_secrets()
     return Environment(
         python=platform.python_version(),
         platform=f"{platform.system()} {platform.release()} {platform.machine()}",
@@ -122,9 +123,9 @@ def measure_environment() -> Environment:
         driver=_driver(),
         gpus=gpus,
         torch=_switches(torch) if torch else None,
-        variables=_variables(),
+        variables=_variables(secrets),
         git=git_state(),
-        argv=redact_argv(sys.argv),
+        argv=_argv(tuple(sys.argv), secrets),
         loader_source_sha256=loader_source_sha256(),
     )
 
@@ -209,10 +210,19 @@ def _cpus() -> int | None:
     return os.cpu_count()
 
 
-def _variables() -> dict[str, str]:
-    secrets = known_secrets()
+@lru_cache(maxsize=4)
+def _argv(argv: tuple[str, ...], secrets: tuple[str, ...]) -> tuple[str, ...]:
+    return redact_argv(argv, secrets)
+
+
+@lru_cache(maxsize=4096)
+def _decides(variable: str) -> bool:
+    return _VARIABLES.fullmatch(variable) is not None
+
+
+def _variables(secrets: tuple[str, ...]) -> dict[str, str]:
     return {
         name: redact_text(value, secrets)
         for name, value in sorted(os.environ.items())
-        if _VARIABLES.fullmatch(name)
+        if _decides(name)
     }

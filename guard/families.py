@@ -6,10 +6,10 @@ what the family's chat format looks like where that leaves no trace in the vocab
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from cleanguard.families import BosPolicy
+from guard.vocabulary import Vocabulary
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +52,11 @@ TOKEN_FAMILIES: tuple[TokenFamily, ...] = (
 )
 
 
-def family_by_tokens(vocabulary: Mapping[str, int]) -> TokenFamily | None:
+def family_by_tokens(vocabulary: Vocabulary) -> TokenFamily | None:
     """The family whose tokens a vocabulary holds, None if they tell nothing."""
     for family in TOKEN_FAMILIES:
-        if all(
-            token in vocabulary and at in (None, vocabulary[token]) for token, at in family.tokens
-        ):
+        ids = ((vocabulary.get(token), at) for token, at in family.tokens)
+        if all(found is not None and at in (None, found) for found, at in ids):
             return family
     return None
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +16,7 @@ from guard.errors import (
 )
 from guard.hub import torch, transformers
 from guard.jobs import Job, make_jobs, next_batch, warn_of_context
+from guard.modes import evaluating
 from guard.policy import policy_of
 from guard.progress import Progress
 from guard.prompts import encode_rows, pad_left
@@ -107,21 +108,23 @@ def complete(
         MemoryFullError: One prompt alone does not fit; it carries what was finished.
         GenerationInterrupted: A KeyboardInterrupt that carries what was finished.
     """
-    if batch_size is not None and (not isinstance(batch_size, int) or batch_size < 1):
+    if batch_size is not None and (type(batch_size) is not int or batch_size < 1):
         raise SettingsError(
             f"batch_size={batch_size!r}", remedy="batch_size is a whole number from 1"
         )
+    if isinstance(prompts, (str, bytes, Mapping)) or not isinstance(prompts, Iterable):
+        raise SettingsError(
+            f"{call} takes a list of prompts, not {type(prompts).__name__}",
+            remedy="pass one prompt to generate, or [prompt] here",
+        )
+    prompts = list(prompts)
     task = prepare(model, tokenizer, prompts, options, call)
     finished: dict[int, list[Completion]] = {}
-    was_training = model.training
-    model.eval()
     try:
-        with Progress(task.prompts, progress) as shown:
+        with evaluating(model), Progress(task.prompts, progress) as shown:
             _run(task, batch_size or _FIRST_BATCH, finished, shown, on_finished)
     except KeyboardInterrupt as error:
         raise GenerationInterrupted(finished, task.prompts) from error
-    finally:
-        model.train(was_training)
     return [finished[place] for place in range(task.prompts)]
 
 

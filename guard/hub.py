@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from importlib import import_module
 from os import PathLike
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from guard.errors import MissingExtraError, ModelNotFoundError
@@ -24,6 +24,7 @@ except ImportError as error:
 __all__ = [
     "SafetensorError",
     "commit_of",
+    "constants",
     "download",
     "list_files",
     "need",
@@ -64,6 +65,8 @@ def commit_of(
     cache_dir: str | PathLike[str] | None,
     token: str | bool | None,
     local_files_only: bool,
+    subfolder: str = "",
+    force_download: bool = False,
 ) -> str:
     """The 40-hex commit that a revision of a hub repository stands for now.
 
@@ -74,16 +77,19 @@ def commit_of(
         ModelNotFoundError: The hub cannot be reached and the cache does not know the revision, or
             the repository does not exist.
     """
+    named = repr(f"{repo}/{subfolder}" if subfolder else repo)
     reason = "it has neither config.json nor tokenizer_config.json"
     for name in ("config.json", "tokenizer_config.json"):
         try:
             found = huggingface_hub.hf_hub_download(
                 repo,
                 name,
+                subfolder=subfolder or None,
                 revision=revision,
                 cache_dir=None if cache_dir is None else Path(cache_dir),
                 token=token,
                 local_files_only=local_files_only or constants.HF_HUB_OFFLINE,
+                force_download=force_download,
             )
         except hub_errors.LocalEntryNotFoundError:
             reason = "it is not in the hub cache, and the hub was not reached"
@@ -92,9 +98,9 @@ def commit_of(
         except (hub_errors.HfHubHTTPError, hub_errors.HFValidationError, OSError) as error:
             reason = str(error).strip().splitlines()[0]
         else:
-            return Path(found).parent.name
+            return Path(found).parents[len(PurePosixPath(subfolder).parts)].name
     raise ModelNotFoundError(
-        f"{repo!r} (revision {revision or 'default'}) is no directory here and cannot be taken from "
+        f"{named} (revision {revision or 'default'}) is no directory here and cannot be taken from "
         f"the hub: {reason}",
         remedy="check the id, the network, the token and HF_HUB_OFFLINE",
     )
@@ -121,18 +127,27 @@ def download(
     local_files_only: bool,
     weights: bool,
     pickles: bool,
+    subfolder: str = "",
+    force_download: bool = False,
 ) -> Path:
     """Bring a repository's files into the hub cache and return its snapshot directory.
 
     Args:
         repo, commit: What to fetch.
-        cache_dir, token, local_files_only: As in `from_pretrained`.
+        cache_dir, token, local_files_only, force_download: As in `from_pretrained`.
+        subfolder: Fetch this folder alone.
         weights: False fetches what a tokenizer needs, and the configuration.
         pickles: Fetch pickled weights as well.
 
     Raises:
         ModelNotFoundError: It is not in the cache, and the hub cannot be reached.
     """
+    wanted = ["*"] if weights else _FOR_TOKENIZER
+    unwanted = _NOT_NEEDED + ([] if pickles else _PICKLES)
+    if subfolder:
+        # What is left out by name may be just the folder that was asked for.
+        wanted = [f"{PurePosixPath(subfolder)}/{pattern}" for pattern in wanted]
+        unwanted = [pattern for pattern in unwanted if "/" not in pattern]
     try:
         return Path(
             huggingface_hub.snapshot_download(
@@ -141,8 +156,9 @@ def download(
                 cache_dir=None if cache_dir is None else Path(cache_dir),
                 token=token,
                 local_files_only=local_files_only or constants.HF_HUB_OFFLINE,
-                allow_patterns=None if weights else _FOR_TOKENIZER,
-                ignore_patterns=_NOT_NEEDED + ([] if pickles else _PICKLES),
+                force_download=force_download,
+                allow_patterns=wanted,
+                ignore_patterns=unwanted,
             )
         )
     except hub_errors.LocalEntryNotFoundError as error:

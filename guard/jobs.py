@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import threading
 import warnings
 from collections import Counter
 from collections.abc import Sequence
@@ -13,6 +14,9 @@ from guard.errors import GuardWarning, TruncatedPromptError
 from guard.sampling import record_seed
 from guard.settings import Settings
 from guard.state import GuardState
+
+# One for all models: it is held for microseconds, and a state must pickle.
+_drawing = threading.Lock()
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,30 +31,45 @@ class Job:
 
 def make_jobs(state: GuardState, rows: list[list[int]], settings: Settings) -> list[Job]:
     """The rows to generate, longest prompt first; a sampled prompt has one for each text."""
-    jobs: list[Job] = []
-    seen: Counter[bytes] = Counter()
-    if settings.sampling and settings.seed is None and state.run_seed is None:
-        state.run_seed = secrets.randbits(32)
-        state.note("seed-drawn", hazards.UNSEEDED_SAMPLING, seed=state.run_seed)
-    for place, row in enumerate(rows):
-        budget = settings.max_new_tokens or (settings.max_length or 0) - len(row)
-        if budget < 1:
-            raise TruncatedPromptError(
-                f"prompt {place} has {len(row)} tokens, max_length is {settings.max_length}",
-                evidence={"prompt": place, "tokens": len(row), "limit": settings.max_length},
-                remedy="pass max_new_tokens instead",
-            )
-        if not settings.sampling:
-            jobs.append(Job(place, row, None, budget))
-            continue
-        key = b",".join(b"%d" % i for i in row)
-        counter, seed = (
-            (state.drawn, state.run_seed) if settings.seed is None else (seen, settings.seed)
-        )
-        for _ in range(settings.count):
-            jobs.append(Job(place, row, record_seed(seed or 0, row, counter[key]), budget))
-            counter[key] += 1
+    room = [_room(place, row, settings) for place, row in enumerate(rows)]
+    if not settings.sampling:
+        jobs = [Job(place, row, None, room[place]) for place, row in enumerate(rows)]
+    elif settings.seed is not None:
+        seeds = _seeds(settings.seed, rows, settings.count, Counter())
+        jobs = [Job(place, rows[place], seed, room[place]) for place, seed in seeds]
+    else:
+        with _drawing:
+            if state.run_seed is None:
+                state.run_seed = secrets.randbits(32)
+                state.note("seed-drawn", hazards.UNSEEDED_SAMPLING, seed=state.run_seed)
+            seeds = _seeds(state.run_seed, rows, settings.count, state.drawn)
+        jobs = [Job(place, rows[place], seed, room[place]) for place, seed in seeds]
     return sorted(jobs, key=lambda job: -len(job.row))
+
+
+def _room(place: int, row: list[int], settings: Settings) -> int:
+    """How many tokens may follow a prompt."""
+    room = settings.max_new_tokens or (settings.max_length or 0) - len(row)
+    if room < 1:
+        raise TruncatedPromptError(
+            f"prompt {place} has {len(row)} tokens, max_length is {settings.max_length}",
+            evidence={"prompt": place, "tokens": len(row), "limit": settings.max_length},
+            remedy="pass max_new_tokens instead",
+        )
+    return room
+
+
+def _seeds(
+    seed: int, rows: list[list[int]], count: int, drawn: Counter[bytes]
+) -> list[tuple[int, int]]:
+    """The place of each text and its seed; `drawn` counts the texts of each prompt on."""
+    found: list[tuple[int, int]] = []
+    for place, row in enumerate(rows):
+        key = b",".join(b"%d" % i for i in row)
+        for _ in range(count):
+            found.append((place, record_seed(seed, row, drawn[key])))
+            drawn[key] += 1
+    return found
 
 
 def next_batch(jobs: Sequence[Job], at: int, size: int) -> list[Job]:

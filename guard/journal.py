@@ -10,6 +10,7 @@ import errno
 import fcntl
 import hashlib
 import os
+import stat
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -65,6 +66,12 @@ class Journal:
                 f"{path} cannot be opened: {error.strerror}",
                 remedy="name a file in a folder that exists and that you may write to",
             ) from error
+        if not stat.S_ISREG(os.fstat(self._handle).st_mode):
+            os.close(self._handle)
+            raise RecordsError(
+                f"{path} is no regular file",
+                remedy="name one: records are read back, hashed and resumed",
+            )
         try:
             fcntl.flock(self._handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:

@@ -7,8 +7,8 @@ from difflib import get_close_matches
 
 from guard.errors import LoaderCallError
 
-# Old or transformers-level spellings and what takes their place here; None: the keyword falls away.
-_MEANT: Mapping[str, str | None] = {
+# Old or transformers-level spellings and what takes their place here.
+_MEANT: Mapping[str, str] = {
     "torch_dtype": "dtype",
     "use_auth_token": "token",
     "device": "device_map",
@@ -16,15 +16,51 @@ _MEANT: Mapping[str, str | None] = {
     "stop": "stop_strings",
     "stop_sequences": "stop_strings",
     "random_seed": "seed",
-    "low_cpu_mem_usage": None,
-    "use_fast": None,
-    "use_safetensors": None,
-    "attention_mask": None,
-    "input_ids": None,
-    "truncation": None,
-    "padding": None,
-    "add_special_tokens": None,
-    "return_tensors": None,
+}
+_GUARDS = "leave it out: the guard decides it"
+_CONFIGS = "leave it out: the model's own config.json decides it, and another makes another model"
+_HUB_CODE = "leave it out: it fetches code from the hub, at no fixed commit, and runs it"
+# Keywords of transformers that are refused, and what to do instead.
+_REFUSED: Mapping[str, str] = {
+    "quantization_config": "say `load_in_8bit=True` or `load_in_4bit=True`",
+    "pretrained_model_name_or_path": "name the model as the first argument, without a keyword",
+    "low_cpu_mem_usage": "leave it out: transformers loads that way anyway",
+    "resume_download": "leave it out: transformers resumes anyway",
+    "offload_state_dict": "leave it out: transformers 5 has it no more",
+    "mirror": "leave it out: transformers 5 has it no more",
+    "from_tf": "convert the weights to safetensors: transformers 5 reads no others",
+    "from_flax": "convert the weights to safetensors: transformers 5 reads no others",
+    "tqdm_class": "leave it out: it changes nothing but the progress bar",
+    "use_fast": "leave it out: transformers 5 has one tokenizer for both",
+    "use_safetensors": "leave it out: only safetensors are read, unless allow_pickle=True",
+    "weights_only": "leave it out: nothing else is ever unpickled",
+    "gguf_file": "name the original checkpoint: GGUF weights are quantized for another runtime",
+    "proxies": "leave it out and set HTTPS_PROXY: huggingface_hub itself takes none",
+    "config": _CONFIGS,
+    "max_position_embeddings": _CONFIGS,
+    "rope_parameters": _CONFIGS,
+    "rope_scaling": _CONFIGS,
+    "fusion_config": "leave it out: it changes what the model computes",
+    "state_dict": "save them as safetensors and load that: provenance measures files",
+    "ignore_mismatched_sizes": "leave it out: what does not fit would be filled with random numbers",
+    "output_loading_info": "leave it out: load() checks it, and refuses weights that lack tensors",
+    "generation_config": "leave it out: pass its settings to generate",
+    "adapter_name": "load the base, then call `loader.attach_adapter(model, path, name=…)`",
+    "adapter_kwargs": "load the base, then call `loader.attach_adapter(model, path, name=…)`",
+    "use_kernels": _HUB_CODE,
+    "kernel_config": _HUB_CODE,
+    "allow_all_kernels": _HUB_CODE,
+    "chat_template": "leave it out: templates are blocked",
+    "add_bos_token": "leave it out: every prompt gets exactly the BOS that its family needs",
+    "add_eos_token": "leave it out: a prompt that ends is no prompt",
+    "split_special_tokens": "leave it out: control tokens in a prompt are refused",
+    "model_max_length": "leave it out: nothing is cut; a prompt that does not fit raises",
+    "attention_mask": _GUARDS,
+    "input_ids": _GUARDS,
+    "truncation": _GUARDS,
+    "padding": _GUARDS,
+    "add_special_tokens": _GUARDS,
+    "return_tensors": _GUARDS,
 }
 
 
@@ -40,11 +76,10 @@ def refuse_unknown(call: str, given: Mapping[str, object], known: Iterable[str])
     for keyword in given:
         if keyword in names:
             continue
-        if keyword == "quantization_config":
-            hint = "say `load_in_8bit=True` or `load_in_4bit=True`"
-        elif keyword in _MEANT and (_MEANT[keyword] is None or _MEANT[keyword] in names):
-            meant = _MEANT[keyword]
-            hint = f"write `{meant}=`" if meant else "leave it out: the guard decides it"
+        if keyword in _REFUSED:
+            hint = _REFUSED[keyword]
+        elif _MEANT.get(keyword) in names:
+            hint = f"write `{_MEANT[keyword]}=`"
         else:
             close = get_close_matches(keyword, names, n=1, cutoff=0.6)
             hint = f"did you mean `{close[0]}`?" if close else f"it takes {', '.join(names)}"

@@ -2,28 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import AbstractContextManager
 from os import PathLike
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, NoReturn, overload
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
-from guard import adapters, generation, prompts
 from guard.assembly import assemble
-from guard.errors import SettingsError
+from guard.calls import GuardedCalls
 from guard.keywords import refuse_unknown
 from guard.provenance import Provenance
-from guard.request import LoadRequest, PaddingSide, path_text
+from guard.request import DeviceMap, LoadRequest, PaddingSide, path_text
 from guard.tokenizer_load import load_tokenizer, save_tokenizer
 
 if TYPE_CHECKING:
     import torch
-    from transformers import BatchEncoding, PreTrainedModel, PreTrainedTokenizerBase
-    from typing_extensions import Unpack
-
-    from guard.completion import Completion
-    from guard.generation import OnFinished
-    from guard.settings import GenerationOptions, TextOptions
-    from guard.streaming import TextStream
+    from torch.distributed import DeviceMesh
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 LOADER_KEYWORDS: frozenset[str] = frozenset(LoadRequest.__dataclass_fields__) - {"model_id"}
 
@@ -36,7 +28,7 @@ class Loaded(NamedTuple):
     provenance: Provenance
 
 
-class CleanModelLoader:
+class CleanModelLoader(GuardedCalls):
     """Loads a base model so that nothing of a chat format can reach it unnoticed.
 
     Args:
@@ -49,10 +41,15 @@ class CleanModelLoader:
         device_map, attn_implementation, max_memory: As in `from_pretrained`.
         revision: Branch, tag or commit of a hub repository; it is resolved to a commit and loaded
             by it.
-        cache_dir, token, local_files_only, variant: As in `from_pretrained`.
-        offload_folder, tp_plan, experts_implementation: As in `from_pretrained`.
+        cache_dir, token, local_files_only, force_download, variant: As in `from_pretrained`.
+        subfolder: The folder that holds the model, its tokenizer included.
+        offload_folder, offload_buffers, disable_mmap, key_mapping: As in `from_pretrained`.
+        tp_plan, tp_size, device_mesh, distributed_config: As in `from_pretrained`.
+        experts_implementation: As in `from_pretrained`.
         trust_remote_code: Run the repository's code; a hub repository needs a 40-hex `revision`
-            then. For a model without code of its own it does nothing, and that is recorded.
+            then, and code that it takes from another repository a 40-hex `code_revision`. A kernel
+            from the hub as `attn_implementation` needs its commit behind an `@`. For a model
+            without code of its own it does nothing, and that is recorded.
         for_training: Pads on the right unless told otherwise,
             leaves the model in training mode, and takes the template off the tokenizer;
             saving that tokenizer saves the original files.
@@ -71,8 +68,8 @@ class CleanModelLoader:
         load_in_8bit: bool = False,
         load_in_4bit: bool = False,
         dtype: str | torch.dtype = "auto",
-        device_map: str | dict[str, Any] | None = None,
-        attn_implementation: str | None = None,
+        device_map: DeviceMap = None,
+        attn_implementation: str | dict[str, str] | None = None,
         revision: str | None = None,
         cache_dir: str | PathLike[str] | None = None,
         token: str | bool | None = None,
@@ -82,6 +79,15 @@ class CleanModelLoader:
         offload_folder: str | PathLike[str] | None = None,
         tp_plan: str | dict[str, str] | None = None,
         experts_implementation: str | None = None,
+        subfolder: str = "",
+        force_download: bool = False,
+        code_revision: str | None = None,
+        offload_buffers: bool = False,
+        tp_size: int | None = None,
+        device_mesh: DeviceMesh | None = None,
+        distributed_config: Any = None,
+        disable_mmap: bool | None = None,
+        key_mapping: dict[str, str] | None = None,
         trust_remote_code: bool = False,
         for_training: bool = False,
         padding_side: PaddingSide | None = None,
@@ -107,6 +113,15 @@ class CleanModelLoader:
             offload_folder=offload_folder,
             tp_plan=tp_plan,
             experts_implementation=experts_implementation,
+            subfolder=subfolder,
+            force_download=force_download,
+            code_revision=code_revision,
+            offload_buffers=offload_buffers,
+            tp_size=tp_size,
+            device_mesh=device_mesh,
+            distributed_config=distributed_config,
+            disable_mmap=disable_mmap,
+            key_mapping=key_mapping,
             trust_remote_code=trust_remote_code,
             for_training=for_training,
             padding_side=padding_side or ("right" if for_training else "left"),
@@ -158,169 +173,3 @@ class CleanModelLoader:
             The paths that were written.
         """
         return save_tokenizer(self._request, path)
-
-    @staticmethod
-    def encode(
-        tokenizer: PreTrainedTokenizerBase,
-        prompt: str | Sequence[str],
-        *,
-        max_length: int | None = None,
-    ) -> BatchEncoding:
-        """Tokenise for a base model; see `guard.prompts.encode`."""
-        return prompts.encode(tokenizer, prompt, max_length=max_length)
-
-    @overload
-    @staticmethod
-    def generate(
-        model: PreTrainedModel,
-        tokenizer: PreTrainedTokenizerBase,
-        prompt: str,
-        *,
-        num_return_sequences: Literal[1] | None = None,
-        **options: Unpack[TextOptions],
-    ) -> str: ...
-
-    @overload
-    @staticmethod
-    def generate(
-        model: PreTrainedModel,
-        tokenizer: PreTrainedTokenizerBase,
-        prompt: str,
-        *,
-        num_return_sequences: int,
-        **options: Unpack[TextOptions],
-    ) -> list[str]: ...
-
-    @staticmethod
-    def generate(
-        model: PreTrainedModel,
-        tokenizer: PreTrainedTokenizerBase,
-        prompt: str,
-        **options: Any,
-    ) -> str | list[str]:
-        """Generate from one prompt, greedily unless sampling is asked for; nothing is added.
-
-        Keywords are those of `guard.settings.GenerationOptions`, named as in transformers.
-        `temperature > 0` or `do_sample=True` asks for sampling; `do_sample=False` wins.
-
-        Returns:
-            The generated text without the prompt; a list of texts if `num_return_sequences` is
-            above 1.
-
-        Raises:
-            See `guard.generation.complete`.
-        """
-        _refuse_list(prompt)
-        [found] = generation.complete(model, tokenizer, [prompt], options, call="generate")
-        texts = [completion.text for completion in found]
-        return texts[0] if len(texts) == 1 else texts
-
-    @staticmethod
-    def generate_batch(
-        model: PreTrainedModel,
-        tokenizer: PreTrainedTokenizerBase,
-        prompts: Sequence[str],
-        *,
-        batch_size: int | None = None,
-        progress: bool | None = None,
-        on_finished: OnFinished | None = None,
-        **options: Unpack[GenerationOptions],
-    ) -> list[str]:
-        """Generate from many prompts: batched by length, padded left, returned in their order.
-
-        Args:
-            model, tokenizer: As `load()` returned them.
-            prompts: Plain texts.
-            batch_size: Rows at a time; None begins with 64. Halved when memory is full.
-            progress: Show a bar on standard error; None does on a terminal.
-            on_finished: Called with the number of a prompt and its completions as soon as they are
-                there: write records from it, and Ctrl-C or a full memory loses nothing.
-            options: As in `generate`. With `num_return_sequences` the texts of a prompt follow each
-                other.
-
-        Returns:
-            One text per prompt, times `num_return_sequences`.
-
-        Raises:
-            See `guard.generation.complete`. `MemoryFullError` and `GenerationInterrupted` (Ctrl-C)
-            carry what was finished.
-        """
-        found = generation.complete(
-            model,
-            tokenizer,
-            prompts,
-            options,
-            batch_size=batch_size,
-            progress=progress,
-            on_finished=on_finished,
-            call="generate_batch",
-        )
-        return [completion.text for row in found for completion in row]
-
-    @staticmethod
-    def complete(
-        model: PreTrainedModel,
-        tokenizer: PreTrainedTokenizerBase,
-        prompts: Sequence[str],
-        *,
-        batch_size: int | None = None,
-        progress: bool | None = None,
-        on_finished: OnFinished | None = None,
-        **options: Unpack[GenerationOptions],
-    ) -> list[Completion]:
-        """Like `generate_batch`, with ids, token counts, finish reason and seed for each text."""
-        found = generation.complete(
-            model,
-            tokenizer,
-            prompts,
-            options,
-            batch_size=batch_size,
-            progress=progress,
-            on_finished=on_finished,
-        )
-        return [completion for row in found for completion in row]
-
-    @staticmethod
-    def stream(
-        model: PreTrainedModel,
-        tokenizer: PreTrainedTokenizerBase,
-        prompt: str,
-        **options: Unpack[TextOptions],
-    ) -> TextStream:
-        """Generate from one prompt and give the text out in pieces as it grows.
-
-        Keywords are those of `generate`. Joined, the pieces are the text that `generate` returns;
-        after the last one, the stream's `completion` says how it ended.
-        """
-        _refuse_list(prompt)
-        from guard.streaming import stream
-
-        return stream(model, tokenizer, prompt, options)
-
-    @staticmethod
-    def attach_adapter(
-        model: PreTrainedModel,
-        path: str | PathLike[str],
-        *,
-        name: str = "default",
-        on: str | None = None,
-        is_trainable: bool = False,
-        in_place: bool = False,
-    ) -> Any:
-        """Put an adapter on a guarded model; see `guard.adapters.attach_adapter`."""
-        return adapters.attach_adapter(
-            model, path, name=name, on=on, is_trainable=is_trainable, in_place=in_place
-        )
-
-    @staticmethod
-    def adapter(model: Any, name: str | Sequence[str]) -> AbstractContextManager[Any]:
-        """Switch adapters for a `with` block; see `guard.adapters.select_adapter`."""
-        return adapters.select_adapter(model, name)
-
-
-def _refuse_list(prompt: object) -> None:
-    if not isinstance(prompt, str):
-        raise SettingsError(
-            f"generate takes one prompt, not {type(prompt).__name__}",
-            remedy="pass several prompts to generate_batch",
-        )

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Sequence
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,21 +12,18 @@ from guard.checks import CheckList
 from guard.digests import file_records_of
 from guard.hub import torch
 from guard.provenance import FileRecord, ModelRecord, QuantizationRecord
-from guard.source import ModelSource
+from guard.source import ModelSource, file_names
 from guard.tensors import weights_record
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
-_RECORDED = (
-    "*.safetensors", "*.bin", "*.json", "*.jinja", "*.model", "*.txt", "*.py", "*.tiktoken",
-)  # fmt: skip
+_RECORDED = re.compile(r".*\.(safetensors|bin|json|jinja|model|txt|py|tiktoken)")
 
 
 def file_records(directory: Path) -> tuple[FileRecord, ...]:
     """Records of the files in a directory that decide what a model computes, by name."""
-    names = sorted(path.name for path in directory.iterdir() if path.is_file())
-    chosen = [name for name in names if any(fnmatchcase(name, wanted) for wanted in _RECORDED)]
+    chosen = [name for name in file_names(directory) if _RECORDED.fullmatch(name)]
     return file_records_of(directory / name for name in chosen)
 
 
@@ -41,14 +38,18 @@ def check_hub_files(files: Sequence[FileRecord], checks: CheckList) -> None:
 
 
 def model_record(
-    model: PreTrainedModel, source: ModelSource, revision_requested: str | None
+    model: PreTrainedModel,
+    source: ModelSource,
+    revision_requested: str | None,
+    variant: str | None = None,
 ) -> ModelRecord:
     """What was loaded, as found in the model object and in its files."""
-    dtypes: Counter[str] = Counter()
-    devices: set[str] = set()
+    numbers: Counter[torch.dtype] = Counter()
+    places: set[torch.device] = set()
     for parameter in model.parameters():
-        dtypes[_dtype_name(parameter.dtype)] += parameter.numel()
-        devices.add(str(parameter.device))
+        numbers[parameter.dtype] += parameter.numel()
+        places.add(parameter.device)
+    dtypes = {_dtype_name(dtype): count for dtype, count in numbers.items()}
     return ModelRecord(
         kind=source.kind,
         path=str(source.directory),
@@ -57,12 +58,12 @@ def model_record(
         architecture=type(model).__name__,
         parameters=sum(dtypes.values()),
         dtypes=dict(sorted(dtypes.items())),
-        devices=tuple(sorted(devices)),
+        devices=tuple(sorted(map(str, places))),
         attention=getattr(model.config, "_attn_implementation", None),
         context=context_of(model),
         quantization=quantization_of(model),
         files=file_records(source.directory),
-        weights=weights_record(source.directory),
+        weights=weights_record(source.directory, variant),
     )
 
 

@@ -2,36 +2,47 @@
 
 from __future__ import annotations
 
+from pickle import UnpicklingError
 from typing import TYPE_CHECKING, Any
 
 from guard import hub
+from guard.devices import refuse_absent_device
 from guard.errors import (
+    MissingExtraError,
     MissingWeightsError,
     ModelNotFoundError,
     ModelTooLargeError,
+    SettingsError,
     TokenizerMismatchError,
 )
 from guard.hub import torch, transformers
+from guard.quiet import quiet_bitsandbytes
+from guard.remote_code import refuse_code, runs_code
 from guard.request import LoadRequest
 from guard.source import ModelSource
-from guard.tokenizer_load import first_line, place, refuse_code, runs_code
+from guard.tokenizer_load import first_line, place
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+    from transformers import PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 
 _PASSED_ON = (
     *("device_map", "attn_implementation", "max_memory", "variant", "offload_folder"),
-    *("tp_plan", "experts_implementation"),
+    *("tp_plan", "tp_size", "device_mesh", "distributed_config", "experts_implementation"),
+    *("disable_mmap", "key_mapping"),
 )
 
 
-def read_model(request: LoadRequest, source: ModelSource) -> PreTrainedModel:
-    """Load the weights as asked for.
+def read_model(
+    request: LoadRequest, source: ModelSource, config: PreTrainedConfig | None = None
+) -> PreTrainedModel:
+    """Load the weights as asked for; a `config` that was read before is not read again.
 
     Raises:
         ModelNotFoundError: A file is torn or absent, or the configuration is of no causal model.
         MissingWeightsError: Tensors are absent, and transformers would make them up.
         ModelTooLargeError: The memory does not suffice.
+        SettingsError: The installed transformers does not know a keyword yet; a device or an
+            attention package is not here.
         MissingExtraError: bitsandbytes is needed and not installed.
     """
     options: dict[str, Any] = {
@@ -42,12 +53,20 @@ def read_model(request: LoadRequest, source: ModelSource) -> PreTrainedModel:
     for name in _PASSED_ON:
         if getattr(request, name) is not None:
             options[name] = getattr(request, name)
+    if request.offload_buffers:
+        options["offload_buffers"] = True
+    refuse_absent_device(request.device_map)
     if request.quantization != "none":
+        quiet_bitsandbytes()
         hub.need("bitsandbytes", "train")
         options["quantization_config"] = _quantization_config(request, source)
     try:
         model, report = transformers.AutoModelForCausalLM.from_pretrained(
-            source.load_from, output_loading_info=True, **options, **place(request, source)
+            source.load_from,
+            config=config,
+            output_loading_info=True,
+            **options,
+            **place(request, source),
         )
     except (torch.OutOfMemoryError, MemoryError) as error:
         raise ModelTooLargeError(
@@ -55,12 +74,30 @@ def read_model(request: LoadRequest, source: ModelSource) -> PreTrainedModel:
             remedy='load_in_8bit=True or load_in_4bit=True, device_map="auto", max_memory=…, or '
             "another process still holds the memory",
         ) from error
-    except (OSError, ValueError, KeyError, hub.SafetensorError) as error:
+    except ImportError as error:
+        if "ttention" in str(error):
+            raise SettingsError(
+                f"attn_implementation={request.attn_implementation!r}: {first_line(error)}",
+                remedy='install it, or take attn_implementation="sdpa", the default',
+            ) from error
+        raise MissingExtraError(
+            f"a package that this load needs is absent: {first_line(error)}",
+            remedy='pip install "cleanguard[train]"',
+        ) from error
+    except (OSError, ValueError, KeyError, EOFError, UnpicklingError, hub.SafetensorError) as error:
         refuse_code(error, request, source)
         raise ModelNotFoundError(
             f"{request.model_id} cannot be loaded as a causal language model: {first_line(error)}",
             remedy="look at its config.json and weight files, and at the keywords of the call; the "
             "full error stands above",
+        ) from error
+    except TypeError as error:
+        old = [name for name in _PASSED_ON if name in options and f"'{name}'" in str(error)]
+        if not old:
+            raise
+        raise SettingsError(
+            f"transformers {transformers.__version__} has no keyword {old[0]!r}",
+            remedy="leave it out, or install a newer transformers",
         ) from error
     _refuse_invented(report, request.model_id)
     found: PreTrainedModel = model

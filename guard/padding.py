@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from guard.provenance import PadRecord
+from guard.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -34,10 +35,10 @@ def settle_padding(tokenizer: PreTrainedTokenizerBase, side: str, rows: int) -> 
     """
     tokenizer.padding_side = side
     eos = tokenizer.eos_token_id
-    vocabulary = tokenizer.get_vocab()
+    vocabulary = Vocabulary(tokenizer)
     names = [tokenizer.pad_token, *_SPARE, tokenizer.unk_token]
     for name in names:
-        index = vocabulary.get(name) if name else None
+        index = vocabulary.get(name)
         if index is not None and index != eos and index < rows:
             tokenizer.pad_token = name
             return PadRecord(index, name, True, "not EOS, so labels can mask it safely")

@@ -12,6 +12,7 @@ from guard.control_tokens import ControlSet, control_set_of
 from guard.errors import SettingsError
 from guard.families import bos_policy, family_by_tokens
 from guard.templates import template_hashes
+from guard.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -50,6 +51,9 @@ class PromptPolicy:
 
 
 _known: WeakKeyDictionary[Any, tuple[object, PromptPolicy]] = WeakKeyDictionary()
+# By content: the same tokenizer loaded again need not be measured again.
+_measured: dict[object, PromptPolicy] = {}
+_MOST_KEPT = 32
 
 
 def policy_of(tokenizer: PreTrainedTokenizerBase) -> PromptPolicy:
@@ -66,7 +70,14 @@ def policy_of(tokenizer: PreTrainedTokenizerBase) -> PromptPolicy:
     known = _known.get(tokenizer)
     if known is not None and known[0] == _state(tokenizer):
         return known[1]
-    policy = _measure(tokenizer)
+    digest = tokenizer_digest(tokenizer)
+    content = (type(tokenizer), digest, _state(tokenizer))
+    policy = _measured.get(content)
+    if policy is None:
+        policy = _measure(tokenizer, digest)
+        if len(_measured) >= _MOST_KEPT:
+            _measured.clear()
+        _measured[content] = policy
     remember(tokenizer, policy)
     return policy
 
@@ -85,9 +96,8 @@ def _state(tokenizer: PreTrainedTokenizerBase) -> object:
     )
 
 
-def _measure(tokenizer: PreTrainedTokenizerBase) -> PromptPolicy:
-    vocabulary = tokenizer.get_vocab()
-    family = family_by_tokens(vocabulary)
+def _measure(tokenizer: PreTrainedTokenizerBase, digest: str) -> PromptPolicy:
+    family = family_by_tokens(Vocabulary(tokenizer))
     plain = _ids(tokenizer, add_special_tokens=False)
     dressed = _ids(tokenizer, add_special_tokens=True)
     prefix: tuple[int, ...] = ()
@@ -104,8 +114,8 @@ def _measure(tokenizer: PreTrainedTokenizerBase) -> PromptPolicy:
         bos_source=source,
         eos_id=tokenizer.eos_token_id,
         pad_id=tokenizer.pad_token_id,
-        control=control_set_of(tokenizer, family, vocabulary),
-        digest=tokenizer_digest(tokenizer),
+        control=control_set_of(tokenizer, family),
+        digest=digest,
     )
 
 

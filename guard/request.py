@@ -2,22 +2,40 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from os import PathLike, fspath
-from typing import TYPE_CHECKING, Any, Literal
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from guard.errors import SettingsError
 
 if TYPE_CHECKING:
     import torch
+    from torch.distributed import DeviceMesh
 
+DeviceMap: TypeAlias = "str | int | torch.device | dict[str, Any] | None"
 PaddingSide = Literal["left", "right"]
 QuantizationName = Literal["none", "int8", "nf4"]
 _DTYPES = ("auto", "bfloat16", "float16", "float32", "float64")
 _SWITCHES = (
     *("load_in_8bit", "load_in_4bit", "local_files_only", "trust_remote_code", "for_training"),
-    *("allow_chat_model", "allow_adapter", "allow_pickle"),
+    *("allow_chat_model", "allow_adapter", "allow_pickle", "force_download", "offload_buffers"),
 )
+
+_KINDS: dict[str, tuple[tuple[type, ...], str]] = {
+    "attn_implementation": ((str, dict), "a name such as sdpa, or a dict of them"),
+    "cache_dir": ((str, PathLike), "a directory"),
+    "token": ((str, bool), "a token of the hub, or True for the one that is logged in"),
+    "max_memory": ((dict,), 'a dict such as {0: "20GiB", "cpu": "60GiB"}'),
+    "variant": ((str,), "a text, such as fp16"),
+    "offload_folder": ((str, PathLike), "a directory"),
+    "tp_plan": ((str, dict), '"auto" or a dict'),
+    "tp_size": ((int,), "a whole number"),
+    "experts_implementation": ((str, dict), "a name such as grouped_mm"),
+    "disable_mmap": ((bool,), "True or False"),
+    "key_mapping": ((dict,), "a dict from regular expressions to names of tensors"),
+}
 
 
 def path_text(value: object, what: str) -> str:
@@ -35,6 +53,41 @@ def path_text(value: object, what: str) -> str:
     )
 
 
+def _refuse_device_map(value: Any) -> None:
+    parts = value.values() if isinstance(value, dict) else (value,)
+    for part in parts:
+        is_device = type(part).__name__ == "device"  # torch's; it is not imported here
+        if isinstance(part, bool) or not (
+            part is None or is_device or isinstance(part, (str, int))
+        ):
+            raise SettingsError(
+                f"device_map={value!r}",
+                remedy='device_map is "auto", a device such as "cuda:0", or a dict of modules',
+            )
+
+
+def _refuse_key_mapping(value: dict[str, str] | None) -> None:
+    for pattern, name in (value or {}).items():
+        try:
+            re.compile(pattern)
+        except (re.error, TypeError) as error:
+            raise SettingsError(
+                f"key_mapping has {pattern!r}: {error}", remedy="give regular expressions as keys"
+            ) from error
+        if not isinstance(name, str):
+            raise SettingsError(
+                f"key_mapping names {name!r}", remedy="give names of tensors as values"
+            )
+
+
+def _refuse_climbing(subfolder: object) -> None:
+    parts = PurePosixPath(subfolder) if isinstance(subfolder, str) else None
+    if parts is None or parts.is_absolute() or ".." in parts.parts:
+        raise SettingsError(
+            f"subfolder={subfolder!r}", remedy="name a folder inside the model's, such as 'weights'"
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class LoadRequest:
     """The arguments of one load; see `CleanModelLoader` for their meaning.
@@ -47,8 +100,8 @@ class LoadRequest:
     load_in_8bit: bool
     load_in_4bit: bool
     dtype: str | torch.dtype
-    device_map: str | dict[str, Any] | None
-    attn_implementation: str | None
+    device_map: DeviceMap
+    attn_implementation: str | dict[str, str] | None
     revision: str | None
     cache_dir: str | PathLike[str] | None
     token: str | bool | None
@@ -58,6 +111,15 @@ class LoadRequest:
     offload_folder: str | PathLike[str] | None
     tp_plan: str | dict[str, str] | None
     experts_implementation: str | None
+    subfolder: str
+    force_download: bool
+    code_revision: str | None
+    offload_buffers: bool
+    tp_size: int | None
+    device_mesh: DeviceMesh | None
+    distributed_config: Any
+    disable_mmap: bool | None
+    key_mapping: dict[str, str] | None
     trust_remote_code: bool
     for_training: bool
     padding_side: PaddingSide
@@ -74,10 +136,21 @@ class LoadRequest:
                     f"{name}={getattr(self, name)!r} is neither True nor False",
                     remedy=f"write {name}=True, or leave it out",
                 )
-        if self.revision is not None and not isinstance(self.revision, str):
-            raise SettingsError(
-                f"revision={self.revision!r} is no string", remedy="quote it: it may be a number"
-            )
+        for name, (kinds, what) in _KINDS.items():
+            value = getattr(self, name)
+            if value is not None and (
+                not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds)
+            ):
+                raise SettingsError(f"{name}={value!r}", remedy=f"{name} is {what}")
+        for name in ("revision", "code_revision"):
+            named = getattr(self, name)
+            if named is not None and not isinstance(named, str):
+                raise SettingsError(
+                    f"{name}={named!r} is no string", remedy="quote it: it may be a number"
+                )
+        _refuse_climbing(self.subfolder)
+        _refuse_device_map(self.device_map)
+        _refuse_key_mapping(self.key_mapping)
         known = _DTYPES if isinstance(self.dtype, str) else ()
         floats = bool(getattr(self.dtype, "is_floating_point", False))
         if self.dtype not in known and not floats:
@@ -89,6 +162,11 @@ class LoadRequest:
             raise SettingsError(
                 "load_in_8bit and load_in_4bit are both set",
                 remedy="a model is loaded in one of them",
+            )
+        if self.force_download and self.local_files_only:
+            raise SettingsError(
+                "force_download and local_files_only are both set",
+                remedy="one fetches anew, the other fetches nothing",
             )
         if self.padding_side not in ("left", "right"):
             raise SettingsError(

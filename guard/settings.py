@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 from guard.errors import SettingsError
 from guard.hub import transformers
 from guard.keywords import refuse_unknown
+from guard.ranges import in_range
 
 if TYPE_CHECKING:
     from transformers import GenerationConfig
@@ -19,7 +20,7 @@ class TextOptions(TypedDict, total=False):
 
     Attributes:
         max_new_tokens: Most tokens to generate. This or `max_length` must be given.
-        max_length: Most tokens of prompt and answer together.
+        max_length: Most tokens of prompt and answer together; `max_new_tokens` wins.
         min_new_tokens: EOS is barred before this many tokens.
         do_sample: True samples, False does not, whatever else is said.
         temperature: Above 0 asks for sampling; 0 is greedy.
@@ -74,6 +75,7 @@ GENERATION_KEYWORDS: frozenset[str] = frozenset(
     {*TextOptions.__annotations__, *GenerationOptions.__annotations__}
 )
 _SAMPLING_ONLY = ("temperature", "top_p", "top_k", "min_p")
+_BEAMS_ONLY = ("length_penalty", "early_stopping")
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +121,7 @@ def settle(call: str, given: Mapping[str, Any]) -> Settings:
     """
     refuse_unknown(call, given, GENERATION_KEYWORDS)
     said = {name: value for name, value in given.items() if value is not None}
+    said = in_range(said)
     temperature = said.get("temperature")
     asked = said.get("do_sample")
     sampling = bool(asked) if asked is not None else bool(temperature)
@@ -126,6 +129,8 @@ def settle(call: str, given: Mapping[str, Any]) -> Settings:
     _refuse_contradictions(call, said, sampling, beams, count)
     ignored = [name for name in _SAMPLING_ONLY if name in said and not sampling and said[name]]
     ignored += ["seed"] if "seed" in said and not sampling else []
+    ignored += [name for name in _BEAMS_ONLY if name in said and beams == 1]
+    ignored += ["max_length"] if {"max_length", "max_new_tokens"} <= said.keys() else []
     eos, stops = said.get("eos_token_id"), said.get("stop_strings", ())
     return Settings(
         max_new_tokens=said.get("max_new_tokens"),
@@ -137,8 +142,8 @@ def settle(call: str, given: Mapping[str, Any]) -> Settings:
         top_k=(said.get("top_k") or None) if sampling else None,
         min_p=said.get("min_p") if sampling else None,
         num_beams=beams,
-        length_penalty=said.get("length_penalty"),
-        early_stopping=said.get("early_stopping"),
+        length_penalty=said.get("length_penalty") if beams > 1 else None,
+        early_stopping=said.get("early_stopping") if beams > 1 else None,
         repetition_penalty=said.get("repetition_penalty"),
         no_repeat_ngram_size=said.get("no_repeat_ngram_size"),
         eos_token_id=None if eos is None else (eos,) if isinstance(eos, int) else tuple(eos),
@@ -161,12 +166,11 @@ def _refuse_contradictions(
             f"{call} was not told how long a text may get",
             remedy="pass max_new_tokens (transformers' silent default is a total of 20 tokens)",
         )
-    for name in ("max_new_tokens", "max_length", "num_beams", "num_return_sequences"):
-        if name in said and (not isinstance(said[name], int) or said[name] < 1):
-            raise SettingsError(f"{name}={said[name]!r}", remedy=f"{name} is a whole number from 1")
-    if said.get("temperature", 1.0) < 0:
+    least, most = said.get("min_new_tokens", 0), said.get("max_new_tokens")
+    if most is not None and least > most:
         raise SettingsError(
-            f"temperature={said['temperature']}", remedy="0 is greedy, above 0 samples"
+            f"min_new_tokens={least} with max_new_tokens={most}",
+            remedy="a text cannot be longer than it may get",
         )
     if sampling and said.get("temperature") == 0:
         raise SettingsError(

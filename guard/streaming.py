@@ -14,6 +14,7 @@ from guard.completion import Completion, decode
 from guard.errors import SettingsError
 from guard.generation import Task, prepare, run_batch
 from guard.hub import torch, transformers
+from guard.modes import evaluating
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -115,20 +116,17 @@ def _work(
         return torch.full((ids.shape[0],), stop.is_set(), dtype=torch.bool, device=ids.device)
 
     pieces = _Pieces(task, out)
-    was_training = task.model.training
-    task.model.eval()
     try:
-        [(_, completion)] = run_batch(
-            task,
-            task.jobs,
-            streamer=pieces,
-            stopping_criteria=transformers.StoppingCriteriaList([stopped]),
-        )
+        with evaluating(task.model):
+            [(_, completion)] = run_batch(
+                task,
+                task.jobs,
+                streamer=pieces,
+                stopping_criteria=transformers.StoppingCriteriaList([stopped]),
+            )
         out.put(completion)
     except BaseException as error:  # noqa: BLE001 - it is raised again where the pieces are read
         out.put(_Failed(error))
-    finally:
-        task.model.train(was_training)
 
 
 class _Pieces:

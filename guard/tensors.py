@@ -31,18 +31,22 @@ class TensorDigest:
     sha256: str
 
 
-def weights_record(directory: Path) -> WeightsRecord | None:
-    """The digest over all tensors of a model or adapter directory; None without safetensors."""
-    files = weight_files(directory)
+def weights_record(directory: Path, variant: str | None = None) -> WeightsRecord | None:
+    """The digest over all tensors of a model or adapter directory; None without safetensors.
+
+    With a `variant` it is that variant's, which lies beside the others as `model.VARIANT.…`.
+    """
+    files = weight_files(directory, variant)
     return combined(tensor_digests(files)) if files else None
 
 
-def weight_files(directory: Path) -> tuple[Path, ...]:
+def weight_files(directory: Path, variant: str | None = None) -> tuple[Path, ...]:
     """The safetensors files that transformers or PEFT loads from a directory."""
-    for single in ("model.safetensors", "adapter_model.safetensors"):
+    infix = f".{variant}" if variant else ""
+    for single in (f"model{infix}.safetensors", "adapter_model.safetensors"):
         if (directory / single).is_file():
             return (directory / single,)
-    index = directory / "model.safetensors.index.json"
+    index = directory / f"model.safetensors.index{infix}.json"
     if index.is_file():
         listed = json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()
         return tuple(directory / name for name in sorted(set(listed)))

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
-from cleanguard import hazards
 from guard.checks import CheckList
-from guard.errors import ModelNotFoundError, RemoteCodeError
+from guard.errors import ModelNotFoundError
 from guard.hub import transformers
 from guard.padding import settle_padding
 from guard.policy import PromptPolicy, policy_of
 from guard.provenance import PadRecord, TokenizerRecord
+from guard.remote_code import check_pin, refuse_code, runs_code
 from guard.request import LoadRequest
 from guard.sentinels import run_token_sentinels
 from guard.source import ModelSource, open_source
@@ -21,9 +20,7 @@ from guard.templates import block_templates, template_hashes
 from guard.tokenizer_files import copy_tokenizer, strip_for_training
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedTokenizerBase
-
-_COMMIT = re.compile(r"[0-9a-f]{40}")
+    from transformers import PreTrainedConfig, PreTrainedTokenizerBase
 
 
 def load_tokenizer(request: LoadRequest) -> PreTrainedTokenizerBase:
@@ -52,56 +49,39 @@ def save_tokenizer(request: LoadRequest, path: str | PathLike[str]) -> tuple[str
     return copy_tokenizer(open_source(request, weights=False).directory, path)
 
 
-def check_pin(request: LoadRequest, source: ModelSource, checks: CheckList) -> None:
-    """Raise RemoteCodeError for code that is not pinned; an unpinned model is noted."""
-    pinned = source.kind == "local" or bool(_COMMIT.fullmatch(request.revision or ""))
-    runs = runs_code(request, source)
-    if runs and not pinned:
-        raise RemoteCodeError(
-            f"trust_remote_code=True with revision={request.revision!r}",
-            remedy=f"read the code and pass revision={source.revision!r}",
+def read_config(request: LoadRequest, source: ModelSource) -> PreTrainedConfig | None:
+    """The model's configuration, read once for tokenizer and weights.
+
+    None where transformers must find it by itself: behind an adapter, or not at all, which it then
+    says in its own words.
+    """
+    source.read_json("config.json")  # says itself what is wrong with the file
+    if request.allow_adapter:
+        return None
+    try:
+        found: PreTrainedConfig = transformers.AutoConfig.from_pretrained(
+            source.load_from,
+            trust_remote_code=runs_code(request, source),
+            **place(request, source),
         )
-    if request.trust_remote_code:
-        said = "" if runs else "trust_remote_code=True, but the model has no code of its own"
-        checks.add("no-remote-code", hazards.REMOTE_CODE, said, "overridden" if runs else "pass")
-    else:
-        checks.add("no-remote-code", hazards.REMOTE_CODE)
-    if pinned:
-        checks.add("pinned-revision", hazards.UNPINNED_REVISION)
-    else:
-        said = (
-            f"{request.revision or 'the default branch'} stood for {source.revision} at this load"
-        )
-        checks.add("pinned-revision", hazards.UNPINNED_REVISION, said, "recorded")
-
-
-def runs_code(request: LoadRequest, source: ModelSource) -> bool:
-    """Whether code of the model's repository is to run: it has some, and it is trusted."""
-    return request.trust_remote_code and any(
-        source.read_json(name).get("auto_map") for name in ("config.json", "tokenizer_config.json")
-    )
-
-
-def refuse_code(error: BaseException, request: LoadRequest, source: ModelSource) -> None:
-    """Raise RemoteCodeError if transformers failed because it may not run the repository's code."""
-    if not request.trust_remote_code and "trust_remote_code" in str(error):
-        pin = "" if source.revision is None else f" and revision={source.revision!r}"
-        raise RemoteCodeError(
-            f"{request.model_id} is no model that transformers knows; it brings its own code",
-            remedy=f"read the code, then pass trust_remote_code=True{pin}",
-        ) from error
+    except (OSError, ValueError, KeyError):
+        return None
+    return found
 
 
 def read_tokenizer(
-    request: LoadRequest, source: ModelSource, checks: CheckList, *, look_only: bool = False
+    request: LoadRequest,
+    source: ModelSource,
+    checks: CheckList,
+    *,
+    look_only: bool = False,
+    config: PreTrainedConfig | None = None,
 ) -> PreTrainedTokenizerBase:
     """The tokenizer as its files have it, not yet guarded; a chat model's only if `look_only`."""
-    remedy = "the directory needs tokenizer.json or the files of its tokenizer class"
-    if "tokenizer.model" in source.names() and "tokenizer.json" not in source.names():
-        remedy = "pip install sentencepiece protobuf tiktoken, which read its tokenizer.model"
     try:
         tokenizer = transformers.AutoTokenizer.from_pretrained(
             source.load_from,
+            config=config,
             trust_remote_code=runs_code(request, source),
             **place(request, source),
         )
@@ -109,16 +89,30 @@ def read_tokenizer(
         refuse_code(error, request, source)
         raise ModelNotFoundError(
             f"the tokenizer of {request.model_id} cannot be loaded: {first_line(error)}",
-            remedy=remedy,
+            remedy=_remedy(source),
         ) from error
     # transformers makes an empty tokenizer, silently, where a directory has no tokenizer files.
-    if not tokenizer("a", add_special_tokens=False)["input_ids"]:
+    backend = getattr(tokenizer, "backend_tokenizer", None)
+    found = (
+        tokenizer("a", add_special_tokens=False)["input_ids"]
+        if backend is None
+        else backend.encode("a", add_special_tokens=False).ids
+    )
+    if not found:
         raise ModelNotFoundError(
-            f"the tokenizer of {request.model_id} has an empty vocabulary", remedy=remedy
+            f"the tokenizer of {request.model_id} has an empty vocabulary",
+            remedy=_remedy(source),
         )
     if not look_only:
         refuse_chat_model(source, tokenizer, checks, allowed=request.allow_chat_model)
     return tokenizer
+
+
+def _remedy(source: ModelSource) -> str:
+    names = source.names()
+    if "tokenizer.model" in names and "tokenizer.json" not in names:
+        return "pip install sentencepiece protobuf tiktoken, which read its tokenizer.model"
+    return "the directory needs tokenizer.json or the files of its tokenizer class"
 
 
 def tokenizer_record(
@@ -146,6 +140,10 @@ def place(request: LoadRequest, source: ModelSource) -> dict[str, Any]:
     found = {"cache_dir": request.cache_dir, "token": request.token, "revision": source.revision}
     if request.local_files_only:
         found["local_files_only"] = True
+    if source.kind == "hub":
+        found["subfolder"] = request.subfolder
+    if runs_code(request, source):
+        found["code_revision"] = request.code_revision
     return {name: value for name, value in found.items() if value is not None}
 
 

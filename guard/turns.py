@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from guard.templates import render, templates_of
+from guard.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -81,10 +82,11 @@ def _formatted(
         if found and tail:
             yield "template", before + answer, tail[0]
             return
-    vocabulary = tokenizer.get_vocab()
+    vocabulary = Vocabulary(tokenizer)
     for name, opens, form, closes in _FORMATS:
-        if opens in vocabulary and closes in vocabulary:
-            yield name, form.format(ask=ask, answer=answer), vocabulary[closes]
+        end = vocabulary.get(closes)
+        if opens in vocabulary and end is not None:
+            yield name, form.format(ask=ask, answer=answer), end
             return
 
 

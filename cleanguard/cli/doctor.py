@@ -38,6 +38,7 @@ _STANDING = {
     help="Load the weights and see whether it acts like a chat model; advice, no verdict.",
 )
 @click.option(
+    "--output-format",
     "--format",
     "output_format",
     type=click.Choice(["text", "json"]),

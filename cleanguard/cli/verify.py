@@ -36,6 +36,7 @@ _SHOWN = 20  # problems per file in text; JSON has them all
 )
 @click.option(
     "--output-format",
+    "--format",
     type=click.Choice(["text", "json"]),
     default="text",
     show_default=True,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,9 @@ import transformers
 from safetensors.torch import load_file, save_file
 
 from guard import CleanModelLoader, Loaded
+from guard.devices import refuse_absent_device
 from guard.errors import (
+    MissingExtraError,
     MissingWeightsError,
     ModelNotFoundError,
     ModelTooLargeError,
@@ -40,6 +43,20 @@ Edited = Callable[..., Path]
         ({"trust_remote_code": None}, "neither True nor False"),
         ({"revision": 12}, "revision=12"),
         ({"padding_side": "up"}, "padding_side='up'"),
+        ({"device_map": 3.5}, "device_map=3.5"),
+        ({"device_map": {"": [0]}}, "device_map="),
+        ({"device_map": True}, "device_map=True"),
+        ({"attn_implementation": 4}, "attn_implementation=4"),
+        ({"token": 5}, "token=5"),
+        ({"cache_dir": 4}, "cache_dir=4"),
+        ({"max_memory": "8GB"}, "max_memory='8GB'"),
+        ({"variant": 3}, "variant=3"),
+        ({"tp_size": True}, "tp_size=True"),
+        ({"disable_mmap": "x"}, "disable_mmap='x'"),
+        ({"key_mapping": "a"}, "key_mapping='a'"),
+        ({"key_mapping": {"(": "a"}}, "key_mapping has"),
+        ({"key_mapping": {"a": 4}}, "key_mapping names 4"),
+        ({"code_revision": 4}, "code_revision=4"),
     ],
 )
 def test_a_request_is_checked_before_anything_is_read(options: dict[str, Any], said: str) -> None:
@@ -153,7 +170,7 @@ def test_a_model_that_does_not_fit(
     assert "load_in_4bit" in caught.value.remedy
 
 
-@pytest.mark.parametrize("options", [{"device_map": "gpu"}, {"attn_implementation": "flash9"}])
+@pytest.mark.parametrize("options", [{"variant": "fp16"}, {"attn_implementation": "flash9"}])
 def test_what_transformers_refuses_is_passed_on(tiny_dir: Path, options: dict[str, Any]) -> None:
     with pytest.raises(ModelNotFoundError, match="cannot be loaded"):
         CleanModelLoader(tiny_dir, **options).load()
@@ -165,3 +182,60 @@ def test_paths_are_paths(fresh: Loaded, tiny_dir: Path, bad: Any) -> None:
         CleanModelLoader.attach_adapter(fresh.model, bad)
     with pytest.raises(SettingsError, match="to save to"):
         CleanModelLoader(tiny_dir).save_tokenizer(bad)
+
+
+@pytest.mark.parametrize("device", ["gpu", "cuda:99", {"": "cuda:99"}, 99])
+def test_a_device_that_is_not_here_is_named(tiny_dir: Path, device: Any) -> None:
+    with pytest.raises(SettingsError, match="device_map=") as caught:
+        CleanModelLoader(tiny_dir, device_map=device).load()
+    assert caught.value.remedy
+
+
+@pytest.mark.parametrize(
+    "device", [None, "cpu", "auto", torch.device("cpu"), {"": "cpu"}, {"a": "disk", "b": "cpu:0"}]
+)
+def test_a_device_that_is_here_is_no_error(device: Any) -> None:
+    refuse_absent_device(device)
+
+
+def test_attention_that_is_not_installed_is_named(tiny_dir: Path) -> None:
+    if find_spec("flash_attn") or find_spec("kernels"):
+        pytest.skip("flash attention, or what would fetch it, is installed here")
+    with pytest.raises(SettingsError, match="attn_implementation='flash_attention_2'") as caught:
+        CleanModelLoader(tiny_dir, attn_implementation="flash_attention_2").load()
+    assert "sdpa" in caught.value.remedy
+
+
+def test_a_package_that_is_absent_is_no_matter_of_attention(
+    tiny_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_args: Any, **_options: Any) -> Any:
+        raise ImportError("Using `device_map` requires Accelerate")
+
+    monkeypatch.setattr(transformers.AutoModelForCausalLM, "from_pretrained", refuse)
+    with pytest.raises(MissingExtraError, match="requires Accelerate"):
+        CleanModelLoader(tiny_dir, device_map="cpu").load()
+
+
+@pytest.mark.parametrize(("content", "said"), [("{", "is not JSON"), ("[]", "no JSON object")])
+def test_a_broken_config_is_named(edited: Edited, content: str, said: str) -> None:
+    path = edited()
+    (path / "config.json").write_text(content)
+    with pytest.raises(ModelNotFoundError, match=f"config.json .*{said}"):
+        CleanModelLoader(path).load()
+
+
+def test_a_pickle_that_is_none_is_named(edited: Edited) -> None:
+    path = edited()
+    (path / "model.safetensors").rename(path / "pytorch_model.bin")
+    with pytest.raises(ModelNotFoundError, match="cannot be loaded"):
+        CleanModelLoader(path, allow_pickle=True).load()
+
+
+def test_a_file_or_a_page_is_no_model_id(tiny_dir: Path) -> None:
+    with pytest.raises(ModelNotFoundError, match=r"config.json' is a file") as caught:
+        CleanModelLoader(tiny_dir / "config.json").load()
+    assert str(tiny_dir) in caught.value.remedy
+    with pytest.raises(ModelNotFoundError, match="is a web page") as caught:
+        CleanModelLoader("https://huggingface.co/Qwen/Qwen2.5-0.5B/tree/main").load()
+    assert caught.value.remedy.endswith("Qwen/Qwen2.5-0.5B")

@@ -10,6 +10,7 @@ import torch
 
 from guard import CleanModelLoader
 from guard.doctor import Diagnosis, diagnose
+from guard.errors import RemoteCodeError
 from guard.weights import weight_sizes
 
 Edited = Callable[..., Path]
@@ -90,3 +91,16 @@ def test_headers_of_sharded_weights(tmp_path: Path) -> None:
         (tmp_path / "torn.safetensors").write_bytes(content)
         with pytest.raises(ValueError, match=r"torn\.safetensors"):
             weight_sizes([tmp_path / "torn.safetensors"])
+
+
+def test_code_is_not_run_unpinned_to_look_at_it(
+    edited: Edited, tmp_path: Path, hub_cache: Callable[..., None]
+) -> None:
+    path = edited(tokenizer_config={"auto_map": {"AutoTokenizer": ["own.Own", None]}})
+    (path / "own.py").write_text("raise SystemExit('this ran')\n")
+    commit = "0123456789abcdef0123456789abcdef01234567"
+    hub_cache(path, tmp_path / "cache", "someone/own", commit)
+    loader = CleanModelLoader("someone/own", cache_dir=tmp_path / "cache", trust_remote_code=True)
+    with pytest.raises(RemoteCodeError, match="revision=None") as caught:
+        diagnose(loader.request)
+    assert commit in caught.value.remedy

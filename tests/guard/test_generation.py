@@ -263,3 +263,16 @@ def test_code_that_says_no_dtype_gets_the_same_texts(tiny_dir: Path) -> None:
     for prompt in PROMPTS:
         mine = generate(model, tokenizer, prompt, max_new_tokens=16)
         assert mine == old_way(theirs, prompt, max_new_tokens=16)
+
+
+def test_every_module_is_left_in_its_mode(fresh: Loaded) -> None:
+    model = fresh.model.train()
+    model.model.layers[1].eval()  # a layer that its owner froze
+    before = [module.training for module in model.modules()]
+    seen: list[bool] = []
+    model.model.register_forward_hook(lambda module, *_: seen.append(module.training))
+    CleanModelLoader.generate(model, fresh.tokenizer, "3 plus 4 is", max_new_tokens=2)
+    list(CleanModelLoader.stream(model, fresh.tokenizer, "3 plus 4 is", max_new_tokens=2))
+    assert seen
+    assert not any(seen)
+    assert [module.training for module in model.modules()] == before

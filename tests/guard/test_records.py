@@ -213,6 +213,13 @@ def test_ctrl_c_keeps_what_was_finished(tiny: Loaded, out: Path) -> None:
     assert verdict.notes[0].endswith("ended early: stopped by KeyboardInterrupt")
 
 
+def test_a_pipe_is_no_file_of_records(tiny: Loaded, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(RecordsError, match="pipe is no regular file"):
+        JsonlWriter(tmp_path / "pipe", tiny.provenance)
+    assert [path.name for path in tmp_path.iterdir()] == ["pipe"]
+
+
 def test_full_disk_keeps_whole_lines_and_goes_on_later(tiny: Loaded, out: Path) -> None:
     """A real limit of the kernel: the file may not grow beyond some bytes."""
     resource = pytest.importorskip("resource")

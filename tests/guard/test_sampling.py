@@ -1,12 +1,17 @@
 from __future__ import annotations
 
 import random
+import time
+from concurrent.futures import ThreadPoolExecutor
 
+import pytest
 import torch
 
 from guard import CleanModelLoader, Loaded
+from guard.jobs import make_jobs
 from guard.sampling import SeededSampling, record_seed
 from guard.settings import settle
+from guard.state import state_of
 
 
 def test_noise_draws_from_the_softmax() -> None:
@@ -88,3 +93,18 @@ def test_first_tokens_are_drawn_from_the_models_own_softmax(tiny: Loaded) -> Non
         (torch.bincount(exact, minlength=wanted.numel()) / count - wanted).abs().sum() / 2
     )
     assert distance < max(0.02, 2 * floor)
+
+
+def test_threads_without_a_seed_never_share_a_draw(
+    fresh: Loaded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def slow(seed: int, row: list[int], number: int) -> int:
+        time.sleep(0.001)  # another thread runs between the reading of the count and its writing
+        return record_seed(seed, row, number)
+
+    monkeypatch.setattr("guard.jobs.record_seed", slow)
+    state, settings = state_of(fresh.model), settle("t", {"max_new_tokens": 1, "do_sample": True})
+    with ThreadPoolExecutor(8) as pool:
+        drawn = list(pool.map(lambda _: make_jobs(state, [[5, 6]], settings), range(64)))
+    assert len({job.seed for jobs in drawn for job in jobs}) == 64
+    assert [event.kind for event in state.events] == ["seed-drawn"]

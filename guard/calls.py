@@ -1,0 +1,190 @@
+"""What is done with a model that was loaded: encoding, generating, adapters; no loader is needed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from os import PathLike
+from typing import TYPE_CHECKING, Any, Literal, overload
+
+from guard import adapters, generation, prompts
+from guard.errors import SettingsError
+
+if TYPE_CHECKING:
+    from transformers import BatchEncoding, PreTrainedModel, PreTrainedTokenizerBase
+    from typing_extensions import Unpack
+
+    from guard.completion import Completion
+    from guard.generation import OnFinished
+    from guard.settings import GenerationOptions, TextOptions
+    from guard.streaming import TextStream
+
+
+class GuardedCalls:
+    """The static methods of CleanModelLoader: each takes the model and its tokenizer."""
+
+    @staticmethod
+    def encode(
+        tokenizer: PreTrainedTokenizerBase,
+        prompt: str | Sequence[str],
+        *,
+        max_length: int | None = None,
+    ) -> BatchEncoding:
+        """Tokenise for a base model; see `guard.prompts.encode`."""
+        return prompts.encode(tokenizer, prompt, max_length=max_length)
+
+    @overload
+    @staticmethod
+    def generate(
+        model: PreTrainedModel,
+        tokenizer: PreTrainedTokenizerBase,
+        prompt: str,
+        *,
+        num_return_sequences: Literal[1] | None = None,
+        **options: Unpack[TextOptions],
+    ) -> str: ...
+
+    @overload
+    @staticmethod
+    def generate(
+        model: PreTrainedModel,
+        tokenizer: PreTrainedTokenizerBase,
+        prompt: str,
+        *,
+        num_return_sequences: int,
+        **options: Unpack[TextOptions],
+    ) -> list[str]: ...
+
+    @staticmethod
+    def generate(
+        model: PreTrainedModel,
+        tokenizer: PreTrainedTokenizerBase,
+        prompt: str,
+        **options: Any,
+    ) -> str | list[str]:
+        """Generate from one prompt, greedily unless sampling is asked for; nothing is added.
+
+        Keywords are those of `guard.settings.GenerationOptions`, named as in transformers.
+        `temperature > 0` or `do_sample=True` asks for sampling; `do_sample=False` wins.
+
+        Returns:
+            The generated text without the prompt; a list of texts if `num_return_sequences` is
+            above 1.
+
+        Raises:
+            See `guard.generation.complete`.
+        """
+        _refuse_list(prompt)
+        [found] = generation.complete(model, tokenizer, [prompt], options, call="generate")
+        texts = [completion.text for completion in found]
+        return texts[0] if len(texts) == 1 else texts
+
+    @staticmethod
+    def generate_batch(
+        model: PreTrainedModel,
+        tokenizer: PreTrainedTokenizerBase,
+        prompts: Sequence[str],
+        *,
+        batch_size: int | None = None,
+        progress: bool | None = None,
+        on_finished: OnFinished | None = None,
+        **options: Unpack[GenerationOptions],
+    ) -> list[str]:
+        """Generate from many prompts: batched by length, padded left, returned in their order.
+
+        Args:
+            model, tokenizer: As `load()` returned them.
+            prompts: Plain texts.
+            batch_size: Rows at a time; None begins with 64. Halved when memory is full.
+            progress: Show a bar on standard error; None does on a terminal.
+            on_finished: Called with the number of a prompt and its completions as soon as they are
+                there: write records from it, and Ctrl-C or a full memory loses nothing.
+            options: As in `generate`. With `num_return_sequences` the texts of a prompt follow each
+                other.
+
+        Returns:
+            One text per prompt, times `num_return_sequences`.
+
+        Raises:
+            See `guard.generation.complete`. `MemoryFullError` and `GenerationInterrupted` (Ctrl-C)
+            carry what was finished.
+        """
+        found = generation.complete(
+            model,
+            tokenizer,
+            prompts,
+            options,
+            batch_size=batch_size,
+            progress=progress,
+            on_finished=on_finished,
+            call="generate_batch",
+        )
+        return [completion.text for row in found for completion in row]
+
+    @staticmethod
+    def complete(
+        model: PreTrainedModel,
+        tokenizer: PreTrainedTokenizerBase,
+        prompts: Sequence[str],
+        *,
+        batch_size: int | None = None,
+        progress: bool | None = None,
+        on_finished: OnFinished | None = None,
+        **options: Unpack[GenerationOptions],
+    ) -> list[Completion]:
+        """Like `generate_batch`, with ids, token counts, finish reason and seed for each text."""
+        found = generation.complete(
+            model,
+            tokenizer,
+            prompts,
+            options,
+            batch_size=batch_size,
+            progress=progress,
+            on_finished=on_finished,
+        )
+        return [completion for row in found for completion in row]
+
+    @staticmethod
+    def stream(
+        model: PreTrainedModel,
+        tokenizer: PreTrainedTokenizerBase,
+        prompt: str,
+        **options: Unpack[TextOptions],
+    ) -> TextStream:
+        """Generate from one prompt and give the text out in pieces as it grows.
+
+        Keywords are those of `generate`. Joined, the pieces are the text that `generate` returns;
+        after the last one, the stream's `completion` says how it ended.
+        """
+        _refuse_list(prompt)
+        from guard.streaming import stream
+
+        return stream(model, tokenizer, prompt, options)
+
+    @staticmethod
+    def attach_adapter(
+        model: PreTrainedModel,
+        path: str | PathLike[str],
+        *,
+        name: str = "default",
+        on: str | None = None,
+        is_trainable: bool = False,
+        in_place: bool = False,
+    ) -> Any:
+        """Put an adapter on a guarded model; see `guard.adapters.attach_adapter`."""
+        return adapters.attach_adapter(
+            model, path, name=name, on=on, is_trainable=is_trainable, in_place=in_place
+        )
+
+    @staticmethod
+    def adapter(model: Any, name: str | Sequence[str]) -> AbstractContextManager[Any]:
+        """Switch adapters for a `with` block; see `guard.adapters.select_adapter`."""
+        return adapters.select_adapter(model, name)
+
+
+def _refuse_list(prompt: object) -> None:
+    if not isinstance(prompt, str):
+        raise SettingsError(
+            f"generate takes one prompt, not {type(prompt).__name__}",
+            remedy="pass several prompts to generate_batch",
+        )
