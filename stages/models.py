@@ -46,14 +46,14 @@ def loader_of(config: ModelConfig, *, for_training: bool = False) -> CleanModelL
         load_in_4bit=config.quant == "nf4",
         revision=config.revision,
         dtype=config.dtype,
-        device_map=_placed(config),
+        device_map=placed(config),
         attn_implementation=config.attn_implementation,
         local_files_only=config.local_files_only,
         for_training=for_training,
     )
 
 
-def _placed(config: ModelConfig) -> str | dict[str, int] | None:
+def placed(config: ModelConfig) -> str | dict[str, int] | None:
     """With several processes, each keeps a whole model on its own GPU."""
     if config.device_map == "auto" and world_size() > 1:
         return {"": local_rank()}

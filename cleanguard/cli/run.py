@@ -16,7 +16,7 @@ from cleanguard.cli._exit_codes import CLEAN, FINDINGS
 from cleanguard.errors import JobError
 from cleanguard.selection import did_you_mean
 from stages.config import Option, as_toml, options_of, resolve
-from stages.ranks import rank
+from stages.ranks import leave, rank
 from stages.registry import BY_NAME, STAGES, Stage
 
 # Set before torch and transformers are imported, unless the caller decided otherwise.
@@ -161,6 +161,7 @@ def _run(stage: Stage, config: Any) -> int:
         outcome = stage.run(config)
     except GuardError as error:
         raise JobError(str(error)) from error
+    leave()
     if rank() == 0:
         _print(outcome.lines)
     return CLEAN if outcome.passed else FINDINGS

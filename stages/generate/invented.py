@@ -13,6 +13,7 @@ from guard.records import JsonlWriter
 from stages.generate.config import GenerateConfig
 from stages.generate.seeds import Seed
 from stages.jsonl import read_lines
+from stages.pieces import Piece, spread
 from stages.text import normalised
 
 if TYPE_CHECKING:
@@ -36,21 +37,27 @@ def invented_seeds(
         JobError: The model repeats itself too often.
     """
     params = {"seed": config.seed, "examples": config.examples, "known": len(known)}
-    with JsonlWriter(path, loaded.model, params=params) as out:
-        for number in range(_ROUNDS):
-            keys = [f"{number}:{at}" for at in range(config.count)]
-            missing = [key for key in keys if key not in out]
-            for start in range(0, len(missing), config.batch_size):
-                batch = missing[start : start + config.batch_size]
-                prompts = [_prompt(config, known, key) for key in batch]
-                for key, prompt, text in zip(
-                    batch, prompts, _draw(loaded, config, prompts), strict=True
-                ):
-                    out.write(key, {"prompt": prompt, **_judged(text)})
-                out.flush()
-            found = list(_new(path, known))[: config.count]
-            if len(found) == config.count:
-                return [Seed(normalised(text), "model", text) for text in found]
+
+    def draw(batches: Sequence[list[str]], files: Sequence[JsonlWriter]) -> None:
+        for batch in batches:
+            prompts = [_prompt(config, known, key) for key in batch]
+            for key, prompt, text in zip(
+                batch, prompts, _draw(loaded, config, prompts), strict=True
+            ):
+                if key not in files[0]:
+                    files[0].write(key, {"prompt": prompt, **_judged(text)})
+            files[0].flush()
+
+    pieces: list[Piece[list[str]]] = []
+    for number in range(_ROUNDS):
+        keys = [f"{number}:{at}" for at in range(config.count)]
+        for start in range(0, len(keys), config.batch_size):
+            batch = keys[start : start + config.batch_size]
+            pieces.append(Piece(tuple(batch), batch))
+        spread(path.parent, (path.name,), loaded.model, params, pieces, draw)
+        found = list(_new(path, known))[: config.count]
+        if len(found) == config.count:
+            return [Seed(normalised(text), "model", text) for text in found]
     raise JobError(
         f"count: the model wrote only {len(found)} new instructions in "
         f"{_ROUNDS * config.count} drawings; ask for fewer, or raise the temperature"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +26,8 @@ from stages.generate.invented import invented_seeds
 from stages.generate.seeds import Seed, file_seeds, template_seeds, world_seeds
 from stages.jsonl import read_lines
 from stages.models import loader_of
-from stages.ranks import refuse_many
+from stages.pieces import Piece, spread
+from stages.ranks import rank
 from stages.registry import Outcome
 
 if TYPE_CHECKING:
@@ -42,23 +42,24 @@ _log = logging.getLogger("cleanguard.generate")
 def generate(config: GenerateConfig) -> Outcome:
     """Write `dataset.jsonl`, `dropped.jsonl` and a manifest into the run's folder.
 
-    A run that was stopped goes on with the instructions that have no record yet.
+    A run that was stopped goes on with the instructions that have no record yet, in any number of
+    processes.
 
     Raises:
         JobError: The folder, the templates or the file cannot be used.
     """
-    refuse_many("generate")
     with run_folder(config.out, "generate", config) as folder:
         known = _known(config)
         loaded = loader_of(config.model).load()
         seeds = _seeds(loaded, config, known, folder)
         params = {**as_plain(config), "out": None, "inputs": _inputs(config)}
-        with ExitStack() as stack:
-            kept, dropped = (
-                stack.enter_context(JsonlWriter(folder / name, loaded.model, params=params))
-                for name in (DATASET, DROPPED)
-            )
-            _fill(loaded, config, seeds, kept, dropped)
+        pieces = [Piece(_keys(config, batch), batch) for batch in _batches(config, seeds)]
+        spread(
+            folder, (DATASET, DROPPED), loaded.model, params, pieces,
+            lambda batches, files: _fill(loaded, config, batches, *files),
+        )  # fmt: skip
+        if rank():
+            return Outcome(())
         counts = _counts(folder)
         if config.placeholders == "keep":
             _write_placeholders(loaded, config, seeds, folder, params)
@@ -100,18 +101,18 @@ def _inputs(config: GenerateConfig) -> dict[str, Any]:
     return {path.name: file_entry(path)["sha256"] for path in paths}
 
 
+def _keys(config: GenerateConfig, batch: Sequence[Seed]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(key for seed in batch for key in keys_of(config, seed)))
+
+
 def _fill(
     loaded: Loaded,
     config: GenerateConfig,
-    seeds: Sequence[Seed],
+    batches: Sequence[Sequence[Seed]],
     kept: JsonlWriter,
     dropped: JsonlWriter,
 ) -> None:
-    done = kept.keys | dropped.keys
-    left = [seed for seed in seeds if any(key not in done for key in keys_of(config, seed))]
-    if len(left) < len(seeds):
-        _log.info("generate: %d of %d instructions are done already", len(seeds) - len(left), len(seeds))  # fmt: skip
-    for number, batch in enumerate(_batches(config, left)):
+    for number, batch in enumerate(batches, 1):
         candidates = list(candidates_for(loaded, config, batch))
         likely = criticised(loaded, config, candidates)
         seen: set[tuple[str, str]] = set()
@@ -125,7 +126,10 @@ def _fill(
                     dropped.write(candidate.key, {**record, "reason": reason})
         kept.flush()
         dropped.flush()
-        _log.info("generate: batch %d, %d kept, %d dropped", number + 1, len(kept), len(dropped))
+        _log.info(
+            "generate: batch %d of %d, %d kept, %d dropped",
+            number, len(batches), len(kept), len(dropped),
+        )  # fmt: skip
 
 
 def _batches(config: GenerateConfig, seeds: Sequence[Seed]) -> Iterator[list[Seed]]:
