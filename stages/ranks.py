@@ -100,6 +100,14 @@ def refuse_different(what: str, mine: bytes) -> None:
         raise JobError(f"process {other[0]} has {what} other than those of process 0")
 
 
+def use_own_gpu() -> None:
+    """Make this process's GPU the one that torch takes unless told otherwise."""
+    if world_size() > 1 and _each_has_a_gpu():
+        import torch
+
+        torch.cuda.set_device(local_rank())
+
+
 def leave() -> None:
     """End what `wait` and its like, or a trainer, began; nothing in a plain run."""
     if world_size() > 1:
@@ -114,11 +122,9 @@ def _joined() -> Any:
     import torch.distributed
 
     if not torch.distributed.is_initialized():
-        gpu = _each_has_a_gpu()
-        if gpu:
-            torch.cuda.set_device(local_rank())
+        use_own_gpu()
         # Waiting is done on the CPU: a wait over NCCL keeps the GPU busy.
-        backend = "cpu:gloo,cuda:nccl" if gpu else "gloo"
+        backend = "cpu:gloo,cuda:nccl" if _each_has_a_gpu() else "gloo"
         torch.distributed.init_process_group(backend, timeout=_PATIENCE)
     return torch.distributed
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from cleanguard.errors import JobError
 from guard import CleanModelLoader, Provenance, provenance_of
 from guard.attestation import attest
 from stages.config import as_plain
@@ -20,6 +21,7 @@ from stages.ranks import agreed, rank, world_size
 from stages.training.checkpoints import last_valid
 from stages.training.config import LoraConfig, TrainConfig
 from stages.training.lineage import LINEAGE
+from stages.training.sharded import whole_adapter
 
 if TYPE_CHECKING:
     import peft
@@ -50,6 +52,8 @@ def arguments(train: TrainConfig, seed: int, folder: Path, dtype: str) -> dict[s
         "max_length": train.max_length,
         "optim": train.optimizer,
         "gradient_checkpointing": train.gradient_checkpointing,
+        # The older kind runs the hooks of a backward pass twice, which data parallel refuses.
+        "gradient_checkpointing_kwargs": {"use_reentrant": False},
         "save_strategy": "steps" if train.save_steps else "no",
         "save_steps": train.save_steps or 500,
         "save_total_limit": train.keep_checkpoints,
@@ -60,6 +64,7 @@ def arguments(train: TrainConfig, seed: int, folder: Path, dtype: str) -> dict[s
         "data_seed": seed,
         "use_cpu": not on_gpu,
         "ddp_backend": None if on_gpu or world_size() == 1 else "gloo",
+        "ddp_find_unused_parameters": False if world_size() > 1 else None,
         "bf16": on_gpu and dtype != "float32",
         "disable_tqdm": True,
         "log_level": "error",
@@ -90,6 +95,7 @@ def train(trainer: Any, folder: Path) -> dict[str, Any]:
     """
     from transformers import PrinterCallback
 
+    refuse_silent_launch(trainer)
     trainer.remove_callback(PrinterCallback)
     checkpoint = agreed(last_valid(folder / CHECKPOINTS) if rank() == 0 else None)
     if rank() == 0:
@@ -136,13 +142,15 @@ def save_adapter(
     """Save the trained adapter with the base's own tokenizer files and where it comes from.
 
     The folder appears in one step. `adapter_model.safetensors` gets a statement, so that
-    `cleanguard verify` can check it, and `lineage.json` says what it was trained on.
+    `cleanguard verify` can check it, and `lineage.json` says what it was trained on. Every process
+    has to call this: where the weights are sharded, each has a part of them.
     """
+    weights_by_name = whole_adapter(model)
     if rank():
         return folder / ADAPTER
     target, scratch = folder / ADAPTER, folder / f".{ADAPTER}.new"
     _remove(scratch)
-    model.save_pretrained(scratch, selected_adapters=["default"])
+    model.save_pretrained(scratch, selected_adapters=["default"], state_dict=weights_by_name)
     loader.save_tokenizer(scratch)
     write_text(scratch / "README.md", _card(stage, provenance_of(model)))
     weights = scratch / "adapter_model.safetensors"
@@ -165,6 +173,21 @@ def save_adapter(
     _remove(target)
     os.replace(scratch, target)  # noqa: PTH105 - a folder, in one step
     return target
+
+
+def refuse_silent_launch(trainer: Any) -> None:
+    """Raise JobError if FSDP or DeepSpeed was asked for and the trainer goes without it.
+
+    accelerate drops FSDP without a word on a machine without GPUs.
+    """
+    for name, variable, there in (
+        ("FSDP", "ACCELERATE_USE_FSDP", trainer.is_fsdp_enabled),
+        ("DeepSpeed", "ACCELERATE_USE_DEEPSPEED", trainer.is_deepspeed_enabled),
+    ):
+        if os.environ.get(variable, "false").lower() == "true" and not there:
+            raise JobError(f"{name} was asked for, and accelerate does not use it here; is there a GPU?")  # fmt: skip
+    if trainer.is_fsdp_enabled and trainer.accelerator.state.fsdp_plugin.fsdp_version != 2:
+        raise JobError("fsdp_version: only 2 is supported; it shards an adapter and its base apart")
 
 
 def _base(provenance: Provenance) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from transformers import TrainerCallback
 from stages.ranks import barrier
 from stages.training.checkpoints import seal
 from stages.training.errors import DeadGradientError
+from stages.training.sharded import whole
 
 _log = logging.getLogger("cleanguard.training")
 
@@ -58,7 +59,8 @@ def refuse_dead_gradients(model: Any) -> None:
         if not parameter.requires_grad:
             continue
         layer = name.partition(".lora_")[0]
-        size = 0.0 if parameter.grad is None else float(parameter.grad.detach().abs().sum())
+        grad = None if parameter.grad is None else whole(parameter.grad.detach())
+        size = 0.0 if grad is None else float(grad.abs().sum())
         if not torch.isfinite(torch.tensor(size)):
             raise DeadGradientError(
                 f"the gradient of {name} is {size}", remedy="lower the learning rate, or use bf16"
