@@ -6,7 +6,7 @@ import json
 import logging
 import os
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,7 @@ from guard import CleanModelLoader, Provenance, provenance_of
 from guard.attestation import attest
 from stages.config import as_plain
 from stages.folder import file_entry, write_json, write_text
+from stages.models import ModelConfig
 from stages.ranks import agreed, rank, world_size
 from stages.training.checkpoints import last_valid
 from stages.training.config import LoraConfig, TrainConfig
@@ -70,6 +71,11 @@ def arguments(train: TrainConfig, seed: int, folder: Path, dtype: str) -> dict[s
         "log_level": "error",
         "eval_strategy": "no",
     }
+
+
+def model_for(model: ModelConfig, train: TrainConfig) -> ModelConfig:
+    """The model to load for training; what DeepSpeed spreads over the GPUs is read to the CPU first."""
+    return replace(model, device_map=None) if train.deepspeed else model
 
 
 def lora(config: LoraConfig) -> peft.LoraConfig:

@@ -33,6 +33,6 @@ def _copy(parameter: Any) -> Any:
 def _gathered(parameter: Any) -> Any:
     if not hasattr(parameter, "ds_id"):
         return nullcontext()
-    from deepspeed.zero import GatheredParameters
+    import deepspeed
 
-    return GatheredParameters([parameter])
+    return deepspeed.zero.GatheredParameters([parameter])
