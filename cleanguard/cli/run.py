@@ -18,6 +18,7 @@ from cleanguard.selection import did_you_mean
 from stages.config import Option, as_toml, options_of, resolve
 from stages.ranks import leave, rank
 from stages.registry import BY_NAME, STAGES, Stage
+from stages.training.launch import LAUNCH_FILES, launch_file
 
 # Set before torch and transformers are imported, unless the caller decided otherwise.
 _QUIET = {
@@ -70,7 +71,21 @@ class _StageCommand(click.Command):
             raise click.UsageError(f"No such option {error.option_name!r}{near}", ctx) from None
 
 
+def _print_launch_file(ctx: click.Context, param: click.Parameter, name: str | None) -> None:
+    if name is not None:
+        click.echo(launch_file(name))
+        ctx.exit(CLEAN)
+
+
 @click.group("run", cls=StageGroup)
+@click.option(
+    "--launch-file",
+    type=click.Choice(LAUNCH_FILES),
+    is_eager=True,
+    expose_value=False,
+    callback=_print_launch_file,
+    help="Print the path of a shipped configuration: fsdp for accelerate, zero2 and zero3 for DeepSpeed.",
+)
 def command() -> None:
     """Run a stage: data generation, fine-tuning, preference training.
 
