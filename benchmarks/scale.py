@@ -5,6 +5,7 @@
     python benchmarks/scale.py measure RESULT.json run sft --data DIR/dataset.jsonl …
     torchrun --nproc-per-node 2 benchmarks/scale.py measure RESULT.json run sft …
     python benchmarks/scale.py same ONE TWO results.jsonl
+    python benchmarks/scale.py same-ids ONE.json TWO.json
 
 Weights are random, so only speed, memory and sameness mean anything. `measure` runs cleanguard with
 what follows and writes beside its result: the seconds of the whole, of each optimizer step and of
@@ -18,6 +19,7 @@ import json
 import statistics
 import sys
 import time
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +69,7 @@ def measure(result: Path, argv: list[str]) -> int:
 
     steps: list[float] = []
     texts: list[dict[str, Any]] = []
+    ids: dict[str, str] = {}
     complete = CleanModelLoader.complete
 
     def timed(model: Any, tokenizer: Any, prompts: Any, **options: Any) -> Any:
@@ -76,6 +79,10 @@ def measure(result: Path, argv: list[str]) -> int:
             "seconds": time.monotonic() - begin, "texts": len(found),
             "tokens": sum(len(one.ids) for one in found), "batch": found[0].batch,
         })  # fmt: skip
+        each = len(found) // len(prompts)
+        for at, one in enumerate(found):
+            name = f"{at % each} {prompts[at // each]}"
+            ids[name] = sha256(json.dumps(one.ids).encode()).hexdigest()[:16]
         return found
 
     def on_step_end(*_: Any, **__: Any) -> None:
@@ -105,11 +112,15 @@ def measure(result: Path, argv: list[str]) -> int:
     if texts:
         tokens, busy = (sum(one[name] for one in texts) for name in ("tokens", "seconds"))
         found |= {"tokens": tokens, "generation_s": busy, "tokens_per_s": tokens / busy}
-        found["calls"] = texts
+        found |= {"calls": texts, "ids": ids}
     path = result.with_name(f"{result.stem}.rank{rank()}.json")
     path.write_text(json.dumps(found, indent=1) + "\n")
     if rank() == 0:
-        print(json.dumps({name: found[name] for name in found if name not in ("calls", "steps_s")}))
+        print(
+            json.dumps(
+                {name: found[name] for name in found if name not in ("calls", "ids", "steps_s")}
+            )
+        )
     return code
 
 
@@ -158,6 +169,21 @@ def same(one: Path, two: Path, names: list[str]) -> int:
     return differ
 
 
+def same_ids(one: Path, two: Path) -> int:
+    """Compare the generated ids of two measured runs, whichever process made them."""
+    mine, theirs = (
+        {
+            name: value
+            for path in sorted(result.parent.glob(f"{result.stem}.rank*.json"))
+            for name, value in json.loads(path.read_text())["ids"].items()
+        }
+        for result in (one, two)
+    )
+    equal = sum(theirs.get(name) == value for name, value in mine.items())
+    print(json.dumps({"texts": [len(mine), len(theirs)], "equal": equal, "same": mine == theirs}))
+    return int(mine != theirs)
+
+
 def main() -> int:
     what, *rest = sys.argv[1:] or ["help"]
     options = dict(zip(rest[::2], rest[1::2], strict=False))
@@ -169,6 +195,8 @@ def main() -> int:
         return measure(Path(rest[0]), rest[1:])
     elif what == "same":
         return same(Path(rest[0]), Path(rest[1]), rest[2:])
+    elif what == "same-ids":
+        return same_ids(Path(rest[0]), Path(rest[1]))
     else:
         print(__doc__)
         return 2
