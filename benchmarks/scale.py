@@ -6,6 +6,7 @@
     torchrun --nproc-per-node 2 benchmarks/scale.py measure RESULT.json run sft …
     python benchmarks/scale.py same ONE TWO results.jsonl
     python benchmarks/scale.py same-ids ONE.json TWO.json
+    python benchmarks/scale.py budget
 
 Weights are random, so only speed, memory and sameness mean anything. `measure` runs cleanguard with
 what follows and writes beside its result: the seconds of the whole, of each optimizer step and of
@@ -195,6 +196,10 @@ def main() -> int:
         return measure(Path(rest[0]), rest[1:])
     elif what == "same":
         return same(Path(rest[0]), Path(rest[1]), rest[2:])
+    elif what == "budget":
+        from benchmarks._budget import table
+
+        print(table())
     elif what == "same-ids":
         return same_ids(Path(rest[0]), Path(rest[1]))
     else:

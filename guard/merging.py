@@ -37,7 +37,7 @@ class _Part:
     places: dict[str, int]
 
 
-def merge_records(target: Path, parts: Sequence[Path], order: Sequence[str]) -> None:
+def merge_records(target: Path, parts: Sequence[Path], order: Sequence[str]) -> tuple[str, ...]:
     """Make one file of a file and its parts, and remove the parts.
 
     A merge that was killed is finished by the next one: the file is replaced in one step, and a
@@ -48,6 +48,9 @@ def merge_records(target: Path, parts: Sequence[Path], order: Sequence[str]) -> 
         parts: Files that JsonlWriter wrote with the same params; those that are not there, or hold
             nothing, are passed over.
         order: The keys as they are to stand; records with other keys come behind.
+
+    Returns:
+        The keys of the file's records, as they stand now.
 
     Raises:
         RecordsError: A file was edited, or written with other params.
@@ -67,6 +70,7 @@ def merge_records(target: Path, parts: Sequence[Path], order: Sequence[str]) -> 
     for path in parts:
         path.unlink(missing_ok=True)
         statement_path(path).unlink(missing_ok=True)
+    return tuple(wanted)
 
 
 def _open(path: Path, stack: ExitStack) -> _Part | None:

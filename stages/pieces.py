@@ -17,6 +17,7 @@ from pathlib import Path
 from shutil import rmtree
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from cleanguard.errors import JobError
 from guard.canonical import canonical
 from guard.merging import merge_records
 from guard.records import JsonlWriter
@@ -85,7 +86,7 @@ def spread(
             _log.info("%d pieces over %d processes", len(missing), world_size())
         work([pieces[at].work for at in missing[rank() :: world_size()]], writers)
     wait()
-    _gather(folder, names, order)
+    _refuse_gaps(folder, order, _gather(folder, names, order))
     wait()
 
 
@@ -94,15 +95,27 @@ def _missing(pieces: Sequence[Piece[Any]], writers: Sequence[JsonlWriter]) -> li
     return [at for at, piece in enumerate(pieces) if not done.issuperset(piece.keys)]
 
 
-def _gather(folder: Path, names: Sequence[str], order: Sequence[str]) -> None:
-    """Process 0 puts the files of all processes together."""
+def _gather(folder: Path, names: Sequence[str], order: Sequence[str]) -> set[str]:
+    """Process 0 puts the files of all processes together, and says which keys are there."""
+    there: set[str] = set()
     if rank():
-        return
+        return there
     for name in names:
         parts = sorted((folder / SHARDS).glob(f"*/{name}"), key=lambda path: int(path.parent.name))
-        merge_records(folder / name, parts, order)
+        there.update(merge_records(folder / name, parts, order))
     for left in (folder / SHARDS).glob("*"):
         if not any(left.iterdir()):
             left.rmdir()
     if not any((folder / SHARDS).glob("*")):
         rmtree(folder / SHARDS, ignore_errors=True)
+    return there
+
+
+def _refuse_gaps(folder: Path, order: Sequence[str], there: set[str]) -> None:
+    """Raise JobError if records that were written did not come here: then the folder is not shared."""
+    absent = len(set(order) - there)
+    if rank() == 0 and absent:
+        raise JobError(
+            f"{folder}: {absent} of {len(order)} records are not here; is it one folder for all "
+            "machines of the run? The same command, with a folder that is, goes on from there"
+        )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -136,6 +137,20 @@ def test_processes_with_different_settings_are_refused(tmp_path: Path) -> None:
     )  # fmt: skip
     assert done.returncode != 0
     assert "process 1 has a model, settings or items other than those of process 0" in done.stderr
+
+
+@pytest.mark.slow
+def test_a_folder_that_is_not_shared_is_told(tmp_path: Path) -> None:
+    # Each process sees another folder under one name, as on machines without a common disk.
+    tool = f'cd {tmp_path} && mkdir -p at$RANK && cd at$RANK && {sys.executable} -c "{MAIN}" run generate --out g'
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--no-python"]
+    done = subprocess.run(
+        [*launcher, "--nproc-per-node", "2", "sh", "-c", f"{tool} --batch-size 16"],
+        capture_output=True, text=True, check=False,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+    )  # fmt: skip
+    assert done.returncode != 0
+    assert re.search(r"g: \d+ of 136 records are not here; is it one folder", done.stderr)
 
 
 def children(pid: int) -> list[int]:
