@@ -195,5 +195,5 @@ def _log_to_stderr() -> None:
         handler = logging.StreamHandler(sys.stderr)
         handler.setFormatter(logging.Formatter("%(message)s"))
         logger.addHandler(handler)
-        logger.setLevel(logging.WARNING if rank() else logging.INFO)
+        logger.setLevel(logging.ERROR if rank() else logging.INFO)
     logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # one line per cast on a CPU
