@@ -6,6 +6,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -125,6 +126,31 @@ def test_a_killed_process_is_told_and_what_it_did_is_kept(then: int, tmp_path: P
     runs = statement["predicate"]["runs"]
     assert sum(run["outcome"] == "killed" for run in runs) >= 1
     assert len(runs) == 2 + then
+
+
+@pytest.mark.slow
+def test_a_launcher_that_lets_the_others_live_does_not_leave_them_waiting(tmp_path: Path) -> None:
+    args = ["--samples", "6", "--temperature", "1", "--batch-size", "4", "--out", str(tmp_path)]
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    shared = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
+    first, second = (
+        subprocess.Popen(
+            command(1, "generate", *args), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            env={**os.environ, **shared, "RANK": number, "LOCAL_RANK": number, "OMP_NUM_THREADS": "1"},
+        )
+        for number in "01"
+    )  # fmt: skip
+    shard = tmp_path / "shards" / "1" / "dataset.jsonl"
+    while first.poll() is None and (not shard.exists() or shard.stat().st_size < 5_000):
+        time.sleep(0.01)
+    second.kill()
+    second.communicate()
+    _, err = first.communicate(timeout=120)
+    assert first.returncode == 2
+    assert "another process of this run has ended" in err
+    assert "with any number of processes" in err
 
 
 @pytest.mark.slow
