@@ -1,8 +1,8 @@
 """Memory that training and generation need on each GPU, computed from a model's shape.
 
 Counted: weights, LoRA adapters with gradients and optimizer, activations kept by checkpointing, one
-layer's own activations, logits in bf16 and as float32 with their gradient, the key-value cache. Not
-counted: CUDA's own memory (about 1 GB), fragmentation, and the buffers of collectives.
+layer's own activations, a tile of the logits (all that trl's fused head keeps), the key-value cache.
+Not counted: CUDA's own memory (about 1 GB), fragmentation, and the buffers of collectives.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Any
 from benchmarks._models import SHAPES
 
 _BF16, _FP32 = 2, 4
+_TILE = (4096, 32_768)  # positions and vocabulary entries whose logits are there at a time
 # nf4 with double quantization: 4 bits, 8 bits for 64 numbers, 32 bits for 256 of those.
 _LINEAR_BYTES = {"none": 2.0, "int8": 1.0, "nf4": 0.5 + 1 / 64 + 4 / (64 * 256)}
 
@@ -83,7 +84,7 @@ def training(
         "checkpoints": shape.layers * positions * shape.hidden * _BF16,
         # What one layer keeps for its own backward pass: about six of its width, five of its inner one.
         "layer": positions * (6 * shape.hidden + 5 * shape.inner) * _BF16,
-        "logits": positions * shape.vocab * (_BF16 + 2 * _FP32),
+        "logits": min(positions, _TILE[0]) * min(shape.vocab, _TILE[1]) * _BF16,
     }
 
 
