@@ -27,8 +27,9 @@ Plan = Sequence[tuple[Subject, tuple[FormName, ...]]]
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Items that are put to one model at a time, each in its form."""
+    """Items that are put to one model at a time, each in its form, and the settings of the answers."""
 
+    config: EvaluateConfig
     subject: Subject
     work: tuple[tuple[FormName, SuiteItem], ...]
 
@@ -48,7 +49,7 @@ def pieces_of(config: EvaluateConfig, suite: Suite, plan: Plan) -> list[Piece[Ba
     for subject, forms in plan:
         work = [(form, item) for form in forms for item in suite.items]
         for start in range(0, len(work), config.batch_size):
-            batch = Batch(subject, tuple(work[start : start + config.batch_size]))
+            batch = Batch(config, subject, tuple(work[start : start + config.batch_size]))
             found.append(Piece(tuple(_keys(config, suite, subject, batch.work)), batch))
     return found
 
@@ -70,22 +71,18 @@ def answer_all(
         for piece in pieces_of(config, suite, plan)
         if any(key not in out for key in piece.keys)
     ]
-    answer_batches(config, suite, missing, loaded, out)
+    answer_batches(suite, missing, loaded, out)
 
 
 def answer_batches(
-    config: EvaluateConfig,
-    suite: Suite,
-    batches: Sequence[Batch],
-    loaded: Loaded,
-    out: JsonlWriter,
+    suite: Suite, batches: Sequence[Batch], loaded: Loaded, out: JsonlWriter
 ) -> None:
     """Put some batches to their models, each model's together, and write the results."""
     for subject, mine in groupby(batches, key=lambda batch: batch.subject):
         own = list(mine)
         with using(loaded, subject) as model:
             for number, batch in enumerate(own, 1):
-                _answer(config, suite, subject, model, loaded, batch.work, out)
+                _answer(batch.config, suite, subject, model, loaded, batch.work, out)
                 _log.info("evaluate: %s, part %d of %d", subject.name, number, len(own))
 
 

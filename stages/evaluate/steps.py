@@ -75,7 +75,7 @@ def evaluate(config: EvaluateConfig) -> Outcome:
         plan = [(subject, _forms_for(config, suite, subject, forms)) for subject in subjects]
         spread(
             folder, (RESULTS,), sources, params, pieces_of(config, suite, plan),
-            lambda batches, files: answer_batches(config, suite, batches, loaded, files[0]),
+            lambda batches, files: answer_batches(suite, batches, loaded, files[0]),
         )  # fmt: skip
         if rank():
             return Outcome(())
