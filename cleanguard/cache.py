@@ -64,6 +64,10 @@ class Cache:
             if data["tool"] == tool:
                 self._entries = dict(data["entries"])
 
+    def __bool__(self) -> bool:
+        """Whether there is any entry."""
+        return bool(self._entries)
+
     def get(self, path: str, digest: str, run: str, digests: Mapping[str, str]) -> Entry | None:
         """The entry of a file, None if there is none that still counts.
 

@@ -326,6 +326,7 @@ TOO_FEW_ITEMS = Hazard(
     why="With 12 items only a gain of 68 points can be told from chance; with 200 it is 9.",
     remedy="evaluate at least 200 items and print the interval",
     linted=True,
+    guarded=True,
 )
 TRAIN_TEST_OVERLAP = Hazard(
     code="CG503",

@@ -13,7 +13,7 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.context import ForkContext, SpawnContext
 from multiprocessing.process import BaseProcess
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 T = TypeVar("T")
 
@@ -35,6 +35,24 @@ class _Worker:
     connection: Connection
     job: Any = None
     deadline: float = 0.0
+    lane: int = 0
+
+
+class _Lanes(Generic[T]):
+    """Jobs in as many stretches as there are processes; who is done early helps the one with most left."""
+
+    def __init__(self, jobs: Sequence[T], number: int) -> None:
+        size = -(-len(jobs) // number) or 1
+        self._lanes = [deque(jobs[at : at + size]) for at in range(0, len(jobs), size)]
+
+    def __bool__(self) -> bool:
+        return any(self._lanes)
+
+    def take(self, lane: int) -> T:
+        """The next job of a lane, or the last one of the longest."""
+        if lane < len(self._lanes) and self._lanes[lane]:
+            return self._lanes[lane].popleft()
+        return max(self._lanes, key=len).pop()
 
 
 class Pool:
@@ -71,14 +89,14 @@ class Pool:
             self._end(worker)
 
     def run(self, jobs: Sequence[T], limit: float | None, done: Callable[[T, Any], None]) -> None:
-        """Does all jobs, in any order.
+        """Does all jobs, neighbours in the same process where it can be: they share what they import.
 
         Args:
             jobs: What is sent to a worker, one at a time.
             limit: Seconds that a job may take.
             done: Called with each job and its outcome, or `Lost`.
         """
-        waiting = deque(jobs)
+        waiting = _Lanes(jobs, self._size)
         while waiting or any(worker.job is not None for worker in self._workers):
             self._hand_out(waiting, limit)
             busy = [worker for worker in self._workers if worker.job is not None]
@@ -103,11 +121,11 @@ class Pool:
         for worker in [worker for worker in self._workers if worker.job is None]:
             self._discard(worker)
 
-    def _hand_out(self, waiting: deque[T], limit: float | None) -> None:
+    def _hand_out(self, waiting: _Lanes[T], limit: float | None) -> None:
         idle = [worker for worker in self._workers if worker.job is None]
         while waiting and (idle or len(self._workers) < self._size):
             worker = idle.pop() if idle else self._start()
-            worker.job = waiting.popleft()
+            worker.job = waiting.take(worker.lane)
             worker.deadline = time.monotonic() + (limit or 0)
             with suppress(
                 BrokenPipeError, ConnectionResetError
@@ -126,7 +144,9 @@ class Pool:
         )
         process.start()
         theirs.close()
-        worker: _Worker = _Worker(process, ours)
+        taken = {worker.lane for worker in self._workers}
+        lane = next(lane for lane in range(self._size) if lane not in taken)
+        worker = _Worker(process, ours, lane=lane)
         self._workers.append(worker)
         return worker
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ast
 import os
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,17 +18,16 @@ import libcst as cst
 
 from cleanguard.config import Settings
 from cleanguard.files import SourceFile
+from lint_rules._exports import Exports, Target
 from lint_rules._flow.analysis import Flow, run
 from lint_rules._flow.program import Program
-from lint_rules._flow.values import Constant, Mapping, ModuleRef, Symbol, Value
-from lint_rules._flow.values import Sequence as ValueSequence
+from lint_rules._flow.values import ModuleRef, Symbol, Value
+from lint_rules._light import light_module
 from lint_rules._modules import Modules
-from lint_rules._screen import has_trigger, may_export
-from lint_rules._source import SourceError, decode, parse_fast
 
 # Imports of imports are followed this far; the modules kept are the latest used.
 LEVELS = 4
-MAX_KEPT = 400
+MAX_KEPT = 600
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +38,7 @@ class _Analysed:
     complete: bool
 
 
-@dataclass(frozen=True, slots=True)
-class _Target:
-    """What a plain module re-exports, by dotted name."""
-
-    dotted: str
+_PLAIN = _Analysed(None, complete=True)
 
 
 class Project:
@@ -60,25 +55,36 @@ class Project:
         self._started = started
         self._modules = Modules(file.path for file in files)
         self._kept: dict[tuple[str, int], _Analysed] = {}
-        self._trees: dict[str, cst.Module | None] = {}
-        self._plain: dict[str, dict[str, Value | _Target]] = {}
+        self._exports: dict[str, Exports] = {}
+        self._with_tree: deque[str] = deque()
         self._uses: dict[str, set[str]] = defaultdict(set)
         # The analysis under way: the programs from the checked file down, and whether all was seen.
         self._stack: list[Program] = []
         self._complete = True
         self._following: set[tuple[str, str]] = set()
 
-    def flow(self, path: Path, module: cst.Module) -> Flow:
-        """The flow of a file that is checked, with what it imports from the run."""
-        key = os.path.realpath(path)
-        if self._tree(key) is not module:
-            return Flow(self._run(key, module))  # it exports nothing, so nobody else needs it
-        found = self._analysed(key, LEVELS)
-        return Flow(found.program or self._run(key, module))
+    def is_known(self, path: Path) -> bool:
+        """Whether another module has asked for a file's light tree,."""
+        known = self._exports.get(os.path.realpath(path))
+        return known is not None and known.light is not None
 
-    def module(self, path: Path) -> cst.Module | None:
-        """The syntax tree of a file that others may import from, which its check then shares."""
-        return self._tree(os.path.realpath(path))
+    def flow(self, path: Path, tree: ast.Module | None) -> Flow:
+        """The flow of a file that is checked, on a light tree, with what it imports from the run.
+
+        Args:
+            path: The file.
+            tree: Its syntax; None if it `is_known`.
+        """
+        key = os.path.realpath(path)
+        light = self._exports_of(key, tree).light
+        if light is None:  # it exports nothing, so nobody else needs it
+            assert tree is not None
+            return Flow(self._run(key, light_module(tree)))
+        return Flow(self._analysed(key, LEVELS).program or self._run(key, light))
+
+    def exact_flow(self, path: Path, module: cst.Module) -> Flow:
+        """The flow of a file on its full tree, whose nodes have places."""
+        return Flow(self._run(os.path.realpath(path), module))
 
     def dependencies(self, path: Path) -> frozenset[str]:
         """The files whose content the findings of a checked file rest on, itself left out."""
@@ -136,7 +142,7 @@ class Project:
         """A module as those under analysis see it."""
         level = LEVELS - len(self._stack)
         if level <= 0:
-            self._complete = self._complete and self._tree(path) is None
+            self._complete = self._complete and self._exports_of(path).light is None
             return None
         found = self._analysed(path, level)
         self._complete = self._complete and found.complete
@@ -146,13 +152,12 @@ class Project:
         for key in ((path, 0), (path, level)):
             if key in self._kept:
                 return self._kept[key]
+        module = self._exports_of(path).light
+        if module is None:
+            return _PLAIN
         self._started()
-        module = self._tree(path)
-        program = None
         outer, self._complete = self._complete, True
-        if module is not None:
-            program = self._run(path, module)
-        found = _Analysed(program, self._complete)
+        found = _Analysed(self._run(path, module), self._complete)
         self._complete = outer
         # Level 0 stands for all levels.
         self._kept[path, 0 if found.complete else level] = found
@@ -168,20 +173,21 @@ class Project:
         finally:
             self._stack.pop()
 
-    def _tree(self, path: str) -> cst.Module | None:
-        """The syntax of a module, None for one that exports nothing of ours or cannot be read."""
-        if path not in self._trees:
-            self._trees[path] = _parse(path)
-            if len(self._trees) > MAX_KEPT:
-                del self._trees[next(iter(self._trees))]
-        return self._trees[path]
+    def _exports_of(self, path: str, tree: ast.Module | None = None) -> Exports:
+        """What a module has for others; its tree is given where it is parsed already."""
+        found = self._exports.get(path)
+        if found is None:
+            found = self._exports[path] = Exports(path, tree)
+            if found.light is not None:
+                self._with_tree.append(path)
+                if len(self._with_tree) > MAX_KEPT:
+                    del self._exports[self._with_tree.popleft()]
+        return found
 
     def _plain_member(self, path: str, name: str) -> Value | None:
         """A literal or a re-export of a module in which nothing else can matter."""
-        if path not in self._plain:
-            self._plain[path] = _plain_names(path)
-        found = self._plain[path].get(name)
-        if not isinstance(found, _Target):
+        found = self._exports_of(path).plain(name)
+        if not isinstance(found, Target):
             return found
         if (path, name) in self._following:
             return None
@@ -190,63 +196,3 @@ class Project:
             return self.lookup(Path(path), found.dotted)
         finally:
             self._following.discard((path, name))
-
-
-def _parse(path: str) -> cst.Module | None:
-    try:
-        raw = Path(path).read_bytes()
-        if not has_trigger(raw):
-            return None
-        source = decode(raw)
-        tree = parse_fast(source)
-        if tree is None or not may_export(tree):
-            return None
-        return cst.parse_module(source.text)
-    except (OSError, SourceError, cst.ParserSyntaxError):
-        return None  # its own check says what is wrong with it
-
-
-def _plain_names(path: str) -> dict[str, Value | _Target]:
-    names: dict[str, Value | _Target] = {}
-    try:
-        tree = parse_fast(decode(Path(path).read_bytes()))
-    except (OSError, SourceError):
-        return names
-    if tree is None:
-        return names
-    for node in ast.walk(tree):  # re-exports may stand under TYPE_CHECKING or in try
-        if isinstance(node, ast.Assign) and node in tree.body:
-            value = _literal(node.value)
-            for target in node.targets:
-                if isinstance(target, ast.Name) and value is not None:
-                    names[target.id] = value
-        elif isinstance(node, ast.ImportFrom):
-            module = "." * node.level + (node.module or "")
-            joint = "" if module.endswith(".") else "."
-            for alias in node.names:
-                names[alias.asname or alias.name] = _Target(f"{module}{joint}{alias.name}")
-    return names
-
-
-def _literal(node: ast.expr) -> Value | None:
-    try:
-        return _value(ast.literal_eval(node))
-    except (ValueError, TypeError, MemoryError, RecursionError, SyntaxError):
-        return None
-
-
-def _value(data: object) -> Value | None:
-    if data is None or isinstance(data, (str, int, float, bool, bytes)):
-        return Constant(data)
-    if isinstance(data, dict):
-        entries = tuple(
-            (key, value)
-            for key, value in ((key, _value(item)) for key, item in data.items())
-            if value is not None and isinstance(key, (str, int))
-        )
-        return Mapping(entries)
-    if isinstance(data, (list, tuple)) and len(data) <= 64:
-        items = [_value(item) for item in data]
-        if all(item is not None for item in items):
-            return ValueSequence(tuple(item for item in items if item is not None))
-    return None

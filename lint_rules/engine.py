@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,6 +21,8 @@ from lint_rules._screen import has_trigger, may_matter
 from lint_rules._source import Source, SourceError, decode, parse_fast, syntax_error
 
 if TYPE_CHECKING:
+    import libcst as cst
+
     from lint_rules._flow.analysis import Flow
     from lint_rules._positions import Positions
     from lint_rules._project import Project
@@ -71,6 +74,10 @@ class OtherFiles:
         if self._project is None:
             self._project = Project(self._files, self._settings, self._started)
         return self._project
+
+    def know(self, path: Path) -> bool:
+        """Whether a file was read already, because another one imports from it."""
+        return self._project is not None and self._project.is_known(path)
 
     def uses(self, path: Path) -> frozenset[str]:
         """Real paths of the other files that the findings of a checked one rest on."""
@@ -126,11 +133,16 @@ def check_source(
     try:
         notebook = read(raw) if filename.endswith(SUFFIX) else None
         source = notebook.source if notebook else decode(raw)
-        tree = parse_fast(source)
         job = _Job(filename, path or Path(filename), settings, others)
         found: tuple[Finding, ...] = ()
-        if tree is None or (has_trigger(raw) and may_matter(tree)):
-            found = _check_tree(job, source, parsed=tree is not None)
+        if others is not None and others.know(job.path):
+            found = _check_light(job, source, None)
+        else:
+            tree = parse_fast(source)
+            if tree is None:
+                found = _check_full(job, source, parsed=False)
+            elif has_trigger(raw) and may_matter(tree, source.text):
+                found = _check_light(job, source, tree)
         if may_suppress(raw):
             reason = settings.require_suppression_reason
             found = suppressed(found, source.text, filename, _active(job), reason)
@@ -150,18 +162,41 @@ class _Job:
     others: OtherFiles | None
 
 
-def _check_tree(job: _Job, source: Source, *, parsed: bool) -> tuple[Finding, ...]:
-    # Here and not at the top: a tree without hazards must not pay for libcst.
-    import libcst as cst
+def _check_light(job: _Job, source: Source, tree: ast.Module | None) -> tuple[Finding, ...]:
+    """Looks at a light tree first, and at the full one only where a rule finds something there."""
+    flow = _followed(job, tree)
+    try:
+        suspicious = any(True for rule in _rules(job) for _ in rule.check(flow))
+    except Exception:  # noqa: BLE001 - it asks for whitespace, or crashes: the full tree shows which
+        suspicious = True
+    return _check_full(job, source, parsed=True) if suspicious else ()
 
-    from lint_rules._flow.analysis import analyse
+
+def _check_full(job: _Job, source: Source, *, parsed: bool) -> tuple[Finding, ...]:
+    # Here and not at the top: a tree without hazards must not pay for libcst.
     from lint_rules._positions import Positions
+
+    module = _parse_full(source, parsed=parsed)
+    flow = _followed(job, module)
+    reports = [(rule, report) for rule in _rules(job) for report in _run(rule, flow, job.filename)]
+    if not reports:
+        return ()
+    positions = Positions(module, source.text)
+    return tuple(_finding(job.filename, rule, report, positions) for rule, report in reports)
+
+
+def _rules(job: _Job) -> list[Rule]:
     from lint_rules.registry import RULES
 
-    project = None if job.others is None else job.others.project()
-    known = None if project is None else project.module(job.path)
+    codes = _active(job)
+    return [rule for rule in RULES if rule.hazard.code in codes]
+
+
+def _parse_full(source: Source, *, parsed: bool) -> cst.Module:
+    import libcst as cst
+
     try:
-        module = known or cst.parse_module(source.text)
+        return cst.parse_module(source.text)
     except cst.ParserSyntaxError as error:
         if parsed:
             message = f"this version of libcst cannot parse the file: {error.message}"
@@ -169,24 +204,31 @@ def _check_tree(job: _Job, source: Source, *, parsed: bool) -> tuple[Finding, ..
                 message, Position(max(error.raw_line, 1), error.raw_column + 1)
             ) from error
         raise syntax_error(source) from error
-    codes = _active(job)
-    rules = [rule for rule in RULES if rule.hazard.code in codes]
+
+
+def _followed(job: _Job, tree: ast.Module | cst.Module | None) -> Flow:
+    """The values of a module; None stands for the light tree that the other files know."""
+    from lint_rules._flow.analysis import analyse
+    from lint_rules._light import light_module
+
+    project = None if job.others is None else job.others.project()
     try:
-        flow = (
-            analyse(module, job.settings, job.path)
-            if project is None
-            else project.flow(job.path, module)
-        )
+        if tree is None or isinstance(tree, ast.Module):
+            if project is not None:
+                return project.flow(job.path, tree)
+            assert tree is not None
+            return analyse(light_module(tree), job.settings, job.path)
+        if project is not None:
+            return project.exact_flow(job.path, tree)
+        return analyse(tree, job.settings, job.path)
+    except RecursionError as error:
+        message = "nested too deeply for its values to be followed"
+        raise SourceError(message, Position(1, 1)) from error
     except Exception as error:
         cause = f"{type(error).__name__}: {error}"
         raise RuleCrashError(
             f"{job.filename}: following the values crashed ({cause}); please report it"
         ) from error
-    reports = [(rule, report) for rule in rules for report in _run(rule, flow, job.filename)]
-    if not reports:
-        return ()
-    positions = Positions(module, source.text)
-    return tuple(_finding(job.filename, rule, report, positions) for rule, report in reports)
 
 
 def _active(job: _Job) -> frozenset[str]:

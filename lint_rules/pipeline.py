@@ -90,6 +90,7 @@ class _Run:
         everything = range(len(self._files))
         arguments = (self._files, self._settings)
         with Pool(self._jobs, _worker.serve, arguments) as pool:
+            # An empty cache spares nothing, so the files are read once, where they are checked.
             open_ones = self._look_up(everything) if self._cache else list(everything)
             self._check(self._ask(open_ones, pool), pool)
         findings = [finding for index in everything for finding in self._found.get(index, ())]

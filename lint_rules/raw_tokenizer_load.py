@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import libcst as cst
-
 from cleanguard import hazards
 from cleanguard.families import is_not_causal
 from cleanguard.findings import Fix
@@ -13,6 +11,7 @@ from cleanguard.hazards import Severity
 from lint_rules._flow.analysis import Flow
 from lint_rules._flow.arguments import Arguments
 from lint_rules._flow.events import CallSite, Encode, ModelLoad, TokenizerLoad
+from lint_rules._flow.syntax import shape
 from lint_rules._standing import described, load_severity
 from lint_rules.rule import Report, Rule
 
@@ -55,11 +54,11 @@ def _belongs_to_another_model(load: TokenizerLoad, flow: Flow) -> bool:
     )
 
 
-def _first_argument(args: Arguments) -> str | None:
+def _first_argument(args: Arguments) -> object:
     given = args.get("pretrained_model_name_or_path", 0)
     if given is None or given.expression is None:
         return None
-    return cst.Module([]).code_for_node(given.expression)
+    return shape(given.expression)
 
 
 def _check(flow: Flow) -> Iterator[Report]:

@@ -7,18 +7,22 @@ import fcntl
 import hashlib
 import json
 import os
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from cleanguard.errors import JobError
+from guard.errors import GuardError
 from stages.config import as_plain, as_toml
 from stages.ranks import rank
 
 CONFIG_FILE = "config.json"
 MANIFEST = "manifest.json"
 _LOCK = ".lock"
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+_ROOM = 4 << 20
 
 
 @contextmanager
@@ -45,14 +49,28 @@ def run_folder(path: Path, stage: str, config: Any) -> Iterator[Path]:
         _lock(handle, path)
         _bind(path, stage, config)
         yield path
-    except OSError as error:
-        if error.errno != errno.ENOSPC:
+    except (GuardError, JobError):
+        raise
+    except Exception as error:
+        # What writes weights says "unexpected pos" or the like of its own, so the disk is asked.
+        if not (isinstance(error, OSError) and error.errno in _FULL) and not _is_full(path):
             raise
         raise JobError(
             f"{path}: the disk is full; free some space and run again, it goes on from here"
         ) from error
     finally:
         os.close(handle)
+
+
+def _is_full(path: Path) -> bool:
+    """Whether a few megabytes more have no room in a folder."""
+    try:
+        with tempfile.TemporaryFile(dir=path) as probe:
+            probe.write(bytes(_ROOM))
+            probe.flush()
+    except OSError as error:
+        return error.errno in _FULL
+    return False
 
 
 def write_json(path: Path, content: Any) -> None:
@@ -108,7 +126,8 @@ def _bind(path: Path, stage: str, config: Any) -> None:
         raise JobError(f"{kept} is damaged; name another folder with --out") from None
     if there != stage:
         raise JobError(f"{path}: a run of {there} lies here; name another folder with --out")
-    other = sorted(_differing(before["config"], now["config"]))
+    # The folder itself may be named from elsewhere, or have moved.
+    other = sorted({*_differing(before["config"], now["config"])} - {"out"})
     if other:
         raise JobError(
             f"{path}: begun with another configuration ({', '.join(other)}); "

@@ -101,6 +101,11 @@ STAGES: tuple[Stage, ...] = (
         "stages.evaluate", "stats", (*_GUARD, "scipy", "matplotlib", "jinja2"),
     ),
     Stage(
+        "differentiate",
+        "Tell a base and its adapters apart at several temperatures, sampled, paired and clustered.",
+        "stages.differentiate", "train,stats", (*_GUARD, "peft", "scipy", "matplotlib", "jinja2"),
+    ),
+    Stage(
         "audit",
         "Tell whether a base model is clean: sentinels, formats and behaviour, with figures.",
         "stages.audit", "stats", (*_GUARD, "scipy"),

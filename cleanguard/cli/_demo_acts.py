@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 EXAMPLE = "evaluate_stage1_readiness.py"
 _NEEDED = ("torch", "transformers", "peft", "bitsandbytes")
+_NEEDED_BY_CHAIN = ("trl", "datasets", "accelerate", "scipy", "matplotlib", "jinja2")
 _CHAT_PROMPT = "<|im_start|>user\nWhat is 2 plus 6?<|im_end|>\n"
 _MAX_TOKENS = 40  # as the example script's own configuration says
 
@@ -71,17 +72,21 @@ class Record:
     refusal: str
 
 
-def need_extras() -> None:
+def need_extras(*, full: bool) -> None:
     """Says which extra is missing before anything is shown.
+
+    Args:
+        full: The chain is to be run as well.
 
     Raises:
         JobError: A package that the scripts import is not installed.
     """
-    missing = [name for name in _NEEDED if find_spec(name) is None]
+    needed = (*_NEEDED, *_NEEDED_BY_CHAIN) if full else _NEEDED
+    missing = [name for name in needed if find_spec(name) is None]
     if missing:
         raise JobError(
             f"the demo runs a model and needs {', '.join(missing)}: "
-            'pip install -c constraints.txt "cleanguard[train]"'
+            f'pip install -c constraints.txt "cleanguard[{"train,stats" if full else "train"}]"'
         )
 
 
@@ -157,7 +162,7 @@ def run_example(folder: Path) -> Run:
     done = subprocess.run(
         [sys.executable, EXAMPLE, "--model", str(model_path()), "--output", str(output)],
         cwd=folder,
-        env={**os.environ, **_quiet()},
+        env={**os.environ, **quiet()},
         capture_output=True,
         text=True,
         check=False,
@@ -172,7 +177,7 @@ def run_example(folder: Path) -> Run:
 
 def guarded_record(expected: Text) -> Record:
     """Generates one of the texts again with the guard and says where it came from."""
-    os.environ.update(_quiet())
+    os.environ.update(quiet())
     from guard import CleanModelLoader
     from stages.tiny import model_path
 
@@ -217,7 +222,7 @@ def _digest(listed: object, name: str) -> str:
     return next(str(item["sha256"])[:16] for item in listed if item["name"] == name)
 
 
-def _quiet() -> dict[str, str]:
+def quiet() -> dict[str, str]:
     """One thread, no network, no progress bars: such a small model is slower with more threads."""
     return {
         "HF_HUB_OFFLINE": "1",

@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 from cleanguard.cli import _demo_acts as acts
+from cleanguard.cli import _demo_chain as chain
 from cleanguard.cli import _plan_report as plan_report
 from cleanguard.cli._exit_codes import CANNOT_DO, CLEAN
 from cleanguard.errors import JobError
@@ -30,26 +31,60 @@ _GROUPS = {"CG1": "load", "CG2": "token", "CG3": "gener", "CG4": "train", "CG5":
     metavar="FOLDER",
     help="Work in this new folder and leave it behind.",
 )
+@click.option(
+    "--full",
+    is_flag=True,
+    help="End with `cleanguard run chain`: data, fine-tuning, pairs, preferences, evaluation.",
+)
 @click.pass_context
-def command(ctx: click.Context, keep: Path | None) -> None:
+def command(ctx: click.Context, keep: Path | None, full: bool) -> None:
     """Check, migrate and run 15 legacy scripts in a temporary folder, on a small built-in model.
 
-    Needs no network and takes under a minute. Exit codes: 0 the texts are the same before and after,
-    2 they are not, or something is missing.
+    Needs no network and takes under a minute, with `--full` under two. Exit codes: 0 the texts are
+    the same before and after (and with `--full` each training step is shown to help), 2 they are
+    not, or something is missing.
     """
     if keep is not None and keep.exists():
         raise JobError(f"{keep}: already there; name a new folder")
-    acts.need_extras()
+    acts.need_extras(full=full)
     if keep is not None:
         keep.mkdir(parents=True)
-        same = _show(keep.resolve())
+        good = _show(keep.resolve(), full, keep)
     else:
         with tempfile.TemporaryDirectory(prefix="cleanguard-demo-") as folder:
-            same = _show(Path(folder))
-    ctx.exit(CLEAN if same else CANNOT_DO)
+            good = _show(Path(folder), full, None)
+    ctx.exit(CLEAN if good else CANNOT_DO)
 
 
-def _show(folder: Path) -> bool:
+def _show(folder: Path, full: bool, kept: Path | None) -> bool:
+    same = _show_scripts(folder)
+    return _show_chain(folder, kept) and same if full else same
+
+
+def _show_chain(folder: Path, kept: Path | None) -> bool:
+    _title("8", "cleanguard run chain: from nothing to an evaluated adapter")
+
+    def begun(stage: str) -> None:
+        _print([[Span(f"   {stage} …", "dim")]])
+
+    ran = chain.run_chain(folder, begun)
+    _print([[], *(line for text in ran.lines for line in styled.wrapped([], text, _WIDTH))])
+    where = (
+        f"The report with its plots: {kept / chain.REPORT}"
+        if kept
+        else "With --keep FOLDER its report stays to be looked at."
+    )
+    verdict = (
+        f"Each training step helps, shown on {ran.items} items in {ran.clusters} clusters."
+        if ran.better
+        else "NOT EVERY TRAINING STEP IS SHOWN TO HELP."
+    )
+    style = "bold green" if ran.better else "bold red"
+    _print([[], *styled.wrapped([], where, _WIDTH), [Span(verdict, style)]])
+    return ran.better
+
+
+def _show_scripts(folder: Path) -> bool:
     old, new = acts.copy_scripts(folder)
     _title("1", f"cleanguard check: {len(acts.scripts_in(old))} scripts as a team wrote them")
     _print(_findings_table(acts.check(old), acts.scripts_in(old)))

@@ -87,7 +87,7 @@ def _print_launch_file(ctx: click.Context, param: click.Parameter, name: str | N
     help="Print the path of a shipped configuration: fsdp for accelerate, zero2 and zero3 for DeepSpeed.",
 )
 def command() -> None:
-    """Run a stage: data generation, fine-tuning, preference training.
+    """Run a stage: data generation, fine-tuning, preference training, evaluation.
 
     Every stage runs on the small built-in model as it is; `--preset` or `--config` take another one.
     A run that was stopped goes on where it was. Exit codes: 0 done, 1 a check failed, 2 it could not

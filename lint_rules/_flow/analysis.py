@@ -41,7 +41,7 @@ class Flow:
         self.path = program.path
         self.imported_names: frozenset[str] = frozenset(program.imported_names)
         self.called_names: frozenset[str] = frozenset(program.called_names)
-        self._events = program.events
+        self._events = program.ledger.all_events()
         self._functions = program.functions
 
     def events(self, kind: type[E]) -> Iterator[E]:
@@ -116,8 +116,36 @@ def run(program: Program) -> Program:
     """Walks a program until nothing more is learnt."""
     executor = Executor(program)
     for _ in range(MAX_ROUNDS):
-        program.start_round()
-        executor.run_round()
-        if not program.changed:
+        if not _walk(program, executor):
             break
     return program
+
+
+def _walk(program: Program, executor: Executor) -> bool:
+    """Walks a module's body and its functions, those left out that would learn nothing new.
+
+    Returns:
+        Whether anything was walked.
+    """
+    definitions, ledger = executor.definitions, program.ledger
+    definitions.new_round()
+    again: set[cst.FunctionDef] = set()
+    walked = ledger.is_stale(None)
+    if walked:
+        before = program.globals.names
+        ledger.begin(None)
+        program.globals.names = dict(before)
+        executor.run_body()
+        for function in definitions.take_pending():
+            ledger.add(function)
+        if program.globals.names != before:
+            again.update(unit for unit in ledger.units if unit is not None)
+    for unit in ledger.units:  # more of them are found on the way
+        if unit is None or not (unit in again or ledger.is_stale(unit)):
+            continue
+        walked = True
+        definitions.run(unit)
+        for inner in definitions.take_pending():  # the names around it may have changed
+            again.add(inner)
+            ledger.add(inner)
+    return walked

@@ -179,6 +179,7 @@ class CallReader:
         if name == "functools.partial" and args.positional:
             rest = Arguments(args.positional[1:], args.keywords, args.spread, args.opaque)
             self.program.partials[node] = rest
+            self.program.ledger.entangled = True
             given = args.positional[0].value
             return UNKNOWN if isinstance(given, Partial) else Partial(given, node)
         if name == "builtins.setattr" and len(args.positional) == 3:

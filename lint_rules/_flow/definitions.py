@@ -7,6 +7,7 @@ from collections.abc import Callable
 import libcst as cst
 
 from lint_rules._flow.expressions import Evaluator
+from lint_rules._flow.ledger import Summary
 from lint_rules._flow.library import guess_by_name, is_language_model_annotation
 from lint_rules._flow.program import ClassFacts, Env, FunctionFacts, Program
 from lint_rules._flow.syntax import dotted, has_decorator
@@ -38,10 +39,10 @@ class Definitions:
     def __init__(self, program: Program, evaluator: Evaluator, run_body: RunBody) -> None:
         self.program = program
         self.evaluator = evaluator
-        self.pending: list[cst.FunctionDef] = []
+        self._pending: list[cst.FunctionDef] = []
         self._run_body = run_body
         self._active: list[cst.FunctionDef] = []
-        self._replays: dict[object, Value] = {}
+        self._replays: dict[object, tuple[Value, dict[Summary, int]]] = {}
         self._budget = MAX_REPLAYS
 
     def function(self, node: cst.FunctionDef, env: Env) -> bool:
@@ -57,7 +58,7 @@ class Definitions:
             facts.env = env.scope
         for decorator in node.decorators:
             self.evaluator.evaluate(decorator.decorator, env)
-        self.pending.append(node)
+        self._pending.append(node)
         return True
 
     def class_(self, node: cst.ClassDef, env: Env) -> bool:
@@ -69,7 +70,7 @@ class Definitions:
         for base in bases:
             inherited = first(base, ClassRef)
             if inherited is not None and inherited.node in self.program.classes:
-                self._inherit(facts, self.program.classes[inherited.node])
+                self._inherit(node, facts, inherited.node)
         facts.bases = tuple(value.name for value in bases if isinstance(value, Symbol))
         body = Env(env, None, node)
         self._run_body(node, node.body, body)
@@ -89,17 +90,23 @@ class Definitions:
         env.put(node.name.value, ClassRef(node))
         return True
 
-    @staticmethod
-    def _inherit(facts: ClassFacts, base: ClassFacts) -> None:
+    def _inherit(self, node: cst.ClassDef, facts: ClassFacts, inherited: cst.ClassDef) -> None:
+        base = self.program.classes[inherited]
+        self.program.ledger.read(inherited)
         for name, method in base.methods.items():
             facts.methods.setdefault(name, method)
         for name, value in base.attributes.items():
-            facts.attributes[name] = join(facts.attributes.get(name, UNKNOWN), value)
+            merged = join(facts.attributes.get(name, UNKNOWN), value)
+            if merged != facts.attributes.get(name):
+                facts.attributes[name] = merged
+                self.program.ledger.change(node)
         facts.fields.extend(name for name in base.fields if name not in facts.fields)
 
     def run(self, node: cst.FunctionDef) -> None:
         """Runs a function with what all its callers pass."""
         facts = self.program.functions[node]
+        self.program.ledger.begin(node)
+        self.program.ledger.read((node, "arguments"))
         env = self._scope(node, facts)
         self._bind_parameters(node, facts, facts.arguments, env)
         cursor = self.evaluator.cursor
@@ -115,26 +122,36 @@ class Definitions:
         if not isinstance(node, cst.FunctionDef):
             return facts.result
         key = (node, tuple(sorted(arguments.items(), key=lambda item: item[0])))
+        ledger = self.program.ledger
         known = self._replays.get(key)
         if known is not None:
-            return known
+            ledger.adopt(known[1])
+            return known[0]
         if node in self._active or len(self._active) >= MAX_REPLAY_DEPTH or self._budget <= 0:
             return facts.result
         self._budget -= 1
         self._active.append(node)
         self.program.quiet += 1
+        reads: dict[Summary, int] = {}
+        outer = ledger.swap(reads)
         env = self._scope(node, facts)
         env.replayed = UNKNOWN
         self._bind_parameters(node, facts, arguments, env)
         self._run_body(node, node.body, env)
         self.program.quiet -= 1
         self._active.pop()
-        self._replays[key] = env.replayed
+        ledger.swap(outer)
+        ledger.adopt(reads)
+        self._replays[key] = (env.replayed, reads)
         return env.replayed
+
+    def take_pending(self) -> list[cst.FunctionDef]:
+        """The functions that were defined since this was asked last."""
+        taken, self._pending = self._pending, []
+        return taken
 
     def new_round(self) -> None:
         """Forgets the replays: summaries that they rest on may have grown."""
-        self.pending = []
         self._replays = {}
         self._budget = MAX_REPLAYS
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import builtins
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeAlias
 
 import libcst as cst
 
@@ -36,7 +36,9 @@ from lint_rules._flow.values import (
     join,
     options,
 )
+from lint_rules._light.nodes import LightFloat, LightInteger, LightString
 
+_Literal: TypeAlias = "cst.SimpleString | cst.Integer | cst.Float"
 _BUILTINS = frozenset(dir(builtins))
 _CONSTANTS = {"True": True, "False": False, "None": None}
 
@@ -54,11 +56,14 @@ class Evaluator:
             cst.Attribute: self._attribute,
             cst.Call: self.calls.read,
             cst.Subscript: self._subscript,
-            cst.SimpleString: self._string,
+            cst.SimpleString: self._literal,
+            LightString: self._literal,
             cst.ConcatenatedString: self._concatenated,
             cst.FormattedString: self._formatted,
-            cst.Integer: lambda node, _: Constant(node.evaluated_value),
-            cst.Float: lambda node, _: Constant(node.evaluated_value),
+            cst.Integer: self._literal,
+            LightInteger: self._literal,
+            cst.Float: self._literal,
+            LightFloat: self._literal,
             cst.Tuple: self._sequence,
             cst.List: self._sequence,
             cst.Set: self._set,
@@ -141,7 +146,7 @@ class Evaluator:
 
     # --- literals and containers
 
-    def _string(self, node: cst.SimpleString, env: Env) -> Value:  # noqa: ARG002
+    def _literal(self, node: _Literal, env: Env) -> Value:  # noqa: ARG002
         return Constant(node.evaluated_value)
 
     def _concatenated(self, node: cst.ConcatenatedString, env: Env) -> Value:
@@ -219,6 +224,7 @@ class Evaluator:
         facts = self.program.functions.setdefault(
             node, FunctionFacts(env.scope, None, home=self.program)
         )
+        self.program.ledger.read((node, "arguments"))
         inner = Env(env, env.function, env.owner)
         for parameter in node.params.params:
             inner.put(parameter.name.value, facts.arguments.get(parameter.name.value, UNKNOWN))

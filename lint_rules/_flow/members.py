@@ -59,6 +59,7 @@ class Members:
         if isinstance(base, (Instance, ClassRef)):
             return self._member(base, name)
         if isinstance(base, OptionParser) and base.parsed:
+            self.program.ledger.read(base.origin)
             return self.program.parser_defaults.get(base.origin, {}).get(name, UNKNOWN)
         if isinstance(base, Encoded):
             if base.part is None and name in _PARTS:
@@ -80,11 +81,13 @@ class Members:
         if method is not None:
             known = self.program.functions.get(method)
             if known is not None and has_decorator(method, "property", "cached_property"):
+                self.program.ledger.read(method)
                 return known.result
             bound = isinstance(base, Instance) and not has_decorator(method, "staticmethod")
             return FunctionRef(method, base if bound else None)
         if name == "from_pretrained" and facts.bases:
             return Symbol(f"{facts.bases[0]}.{name}")
+        self.program.ledger.read(base.node)
         return facts.attributes.get(name, UNKNOWN)
 
     def subscript(self, base: Value, node: cst.Subscript, keys: list[Value]) -> Value:

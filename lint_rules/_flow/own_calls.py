@@ -56,8 +56,11 @@ class OwnCalls:
         given = self._bind(function.node, args, function.receiver)
         for name, value in given.items():
             self.program.add_argument(function.node, name, value)
-        if facts.home is self.program and not self.program.quiet:
-            facts.called = True
+        if facts.home is self.program:
+            if not self.program.quiet:
+                self.program.mark_called(function.node, facts)
+            self.program.ledger.read(function.node)
+            self.program.ledger.read((function.node, "arguments"))
         result = facts.result
         # What one call gets differs from the joined result where callers pass different things.
         shared = facts.home is self.program and all(

@@ -11,6 +11,7 @@ import libcst as cst
 from cleanguard.config import Settings
 from lint_rules._flow.arguments import Arguments
 from lint_rules._flow.events import Event, Place
+from lint_rules._flow.ledger import Ledger, Summary
 from lint_rules._flow.library import LOADER_CLASSES
 from lint_rules._flow.values import (
     UNKNOWN,
@@ -27,7 +28,7 @@ Function: TypeAlias = "cst.FunctionDef | cst.Lambda"
 class Env:
     """Names and attribute paths such as `self.model` in one scope."""
 
-    __slots__ = ("function", "names", "outside", "owner", "parent", "replayed", "scope")
+    __slots__ = ("function", "names", "outside", "owner", "parent", "replayed", "roots", "scope")
 
     def __init__(
         self,
@@ -43,6 +44,8 @@ class Env:
         self.scope: Env = self
         # Names declared global or nonlocal, with the scope that they are bound in.
         self.outside: dict[str, Env] = {}
+        # First parts of the attribute paths that any branch of the scope has bound.
+        self.roots: set[str] = set()
         # What a replayed function has returned so far; None in an ordinary walk.
         self.replayed: Value | None = None
 
@@ -58,11 +61,17 @@ class Env:
 
     def put(self, name: str, value: Value) -> None:
         """Binds a name; what was known of its attributes is forgotten."""
-        outer = self.outside.get(name)
-        if outer is not None:
-            outer.put(name, join(outer.names.get(name, UNKNOWN), value))
-            return
+        if self.outside:
+            outer = self.outside.get(name)
+            if outer is not None:
+                outer.put(name, join(outer.names.get(name, UNKNOWN), value))
+                return
         self.names[name] = bounded(value)
+        root, dot, _ = name.partition(".")
+        if root not in self.roots:
+            if dot:
+                self.roots.add(root)
+            return
         prefix = name + "."
         for known in [key for key in self.names if key.startswith(prefix)]:
             del self.names[known]
@@ -71,7 +80,7 @@ class Env:
         """A copy for one branch."""
         branch = Env(self.parent, self.function, self.owner)
         branch.names = dict(self.names)
-        branch.scope, branch.outside = self.scope, self.outside
+        branch.scope, branch.outside, branch.roots = self.scope, self.outside, self.roots
         return branch
 
     def join(self, branches: list[Env]) -> None:
@@ -81,7 +90,9 @@ class Env:
         merged = dict(branches[0].names)
         for branch in branches[1:]:
             for name, value in branch.names.items():
-                merged[name] = join(merged[name], value) if name in merged else value
+                old = merged.get(name)
+                if old is not value:
+                    merged[name] = value if old is None else join(old, value)
         self.names = merged
 
 
@@ -127,7 +138,7 @@ class Linker(Protocol):
 
 
 class Program:
-    """A module under analysis. Rounds repeat until `changed` stays false.
+    """A module under analysis.
 
     Args:
         module: The parsed module.
@@ -150,36 +161,36 @@ class Program:
         self.globals = Env()
         self.functions: dict[Function, FunctionFacts] = {}
         self.classes: dict[cst.ClassDef, ClassFacts] = {}
-        self.events: dict[tuple[type[Event], cst.CSTNode], Event] = {}
+        self.ledger = Ledger()
         self.partials: dict[cst.Call, Arguments] = {}
         self.parser_defaults: dict[cst.CSTNode, dict[str, Value]] = {}
         self.called_names: set[str] = set()
         self.imported_names: set[str] = set()
         self.star_imports: list[str] = []
         self._adopted: set[Program] = set()
-        self.changed = False
         # Above 0 while a function is replayed for one call: nothing is recorded or learnt.
         self.quiet = 0
         # Set by the executor: runs a function with given arguments and returns its result.
         self.replay: Replay | None = None
 
-    def start_round(self) -> None:
-        """Forgets the events, which the coming round records anew, and keeps the summaries."""
-        self.changed = False
-        self.events = {}
-
     def record(self, event: Event) -> None:
         """Keeps the latest event of its kind of a node."""
         if not self.quiet:
-            self.events[type(event), event.node] = event
+            self.ledger.events[type(event), event.node] = event
 
     def add_argument(self, function: Function, name: str, value: Value) -> None:
         """Joins a value that a call passes for a parameter."""
         facts = self.functions.get(function)
         if facts is None or self.quiet or facts.home is not self:
             return
-        facts.called = True
-        self._update(facts.arguments, name, value)
+        self.mark_called(function, facts)
+        self._update(facts.arguments, name, value, (function, "arguments"))
+
+    def mark_called(self, function: Function, facts: FunctionFacts) -> None:
+        """Notes that the module calls a function of its own."""
+        if not facts.called:
+            facts.called = True
+            self.ledger.change((function, "arguments"))
 
     def add_result(self, function: Function, value: Value) -> None:
         """Joins a value that a function returns."""
@@ -189,13 +200,13 @@ class Program:
         merged = bounded(join(facts.result, value))
         if merged != facts.result:
             facts.result = merged
-            self.changed = True
+            self.ledger.change(function)
 
     def add_attribute(self, owner: cst.ClassDef, name: str, value: Value) -> None:
         """Joins a value that is assigned to an attribute of a class's objects."""
         facts = self.classes.get(owner)
         if facts is not None and not self.quiet and facts.home is self:
-            self._update(facts.attributes, name, value)
+            self._update(facts.attributes, name, value, owner)
 
     def adopt(self, other: Program) -> None:
         """Makes another module's functions and classes known, for values that come from there."""
@@ -218,12 +229,12 @@ class Program:
                 return found
         return Symbol(dotted)
 
-    def _update(self, table: dict[str, Value], name: str, value: Value) -> None:
+    def _update(self, table: dict[str, Value], name: str, value: Value, summary: Summary) -> None:
         old = table.get(name)
         merged = bounded(value if old is None else join(old, value))
         if merged != old:
             table[name] = merged
-            self.changed = True
+            self.ledger.change(summary)
 
 
 class Replay(Protocol):

@@ -72,15 +72,9 @@ class Executor:
             cst.Break: lambda _node, _env: False,
         }
 
-    def run_round(self) -> None:
-        """One pass over the module body and then over every function, nested ones included."""
-        definitions = self.definitions
-        definitions.new_round()
+    def run_body(self) -> None:
+        """Runs the module's body."""
         self._block(self.program.module.body, self.program.globals)
-        while definitions.pending:
-            batch, definitions.pending = definitions.pending, []
-            for function in batch:
-                definitions.run(function)
 
     # --- blocks
 
@@ -203,6 +197,7 @@ class Executor:
     def _global(self, node: cst.Global, env: Env) -> bool:
         for item in node.names if env.scope is not self.program.globals else ():
             env.outside[item.name.value] = self.program.globals
+            self.program.ledger.entangled = True
         return True
 
     def _nonlocal(self, node: cst.Nonlocal, env: Env) -> bool:
@@ -212,6 +207,7 @@ class Executor:
                 scope = scope.parent
             if scope is not None:
                 env.outside[item.name.value] = scope.scope
+                self.program.ledger.entangled = True
         return True
 
     def _raise(self, node: cst.Raise, env: Env) -> bool:
@@ -267,10 +263,13 @@ class Executor:
         rounds = 1 if self._repeating else 2
         outer, self._repeating = self._repeating, True
         for _ in range(rounds):
+            before = env.names
             inner = env.fork()
             enter(inner)
             self._body(node, node.body, inner)
             env.join([env.fork(), inner])
+            if env.names == before:
+                break  # the next round would see the same
         self._repeating = outer
         if node.orelse is not None:
             self._body(node, node.orelse.body, env)

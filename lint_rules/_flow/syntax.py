@@ -7,12 +7,18 @@ import libcst as cst
 
 def dotted(node: cst.BaseExpression) -> str | None:
     """`a.b.c` as text, None for anything else."""
-    if isinstance(node, cst.Name):
+    # By type and not isinstance: libcst's classes are abstract base classes, whose "no" is slow.
+    if type(node) is cst.Name:
         return node.value
-    if isinstance(node, cst.Attribute):
-        base = dotted(node.value)
-        return None if base is None else f"{base}.{node.attr.value}"
-    return None
+    parts: list[str] = []
+    while type(node) is cst.Attribute:
+        parts.append(node.attr.value)
+        node = node.value
+    if type(node) is not cst.Name:
+        return None
+    parts.append(node.value)
+    parts.reverse()
+    return ".".join(parts)
 
 
 def has_decorator(function: cst.FunctionDef, *names: str) -> bool:
@@ -23,3 +29,25 @@ def has_decorator(function: cst.FunctionDef, *names: str) -> bool:
         if path is not None and path.rsplit(".", 1)[-1] in names:
             return True
     return False
+
+
+def shape(node: cst.CSTNode) -> object:
+    """What two expressions have in common that say the same: names, literals and calls of them."""
+    if isinstance(node, cst.Name):
+        return node.value
+    if isinstance(node, cst.Attribute):
+        return (shape(node.value), node.attr.value)
+    if isinstance(node, (cst.SimpleString, cst.Integer)):
+        return ("literal", node.evaluated_value)
+    if isinstance(node, cst.Call):
+        given = tuple(
+            (arg.star, arg.keyword and arg.keyword.value, shape(arg.value)) for arg in node.args
+        )
+        return (shape(node.func), "()", given)
+    if isinstance(node, cst.Subscript):
+        keys = tuple(
+            shape(part.slice.value) if isinstance(part.slice, cst.Index) else part
+            for part in node.slice
+        )
+        return (shape(node.value), "[]", keys)
+    return node

@@ -132,4 +132,8 @@ def _add_option(program: Program, parser: OptionParser, args: Arguments) -> None
     if name is not None and default is None and action in ("store_true", "store_false"):
         default = Constant(action == "store_false")
     if name is not None and default is not None:
-        program.parser_defaults[parser.origin][name] = Constant(default.value, fixed=False)
+        defaults = program.parser_defaults[parser.origin]
+        value = Constant(default.value, fixed=False)
+        if defaults.get(name) != value:
+            defaults[name] = value
+            program.ledger.change(parser.origin)

@@ -6,7 +6,6 @@ nothing. Their kinds stand in `kinds`; this module is where everybody imports th
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import TypeVar
 
 from lint_rules._flow.kinds import (
@@ -103,25 +102,26 @@ MAX_OPTIONS = 8
 MAX_DEPTH = 5
 MAX_PIECES = 32
 
+_NESTING = frozenset({Sequence, Items, Mapping, Choice})
+
 V = TypeVar("V")
 
 
-def options(value: Value) -> Iterator[Value]:
+def options(value: Value) -> tuple[Value, ...]:
     """The alternatives of a value, itself if there are none."""
-    if isinstance(value, Choice):
-        yield from value.options
-    else:
-        yield value
+    return value.options if type(value) is Choice else (value,)
 
 
 def first(value: Value, kind: type[V]) -> V | None:
     """The first alternative of one type, None if there is none."""
-    return next((option for option in options(value) if isinstance(option, kind)), None)
+    if type(value) is not Choice:
+        return value if isinstance(value, kind) else None
+    return next((option for option in value.options if isinstance(option, kind)), None)
 
 
 def join(left: Value, right: Value) -> Value:
     """What a value is after two branches. `None` and the unknown give way to anything better."""
-    if left == right:
+    if left is right or left == right:
         return left
     if isinstance(left, Mixed) or isinstance(right, Mixed):
         return MIXED
@@ -200,7 +200,9 @@ def index_generated(value: Generated) -> Value:
 
 def bounded(value: Value, depth: int = 0) -> Value:
     """The value without what nests deeper than `MAX_DEPTH`, so that rounds come to an end."""
-    if depth >= MAX_DEPTH and isinstance(value, (Sequence, Items, Mapping, Choice)):
+    if type(value) not in _NESTING:
+        return value
+    if depth >= MAX_DEPTH:
         return UNKNOWN
     if isinstance(value, Sequence):
         return Sequence(tuple(bounded(item, depth + 1) for item in value.items), value.kind)
@@ -215,7 +217,7 @@ def bounded(value: Value, depth: int = 0) -> Value:
 
 
 def _says_nothing(value: Value) -> bool:
-    return isinstance(value, Unknown) or (isinstance(value, Constant) and value.value is None)
+    return isinstance(value, Unknown) or (type(value) is Constant and value.value is None)
 
 
 def _without_guesses(found: tuple[Value, ...]) -> tuple[Value, ...]:

@@ -32,7 +32,8 @@ from stages.ranks import refuse_many
 from stages.registry import Outcome
 from stages.reports.measure import rates_of, sliced_rates
 from stages.reports.results import RESULTS, read_results
-from stages.statistics.comparison import Plan
+from stages.stacks import whole_stack
+from stages.statistics.plan import Plan
 from stages.suites.item import Suite
 from stages.suites.registry import find_suite, too_few
 
@@ -83,8 +84,8 @@ def audit(config: AuditConfig) -> Outcome:
 
 def _subject(config: AuditConfig, loaded: Loaded) -> Subject:
     if config.adapter is None:
-        return Subject("base", None, loaded.provenance)
-    trial = Subject("adapter", config.adapter, loaded.provenance)
+        return Subject("base", (), loaded.provenance)
+    trial = Subject("adapter", whole_stack("adapter", (config.adapter,)), loaded.provenance)
     with using(loaded, trial) as model:
         return replace(trial, provenance=replace(provenance_of(model), events=()))
 

@@ -106,11 +106,11 @@ def prove_reference(trainer: Any, init: str) -> None:
         raise WrongReferenceError("the trainer loaded a reference model of its own")
     named = dict(trainer.model.named_parameters())
     adapters = set(trainer.model.peft_config)
-    if init == "base":
+    if init in ("base", "merged"):
         grown = [n for n, p in named.items() if "lora_B" in n and bool(p.detach().any())]
         if adapters != {"default"} or grown:
             raise WrongReferenceError(
-                "the new adapter does not begin as the base",
+                f"the new adapter does not begin as the {init} model",
                 evidence={"adapters": sorted(adapters)},
             )
         return

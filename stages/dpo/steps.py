@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cleanguard.errors import JobError
 from guard import provenance_of
@@ -18,7 +18,11 @@ from stages.training import engine
 from stages.training.data import read_traced
 from stages.training.lineage import lineage_of
 from stages.training.overlap import refuse_overlap
+from stages.training.reporting import check_reporters
 from stages.training.watch import Watch
+
+if TYPE_CHECKING:
+    from guard import Loaded
 
 _log = logging.getLogger("cleanguard.dpo")
 
@@ -31,6 +35,7 @@ def prefer(config: DpoConfig) -> Outcome:
         DeadGradientError, WrongReferenceError: What their names say.
         JobError: The pairs, the sft adapter or the folder cannot be used.
     """
+    check_reporters(config.train.report_to)
     with run_folder(config.out, "dpo", config) as folder:
         records = read_traced(
             config.data,
@@ -59,7 +64,7 @@ def _train(
 
     loader = loader_of(engine.model_for(config.model, config.train), for_training=True)
     loaded = loader.load()
-    model = attach(loaded, config.sft, is_trainable=True) if config.init == "sft" else loaded.model
+    model = _beginning(config, loaded)
     sides = {name: [one for one in records if one["split"] == name] for name in ("train", "eval")}
     table, counts = paired(loaded.tokenizer, sides["train"], config.train)
     held_table, held_counts = paired(loaded.tokenizer, sides["eval"], config.train)
@@ -79,7 +84,7 @@ def _train(
         train_dataset=table.select_columns(["prompt", "chosen", "rejected"]),
         eval_dataset=held_table and held_table.select_columns(["prompt", "chosen", "rejected"]),
         processing_class=loaded.tokenizer,
-        peft_config=engine.lora(config.lora) if config.init == "base" else None,
+        peft_config=engine.lora(config.lora) if config.init != "sft" else None,
         callbacks=[Watch(folder / engine.METRICS)],
     )
     # The trainer tokenises for itself; these are the ids that the guard made.
@@ -95,9 +100,18 @@ def _train(
         "groups": len({one["group"] for one in sides["train"]}),
     }
     engine.save_adapter(
-        trainer.model, loader, folder, config, stage="dpo", metrics=metrics, data=known
-    )
+        trainer.model, loader, folder, config, stage="dpo", metrics=metrics, data=known,
+        on=(config.sft,) if config.init == "merged" else (),
+    )  # fmt: skip
     return metrics, known
+
+
+def _beginning(config: DpoConfig, loaded: Loaded) -> Any:
+    """The model that training begins with."""
+    if config.init == "base":
+        return loaded.model
+    model = attach(loaded, config.sft, is_trainable=config.init == "sft")
+    return model.merge_and_unload() if config.init == "merged" else model
 
 
 def _outcome(folder: Path, metrics: dict[str, Any], data: dict[str, Any]) -> Outcome:

@@ -93,7 +93,7 @@ def _keys(
     piece: Sequence[tuple[FormName, SuiteItem]],
 ) -> list[str]:
     return [
-        item_key(suite.name, subject.name, form, item.id, sample)
+        item_key(suite.name, subject.name, form, item.id, config.temperature, sample)
         for form, item in piece
         for sample in range(config.samples)
     ]
@@ -128,7 +128,8 @@ def _answer(
         form, item = piece[place]
         if key not in out:
             result = _result(suite, subject, form, item, sample, prompts[place], completion)
-            out.write(key, asdict(result), roles=[subject.name])
+            row = {**asdict(result), "temperature": config.temperature}
+            out.write(key, row, roles=[subject.name])
     out.flush()
 
 

@@ -39,7 +39,8 @@ class EvaluateConfig:
         "instruct, heldout, comprehensive, readiness, completion, qa, formats, sentinels, or your own .jsonl file.",
     )
     adapters: tuple[str, ...] = option(
-        (), "Adapters to evaluate on the one base, in order, as name=directory."
+        (),
+        "Adapters to evaluate on the one base, in order, as name=directory; name=below+above for a stack.",
     )
     base: bool = option(True, "Evaluate the bare base as well.")
     forms: tuple[Literal["raw", "formatted", "qa", "fewshot", "completion"], ...] = option(
@@ -86,15 +87,18 @@ class EvaluateConfig:
                 raise JobError(f"adapters: the name {name!r} is taken; every model has its own")
 
     @property
-    def named_adapters(self) -> tuple[tuple[str, Path], ...]:
-        """Name and directory of each adapter."""
-        found = []
-        for text in self.adapters:
-            name, equals, path = text.partition("=")
-            if not equals or not name.strip() or not path.strip():
-                raise JobError(f"adapters: {text!r} is not of the form name=directory")
-            found.append((name.strip(), Path(path.strip()).expanduser()))
-        return tuple(found)
+    def named_adapters(self) -> tuple[tuple[str, tuple[Path, ...]], ...]:
+        """Name and directories of each adapter; several directories are a stack, lowest first."""
+        return tuple(_named(text) for text in self.adapters)
+
+
+def _named(text: str) -> tuple[str, tuple[Path, ...]]:
+    name, equals, rest = (part.strip() for part in text.partition("="))
+    whole = Path(rest).expanduser()
+    parts = [rest] if whole.exists() else [part.strip() for part in rest.split("+")]
+    if not equals or not name or not all(parts):
+        raise JobError(f"adapters: {text!r} is not of the form name=directory")
+    return name, tuple(Path(part).expanduser() for part in parts)
 
 
 PRESETS: Mapping[str, Mapping[str, Any]] = {

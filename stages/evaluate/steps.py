@@ -20,16 +20,17 @@ from stages.pieces import spread
 from stages.ranks import rank
 from stages.registry import Outcome
 from stages.reports.as_json import as_json
+from stages.reports.beside import session_gate
 from stages.reports.build import Inputs, build
 from stages.reports.earlier import read_earlier
 from stages.reports.markdown import as_markdown
 from stages.reports.model import Report
 from stages.reports.results import RESULTS, Result, pairs_of, read_results
 from stages.reports.words import percent, with_interval
-from stages.statistics.comparison import Plan
+from stages.statistics.plan import Plan
 from stages.suites.forms import check_forms
 from stages.suites.item import FormName, Suite
-from stages.suites.registry import find_suite, too_few
+from stages.suites.registry import find_suite, limited, too_few
 
 # What only shapes the report: a finished run takes other values without asking the models again.
 _REPORT_ONLY = (
@@ -55,7 +56,7 @@ def evaluate(config: EvaluateConfig) -> Outcome:
         JobError: The suite, an adapter, the folder or an earlier run cannot be used.
         GuardError: The model cannot be loaded, or a prompt is not clean.
     """
-    suite = _limited(find_suite(config.suite), config.limit)
+    suite = limited(find_suite(config.suite), config.limit)
     forms = config.forms or suite.forms
     check_forms(suite, forms)
     few = too_few(suite, len(suite.items), config.plan.minimum)
@@ -100,17 +101,10 @@ def _check_files(config: EvaluateConfig) -> None:
         read_results(config.against)
     for path in config.training_data:
         read_lines(path, {})
-    for optional in (config.gate_file, config.notice):
-        if optional is not None and not optional.is_file():
-            raise JobError(f"{optional}: there is no such file")
-
-
-def _limited(suite: Suite, limit: int) -> Suite:
-    """Evenly spaced items, so that every slice keeps its share."""
-    if not limit or limit >= len(suite.items):
-        return suite
-    step = len(suite.items) / limit
-    return replace(suite, items=tuple(suite.items[int(at * step)] for at in range(limit)))
+    if config.gate_file is not None:
+        session_gate(config.gate_file)
+    if config.notice is not None and not config.notice.is_file():
+        raise JobError(f"{config.notice}: there is no such file")
 
 
 def _forms_for(
@@ -152,6 +146,7 @@ def _report(
         show=config.show,
         gate_file=config.gate_file,
         notice=config.notice,
+        folder=config.out,
     )
     return build(results, inputs)
 

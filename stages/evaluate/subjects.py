@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from cleanguard.errors import JobError
 from guard import CleanModelLoader, Provenance, provenance_of
-from stages.adapters import attach
+from stages.adapters import check_base, check_weights
 from stages.evaluate.config import BASE, EvaluateConfig
 from stages.models import directory_of, loader_of
+from stages.stacks import whole_stack
 from stages.training.lineage import lineage_of
 
 if TYPE_CHECKING:
@@ -26,12 +27,12 @@ class Subject:
 
     Attributes:
         name: `base`, or the adapter's name.
-        adapter: Its adapter's directory; None for the bare base.
+        adapters: The directories of its adapters, lowest first; none for the bare base.
         provenance: As measured, with this adapter alone.
     """
 
     name: str
-    adapter: Path | None
+    adapters: tuple[Path, ...]
     provenance: Provenance
 
 
@@ -42,49 +43,75 @@ def load_subjects(config: EvaluateConfig) -> tuple[Loaded, tuple[Subject, ...]]:
         JobError: An adapter was made for another base, or does not fit.
         GuardError: As `CleanModelLoader.load` and `attach_adapter`.
     """
+    stacks = [(name, whole_stack(name, given)) for name, given in config.named_adapters]
+    for name, paths in stacks:
+        for path in paths:
+            _look_at(name, path, None if config.any_base else str(directory_of(config.model)))
     loaded = loader_of(config.model).load()
-    found = [Subject(BASE, None, loaded.provenance)] if config.base else []
-    for name, path in config.named_adapters:
-        if not config.any_base:
-            _refuse_other_base(path, str(directory_of(config.model)))
-        with _attached(loaded, name, path, any_base=config.any_base) as model:
+    found = [Subject(BASE, (), loaded.provenance)] if config.base else []
+    for name, paths in stacks:
+        with _attached(loaded, name, paths, any_base=config.any_base) as model:
             now = provenance_of(model)
-            found.append(Subject(name, path, replace(now, adapters=now.adapters[-1:], events=())))
+            own = now.adapters[-len(paths) :]
+            found.append(Subject(name, paths, replace(now, adapters=own, events=())))
     return loaded, tuple(found)
 
 
 @contextmanager
 def using(loaded: Loaded, subject: Subject) -> Iterator[Any]:
     """The model with a subject's adapter on it; the bare base again afterwards."""
-    if subject.adapter is None:
+    if not subject.adapters:
         yield loaded.model
         return
-    with _attached(loaded, subject.name, subject.adapter, any_base=True) as model:
+    with _attached(loaded, subject.name, subject.adapters, any_base=True) as model:
         yield model
 
 
 @contextmanager
-def _attached(loaded: Loaded, name: str, path: Path, *, any_base: bool) -> Iterator[Any]:
+def _attached(
+    loaded: Loaded, name: str, paths: tuple[Path, ...], *, any_base: bool
+) -> Iterator[Any]:
+    model: Any = loaded.model
+    below: str | None = None
+    for place, path in enumerate(paths):
+        if not any_base:
+            check_base(loaded, path)
+        try:
+            label = _label(place)
+            model = CleanModelLoader.attach_adapter(model, path, name=label, on=below)
+            below = label
+        except (RuntimeError, ValueError) as error:
+            # PEFT names every tensor that does not fit; the first line says enough.
+            reason = str(error).strip().splitlines()[0]
+            raise JobError(f"adapters: {name} ({path}) does not fit this base: {reason}") from error
     try:
-        model = (
-            CleanModelLoader.attach_adapter(loaded.model, path)
-            if any_base
-            else attach(loaded, path)
-        )
-    except (RuntimeError, ValueError) as error:
-        # PEFT names every tensor that does not fit; the first line says enough.
-        reason = str(error).strip().splitlines()[0]
-        raise JobError(f"adapters: {name} ({path}) does not fit this base: {reason}") from error
-    try:
-        yield model
+        if below is None or len(paths) == 1:
+            yield model
+        else:
+            with CleanModelLoader.adapter(model, below):
+                yield model
     finally:
         model.unload()
 
 
-def _refuse_other_base(path: Path, base: str) -> None:
-    """By name, where no lineage beside the adapter tells it by digest."""
+def _label(place: int) -> str:
+    """The name inside PEFT: that of an adapter by itself is as PEFT saved it."""
+    return f"above{place}" if place else "default"
+
+
+def _look_at(name: str, path: Path, base: str | None) -> None:
+    """Refuse what is no adapter, and one of another base, before a model is loaded.
+
+    The base is compared by name where no lineage beside the adapter tells it by digest.
+    """
     config = path / "adapter_config.json"
-    if lineage_of(path) is not None or not config.is_file():
+    if not config.is_file():
+        raise JobError(
+            f"adapters: {name}: {path} holds no adapter_config.json; train one, or name the "
+            "directory that PEFT saved"
+        )
+    check_weights(path)
+    if base is None or lineage_of(path) is not None:
         return
     try:
         named = json.loads(config.read_text(encoding="utf-8")).get("base_model_name_or_path")

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from guard.provenance import Provenance
-from stages.reports.model import SCHEMA, Report
+from stages.reports.model import SCHEMA
 
 
-def as_json(report: Report) -> str:
-    """The whole report as JSON text."""
-    plain: dict[str, Any] = {"schema": SCHEMA}
+def as_json(report: Any, schema: str = SCHEMA) -> str:
+    """A whole report, which is a dataclass, as JSON text under the name of its schema."""
+    plain: dict[str, Any] = {"schema": schema}
     for field in fields(report):
         value = getattr(report, field.name)
         plain[field.name] = _plain(value)

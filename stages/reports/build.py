@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cleanguard.errors import JobError
 from guard.provenance import Provenance, utc_now
-from stages.jsonl import read_lines
+from stages.reports.beside import gate_words, linked, overlap_with, overlap_words, session_gate
 from stages.reports.earlier import Earlier
 from stages.reports.measure import (
     Answers,
@@ -23,9 +21,10 @@ from stages.reports.measure import (
     slice_comparisons,
     sliced_rates,
 )
-from stages.reports.model import Example, Overlap, Report
+from stages.reports.model import Example, Overlap, Report, SessionGate
 from stages.reports.results import Result, pairs_of
-from stages.statistics.comparison import Plan, adjust
+from stages.statistics.comparison import adjust
+from stages.statistics.plan import Plan
 from stages.suites.item import Endpoint, Suite
 from stages.suites.registry import too_few
 
@@ -46,6 +45,7 @@ class Inputs:
         training_data: Files whose requests must not be items.
         show: How many items to show with their answers.
         gate_file, notice: What to show and link.
+        folder: Where the report will lie, for its links.
     """
 
     suite: Suite
@@ -60,6 +60,7 @@ class Inputs:
     show: int = 0
     gate_file: Path | None = None
     notice: Path | None = None
+    folder: Path | None = None
 
 
 def build(results: Sequence[Result], inputs: Inputs) -> Report:
@@ -74,7 +75,8 @@ def build(results: Sequence[Result], inputs: Inputs) -> Report:
     models = (answers, inputs.subjects, inputs.forms)
     last = next(r for r in rates if (r.subject, r.form) == (inputs.subjects[-1], inputs.forms[0]))
     other: Endpoint = "content" if endpoint == "strict" else "strict"
-    overlap = _overlap(suite, inputs.training_data) if inputs.training_data else None
+    overlap = overlap_with(suite, inputs.training_data) if inputs.training_data else None
+    gate = session_gate(inputs.gate_file, inputs.folder) if inputs.gate_file else None
     return Report(
         suite=suite.name,
         about=suite.about,
@@ -99,31 +101,33 @@ def build(results: Sequence[Result], inputs: Inputs) -> Report:
         else gate_of(last, endpoint, inputs.threshold, suite.meaning),
         overlap=overlap,
         examples=_examples(answers, suite, inputs),
-        warnings=tuple(_warnings(inputs, overlap, answers)),
+        warnings=tuple(_warnings(inputs, overlap, answers, gate)),
         sources=inputs.sources,
         plan=plan,
         settings=inputs.settings,
-        session_gate=_json(inputs.gate_file) if inputs.gate_file else None,
-        notice=inputs.notice,
+        session_gate=gate,
+        notice=linked(inputs.notice, inputs.folder) if inputs.notice else None,
         created=utc_now(),
     )  # fmt: skip
 
 
-def _warnings(inputs: Inputs, overlap: Overlap | None, answers: Answers) -> list[str]:
+def _warnings(
+    inputs: Inputs, overlap: Overlap | None, answers: Answers, gate: SessionGate | None
+) -> list[str]:
     found = []
     few = too_few(inputs.suite, len(inputs.suite.items), inputs.plan.minimum)
     if few:
         found.append(few)
     if overlap and overlap.count:
-        found.append(
-            f"CG503 train-test-overlap: {overlap.count} of {overlap.checked} items stand in the "
-            f"training data, the first is {overlap.items[0]!r}"
-        )
+        found.append(overlap_words(overlap))
     if inputs.earlier:
         found += [f"the earlier results: {problem}" for problem in inputs.earlier.problems]
         lacking = sum(match.unmatched for match in inputs.earlier.matches)
         if lacking:
             found.append(f"{lacking} items stand in only one of the two runs and were left out")
+    unfit = gate and gate_words(gate, next(iter(inputs.sources.values())))
+    if unfit:
+        found.append(unfit)
     emitted = sum(r.control_tokens for items in answers.values() for r in items.values())
     if emitted:
         found.append(f"the models emitted {emitted} chat control tokens")
@@ -131,24 +135,6 @@ def _warnings(inputs: Inputs, overlap: Overlap | None, answers: Answers) -> list
         if source.overrides:
             found.append(f"{name} was loaded with protections off: {', '.join(source.overrides)}")
     return found
-
-
-def _overlap(suite: Suite, files: Sequence[Path]) -> Overlap:
-    known: set[str] = set()
-    for path in files:
-        for record in read_lines(path, {}):
-            texts = (record.get("instruction"), record.get("prompt"))
-            known |= {_plain(text) for text in texts if isinstance(text, str)}
-    found = [item.prompt for item in suite.items if _plain(item.prompt) in known]
-    return Overlap(
-        len(suite.items), tuple(str(path) for path in files), len(found), tuple(found[:10])
-    )
-
-
-def _plain(text: str) -> str:
-    """A request without its format, case and spacing."""
-    _, _, after = text.rpartition("Instruction: ")
-    return " ".join(after.split("\nResponse:")[0].casefold().split())
 
 
 def _examples(answers: Answers, suite: Suite, inputs: Inputs) -> tuple[Example, ...]:
@@ -167,13 +153,3 @@ def _examples(answers: Answers, suite: Suite, inputs: Inputs) -> tuple[Example, 
         )
         for item in shown
     )
-
-
-def _json(path: Path) -> dict[str, Any]:
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise JobError(f"{path}: cannot be read as JSON: {error}") from None
-    if not isinstance(found, Mapping):
-        raise JobError(f"{path}: expected a JSON object, as `cleanguard gate` writes it")
-    return dict(found)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from importlib import resources
 
 from stages.reports import plots, words
-from stages.reports._libraries import jinja2, markupsafe
+from stages.reports._libraries import markupsafe
 from stages.reports.model import Report
+from stages.reports.page import page
 from stages.reports.results import Result
 from stages.statistics.cohens_h import size_of
 
@@ -20,10 +19,6 @@ def as_html(report: Report, results: Sequence[Result]) -> str:
         report: The report.
         results: The answers, for the plot of their lengths.
     """
-    text = (resources.files("stages.reports") / "report.html.jinja").read_text(encoding="utf-8")
-    environment = jinja2.Environment(
-        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
     by_model: dict[tuple[str, str], list[Result]] = {}
     for result in results:
         by_model.setdefault((result.subject, result.form), []).append(result)
@@ -32,16 +27,15 @@ def as_html(report: Report, results: Sequence[Result]) -> str:
     names = {one.subject for one in report.rates}
     asked = {form: {one.subject for one in report.rates if one.form == form} for form in forms}
     safe = markupsafe.Markup
-    return str(
-        environment.from_string(text).render(
-            report=report,
-            words=words,
-            size_of=size_of,
-            settings=json.dumps(report.settings, indent=2, ensure_ascii=False),
-            forest=safe(plots.forest(compared)) if compared else None,
-            slice_plots=[(form, safe(plots.slices(report, form))) for form in forms],
-            compared_forms=[form for form in forms if asked[form] == names],
-            endings=safe(plots.endings(report.rates)),
-            lengths=safe(plots.lengths(by_model, report.endpoint)),
-        )
+    return page(
+        "stages.reports",
+        "report.html.jinja",
+        report,
+        words=words,
+        size_of=size_of,
+        forest=safe(plots.forest(compared)) if compared else None,
+        slice_plots=[(form, safe(plots.slices(report, form))) for form in forms],
+        compared_forms=[form for form in forms if asked[form] == names],
+        endings=safe(plots.endings(report.rates)),
+        lengths=safe(plots.lengths(by_model, report.endpoint)),
     )

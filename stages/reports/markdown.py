@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from stages.reports.model import Rates, Report
 from stages.reports.words import detectable, difference, odds, percent, probability, with_interval
@@ -43,7 +44,7 @@ def _lines(report: Report) -> Iterator[str]:
     if report.pass_at_k:
         yield "## pass@k"
         yield ""
-        yield from _table(
+        yield from table_lines(
             ("model", "form", "k", "rate"),
             [(one.subject, one.form, str(one.k), percent(one.rate)) for one in report.pass_at_k],
         )
@@ -72,7 +73,7 @@ def _lines(report: Report) -> Iterator[str]:
             yield ""
     yield "## Provenance"
     yield ""
-    yield from _provenance(report)
+    yield from provenance_lines(report)
 
 
 def _comparisons(found: Sequence[Comparison]) -> Iterator[str]:
@@ -97,7 +98,7 @@ def _comparisons(found: Sequence[Comparison]) -> Iterator[str]:
         )
         for one in found
     ]
-    yield from _table(header, rows)
+    yield from table_lines(header, rows)
 
 
 def _rates(found: Sequence[Rates]) -> Iterator[str]:
@@ -120,7 +121,7 @@ def _rates(found: Sequence[Rates]) -> Iterator[str]:
         )
         for one in found
     ]
-    yield from _table(header, rows)
+    yield from table_lines(header, rows)
 
 
 def _lengths(report: Report) -> Iterator[str]:
@@ -144,13 +145,14 @@ def _lengths(report: Report) -> Iterator[str]:
         )
     yield "Could the verdicts be told from the number of tokens alone?"
     yield ""
-    yield from _table(
+    yield from table_lines(
         ("model", "form", "area under the curve", "best cut", "it gets right", "guessing", "predicts"),
         rows,
     )  # fmt: skip
 
 
-def _provenance(report: Report) -> Iterator[str]:
+def provenance_lines(report: Any) -> Iterator[str]:
+    """The sources of a report, its overlap with training data, its gate and its notice."""
     rows = [
         (
             name,
@@ -159,7 +161,7 @@ def _provenance(report: Report) -> Iterator[str]:
             source.dtype,
             source.quantization,
             (source.model.weights.digest[:12] if source.model.weights else "unknown"),
-            ", ".join(
+            " + ".join(
                 adapter.weights.digest[:12] if adapter.weights else "unknown"
                 for adapter in source.adapters
             )
@@ -169,7 +171,7 @@ def _provenance(report: Report) -> Iterator[str]:
         )
         for name, source in report.sources.items()
     ]
-    yield from _table(
+    yield from table_lines(
         ("model", "id", "revision", "dtype", "quantization", "weights", "adapter", "tokenizer", "guard"),
         rows,
     )  # fmt: skip
@@ -181,12 +183,16 @@ def _provenance(report: Report) -> Iterator[str]:
             f"in {', '.join(report.overlap.files)}."
         )
     if report.session_gate is not None:
-        yield f"Session gate: {'passed' if report.session_gate.get('passed') else 'not passed'}."
+        gate = report.session_gate
+        yield f"Session gate: [{'go' if gate.go else 'no-go'}]({gate.link}), {gate.created}."
+        yield from (f"- {one.name}: {one.verdict}; {one.detail}" for one in gate.checks)
+        yield ""
     if report.notice is not None:
         yield f"[Methodology Change Notice]({report.notice})"
 
 
-def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
+def table_lines(header: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    """A table and the empty line behind it."""
     yield f"| {' | '.join(header)} |"
     yield f"|{'---|' * len(header)}"
     for row in rows:

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from guard.provenance import Provenance
-from stages.statistics.comparison import Comparison, Plan
+from stages.statistics.comparison import Comparison
 from stages.statistics.length_only import LengthOnly
+from stages.statistics.plan import Plan
 from stages.statistics.wilson import Proportion
 from stages.suites.item import Endpoint, Meaning
 
@@ -76,6 +77,34 @@ class Gate:
 
 
 @dataclass(frozen=True, slots=True)
+class GateCheck:
+    """One line of `cleanguard gate`: `pass`, `fail` or `skip`, and why."""
+
+    name: str
+    verdict: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class SessionGate:
+    """What `cleanguard gate` said before the session.
+
+    Attributes:
+        go: Whether it opened.
+        created: When, UTC, ISO 8601.
+        checks: Why.
+        weights: Digest of the model that it looked at; None if it looked at none.
+        link: Where its file lies, seen from the report.
+    """
+
+    go: bool
+    created: str
+    checks: tuple[GateCheck, ...]
+    weights: str | None
+    link: Path
+
+
+@dataclass(frozen=True, slots=True)
 class Overlap:
     """How many items stand in training data; `items` names the first of them."""
 
@@ -117,7 +146,7 @@ class Report:
         sources: Provenance of each model.
         plan: What was fixed before.
         settings: The configuration of the run.
-        session_gate: Content of gate.json; None if there was none.
+        session_gate: What gate.json says; None if there was none.
         notice: The Methodology Change Notice; None if there was none.
         created: UTC time, ISO 8601.
     """
@@ -143,6 +172,6 @@ class Report:
     sources: dict[str, Provenance]
     plan: Plan
     settings: dict[str, Any]
-    session_gate: dict[str, Any] | None
+    session_gate: SessionGate | None
     notice: Path | None
     created: str

@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from typing import Any
 
-from stages.reports._libraries import Figure, matplotlib
+from stages.reports._libraries import matplotlib
+from stages.reports.canvas import CALLS, INK, MODELS, MUTED, figure_of, svg_of
 from stages.reports.model import Rates, Report
 from stages.reports.results import Result
-from stages.reports.words import difference
-from stages.statistics.comparison import Comparison
+from stages.reports.words import Difference, difference
 
-INK, MUTED, GRID = "#1f2933", "#66727f", "#e3e8ed"
-CALLS = {"better": "#1b7f4b", "worse": "#b3261e", "undetermined": "#66727f"}
-MODELS = ("#5b6b7b", "#2f6fb0", "#c06a1b", "#7a4ea3", "#1b7f4b", "#a3345f")
 _ROW = 0.34  # inches a row
-_WIDTH = 9.6
 
 
-def forest(found: Sequence[Comparison]) -> str:
+def forest(found: Sequence[Difference]) -> str:
     """Paired differences in points with their intervals; the band is what the suite cannot show."""
-    figure, axes = _figure(len(found) * 0.5 + 0.9, left=0.20, right=0.74)
+    figure, axes = figure_of(len(found) * 0.5 + 0.9, left=0.20, right=0.74)
     rows = list(range(len(found)))[::-1]
     for row, one in zip(rows, found, strict=True):
         least = one.detectable.effect
@@ -40,7 +35,7 @@ def forest(found: Sequence[Comparison]) -> str:
     axes.set_yticks(rows, [f"{one.before_name} → {one.after_name}\n{one.label}" for one in found])
     axes.set_ylim(-0.6, len(found) - 0.4)
     axes.set_xlabel("difference in percentage points (shaded: below the minimal detectable effect)")
-    return _svg(figure)
+    return svg_of(figure)
 
 
 def slices(report: Report, form: str) -> str:
@@ -48,7 +43,7 @@ def slices(report: Report, form: str) -> str:
     shown = [one for one in report.slices if one.form == form]
     names = list(dict.fromkeys(one.slice for one in shown))
     subjects = list(dict.fromkeys(one.subject for one in shown))
-    figure, axes = _figure(len(names) * (0.22 * len(subjects) + 0.3) + 1.1, left=0.24, right=0.97)
+    figure, axes = figure_of(len(names) * (0.22 * len(subjects) + 0.3) + 1.1, left=0.24, right=0.97)
     for place, name in enumerate(reversed(names)):
         if place % 2:
             axes.axhspan(place - 0.5, place + 0.5, color="#f6f8fa", zorder=0)
@@ -61,13 +56,13 @@ def slices(report: Report, form: str) -> str:
     axes.set_ylim(-0.5, len(names) - 0.5)
     axes.set_xlim(-2, 102)
     axes.set_xlabel(f"{report.endpoint}, % ({form})")
-    _legend(axes, subjects)
-    return _svg(figure)
+    legend(axes, subjects)
+    return svg_of(figure)
 
 
 def endings(rates: Sequence[Rates]) -> str:
     """How answers ended: by the model itself, by a stop string, or cut off."""
-    figure, axes = _figure(len(rates) * _ROW + 0.9, left=0.24, right=0.97)
+    figure, axes = figure_of(len(rates) * _ROW + 0.9, left=0.24, right=0.97)
     rows = list(range(len(rates)))[::-1]
     stopped = [100 * one.stopped.rate for one in rates]
     cut = [100 * one.truncated.rate for one in rates]
@@ -85,7 +80,7 @@ def endings(rates: Sequence[Rates]) -> str:
     axes.set_xlim(0, 100)
     axes.set_xlabel("% of answers")
     axes.legend(loc="lower right", bbox_to_anchor=(1, 1.0), ncols=3, frameon=False, fontsize=9)
-    return _svg(figure)
+    return svg_of(figure)
 
 
 def lengths(results: dict[tuple[str, str], list[Result]], endpoint: str) -> str:
@@ -93,7 +88,7 @@ def lengths(results: dict[tuple[str, str], list[Result]], endpoint: str) -> str:
 
     Bars are as high as the square root of their counts, or rare lengths would not be seen.
     """
-    figure, axes = _figure(len(results) * 0.62 + 0.9, left=0.24, right=0.97)
+    figure, axes = figure_of(len(results) * 0.62 + 0.9, left=0.24, right=0.97)
     rows = list(range(len(results)))[::-1]
     most = max(len(answers) for answers in results.values())
     for row, answers in zip(rows, results.values(), strict=True):
@@ -107,7 +102,7 @@ def lengths(results: dict[tuple[str, str], list[Result]], endpoint: str) -> str:
     axes.set_yticks(rows, [f"{subject} ({form})" for subject, form in results])
     axes.set_ylim(-0.6, len(results) - 0.4)
     axes.set_xlabel("generated tokens (above the line: passing answers, below it: failing ones)")
-    return _svg(figure)
+    return svg_of(figure)
 
 
 def _mark(axes: Any, one: Rates, at: float, color: str, report: Report) -> None:
@@ -117,7 +112,8 @@ def _mark(axes: Any, one: Rates, at: float, color: str, report: Report) -> None:
     axes.plot(100 * found.rate, at, "o", color=color, markersize=5.5, zorder=4)
 
 
-def _legend(axes: Any, subjects: Sequence[str]) -> None:
+def legend(axes: Any, subjects: Sequence[str]) -> None:
+    """Name the models by their colours, above the plot on the right."""
     marks = [
         matplotlib.lines.Line2D(
             [], [], color=MODELS[order % len(MODELS)], marker="o", linewidth=2, label=name
@@ -128,27 +124,3 @@ def _legend(axes: Any, subjects: Sequence[str]) -> None:
         handles=marks, loc="lower right", bbox_to_anchor=(1, 1.0), ncols=6,
         frameon=False, fontsize=9,
     )  # fmt: skip
-
-
-def _figure(height: float, *, left: float, right: float) -> tuple[Any, Any]:
-    """A figure whose margins above and below are the same in inches at every height."""
-    height = max(height, 1.5)
-    figure = Figure(figsize=(_WIDTH, height))
-    axes = figure.add_axes((left, 0.55 / height, right - left, 1 - 0.9 / height))
-    for side in ("top", "right", "left"):
-        axes.spines[side].set_visible(False)
-    axes.spines["bottom"].set_color(GRID)
-    axes.tick_params(length=0, labelsize=9, colors=INK)
-    axes.xaxis.label.set(fontsize=9, color=MUTED)
-    axes.grid(axis="x", color=GRID, linewidth=0.8, zorder=0)
-    axes.set_axisbelow(True)
-    return figure, axes
-
-
-def _svg(figure: Any) -> str:
-    """The figure as an SVG element; the same figure gives the same text."""
-    buffer = io.StringIO()
-    with matplotlib.rc_context({"svg.hashsalt": "cleanguard"}):
-        figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
-    text = buffer.getvalue()
-    return text[text.index("<svg") :]

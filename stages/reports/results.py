@@ -29,6 +29,7 @@ class Result:
         control_tokens: Control tokens that the model emitted.
         batch: Rows in its batch.
         strict, content, stopped, truncated: Verdicts; see `stages.suites.scorers.Score`.
+        temperature: Of the sampling, 0 for greedy; None in files that do not say.
     """
 
     suite: str
@@ -50,6 +51,7 @@ class Result:
     content: bool
     stopped: bool
     truncated: bool
+    temperature: float | None = None
 
 
 _NAMES = tuple(field.name for field in fields(Result))

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from stages.statistics.averaged import Shift
 from stages.statistics.comparison import Comparison
 from stages.statistics.verdict import p_value, points
 from stages.statistics.wilson import Proportion
+
+Difference = Comparison | Shift
 
 
 def percent(share: float) -> str:
@@ -18,7 +21,7 @@ def with_interval(found: Proportion) -> str:
     return f"{percent(found.rate)} [{100 * low:.1f}, {100 * high:.1f}]"
 
 
-def difference(found: Comparison) -> str:
+def difference(found: Difference) -> str:
     """A difference in points with its interval."""
     if found.interval is None:
         return points(found.difference)
@@ -37,7 +40,7 @@ def odds(found: Comparison) -> str:
     return f"{found.odds.ratio:.3g}{'*' if found.odds.corrected else ''}"
 
 
-def detectable(found: Comparison) -> str:
+def detectable(found: Difference) -> str:
     """The minimal detectable effect in points."""
     effect = found.detectable.effect
     return "none" if effect is None else f"{100 * effect:.1f}"

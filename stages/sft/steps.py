@@ -16,6 +16,7 @@ from stages.training import engine
 from stages.training.data import read_traced, split_by_group
 from stages.training.lineage import lineage_of
 from stages.training.overlap import refuse_overlap
+from stages.training.reporting import check_reporters
 from stages.training.watch import Watch
 
 _log = logging.getLogger("cleanguard.sft")
@@ -29,6 +30,7 @@ def fine_tune(config: SftConfig) -> Outcome:
         DeadGradientError: What their names say.
         JobError: The data or the folder cannot be used.
     """
+    check_reporters(config.train.report_to)
     with run_folder(config.out, "sft", config) as folder:
         records = read_traced(
             config.data, {"prompt": str, "completion": str}, answers=("completion",)

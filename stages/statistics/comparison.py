@@ -4,24 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
 
-from stages.statistics.benjamini_hochberg import benjamini_hochberg
 from stages.statistics.bootstrap import cluster_bootstrap
 from stages.statistics.clustered_t import ClusteredT, clustered_t
 from stages.statistics.clusters import design_effect
 from stages.statistics.cohens_h import cohens_h
+from stages.statistics.corrections import corrected
 from stages.statistics.detectable import Detectable, minimal_detectable_effect
 from stages.statistics.discordant import Discordant, discordant
 from stages.statistics.errors import StatisticsError
-from stages.statistics.holm import holm
 from stages.statistics.interval import Interval
 from stages.statistics.mcnemar import mcnemar
 from stages.statistics.odds_ratio import OddsRatio, paired_odds_ratio
+from stages.statistics.plan import Correction, Plan
 from stages.statistics.verdict import Call, call_of, verdict_of
 from stages.statistics.wilson import Proportion, wilson_of
 
-Correction = Literal["none", "holm", "benjamini-hochberg"]
 _MOST_REGRESSIONS = 0.49
 
 
@@ -42,28 +40,6 @@ class Paired:
     before: tuple[bool, ...]
     after: tuple[bool, ...]
     clusters: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What is fixed before results are looked at.
-
-    Attributes:
-        alpha: Two-sided level.
-        power: For the minimal detectable effect.
-        regressions: Share of items assumed to get worse; a larger observed share replaces it.
-        minimum: Items below which CG502 is said.
-        confidence: Of the intervals.
-        resamples, seed: Of the bootstrap.
-    """
-
-    alpha: float = 0.05
-    power: float = 0.8
-    regressions: float = 0.05
-    minimum: int = 200
-    confidence: float = 0.95
-    resamples: int = 10_000
-    seed: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,10 +157,7 @@ def adjust(
         correction: Which one.
         plan: As for `compare`.
     """
-    raw = [comparison.test.p for comparison in comparisons]
-    adjusted: Sequence[float] = raw
-    if correction != "none":
-        adjusted = holm(raw) if correction == "holm" else benjamini_hochberg(raw)
+    adjusted = corrected([comparison.test.p for comparison in comparisons], correction)
     return tuple(
         _judged(comparison, p, correction, plan or Plan())
         for comparison, p in zip(comparisons, adjusted, strict=True)

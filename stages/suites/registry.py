@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from cleanguard.hazards import TOO_FEW_ITEMS
@@ -38,6 +39,14 @@ def find_suite(name: str) -> Suite:
         f"there is no suite {name!r} ({', '.join(known)}, or a .jsonl file)"
         f"{did_you_mean(name, known)}"
     )
+
+
+def limited(suite: Suite, limit: int) -> Suite:
+    """Evenly spaced items, so that every slice keeps its share; all of them for 0."""
+    if not limit or limit >= len(suite.items):
+        return suite
+    step = len(suite.items) / limit
+    return replace(suite, items=tuple(suite.items[int(at * step)] for at in range(limit)))
 
 
 def too_few(suite: Suite, items: int, minimum: int) -> str | None:

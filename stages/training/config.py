@@ -67,6 +67,6 @@ class HoldoutConfig:
         (), "Evaluation items that must not be in the data: JSON lines, or `tiny` for the world's."
     )
     near: Literal["off", "report", "refuse"] = option(
-        "report", "What becomes of near duplicates of evaluation items; needs datasketch."
+        "refuse", "What becomes of near duplicates of evaluation items; needs datasketch."
     )
     similarity: float = option(0.8, "Jaccard similarity that makes texts near.", at_least=0.3, at_most=1)  # fmt: skip

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +19,7 @@ from stages.config import as_plain
 from stages.folder import file_entry, write_json, write_text
 from stages.models import ModelConfig
 from stages.ranks import agreed, rank, world_size
+from stages.stacks import entry_below
 from stages.training.checkpoints import last_valid
 from stages.training.config import LoraConfig, TrainConfig
 from stages.training.lineage import LINEAGE
@@ -130,7 +131,8 @@ def in_words(metrics: Mapping[str, Any]) -> str:
     """Steps and losses for the person who ran the stage."""
     words = f"{metrics['steps']} steps"
     if metrics["first_loss"] is not None:
-        words += f", loss {metrics['first_loss']:.3f} to {metrics['last_loss']:.3f}"
+        first, last = metrics["first_loss"], metrics["last_loss"]
+        words += f", loss {last:.3f}" if first == last else f", loss {first:.3f} to {last:.3f}"
     held = metrics.get("eval_loss")
     return words if held is None else f"{words}, held out {held:.3f}"
 
@@ -144,11 +146,13 @@ def save_adapter(
     stage: str,
     metrics: Mapping[str, Any],
     data: Mapping[str, Any],
+    on: Sequence[Path] = (),
 ) -> Path:
     """Save the trained adapter with the base's own tokenizer files and where it comes from.
 
     The folder appears in one step. `adapter_model.safetensors` gets a statement, so that
-    `cleanguard verify` can check it, and `lineage.json` says what it was trained on. Every process
+    `cleanguard verify` can check it, and `lineage.json` says what it was trained on; `on` names the
+    adapters that were merged into the base before, and that this one needs below it. Every process
     has to call this: where the weights are sharded, each has a part of them.
     """
     weights_by_name = whole_adapter(model)
@@ -169,6 +173,7 @@ def save_adapter(
             "stage": stage,
             "base": _base(base),
             "parents": [asdict(adapter) for adapter in base.adapters],
+            "on": [entry_below(path) for path in on],
             "data": data,
             "config": as_plain(config),
             "metrics": metrics,

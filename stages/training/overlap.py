@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from importlib import import_module
@@ -21,6 +22,7 @@ _SHINGLE = 5
 _PERMUTATIONS = 128
 _SHOWN = 5
 _SLACK = 0.2
+_log = logging.getLogger("cleanguard.training")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +72,10 @@ def refuse_overlap(rows: Sequence[dict[str, Any]], config: HoldoutConfig) -> dic
             is refused.
         JobError: An evaluation file cannot be read.
     """
+    if not config.against:
+        _log.warning(
+            "overlap with evaluation items was not looked for; name them with holdout.against"
+        )
     items = [item for name in config.against for item in _items(name)]
     keys = {key for item in items for key in item.keys}
     texts = {text for item in items for text in item.texts}

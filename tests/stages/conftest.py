@@ -84,3 +84,15 @@ def sft_adapter(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     overrides = {"data": str(data), "out": str(out), "train.steps": "30", "train.save_steps": "0"}
     fine_tune(resolve(SftConfig, SFT_PRESETS, preset="tiny", overrides=overrides))
     return out / "adapter"
+
+
+@pytest.fixture(scope="session")
+def pairs(sft_adapter: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Preference pairs out of that adapter's samples."""
+    from stages.preferences import PRESETS, PreferencesConfig
+    from stages.preferences.steps import make_pairs
+
+    out = tmp_path_factory.mktemp("pairs") / "p"
+    overrides = {"adapter": str(sft_adapter), "out": str(out), "k": "4", "eval_share": "0.2"}
+    make_pairs(resolve(PreferencesConfig, PRESETS, preset="tiny", overrides=overrides))
+    return out / "pairs.jsonl"

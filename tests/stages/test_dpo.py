@@ -19,21 +19,10 @@ from stages.dpo import PRESETS, DpoConfig, steps
 from stages.dpo.rows import paired, prove_pairs, prove_reference
 from stages.dpo.steps import prefer
 from stages.likelihood import likelihoods
-from stages.preferences import PRESETS as PREFERENCES_PRESETS
-from stages.preferences import PreferencesConfig
-from stages.preferences.steps import make_pairs
 from stages.tiny import model_path
 from stages.tokens import rows_of
 from stages.training.errors import MaskedEosError, TrainTestOverlapError, WrongReferenceError
 from stages.training.watch import Watch
-
-
-@pytest.fixture(scope="session")
-def pairs(sft_adapter: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    out = tmp_path_factory.mktemp("pairs") / "p"
-    overrides = {"adapter": str(sft_adapter), "out": str(out), "k": "4", "eval_share": "0.2"}
-    make_pairs(resolve(PreferencesConfig, PREFERENCES_PRESETS, preset="tiny", overrides=overrides))
-    return out / "pairs.jsonl"
 
 
 def config(pairs: Path, sft: Path, out: Path, **changes: Any) -> DpoConfig:
@@ -49,7 +38,7 @@ def metrics(out: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
 
 
-@pytest.mark.parametrize("init", ["sft", "base"])
+@pytest.mark.parametrize("init", ["sft", "base", "merged"])
 def test_the_reference_is_what_training_begins_with(
     init: str, pairs: Path, sft_adapter: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -73,7 +62,7 @@ def test_the_reference_is_what_training_begins_with(
     prefer(settings)
     fresh = CleanModelLoader(model_path(), dtype="float32").load()
     model: Any = fresh.model
-    if init == "sft":
+    if init != "base":
         model = CleanModelLoader.attach_adapter(model, sft_adapter)
     for side, found in zip(("chosen", "rejected"), seen["reference"], strict=True):
         texts = [(row["prompt"], row[side]) for row in seen["records"]]
@@ -84,7 +73,10 @@ def test_the_reference_is_what_training_begins_with(
     assert first["loss"] == pytest.approx(math.log(2), abs=1e-4)
     lineage = json.loads((tmp_path / "d" / "adapter" / "lineage.json").read_text())
     assert lineage["data"]["reference"] == init
-    assert len(lineage["parents"]) == (init == "sft")
+    assert len(lineage["parents"]) == (init != "base")
+    assert [one["path"] for one in lineage["on"]] == (
+        [str(sft_adapter.resolve())] if init == "merged" else []
+    )
     assert lineage["data"]["held_out_rows"] > 0
     assert verify_file(tmp_path / "d" / "adapter" / "adapter_model.safetensors").ok
 

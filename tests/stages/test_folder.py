@@ -17,6 +17,7 @@ from stages.folder import run_folder
 @dataclass(frozen=True)
 class Config:
     steps: int = option(1, "How many.")
+    out: Path = option(Path("runs/x"), "Where.")
 
 
 def test_two_runs_in_one_folder_are_refused(tmp_path: Path) -> None:
@@ -41,11 +42,15 @@ def test_two_runs_in_one_folder_are_refused(tmp_path: Path) -> None:
 
 def test_a_folder_keeps_its_configuration(tmp_path: Path) -> None:
     with run_folder(tmp_path, "x", Config()):
-        assert (tmp_path / "config.toml").read_text() == "# How many.\nsteps = 1\n"
+        assert (tmp_path / "config.toml").read_text() == (
+            '# How many.\nsteps = 1\n# Where.\nout = "runs/x"\n'
+        )
     with run_folder(tmp_path, "x", Config(3)):
         pass  # a run that was refused at once left nothing to mix with
     with run_folder(tmp_path, "x", Config()):
         (tmp_path / "results").write_text("")
+    with run_folder(tmp_path, "x", Config(out=Path("elsewhere"))):
+        pass  # the folder has moved, or is named from another place
     with (
         pytest.raises(JobError, match=r"another configuration \(steps\)"),
         run_folder(tmp_path, "x", Config(2)),

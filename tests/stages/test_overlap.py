@@ -50,16 +50,17 @@ def test_what_is_not(item: dict[str, str], tmp_path: Path) -> None:
 def test_near_duplicates_are_reported_or_refused(tmp_path: Path) -> None:
     pytest.importorskip("datasketch")
     items = [{"instruction": "What is the opposite of slow, please?"}, {"text": "Sing a song."}]
-    assert compared(tmp_path, *items, similarity=0.6)["near"] == 1
+    assert compared(tmp_path, *items, similarity=0.6, near="report")["near"] == 1
     assert compared(tmp_path, *items, similarity=0.9)["near"] == 0
     assert compared(tmp_path, *items, near="off")["near"] is None
     with pytest.raises(TrainTestOverlapError, match=r"1 are nearly the same.*opposite of slow"):
-        compared(tmp_path, *items, similarity=0.6, near="refuse")
+        compared(tmp_path, *items, similarity=0.6)
 
 
-def test_no_evaluation_items_are_none() -> None:
+def test_no_evaluation_items_are_said_to_be_none(caplog: pytest.LogCaptureFixture) -> None:
     found = refuse_overlap(ROWS, HoldoutConfig())
     assert (found["against"], found["items"], found["near"]) == ((), 0, None)
+    assert "holdout.against" in caplog.text
 
 
 def test_items_without_anything_to_compare_are_refused(tmp_path: Path) -> None:

@@ -79,6 +79,9 @@ def test_two_processes_write_what_one_writes(tmp_path: Path) -> None:
                      ["results.jsonl"], "report.json", id="evaluate"),
         pytest.param("evaluate", ["--limit", "40", "--html", "false", "--batch-size", "16", "--samples", "2",
                                   "--temperature", "0.7"], ["results.jsonl"], "report.json", id="sampled"),
+        pytest.param("differentiate", ["--adapters", "sft=SFT", "--limit", "24", "--samples", "2", "--html", "false",
+                                       "--batch-size", "16", "--temperatures", "0.3,0.9"],
+                     ["results.jsonl"], "report.json", id="differentiate"),
         pytest.param("equivalence", ["--limit", "48", "--batch-size", "8"], ["pairs.jsonl"],
                      "equivalence.json", id="equivalence"),
         pytest.param("preferences", ["--adapter", "none", "--judge", "logprob", "--min-margin", "0.01", "--k", "4",
@@ -88,8 +91,9 @@ def test_two_processes_write_what_one_writes(tmp_path: Path) -> None:
 )  # fmt: skip
 def test_any_number_of_processes(
     processes: int, stage: str, args: list[str], files: list[str], report: str | None,
-    tmp_path: Path,
+    sft: Path, tmp_path: Path,
 ) -> None:  # fmt: skip
+    args = [arg.replace("SFT", str(sft)) for arg in args]
     finish(1, stage, "--out", str(tmp_path / "one"), *args)
     finish(processes, stage, "--out", str(tmp_path / "many"), *args)
     for name in files:
@@ -98,7 +102,7 @@ def test_any_number_of_processes(
         assert found == content(tmp_path / "one" / name)
     if report:
         one, many = (json.loads((tmp_path / n / report).read_text()) for n in ("one", "many"))
-        for about in ("rates", "slices", "primary", "agreement", "verdict"):
+        for about in ("rates", "slices", "primary", "agreement", "verdict", "cells", "claims"):
             assert one.get(about) == many.get(about)
 
 

@@ -17,9 +17,13 @@ from stages.reports.html import as_html
 from stages.reports.markdown import as_markdown
 from stages.reports.model import Report
 from stages.reports.results import Result
-from stages.statistics.comparison import Plan
+from stages.statistics.plan import Plan
 from stages.suites.world import readiness
 
+GATE = {
+    "schema": "cleanguard.gate/1", "go": True, "created": "2026-01-01T00:00:00+00:00", "model": None,
+    "checks": [{"name": "compiles", "verdict": "pass", "detail": "all 3 files compile"}],
+}  # fmt: skip
 HOSTILE = "<script>alert(1)</script> | **bold** \n"
 
 
@@ -44,7 +48,7 @@ def results() -> list[Result]:
 @pytest.fixture(scope="module")
 def report(tiny: Loaded, results: list[Result], tmp_path_factory: pytest.TempPathFactory) -> Report:
     gate = tmp_path_factory.mktemp("gate") / "gate.json"
-    gate.write_text('{"passed": true}')
+    gate.write_text(json.dumps(GATE))
     names = ("base", "sft", "dpo")
     return build(
         results,
@@ -59,7 +63,9 @@ def report(tiny: Loaded, results: list[Result], tmp_path_factory: pytest.TempPat
 def test_html_needs_no_other_file(report: Report, results: list[Result]) -> None:
     text = as_html(report, results)
     for reference in re.findall(r"""(?:\bsrc|\bhref|url)\s*[=(]\s*["']?([^"')\s>]+)""", text):
-        assert reference.startswith("#") or reference == "notice.md", reference
+        assert reference.startswith("#") or reference.endswith(("notice.md", "gate.json")), (
+            reference
+        )
     assert text.count("<svg") == 4
     assert "<script" not in text
     assert "@import" not in text
@@ -72,7 +78,7 @@ def test_html_is_well_formed_and_says_what_matters(report: Report, results: list
     assert parser.open == []
     for said in (
         "sft is better than base", "With 249 items in 167 clusters only a difference from",
-        "Go: dpo", "Session gate", "Methodology Change Notice", "Overlap with training data: not checked",
+        "Go: dpo", "Session gate", "all 3 files compile", "Methodology Change Notice", "Overlap with training data: not checked",
         "clusters", "MDE", "checks of the load", "McNemar",
     ):  # fmt: skip
         assert said in text

@@ -1,0 +1,90 @@
+"""Which parts of a module must be walked again: those that read what has changed since.
+
+The parts are the module's body and its functions. They read and write each other's summaries: what a
+function takes and returns, what a class's objects hold, an option parser's defaults.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+
+import libcst as cst
+
+from lint_rules._flow.events import Event
+
+# A function, or None for the module's body.
+Unit = cst.FunctionDef | None
+# A summary: a function for its result, a class for its attributes, a tuple for others.
+Summary = Hashable
+Events = dict[tuple[type[Event], cst.CSTNode], Event]
+
+
+class Ledger:
+    """Keeps the reads of each part, the changes of each summary, and the events of each part.
+
+    Attributes:
+        units: The parts, in the order in which they are found, which may go on while they are walked.
+        entangled: Something changes that is not kept here, so a change anywhere concerns all parts.
+        events: Of the part that is being walked.
+    """
+
+    def __init__(self) -> None:
+        self.entangled = False
+        self.events: Events = {}
+        self.units: list[Unit] = [None]
+        self._known: set[Unit] = {None}
+        self._clock = 0
+        self._changes: dict[Summary, int] = {}
+        self._reads: dict[Unit, dict[Summary, int]] = {}
+        self._events: dict[Unit, Events] = {}
+        self._reading: dict[Summary, int] = {}
+        self._begun: dict[Unit, int] = {}
+
+    def add(self, unit: Unit) -> None:
+        """A part that may be known already."""
+        if unit not in self._known:
+            self._known.add(unit)
+            self.units.append(unit)
+
+    def begin(self, unit: Unit) -> None:
+        """A part is walked now; what it read and recorded before is forgotten."""
+        self._reading = self._reads[unit] = {}
+        self.events = self._events[unit] = {}
+        self._begun[unit] = self._clock
+
+    def read(self, summary: Summary) -> None:
+        """The part reads a summary, or says now what it will be compared with."""
+        self._reading.setdefault(summary, self._clock)
+
+    def change(self, summary: Summary) -> None:
+        """A summary has grown."""
+        self._clock += 1
+        self._changes[summary] = self._clock
+
+    def is_stale(self, unit: Unit) -> bool:
+        """Whether a part has read something that changed since, or was never walked."""
+        reads = self._reads.get(unit)
+        if reads is None:
+            return True
+        if self.entangled:
+            return self._clock > self._begun[unit]
+        changes = self._changes
+        return any(changes.get(summary, 0) > time for summary, time in reads.items())
+
+    def swap(self, reads: dict[Summary, int]) -> dict[Summary, int]:
+        """Collects reads elsewhere, and gives those collected so far."""
+        outer, self._reading = self._reading, reads
+        return outer
+
+    def adopt(self, reads: dict[Summary, int]) -> None:
+        """Adds the reads of an earlier walk whose outcome is used again."""
+        for summary, time in reads.items():
+            known = self._reading.get(summary)
+            if known is None or time < known:
+                self._reading[summary] = time
+
+    def all_events(self) -> Events:
+        """The events of all parts, in the order of the parts."""
+        return {
+            key: event for unit in self.units for key, event in self._events.get(unit, {}).items()
+        }

@@ -1,0 +1,16 @@
+"""Corrects the p values of a family, by the name of the method."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from stages.statistics.benjamini_hochberg import benjamini_hochberg
+from stages.statistics.holm import holm
+from stages.statistics.plan import Correction
+
+
+def corrected(p_values: Sequence[float], correction: Correction) -> Sequence[float]:
+    """Adjusted p values in the order given; as they are for `none`."""
+    if correction == "none":
+        return p_values
+    return holm(p_values) if correction == "holm" else benjamini_hochberg(p_values)

@@ -1,0 +1,136 @@
+"""Light trees say what libcst's own trees say, whitespace aside."""
+
+from __future__ import annotations
+
+import ast
+import asyncio.base_events
+import dataclasses
+import enum
+import inspect
+import statistics
+import typing
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import libcst as cst
+import pytest
+
+from cleanguard.config import Settings
+from lint_rules import engine
+from lint_rules._light import light_module
+
+# Fields that hold no code; an operator's only ones.
+_SPACE = ("whitespace", "lpar", "rpar", "comma", "semicolon", "_lines", "indent", "header", "footer",
+          "equal", "dot", "brace", "bracket", "colon", "posonly_ind", "encoding", "newline", "start",
+          "end", "asynchronous", "separator", "lines_after", "type_parameters")  # fmt: skip
+# What no rule looks at, so that a light tree does not have it.
+_UNSET = {("Raise", "cause"), ("ExceptHandler", "name"), ("MatchCase", "pattern"),
+          ("FormattedStringExpression", "conversion"), ("FormattedStringExpression", "format_spec"),
+          ("With", "asynchronous"), ("For", "asynchronous")}  # fmt: skip
+
+
+def _said(node: Any) -> Any:
+    """A node as nested tuples of what both kinds of trees can tell."""
+    if isinstance(node, (cst.SimpleString, cst.Integer, cst.Float)):
+        return ("literal", node.evaluated_value)
+    if isinstance(node, (cst.ConcatenatedString, cst.FormattedString)):
+        return _text(node)
+    if isinstance(node, (cst.Imaginary, cst.Ellipsis)):
+        return "..."
+    if isinstance(node, (cst.IndentedBlock, cst.SimpleStatementSuite)):
+        return ("suite", _statements(node.body))
+    if isinstance(node, cst.Else):
+        inner = _statements(node.body.body)
+        return inner[0] if len(inner) == 1 and inner[0][0] == "If" else ("Else", inner)
+    if isinstance(node, cst.Module):
+        return _statements(node.body)
+    if isinstance(node, cst.CSTNode):
+        name = type(node).__name__
+        fields = [field.name for field in dataclasses.fields(node)]
+        return (
+            name,
+            *(
+                (field, _said(getattr(node, field)))
+                for field in fields
+                if not any(part in field for part in _SPACE) and (name, field) not in _UNSET
+            ),
+        )
+    if isinstance(node, cst.MaybeSentinel):
+        return None
+    return tuple(map(_said, node)) if isinstance(node, (list, tuple)) else node or None
+
+
+def _statements(body: Any) -> list[Any]:
+    """Statements one by one; `pass` and what is on its line with others are no difference."""
+    flat = [
+        small
+        for each in body
+        for small in (each.body if isinstance(each, cst.SimpleStatementLine) else (each,))
+    ]
+    return [_said(each) for each in flat if not isinstance(each, cst.EmptyLine)]
+
+
+def _text(node: Any) -> Any:
+    """The expressions in a formatted or concatenated text, and its literal text if it has none."""
+    if isinstance(node, cst.ConcatenatedString):
+        left, right = _said(node.left), _said(node.right)
+        if left[0] == right[0] == "literal":
+            return ("literal", left[1] + right[1])
+        return ("text", *(part for side in (left, right) if side[0] == "text" for part in side[1:]))
+    return (
+        "text",
+        *(_said(p.expression) for p in node.parts if isinstance(p, cst.FormattedStringExpression)),
+    )
+
+
+def _both(source: str) -> tuple[Any, Any]:
+    return _said(light_module(ast.parse(source))), _said(cst.parse_module(source))
+
+
+@pytest.mark.parametrize(
+    "module",
+    [asyncio.base_events, enum, inspect, statistics, typing, dataclasses, ast],
+    ids=lambda module: module.__name__,
+)
+def test_modules_of_the_standard_library_read_the_same(module: ModuleType) -> None:
+    source = Path(inspect.getsourcefile(module) or "").read_text(encoding="utf-8")
+    light, full = _both(source)
+    assert light == full
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "f(a, *b, k=1, **c)\nf(k=1, *b)\nclass A(B, *C, metaclass=M, **k):\n    pass\n",
+        "def f(a, /, b: int = 1, *c, d, e=2, **g) -> str: return a\nlambda x, *, y=1: x\n",
+        "async def f():\n    async with a as b, c:\n        async for x in y:\n            await x\n",
+        "try:\n    a\nexcept (A, B) as e:\n    b\nelse:\n    c\nfinally:\n    d\n",
+        "if a:\n    b\nelif c:\n    d\nelse:\n    e\n",
+        "x[1:2, ::3, a]\nx[a] = y[b][c] = 1\nx: list[int] = []\ny: int\nz += 1\n",
+        "import a.b.c as d, e\nfrom ..f import (g as h, i)\nfrom . import j\nfrom k import *\n",
+        "a if b else c\nnot a\n-b\na < b <= c in d\na and b and c or d\n(w := 1)\n",
+        "{**a, 'b': c}\n{1, *d}\n[*e, f]\n(g,)\n{h: i for h, i in j if k for l in m}\n",
+        "match a:\n    case [b, *c] if d:\n        e\n    case _:\n        f\n",
+        "def g():\n    yield\n    yield a\n    yield from b\n    global c\n    raise d from e\n",
+        "x = 'a' \"b\" if c else b'd' b'e'\nf'{a!r:>{b}} {c}' 'd'\n1_000; 1e3; 2j; ...\n",
+        "while a: b; break\nelse: c\ndel d\nassert e, f\nprint(x for x in y)\n",
+        "@a.b(c)\n@d\nclass E: f = 1\n",
+    ],
+)
+def test_every_kind_of_node_reads_the_same(source: str) -> None:
+    light, full = _both(source)
+    assert light == full
+
+
+def test_a_file_without_findings_is_never_parsed_in_full(monkeypatch: pytest.MonkeyPatch) -> None:
+    def parse(source: str) -> cst.Module:
+        raise AssertionError(source)
+
+    monkeypatch.setattr(cst, "parse_module", parse)
+    clean = b"from transformers import AutoModel\nmodel = AutoModel.from_pretrained('x/y')\n"
+    assert engine.check_source("clean.py", clean, Settings()) == ()
+    with pytest.raises(AssertionError):
+        engine.check_source(
+            "raw.py", clean.replace(b"AutoModel", b"AutoModelForCausalLM"), Settings()
+        )
