@@ -45,7 +45,9 @@ class ConfigFile:
     def _line_of(self, key: str, value: str | None) -> int | None:
         lines = self.text.splitlines()
         start = next((row for row, line in enumerate(lines) if _HEADER.match(line)), 0)
-        entry = re.compile(rf"(.*[\s.{{,])?[\"']?{re.escape(key)}[\"']?\s*=")
+        quoted_key = rf"[\"']?{re.escape(key)}[\"']?\s*"
+        header = rf"\s*\[\s*tool\s*\.\s*cleanguard\s*\.\s*{quoted_key}\]"
+        entry = re.compile(rf"(.*[\s.{{,])?{quoted_key}=|{header}")
         for row in range(start, len(lines)):
             if entry.match(lines[row]):
                 quoted = (f'"{value}"', f"'{value}'") if value else ()

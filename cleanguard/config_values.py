@@ -67,6 +67,12 @@ def _targets(source: ConfigFile, key: str, value: Any) -> tuple[str, ...]:
         if not _TARGET.match(target):
             problem = f"`{key}`: {target!r} is not like `transformers==4.57` or `trl>=1`"
             raise source.error(problem, key, target)
+        library = re.split(r"[\s=>]", target)[0]
+        if library.lower() not in LIBRARIES:
+            known = ", ".join(LIBRARIES)
+            near = did_you_mean(library, LIBRARIES)
+            problem = f"`{key}`: nothing is known of {library!r}{near} (known: {known})"
+            raise source.error(problem, key, target)
     return targets
 
 
@@ -117,6 +123,8 @@ def _of_strings(source: ConfigFile, key: str, value: Any, keys: str) -> Mapping[
     raise source.error(f"`{key}` must be a table from {keys}, not {value!r}", key)
 
 
+# Whose keywords lint_rules/signatures.json holds.
+LIBRARIES = ("transformers", "peft", "trl", "bitsandbytes")
 _TARGET = re.compile(r"^[A-Za-z][\w.-]*\s*(==|>=)\s*\d+(\.\d+)*$")
 PARSERS: Mapping[str, Callable[[ConfigFile, str, Any], Any]] = {
     "select": _entries(linted_codes_of),

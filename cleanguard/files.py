@@ -65,7 +65,8 @@ def discover(
         suffixes: Of the files that count in folders.
 
     Raises:
-        FilesError: A path does not exist, or a file or folder cannot be read.
+        FilesError: A path does not exist or is no file, or a folder cannot be listed. Files that
+            cannot be read are found when they are read.
     """
     patterns = tuple(exclude)
     found: dict[str, SourceFile] = {}
@@ -74,15 +75,13 @@ def discover(
             continue
         if os.path.isdir(given):
             candidates = _walk_named(given, patterns, os.path.abspath(root or ""), suffixes)
-        elif os.path.exists(given):
+        elif os.path.isfile(given):
             candidates = iter([(os.path.realpath(given), SourceFile(given, Path(given)))])
+        elif os.path.exists(given):  # reading it may wait for ever, and works once
+            raise FilesError(f"{given}: a pipe or a device and no file; read it through `-`")
         else:
             raise FilesError(f"{given}: no such file or folder; check the spelling")
         for identity, file in candidates:
-            if not os.access(file.path, os.R_OK):
-                raise FilesError(
-                    f"{file.name}: no permission to read it; change its mode or exclude it"
-                )
             found.setdefault(identity, file)
     return tuple(sorted(found.values(), key=lambda file: file.name))
 
@@ -137,8 +136,15 @@ def _walk(
         if child.is_dir(follow_symlinks=False):
             if child.name not in BUILT_IN and not _ignored(child.path + os.sep, chain):
                 yield from _walk(child.path, gitignores, configured, suffixes)
-        elif child.name.endswith(suffixes) and child.is_file() and not _ignored(child.path, chain):
+        elif child.name.endswith(suffixes) and _is_file(child) and not _ignored(child.path, chain):
             yield child
+
+
+def _is_file(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_file()
+    except OSError:  # a link that leads to itself
+        return False
 
 
 def _ignored(path: str, chain: Sequence[Patterns]) -> bool:

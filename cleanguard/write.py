@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 import tempfile
 import time
+import zlib
 from contextlib import suppress
 from pathlib import Path
 
@@ -47,15 +49,35 @@ def replace_file(path: Path, before: bytes, after: bytes, roots: tuple[Path, ...
 
 
 def clear_leftovers(folder: Path) -> None:
-    """Takes away what a killed run left in a folder; a file that a run beside this one holds is young."""
+    """Takes away what a killed run left in a folder: its process is gone, or its file is old."""
     for path in folder.glob(f".*{_SUFFIX}"):
         with suppress(OSError):
-            if time.time() - path.stat().st_mtime > _ABANDONED_SECONDS:
+            old = time.time() - path.stat().st_mtime > _ABANDONED_SECONDS
+            if old or _is_orphan(path.name):
                 path.unlink()
 
 
+def _is_orphan(name: str) -> bool:
+    """Whether the process that a temporary file is named after ran on this machine and is gone."""
+    found = re.search(r"\.(\d+)@([0-9a-f]+)\.[^.]*\.cleanguard-tmp$", name)
+    if found is None or os.name != "posix" or found[2] != _host():
+        return False
+    try:
+        os.kill(int(found[1]), 0)  # asks, and sends nothing
+    except ProcessLookupError:
+        return True
+    except (OSError, OverflowError):
+        return False
+    return False
+
+
+def _host() -> str:
+    return f"{zlib.crc32(os.uname().nodename.encode()):x}" if os.name == "posix" else "0"
+
+
 def _write(target: Path, after: bytes, mode: int) -> None:
-    handle, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=_SUFFIX, dir=target.parent)
+    prefix = f".{target.name}.{os.getpid()}@{_host()}."
+    handle, name = tempfile.mkstemp(prefix=prefix, suffix=_SUFFIX, dir=target.parent)
     temporary = Path(name)
     try:
         with os.fdopen(handle, "wb") as stream:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import libcst as cst
 
+from codemods._carried_names import carried_names
 from codemods._edits import Edit
 from codemods._encoding import encoding_edit, receiver
 from codemods._purity import assigned_name, is_pure, is_pure_assignment, may_change
@@ -104,7 +105,8 @@ def chain_of(script: Script, encode: Encode, generate: Generate, decode: Decode)
     stretch = block[start : end + 1]
     members = _members(script, stretch, generating, host)
     decoded = decoded_span(script, decode)
-    folding = _folding(script, members, (encoding, generating, host), decoded, encode.place)
+    read = carried_names(script, generate, (decode,))
+    folding = _folding(script, members, (encoding, generating, host), decoded, encode.place, read)
     keeps = encoding not in folding
     removed = [node for node in folding if node is not host]
     wholes = _whole_statements(script, stretch, removed)
@@ -178,16 +180,26 @@ def _folding(
     calls: tuple[cst.SimpleStatementLine, cst.SimpleStatementLine, cst.SimpleStatementLine],
     decoded: Span,
     place: Place,
+    read: set[str],
 ) -> list[cst.BaseStatement]:
     """The statements that only serve the generation, the decoding one among them."""
     _, generating, host = calls
-    candidates = [node for node in members if node in calls or is_pure_assignment(node)]
+    candidates = [
+        node
+        for node in members
+        if node in (generating, host)
+        or ((node in calls or is_pure_assignment(node)) and not _stores(script, node) & read)
+    ]
     found = foldable(
         script, [node for node in candidates if node is not host], [decoded], place.function
     )
     if generating is not host and generating not in found:
         raise CannotRewrite("what generate returns is used for more than its text")
     return [node for node in candidates if node is host or node in found]
+
+
+def _stores(script: Script, node: cst.BaseStatement) -> set[str]:
+    return script.stored_in(script.span(node))
 
 
 def _whole_statements(

@@ -17,13 +17,20 @@ def tidy(utf8: bytes, edits: Sequence[Edit]) -> list[Edit]:
     merged: list[Edit] = []
     for edit in sorted(edits):
         last = merged[-1] if merged else None
-        if last and not last.text and not edit.text and not utf8[last.end : edit.start].strip():
-            between = utf8[last.end : edit.start]
-            if _whole_lines(utf8, last) and _whole_lines(utf8, edit) and between.count(b"\n") <= 1:
-                merged[-1] = Edit(last.start, edit.end)
-                continue
-        merged.append(edit)
+        if last and _follows(utf8, last, edit):
+            merged[-1] = Edit(last.start, edit.end)
+        else:
+            merged.append(edit)
     return [_without_double_blank(utf8, edit) for edit in merged]
+
+
+def _follows(utf8: bytes, first: Edit, second: Edit) -> bool:
+    """Whether two deletions of whole lines have nothing but blank lines between them."""
+    return (
+        not (first.text or second.text or utf8[first.end : second.start].strip())
+        and _whole_lines(utf8, first)
+        and _whole_lines(utf8, second)
+    )
 
 
 def _whole_lines(utf8: bytes, edit: Edit) -> bool:
@@ -32,17 +39,24 @@ def _whole_lines(utf8: bytes, edit: Edit) -> bool:
 
 
 def _without_double_blank(utf8: bytes, edit: Edit) -> Edit:
+    """Of the blank lines before and after a deletion, the larger number stays."""
     if edit.text or not _whole_lines(utf8, edit):
         return edit
-    before = utf8[: edit.start].rstrip(b" \t").splitlines()
-    last = before[-1].strip() if before else b""
-    opens = not last or last.endswith((b":", b'"""'))
-    if not opens:
-        return edit
-    end = edit.end
-    while end < len(utf8):
-        line_end = utf8.find(b"\n", end) + 1 or len(utf8)
-        if utf8[end:line_end].strip():
-            return Edit(edit.start, end)
-        end = line_end
-    return edit
+    start, before = edit.start, 0
+    while start and not (line := _line_before(utf8, start)).strip():
+        start, before = start - len(line), before + 1
+    end, after = edit.end, 0
+    while end < len(utf8) and not (line := _line_at(utf8, end)).strip():
+        end, after = end + len(line), after + 1
+    opens = not start or _line_before(utf8, start).strip().endswith((b":", b'"""'))
+    if opens or 0 < after <= before:
+        return Edit(edit.start, end)
+    return Edit(start, edit.end) if before and (after or end == len(utf8)) else edit
+
+
+def _line_before(utf8: bytes, end: int) -> bytes:
+    return utf8[utf8.rfind(b"\n", 0, end - 1) + 1 : end]
+
+
+def _line_at(utf8: bytes, start: int) -> bytes:
+    return utf8[start : utf8.find(b"\n", start) + 1 or len(utf8)]

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import libcst as cst
 
+from codemods._edits import Edit
 from codemods._loader_keywords import GENERATE_KEYWORDS, literal_of, literal_value, written
-from codemods._purity import is_pure
+from codemods._purity import assigned_name, is_pure
 from codemods._script import Script
 from codemods._sites import CannotRewrite, Note
 from lint_rules._flow.arguments import Argument
@@ -17,6 +20,17 @@ from lint_rules._positions import Span
 _PROMPT = ("input_ids", "inputs", "attention_mask", "token_type_ids")
 # The default of transformers' GenerationConfig, in force wherever sampling code did not name it.
 _DEFAULT_TOP_K = "top_k=50"
+_OF_ONES = ("ones_like", "ones", "new_ones")
+_TWENTY = Note(
+    "changed",
+    "`max_new_tokens=20`: the call named no length, and transformers 5 then stops there, silently",
+    "where generation_config.json names no length, under transformers 5",
+)
+# Keywords that a person can do something better about than leaving them out.
+_INSTEAD = {
+    "streamer": "a streamer shows the text while it grows: "
+    "`CleanModelLoader.stream(model, tokenizer, prompt, …)` gives it in pieces",
+}
 
 
 def carry_generate_keywords(script: Script, call: Generate) -> tuple[list[str], list[Note]]:
@@ -33,7 +47,10 @@ def carry_generate_keywords(script: Script, call: Generate) -> tuple[list[str], 
     from_dicts: set[str] = set()
     for argument in spread:
         from_dicts |= _carry_dict(script, argument, given)
+    _refuse_set_config(script)
     for name, argument in _keywords(script, call).items():
+        if name == "attention_mask":
+            _refuse_other_mask(script, call, argument)
         if name in _PROMPT:
             continue
         if name == "pad_token_id":
@@ -48,13 +65,63 @@ def carry_generate_keywords(script: Script, call: Generate) -> tuple[list[str], 
             given.append(f"{name}={written(script, argument)}")
         else:
             raise CannotRewrite(
-                f"the keyword `{name}` of generate has no place in the guarded call"
+                _INSTEAD.get(
+                    name, f"the keyword `{name}` of generate has no place in the guarded call"
+                )
             )
     names = from_dicts | {argument.partition("=")[0] for argument in given}
     if not names & {"max_new_tokens", "max_length"}:
-        raise CannotRewrite("the call names no length: transformers stops at 20 tokens, silently")
+        if not script.unsafe:
+            raise CannotRewrite(
+                "the call names no length: it is what the model's generation_config.json says, else "
+                "20 new tokens; name it, or take 20 with --unsafe"
+            )
+        given.append("max_new_tokens=20")
+        notes.append(_TWENTY)
     notes += _sampling(call, given, names)
     return given, notes
+
+
+def _refuse_other_mask(script: Script, call: Generate, argument: Argument) -> None:
+    """The guard makes the mask: it must be the encoding's own, or of ones."""
+    node = argument.expression
+    if node is None or first(argument.value, Encoded) is not None:
+        return
+    values = [node]
+    if isinstance(node, cst.Name):
+        function = call.place.function
+        values = script.assigned_values(node.value, function)
+        if len(script.uses(node.value, function)) > len(values) + 1:
+            values = []  # changed after it was made, or read elsewhere
+    made = [(dotted(v.func) or "") if isinstance(v, cst.Call) else "" for v in values]
+    if not made or not all(name.rpartition(".")[2] in _OF_ONES for name in made):
+        raise CannotRewrite("its attention mask is made by hand")
+
+
+def _refuse_set_config(script: Script) -> None:
+    """Settings that the script puts into `model.generation_config` do not reach the guarded call."""
+    visitor = _SetConfigs()
+    script.module.visit(visitor)
+    if visitor.found:
+        line = script.line_of(visitor.found[0])
+        raise CannotRewrite(
+            f"line {line} sets `generation_config`, which the guard replaces; say it in the call"
+        )
+
+
+class _SetConfigs(cst.CSTVisitor):
+    """Assignments to a model's generation_config, but for the pad token and for None."""
+
+    def __init__(self) -> None:
+        self.found: list[cst.Assign] = []
+
+    def visit_Assign(self, node: cst.Assign) -> None:
+        for target in node.targets:
+            path = (dotted(target.target) or "").split(".")
+            if "generation_config" not in path[1:] or path[-1] == "pad_token_id":
+                continue
+            if path[-1] == "generation_config" or literal_value(node.value) != Constant(None):
+                self.found.append(node)
 
 
 def _keywords(script: Script, call: Generate) -> dict[str, Argument]:
@@ -95,6 +162,28 @@ def _config_call(script: Script, call: Generate, node: cst.BaseExpression) -> cs
     ):
         raise CannotRewrite("the GenerationConfig may change before the call")
     return node
+
+
+def unread_config(
+    script: Script, call: Generate, edits: Sequence[Edit]
+) -> cst.SimpleStatementLine | None:
+    """The line that assigns the call's GenerationConfig, if the edits leave nothing that reads it."""
+    config = call.args.keywords.get("generation_config")
+    node = None if config is None else config.expression
+    if not isinstance(node, cst.Name):
+        return None
+    scope = call.place.function if script.stores_of(node.value, call.place.function) else None
+    uses = script.uses(node.value, scope)
+    lines = [
+        line
+        for line in script.lines_between(scope, script.span(scope or script.module))
+        if assigned_name(line) == node.value
+    ]
+    read = [use for use in uses if not use.stores]
+    if len(lines) != 1 or len(uses) != len(read) + 1:
+        return None
+    covered = all(any(edit.covers(use.offset) for edit in edits) for use in read)
+    return lines[0] if covered else None
 
 
 def _carry_dict(script: Script, argument: Argument, given: list[str]) -> set[str]:

@@ -10,31 +10,23 @@ from codemods._encoding import prompt_of, receiver, truncation_note
 from codemods._generate_keywords import carry_decode_keywords, carry_generate_keywords
 from codemods._script import Script
 from codemods._sites import CannotRewrite, Note
-from lint_rules._flow.events import Decode, Encode, Generate
+from codemods._surroundings import padding_note
+from codemods._what_is_cut import refuse_other_cuts
+from lint_rules._flow.events import AttributeSet, Decode, Encode, Generate
 from lint_rules._flow.syntax import dotted
 from lint_rules._flow.values import (
     Constant,
     Formatted,
-    Generated,
     Items,
     Sequence,
-    element_of,
+    Tokenizer,
     first,
 )
 
 Many = Literal["one", "many", "unclear"]
 
+_SPECIALS = ("add_bos_token", "add_eos_token", "bos_token", "bos_token_id")
 _LISTS = ("List", "list", "Sequence", "Iterable", "tuple", "Tuple")
-
-
-def generated_in(decode: Decode) -> Generated | None:
-    """The generation that a decode call decodes."""
-    return first(decode.source, Generated) or first(element_of(decode.source), Generated)
-
-
-def has_prompt(generated: Generated) -> bool:
-    """Whether the prompt's ids are still in front of what is decoded."""
-    return generated.form in ("row", "all", "sequences")
 
 
 def arguments_of(
@@ -46,7 +38,13 @@ def arguments_of(
         CannotRewrite: A keyword has no place in the guarded call.
     """
     prompt_of(encode)
+    refuse_other_cuts(script, encode, generate, decode)
+    if decode.tokenizer.origin is not encode.tokenizer.origin:
+        raise CannotRewrite("it is decoded with another tokenizer than it was tokenised with")
+    _refuse_other_specials(script, encode)
     notes = truncation_note(script, encode)
+    if one_or_many(encode) != "one":
+        notes += padding_note(script, encode)
     given, more = carry_generate_keywords(script, generate)
     notes += more
     decoding, more = carry_decode_keywords(script, decode)
@@ -56,6 +54,20 @@ def arguments_of(
     model = script.code(receiver(generate.node))
     tokenizer = script.code(receiver(encode.node))
     return [model, tokenizer, prompt, *given, *decoding], notes
+
+
+def _refuse_other_specials(script: Script, encode: Encode) -> None:
+    """What a script tells its tokenizer to put around prompts, the guard would not put there."""
+    for event in script.flow.events(AttributeSet):
+        if (
+            event.attribute in _SPECIALS
+            and isinstance(event.target, Tokenizer)
+            and event.target.origin is encode.tokenizer.origin
+        ):
+            line = script.line_of(event.node)
+            raise CannotRewrite(
+                f"line {line} sets `{event.attribute}`, and the guard puts the family's BOS, no other"
+            )
 
 
 def one_or_many(encode: Encode) -> Many:
@@ -97,7 +109,7 @@ def one_prompt(script: Script, encode: Encode) -> str:
     expression = prompt_of(encode).expression
     assert expression is not None
     only = single_item(expression)
-    if isinstance(expression, cst.List) and only is None:
+    if only is None and one_or_many(encode) == "many":
         raise CannotRewrite("a batch is encoded and only one row decoded")
     return script.code(only or expression)
 

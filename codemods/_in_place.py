@@ -12,13 +12,14 @@ from dataclasses import dataclass
 
 import libcst as cst
 
+from codemods._at_hand import loader_at
+from codemods._carried_names import carried_names
 from codemods._chain import decoded_span, is_needless
+from codemods._decoded import generated_in, has_prompt
 from codemods._edits import Edit
 from codemods._encoding import encoding_edit, receiver
 from codemods._guarded import (
     arguments_of,
-    generated_in,
-    has_prompt,
     many_prompts,
     one_or_many,
     one_prompt,
@@ -29,8 +30,8 @@ from codemods._rows import Row, Rows
 from codemods._script import Script
 from codemods._sites import CannotRewrite, Note
 from codemods._stretch import foldable, pure_lines
+from codemods._text_names import direct_target, new_name, renames, whole_comprehension
 from lint_rules._flow.events import Decode, Encode, Generate
-from lint_rules._flow.syntax import dotted
 from lint_rules._flow.values import Generated, element_of, options
 from lint_rules._positions import Span
 
@@ -44,7 +45,10 @@ class InPlace:
 
 
 def rewrite_in_place(
-    script: Script, calls: Sequence[tuple[Encode, Generate]], name: str
+    script: Script,
+    calls: Sequence[tuple[Encode, Generate]],
+    name: str,
+    unmigrated: frozenset[cst.CSTNode],
 ) -> InPlace:
     """Turns every generation that is assigned to one name into guarded text.
 
@@ -52,6 +56,7 @@ def rewrite_in_place(
         script: The script.
         calls: The generations that are assigned to the name, with their tokenisation.
         name: The variable.
+        unmigrated: Loads that stay as they are.
 
     Raises:
         CannotRewrite: The ids are used for more than their text, or a prompt may change on the way.
@@ -83,25 +88,51 @@ def rewrite_in_place(
         *lines,
         *(line for line in encodings if line not in lines and assigned_name(line)),
     ]
+    read = {
+        name for _, generate in calls for name in carried_names(script, generate, tuple(decodes))
+    }
+    candidates = [line for line in candidates if not script.stored_in(script.span(line)) & read]
     removed = foldable(script, candidates, consumed, function)
     removed = [line for line in removed if _feeds(script, line, calls, rows)]
-    text = _new_name(script, name, single=single)
-    edits = _renames(script, name, text, function, [*consumed, *map(script.span, removed)])
+    _refuse_other_uses(script, rows, function, [*consumed, *map(script.span, removed)])
+    direct = direct_target(script, calls, decodes, single=single)
+    text = new_name(script, name, single=single) if direct is None else direct.name
+    removed = removed if direct is None else [*removed, direct.line]
+    edits = renames(script, name, text, function, [*consumed, *map(script.span, removed)])
     notes: list[tuple[Note, ...]] = []
     for encode, generate in calls:
-        edit, found = _call_edit(script, encode, generate, decodes[0], text, single=single)
+        head = loader_at(script, generate, unmigrated) + (
+            ".generate" if single else ".generate_batch"
+        )
+        edit, found = _call_edit(script, encode, generate, decodes[0], text, head, single=single)
         _refuse_changed_prompt(script, encode, generate, removed)
         edits.append(edit)
         notes.append(tuple(found))
     for row, decode in zip(shown, decodes, strict=True):
-        edits.append(_decode_edit(script, decode, row, text, single=single))
+        if direct is None:
+            edits.append(_decode_edit(script, decode, row, text, single=single))
     edits += [Edit(span.start, span.end, text) for span in rows.loops]
-    edits += script.delete_lines(removed)
+    edits += [script.delete(line) for line in removed]
     for encode, generate in calls:
         kept = not _inside(script, encode.node, generate.node)
         if kept and script.statement(encode.place) not in removed:
             edits.append(encoding_edit(script, encode)[0])
     return InPlace(tuple(dict.fromkeys(edits)), tuple(notes))
+
+
+def _refuse_other_uses(
+    script: Script, rows: Rows, function: cst.FunctionDef | None, consumed: Sequence[Span]
+) -> None:
+    """A row that a loop names is text from now on: `len(row)` would count letters, not tokens.
+
+    Raises:
+        CannotRewrite: The row is used for more than its text.
+    """
+    for name in rows.variables:
+        for use in script.uses(name, function):
+            if use.stores or any(span.start <= use.offset < span.end for span in consumed):
+                continue
+            raise CannotRewrite("a generated row is used for more than its text")
 
 
 def _decodes(script: Script, generates: Sequence[Generate]) -> list[Decode]:
@@ -166,87 +197,21 @@ def _feeds(
     return bool(script.stored_in(script.span(line)) & tracked)
 
 
-def _new_name(script: Script, name: str, *, single: bool) -> str:
-    wanted = "text" if single else "texts"
-    others = {
-        assigned_name(call.place.line)
-        for call in script.flow.events(Generate)
-        if call.place.line is not None
-    }
-    if len(others) > 1:
-        wanted = f"{name}_{wanted}"
-    for candidate in (wanted, f"generated_{wanted}"):
-        if not script.is_taken(candidate):
-            return candidate
-    return name
-
-
-def _renames(
-    script: Script,
-    name: str,
-    text: str,
-    function: cst.FunctionDef | None,
-    consumed: Sequence[Span],
-) -> list[Edit]:
-    """The remaining uses of the variable that a text answers as well: `is None`, `len`, `del`.
-
-    Raises:
-        CannotRewrite: Any other use.
-    """
-    allowed = _harmless_uses(script, name, function)
-    edits: list[Edit] = []
-    for use in script.uses(name, function):
-        if any(span.start <= use.offset < span.end for span in consumed):
-            continue
-        if use.offset not in allowed:
-            raise CannotRewrite("what generate returns is used for more than its text")
-        if text != name:
-            edits.append(Edit(use.offset, use.offset + len(name.encode()), text))
-    return edits
-
-
-def _harmless_uses(script: Script, name: str, function: cst.FunctionDef | None) -> set[int]:
-    visitor = _Harmless(name)
-    (script.module if function is None else function).visit(visitor)
-    return {script.span(node).start for node in visitor.found}
-
-
-class _Harmless(cst.CSTVisitor):
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self.found: list[cst.CSTNode] = []
-
-    def visit_Assign(self, node: cst.Assign) -> None:
-        value = node.value
-        called = dotted(value.func) if isinstance(value, cst.Call) else None
-        generates = called is not None and called.endswith(".generate")
-        if generates or (isinstance(value, cst.Name) and value.value == "None"):
-            self._keep(*(target.target for target in node.targets))
-
-    def visit_Comparison(self, node: cst.Comparison) -> None:
-        last = node.comparisons[-1].comparator
-        if isinstance(last, cst.Name) and last.value == "None":
-            self._keep(node.left)
-
-    def visit_Del(self, node: cst.Del) -> None:
-        targets = node.target.elements if isinstance(node.target, cst.Tuple) else ()
-        self._keep(node.target, *(element.value for element in targets))
-
-    def _keep(self, *nodes: cst.CSTNode) -> None:
-        self.found += [
-            node for node in nodes if isinstance(node, cst.Name) and node.value == self.name
-        ]
-
-
 def _call_edit(
-    script: Script, encode: Encode, generate: Generate, decode: Decode, text: str, *, single: bool
+    script: Script,
+    encode: Encode,
+    generate: Generate,
+    decode: Decode,
+    text: str,
+    head: str,
+    *,
+    single: bool,
 ) -> tuple[Edit, list[Note]]:
     generated = generated_in(decode)
     full = generated is not None and has_prompt(generated)
     prompt = one_prompt(script, encode) if single else many_prompts(script, encode)
     arguments, notes = arguments_of(script, encode, generate, decode, full=full, prompt=prompt)
     statement = script.statement(generate.place)
-    head = script.loader_at(generate) + (".generate" if single else ".generate_batch")
     outer = generate.place.parents[-1] if generate.place.parents else None
     if isinstance(outer, cst.With) and is_needless(outer) and len(outer.body.body) == 1:
         indent = script.indent_of(outer)
@@ -259,6 +224,9 @@ def _call_edit(
 
 def _decode_edit(script: Script, decode: Decode, row: Row, text: str, *, single: bool) -> Edit:
     span = decoded_span(script, decode)
+    comprehension = whole_comprehension(script, decode) if row.kind == "variable" else None
+    if comprehension is not None:
+        return Edit(comprehension.start, comprehension.end, text)
     if single or row.kind == "all":
         new = text if single or not takes_first(script, decode) else f"{text}[0]"
     elif row.kind == "first":

@@ -16,7 +16,7 @@ from lint_rules._flow.arguments import Argument
 from lint_rules._flow.events import ModelLoad, QuantConfigBuild
 from lint_rules._flow.syntax import dotted
 
-_UNFOLLOWED = "the load takes `*` or `**` arguments that this tool does not take apart"
+_UNFOLLOWED = "what the `**` arguments of the load hold cannot be seen here; write them out"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,7 @@ class _Dict:
                 self.script.replace(line, [f"{name}.update({{{', '.join(entry.texts)}}})"])
             )
         else:
-            self.edits += self.script.delete_lines([line])
+            self.edits.append(self.script.delete(line))
 
     def entry(self, key: str, value: cst.BaseExpression) -> _Entry:
         """What one entry becomes."""

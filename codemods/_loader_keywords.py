@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import libcst as cst
 
+from codemods._purity import is_pure
 from codemods._script import Script
 from codemods._sites import CannotRewrite, Note
 from lint_rules._flow.arguments import UNSET, Argument, Arguments
@@ -102,9 +103,7 @@ def written(script: Script, argument: Argument) -> str:
     Raises:
         CannotRewrite: It comes out of a `**` dict.
     """
-    if argument.expression is None:
-        raise CannotRewrite("keywords come out of a `**` dict")
-    return script.code(argument.expression)
+    return script.code(_expression(argument))
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +123,12 @@ class Fate:
     after: str | None = None
 
 
+def _expression(argument: Argument) -> cst.BaseExpression:
+    if argument.expression is None:
+        raise CannotRewrite("keywords come out of a `**` dict")
+    return argument.expression
+
+
 def fate_of_model_keyword(
     script: Script, name: str, argument: Argument, family: str | None
 ) -> Fate:
@@ -136,6 +141,8 @@ def fate_of_model_keyword(
     if name == "use_flash_attention_2" and literal is True:
         note = Note("carried", "`use_flash_attention_2` is now `attn_implementation`")
         return Fate("attn_implementation", '"flash_attention_2"', (note,))
+    if name in _CARRIED and literal is None:
+        return Fate(None, notes=(Note("dropped", f"`{name}=None`: the default"),))
     if name in _CARRIED:
         new = _CARRIED[name]
         notes = () if new == name else (Note("carried", f"`{name}` is now called `{new}`"),)
@@ -218,9 +225,9 @@ def _fate_of_tokenizer_keyword(
     literal = literal_of(argument)
     if name in ("revision", "cache_dir", "token", "use_auth_token", "local_files_only"):
         return Fate(_CARRIED[name], written(script, argument))
-    if name in _DROPPED_FROM_TOKENIZER and isinstance(literal, bool):
+    if name in _DROPPED_FROM_TOKENIZER and is_pure(given := _expression(argument)):
         why = _DROPPED_FROM_TOKENIZER[name]
-        return Fate(None, notes=(Note("dropped", f"`{name}={literal}`: {why}"),))
+        return Fate(None, notes=(Note("dropped", f"`{name}={script.code(given)}`: {why}"),))
     if name == "padding_side" and training:
         return Fate(name, written(script, argument))
     if name == "padding_side" and literal == "left":

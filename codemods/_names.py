@@ -60,6 +60,27 @@ class Blocks(cst.CSTVisitor):
         self.found.append(tuple(item for item in node.body if isinstance(item, cst.BaseStatement)))
 
 
+class Shared(cst.CSTVisitor):
+    """The names that functions declare `global` or `nonlocal`."""
+
+    def __init__(self) -> None:
+        self.found: set[str] = set()
+
+    def visit_NameItem(self, node: cst.NameItem) -> None:
+        self.found.add(node.name.value)
+
+
+class Elses(cst.CSTVisitor):
+    """The `else` clauses with a body of whole lines, by the first statement of the body."""
+
+    def __init__(self) -> None:
+        self.found: dict[cst.CSTNode, cst.Else] = {}
+
+    def visit_Else(self, node: cst.Else) -> None:
+        if isinstance(node.body, cst.IndentedBlock) and node.body.body:
+            self.found[node.body.body[0]] = node
+
+
 class _Names(cst.CSTVisitor):
     def __init__(self, positions: Positions) -> None:
         self.positions = positions

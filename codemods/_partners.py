@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import libcst as cst
 
+from codemods._purity import may_change
 from codemods._script import Script
 from codemods._targets import Target, target_of
 from codemods._traits import trains
@@ -17,33 +18,47 @@ def partner_of(
 ) -> TokenizerLoad | None:
     """The tokenizer load that one `loader.load()` can serve together with the model load.
 
-    It stands before the model in the same block, names the same model, and its tokenizer is not used
-    in between except by lines that the migration removes.
+    It stands in the same block and names the same model and revision. If it stands before, its tokenizer is not
+    used in between except by lines that the migration removes; if it stands after, nothing in
+    between knows its name or changes what it is loaded with.
     """
-    for tokenizer in tokenizers:
-        if tokenizer.place.block is not model.place.block:
-            continue
-        if _model_text(script, tokenizer.args) != _model_text(script, model.args):
-            continue
-        target = target_of(script, tokenizer)
-        if target is None or tokenizer.place.index >= model.place.index:
-            continue
-        if target_of(script, model) is not None and not _used_between(
-            script, tokenizer, target, model
-        ):
-            return tokenizer
+    if target_of(script, model) is None:
+        return None
+    for fits in (_leads, _follows):
+        for tokenizer in tokenizers:
+            target = target_of(script, tokenizer)
+            if (
+                target is not None
+                and tokenizer.place.block is model.place.block
+                and _model_text(script, tokenizer.args) == _model_text(script, model.args)
+                and _revision(script, tokenizer.args) == _revision(script, model.args)
+                and fits(script, tokenizer, target, model)
+            ):
+                return tokenizer
     return None
 
 
-def _used_between(
-    script: Script, tokenizer: TokenizerLoad, target: Target, model: ModelLoad
-) -> bool:
-    between = model.place.block[tokenizer.place.index + 1 : model.place.index]
-    for statement in between:
+def _leads(script: Script, tokenizer: TokenizerLoad, target: Target, model: ModelLoad) -> bool:
+    start, end = tokenizer.place.index, model.place.index
+    if start >= end:
+        return False
+    for statement in model.place.block[start + 1 : end]:
         dropped = is_template_line(script, statement, tokenizer.node, trains=trains(script))
         if not dropped and mentions(script, statement, target.text):
-            return True
-    return False
+            return False
+    return True
+
+
+def _follows(script: Script, tokenizer: TokenizerLoad, target: Target, model: ModelLoad) -> bool:
+    start, end = model.place.index, tokenizer.place.index
+    if start >= end:
+        return False
+    read = script.names_in(script.span(target.statement))
+    return not any(
+        mentions(script, statement, target.text)
+        or any(may_change(script, statement, {name}) for name in read)
+        for statement in model.place.block[start + 1 : end]
+    )
 
 
 def mentions(script: Script, node: cst.CSTNode, text: str) -> bool:
@@ -59,4 +74,11 @@ def _model_text(script: Script, args: Arguments) -> str | None:
         return None
     if isinstance(argument.expression, cst.SimpleString):
         return repr(argument.expression.evaluated_value)
+    return script.code(argument.expression)
+
+
+def _revision(script: Script, args: Arguments) -> str | None:
+    argument = args.keywords.get("revision")
+    if argument is None or argument.expression is None:
+        return None
     return script.code(argument.expression)

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from cleanguard import hazards
 from cleanguard.config import Settings
 from cleanguard.findings import Finding
+from codemods._defined import undefined
 from codemods._edits import Edit
 from codemods._script import Script
 from codemods._sites import Site
@@ -45,6 +46,7 @@ def prove(
     text = after.decode(source.encoding).removeprefix("\ufeff")
     tree = _parsed(text)
     _compare_untouched(script, edits, text, tree)
+    _compare_names(script.source.text, text)
     return _compare_findings(filename, source, after, sites, settings)
 
 
@@ -55,6 +57,19 @@ def _parsed(text: str) -> ast.Module:
             return ast.parse(text)
     except (SyntaxError, ValueError) as error:
         raise ProofError(f"the rewritten file would not parse: {error}") from error
+
+
+def _compare_names(before: str, after: str) -> None:
+    """A name that nothing defines must not come in: what it stood for would have been folded away."""
+    try:
+        old = set(undefined(before))
+    except SyntaxError:
+        return  # a grammar newer than this interpreter
+    new = sorted(set(undefined(after)) - old)
+    if new:
+        raise ProofError(
+            f"the rewritten file would use `{new[0][1]}`, which nothing defines any more"
+        )
 
 
 def _compare_findings(

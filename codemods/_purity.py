@@ -48,7 +48,7 @@ def may_change(script: Script, statement: cst.CSTNode, names: set[str]) -> bool:
     """Whether running a statement may change what an expression over these names gives."""
     if names & script.stored_in(script.span(statement)):
         return True
-    visitor = _Touches(names)
+    visitor = _Touches(names, anywhere=bool(names & script.shared_names))
     statement.visit(visitor)
     return visitor.touched
 
@@ -76,10 +76,14 @@ class _Effects(cst.CSTVisitor):
 
 
 class _Touches(cst.CSTVisitor):
-    """Looks for stores into the named objects and for calls that they are given to."""
+    """Looks for stores into the named objects and for calls that they are given to.
 
-    def __init__(self, names: set[str]) -> None:
+    Where a function assigns one of the names by `global`, any call may (`anywhere`).
+    """
+
+    def __init__(self, names: set[str], *, anywhere: bool) -> None:
         self.names = names
+        self.anywhere = anywhere
         self.touched = False
 
     def visit_AssignTarget(self, node: cst.AssignTarget) -> None:
@@ -101,7 +105,7 @@ class _Touches(cst.CSTVisitor):
         if name in _SPEAKS or is_pure(node):
             return
         roots = _roots(node)
-        self.touched = self.touched or bool(roots & self.names)
+        self.touched = self.touched or self.anywhere or bool(roots & self.names)
 
     def _store(self, target: cst.CSTNode) -> None:
         self.touched = self.touched or bool(_roots(target) & self.names)

@@ -7,7 +7,7 @@ from typing import Literal
 
 import libcst as cst
 
-from codemods._guarded import generated_in
+from codemods._decoded import generated_in
 from codemods._purity import is_pure_assignment
 from codemods._script import Script
 from codemods._sites import CannotRewrite
@@ -103,7 +103,7 @@ class Rows:
             assert isinstance(statement, cst.Assign)
             return self._read(statement.value) if is_pure_assignment(line) else None
         target, source = found.loops[0]
-        rows = _rows_of(target, source, name)
+        rows = rows_of(target, source, name)
         if rows is None or self._read(rows) != Row("all"):
             return None
         span = self._script.span(rows)
@@ -112,12 +112,12 @@ class Rows:
         return Row("variable", name)
 
 
-def _rows_of(
+def rows_of(
     target: cst.BaseExpression, source: cst.BaseExpression, name: str
 ) -> cst.BaseExpression | None:
     """The expression that a loop variable goes over, through `enumerate` and `zip`."""
     if isinstance(target, cst.Name):
-        return source
+        return source if target.value == name else None
     if not isinstance(target, cst.Tuple) or not isinstance(source, cst.Call):
         return None
     called = dotted(source.func)
@@ -128,7 +128,7 @@ def _rows_of(
     if called == "enumerate" and len(names) == 2 and plain:
         if names[1] == name:
             return plain[0]
-        return _rows_of(target.elements[1].value, plain[0], name)
+        return rows_of(target.elements[1].value, plain[0], name)
     return None
 
 

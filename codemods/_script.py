@@ -12,16 +12,17 @@ import libcst as cst
 
 from cleanguard.config import Settings
 from codemods._edits import Edit
-from codemods._names import Blocks, Lines, NameUse, Values, name_uses
+from codemods._names import Blocks, Elses, Lines, NameUse, Shared, Values, name_uses
 from codemods._sites import CannotRewrite
 from codemods._wishes import EVERYTHING, Wishes
 from lint_rules._flow.analysis import Flow, analyse
-from lint_rules._flow.events import Event, Generate, Place
+from lint_rules._flow.events import Event, Place
 from lint_rules._positions import Positions, Span
 from lint_rules._source import Source
 from lint_rules.registry import RULES
 
-MAX_WIDTH = 100
+# Lines are no longer than this, or than the script's own up to the larger number.
+_WIDTH, _WIDEST = 100, 120
 
 E = TypeVar("E", bound=Event)
 
@@ -42,7 +43,10 @@ class Script:
         self.declined = tuple(
             (code, node) for code, node in reported if wishes.declines(code, self.line_of(node))
         )
+        self._wishes = wishes
         self._reported = frozenset(reported) - frozenset(self.declined)
+        longest = max(map(len, source.text.splitlines()), default=0)
+        self.max_width = min(max(longest, _WIDTH), _WIDEST)
         self.newline = self.module.default_newline
         self.indent_unit = self.module.default_indent
         self._lines = [0]
@@ -50,11 +54,18 @@ class Script:
             if line.endswith((b"\n", b"\r")):
                 self._lines.append(self._lines[-1] + len(line))
         self._names = list(name_uses(self.module, self.positions))
+        shared = Shared()
+        self.module.visit(shared)
+        self.shared_names = shared.found
         self._comments = list(self._find_comments())
 
     def reports(self, code: str, node: cst.CSTNode) -> bool:
         """Whether the linter reports a hazard at a node; what it does not is none of our business."""
         return (code, node) in self._reported
+
+    def reason_for(self, code: str, node: cst.CSTNode) -> str:
+        """Why a declined finding is left."""
+        return self._wishes.reason(code, self.line_of(node))
 
     # --- text
 
@@ -79,6 +90,16 @@ class Script:
         if text.strip():
             raise CannotRewrite("several statements stand on one line")
         return text
+
+    def place_of(self, node: cst.CSTNode) -> tuple[str, int]:
+        """The indentation of the line on which an expression starts, and the width of what is beside it."""
+        span = self.span(node)
+        start = self._lines[bisect_right(self._lines, span.start) - 1]
+        end = self._lines[min(bisect_right(self._lines, span.end - 1), len(self._lines) - 1)]
+        before = self.utf8[start : span.start].decode()
+        after = self.utf8[span.end : max(end, span.end)].decode().rstrip()
+        indent = before[: len(before) - len(before.lstrip())]
+        return indent, len(before) - len(indent) + len(after)
 
     def lines_of(self, node: cst.CSTNode) -> Span:
         """The whole lines that a statement occupies, its line end included."""
@@ -114,6 +135,15 @@ class Script:
         self.indent_of(place.line)
         return place.line
 
+    def line_above(self, offset: int) -> tuple[int, str]:
+        """Where the innermost statement around an offset begins its line, and its indentation."""
+        statements = [*self.module.body, *(node for block in self._blocks() for node in block)]
+        spans = [self.span(node) for node in statements]
+        around = [span.start for span in spans if span.start <= offset < span.end]
+        start = self._lines[bisect_right(self._lines, max(around, default=offset)) - 1]
+        text = self.utf8[start : max(around, default=offset)].decode()
+        return start, text[: len(text) - len(text.lstrip())]
+
     def delete(self, node: cst.CSTNode) -> Edit:
         """Takes a statement's lines away; its comments stay, on lines of their own."""
         span = self.lines_of(node)
@@ -122,8 +152,13 @@ class Script:
         return Edit(span.start, span.end, kept)
 
     def without_empty_blocks(self, edits: Sequence[Edit]) -> list[Edit]:
-        """The edits, with a `pass` in each block that they would leave without a statement."""
+        """The edits, with a `pass` in each block that they would leave without a statement.
+
+        An `else` that would be left so goes with them, unless comments are left in it.
+        """
         found = list(edits)
+        elses = Elses()
+        self.module.visit(elses)
         for block in self._blocks():
             if not block:
                 continue
@@ -133,21 +168,14 @@ class Script:
             if not all(any(e.covers(self.span(node).start) for e in gone) for node in block):
                 continue
             last = next(edit for edit in gone if edit.covers(end.start))
+            clause = elses.found.get(block[0])
+            if clause is not None and not any(edit.text for edit in gone):
+                head = self.lines_of(clause).start
+                found.append(Edit(head, begin))
+                continue
             line = f"{self.indent_of(block[0])}pass{self.newline}"
             found[found.index(last)] = Edit(last.start, last.end, last.text + line)
         return found
-
-    def delete_lines(self, nodes: Sequence[cst.BaseStatement]) -> list[Edit]:
-        """Takes several statements away; a block that would be left empty gets `pass`."""
-        gone = set(nodes)
-        last = {
-            block[-1]: block[0]
-            for block in self._blocks()
-            if block and all(node in gone for node in block)
-        }
-        return [
-            self.replace(node, ["pass"]) if node in last else self.delete(node) for node in nodes
-        ]
 
     def replace(self, node: cst.CSTNode, lines: Iterable[str]) -> Edit:
         """Puts new lines in a statement's place; comments inside it move above them."""
@@ -169,7 +197,7 @@ class Script:
             room: Width that the rest of the line takes.
         """
         line = f"{head}({', '.join(arguments)})"
-        if "\n" not in line and len(indent.expandtabs(4)) + len(line) + room <= MAX_WIDTH:
+        if "\n" not in line and len(indent.expandtabs(4)) + len(line) + room <= self.max_width:
             return line
         inner = f"{self.newline}{indent}{self.indent_unit}"
         return f"{head}({inner}{f',{inner}'.join(arguments)},{self.newline}{indent})"
@@ -188,10 +216,6 @@ class Script:
         visitor = Blocks()
         self.module.visit(visitor)
         return visitor.found
-
-    def loader_at(self, call: Generate) -> str:  # noqa: ARG002
-        """What `generate` is called on: it is static, so the class does everywhere."""
-        return "CleanModelLoader"
 
     # --- names
 
@@ -229,6 +253,10 @@ class Script:
     def has_attribute(self, name: str) -> bool:
         """Whether an attribute of this name occurs anywhere in the module."""
         return f".{name}".encode() in self.utf8
+
+    def names_end_with(self, ending: str) -> bool:
+        """Whether a name in code ends so."""
+        return any(use.name.endswith(ending) for use in self._names)
 
     def is_taken(self, name: str) -> bool:
         """Whether a name occurs anywhere in the module."""

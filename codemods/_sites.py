@@ -9,7 +9,7 @@ import libcst as cst
 
 from codemods._edits import Edit
 
-NoteKind = Literal["carried", "dropped", "changed"]
+NoteKind = Literal["carried", "dropped", "changed", "fault"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +17,8 @@ class Note:
     """What became of one thing that the old code said.
 
     Attributes:
-        kind: Carried as it was, dropped because it has no effect on results, or changed.
+        kind: Carried as it was, dropped because it has no effect on results, changed, or a fault of
+            the old code that is kept and pointed out.
         text: The thing and the reason, in one sentence.
         unless: For a change: the condition under which results stay the same, as in "where no
             prompt was cut"; None where they do not.

@@ -8,6 +8,8 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+from cleanguard.families import family_of
+
 _BOS, _EOS, _OFFSET = 1, 2, 3
 ANSWER = [byte + _OFFSET for byte in b" ok."]
 _CUT = ("temperature", "top_p", "top_k", "min_p")
@@ -44,8 +46,6 @@ class Tokenizer:
     """One id a byte; BOS first where the family of the model has one."""
 
     def __init__(self, model: str) -> None:
-        from cleanguard.families import family_of
-
         family = family_of(model)
         self.has_bos = family is not None and family.bos == "one"
         self.name_or_path = model

@@ -1,8 +1,8 @@
 """Runs one script with stand-ins for models and tokenizers; started by `codemods.prove`, in a process of its own.
 
-`python -m codemods._stand_ins RECORD SCRIPT ARGUMENTS…` writes one line of JSON to RECORD for each load, generation and
-scoring that the script asks for. A stand-in tokenizer gives one id a byte, after a BOS where the model's
-family has one; a stand-in model answers " ok.".
+`main` takes RECORD ORIGINAL SCRIPT ARGUMENTS… from the command line, where SCRIPT lies in a copy of the folder
+ORIGINAL, and writes one line of JSON to RECORD for each load, generation and scoring that the script asks for. A
+stand-in tokenizer gives one id a byte, after a BOS where the model's family has one; a stand-in model answers " ok.".
 
 The libraries are imported by name at run time: nothing else in this package may load them.
 """
@@ -18,6 +18,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+from codemods._no_harm import confine
 from codemods._stand_in_models import ANSWER, Model, Recorder, Tokenizer, encoding_of
 
 
@@ -46,7 +47,7 @@ def _install(record: Recorder, *, wants_peft: bool) -> None:
     if wants_peft and find_spec("peft") is not None:
         peft = import_module("peft")
         peft.PeftModel.from_pretrained = staticmethod(
-            lambda model, path, *_, **__: _attach(record, model, path)
+            lambda model, path, *_, **__: _attach(record, model, path, in_place=True)
         )
     sys.modules["guard"] = SimpleNamespace(CleanModelLoader=_loader(record))  # type: ignore[assignment]
 
@@ -61,9 +62,13 @@ def _record_load(
     record("load", model=name, bits=bits, dtype=dtype, **place)
 
 
-def _attach(record: Recorder, model: Model, path: Any) -> Model:
+def _attach(record: Recorder, model: Model, path: Any, *, in_place: bool) -> Model:
+    """The adapted model; peft puts the adapter into the base as well."""
     record("adapter", model=model.name, path=str(path))
-    return Model(record, model.name, (*model.adapters, str(path)))
+    adapters = (*model.adapters, str(path))
+    if in_place:
+        model.adapters = adapters
+    return Model(record, model.name, adapters)
 
 
 def _loader(record: Recorder) -> type:
@@ -132,9 +137,9 @@ def _loader(record: Recorder) -> type:
             return [text for text in texts for _ in range(count)]
 
         @staticmethod
-        def attach_adapter(model: Model, path: Any, **_: Any) -> Model:
+        def attach_adapter(model: Model, path: Any, *, in_place: bool = False, **_: Any) -> Model:
             """The model with an adapter."""
-            return _attach(record, model, path)
+            return _attach(record, model, path, in_place=in_place)
 
     return CleanModelLoader
 
@@ -155,11 +160,9 @@ class _Loaded(tuple):  # type: ignore[type-arg]
 
 def main() -> None:
     """Runs the script named on the command line."""
-    record, script, *arguments = sys.argv[1:]
+    record, original, script, *arguments = sys.argv[1:]
+    sys.path[0] = str(Path(script).parent)  # as when the script is run by itself
     _install(Recorder(Path(record)), wants_peft=b"peft" in Path(script).read_bytes())
     sys.argv = [script, *arguments]
+    confine(Path(record).parent, Path(original))
     runpy.run_path(script, run_name="__main__")
-
-
-if __name__ == "__main__":
-    main()

@@ -9,7 +9,7 @@ import libcst as cst
 from codemods._script import Script
 from lint_rules._flow.events import ModelLoad, TokenizerLoad
 
-_STAYS_MODEL = ("eval", "to", "cuda")
+_STAYS_MODEL = ("eval", "to", "cuda", "cpu", "half", "float", "bfloat16")
 
 
 @dataclass(frozen=True, slots=True)

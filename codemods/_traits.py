@@ -7,16 +7,19 @@ from codemods._script import Script
 _TRAINING = (
     "get_peft_model",
     "prepare_model_for_kbit_training",
-    "SFTTrainer",
-    "DPOTrainer",
-    "Trainer",
+    "Accelerator",
+    "TrainingArguments",
 )
 _GROWS = ("add_special_tokens", "add_tokens", "resize_token_embeddings")
 
 
 def trains(script: Script) -> bool:
-    """Whether the script trains what it loads."""
-    return any(script.is_taken(name) for name in _TRAINING)
+    """Whether the script trains what it loads: by a trainer of any kind, or in a loop of its own."""
+    return (
+        any(script.is_taken(name) for name in _TRAINING)
+        or script.names_end_with("Trainer")
+        or script.has_attribute("backward(")
+    )
 
 
 def grows_vocabulary(script: Script) -> bool:

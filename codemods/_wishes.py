@@ -13,15 +13,26 @@ class Wishes:
         unsafe: Take rewrites that may change results.
         select: Codes to rewrite; empty for all.
         declined: Findings to leave, by code and row.
+        unproven: Findings whose rewrite could not be proven, likewise.
+        doubt: What their proof failed for.
     """
 
     unsafe: bool = False
     select: frozenset[str] = frozenset()
     declined: frozenset[tuple[str, int]] = frozenset()
+    unproven: frozenset[tuple[str, int]] = frozenset()
+    doubt: str = ""
 
     def declines(self, code: str, row: int) -> bool:
         """Whether a finding is to be left."""
-        return bool(self.select and code not in self.select) or (code, row) in self.declined
+        left = self.declined | self.unproven
+        return bool(self.select and code not in self.select) or (code, row) in left
+
+    def reason(self, code: str, row: int) -> str:
+        """Why a declined finding is left."""
+        if (code, row) in self.unproven:
+            return f"its rewrite could not be proven: {self.doubt}"
+        return "not chosen"
 
 
 EVERYTHING = Wishes()

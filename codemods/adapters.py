@@ -1,13 +1,15 @@
 """`PeftModel.from_pretrained(model, path)` becomes `CleanModelLoader.attach_adapter(model, path)`.
 
 No hazard marks the call itself; it is rewritten with the load below it, so that the adapter's digest
-and lineage are recorded and the guard stays on.
+and lineage are recorded and the guard stays on. What peft did to the base is kept and pointed out.
 """
 
 from __future__ import annotations
 
 import libcst as cst
 
+from codemods._aliases import base_is_seen
+from codemods._at_hand import loader_at
 from codemods._edits import Edit
 from codemods._loader_keywords import written
 from codemods._script import Script
@@ -17,11 +19,10 @@ from lint_rules._standing import load_severity
 
 # Keywords that peft hands to the hub, which takes no notice of them.
 _IGNORED = ("torch_dtype", "dtype")
-_BASE_STAYS = Note(
-    "changed",
-    "the adapter sits on a copy of the modules: what is called the base stays the base, where peft had put "
-    "the adapter into it as well",
-    "where the base was not used after the adapter was attached",
+_IN_PLACE = Note(
+    "fault",
+    "peft puts the adapter into the base itself, so what still uses the base gets the adapter's answers; "
+    "`in_place=True` keeps it so, and without it the base stays a base",
 )
 _SUMMARY = "attach the adapter through CleanModelLoader"
 
@@ -33,26 +34,18 @@ def rewrite(script: Script, unmigrated: frozenset[cst.CSTNode]) -> list[Site]:
         if load_severity(attach.model.model, script.flow.settings) is None:
             continue
         try:
-            edit = _edit(script, attach, unmigrated)
-            notes = () if _replaces_base(script, attach) else (_BASE_STAYS,)
-            sites.append(Site("CG101", attach.node, _SUMMARY, (edit,), notes))
+            in_place = base_is_seen(script, attach)
+            edits = _edits(script, attach, unmigrated, in_place=in_place)
+            notes = (_IN_PLACE,) if in_place else ()
+            sites.append(Site("CG101", attach.node, _SUMMARY, edits, notes))
         except CannotRewrite as reason:
             sites.append(Site("CG101", attach.node, _SUMMARY, reason=str(reason)))
     return sites
 
 
-def _replaces_base(script: Script, attach: AdapterAttach) -> bool:
-    """`model = PeftModel.from_pretrained(model, …)`: nothing goes on using the base by its name."""
-    model = attach.args.get("model", 0)
-    line = attach.place.line
-    only = line.body[0] if line is not None and len(line.body) == 1 else None
-    if model is None or model.expression is None or not isinstance(only, cst.Assign):
-        return False
-    base = script.code(model.expression)
-    return any(script.code(target.target) == base for target in only.targets)
-
-
-def _edit(script: Script, attach: AdapterAttach, unmigrated: frozenset[cst.CSTNode]) -> Edit:
+def _edits(
+    script: Script, attach: AdapterAttach, unmigrated: frozenset[cst.CSTNode], *, in_place: bool
+) -> tuple[Edit, ...]:
     if attach.model.origin is None or attach.model.origin in unmigrated:
         raise CannotRewrite("the model under the adapter stays as it is")
     model, path = attach.args.get("model", 0), attach.args.get("model_id", 1)
@@ -60,17 +53,20 @@ def _edit(script: Script, attach: AdapterAttach, unmigrated: frozenset[cst.CSTNo
         raise CannotRewrite("the call takes arguments that this tool does not take apart")
     arguments = [written(script, model), written(script, path)]
     for name, argument in attach.args.keywords.items():
-        if name in ("model", "model_id"):
-            continue
-        if name in _IGNORED:
+        if name in ("model", "model_id", *_IGNORED):
             continue
         if name not in ("is_trainable", "adapter_name"):
             raise CannotRewrite(f"the keyword `{name}` has no place in attach_adapter")
         keyword = "name" if name == "adapter_name" else name
         arguments.append(f"{keyword}={written(script, argument)}")
-    span = script.span(attach.node)
-    line = attach.place.line
-    indent = script.indent_of(line) if line is not None else ""
-    room = 0 if line is None else len(script.code(line)) - len(script.code(attach.node))
-    call = script.call("CleanModelLoader.attach_adapter", arguments, indent, max(room, 0))
-    return Edit(span.start, span.end, call)
+    if in_place:
+        arguments.append("in_place=True")
+    head = f"{loader_at(script, attach, unmigrated)}.attach_adapter"
+    function, span = script.span(attach.node.func), script.span(attach.node)
+    if model.expression is attach.model.origin:  # the load in it is rewritten as well
+        end = script.span(model.expression).end
+        rest = "".join(f", {argument}" for argument in arguments[1:])
+        opening = Edit(function.start, script.span(model.expression).start, f"{head}(")
+        return opening, Edit(end, span.end, f"{rest})")
+    call = script.call(head, arguments, *script.place_of(attach.node))
+    return (Edit(span.start, span.end, call),)

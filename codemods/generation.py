@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import libcst as cst
 
+from codemods._at_hand import loader_at
 from codemods._chain import chain_of
+from codemods._decoded import generated_in, has_prompt
 from codemods._encoding import encoding_edit, specials_note
+from codemods._faults import stop_string_faults
 from codemods._guarded import (
     arguments_of,
-    generated_in,
-    has_prompt,
     many_prompts,
     one_prompt,
     takes_first,
@@ -18,6 +21,7 @@ from codemods._in_place import rewrite_in_place
 from codemods._purity import assigned_name
 from codemods._script import Script
 from codemods._sites import CannotRewrite, Note, Site
+from codemods._unread import without_unread
 from lint_rules._flow.events import Decode, Encode, Generate, ModelLoad
 
 _SUMMARY = "generate through CleanModelLoader"
@@ -42,16 +46,26 @@ def rewrite(script: Script, unmigrated: frozenset[cst.CSTNode]) -> list[Site]:
         found = _sites(script, call, unmigrated)
         done.update(site.node for site in found)
         sites += found
-    return sites
+    return _with_faults(script, without_unread(script, sites))
+
+
+def _with_faults(script: Script, sites: list[Site]) -> list[Site]:
+    """The sites, with the faults in the script's stop strings told at the first that is rewritten."""
+    notes = tuple(stop_string_faults(script))
+    first = next((site for site in sites if site.automatic), None)
+    if first is None or not notes:
+        return sites
+    told = replace(first, notes=(*first.notes, *notes))
+    return [told if site is first else site for site in sites]
 
 
 def _sites(script: Script, call: Generate, unmigrated: frozenset[cst.CSTNode]) -> list[Site]:
     try:
         encode = _encode_of(script, call, unmigrated)
         try:
-            return _folded(script, call, encode)
+            return _folded(script, call, encode, unmigrated)
         except CannotRewrite as reason:
-            return _otherwise(script, call, encode, str(reason))
+            return _otherwise(script, call, encode, unmigrated, str(reason))
     except CannotRewrite as reason:
         return [Site("CG301", call.node, _SUMMARY, reason=str(reason))]
 
@@ -69,7 +83,9 @@ def _encode_of(script: Script, call: Generate, unmigrated: frozenset[cst.CSTNode
     return encode
 
 
-def _folded(script: Script, call: Generate, encode: Encode) -> list[Site]:
+def _folded(
+    script: Script, call: Generate, encode: Encode, unmigrated: frozenset[cst.CSTNode]
+) -> list[Site]:
     """The calls fold into the statement that decodes.
 
     Raises:
@@ -87,7 +103,7 @@ def _folded(script: Script, call: Generate, encode: Encode) -> list[Site]:
     arguments, notes = arguments_of(
         script, encode, call, decode, full=has_prompt(generated), prompt=prompt
     )
-    head = script.loader_at(call) + (".generate" if single else ".generate_batch")
+    head = loader_at(script, call, unmigrated) + (".generate" if single else ".generate_batch")
     edits = chain.edits(script.call(head, arguments, chain.indent, chain.room))
     return _with_encoding(encode, [Site("CG301", call.node, _SUMMARY, edits, tuple(notes))])
 
@@ -105,7 +121,13 @@ def _decode_of(script: Script, call: Generate) -> Decode:
     return found[0]
 
 
-def _otherwise(script: Script, call: Generate, encode: Encode, reason: str) -> list[Site]:
+def _otherwise(
+    script: Script,
+    call: Generate,
+    encode: Encode,
+    unmigrated: frozenset[cst.CSTNode],
+    reason: str,
+) -> list[Site]:
     """Text in place of the ids, or the call as it is behind a guarded encoding.
 
     Raises:
@@ -126,7 +148,7 @@ def _otherwise(script: Script, call: Generate, encode: Encode, reason: str) -> l
         and assigned_name(other.place.line) == name
     ]
     pairs = [(_encode_of(script, other, frozenset()), other) for other in group]
-    done = rewrite_in_place(script, pairs, name)
+    done = rewrite_in_place(script, pairs, name, unmigrated)
     sites: list[Site] = []
     for number, ((tokenised, other), notes) in enumerate(zip(pairs, done.notes, strict=True)):
         edits = done.edits if number == 0 else ()

@@ -19,39 +19,101 @@ _WORD = re.compile(r"[A-Za-z_]\w*")
 
 @dataclass(frozen=True, slots=True)
 class _Import:
-    """One import statement with the local names that it binds."""
+    """One import statement.
+
+    Attributes:
+        line: Its line.
+        node: The statement.
+        names: The local names that it binds.
+        alone: Its block holds nothing else.
+        block: The block that it stands in; None at the top of the module.
+        function: The function that it stands in.
+    """
 
     line: cst.SimpleStatementLine
     node: cst.Import | cst.ImportFrom
     names: tuple[str, ...]
     alone: bool
+    block: cst.IndentedBlock | None
+    function: cst.FunctionDef | None
 
 
 def rewrite(script: Script, edits: Sequence[Edit]) -> list[Edit]:
     """The import edits that go with the given edits; none if they use no CleanModelLoader."""
-    if not any("CleanModelLoader" in edit.text for edit in edits):
+    callers = [edit for edit in edits if "CleanModelLoader" in edit.text]
+    if not callers:
         return []
-    arrives = any(IMPORT in edit.text for edit in edits)
     words = {word for edit in edits for word in _WORD.findall(edit.text)}
-    found = [item for item in _imports(script.module) if _is_ours(item.node)]
-    result: list[Edit] = []
-    place: cst.SimpleStatementLine | None = None
-    top = set(map(id, script.module.body))
-    for item in found:
-        unused = {name for name in item.names if _became_unused(script, name, words, edits)}
-        if not unused:
-            continue
-        lines = _kept(script, item, unused)
-        if place is None and id(item.line) in top and not arrives and not _has_guard_import(script):
-            lines = [*lines, IMPORT]
-            place = item.line
-        if lines or item.alone:
-            result.append(script.replace(item.line, lines or ["pass"]))
-        else:
-            result.append(script.delete(item.line))
-    if place is None and not arrives and not _has_guard_import(script):
+    every = list(_imports(script.module))
+    losing: list[tuple[_Import, set[str]]] = []
+    for item in every:
+        if _is_ours(item.node):
+            unused = {n for n in item.names if _became_unused(script, item, n, words, edits, every)}
+            if unused:
+                losing.append((item, unused))
+    missing = [edit for edit in callers if not _is_imported(script, edit, every)]
+    if any(IMPORT in edit.text for edit in edits):
+        missing = []
+    places = _places(script, missing, [item for item, _ in losing])
+    result = [_edit(script, item, unused, arrives=item in places) for item, unused in losing]
+    if missing and not places:
         result.append(_insertion(script))
     return result
+
+
+def _places(script: Script, missing: Sequence[Edit], losing: Sequence[_Import]) -> list[_Import]:
+    """The imports in whose place the loader's arrives; none where it gets a line of its own.
+
+    An import inside a block keeps the start of a module light: the loader's takes its place there
+    if it serves every call.
+    """
+    local = [_nearest(script, edit, losing) for edit in missing]
+    if all(item is not None for item in local):
+        return [item for item in dict.fromkeys(local) if item is not None]
+    start = min((edit.start for edit in missing), default=0)
+    top = [
+        item
+        for item in losing
+        if item.line in script.module.body and script.span(item.line).start < start
+    ]
+    froms = [item for item in top if isinstance(item.node, cst.ImportFrom)]
+    return froms[:1] or top[-1:]
+
+
+def _nearest(script: Script, edit: Edit, losing: Sequence[_Import]) -> _Import | None:
+    """The import in an enclosing block that runs before an edited call."""
+    found = [item for item in losing if item.block and _serves(script, item, edit)]
+    return found[-1] if found else None
+
+
+def _serves(script: Script, item: _Import, edit: Edit) -> bool:
+    """Whether an import has run whenever an edited place is reached."""
+    if item.block is None:
+        return item.line in script.module.body
+    span = script.span(item.block)
+    return span.start <= edit.start < span.end and script.span(item.line).start < edit.start
+
+
+def _is_imported(script: Script, edit: Edit, every: Sequence[_Import]) -> bool:
+    return any(
+        isinstance(item.node, cst.ImportFrom)
+        and item.node.module is not None
+        and dotted(item.node.module) == "guard"
+        and "CleanModelLoader" in item.names
+        and _serves(script, item, edit)
+        for item in every
+    )
+
+
+def _edit(script: Script, item: _Import, unused: set[str], *, arrives: bool) -> Edit:
+    lines = _kept(script, item, unused)
+    if arrives:
+        # plain imports come first, the rest goes by the alphabet
+        plain = isinstance(item.node, cst.Import)
+        lines = [*lines, IMPORT] if plain else [IMPORT, *lines]
+    if lines or item.alone:
+        return script.replace(item.line, lines or ["pass"])
+    return script.delete(item.line)
 
 
 def _imports(module: cst.Module) -> Iterator[_Import]:
@@ -63,23 +125,30 @@ def _imports(module: cst.Module) -> Iterator[_Import]:
 class _Imports(cst.CSTVisitor):
     def __init__(self) -> None:
         self.found: list[_Import] = []
-        self._sizes: list[int] = []
-
-    def visit_Module(self, node: cst.Module) -> None:
-        self._sizes.append(len(node.body))
+        self._blocks: list[cst.IndentedBlock] = []
+        self._functions: list[cst.FunctionDef] = []
 
     def visit_IndentedBlock(self, node: cst.IndentedBlock) -> None:
-        self._sizes.append(len(node.body))
+        self._blocks.append(node)
 
     def leave_IndentedBlock(self, original_node: cst.IndentedBlock) -> None:  # noqa: ARG002
-        self._sizes.pop()
+        self._blocks.pop()
+
+    def visit_FunctionDef(self, node: cst.FunctionDef) -> None:
+        self._functions.append(node)
+
+    def leave_FunctionDef(self, original_node: cst.FunctionDef) -> None:  # noqa: ARG002
+        self._functions.pop()
 
     def visit_SimpleStatementLine(self, node: cst.SimpleStatementLine) -> bool:
         if len(node.body) == 1 and isinstance(node.body[0], (cst.Import, cst.ImportFrom)):
             statement = node.body[0]
             if not isinstance(statement.names, cst.ImportStar):
                 names = tuple(_local_name(alias, statement) for alias in statement.names)
-                self.found.append(_Import(node, statement, names, self._sizes[-1] == 1))
+                block = self._blocks[-1] if self._blocks else None
+                alone = block is not None and len(block.body) == 1
+                function = self._functions[-1] if self._functions else None
+                self.found.append(_Import(node, statement, names, alone, block, function))
         return False
 
 
@@ -97,13 +166,32 @@ def _is_ours(node: cst.Import | cst.ImportFrom) -> bool:
     return all((dotted(alias.name) or "").partition(".")[0] in _OURS for alias in node.names)
 
 
-def _became_unused(script: Script, name: str, words: set[str], edits: Sequence[Edit]) -> bool:
-    """Whether every use of a name lies in edited text: it was used before, and is not any more."""
-    uses = script.uses(name, None)
-    if not uses or name in words:
+def _became_unused(
+    script: Script,
+    item: _Import,
+    name: str,
+    words: set[str],
+    edits: Sequence[Edit],
+    every: Sequence[_Import],
+) -> bool:
+    """Whether every use of an imported name lies in edited text: it was used before, and is not now."""
+    if name in words or f'"{name}"' in script.source.text or f"'{name}'" in script.source.text:
         return False
-    exported = f'"{name}"' in script.source.text or f"'{name}'" in script.source.text
-    return not exported and all(any(edit.covers(use.offset) for edit in edits) for use in uses)
+    own = {
+        id(other.function): other.function
+        for other in every
+        if other.function is not None and name in other.names
+    }
+    if item.function is not None:
+        uses = script.uses(name, item.function)
+    else:  # functions that import it themselves use their own
+        taken = [script.span(function) for function in own.values() if function is not None]
+        uses = [
+            use
+            for use in script.uses(name, None)
+            if not any(span.start <= use.offset < span.end for span in taken)
+        ]
+    return bool(uses) and all(any(edit.covers(use.offset) for edit in edits) for use in uses)
 
 
 def _kept(script: Script, item: _Import, unused: set[str]) -> list[str]:
@@ -120,24 +208,14 @@ def _kept(script: Script, item: _Import, unused: set[str]) -> list[str]:
     module = script.code(item.node.module) if item.node.module is not None else ""
     line = f"from {module} import {', '.join(aliases)}"
     indent = script.indent_of(item.line)
-    if len(indent) + len(line) <= 100:
+    if len(indent) + len(line) <= script.max_width:
         return [line]
     unit = script.indent_unit
     return [f"from {module} import (", *(f"{unit}{alias}," for alias in aliases), ")"]
 
 
-def _has_guard_import(script: Script) -> bool:
-    return any(
-        isinstance(item.node, cst.ImportFrom)
-        and item.node.module is not None
-        and dotted(item.node.module) == "guard"
-        and "CleanModelLoader" in item.names
-        for item in _imports(script.module)
-    )
-
-
 def _insertion(script: Script) -> Edit:
-    """After the last import at the top of the module, else after its docstring and `__future__`."""
+    """After the last import at the top of the module that is not relative, else after its docstring."""
     last: cst.SimpleStatementLine | None = None
     for index, statement in enumerate(script.module.body):
         if not isinstance(statement, cst.SimpleStatementLine):
@@ -147,6 +225,8 @@ def _insertion(script: Script) -> Edit:
             first.value, (cst.SimpleString, cst.ConcatenatedString)
         )
         if not isinstance(first, (cst.Import, cst.ImportFrom)) and not (index == 0 and is_text):
+            break
+        if last is not None and isinstance(first, cst.ImportFrom) and first.relative:
             break
         last = statement
     if last is None:

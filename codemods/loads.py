@@ -14,6 +14,7 @@ from codemods._loader_keywords import carry_model_keywords, carry_tokenizer_keyw
 from codemods._partners import mentions, partner_of
 from codemods._script import Script
 from codemods._sites import CannotRewrite, Note, Site
+from codemods._surroundings import is_statement, refuse_empty_weights, refuse_moved_padding
 from codemods._targets import Target, chained_calls, names_for, target_of
 from codemods._traits import grows_vocabulary, trains
 from codemods.quantization import Said, say
@@ -21,6 +22,7 @@ from lint_rules._flow.arguments import Arguments
 from lint_rules._flow.events import ModelLoad, TokenizerLoad
 from lint_rules._flow.values import ModelId
 
+_MODEL, _TOKENIZER = ".load().model", ".load_tokenizer()"
 _GREEDY = Note(
     "changed",
     "generation_config.json is replaced by an explicit greedy one; what it said is recorded",
@@ -111,9 +113,11 @@ def _rewrite_model(script: Script, model: ModelLoad) -> _Plan:
         if target is None:
             if said.after:
                 raise CannotRewrite("the load is part of a larger expression")
-            head = script.call("CleanModelLoader", list(said.arguments), _indent(script, model))
+            indent, room = script.place_of(model.node)
+            head = script.call("CleanModelLoader", list(said.arguments), indent, room + len(_MODEL))
             span = script.span(model.node)
-            edits: tuple[Edit, ...] = (Edit(span.start, span.end, f"{head}.load().model"),)
+            used = f"{head}.load()" if is_statement(model) else f"{head}{_MODEL}"
+            edits: tuple[Edit, ...] = (Edit(span.start, span.end, used),)
         else:
             statement = _loader_statement(script, model, target, "_", said)
             edits = (statement, *_needless_eval(script, model, target))
@@ -135,19 +139,18 @@ def _rewrite_tokenizer(script: Script, tokenizer: TokenizerLoad) -> Site:
     try:
         if tokenizer.args.spread:
             raise CannotRewrite("the tokenizer's load takes `**` arguments")
+        refuse_moved_padding(script, tokenizer)
         family = _family(tokenizer.model)
         carried = carry_tokenizer_keywords(script, tokenizer.args, family, training=trains(script))
         arguments = [_id_argument(script, tokenizer.args), *carried.given]
         if trains(script):
             arguments.append("for_training=True")
-        line = tokenizer.place.line
-        room = 0 if line is None else len(script.code(line)) - len(script.code(tokenizer.node))
-        room += len(".load_tokenizer()")
-        head = script.call("CleanModelLoader", arguments, _indent(script, tokenizer), max(room, 0))
+        indent, room = script.place_of(tokenizer.node)
+        head = script.call("CleanModelLoader", arguments, indent, room + len(_TOKENIZER))
     except CannotRewrite as reason:
         return _left(tokenizer, "CG102", str(reason))
     span = script.span(tokenizer.node)
-    edit = Edit(span.start, span.end, f"{head}.load_tokenizer()")
+    edit = Edit(span.start, span.end, f"{head}{_TOKENIZER}")
     return Site("CG102", tokenizer.node, "load the tokenizer alone", (edit,), carried.notes)
 
 
@@ -164,6 +167,7 @@ class _Loader:
 
 
 def _loader_arguments(script: Script, model: ModelLoad, tokenizer: TokenizerLoad | None) -> _Loader:
+    refuse_empty_weights(model)
     if grows_vocabulary(script):
         raise CannotRewrite("tokens are added to the tokenizer: it would no longer be the model's")
     family = _family(model.model)
@@ -174,6 +178,7 @@ def _loader_arguments(script: Script, model: ModelLoad, tokenizer: TokenizerLoad
     if config is not None and config.node is not None and config.expression is not None:
         said = [say(script, model, config.expression), *said]
     if tokenizer is not None:
+        refuse_moved_padding(script, tokenizer)
         _refuse_other_spread(script, model, tokenizer)
         extra = carry_tokenizer_keywords(script, tokenizer.args, family, training=trains(script))
         names = {argument.partition("=")[0] for argument in given} | model.args.keywords.keys()
@@ -232,11 +237,6 @@ def _loader_statement(
         lines.append(f"{target.text} = {target.text}{chain}")
     lines += [f"{target.text}.{after}" for after in said.after]
     return script.replace(target.statement, lines)
-
-
-def _indent(script: Script, load: ModelLoad | TokenizerLoad) -> str:
-    line = load.place.line
-    return "" if line is None else script.indent_of(line)
 
 
 def _family(model: ModelId) -> str | None:

@@ -3,73 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import replace
 
 import libcst as cst
 
 from cleanguard.config import Settings
 from cleanguard.findings import Finding, Position
-from codemods import adapters, generation, imports, loads, quantization, scoring, templates, upgrade
+from codemods import (
+    _pad_tests,
+    adapters,
+    generation,
+    imports,
+    loads,
+    quantization,
+    scoring,
+    templates,
+    upgrade,
+)
+from codemods._comments import keep_comments
 from codemods._edits import Edit, apply, tidy
+from codemods._planned import Migration, PlannedSite
 from codemods._proof import ProofError, prove
+from codemods._rescue import rescued
 from codemods._script import Script
 from codemods._sites import CannotRewrite, Note, Site
 from codemods._traits import trains
 from codemods._wishes import EVERYTHING, Wishes
 from lint_rules._source import SourceError, decode
 
-
-@dataclass(frozen=True, slots=True)
-class PlannedSite:
-    """A site as it is reported: without syntax nodes.
-
-    Attributes:
-        code: The hazard.
-        row: 1-based line of the old file; of the new one where only guarded output can have it.
-        summary: What the rewrite does, or would do.
-        notes: What was carried, dropped or changed.
-        reason: Why it is left to a person, None for a rewritten site.
-    """
-
-    code: str
-    row: int
-    summary: str
-    notes: tuple[Note, ...]
-    reason: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Migration:
-    """The plan for one file.
-
-    Attributes:
-        filename: The path as it was given.
-        before: The file's bytes.
-        after: Its bytes when migrated; equal to `before` where nothing is rewritten.
-        sites: In the order of the file.
-        refusal: Why nothing is written although there was something to rewrite, None otherwise.
-    """
-
-    filename: str
-    before: bytes
-    after: bytes
-    sites: tuple[PlannedSite, ...]
-    refusal: str | None = None
-
-    @property
-    def changed(self) -> bool:
-        """Whether the file would be written."""
-        return self.after != self.before
-
-    @property
-    def automatic(self) -> tuple[PlannedSite, ...]:
-        """The rewritten sites."""
-        return tuple(site for site in self.sites if site.reason is None)
-
-    @property
-    def manual(self) -> tuple[PlannedSite, ...]:
-        """The sites left to a person."""
-        return tuple(site for site in self.sites if site.reason is not None)
+__all__ = ["Migration", "PlannedSite", "migrate_source"]
 
 
 def migrate_source(
@@ -77,7 +39,8 @@ def migrate_source(
 ) -> Migration:
     """Plans and proves the migration of one file; writes nothing.
 
-    A rewrite that cannot be proven is refused as a whole: `after` is `before`, `refusal` says why.
+    Where the whole cannot be proven, what stands in the way is left to a person and the rest is done.
+    If that does not help, the file is refused: `after` is `before`, `refusal` says why.
 
     Args:
         filename: The path as it was given.
@@ -88,6 +51,28 @@ def migrate_source(
     Raises:
         SourceError: The file cannot be read as Python.
     """
+    return _best(filename, raw, settings, wishes, again=True)
+
+
+def _best(
+    filename: str, raw: bytes, settings: Settings, wishes: Wishes, *, again: bool
+) -> Migration:
+    """The whole plan, or what of it can be proven; `again` looks whether a second run changes it."""
+    plan = _attempt(filename, raw, settings, wishes)
+    if plan.refusal is None:
+        return plan
+
+    def attempt(unproven: frozenset[tuple[str, int]]) -> Migration:
+        wanted = replace(wishes, unproven=unproven, doubt=plan.refusal or "")
+        return _attempt(filename, raw, settings, wanted)
+
+    def settles(found: Migration) -> bool:
+        return not again or not _best(filename, found.after, settings, wishes, again=False).changed
+
+    return rescued(plan, attempt, settles) or plan
+
+
+def _attempt(filename: str, raw: bytes, settings: Settings, wishes: Wishes) -> Migration:
     source = decode(raw)
     try:
         script = Script(source, settings, wishes)
@@ -96,15 +81,16 @@ def migrate_source(
         raise SourceError(f"syntax error: {error.message}", position) from error
     sites = _plan(script)
     edits = _unique(edit for site in sites for edit in site.edits)
+    arriving = imports.rewrite(script, edits)
     edits = tidy(script.utf8, script.without_empty_blocks(edits))
-    edits = [*edits, *imports.rewrite(script, edits)]
+    edits = keep_comments(script, [*edits, *tidy(script.utf8, arriving)])
     planned = tuple(sorted(_planned(script, sites), key=lambda site: (site.row, site.code)))
     if not edits:
         return Migration(filename, raw, raw, planned)
     after = source.to_bytes(apply(script.utf8, edits).decode("utf-8"))
     try:
         exposed = prove(filename, source, after, edits, sites, script, settings)
-        if not wishes.declined and any(
+        if not (wishes.declined or wishes.unproven) and any(
             site.edits for site in _plan(Script(decode(after), settings, wishes))
         ):
             raise ProofError("a second run would change the file again")
@@ -122,7 +108,8 @@ def _exposed(finding: Finding) -> PlannedSite:
 def _plan(script: Script) -> list[Site]:
     sites = loads.rewrite(script)
     declined = [
-        Site(code, node, "left as it is", reason="not chosen") for code, node in script.declined
+        Site(code, node, "left as it is", reason=script.reason_for(code, node))
+        for code, node in script.declined
     ]
     unmigrated = frozenset(site.node for site in (*sites, *declined) if not site.automatic)
     sites += templates.rewrite(script, unmigrated)
@@ -134,6 +121,8 @@ def _plan(script: Script) -> list[Site]:
     sites += declined
     if any(site.edits for site in sites):
         sites += _companions(script, unmigrated)
+        edits = [edit for site in sites for edit in site.edits]
+        sites += _pad_tests.rewrite(script, sites, edits)
     return sites
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from codemods._sites import Note
+from codemods._sites import Note, NoteKind
 from codemods.migration import Migration, PlannedSite
 
 _CHECKS = (
@@ -69,10 +69,12 @@ def notice(plans: Sequence[Migration], origin: Origin) -> str:
 
 def changes(plan: Migration) -> tuple[Note, ...]:
     """What the migration of a file changes, each once."""
+    return _notes(plan, "changed")
+
+
+def _notes(plan: Migration, kind: NoteKind) -> tuple[Note, ...]:
     sites = () if plan.refusal else plan.automatic
-    return tuple(
-        dict.fromkeys(note for site in sites for note in site.notes if note.kind == "changed")
-    )
+    return tuple(dict.fromkeys(note for site in sites for note in site.notes if note.kind == kind))
 
 
 def _verdict(plan: Migration) -> str:
@@ -108,6 +110,14 @@ def _script(plan: Migration) -> list[str]:
     lines += [
         f"- {note.text}" + (f": comparable {note.unless}" if note.unless else "") for note in found
     ]
+    faults = _notes(plan, "fault")
+    if faults:
+        lines += [
+            "",
+            "**Faults of the old script, kept so that its numbers stay what they were:**",
+            "",
+        ]
+        lines += [f"- {note.text}" for note in faults]
     return lines
 
 

@@ -1,7 +1,8 @@
 """`--prove`: runs a script before and after with recording stand-ins for the models, and compares.
 
-The script's own code runs, in a subprocess in its own folder. Loads, generations and scoring are
-recorded instead of done: the tokens that a prompt becomes, and the settings that reach the model.
+The script's own code runs, in a subprocess, in a copy of the folder that it is started from. Loads,
+generations and scoring are recorded instead of done: the tokens that a prompt becomes, and the
+settings that reach the model.
 """
 
 from __future__ import annotations
@@ -14,7 +15,12 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from codemods._scratch import ScratchError, mirror
+
 _SECONDS = 120
+_ROOT = str(Path(__file__).resolve().parents[1])
+# A folder of the user's called `codemods` must not stand in the way.
+_START = f"import sys; sys.path[0] = {_ROOT!r}; from codemods._stand_ins import main; main()"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,19 +39,26 @@ class Proof:
 
 
 def compare_runs(
-    script: Path, before: bytes, after: bytes, arguments: tuple[str, ...] = ()
+    script: Path,
+    before: bytes,
+    after: bytes,
+    arguments: tuple[str, ...] = (),
+    folder: Path | None = None,
 ) -> Proof:
     """Runs two versions of a script and compares what they ask of their models.
 
+    Each runs in a copy of `folder`, so that no result of an earlier run is written over.
+
     Args:
-        script: Where the script lies; it runs in that folder.
+        script: Where the script lies.
         before: The old version.
         after: The new version.
         arguments: The script's command line.
+        folder: Where it is started from; the script's own folder if None, or if it lies elsewhere.
     """
     runs: list[list[dict[str, object]]] = []
     for name, content in (("before", before), ("after", after)):
-        calls, problem = _recorded(script, content, arguments)
+        calls, problem = _recorded(script, content, arguments, folder)
         if problem is not None:
             text = f"the script did not run {name} its migration: {problem}"
             return Proof(f"not proven: {text}", (text,), 0)
@@ -67,34 +80,56 @@ def compare_runs(
 
 
 def _recorded(
-    script: Path, content: bytes, arguments: tuple[str, ...]
+    script: Path, content: bytes, arguments: tuple[str, ...], folder: Path | None
 ) -> tuple[list[dict[str, object]], str | None]:
-    with tempfile.TemporaryDirectory(prefix="cleanguard-prove-") as folder:
-        place = Path(folder)
-        copy, record = place / script.name, place / "calls.jsonl"
+    script = script.resolve()
+    start = script.parent if folder is None else folder.resolve()
+    start = start if script.is_relative_to(start) else script.parent
+    with tempfile.TemporaryDirectory(prefix="cleanguard-prove-") as space:
+        place, record = Path(space, "run").resolve(), Path(space, "calls.jsonl")
+        try:
+            mirror(start, place)
+        except ScratchError as error:
+            return [], str(error)
+        copy = place / script.relative_to(start)
+        copy.unlink(missing_ok=True)
         copy.write_bytes(content)
         record.touch()
-        # -m puts the script's own folder first on the path, as running the script would.
-        command = [sys.executable, "-m", "codemods._stand_ins", str(record), str(copy), *arguments]
-        root = str(Path(__file__).resolve().parents[1])
-        path = os.pathsep.join(filter(None, [os.environ.get("PYTHONPATH"), root]))
+        command = [sys.executable, "-c", _START, str(record), str(start), str(copy), *arguments]
         try:
             done = subprocess.run(
                 command,
-                cwd=script.resolve().parent,
-                env=os.environ | {"PYTHONPATH": path},
+                cwd=place,
+                env=os.environ | {"PYTHONPATH": _path(), "PYTHONDONTWRITEBYTECODE": "1"},
+                stdin=subprocess.DEVNULL,
                 capture_output=True,
-                text=True,
+                encoding="utf-8",
+                errors="replace",
                 check=False,
                 timeout=_SECONDS,
             )
         except subprocess.TimeoutExpired:
-            return [], f"it took more than {_SECONDS} s"
+            return [], f"it took more than {_SECONDS} s; a smaller run does, see --prove-args"
         if done.returncode:
-            last = (done.stderr.strip().splitlines() or ["no message"])[-1]
-            return [], last
+            return [], _complaint(done.stderr, done.returncode, arguments)
         lines = record.read_text(encoding="utf-8").splitlines()
         return [json.loads(line) for line in lines], None
+
+
+def _path() -> str:
+    """Where the subprocess finds this package, behind what the user's scripts are given."""
+    return os.pathsep.join(filter(None, [os.environ.get("PYTHONPATH"), _ROOT]))
+
+
+def _complaint(errors: str, code: int, arguments: tuple[str, ...]) -> str:
+    """The last line of what a failed run said; what argparse refuses is answered with the option."""
+    last = (errors.strip().splitlines() or [f"it ended with exit code {code}, without a message"])[
+        -1
+    ]
+    if code == 2 and "error:" in last:
+        more = "" if arguments else "; give the script its command line with --prove-args"
+        return f"{last.strip()}{more}"
+    return last
 
 
 def _told(call: dict[str, object]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import libcst as cst
 
 from codemods._edits import Edit
+from codemods._old_modules import module_sites
 from codemods._script import Script
 from codemods._sites import CannotRewrite, Note, Site
 from lint_rules._flow.events import LoaderBuild, LoaderCall
@@ -12,6 +13,7 @@ from lint_rules._flow.syntax import dotted
 
 _OURS = ("guard", "cleanguard")
 _NAME = "CleanModelLoader"
+_GUARD = f"from guard import {_NAME}"
 _IMPORT = "CG602"
 _UNPACKED = "CG601"
 # What older loaders called things that the guard has under another name.
@@ -40,7 +42,8 @@ def rewrite(script: Script) -> list[Site]:
     """The sites of older imports of the loader, and of calls in the manner of an older loader."""
     found = _old_imports(script)
     sites = [_import_site(script, line, node) for line, node in found]
-    if found:
+    sites += module_sites(script, _IMPORT, _GUARD)
+    if sites:
         sites += [_build_site(script, build) for build in script.flow.events(LoaderBuild)]
         sites += _call_sites(script)
     sites += _unpackings(script)
@@ -66,7 +69,7 @@ def _import_site(script: Script, line: cst.SimpleStatementLine, node: cst.Import
     assert not isinstance(node.names, cst.ImportStar)
     aliases = {dotted(alias.name): alias for alias in node.names}
     loader = script.code(aliases.pop(_NAME)).rstrip(", \t")
-    lines = [f"from guard import {loader}"]
+    lines = [_GUARD.replace(_NAME, loader)]
     if aliases:
         module = script.code(node.module) if node.module is not None else ""
         names = ", ".join(script.code(alias).rstrip(", \t") for alias in aliases.values())

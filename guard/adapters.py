@@ -37,6 +37,7 @@ def attach_adapter(
     name: str = "default",
     on: str | None = None,
     is_trainable: bool = False,
+    in_place: bool = False,
 ) -> Any:
     """Put an adapter on a guarded model; the guard stays, and its lineage joins the provenance.
 
@@ -52,6 +53,8 @@ def attach_adapter(
         on: The adapter below, for one that was trained on top of another (DPO on SFT): selecting
             this one then selects that one as well.
         is_trainable: Its weights are to be trained further.
+        in_place: Put it into the base itself, as `PeftModel.from_pretrained` does: what was passed
+            in gives the adapter's answers from now on, and its provenance says so.
 
     Returns:
         The `PeftModel`, in evaluation mode unless `is_trainable`.
@@ -85,11 +88,11 @@ def attach_adapter(
         model.load_adapter(str(directory), adapter_name=name, is_trainable=is_trainable)
         result: Any = model
     else:
-        twin = twin_of(model, keep=(watch_of(model).tokenizer,))
+        below = model if in_place else twin_of(model, keep=(watch_of(model).tokenizer,))
         result = peft.PeftModel.from_pretrained(
-            twin, str(directory), adapter_name=name, is_trainable=is_trainable
+            below, str(directory), adapter_name=name, is_trainable=is_trainable
         )
-        protect_lender(result.base_model, model)
+        protect_lender(result.base_model, None if in_place else model)
         state = state_of(result)
     if is_trainable:
         result.train()

@@ -305,9 +305,12 @@ class CleanModelLoader:
         name: str = "default",
         on: str | None = None,
         is_trainable: bool = False,
+        in_place: bool = False,
     ) -> Any:
         """Put an adapter on a guarded model; see `guard.adapters.attach_adapter`."""
-        return adapters.attach_adapter(model, path, name=name, on=on, is_trainable=is_trainable)
+        return adapters.attach_adapter(
+            model, path, name=name, on=on, is_trainable=is_trainable, in_place=in_place
+        )
 
     @staticmethod
     def adapter(model: Any, name: str | Sequence[str]) -> AbstractContextManager[Any]:

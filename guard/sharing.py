@@ -39,9 +39,10 @@ def twin_of(model: PreTrainedModel, keep: tuple[object, ...] = ()) -> PreTrained
     return twin
 
 
-def protect_lender(tuner: Any, lender: PreTrainedModel) -> None:
-    """Make merging an adapter leave the weights of the model that lent them alone."""
-    _lenders[tuner] = ref(lender)
+def protect_lender(tuner: Any, lender: PreTrainedModel | None) -> None:
+    """Make merging an adapter be noted, and leave the weights of a model that lent them alone."""
+    if lender is not None:
+        _lenders[tuner] = ref(lender)
     for name in _MERGES:
         tuner.__dict__[name] = partial(_merge, tuner, name)
 

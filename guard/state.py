@@ -82,4 +82,7 @@ def active_adapters(model: Any) -> tuple[str, ...]:
     layers = (module for module in tuner.modules() if hasattr(module, "_disable_adapters"))
     layer = next(layers, None)
     off = layer is not None and layer._disable_adapters
-    return () if off else tuple(getattr(tuner, "active_adapters", ()))
+    active = getattr(tuner, "active_adapters", ())
+    if callable(active):  # a base that an adapter was put into is no tuner
+        active = getattr(layer, "active_adapters", ())
+    return () if off else tuple(active)

@@ -7,11 +7,13 @@ from dataclasses import dataclass
 
 from cleanguard.hazards import Severity
 from lint_rules._flow.analysis import Flow
-from lint_rules._flow.events import Decode, Encode, Generate
+from lint_rules._flow.arguments import Arguments
+from lint_rules._flow.events import CallSite, Decode, Encode, Generate
 from lint_rules._flow.hf_calls import is_rendered
 from lint_rules._flow.values import (
     ChatText,
     Generated,
+    LibraryObject,
     ModelId,
     Value,
     element_of,
@@ -19,6 +21,8 @@ from lint_rules._flow.values import (
     options,
 )
 from lint_rules._standing import load_severity
+
+NO_ARGUMENTS = Arguments((), {}, (), opaque=False)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -41,11 +45,19 @@ def text_generations(flow: Flow) -> Iterator[TextGeneration]:
         if _is_chat(call, encode) or (call.model.confidence == "named" and _translates(flow)):
             continue
         model = call.model.model
-        if encode is not None and model.standing == "unknown":
+        if encode is not None and model.standing == "unknown" and model.text is None:
             model = encode.tokenizer.model
         severity = load_severity(model, flow.settings)
         if severity is not None:
             yield TextGeneration(call, encode, model, severity)
+
+
+def config_of(call: Generate, flow: Flow) -> Arguments:
+    """What a `GenerationConfig(…)` that the call is given was built with."""
+    given = first(call.args.value("generation_config"), LibraryObject)
+    known = given is not None and given.symbol.endswith(".GenerationConfig")
+    built = flow.event_at(given.origin, CallSite) if given is not None and known else None
+    return NO_ARGUMENTS if built is None else built.args
 
 
 def _translates(flow: Flow) -> bool:
@@ -56,6 +68,8 @@ def _translates(flow: Flow) -> bool:
 
 def _is_chat(call: Generate, encode: Encode | None) -> bool:
     if encode is not None and is_rendered(encode):
+        return True
+    if call.encoded is not None and call.encoded.rendered:
         return True
     given = (*call.args.positional, *call.args.keywords.values(), *call.args.spread)
     return any(first(argument.value, ChatText) is not None for argument in given)

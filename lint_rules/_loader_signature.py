@@ -64,7 +64,7 @@ METHOD_KEYWORDS: dict[str, frozenset[str]] = {
     "generate": _OPTIONS | {"model", "tokenizer", "prompt"},
     "generate_batch": _OPTIONS | _BATCH,
     "complete": _OPTIONS | _BATCH,
-    "attach_adapter": frozenset(["model", "path", "name", "is_trainable", "on"]),
+    "attach_adapter": frozenset(["model", "path", "name", "is_trainable", "on", "in_place"]),
 }
 # How many values may be given by position; the rest is keyword-only.
 POSITIONS: dict[str, int] = {

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import re
+import warnings
 from bisect import bisect_right
 from dataclasses import dataclass, replace
 from typing import Any
@@ -112,6 +114,19 @@ def _text(cell: dict[str, Any]) -> str:
     return text.replace("\r\n", "\n").replace("\r", "\n").replace("\0", "")
 
 
+def _is_open(before: str) -> bool:
+    """Whether a bracket or a text goes on in the next line, so that a `%` there is Python's."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            ast.parse(before)
+    except SyntaxError as error:
+        return "never closed" in error.msg or "unterminated triple-quoted" in error.msg
+    except (ValueError, RecursionError, MemoryError):
+        pass
+    return False
+
+
 def _without_magics(text: str) -> str:
     """The cell with as many lines, those that are not Python replaced."""
     lines = text.split("\n")
@@ -126,7 +141,7 @@ def _without_magics(text: str) -> str:
         magic = _LINE_MAGIC.match(line)
         if was_continued:
             lines[index], continued = "", line.endswith("\\")
-        elif magic:
+        elif magic and not _is_open("\n".join(lines[:index])):
             lines[index], continued = f"{magic['indent']}pass", line.endswith("\\")
         elif assigned := _ASSIGNED.match(line):
             lines[index], continued = f"{assigned['target']}None", line.endswith("\\")

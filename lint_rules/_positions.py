@@ -35,7 +35,7 @@ class Positions:
         # The nodes of a freshly parsed tree are distinct: the wrapper's deep copy is not needed.
         wrapper = MetadataWrapper(module, unsafe_skip_copy=True)
         self._spans = wrapper.resolve(ByteSpanPositionProvider)
-        self._dropped = _dropped_form_feeds(module.code.encode("utf-8"), self._utf8)
+        self._dropped = _dropped_form_feeds(module, self._utf8)
         self._lines = [0, *(match.end() for match in _NEWLINE.finditer(self._utf8))]
 
     def span(self, node: cst.CSTNode) -> Span:
@@ -62,9 +62,12 @@ class Positions:
         return offset + bisect_right(self._dropped, offset) if self._dropped else offset
 
 
-def _dropped_form_feeds(generated: bytes, original: bytes) -> list[int]:
+def _dropped_form_feeds(module: cst.Module, original: bytes) -> list[int]:
     """Where libcst lost a form feed: it forgets those before the first token of a line."""
-    if b"\x0c" not in original or generated == original:
+    if b"\x0c" not in original:
+        return []
+    generated = module.code.encode("utf-8")
+    if generated == original:
         return []
     dropped: list[int] = []
     at = 0

@@ -11,6 +11,10 @@ from dataclasses import dataclass
 
 from cleanguard.findings import Position
 
+# Characters; some hundred bytes of syntax tree for each come near the memory that a file may take.
+_LARGE = 4_000_000
+_LIMITS = ("too many nested parentheses", "too many levels of indentation")
+
 
 class SourceError(Exception):
     """The bytes are not Python source that can be read."""
@@ -72,7 +76,7 @@ def parse_fast(source: Source) -> ast.Module | None:
     """The interpreter's own syntax tree.
 
     Raises:
-        SourceError: The text nests deeper than the interpreter can follow.
+        SourceError: The text is larger, or nests deeper, than the interpreter can follow.
 
     Returns:
         None where this interpreter cannot parse the file; a newer grammar may still.
@@ -81,10 +85,15 @@ def parse_fast(source: Source) -> ast.Module | None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # invalid escapes in other people's files
             return ast.parse(source.text)
-    except SyntaxError:
+    except SyntaxError as error:
+        if error.msg in _LIMITS:  # of every version of Python: no newer grammar takes it
+            raise _as_source_error(error) from error
         return None
     except (RecursionError, MemoryError) as error:
-        raise SourceError("nested too deeply to be read", Position(1, 1)) from error
+        # The interpreter says `MemoryError` for both.
+        large = len(source.text) > _LARGE
+        problem = "too large to be read" if large else "nested too deeply to be read"
+        raise SourceError(problem, Position(1, 1)) from error
     except ValueError as error:
         raise SourceError(str(error), Position(1, 1)) from error
 
@@ -96,6 +105,10 @@ def syntax_error(source: Source) -> SourceError:
             warnings.simplefilter("ignore")
             ast.parse(source.text)
     except SyntaxError as error:
-        row, column = error.lineno or 1, error.offset or 1
-        return SourceError(f"syntax error: {error.msg}", Position(max(row, 1), max(column, 1)))
+        return _as_source_error(error)
     return SourceError("syntax error", Position(1, 1))
+
+
+def _as_source_error(error: SyntaxError) -> SourceError:
+    row, column = error.lineno or 1, error.offset or 1
+    return SourceError(f"syntax error: {error.msg}", Position(max(row, 1), max(column, 1)))

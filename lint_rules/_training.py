@@ -12,7 +12,12 @@ FORMATTERS = ("clone_chat_template", "setup_chat_format", "get_chat_template")
 
 def trains(flow: Flow) -> bool:
     """Whether a trainer is built."""
-    return any(call.symbol.rsplit(".", 1)[-1].endswith("Trainer") for call in flow.events(CallSite))
+    return any(map(is_trainer, flow.events(CallSite)))
+
+
+def is_trainer(call: CallSite) -> bool:
+    """Whether a call builds a trainer of transformers or TRL, by its name."""
+    return call.symbol.rsplit(".", 1)[-1].endswith("Trainer")
 
 
 def gets_a_chat_format(tokenizer: Tokenizer, flow: Flow) -> bool:

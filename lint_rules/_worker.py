@@ -18,12 +18,16 @@ from typing import Literal
 from cleanguard.config import Settings
 from cleanguard.files import SourceFile
 from lint_rules._gate import needs_check
+from lint_rules._neighbours import TRIGGER, stranger_beside
 from lint_rules._wire import Plain, to_plain
-from lint_rules.engine import OtherFiles, RuleCrashError, check_source
+from lint_rules.engine import OtherFiles, RuleCrashError, check_source, io_problem, unreadable
 
 MEMORY = 1 << 30
 # Of processor time for each module, so that a busy machine makes no file look like one that hangs.
 SECONDS = 10.0
+# Python compiles expressions about 3,000 operators deep; walking them takes some ten calls for each.
+_DEPTH = 40_000
+_STACK = 100 << 20
 # Cheap questions, a check that follows imports to other files, one that does not.
 Kind = Literal["gate", "full", "alone"]
 
@@ -35,12 +39,12 @@ class Gated:
     Attributes:
         digest: Of its content; None where it could not be read.
         needs_check: It must be checked in full.
-        failure: Why it could not be read.
+        problem: Why it could not be read.
     """
 
     digest: str | None
     needs_check: bool = False
-    failure: str | None = None
+    problem: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +64,12 @@ class Checked:
     exhausted: bool = False
 
 
-def digest_of(raw: bytes) -> str:
-    """The name of a content."""
-    return blake2b(raw, digest_size=16).hexdigest()
+def digest_of(raw: bytes, path: Path) -> str:
+    """The name of a content, and of what a rule looks at beside it."""
+    digest = blake2b(raw, digest_size=16)
+    if TRIGGER in raw:
+        digest.update((stranger_beside(path) or "").encode())
+    return digest.hexdigest()
 
 
 def gate(file: SourceFile) -> Gated:
@@ -70,9 +77,8 @@ def gate(file: SourceFile) -> Gated:
     try:
         raw = file.read()
     except OSError as error:
-        reason = error.strerror or str(error)
-        return Gated(None, failure=f"{file.name}: {reason}; the file was not checked")
-    return Gated(digest_of(raw), needs_check(raw, file.name))
+        return Gated(None, problem=io_problem(error))
+    return Gated(digest_of(raw, file.path), needs_check(raw, file.name))
 
 
 def check(file: SourceFile, settings: Settings, others: OtherFiles | None) -> Checked:
@@ -81,12 +87,18 @@ def check(file: SourceFile, settings: Settings, others: OtherFiles | None) -> Ch
         raw = file.read()
         found = check_source(file.name, raw, settings, others, file.path)
     except OSError as error:
-        reason = error.strerror or str(error)
-        return Checked(failure=f"{file.name}: {reason}; the file was not checked")
+        found = unreadable(file.name, io_problem(error), settings)
+        return Checked(tuple(map(to_plain, found)))
     except RuleCrashError as crash:
         return Checked(failure=str(crash))
     except MemoryError:
         return Checked(exhausted=True)
+    except BaseException as error:  # noqa: BLE001 - a panic of the parser is no Exception
+        if type(error).__name__ == "PanicException":
+            found = unreadable(file.name, "the parser crashes on it", settings)
+            return Checked(tuple(map(to_plain, found)))
+        cause = f"{type(error).__name__}: {error}"
+        return Checked(failure=f"{file.name}: checking it crashed ({cause}); please report it")
     uses = () if others is None else others.uses(file.path)
     return Checked(tuple(map(to_plain, found)), tuple(sorted(uses)))
 
@@ -98,6 +110,7 @@ def serve(connection: Connection, files: Sequence[SourceFile], settings: Setting
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent is interrupted too, and ends us
     faulthandler.disable()  # a crash is an answer here, and the parent gives it
     _limit_memory()
+    _allow_depth()
     gc.set_threshold(100_000, 20, 20)  # trees are big and seldom garbage
     others = OtherFiles(files, settings, _start_clock) if len(files) > 1 else None
     with suppress(EOFError, BrokenPipeError, ConnectionResetError):
@@ -136,6 +149,19 @@ def _size() -> int:
     except OSError:
         return 0
     return int(pages) * os.sysconf("SC_PAGE_SIZE")
+
+
+def _allow_depth() -> None:
+    """Lets the walk go as deep as what Python itself can compile; beyond that, a crash costs one file."""
+    sys.setrecursionlimit(_DEPTH)
+    if sys.platform == "win32":
+        return
+    import resource
+
+    _, hard = resource.getrlimit(resource.RLIMIT_STACK)
+    wanted = _STACK if hard == resource.RLIM_INFINITY else min(_STACK, hard)
+    with suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_STACK, (wanted, hard))
 
 
 def _limit_memory() -> None:

@@ -15,14 +15,19 @@ from cleanguard.hazards import Severity
 from lint_rules._confidence import weakest
 from lint_rules._edits import add_keyword
 from lint_rules._flow.analysis import Flow
-from lint_rules._flow.events import Encode
+from lint_rules._flow.events import CallSite, Encode, TemplateApply
 from lint_rules._flow.hf_calls import is_rendered
-from lint_rules._flow.text import BOS, BOS_TEXTS, keeps_bos, leads_with
-from lint_rules._flow.values import ModelId
+from lint_rules._flow.text import BOS, BOS_TEXTS, is_chat, keeps_bos, leads_with
+from lint_rules._flow.values import ChatText, LibraryObject, ModelId, Value, element_of, first
 from lint_rules.rule import Report, Rule
 
 
 def _check(flow: Flow) -> Iterator[Report]:
+    yield from _tokenizers(flow)
+    yield from _engines(flow)
+
+
+def _tokenizers(flow: Flow) -> Iterator[Report]:
     for encode in flow.events(Encode):
         if encode.args.get("add_special_tokens") is not None or encode.args.opaque:
             continue
@@ -44,6 +49,36 @@ def _check(flow: Flow) -> Iterator[Report]:
             fix=Fix("unsafe", "tokenise without special tokens") if edits else None,
             edits=edits,
         )
+
+
+def _engines(flow: Flow) -> Iterator[Report]:
+    """vLLM's `generate` puts BOS before each prompt that is a text."""
+    for site in flow.events(CallSite):
+        engine = first(site.receiver, LibraryObject)
+        if engine is None or engine.symbol != "vllm.LLM" or site.method != "generate":
+            continue
+        prompts = site.args.value("prompts", 0)
+        built = flow.event_at(engine.origin, CallSite)
+        if built is None or not _is_rendered_text(prompts, flow):
+            continue
+        model = flow.model_id(built.args.get("model", 0))
+        severity = _severity(model, certain=False)
+        if severity is not None:
+            yield Report(
+                site.node,
+                _message("rendered", model),
+                severity=severity,
+                remedy="give `generate` token ids, or call `chat` with the messages",
+            )
+
+
+def _is_rendered_text(prompts: Value, flow: Flow) -> bool:
+    """Whether prompts were rendered and are still text: a template gives ids unless it is told not to."""
+    if not is_chat(prompts) or not keeps_bos(prompts):
+        return False
+    given = first(prompts, ChatText) or first(element_of(prompts), ChatText)
+    applied = None if given is None else flow.event_at(given.origin, TemplateApply)
+    return applied is None or applied.args.literal("tokenize") is False
 
 
 def _how_it_holds_bos(encode: Encode) -> str | None:

@@ -39,7 +39,7 @@ class CheckRun:
     Attributes:
         findings: Sorted by file and place.
         checked: Number of files read.
-        failures: Rules that crashed and files that vanished, by file; any makes exit code 2.
+        failures: Rules that crashed, by file; any makes exit code 2.
     """
 
     findings: tuple[Finding, ...]
@@ -98,7 +98,8 @@ def check_files(files: Sequence[SourceFile], settings: Settings) -> CheckRun:
         try:
             raw = file.read()
         except OSError as error:
-            failures.append(f"{file.name}: {error.strerror or error}; the file was not checked")
+            findings.extend(unreadable(file.name, io_problem(error), settings))
+            checked += 1
             continue
         checked += 1
         try:
@@ -147,7 +148,9 @@ def check_source(
             reason = settings.require_suppression_reason
             found = suppressed(found, source.text, filename, _active(job), reason)
     except SourceError as error:
-        found = unreadable(filename, f"the file was not checked: {error}", settings, error.position)
+        found = unreadable(filename, str(error), settings, error.position)
+    except RecursionError:
+        found = unreadable(filename, "nested too deeply to be followed", settings)
     found = tuple(with_severity(finding, settings) for finding in found)
     return tuple(map(notebook.placed, found)) if notebook else found
 
@@ -221,9 +224,8 @@ def _followed(job: _Job, tree: ast.Module | cst.Module | None) -> Flow:
         if project is not None:
             return project.exact_flow(job.path, tree)
         return analyse(tree, job.settings, job.path)
-    except RecursionError as error:
-        message = "nested too deeply for its values to be followed"
-        raise SourceError(message, Position(1, 1)) from error
+    except (RecursionError, MemoryError):
+        raise  # the file's doing, not ours
     except Exception as error:
         cause = f"{type(error).__name__}: {error}"
         raise RuleCrashError(
@@ -242,6 +244,8 @@ def _active(job: _Job) -> frozenset[str]:
 def _run(rule: Rule, flow: Flow, filename: str) -> list[Report]:
     try:
         return list(rule.check(flow))
+    except (RecursionError, MemoryError):
+        raise
     except Exception as error:
         cause = f"{type(error).__name__}: {error}"
         raise RuleCrashError(
@@ -273,8 +277,13 @@ def _message(report: Report) -> str:
     return f"{report.message} (a guess by name)" if guessed else report.message
 
 
+def io_problem(error: OSError) -> str:
+    """Why the system did not give a file, in words."""
+    return f"cannot read it: {(error.strerror or type(error).__name__).lower()}"
+
+
 def unreadable(
-    filename: str, message: str, settings: Settings, position: Position = _START
+    filename: str, reason: str, settings: Settings, position: Position = _START
 ) -> tuple[Finding, ...]:
     """The finding for a file that could not be checked."""
     if hazards.UNREADABLE.code not in selected(settings):
@@ -286,7 +295,7 @@ def unreadable(
         filename=filename,
         location=position,
         end_location=position,
-        message=message,
+        message=f"the file was not checked: {reason}",
         remedy=hazards.UNREADABLE.remedy,
     )
     return (with_severity(finding, settings),)

@@ -11,7 +11,7 @@ from lint_rules._flow.analysis import Flow
 from lint_rules._flow.arguments import UNSET, Arguments
 from lint_rules._flow.events import AttributeSet
 from lint_rules._flow.values import CausalLM
-from lint_rules._generation import TextGeneration, text_generations
+from lint_rules._generation import TextGeneration, config_of, text_generations
 from lint_rules.rule import Report, Rule
 
 # Values that mean "off" in transformers: saying them beside `do_sample=False` is no contradiction.
@@ -31,9 +31,10 @@ def _check(flow: Flow) -> Iterator[Report]:
         if found.call.model.guarded:
             continue  # the guard has replaced generation_config
         contradicting = _contradicting(args)
-        if contradicting:
-            names = ", ".join(f"`{name}`" for name in contradicting)
-            edits = drop_keywords(found.call.node, args, contradicting)
+        in_config = _contradicting(config_of(found.call, flow))
+        if contradicting or in_config:
+            names = ", ".join(f"`{name}`" for name in contradicting or in_config)
+            edits = drop_keywords(found.call.node, args, contradicting) if contradicting else ()
             yield Report(
                 found.call.node,
                 f"{names} beside `do_sample=False` changes nothing: greedy decoding ignores it",

@@ -21,6 +21,8 @@ from lint_rules.engine import CheckRun, unreadable
 
 # A file that waits for something for ever uses no processor time; this is for such a one.
 _WALL_SECONDS = 120.0
+# How the parser, which is not Python, ends when there is none left.
+_OUT_OF_MEMORY = signal.SIGABRT
 # Fewer files than this are read in this process: starting others takes as long.
 _WORTH_A_PROCESS = 48
 _BATCH = 24
@@ -109,7 +111,7 @@ class _Run:
                 raw = self._files[index].read()
             except OSError:
                 continue  # asked again below, where it is reported
-            self._digests[self._paths[index]] = _worker.digest_of(raw)
+            self._digests[self._paths[index]] = _worker.digest_of(raw, self._files[index].path)
         left: list[int] = []
         for index in indices:
             path = self._paths[index]
@@ -138,7 +140,7 @@ class _Run:
                 return
             for index, gated in zip(job[1], outcome, strict=True):
                 if gated.digest is None:
-                    self._failures[index] = gated.failure or ""
+                    self._unreadable(index, gated.problem or "")
                     continue
                 self._digests[self._paths[index]] = gated.digest
                 if gated.needs_check:
@@ -180,18 +182,17 @@ class _Run:
 
     def _take_last(self, job: Job, outcome: list[_worker.Checked] | Lost) -> None:
         (index,) = job[1]
-        if isinstance(outcome, Lost):
-            slow = outcome.signal in (None, signal.SIGPROF)
-            reason = (
-                f"checking it takes longer than {_worker.SECONDS:.0f} s"
-                if slow
-                else f"the parser crashes on it (signal {outcome.signal})"
-            )
-            self._unreadable(index, reason)
-        elif outcome[0].exhausted:
-            self._unreadable(index, f"checking it takes more than {_worker.MEMORY >> 30} GB")
-        else:
+        if not isinstance(outcome, Lost) and not outcome[0].exhausted:
             self._take(index, outcome[0], keep=False)
+            return
+        ending = outcome.signal if isinstance(outcome, Lost) else _OUT_OF_MEMORY
+        if ending in (None, signal.SIGPROF):
+            reason = f"checking it takes longer than {_worker.SECONDS:.0f} s"
+        elif ending == _OUT_OF_MEMORY:
+            reason = f"checking it takes more than {_worker.MEMORY >> 30} GB"
+        else:
+            reason = f"the parser crashes on it (signal {ending})"
+        self._unreadable(index, reason)
 
     def _take(self, index: int, checked: _worker.Checked, *, keep: bool = True) -> None:
         if checked.failure is not None:
@@ -226,7 +227,7 @@ class _Run:
 
     def _unreadable(self, index: int, reason: str) -> None:
         name = self._files[index].name
-        self._done(index, unreadable(name, f"the file was not checked: {reason}", self._settings))
+        self._done(index, unreadable(name, reason, self._settings))
 
     def _done(self, index: int, findings: tuple[Finding, ...]) -> None:
         self._found[index] = findings

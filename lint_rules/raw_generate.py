@@ -17,9 +17,10 @@ def _check(flow: Flow) -> Iterator[Report]:
     for found in text_generations(flow):
         if _returns_scores_guarded(found.call):
             continue
+        model = described(found.model).rstrip(",")
         yield Report(
             found.call.node,
-            f"`generate` by hand on {described(found.model)}: inherited settings, nothing recorded",
+            f"`generate` by hand on {model}: inherited settings, nothing recorded",
             found.call.model.confidence,
             severity=found.severity,
             fix=Fix("migrate", "generate through CleanModelLoader"),

@@ -10,11 +10,24 @@ from cleanguard.findings import Fix
 from cleanguard.hazards import Severity
 from lint_rules._flow.analysis import Flow
 from lint_rules._flow.arguments import Arguments
-from lint_rules._flow.events import CallSite, Encode, ModelLoad, TokenizerLoad
+from lint_rules._flow.events import (
+    CallSite,
+    Encode,
+    Event,
+    Forward,
+    Generate,
+    LoaderBuild,
+    ModelLoad,
+    PipelineBuild,
+    TokenizerLoad,
+)
 from lint_rules._flow.syntax import shape
 from lint_rules._standing import described, load_severity
+from lint_rules._training import is_trainer
 from lint_rules.rule import Report, Rule
 
+_MODELS: tuple[type[Event], ...] = (ModelLoad, Generate, Forward, PipelineBuild, LoaderBuild)
+_ENGINES = ("vllm.", "unsloth.", "sglang.", "lmdeploy.")
 _OTHER_LOADS = (
     "Model.from_pretrained",
     "ForSequenceClassification.from_pretrained",
@@ -31,6 +44,8 @@ def _severity(load: TokenizerLoad, flow: Flow) -> Severity | None:
         return None
     if severity == "warning" and _belongs_to_another_model(load, flow):
         return None
+    if severity == "error" and _only_counts(load, flow):
+        return "warning"
     if severity != "warning" or any(True for _ in flow.events(ModelLoad)):
         return severity
     # An unknown id in a file without a causal LM may be any tokenizer: BERT's, Whisper's, a test's.
@@ -40,15 +55,33 @@ def _severity(load: TokenizerLoad, flow: Flow) -> Severity | None:
     return "warning" if feeds else None
 
 
+def _only_counts(load: TokenizerLoad, flow: Flow) -> bool:
+    """Whether a function keeps the tokenizer to itself in a module without any language model.
+
+    Such a one mostly counts tokens, or cuts text; it may still make what a model is given elsewhere.
+    """
+    if load.place.function is None or flow.keeps(load.node):
+        return False
+    if any(True for kind in _MODELS for _ in flow.events(kind)):
+        return False
+    return not any(
+        site.symbol.startswith(_ENGINES) or is_trainer(site) for site in flow.events(CallSite)
+    )
+
+
 def _belongs_to_another_model(load: TokenizerLoad, flow: Flow) -> bool:
     """Whether a model that is no causal LM is loaded by the same expression in the same function."""
     name = _first_argument(load.args)
-    if name is None or any(_first_argument(model.args) == name for model in flow.events(ModelLoad)):
+    function = load.place.function
+    if name is None or any(
+        model.place.function is function and _first_argument(model.args) == name
+        for model in flow.events(ModelLoad)
+    ):
         return False
     return any(
         site.symbol.startswith("transformers.")
         and site.symbol.endswith(_OTHER_LOADS)
-        and site.place.function is load.place.function
+        and site.place.function is function
         and _first_argument(site.args) == name
         for site in flow.events(CallSite)
     )

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import libcst as cst
 
 from cleanguard import hazards
 from lint_rules._flow.analysis import Flow
 from lint_rules._flow.syntax import dotted
+from lint_rules._neighbours import stranger_beside
 from lint_rules.rule import Report, Rule
 
 # What people import from the package, so that a `guard` of another meaning is left alone.
@@ -19,10 +19,9 @@ _NAMES = frozenset({"CleanModelLoader", "unguarded", "ContaminationError", "reco
 def _check(flow: Flow) -> Iterator[Report]:
     if flow.path is None or "CleanModelLoader" not in flow.imported_names:
         return
-    folder = Path(flow.path).resolve().parent
     for statement in flow.module.body:
         for small in statement.body if isinstance(statement, cst.SimpleStatementLine) else ():
-            stranger = _stranger(folder) if _imports_guard(small) else None
+            stranger = stranger_beside(flow.path) if _imports_guard(small) else None
             if stranger is not None:
                 message = (
                     f"`{stranger}` beside this file is imported instead of cleanguard's `guard`"
@@ -36,16 +35,6 @@ def _imports_guard(node: cst.BaseSmallStatement) -> bool:
     names = () if isinstance(node.names, cst.ImportStar) else node.names
     imported = {dotted(alias.name) for alias in names}
     return dotted(node.module) == "guard" and bool(imported & _NAMES)
-
-
-def _stranger(folder: Path) -> str | None:
-    """What stands in the folder under the name and is not our package."""
-    if (folder / "guard.py").is_file():
-        return "guard.py"
-    package = folder / "guard"
-    if not package.is_dir() or (package / "loader.py").is_file():
-        return None
-    return "guard/" if any(package.glob("*.py")) else None
 
 
 RULE = Rule(

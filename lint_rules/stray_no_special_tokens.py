@@ -8,24 +8,33 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import libcst as cst
+
 from cleanguard import hazards
 from cleanguard.families import family_of
 from cleanguard.findings import Fix
 from lint_rules._confidence import weakest
 from lint_rules._flow.analysis import Flow
-from lint_rules._flow.events import Encode
+from lint_rules._flow.events import CallSite, Encode, Forward, Generate
 from lint_rules._flow.hf_calls import is_rendered
 from lint_rules._flow.text import BOS_TEXTS, leads_with
+from lint_rules._flow.values import UNKNOWN, Dataset, Encoded, first, options
 from lint_rules._standing import load_severity
+from lint_rules._training import is_trainer, trains
 from lint_rules.rule import Report, Rule
 
 
 def _check(flow: Flow) -> Iterator[Report]:
+    yield from _here(flow)
+    yield from _in_helpers(flow)
+    if trains(flow):
+        yield from _in_training_rows(flow)
+
+
+def _here(flow: Flow) -> Iterator[Report]:
     for encode in flow.events(Encode):
-        if encode.args.literal("add_special_tokens") is not False or is_rendered(encode):
+        if not _is_bare(encode):
             continue
-        if leads_with(encode.text, BOS_TEXTS):
-            continue  # BOS is written out
         uses = flow.uses(encode)
         if not uses:
             continue
@@ -40,6 +49,67 @@ def _check(flow: Flow) -> Iterator[Report]:
             severity=severity,
             fix=Fix("migrate", "tokenise with CleanModelLoader"),
         )
+
+
+def _in_helpers(flow: Flow) -> Iterator[Report]:
+    """Prompts that a function of another file tokenises; here it is known what becomes of them."""
+    uses: list[Generate | Forward] = [*flow.events(Generate), *flow.events(Forward)]
+    for use in uses:
+        encoded = use.encoded
+        if encoded is None or encoded.rendered or flow.event_at(encoded.origin, Encode):
+            continue
+        found = flow.event_elsewhere(encoded.origin, Encode)
+        if found is None or not _is_bare(found[1]):
+            continue
+        model = encoded.tokenizer.model if encoded.tokenizer.model.text else use.model.model
+        severity = load_severity(model, flow.settings)
+        if severity is not None:
+            yield Report(
+                use.node,
+                f"{_message(model.text)}; {found[0].name} tokenises this one",
+                weakest(encoded.tokenizer.confidence, use.model.confidence),
+                severity=severity,
+            )
+
+
+def _in_training_rows(flow: Flow) -> Iterator[Report]:
+    """Rows that a model is trained on without the BOS that it was pretrained with.
+
+    Only where the family certainly has one: for others nothing is lost.
+    """
+    trained = {origin for site in flow.events(CallSite) for origin in _trained(site)}
+    for encode in flow.events(Encode):
+        model = encode.tokenizer.model
+        family = family_of(model.text or "")
+        if family is None or family.bos != "one" or not _is_bare(encode):
+            continue
+        severity = load_severity(model, flow.settings)
+        is_row = encode.node in trained or flow.is_row(encode)
+        if severity is not None and is_row and not flow.uses(encode):
+            yield Report(
+                encode.node,
+                f"`add_special_tokens=False` trains on rows without the BOS that {model.text} needs",
+                encode.tokenizer.confidence,
+                severity=severity,
+                remedy="leave the keyword out for the row; it is right for a part that stands behind another",
+            )
+
+
+def _trained(site: CallSite) -> Iterator[cst.Call]:
+    """The encodings whose ids are the rows of a trainer's data."""
+    given = site.args.get("train_dataset") if is_trainer(site) else None
+    data = None if given is None else first(given.value, Dataset)
+    ids = UNKNOWN if data is None else data.columns.get("input_ids") or UNKNOWN
+    for option in options(ids):
+        if isinstance(option, Encoded):
+            yield option.origin
+
+
+def _is_bare(encode: Encode) -> bool:
+    """Whether nothing puts a BOS before a text that may need one."""
+    if encode.args.literal("add_special_tokens") is not False or is_rendered(encode):
+        return False
+    return not leads_with(encode.text, BOS_TEXTS)  # or BOS is written out
 
 
 def _message(model_id: str | None) -> str:

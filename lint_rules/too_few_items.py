@@ -14,6 +14,8 @@ from lint_rules._flow.events import CallSite, Generate, LoaderCall, Rate
 from lint_rules._flow.values import LibraryObject, first
 from lint_rules.rule import Report, Rule
 
+# A pair is a structure, or two scores to average; items are more.
+_A_STRUCTURE = 2
 _ASKS = ("generate", "generate_batch", "complete")
 
 
@@ -22,7 +24,7 @@ def _check(flow: Flow) -> Iterator[Report]:
         return
     minimum = flow.settings.min_items
     for rate in flow.events(Rate):
-        if 1 < rate.count < minimum:
+        if _A_STRUCTURE < rate.count < minimum:
             yield Report(
                 rate.node,
                 f"a rate over {rate.count} items: under {minimum} most differences are chance",

@@ -20,6 +20,7 @@ from lint_rules._edits import replace
 from lint_rules._flow.analysis import Flow
 from lint_rules._flow.arguments import Argument, Arguments
 from lint_rules._flow.events import CallSite, Encode, ModelLoad, TemplateApply, TokenizerLoad
+from lint_rules._flow.values import Mapping, Mixed, first
 from lint_rules._signatures import Known, known, renamed
 from lint_rules.rule import Report, Rule
 
@@ -33,7 +34,9 @@ def _check(flow: Flow) -> Iterator[Report]:
             continue
         invented: list[str] = []
         for keyword, argument in args.keywords.items():
-            if keyword in entry.keywords or argument.node is None or keyword.startswith("_"):
+            if keyword in entry.keywords or keyword.startswith("_"):
+                continue
+            if argument.node is None and not _is_written(keyword, args):
                 continue
             better = _better(name, keyword, entry)
             if better is not None:
@@ -70,6 +73,19 @@ def _calls(flow: Flow) -> Iterator[tuple[cst.Call, str, str, Arguments]]:
     for apply in flow.events(TemplateApply):
         if apply.tokenizer.confidence == "followed":
             yield apply.node, "transformers", "tokenizer.apply_chat_template", apply.args
+
+
+def _is_written(keyword: str, args: Arguments) -> bool:
+    """Whether a `**` dict surely holds a keyword: a plain name or literal, filled on every way.
+
+    An attribute's dict, or one that only some branch fills, may be another one where it is passed.
+    """
+    for spread in args.spread:
+        mapping = first(spread.value, Mapping)
+        value = None if mapping is None else mapping.get(keyword)
+        if value is not None and isinstance(spread.expression, (cst.Name, cst.Dict, cst.Call)):
+            return not isinstance(value, Mixed)
+    return False
 
 
 def _better(name: str, keyword: str, entry: Known) -> str | None:

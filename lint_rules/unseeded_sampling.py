@@ -13,7 +13,7 @@ from lint_rules._flow.analysis import Flow
 from lint_rules._flow.arguments import UNSET, Arguments
 from lint_rules._flow.events import CallSite
 from lint_rules._flow.values import Constant, LibraryObject, first, options
-from lint_rules._generation import text_generations
+from lint_rules._generation import config_of, text_generations
 from lint_rules.rule import Report, Rule
 
 
@@ -24,7 +24,8 @@ def _check(flow: Flow) -> Iterator[Report]:
         call = found.call
         in_sight = call.model.origin is not None and call.place.function is None
         loaded = call.model.origin is not None and call.model.confidence == "followed"
-        if not (in_sight or loaded) or not _samples(call.args) or "generator" in call.args.keywords:
+        samples = _samples(call.args) or _samples(config_of(call, flow))
+        if not (in_sight or loaded) or not samples or "generator" in call.args.keywords:
             continue
         yield Report(
             call.node,

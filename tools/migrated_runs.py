@@ -44,13 +44,11 @@ class Run:
         options: Command line; `{model}`, `{sft}` and `{dpo}` are filled in.
         sampled: Keys of sampled texts and of what is computed from them, which differ; everything
             else must be the same.
-        told: Keys of what differs for a reason that the notice gives.
     """
 
     script: str
     options: tuple[str, ...]
     sampled: tuple[str, ...] = ()
-    told: tuple[str, ...] = ()
 
 
 CHAIN = (
@@ -87,8 +85,7 @@ EVALUATIONS = (
         ("--model", "{model}", "--limit", "5", "--sft-adapter", "{sft}", "--dpo-adapter", "{dpo}",
          "--output", "out.json"),
     ),
-    Run("evaluate_stage1_readiness.py", ("--limit", "4", "--sft-adapter", "{sft}", "--output", "out.json"),
-        told=("base", "improvement", "printed")),  # its base carried the adapter
+    Run("evaluate_stage1_readiness.py", ("--limit", "4", "--sft-adapter", "{sft}", "--output", "out.json")),
     Run("evaluate_stage1_corrected.py", ("--limit", "4", "--sft-adapter", "{sft}", "--output", "out.json")),
     Run(
         "evaluate_final.py",
@@ -156,8 +153,7 @@ def compare(run: Run, folder: Path, fill: dict[str, str]) -> Outcome:
     sampled = {
         key
         for key in keys
-        if (parts := set(re.split(r"[./\[\]]+", key))) & {*run.sampled, *run.told}
-        and _GREEDY not in parts
+        if (parts := set(re.split(r"[./\[\]]+", key))) & set(run.sampled) and _GREEDY not in parts
     }
     kept = sorted(key for key in keys - sampled if not _is_volatile(key))
     differences = tuple(
@@ -257,7 +253,7 @@ def table(found: Sequence[Outcome]) -> str:
     """The table as Markdown."""
     lines = [
         "| script | sites found | migrated | left to you | values compared | the same "
-        "| sampled or told, not compared |",
+        "| sampled, not compared |",
         "|---|---:|---:|---:|---:|---|---:|",
     ]
     for item in sorted(found, key=lambda item: item.run.script):

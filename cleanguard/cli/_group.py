@@ -21,6 +21,7 @@ COMMANDS = {
     "env": "Print the session's versions, devices and git state as JSON.",
     "baseline": "Enter today's findings, so that a check reports only new ones.",
     "explain": "Say what a hazard is, why it matters and what to do.",
+    "lsp": "Show findings in an editor while a file is written.",
     "completion": "Print a script that makes a shell complete commands and codes.",
     "doctor": "Say what a model is: base or chat, BOS, surprises.",
     "run": "Run a stage: generation, fine-tuning, preference training.",

@@ -8,7 +8,7 @@ from cleanguard.patch import unified
 from cleanguard.report.styled import Line, Span, printable, wrapped
 from codemods.migration import Migration, PlannedSite
 
-_NOTE_COLOUR = {"carried": "cyan", "dropped": "cyan", "changed": "yellow"}
+_NOTE_COLOUR = {"carried": "cyan", "dropped": "cyan", "changed": "yellow", "fault": "bold red"}
 
 
 def table(plans: Sequence[Migration], width: int | None) -> list[Line]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ from cleanguard.cli._known import Known
 from cleanguard.cli._output import Output, colour_of, sources_of
 from cleanguard.cli._progress import bar
 from cleanguard.config import Settings
+from cleanguard.errors import JobError
 from cleanguard.files import SourceFile
 
 
@@ -37,9 +40,22 @@ def command(ctx: click.Context, /, **given: Any) -> None:
 
     def again() -> None:
         click.clear()
-        _check(options, *_inputs(options))
+        try:
+            _check(options, *_inputs(options))
+        except JobError as error:  # the next change may mend it
+            click.echo(f"cleanguard: {error}", err=True)
 
-    watch(again, lambda: [file.path for file in _inputs(options)[1]])
+    watch(again, lambda: _looked_at(options))
+
+
+def _looked_at(options: CheckOptions) -> list[Path]:
+    """The files whose changes count: those that are checked, and what says how."""
+    found = [path for path in (options.config, options.baseline) if path is not None]
+    top = Path(os.path.commonpath([Path(path).absolute() for path in options.paths or (".",)]))
+    found += [folder / "pyproject.toml" for folder in (top, *top.parents)]
+    with suppress(JobError):
+        found += [file.path for file in _inputs(options)[1]]
+    return found
 
 
 def _reads_stdin(options: CheckOptions) -> bool:

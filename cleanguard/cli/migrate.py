@@ -11,6 +11,7 @@ import click
 
 from cleanguard.cli._exit_codes import CANNOT_DO, CLEAN, FINDINGS
 from cleanguard.cli._inputs import inputs_of
+from cleanguard.cli._prove_args import CommandLines
 from cleanguard.config import Scope, Settings
 from cleanguard.files import SourceFile
 from codemods.migration import Migration
@@ -48,7 +49,15 @@ if TYPE_CHECKING:
     "proving",
     is_flag=True,
     help="Run each script before and after, with stand-ins for the models, and compare. "
-    "This runs the scripts' code.",
+    "This runs the scripts' code, in a copy of the current folder.",
+)
+@click.option(
+    "--prove-args",
+    "command_lines",
+    multiple=True,
+    metavar="[SCRIPT:]ARGS",
+    help="The command line that --prove gives to the scripts, or to the one named in front: "
+    "'eval.py: --limit 2'. May be repeated.",
 )
 @click.option(
     "--scope", type=click.Choice(["base", "all"]), help="Leave known chat models alone, or not."
@@ -71,6 +80,7 @@ def command(
     allow_dirty: bool,
     notice_file: Path | None,
     proving: bool,
+    command_lines: tuple[str, ...],
     scope: Scope | None,
     config: Path | None,
 ) -> None:
@@ -84,13 +94,16 @@ def command(
     """
     if patch and (write or interactive):
         raise click.UsageError("--diff excludes --write and --interactive")
+    if command_lines and not proving:
+        raise click.UsageError("--prove-args is for --prove, which runs the scripts' code")
     settings, files = inputs_of(paths, config, scope=scope)
     wishes = _wishes(select, unsafe)
+    given = CommandLines(command_lines, [file.name for file in files])
     plans, failures = _plan(files, settings, wishes)
     where = {file.name: file.path for file in files}
     if interactive:
         plans = _chosen(plans, settings, wishes)
-    verdicts = _prove(plans, where, failures) if proving else ()
+    verdicts = _prove(plans, where, given, failures) if proving else ()
     if write:
         changed = [where[plan.filename] for plan in plans if plan.changed]
         if changed and not allow_dirty:
@@ -158,7 +171,10 @@ def _chosen(plans: Sequence[Migration], settings: Settings, wishes: Wishes) -> l
 
 
 def _prove(
-    plans: Sequence[Migration], where: dict[str, Path], failures: list[str]
+    plans: Sequence[Migration],
+    where: dict[str, Path],
+    given: CommandLines,
+    failures: list[str],
 ) -> tuple[tuple[str, str], ...]:
     """Runs what changed before and after; a difference is a failure."""
     from codemods.prove import compare_runs
@@ -166,7 +182,13 @@ def _prove(
     verdicts: list[tuple[str, str]] = []
     for plan in plans:
         if plan.changed:
-            outcome = compare_runs(where[plan.filename], plan.before, plan.after)
+            outcome = compare_runs(
+                where[plan.filename],
+                plan.before,
+                plan.after,
+                given.of(plan.filename),
+                Path.cwd(),
+            )
             verdicts.append((plan.filename, outcome.verdict))
             failures += [f"{plan.filename}: {line}" for line in outcome.differences]
     return tuple(verdicts)

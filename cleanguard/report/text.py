@@ -89,8 +89,7 @@ def _code(finding: Finding) -> list[Span]:
 
 
 def _message(finding: Finding) -> str:
-    guess = " (a guess by name)" if finding.confidence == "named" else ""
-    return printable(finding.message) + guess
+    return printable(finding.message)
 
 
 def _place(finding: Finding) -> list[Span]:

@@ -18,10 +18,14 @@ from lint_rules._flow.values import (
     UNKNOWN,
     Encoded,
     FunctionRef,
+    Items,
     Mapping,
     ModelId,
     Sequence,
+    Tokenizer,
     Value,
+    element_of,
+    first,
     join,
     options,
 )
@@ -41,6 +45,7 @@ class Flow:
         self.path = program.path
         self.imported_names: frozenset[str] = frozenset(program.imported_names)
         self.called_names: frozenset[str] = frozenset(program.called_names)
+        self._program = program
         self._events = program.ledger.all_events()
         self._functions = program.functions
 
@@ -56,6 +61,14 @@ class Flow:
             return None
         event = self._events.get((cast("type[Event]", kind), node))
         return event if isinstance(event, kind) else None
+
+    def event_elsewhere(self, node: cst.CSTNode, kind: type[E]) -> tuple[Path, E] | None:
+        """The event of an origin in another module of the run, and that module's file."""
+        for other in self._program.adopted():
+            event = other.ledger.event(cast("type[Event]", kind), node)
+            if isinstance(event, kind) and other.path is not None:
+                return other.path, event
+        return None
 
     def uses(self, encode: Encode) -> list[Generate | Forward]:
         """The generate and forward calls that an encoding reaches."""
@@ -73,6 +86,17 @@ class Flow:
             for node, facts in self._functions.items()
             if isinstance(node, cst.FunctionDef)
         )
+
+    def keeps(self, load: cst.Call) -> bool:
+        """Whether a tokenizer leaves the function that loads it: returned, or set on an object."""
+        values = [facts.result for facts in self._functions.values()]
+        for known in self._program.classes.values():
+            values += known.attributes.values()
+        return any(_has_tokenizer(value, load, 0) for value in values)
+
+    def is_row(self, encode: Encode) -> bool:
+        """Whether a function makes a row with labels of an encoding: its ids are the row's."""
+        return any(_is_row(facts.result, encode.node) for facts in self._functions.values())
 
     def model_id(self, argument: Argument | None) -> ModelId:
         """The model that an argument names."""
@@ -99,6 +123,27 @@ def _holds(value: Value, origin: cst.Call, depth: int) -> bool:
             members = option.items if isinstance(option, Sequence) else ()
         if any(_holds(member, origin, depth + 1) for member in members):
             return True
+    return False
+
+
+def _has_tokenizer(value: Value, load: cst.Call, depth: int) -> bool:
+    for option in options(value):
+        if isinstance(option, Tokenizer) and option.origin is load:
+            return True
+        inner = [element_of(option)] if isinstance(option, (Items, Sequence)) else []
+        if isinstance(option, Mapping):
+            inner = [item for _, item in option.entries]
+        if depth < 3 and any(_has_tokenizer(item, load, depth + 1) for item in inner):
+            return True
+    return False
+
+
+def _is_row(value: Value, origin: cst.Call) -> bool:
+    for option in options(value):
+        if isinstance(option, Mapping) and option.get("labels") is not None:
+            ids = first(option.get("input_ids") or UNKNOWN, Encoded)
+            if ids is not None and ids.origin is origin:
+                return True
     return False
 
 

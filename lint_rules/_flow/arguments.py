@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import libcst as cst
 
-from lint_rules._flow.values import UNKNOWN, Constant, Mapping, Scalar, Value, first
+from lint_rules._flow.values import UNKNOWN, Constant, Mapping, Scalar, Sequence, Value, first
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -91,3 +91,15 @@ def collect(
             if isinstance(key, str):
                 merged.setdefault(key, Argument(value, None, None))
     return Arguments(tuple(positional), merged, tuple(spread), opaque)
+
+
+def given_later(positional: Value, keywords: Value) -> Arguments:
+    """The arguments of a call that another makes, from the collections that hold them."""
+    items = first(positional, Sequence) or Sequence(())
+    named = first(keywords, Mapping) or Mapping(())
+    return Arguments(
+        tuple(Argument(value, None, None) for value in items.items),
+        {str(key): Argument(value, None, None) for key, value in named.entries},
+        (),
+        opaque=not named.entries,
+    )

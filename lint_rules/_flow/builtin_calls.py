@@ -9,11 +9,13 @@ from lint_rules._flow.values import (
     UNKNOWN,
     Constant,
     Dataset,
+    Encoded,
     Items,
     Mapping,
     Sequence,
     Symbol,
     Value,
+    as_mapping,
     count_of,
     element_of,
     first,
@@ -22,6 +24,9 @@ from lint_rules._flow.values import (
 )
 
 _ENVIRONMENT = ("os.environ.get", "os.getenv", "os.environ.setdefault")
+# Declarations of options and fields whose default stands first, or is called so.
+_OPTIONS = ("typer.Option", "typer.Argument", "pydantic.Field", "dataclasses.field", "fastapi.Query", "fastapi.Body",
+            "fastapi.Form", "attr.ib", "attrs.field")  # fmt: skip
 _SAME = ("builtins.list", "builtins.tuple", "builtins.sorted", "builtins.reversed", "tqdm.tqdm", "tqdm.auto.tqdm",
          "tqdm.notebook.tqdm", "builtins.iter", "builtins.set", "copy.copy", "copy.deepcopy",
          "rich.progress.track")  # fmt: skip
@@ -42,6 +47,11 @@ def builtin_call(name: str, args: Arguments) -> Value:
     if name in _ENVIRONMENT:
         default = first(args.value("default", 1), Constant)
         return UNKNOWN if default is None else Constant(default.value, fixed=False)
+    if name in _OPTIONS:
+        default = first(args.value("default", 0), Constant)
+        return UNKNOWN if default is None else Constant(default.value, fixed=False)
+    if name == "typing.TypeVar":
+        return args.value("bound")
     if name == "builtins.dict":
         return _dict(args)
     if name in _DATASETS:
@@ -117,11 +127,13 @@ def _dataset(name: str, args: Arguments) -> Value:
 
 def _dict(args: Arguments) -> Value:
     mapping = Mapping(())
-    if args.positional:
-        base = first(args.positional[0].value, Mapping)
+    for argument in (*args.positional[:1], *args.spread):
+        encoded = first(argument.value, Encoded)
+        base = first(argument.value, Mapping) if encoded is None else as_mapping(encoded)
         if base is None:
             return UNKNOWN
-        mapping = base
+        for key, value in base.entries:
+            mapping = mapping.put(key, value)
     for name, argument in args.keywords.items():
         mapping = mapping.put(name, argument.value)
     return mapping

@@ -7,7 +7,7 @@ from typing import Protocol
 import libcst as cst
 
 from lint_rules._flow import library
-from lint_rules._flow.arguments import Argument, Arguments, collect
+from lint_rules._flow.arguments import Argument, Arguments, collect, given_later
 from lint_rules._flow.builtin_calls import builtin_call
 from lint_rules._flow.events import CallSite
 from lint_rules._flow.hf_calls import HfCalls
@@ -19,6 +19,7 @@ from lint_rules._flow.value_methods import (
     dataset_method,
     mapping_method,
     parser_method,
+    row_of,
     text_method,
 )
 from lint_rules._flow.values import (
@@ -158,7 +159,7 @@ class CallReader:
             given = tuple(argument.value for argument in args.positional)
             return given[0] if len(given) == 1 else Sequence(given)
         if name == "map":
-            mapped = first(self._result_of(args.positional[0].value, node, env), Mapping)
+            mapped = row_of(self._result_of(args.positional[0].value, node, env))
             return UNKNOWN if mapped is None else Dataset(mapped)
         return UNKNOWN
 
@@ -182,7 +183,10 @@ class CallReader:
             self.program.ledger.entangled = True
             given = args.positional[0].value
             return UNKNOWN if isinstance(given, Partial) else Partial(given, node)
-        if name == "builtins.setattr" and len(args.positional) == 3:
+        if (
+            name in ("builtins.setattr", "builtins.object.__setattr__")
+            and len(args.positional) == 3
+        ):
             self._setattr(node, args)
             return UNKNOWN
         if name == "builtins.getattr" and len(args.positional) >= 2:
@@ -190,8 +194,10 @@ class CallReader:
             if attribute is not None and isinstance(attribute.value, str):
                 return self.evaluator.attribute(args.positional[0].value, attribute.value)
             return UNKNOWN
+        if name == "threading.Thread":
+            return self._start(node, args, env)
         if name == "builtins.super":
-            return Instance(env.owner) if env.owner is not None else UNKNOWN
+            return self._parent(env)
         if name == "argparse.ArgumentParser":
             self.program.parser_defaults.setdefault(node, {})
             return OptionParser(node)
@@ -199,6 +205,18 @@ class CallReader:
         if isinstance(result, Unknown) and library.makes_object(name):
             return LibraryObject(name, node)
         return result
+
+    def _parent(self, env: Env) -> Value:
+        """What `super()` stands for: the class that is inherited from, where the run sees it."""
+        facts = None if env.owner is None else self.program.classes.get(env.owner)
+        return Instance(facts.parents[0]) if facts is not None and facts.parents else UNKNOWN
+
+    def _start(self, node: cst.Call, args: Arguments, env: Env) -> Value:
+        """`Thread(target=model.generate, kwargs=…)` calls its target."""
+        passed = given_later(args.value("args"), args.value("kwargs"))
+        for option in options(args.value("target", 1)):
+            self._call(option, node, passed, env)
+        return UNKNOWN
 
     def _setattr(self, node: cst.Call, args: Arguments) -> None:
         attribute = first(args.positional[1].value, Constant)
@@ -260,10 +278,20 @@ class CallReader:
         self, receiver: LibraryObject, name: str, node: cst.Call, args: Arguments
     ) -> Value:
         self.program.record(CallSite(node, self.cursor.place(), "", receiver, name, args))
+        if receiver.symbol in library.DATACLASS_PARSERS and name.startswith("parse_"):
+            return self._parsed_dataclasses(receiver)
         if name in _HANDS_THROUGH and args.positional:
             given = tuple(argument.value for argument in args.positional)
             return given[0] if len(given) == 1 else Sequence(given)
         return receiver if name in ("to", "cuda", "eval") else UNKNOWN
+
+    def _parsed_dataclasses(self, parser: LibraryObject) -> Value:
+        """`HfArgumentParser((A, B)).parse_args_into_dataclasses()`: an object of each."""
+        built = self.program.ledger.event(CallSite, parser.origin)
+        given = built.args.value("dataclass_types", 0) if isinstance(built, CallSite) else UNKNOWN
+        classes = given.items if isinstance(given, Sequence) else (given,)
+        instances = [Instance(one.node) for one in classes if isinstance(one, ClassRef)]
+        return Sequence(tuple(instances)) if len(instances) == len(classes) else UNKNOWN
 
     def _encoded_method(self, receiver: Encoded, name: str, node: cst.Call) -> Value:
         if name in library.KEEPS_ENCODED:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import lru_cache
 
 import libcst as cst
 
 from lint_rules._flow.expressions import Evaluator
 from lint_rules._flow.ledger import Summary
-from lint_rules._flow.library import guess_by_name, is_language_model_annotation
+from lint_rules._flow.library import LOADER_CLASSES, guess_by_name, is_language_model_annotation
 from lint_rules._flow.program import ClassFacts, Env, FunctionFacts, Program
 from lint_rules._flow.syntax import dotted, has_decorator
 from lint_rules._flow.values import (
@@ -18,6 +19,7 @@ from lint_rules._flow.values import (
     Constant,
     FunctionRef,
     Instance,
+    Loader,
     Symbol,
     Tokenizer,
     Unknown,
@@ -25,6 +27,7 @@ from lint_rules._flow.values import (
     first,
     join,
 )
+from lint_rules._light import light_expression
 
 # A call is followed with its own arguments this deep; below, what all callers pass is joined.
 MAX_REPLAY_DEPTH = 4
@@ -67,10 +70,10 @@ class Definitions:
         if facts is None or facts.home is not self.program:
             facts = self.program.classes[node] = ClassFacts(env.scope, home=self.program)
         bases = [self.evaluator.evaluate(base.value, env) for base in node.bases]
-        for base in bases:
-            inherited = first(base, ClassRef)
-            if inherited is not None and inherited.node in self.program.classes:
-                self._inherit(node, facts, inherited.node)
+        inherited = [found.node for base in bases if (found := first(base, ClassRef))]
+        facts.parents = tuple(parent for parent in inherited if parent in self.program.classes)
+        for parent in facts.parents:
+            self._inherit(node, facts, parent)
         facts.bases = tuple(value.name for value in bases if isinstance(value, Symbol))
         body = Env(env, None, node)
         self._run_body(node, node.body, body)
@@ -196,21 +199,51 @@ class Definitions:
         """The value that an annotation promises."""
         if annotation is None:
             return UNKNOWN
-        node = annotation.annotation
-        if isinstance(node, cst.BinaryOperation):
-            node = node.left
-        if isinstance(node, cst.Subscript) and isinstance(node.slice[0].slice, cst.Index):
-            optional = (dotted(node.value) or "").rsplit(".", 1)[-1] == "Optional"
-            node = node.slice[0].slice.value if optional else node
-        value = self.evaluator.evaluate(node, env)
+        for member in _members(annotation.annotation):
+            value = self._promised(self.evaluator.evaluate(member, env), env)
+            if not isinstance(value, Unknown):
+                return value
+        return UNKNOWN
+
+    def _promised(self, value: Value, env: Env) -> Value:
         if isinstance(value, ClassRef):
             return Instance(value.node)
-        if isinstance(value, Constant) and isinstance(value.value, str):
-            value = self.evaluator.named(value.value, env)  # a quoted annotation
-        kind = is_language_model_annotation(value.name) if isinstance(value, Symbol) else None
+        if isinstance(value, Constant) and isinstance(value.value, str):  # quoted
+            for member in _members(_parsed(value.value)):
+                found = self._promised(self.evaluator.evaluate(member, env), env)
+                if not isinstance(found, Unknown):
+                    return found
+        if not isinstance(value, Symbol):
+            return UNKNOWN
+        if value.name.rsplit(".", 1)[-1] in LOADER_CLASSES:
+            return Loader(None)
+        kind = is_language_model_annotation(value.name)
         if kind == "tokenizer":
             return Tokenizer(None, confidence="annotated")
         return CausalLM(None, confidence="annotated") if kind == "model" else UNKNOWN
+
+
+def _members(node: cst.BaseExpression | None) -> Iterator[cst.BaseExpression]:
+    """What a type may be: the sides of `A | B`, the parameters of Optional, Union and Annotated."""
+    if isinstance(node, cst.BinaryOperation):
+        yield from _members(node.left)
+        yield from _members(node.right)
+    elif isinstance(node, cst.Subscript):
+        name = (dotted(node.value) or "").rsplit(".", 1)[-1]
+        inner = {"Optional": 1, "Annotated": 1, "Union": len(node.slice)}.get(name, 0)
+        for element in node.slice[:inner]:
+            if isinstance(element.slice, cst.Index):
+                yield from _members(element.slice.value)
+    elif node is not None:
+        yield node
+
+
+@lru_cache(maxsize=4096)
+def _parsed(text: str) -> cst.BaseExpression | None:
+    try:
+        return light_expression(text.strip())
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None  # some text that is no type
 
 
 def _is_nothing(value: Value) -> bool:

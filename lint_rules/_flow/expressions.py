@@ -29,6 +29,7 @@ from lint_rules._flow.values import (
     Symbol,
     Unknown,
     Value,
+    as_mapping,
     bounded,
     count_of,
     element_of,
@@ -147,7 +148,10 @@ class Evaluator:
     # --- literals and containers
 
     def _literal(self, node: _Literal, env: Env) -> Value:  # noqa: ARG002
-        return Constant(node.evaluated_value)
+        try:
+            return Constant(node.evaluated_value)
+        except (ValueError, SyntaxError):  # more digits than Python reads
+            return UNKNOWN
 
     def _concatenated(self, node: cst.ConcatenatedString, env: Env) -> Value:
         return add_text(self.evaluate(node.left, env), self.evaluate(node.right, env))
@@ -195,9 +199,11 @@ class Evaluator:
                     mapping = mapping.put(key.value, value)
                 else:
                     mapping = Mapping(mapping.entries, join(mapping.rest, value))
-            elif isinstance(value, Mapping):
-                for name, item in value.entries:
-                    mapping = mapping.put(name, item)
+                continue
+            encoded = first(value, Encoded)
+            spread = first(value, Mapping) if encoded is None else as_mapping(encoded)
+            for name, item in () if spread is None else spread.entries:
+                mapping = mapping.put(name, item)
         return mapping
 
     # --- operators

@@ -96,6 +96,9 @@ class HfCalls:
         if kind == "tokenizer-load":
             self.program.record(TokenizerLoad(node, place, api, model, args))
             return Tokenizer(node, model)
+        wrapped = args.value("pretrained_model_name_or_path", 0)
+        if isinstance(wrapped, CausalLM) and wrapped.confidence == "followed":
+            return wrapped  # a value head around a model that is loaded already
         quantization = first(args.value("quantization_config"), QuantConfig)
         self.program.record(ModelLoad(node, place, api, model, args, quantization))
         causal = CausalLM(node, model)
@@ -136,7 +139,8 @@ class HfCalls:
         """A tokenizer called on text."""
         text = args.value("text", 0)
         self.program.record(Encode(node, self.cursor.place(), tokenizer, method, text, args))
-        return Encoded(node, tokenizer, "input_ids" if method == "encode" else None)
+        part = "input_ids" if method == "encode" else None
+        return Encoded(node, tokenizer, part, is_chat(text))
 
     def _decode(self, tokenizer: Tokenizer, method: str, node: cst.Call, args: Arguments) -> Value:
         given = args.get("token_ids", 0) or args.get("sequences")

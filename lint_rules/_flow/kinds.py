@@ -136,9 +136,9 @@ class QuantConfig:
 
 @dataclass(frozen=True, slots=True)
 class Loader:
-    """A CleanModelLoader."""
+    """A CleanModelLoader; one that an annotation promises has no origin."""
 
-    origin: cst.Call
+    origin: cst.Call | None
     model: ModelId = UNKNOWN_MODEL
 
 
@@ -152,11 +152,12 @@ class ChatText:
 
 @dataclass(frozen=True, slots=True)
 class Encoded:
-    """What a tokenizer returned, or one member of it (`part`, e.g. `input_ids`)."""
+    """What a tokenizer returned, or one member of it (`part`); `rendered`: from a chat template's text."""
 
     origin: cst.Call
     tokenizer: Tokenizer
     part: str | None = None
+    rendered: bool = False
 
 
 @dataclass(frozen=True, slots=True)

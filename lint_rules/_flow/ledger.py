@@ -83,6 +83,15 @@ class Ledger:
             if known is None or time < known:
                 self._reading[summary] = time
 
+    def event(self, kind: type[Event], node: cst.CSTNode) -> Event | None:
+        """The event of a node so far, in whichever part it is."""
+        own = self.events.get((kind, node))
+        if own is not None:
+            return own
+        self.entangled = True
+        found = (events.get((kind, node)) for events in self._events.values())
+        return next((event for event in found if event is not None), None)
+
     def all_events(self) -> Events:
         """The events of all parts, in the order of the parts."""
         return {

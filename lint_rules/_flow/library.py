@@ -77,6 +77,8 @@ KEEPS_GENERATED = frozenset(
     ["to", "cuda", "cpu", "clone", "detach", "contiguous", "tolist", "numpy", "long", "int"]
 )
 
+# Their `parse_…` methods give an object of each class that they are built with.
+DATACLASS_PARSERS = ("transformers.HfArgumentParser", "trl.TrlParser")
 TEMPLATE_ATTRIBUTES = frozenset({"chat_template", "default_chat_template"})
 ENCODING_METHODS = frozenset({"__call__", "encode", "encode_plus", "batch_encode_plus"})
 DECODING_METHODS = frozenset({"decode", "batch_decode"})

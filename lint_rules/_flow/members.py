@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import libcst as cst
 
 from lint_rules._flow.program import Program
@@ -63,7 +65,7 @@ class Members:
             return self.program.parser_defaults.get(base.origin, {}).get(name, UNKNOWN)
         if isinstance(base, Encoded):
             if base.part is None and name in _PARTS:
-                return Encoded(base.origin, base.tokenizer, name)
+                return replace(base, part=name)
             if base.part is not None and name == "shape":
                 return EncodedShape(base.origin)
         if isinstance(base, Generated) and base.form == "all" and name == "sequences":
@@ -118,7 +120,7 @@ class Members:
             return base.columns
         if isinstance(base, Encoded):
             if base.part is None and literal in _PARTS:
-                return Encoded(base.origin, base.tokenizer, str(literal))
+                return replace(base, part=str(literal))
             return base if base.part is not None else UNKNOWN
         return PromptLength(base.origin) if isinstance(base, EncodedShape) else UNKNOWN
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, TypeAlias
@@ -117,6 +118,7 @@ class ClassFacts:
     attributes: dict[str, Value] = field(default_factory=dict)
     fields: list[str] = field(default_factory=list)
     bases: tuple[str, ...] = ()
+    parents: tuple[cst.ClassDef, ...] = ()
     home: Program | None = None
 
     def add_field(self, name: str) -> None:
@@ -219,6 +221,16 @@ class Program:
             self.classes.setdefault(owner, known)
         self.partials.update(other.partials)
         self.parser_defaults.update(other.parser_defaults)
+
+    def adopted(self) -> Iterator[Program]:
+        """The modules that values of this one come from, and those that theirs come from."""
+        seen = {self}
+        waiting = [self]
+        while waiting:
+            for other in waiting.pop()._adopted - seen:
+                seen.add(other)
+                waiting.append(other)
+                yield other
 
     def imported(self, dotted: str) -> Value:
         """What an imported dotted name is: a value of another module of the run, or a symbol."""

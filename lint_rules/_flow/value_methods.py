@@ -9,12 +9,14 @@ from lint_rules._flow.values import (
     UNKNOWN,
     Constant,
     Dataset,
+    Encoded,
     Formatted,
     Items,
     Mapping,
     OptionParser,
     Sequence,
     Value,
+    as_mapping,
     count_of,
     element_of,
     first,
@@ -35,10 +37,13 @@ def text_method(text: Constant | Formatted, name: str, args: Arguments) -> Value
         return UNKNOWN
     if name in _SAME_TEXT or name in _PATHS:
         return text if isinstance(text, Formatted) or name in _PATHS else _plain(text, name)
-    if name == "format":
+    if name in ("format", "format_map"):
         result: Value = text
-        for argument in (*args.positional, *args.keywords.values()):
-            result = add_text(result, argument.value)
+        given = [argument.value for argument in (*args.positional, *args.keywords.values())]
+        if name == "format_map":
+            given = [value for _, value in (first(given[0], Mapping) or Mapping(())).entries]
+        for value in given:
+            result = add_text(result, value)
         pieces = first(add_text(result, Constant("")), Formatted)
         return pieces or Formatted(
             (str(text.value),) if isinstance(text, Constant) else text.pieces
@@ -57,7 +62,7 @@ def _plain(text: Constant, name: str) -> Value:
 def dataset_method(data: Dataset, name: str, args: Arguments, mapped: Value) -> Value:
     """The value of a dataset's method; `mapped` is what the function given to `map` returns."""
     if name == "map":
-        added = first(mapped, Mapping)
+        added = row_of(mapped)
         columns = data.columns
         for key, value in () if added is None else added.entries:
             columns = columns.put(
@@ -75,6 +80,12 @@ def dataset_method(data: Dataset, name: str, args: Arguments, mapped: Value) -> 
         part = Dataset(data.columns)
         return Mapping((("train", part), ("test", part)))
     return Dataset(data.columns) if name in ("filter", "shard", "skip", "repeat") else UNKNOWN
+
+
+def row_of(mapped: Value) -> Mapping | None:
+    """What a function given to `map` adds to a row: a dict, or an encoding, which is one."""
+    encoded = first(mapped, Encoded)
+    return first(mapped, Mapping) if encoded is None else as_mapping(encoded)
 
 
 def mapping_method(mapping: Mapping, name: str, args: Arguments) -> Value:

@@ -6,6 +6,7 @@ nothing. Their kinds stand in `kinds`; this module is where everybody imports th
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TypeVar
 
 from lint_rules._flow.kinds import (
@@ -89,6 +90,7 @@ __all__ = [
     "Tokenizer",
     "Unknown",
     "Value",
+    "as_mapping",
     "bounded",
     "count_of",
     "element_of",
@@ -187,6 +189,12 @@ def count_of(value: Value) -> int | None:
     if isinstance(only, Sequence):
         return len(only.items)
     return only.count if isinstance(only, (Items, Dataset)) else None
+
+
+def as_mapping(encoded: Encoded) -> Mapping:
+    """An encoding spread into a dict."""
+    names = ("input_ids", "attention_mask") if encoded.part is None else ()
+    return Mapping(tuple((name, replace(encoded, part=name)) for name in names))
 
 
 def index_generated(value: Generated) -> Value:

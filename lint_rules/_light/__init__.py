@@ -9,6 +9,6 @@ with code in them; whitespace, parentheses and commas are not set, and asking fo
 AttributeError. It can neither be printed nor changed.
 """
 
-from lint_rules._light.statements import light_module
+from lint_rules._light.statements import light_expression, light_module
 
-__all__ = ["light_module"]
+__all__ = ["light_expression", "light_module"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -71,6 +72,19 @@ def light_module(tree: ast.Module) -> cst.Module:
     """
     module: cst.Module = _module(_statements(tree.body))
     return module
+
+
+def light_expression(text: str) -> cst.BaseExpression:
+    """The light tree of an expression's source.
+
+    Raises:
+        SyntaxError: It is none.
+        ValueError: It holds a NUL byte.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        made: cst.BaseExpression = expression(ast.parse(text, mode="eval").body)
+    return made
 
 
 def _statements(nodes: Sequence[ast.stmt]) -> list[Any]:

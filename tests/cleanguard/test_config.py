@@ -108,6 +108,16 @@ def test_a_named_file_wins_and_its_patterns_are_relative_to_the_current_folder(
             id="bad-scope",
         ),
         pytest.param(
+            "[tool.cleanguard]\n\n[tool.cleanguard.per-file-ignore]\n'a.py' = ['CG1']\n",
+            [":3: ", "unknown key 'per-file-ignore'", "mean 'per-file-ignores'"],
+            id="misspelt-table",
+        ),
+        pytest.param(
+            "[tool.cleanguard]\ntarget-versions = ['trl>=1',\n 'transfomers>=5']\n",
+            [":3: ", "'transfomers'; did you mean 'transformers'", "(known: "],
+            id="unknown-library",
+        ),
+        pytest.param(
             "[tool.cleanguard]\nscope = []\n", [":2: ", "not []"], id="scope-of-wrong-type"
         ),
         pytest.param(

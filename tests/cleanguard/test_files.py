@@ -173,11 +173,19 @@ class TestErrors:
         with pytest.raises(FilesError, match=r"^gone/b\.py: no such file or folder"):
             discover(["a.py", "gone/b.py"])
 
-    def test_a_file_that_must_not_be_read(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        make("src/a.py", "src/secret.py")
-        monkeypatch.setattr(os, "access", lambda path, mode: "secret" not in str(path))
-        with pytest.raises(FilesError, match=r"^src/secret\.py: no permission to read it"):
-            discover(["src"])
+    @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no named pipes")
+    def test_a_pipe_is_no_file(self) -> None:
+        make("src/a.py")
+        os.mkfifo("src/pipe.py")
+        assert names("src") == ["src/a.py"]
+        with pytest.raises(FilesError, match=r"^src/pipe\.py: a pipe or a device and no file"):
+            discover(["src/pipe.py"])
+
+    def test_a_link_that_leads_to_itself_or_nowhere_is_no_file(self) -> None:
+        make("src/a.py")
+        Path("src/loop.py").symlink_to("loop.py")
+        Path("src/gone.py").symlink_to("nowhere.py")
+        assert names("src") == ["src/a.py"]
 
     def test_a_folder_that_cannot_be_listed(self, monkeypatch: pytest.MonkeyPatch) -> None:
         make("src/locked/a.py")

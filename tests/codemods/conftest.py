@@ -53,3 +53,49 @@ def check_noop(migrate: Migrate) -> Check:
         return plan
 
     return run
+
+
+# What stands before a generation by hand, and what becomes of it; `import torch` goes if unused.
+BEFORE = """\
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+tokenizer = AutoTokenizer.from_pretrained("gpt2")
+model = AutoModelForCausalLM.from_pretrained("gpt2")
+"""
+AFTER = """\
+from guard import CleanModelLoader
+
+loader = CleanModelLoader("gpt2")
+model, tokenizer, provenance = loader.load()
+"""
+
+
+@pytest.fixture
+def check_generation(migrate: Migrate) -> Callable[[str, str], None]:
+    """A generation after a load becomes the other text, with nothing left to a person."""
+
+    def run(before: str, after: str) -> None:
+        plan = migrate(BEFORE + before)
+        assert plan.refusal is None
+        assert plan.manual == ()
+        rewritten = plan.after.decode()
+        assert rewritten.removeprefix("import torch\n") == AFTER + after
+        assert migrate(rewritten).after.decode() == rewritten
+
+    return run
+
+
+@pytest.fixture
+def check_generation_stays(migrate: Migrate) -> Callable[[str, str | None], None]:
+    """A generation after a load stays, with the reason; None for one that is no finding."""
+
+    def run(before: str, reason: str | None) -> None:
+        plan = migrate(BEFORE + before)
+        assert plan.refusal is None
+        assert plan.after.decode().endswith(before)
+        assert [site.reason for site in plan.manual if site.code == "CG301"] == (
+            [] if reason is None else [reason]
+        )
+
+    return run

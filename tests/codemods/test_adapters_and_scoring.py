@@ -15,11 +15,11 @@ model = AutoModelForCausalLM.from_pretrained("gpt2")
 @pytest.mark.parametrize(
     ("before", "after"),
     [
-        pytest.param('model = PeftModel.from_pretrained(model, "a")\n', 'model = CleanModelLoader.attach_adapter(model, "a")\n', id="plain"),
-        pytest.param('m = PeftModel.from_pretrained(model, model_id="a").eval()\n', 'm = CleanModelLoader.attach_adapter(model, "a").eval()\n', id="by keyword, chained"),
-        pytest.param('m = PeftModel.from_pretrained(model, "a", is_trainable=True)\n', 'm = CleanModelLoader.attach_adapter(model, "a", is_trainable=True)\n', id="trainable"),
-        pytest.param('m = PeftModel.from_pretrained(model, "a", adapter_name="x")\n', 'm = CleanModelLoader.attach_adapter(model, "a", name="x")\n', id="a name"),
-        pytest.param('m = PeftModel.from_pretrained(model, "a", torch_dtype="auto")\n', 'm = CleanModelLoader.attach_adapter(model, "a")\n', id="a dtype that peft takes no notice of"),
+        pytest.param('model = PeftModel.from_pretrained(model, "a")\n', 'model = loader.attach_adapter(model, "a")\n', id="plain"),
+        pytest.param('m = PeftModel.from_pretrained(model, model_id="a").eval()\n', 'm = loader.attach_adapter(model, "a").eval()\n', id="by keyword, chained"),
+        pytest.param('m = PeftModel.from_pretrained(model, "a", is_trainable=True)\n', 'm = loader.attach_adapter(model, "a", is_trainable=True)\n', id="trainable"),
+        pytest.param('m = PeftModel.from_pretrained(model, "a", adapter_name="x")\n', 'm = loader.attach_adapter(model, "a", name="x")\n', id="a name"),
+        pytest.param('m = PeftModel.from_pretrained(model, "a", torch_dtype="auto")\n', 'm = loader.attach_adapter(model, "a")\n', id="a dtype that peft takes no notice of"),
         pytest.param('x = tokenizer("a", return_tensors="pt", add_special_tokens=False)\ny = model(**x).logits\n', 'x = CleanModelLoader.encode(tokenizer, "a")\ny = model(**x).logits\n', id="scored"),
         pytest.param('x = tokenizer.encode("a", return_tensors="pt", add_special_tokens=False)\ny = model(x).logits\n', 'x = CleanModelLoader.encode(tokenizer, "a")["input_ids"]\ny = model(x).logits\n', id="scored ids"),
         pytest.param('x = tokenizer("a", return_tensors="pt", add_special_tokens=False, truncation=True, max_length=9)\ny = model(**x).logits\n', 'x = CleanModelLoader.encode(tokenizer, "a", max_length=9)\ny = model(**x).logits\n', id="scored and cut"),

@@ -84,3 +84,37 @@ def test_stays_with_a_load_that_stays(head, migrate):
     plan = migrate(other + head + lines)
     assert plan.refusal is None
     assert plan.after.decode().endswith(head + lines)
+
+
+PAD_TEST = """\
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+tokenizer = AutoTokenizer.from_pretrained("gpt2")
+model = AutoModelForCausalLM.from_pretrained("gpt2")
+if tokenizer.pad_token is None:
+    tokenizer.pad_token = tokenizer.eos_token
+"""
+MORE = "    model.config.pad_token_id = model.config.eos_token_id\n"
+
+
+def told(plan) -> list[str]:
+    notes = [note for site in plan.automatic for note in site.notes if note.kind == "changed"]
+    return [note.text for note in notes if "no longer holds" in note.text]
+
+
+def test_a_pad_test_that_holds_more_is_told(migrate):
+    plan = migrate(PAD_TEST + MORE)
+    assert plan.refusal is None
+    [text] = told(plan)
+    assert "`if tokenizer.pad_token is None`" in text
+    assert "eos" not in text
+
+
+def test_a_pad_test_of_a_training_is_told(migrate):
+    plan = migrate(PAD_TEST + "Trainer(model)\n")
+    [text] = told(plan)
+    assert "does not mask eos" in text
+
+
+def test_a_pad_test_that_leaves_whole_is_not(migrate):
+    assert told(migrate(PAD_TEST)) == []

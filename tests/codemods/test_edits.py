@@ -29,6 +29,9 @@ def test_no_edits_change_nothing():
         pytest.param("a\nX\nb\n", ["X\n"], "a\nb\n", id="no blank lines"),
         pytest.param("a\n\nX\n# c\n\nb\n", ["X\n"], "a\n\n# c\n\nb\n", id="a comment keeps its place"),
         pytest.param("X\n\nb\n", ["X\n"], "b\n", id="at the start of the file"),
+        pytest.param("a\n\nX\n", ["X\n"], "a\n", id="at the end of the file"),
+        pytest.param("a\n\nX\n\n\ndef f():\n", ["X\n"], "a\n\n\ndef f():\n", id="the larger gap stays"),
+        pytest.param("def f():\n    X\n\n\n    Y\n\n\n\n    b\n", ["    X\n", "    Y\n"], "def f():\n    b\n", id="far neighbours"),
     ],
 )  # fmt: skip
 def test_deleting_lines_leaves_no_double_blank(text, gone, left):

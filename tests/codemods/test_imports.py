@@ -18,7 +18,7 @@ LOAD = 'model = AutoModelForCausalLM.from_pretrained("gpt2")\n'
         ),
         pytest.param(
             f"from transformers import AutoModelForCausalLM, set_seed\nset_seed(1)\n{LOAD}",
-            "from transformers import set_seed\nfrom guard import CleanModelLoader\n",
+            "from guard import CleanModelLoader\nfrom transformers import set_seed\n",
             "AutoModelForCausalLM",
             id="one name of two",
         ),
@@ -103,3 +103,82 @@ def test_imports(before, wanted, gone, migrate):
     assert wanted in after
     assert gone not in after
     assert after.count("from guard import CleanModelLoader") == 1
+
+
+LAZY = """\
+import os
+
+
+def f():
+    from transformers import AutoModelForCausalLM
+
+    model = AutoModelForCausalLM.from_pretrained("gpt2")
+    return model
+"""
+
+
+def test_a_lazy_import_stays_lazy(check_transformed):
+    check_transformed(
+        LAZY,
+        """\
+import os
+
+
+def f():
+    from guard import CleanModelLoader
+
+    loader = CleanModelLoader("gpt2")
+    model, _, provenance = loader.load()
+    return model
+""",
+    )
+
+
+def test_two_lazy_imports_stay_two(migrate):
+    after = migrate(LAZY + LAZY.replace("f()", "g()")).after.decode()
+    assert after.count("    from guard import CleanModelLoader\n") == 2
+    assert "transformers" not in after
+
+
+def test_a_lazy_import_beside_a_module_that_loads(migrate):
+    after = migrate(LAZY + "from transformers import AutoModelForCausalLM\n" + LOAD).after.decode()
+    assert after.startswith("import os\nfrom guard import CleanModelLoader\n")
+    assert after.count("import CleanModelLoader") == 1
+    assert "transformers" not in after
+
+
+def test_an_import_that_another_function_goes_on_using(migrate):
+    """Each function imports the name for itself."""
+    other = LAZY.replace("f()", "g()").replace(
+        'AutoModelForCausalLM.from_pretrained("gpt2")', "AutoModelForCausalLM"
+    )
+    after = migrate(LAZY + other).after.decode()
+    assert after.count("from transformers import AutoModelForCausalLM") == 1
+    assert after.index("from guard") < after.index("from transformers")
+
+
+def test_a_guard_import_in_another_function_is_no_help(migrate):
+    source = "def g():\n    from guard import CleanModelLoader\n    return CleanModelLoader\n"
+    after = migrate(f"from transformers import AutoModelForCausalLM\n{source}{LOAD}").after.decode()
+    assert after.startswith("from guard import CleanModelLoader\n")
+
+
+def test_a_branch_s_import_does_not_serve_the_other(migrate):
+    source = (
+        "def f(x):\n"
+        "    if x:\n"
+        "        from transformers import AutoModelForCausalLM\n"
+        "    model = AutoModelForCausalLM.from_pretrained('gpt2')\n"
+    )
+    after = migrate(source).after.decode()
+    assert after.startswith("from guard import CleanModelLoader\n")
+    assert "        pass\n" in after
+
+
+def test_relative_imports_stay_last(migrate):
+    source = (
+        "import os\nfrom .a import b\n\n\ndef f():\n    if b:\n"
+        "        from transformers import AutoModelForCausalLM\n    return "
+    ) + LOAD.removeprefix("model = ")
+    after = migrate(source).after.decode()
+    assert after.startswith("import os\nfrom guard import CleanModelLoader\nfrom .a import b\n")

@@ -22,6 +22,19 @@ model, tokenizer, provenance = loader.load()
     ),
     pytest.param(
         """\
+from transformers import AutoModelForCausalLM
+
+AutoModelForCausalLM.from_pretrained("gpt2", torch_dtype=None, cache_dir=None)
+""",
+        """\
+from guard import CleanModelLoader
+
+CleanModelLoader("gpt2").load()
+""",
+        id="a load that only fills the cache",
+    ),
+    pytest.param(
+        """\
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 model = AutoModelForCausalLM.from_pretrained("gpt2")
@@ -31,8 +44,7 @@ tokenizer = AutoTokenizer.from_pretrained("gpt2")
 from guard import CleanModelLoader
 
 loader = CleanModelLoader("gpt2")
-model, _, provenance = loader.load()
-tokenizer = CleanModelLoader("gpt2").load_tokenizer()
+model, tokenizer, provenance = loader.load()
 """,
         id="model before tokenizer",
     ),
@@ -139,7 +151,9 @@ model = AutoModelForCausalLM.from_pretrained("gpt2").half()
         """\
 from guard import CleanModelLoader
 
-model = CleanModelLoader("gpt2").load().model.half()
+loader = CleanModelLoader("gpt2")
+model, _, provenance = loader.load()
+model = model.half()
 """,
         id="half precision is not the loader's",
     ),
@@ -246,8 +260,8 @@ model = AutoModelForCausalLM.from_pretrained("gpt2")
 Trainer(model=model)
 """,
         """\
-from transformers import Trainer
 from guard import CleanModelLoader
+from transformers import Trainer
 
 tokenizer = CleanModelLoader("gpt2", padding_side="right", for_training=True).load_tokenizer()
 tokenizer.pad_token = tokenizer.eos_token
@@ -444,7 +458,7 @@ from transformers import AutoModelForCausalLM
 def load(**kwargs):
     return AutoModelForCausalLM.from_pretrained("gpt2", **kwargs)
 """,
-        "the load takes `*` or `**` arguments that this tool does not take apart",
+        "what the `**` arguments of the load hold cannot be seen here; write them out",
         id="keywords that come from outside",
     ),
     pytest.param(
@@ -491,6 +505,17 @@ model.resize_token_embeddings(50300)
 """,
         "tokens are added to the tokenizer: it would no longer be the model's",
         id="tokens are added",
+    ),
+    pytest.param(
+        """\
+from accelerate import init_empty_weights
+from transformers import AutoModelForCausalLM
+
+with init_empty_weights():
+    model = AutoModelForCausalLM.from_pretrained("gpt2")
+""",
+        "it stands in `with init_empty_weights(…)`: what has no weights, or is placed by hand, cannot be checked",
+        id="a model without weights",
     ),
     pytest.param(
         """\

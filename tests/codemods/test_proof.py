@@ -24,7 +24,8 @@ def sabotage(monkeypatch: pytest.MonkeyPatch, change):
     real = loads.rewrite
 
     def rewrite(script: Script) -> list[Site]:
-        return change(script, real(script))
+        sites = real(script)
+        return change(script, sites) if sites else sites
 
     monkeypatch.setattr(migration.loads, "rewrite", rewrite)
 
@@ -74,13 +75,14 @@ def test_a_finding_that_is_new(monkeypatch):
 
 
 def test_a_second_run_that_would_change_more(monkeypatch):
-    def change(script, sites):
-        if sites:
-            return sites
-        end = len(script.utf8)
-        return [Site("CG101", script.module, "again", (Edit(end, end, "x = 1\n"),))]
+    real = loads.rewrite
 
-    sabotage(monkeypatch, change)
+    def rewrite(script: Script) -> list[Site]:
+        end = len(script.utf8)
+        again = Site("CG101", script.module, "again", (Edit(end, end, "x = 1\n"),))
+        return real(script) or [again]
+
+    monkeypatch.setattr(migration.loads, "rewrite", rewrite)
     assert "a second run" in refusal()
 
 
@@ -106,3 +108,56 @@ def test_a_file_of_many_loads_is_proven(size, migrate):
     plan = migrate("from transformers import AutoModelForCausalLM\n" + "\n".join(lines) + "\n")
     assert plan.refusal is None
     assert plan.after.count(b"CleanModelLoader(") == size
+
+
+MANY = b"""\
+from transformers import AutoModelForCausalLM
+
+first = AutoModelForCausalLM.from_pretrained("gpt2")
+second = AutoModelForCausalLM.from_pretrained("gpt2-medium")
+third = AutoModelForCausalLM.from_pretrained("gpt2-xl")
+fourth = AutoModelForCausalLM.from_pretrained("gpt2-large")
+"""
+
+
+def spoil(monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
+    """Makes the rewrites of some loads leave their finding."""
+
+    def spoiled(script: Script, site: Site) -> Site:
+        edit = site.edits[0]
+        old = script.utf8[edit.start : edit.end].decode()
+        return with_edits(site, Edit(edit.start, edit.end, old)) if old.startswith(names) else site
+
+    def change(script, sites):
+        return [spoiled(script, site) for site in sites]
+
+    sabotage(monkeypatch, change)
+
+
+@pytest.mark.parametrize("bad", [("second",), ("first", "third")], ids=["one", "two"])
+def test_what_cannot_be_proven_is_left_and_the_rest_is_done(bad, monkeypatch):
+    spoil(monkeypatch, *bad)
+    plan = migrate_source("script.py", MANY, Settings())
+    assert plan.refusal is None
+    assert plan.after.count(b"from_pretrained") == len(bad)
+    assert plan.after.count(b"CleanModelLoader(") == 4 - len(bad)
+    assert len(plan.manual) == len(bad)
+    for site in plan.manual:
+        assert "could not be proven: a finding of CG101 would still be there" in str(site.reason)
+
+
+def test_where_nothing_can_be_proven_the_file_is_refused(monkeypatch):
+    spoil(monkeypatch, "first", "second", "third", "fourth")
+    plan = migrate_source("script.py", MANY, Settings())
+    assert plan.refusal == "a finding of CG101 would still be there"
+    assert plan.after == MANY
+
+
+def test_a_name_that_nothing_defines_any_more(monkeypatch):
+    def change(script, sites):
+        edit = sites[0].edits[0]
+        return [with_edits(sites[0], Edit(edit.start, edit.end, edit.text.replace("model,", "m,")))]
+
+    sabotage(monkeypatch, change)
+    said = refusal(SOURCE + b"def f(m):\n    return model(m)\n")
+    assert said == "the rewritten file would use `model`, which nothing defines any more"

@@ -72,3 +72,80 @@ def test_what_proves_nothing_says_so(before, reason, tmp_path, migrate):
     outcome = prove(tmp_path, migrate, before)
     assert outcome.calls == 0
     assert reason in outcome.verdict
+
+
+WITH_ARGUMENTS = (
+    """\
+import argparse, json, sys
+from pathlib import Path
+
+parser = argparse.ArgumentParser()
+parser.add_argument("--prompts", required=True)
+parser.add_argument("--out", default="results/out.json")
+args = parser.parse_args()
+"""
+    + body().replace('tokenizer("Hello"', "tokenizer(Path(args.prompts).read_text()")
+    + """\
+Path(args.out).write_text("stand-in")
+"""
+)
+
+
+def project(tmp_path: Path) -> Path:
+    (tmp_path / "scripts").mkdir()
+    (tmp_path / "results").mkdir()
+    (tmp_path / "results/out.json").write_text("mine")
+    (tmp_path / "prompt.txt").write_text("Hello")
+    path = tmp_path / "scripts/eval.py"
+    path.write_text(WITH_ARGUMENTS)
+    return path
+
+
+@pytest.mark.slow
+def test_a_command_line_and_results_that_stay(tmp_path, migrate):
+    path, plan = project(tmp_path), migrate(WITH_ARGUMENTS)
+    outcome = compare_runs(path, plan.before, plan.after, ("--prompts", "prompt.txt"), tmp_path)
+    assert outcome.verdict == "the same 2 calls with the same token ids and settings"
+    assert (tmp_path / "results/out.json").read_text() == "mine"
+    assert path.read_text() == WITH_ARGUMENTS
+
+
+@pytest.mark.slow
+def test_a_missing_command_line_names_the_option(tmp_path, migrate):
+    path, plan = project(tmp_path), migrate(WITH_ARGUMENTS)
+    outcome = compare_runs(path, plan.before, plan.after, (), tmp_path)
+    assert "required: --prompts" in outcome.verdict
+    assert "--prove-args" in outcome.verdict
+
+
+@pytest.mark.slow
+def test_results_elsewhere_are_not_written_over(tmp_path, migrate):
+    path, plan = project(tmp_path), migrate(WITH_ARGUMENTS)
+    mine = tmp_path / "results/out.json"
+    given = ("--prompts", "prompt.txt", "--out", str(mine))
+    outcome = compare_runs(path, plan.before, plan.after, given, tmp_path)
+    assert "must not touch" in outcome.verdict
+    assert mine.read_text() == "mine"
+
+
+ADAPTED = """\
+from peft import PeftModel
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+tokenizer = AutoTokenizer.from_pretrained("gpt2")
+base = AutoModelForCausalLM.from_pretrained("gpt2")
+tuned = PeftModel.from_pretrained(base, "adapter")
+for model in (base, tuned):
+    inputs = tokenizer("Hello", return_tensors="pt")
+    out = model.generate(**inputs, max_new_tokens=5)
+    print(tokenizer.decode(out[0], skip_special_tokens=True))
+"""
+
+
+@pytest.mark.slow
+def test_an_adapter_in_the_base_is_compared(tmp_path, migrate):
+    pytest.importorskip("peft")
+    assert prove(tmp_path, migrate, ADAPTED).differences == ()
+    without = prove(tmp_path, migrate, ADAPTED, lambda text: text.replace(", in_place=True", ""))
+    assert len(without.differences) == 1
+    assert '"adapters": ["adapter"]' in without.differences[0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from functools import lru_cache
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ SHAPES = sorted(FOLDER.glob("*.py"))
 COMPANION = "drop what the loader does"
 
 
+@lru_cache
 def plan_of(path: Path) -> Migration:
     return migrate_source(path.name, path.read_bytes(), Settings())
 

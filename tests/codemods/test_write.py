@@ -119,8 +119,8 @@ while True:
 """
 
 
-def kill_writers(folder: Path, times: int) -> None:
-    """Kills a program that writes one file over and over, at random moments."""
+def kill_writers(folder: Path, times: int) -> int:
+    """Kills a program that writes one file over and over, at random moments; gives what was left."""
     path, texts = folder / "script.py", [bytes([65 + n]) * 200_000 for n in range(2)]
     chance = random.Random(0)
     path.write_bytes(texts[0])
@@ -136,10 +136,10 @@ def kill_writers(folder: Path, times: int) -> None:
             process.send_signal(signal.SIGKILL)
         assert path.read_bytes() in texts
         path.write_bytes(texts[0])
-    for left in folder.glob(".*.cleanguard-tmp"):
-        os.utime(left, (0, 0))
+    left = len(list(folder.glob(".*.cleanguard-tmp")))
     clear_leftovers(folder)
     assert names(folder) == ["script.py"]
+    return left
 
 
 def test_ten_kills(tmp_path):
@@ -148,4 +148,67 @@ def test_ten_kills(tmp_path):
 
 @pytest.mark.slow
 def test_two_hundred_kills(tmp_path):
-    kill_writers(tmp_path, 200)
+    assert kill_writers(tmp_path, 200)  # some kill hits between the two names
+
+
+def test_a_leftover_of_a_running_process_stays(script, tmp_path):
+    mine = tmp_path / f".a.py.{os.getpid()}@{write._host()}.x.cleanguard-tmp"
+    mine.write_bytes(b"half")
+    clear_leftovers(tmp_path)
+    assert mine.exists()
+
+
+CLI = "from cleanguard.cli import main; main()"
+LOAD = """\
+from transformers import AutoModelForCausalLM
+
+model = AutoModelForCausalLM.from_pretrained("gpt2")
+"""
+LONG = LOAD + "\n".join(f"value_{n} = {n}" for n in range(600)) + "\n"
+_FULL = f"""
+import resource
+resource.setrlimit(resource.RLIMIT_FSIZE, (5_000, 5_000))
+{CLI}
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="limits are POSIX")
+def test_the_system_refuses_to_write_more(tmp_path):
+    """What a full disk does, done by the kernel: a write fails half-way through the new file."""
+    small, large = tmp_path / "a.py", tmp_path / "b.py"
+    small.write_text(LOAD)
+    large.write_text(LONG)
+    done = subprocess.run(
+        [sys.executable, "-c", _FULL, "migrate", "--write", str(tmp_path)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert "b.py: File too large" in done.stderr
+    assert large.read_text() == LONG
+    assert "CleanModelLoader" in small.read_text()
+    assert names(tmp_path) == ["a.py", "b.py"]
+
+
+@pytest.mark.slow
+def test_killed_runs_of_the_command(tmp_path):
+    texts: dict[str, set[str]] = {}
+    for number in range(15):
+        path = tmp_path / f"s{number}.py"
+        path.write_text(LONG)
+        texts[path.name] = {LONG}
+    command = [sys.executable, "-c", CLI, "migrate", "--write", str(tmp_path)]
+    chance = random.Random(0)
+    for _ in range(8):
+        with subprocess.Popen(
+            command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        ) as process:
+            time.sleep(0.5 + chance.random() * 2)
+            process.send_signal(signal.SIGKILL)
+        for path in tmp_path.glob("*.py"):
+            text = path.read_text()
+            assert text == LONG or (text.endswith(LONG[-5000:]) and "loader.load()" in text)
+    assert subprocess.run(command, capture_output=True, check=False).returncode == 0
+    assert names(tmp_path) == sorted(texts)
+    assert all("loader.load()" in path.read_text() for path in tmp_path.glob("*.py"))

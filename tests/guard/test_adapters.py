@@ -237,3 +237,31 @@ def test_refusals(fresh: Loaded, sft: Path, tmp_path: Path) -> None:
         attach(wrapped, sft)
     with pytest.raises(SettingsError, match="it has default"), select(wrapped, "dpo"):
         pass
+
+
+def test_in_place_is_what_peft_does(fresh: Loaded, raw: tuple[Any, Any], sft: Path) -> None:
+    before = copy.deepcopy(raw[0])
+    wanted = PeftModel.from_pretrained(before, sft)
+    model = attach(fresh.model, sft, in_place=True)
+    assert torch.equal(logits(model), logits(wanted))
+    assert torch.equal(logits(fresh.model), logits(before))
+    assert torch.equal(logits(fresh.model), logits(model))
+
+
+def test_in_place_the_base_says_that_it_has_the_adapter(fresh: Loaded, sft: Path) -> None:
+    model = attach(fresh.model, sft, in_place=True)
+    for owner in (model, fresh.model):
+        assert [record.path for record in provenance_of(owner).adapters] == [str(sft.resolve())]
+        assert provenance_of(owner).active_adapters == ("default",)
+        with pytest.raises(ContaminationError):
+            owner(DIRTY)
+    with select(model, "base"):
+        assert provenance_of(fresh.model).active_adapters == ()
+
+
+def test_merging_in_place_changes_the_base(fresh: Loaded, sft: Path) -> None:
+    adapted = logits(attach(fresh.model, sft))
+    merged = attach(fresh.model, sft, in_place=True).merge_and_unload()
+    assert merged is fresh.model
+    assert torch.allclose(logits(fresh.model), adapted, atol=1e-5)
+    assert [event.kind for event in provenance_of(merged).events] == ["adapters-merged"]

@@ -45,6 +45,38 @@ def test_an_imported_helper_is_followed(check_tree, library, script, statement):
     assert found[script] == _FOUND
 
 
+_HELPERS = """\
+def encode(tokenizer, prompt):
+    return tokenizer(prompt, return_tensors="pt", add_special_tokens=False)
+
+def encode_with_bos(tokenizer, prompt):
+    return tokenizer(tokenizer.bos_token + prompt, return_tensors="pt", add_special_tokens=False)
+"""
+_ASKS = """\
+from loading import load_model
+from helpers import encode, encode_with_bos
+model, tokenizer = load_model("google/gemma-2-9b")
+print(tokenizer.decode(model.generate(**{})[0]))
+"""
+
+
+@pytest.mark.parametrize(
+    ("encoded", "expected"),
+    [
+        pytest.param("encode(tokenizer, 'Hello')", ["4 CG201 error", "4 CG301 error"], id="bare"),
+        pytest.param("encode_with_bos(tokenizer, 'Hello')", ["4 CG301 error"], id="bos"),
+        pytest.param("encode(tokenizer, tokenizer.apply_chat_template(messages, tokenize=False))", [], id="chat"),
+    ],
+)  # fmt: skip
+def test_what_a_helper_of_another_file_tokenises_is_reported_where_it_is_used(
+    check_tree, encoded, expected
+):
+    files = {"loading.py": _LOADER, "helpers.py": _HELPERS, "run.py": _ASKS.format(encoded)}
+    found = check_tree(files, Settings(select=("CG201", "CG301")))
+    assert found["run.py"] == expected
+    assert found.get("helpers.py", []) == []
+
+
 def test_reexports_are_followed(check_tree):
     files = {
         "pkg/__init__.py": "from .loading import load_model\n",

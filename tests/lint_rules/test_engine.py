@@ -82,11 +82,12 @@ def test_a_crashing_rule_costs_one_file_and_is_named(tmp_path, monkeypatch):
     assert run.failures == ("bad.py: rule CG101 crashed (ValueError: boom); please report it",)
 
 
-def test_a_file_that_vanished_is_a_failure(tmp_path):
+def test_a_file_that_vanished_is_a_finding(tmp_path):
     run = check_files([SourceFile("gone.py", tmp_path / "gone.py")], Settings())
-    assert run.checked == 0
-    assert len(run.failures) == 1
-    assert run.failures[0].startswith("gone.py: ")
+    assert [(f.code, f.message) for f in run.findings] == [
+        ("CG900", "the file was not checked: cannot read it: no such file or directory")
+    ]
+    assert run.failures == ()
 
 
 def test_trigger_words_in_comments_and_text_cost_nothing():

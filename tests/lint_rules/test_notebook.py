@@ -101,3 +101,19 @@ def test_the_command_finds_and_shows_notebooks(
     assert data[0]["location"] == {"cell": 3, "row": 2, "column": 5}
     assert run("baseline").code == 0
     assert run("check", "--baseline", "cleanguard-baseline.json").code == 0
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        pytest.param("x = (100\n  % 3)", id="operator-in-brackets"),
+        pytest.param("x = '''\n%time is money\n!important\n'''", id="text"),
+        pytest.param("%cd ..\nx = [7\n% 3]\n!ls", id="between-magics"),
+    ],
+)
+def test_what_goes_on_from_the_line_before_is_no_magic(cell: str) -> None:
+    (finding,) = check(notebook(IMPORT, f"{cell}\n{LOAD}"))
+    assert (finding.code, finding.location) == (
+        "CG101",
+        Position(cell.count("\n") + 2, 5, cell=3),
+    )

@@ -12,6 +12,7 @@ import pytest
 from cleanguard.cache import open_cache
 from cleanguard.config import Settings
 from cleanguard.files import SourceFile, discover
+from cleanguard.findings import Finding
 from lint_rules import _worker, engine, pipeline
 from lint_rules._gate import parses
 from lint_rules.engine import CheckRun
@@ -149,6 +150,79 @@ def test_waiting_for_ever_costs_one_file(project: Path, monkeypatch: pytest.Monk
 def test_exhausted_memory_costs_one_file(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run = _lost(project, monkeypatch, lambda: _worker.Checked(exhausted=True))
     assert "takes more than 1 GB" in _messages(run)["load.py"]
+
+
+def test_a_file_that_the_system_withholds_costs_itself(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    original = SourceFile.read
+
+    def read(file: SourceFile) -> bytes:
+        if file.name == "load.py":
+            raise PermissionError(13, "Permission denied", file.name)
+        return original(file)
+
+    monkeypatch.setattr(SourceFile, "read", read)
+    for jobs in (1, 3):
+        run = check(project, jobs=jobs)
+        assert _messages(run)["load.py"] == (
+            "the file was not checked: cannot read it: permission denied"
+        )
+        assert set(_messages(run)) == {"load.py", "broken.py"}
+        assert run.failures == ()
+        assert run == check(project, jobs=jobs, cached=False)
+
+
+def test_a_fault_of_ours_is_named_and_costs_one_file(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stumble(name: str, *args: object) -> tuple[Finding, ...]:
+        if name == "load.py":
+            raise LookupError("no such thing")
+        return engine.check_source(name, *args)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(_worker, "check_source", stumble)
+    run = check(project, jobs=2)
+    assert run.failures == (
+        "load.py: checking it crashed (LookupError: no such thing); please report it",
+    )
+    assert "CG101" in {f.code for f in run.findings if f.filename == "latin.py"}
+
+
+_DEEP = [
+    pytest.param("x = " + "[" * 180 + "]" * 180, id="lists"),
+    pytest.param("x = " + "f(" * 180 + ")" * 180, id="calls"),
+    pytest.param("x = a" + ".b()" * 400, id="chain"),
+    pytest.param("x = 'a'" + " + 'b'" * 900, id="sum"),
+    pytest.param("x = a" + " and a" * 2000, id="conditions"),
+    pytest.param("if a:\n    pass\n" + "elif a:\n    pass\n" * 800, id="elif"),
+    pytest.param("".join(" " * n + "if a:\n" for n in range(95)) + " " * 95 + "pass", id="if"),
+    pytest.param("x = " + "9" * 5000, id="digits"),
+]
+
+
+@pytest.mark.parametrize("deep", _DEEP)
+def test_what_python_can_compile_is_checked(project: Path, deep: str) -> None:
+    file = project / "deep.py"
+    file.write_text(f"{HEAD}{LOAD}{deep}\n")
+    run = pipeline.check_files([SourceFile("deep.py", file)], Settings(root=project))
+    assert [(f.code, f.location.row) for f in run.findings] == [("CG101", 2)]
+
+
+@pytest.mark.parametrize(
+    "deep",
+    [
+        pytest.param("-" * 60_000 + "1", id="signs"),
+        pytest.param("lambda: " * 60_000 + "1", id="lambdas"),
+        pytest.param("(" * 300 + ")" * 300, id="parentheses"),
+    ],
+)
+def test_what_it_cannot_is_a_finding(project: Path, deep: str) -> None:
+    file = project / "deep.py"
+    file.write_text(f"{HEAD}{LOAD}x = {deep}\n")
+    run = pipeline.check_files([SourceFile("deep.py", file)], Settings(root=project))
+    assert [f.code for f in run.findings] == ["CG900"]
+    assert run.failures == ()
 
 
 def test_two_thousand_parentheses(project: Path) -> None:

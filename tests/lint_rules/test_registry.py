@@ -8,6 +8,8 @@ import re
 from pathlib import Path
 
 import lint_rules
+from cleanguard.config_values import LIBRARIES
+from lint_rules import _signatures
 from lint_rules.registry import RULES
 from lint_rules.rule import Rule
 
@@ -40,3 +42,7 @@ def test_rules_stand_in_the_order_of_the_catalogue():
 def test_engine_modules_name_no_hazard():
     for path in [*_FOLDER.glob("_*.py"), *_FOLDER.glob("_flow/*.py")]:
         assert not re.search(r"CG[1-8]\d\d", path.read_text()), path.name
+
+
+def test_target_versions_take_exactly_the_libraries_that_the_tables_know():
+    assert set(LIBRARIES) == set(_signatures._tables())

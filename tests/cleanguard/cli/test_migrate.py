@@ -188,3 +188,17 @@ def test_a_link_out_of_the_tree_is_told(run, script, tmp_path, monkeypatch):
     assert ran.code == 2
     assert "out of the tree" in ran.err
     assert script.read_text() == LOAD
+
+
+def test_a_fault_that_is_kept_is_told_in_preview_and_notice(run, script, tmp_path):
+    script.write_text(
+        f"from peft import PeftModel\n{LOAD}"
+        'tuned = PeftModel.from_pretrained(model, "adapter")\nprint(model, tuned)\n'
+    )
+    ran = run("migrate", "script.py", "--notice", "notice.md")
+    assert ran.code == 1
+    assert "in_place=True" in ran.out
+    assert "fault    peft puts the adapter into the base itself" in ran.out
+    notice = (tmp_path / "notice.md").read_text()
+    _, _, faults = notice.partition("**Faults of the old script, kept")
+    assert "- peft puts the adapter into the base itself" in faults

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from cleanguard.cli import _watch
 from cleanguard.cli._watch import watch
 
 
@@ -39,3 +40,28 @@ def test_a_listed_file_may_be_gone(tmp_path: Path) -> None:
 
     with pytest.raises(KeyboardInterrupt):
         watch(lambda: None, lambda: [tmp_path / "gone.py"], wait)
+
+
+def test_the_configuration_is_watched_and_a_broken_one_ends_nothing(
+    run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / ".git").mkdir()
+    (tmp_path / "a.py").write_text(
+        "from transformers import AutoModelForCausalLM\n"
+        "m = AutoModelForCausalLM.from_pretrained('gpt2')\n"
+    )
+    config = tmp_path / "pyproject.toml"
+    monkeypatch.chdir(tmp_path)
+    steps = iter(["[tool.cleanguard]\nignore = ['CG101']\n", "[tool.cleanguard]\nignor = []\n"])
+
+    def wait(_: float) -> None:
+        text = next(steps, None)
+        if text is None:
+            raise KeyboardInterrupt
+        config.write_text(text)
+
+    monkeypatch.setattr(_watch.watch, "__defaults__", (wait,))
+    ran = run("check", "--watch", "--output-format", "concise")
+    assert ran.out.count("CG101") == 1
+    assert "No hazards found" in ran.out
+    assert "did you mean 'ignore'" in ran.err

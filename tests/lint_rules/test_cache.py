@@ -1,0 +1,144 @@
+"""Whatever a finding rests on, a change in it is seen by the next warm run, and nothing else is checked anew."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from cleanguard.config import load_settings
+from cleanguard.files import SourceFile, discover
+from lint_rules import _worker, pipeline
+from lint_rules.engine import CheckRun
+
+HEAD = "from transformers import AutoModelForCausalLM\n"
+LOAD = "model = AutoModelForCausalLM.from_pretrained(NAME)\n"
+GUARDED = (
+    "from guard import CleanModelLoader\n"
+    "model, tokenizer, provenance = CleanModelLoader('Qwen/Qwen2.5-7B').load()\n"
+)
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("CLEANGUARD_CACHE_DIR", str(tmp_path / "cache"))
+    project = tmp_path / "project"
+    (project / "lib").mkdir(parents=True)
+    (project / ".git").mkdir()
+    monkeypatch.chdir(project)
+    (project / "guarded.py").write_text(GUARDED)
+    (project / "names.py").write_text("NAME = 'gpt2'\n")
+    (project / "load.py").write_text(f"from names import NAME\n{HEAD}{LOAD}")
+    (project / "lib" / "__init__.py").write_text("from lib.deep import NAME\n")
+    (project / "lib" / "deep.py").write_text("NAME = 'google/gemma-2-9b-it'\n")
+    (project / "through.py").write_text(f"from lib import NAME\n{HEAD}{LOAD}")
+    (project / "note.ipynb").write_text(notebook("gpt2"))
+    (project / "pyproject.toml").write_text("[tool.cleanguard]\n")
+    return project
+
+
+def notebook(name: str) -> str:
+    cell = {"cell_type": "code", "source": f"NAME = {name!r}\n{HEAD}{LOAD}"}
+    return json.dumps({"metadata": {}, "cells": [cell]})
+
+
+def run(*paths: str, cached: bool = True) -> CheckRun:
+    settings = load_settings(Path.cwd())
+    files = discover(paths or (".",), settings.exclude, settings.root, suffixes=(".py", ".ipynb"))
+    return pipeline.check_files(files, settings, jobs=1, cached=cached)
+
+
+def _append(name: str, text: str) -> Callable[[], None]:
+    def act() -> None:
+        path = Path(name)
+        path.parent.mkdir(exist_ok=True)
+        path.write_text((path.read_text() if path.exists() else "") + text)
+
+    return act
+
+
+_CHANGES = [
+    pytest.param(_append("guard.py", "X = 1\n"), "CG603", id="guard.py-appears"),
+    pytest.param(_append("guard/__init__.py", "X = 1\n"), "CG603", id="guard-folder-appears"),
+    pytest.param(_append("names.py", "NAME = 'Qwen/Qwen2.5-7B-Instruct'\n"), "", id="imported"),
+    pytest.param(_append("lib/deep.py", "NAME = 'Qwen/Qwen2.5-7B'\n"), "", id="deep"),
+    pytest.param(_append("lib/names.py", "NAME = 'gpt2'\n"), "", id="new-file"),
+    pytest.param(lambda: Path("names.py").unlink(), "", id="removed"),
+    pytest.param(lambda: Path("load.py").rename("moved.py"), "", id="moved"),
+    pytest.param(lambda: Path("note.ipynb").write_text(notebook("x/y")), "", id="notebook"),
+    pytest.param(_append("pyproject.toml", "ignore = ['CG101']\n"), "", id="ignore"),
+    pytest.param(_append("pyproject.toml", "scope = 'all'\n"), "", id="scope"),
+    pytest.param(_append("pyproject.toml", "chat-models = ['gpt2']\n"), "", id="chat-models"),
+    pytest.param(_append("pyproject.toml", "loader-modules = ['load.py']\n"), "", id="loader"),
+    pytest.param(_append("pyproject.toml", "severities = {CG101='warning'}\n"), "", id="severity"),
+    pytest.param(
+        _append("pyproject.toml", "[tool.cleanguard.per-file-ignores]\n'load.py' = ['CG1']\n"),
+        "",
+        id="per-file-ignores",
+    ),
+]
+
+
+@pytest.mark.parametrize(("change", "code"), _CHANGES)
+def test_a_change_is_seen(change: Callable[[], object], code: str) -> None:
+    before = run()
+    assert run() == before
+    change()
+    after = run()
+    assert after == run(cached=False)
+    if code:
+        assert code in {finding.code for finding in after.findings}
+    else:
+        assert after != before
+
+
+@pytest.mark.parametrize("stranger", ["guard.py", "guard/__init__.py"])
+def test_a_stranger_beside_one_checked_file_comes_and_goes(folder: Path, stranger: str) -> None:
+    """The names of the files of the run stay the same."""
+    assert run("guarded.py").findings == ()
+    path = folder / stranger
+    path.parent.mkdir(exist_ok=True)
+    path.write_text("X = 1\n")
+    assert [finding.code for finding in run("guarded.py").findings] == ["CG603"]
+    path.unlink()
+    assert run("guarded.py").findings == ()
+
+
+def test_another_installed_version_counts(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = folder / "config.py"
+    config.write_text("from trl import SFTConfig\nc = SFTConfig('out', max_seq_length=8)\n")
+    monkeypatch.setattr(sys, "path", [str(folder / "old"), *sys.path])
+
+    def install(version: str) -> None:
+        info = folder / "old" / f"trl-{version}.dist-info"
+        info.mkdir(parents=True)
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: trl\nVersion: {version}\n")
+
+    first = run("config.py")
+    install("0.12.0")
+    from lint_rules import _signatures
+
+    _signatures._installed.cache_clear()
+    try:
+        assert run("config.py") == run("config.py", cached=False)
+        assert run("config.py") != first
+    finally:
+        _signatures._installed.cache_clear()
+
+
+def test_only_what_rests_on_a_change_is_checked_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    run()
+    Path("names.py").write_text("NAME = 'gpt2-xl'\n")
+    asked: list[str] = []
+    original = _worker.gate
+
+    def gate(file: SourceFile) -> _worker.Gated:
+        asked.append(file.name)
+        return original(file)
+
+    monkeypatch.setattr(_worker, "gate", gate)
+    run()
+    assert sorted(asked) == ["load.py", "names.py"]
