@@ -44,6 +44,16 @@ SHAPES: dict[str, dict[str, Any]] = {
         "max_position_embeddings": 131_072,
         "rope_theta": 1_000_000.0,
     },
+    "qwen2.5-32b": {
+        "hidden_size": 5120,
+        "intermediate_size": 27_648,
+        "num_hidden_layers": 64,
+        "num_attention_heads": 40,
+        "num_key_value_heads": 8,
+        "vocab_size": 152_064,
+        "max_position_embeddings": 131_072,
+        "rope_theta": 1_000_000.0,
+    },
 }
 
 

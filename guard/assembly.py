@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from cleanguard import hazards
 from guard.checks import CheckList
@@ -26,7 +27,7 @@ from guard.tokenizer_files import strip_for_training
 from guard.tokenizer_load import read_config, read_tokenizer, tokenizer_record
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+    from transformers import GenerationConfig, PreTrainedModel, PreTrainedTokenizerBase
 
 # Not settings of a text: BOS is only used without a prompt, and padding has a record of its own.
 _NO_SETTING = frozenset(
@@ -106,22 +107,37 @@ def _replace_generation_config(
     tokenizer: PreTrainedTokenizerBase,
     checks: CheckList,
 ) -> GenerationRecord:
-    """Set an explicit greedy config; keeps EOS ids, except those that end a chat turn."""
-    old = {
-        name: value
-        for name, value in model.generation_config.to_diff_dict().items()
-        if name not in _NO_SETTING and value is not None
-    }
-    named = old.get("eos_token_id", model.config.get_text_config().eos_token_id)
+    named = model.config.get_text_config().eos_token_id
+    model.generation_config, record = explicit_generation(
+        model.generation_config.to_diff_dict(), named, policy, tokenizer, checks
+    )
+    return record
+
+
+def explicit_generation(
+    inherited: Mapping[str, Any],
+    named_eos: int | list[int] | None,
+    policy: PromptPolicy,
+    tokenizer: PreTrainedTokenizerBase,
+    checks: CheckList,
+) -> tuple[GenerationConfig, GenerationRecord]:
+    """An explicit greedy config; keeps EOS ids, except those that end a chat turn.
+
+    Args:
+        inherited: What the model's own generation config says beyond transformers' defaults.
+        named_eos: The EOS ids of the model's config, where that says none.
+        policy, tokenizer: Of the model.
+        checks: Gets the verdict.
+    """
+    old = {n: v for n, v in inherited.items() if n not in _NO_SETTING and v is not None}
+    named = old.get("eos_token_id", named_eos)
     listed = [] if named is None else [named] if isinstance(named, int) else list(named)
     ends = dict.fromkeys([*([] if policy.eos_id is None else [policy.eos_id]), *listed])
     kept = tuple(
         i for i in ends if i == policy.eos_id or not ends_a_turn(tokenizer.convert_ids_to_tokens(i))
     )
-    model.generation_config = greedy_config(kept, policy.bos_id, policy.pad_id)
-    effective = {
-        k: v for k, v in model.generation_config.to_diff_dict().items() if k not in _NO_SETTING
-    }
+    config = greedy_config(kept, policy.bos_id, policy.pad_id)
+    effective = {k: v for k, v in config.to_diff_dict().items() if k not in _NO_SETTING}
     unset = {"use_cache": True, "output_attentions": False, "output_hidden_states": False}
     dropped = {k: v for k, v in old.items() if effective.get(k, unset.get(k)) != v}
     said = ", ".join(f"{name}={value}" for name, value in sorted(dropped.items()))
@@ -131,7 +147,7 @@ def _replace_generation_config(
         said,
         "recorded" if dropped else "pass",
     )
-    return GenerationRecord(effective, dropped)
+    return config, GenerationRecord(effective, dropped)
 
 
 def _keep_unpacked(model: PreTrainedModel) -> None:

@@ -43,8 +43,17 @@ def read_back(journal: Journal, sources: Mapping[str, Source], params: Mapping[s
     """
     if not journal.size:
         return Found()
-    statement = _statement(journal)
+    statement = statement_of(journal)
     _compare(journal, statement, sources, params)
+    return recover(journal, statement)
+
+
+def recover(journal: Journal, statement: Statement) -> Found:
+    """Read a journal's records and cut off a torn end.
+
+    Raises:
+        RecordsError: The file is not what its statement says.
+    """
     found = Found(loads=dict(statement.loads), runs=[dict(run) for run in statement.runs])
     end, mark, per_run = _scan(journal, found)
     if end < statement.size or journal.sha256_of_first(statement.size) != statement.sha256:
@@ -61,7 +70,8 @@ def read_back(journal: Journal, sources: Mapping[str, Source], params: Mapping[s
     return found
 
 
-def _statement(journal: Journal) -> Statement:
+def statement_of(journal: Journal) -> Statement:
+    """The statement beside a journal's file; raises RecordsError if there is none of records."""
     try:
         statement = read_statement(journal.path)
     except FileNotFoundError:

@@ -36,7 +36,7 @@ def load_tokenizer(request: LoadRequest) -> PreTrainedTokenizerBase:
     source = open_source(request, weights=False)
     check_pin(request, source, checks)
     tokenizer = read_tokenizer(request, source, checks)
-    settle_padding(tokenizer, request.padding_side, _rows_by_config(source, tokenizer))
+    settle_padding(tokenizer, request.padding_side, rows_by_config(source, tokenizer))
     block_templates(tokenizer, request.model_id)
     run_token_sentinels(tokenizer, policy_of(tokenizer), checks)
     if request.for_training:
@@ -154,7 +154,8 @@ def first_line(error: BaseException) -> str:
     return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
 
 
-def _rows_by_config(source: ModelSource, tokenizer: PreTrainedTokenizerBase) -> int:
+def rows_by_config(source: ModelSource, tokenizer: PreTrainedTokenizerBase) -> int:
+    """Rows of the embedding as `config.json` says; without a config, the vocabulary's size."""
     config = source.read_json("config.json")
     inner = config.get("text_config")
     for part in (inner if isinstance(inner, dict) else {}, config):

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from stages.config import option
-from stages.ranks import local_rank, world_size
+from stages.ranks import local_rank, use_own_gpu, world_size
 
 if TYPE_CHECKING:
     from guard import CleanModelLoader
 
 TINY = "tiny"
+_SHARDING = ("ACCELERATE_USE_FSDP", "ACCELERATE_USE_DEEPSPEED")
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,7 @@ def loader_of(config: ModelConfig, *, for_training: bool = False) -> CleanModelL
     """
     from guard import CleanModelLoader
 
+    use_own_gpu()
     if config.id == TINY:
         import torch
 
@@ -46,15 +49,17 @@ def loader_of(config: ModelConfig, *, for_training: bool = False) -> CleanModelL
         load_in_4bit=config.quant == "nf4",
         revision=config.revision,
         dtype=config.dtype,
-        device_map=_placed(config),
+        device_map=placed(config),
         attn_implementation=config.attn_implementation,
         local_files_only=config.local_files_only,
         for_training=for_training,
     )
 
 
-def _placed(config: ModelConfig) -> str | dict[str, int] | None:
-    """With several processes, each keeps a whole model on its own GPU."""
+def placed(config: ModelConfig) -> str | dict[str, int] | None:
+    """With several processes, each keeps a whole model on its own GPU; FSDP and ZeRO place it themselves."""
+    if any(os.environ.get(name, "false").lower() == "true" for name in _SHARDING):
+        return None
     if config.device_map == "auto" and world_size() > 1:
         return {"": local_rank()}
     return config.device_map

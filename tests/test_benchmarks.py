@@ -57,3 +57,53 @@ def test_random_weights_of_another_shape(tmp_path: Path, quant: str) -> None:
     )
     assert ran.returncode == 0, ran.stderr
     assert f"small, bfloat16, {quant}" in ran.stdout
+
+
+def scale(*args: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, str(ROOT / "benchmarks" / "scale.py"), *args],
+        env={**os.environ, "OMP_NUM_THREADS": "1"}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+
+@pytest.mark.slow
+def test_stages_are_measured_and_compared(tmp_path: Path) -> None:
+    made = scale("data", "--rows", "24", "--tokens", "60", "--to", str(tmp_path))
+    assert made.returncode == 0, made.stderr
+    for name, size in (("one", "8"), ("two", "24")):
+        ran = scale(
+            "measure", str(tmp_path / f"{name}.json"), "run", "generate", "--count", "24",
+            "--batch-size", size, "--out", str(tmp_path / name),
+        )  # fmt: skip
+        assert ran.returncode == 0, ran.stderr
+        found = json.loads((tmp_path / f"{name}.rank0.json").read_text())
+        assert len(found["calls"]) == 24 // int(size)
+        assert found["tokens"] == sum(call["tokens"] for call in found["calls"]) > 24
+        assert len(found["ids"]) == 12  # two instructions each put the same text
+    assert '"same": true' in scale("same-ids", *(str(tmp_path / f"{n}.json") for n in ("one", "two"))).stdout  # fmt: skip
+    assert '"same": true' in scale("same", *(str(tmp_path / n) for n in ("one", "two")), "dataset.jsonl").stdout  # fmt: skip
+    trained = scale(
+        "measure", str(tmp_path / "sft.json"), "run", "sft", "--data",
+        str(tmp_path / "data" / "dataset.jsonl"), "--out", str(tmp_path / "sft"),
+        "--train.steps", "4", "--train.max-length", "512", "--train.batch-size", "4",
+    )  # fmt: skip
+    assert trained.returncode == 0, trained.stderr
+    found = json.loads((tmp_path / "sft.rank0.json").read_text())
+    assert found["steps"] == 4
+    assert found["tokens_per_s"] == pytest.approx(4 * found["tokens_per_row"] / found["step_s"])
+
+
+def test_budgets_stand_in_the_docs_and_count_the_published_parameters() -> None:
+    sys.path.insert(0, str(ROOT))
+    try:
+        from benchmarks._budget import shape_of, table, training
+    finally:
+        sys.path.remove(str(ROOT))
+    for name, billions in (("qwen2.5-7b", 7.62), ("qwen2.5-32b", 32.76)):
+        shape = shape_of(name)
+        assert (shape.linear + shape.embeddings) / 1e9 == pytest.approx(billions, abs=0.01)
+    assert table() in (ROOT / "docs" / "scaling.md").read_text(encoding="utf-8")
+    # What an H100 measured for the 7B's shape, 8 rows of 661 tokens: 8.53 and 19.10 GB.
+    for quant, adam, measured in (("nf4", 2, 8.53), ("none", 8, 19.10)):
+        found = training("qwen2.5-7b", quant, rows=8, tokens=661, adam=adam)
+        assert sum(found.values()) / 1e9 == pytest.approx(measured, rel=0.05)

@@ -16,8 +16,9 @@ from cleanguard.cli._exit_codes import CLEAN, FINDINGS
 from cleanguard.errors import JobError
 from cleanguard.selection import did_you_mean
 from stages.config import Option, as_toml, options_of, resolve
-from stages.ranks import rank
+from stages.ranks import leave, rank
 from stages.registry import BY_NAME, STAGES, Stage
+from stages.training.launch import LAUNCH_FILES, launch_file
 
 # Set before torch and transformers are imported, unless the caller decided otherwise.
 _QUIET = {
@@ -70,7 +71,21 @@ class _StageCommand(click.Command):
             raise click.UsageError(f"No such option {error.option_name!r}{near}", ctx) from None
 
 
+def _print_launch_file(ctx: click.Context, param: click.Parameter, name: str | None) -> None:
+    if name is not None:
+        click.echo(launch_file(name))
+        ctx.exit(CLEAN)
+
+
 @click.group("run", cls=StageGroup)
+@click.option(
+    "--launch-file",
+    type=click.Choice(LAUNCH_FILES),
+    is_eager=True,
+    expose_value=False,
+    callback=_print_launch_file,
+    help="Print the path of a shipped configuration: fsdp for accelerate, zero2 and zero3 for DeepSpeed.",
+)
 def command() -> None:
     """Run a stage: data generation, fine-tuning, preference training, evaluation.
 
@@ -161,6 +176,7 @@ def _run(stage: Stage, config: Any) -> int:
         outcome = stage.run(config)
     except GuardError as error:
         raise JobError(str(error)) from error
+    leave()
     if rank() == 0:
         _print(outcome.lines)
     return CLEAN if outcome.passed else FINDINGS
@@ -179,5 +195,5 @@ def _log_to_stderr() -> None:
         handler = logging.StreamHandler(sys.stderr)
         handler.setFormatter(logging.Formatter("%(message)s"))
         logger.addHandler(handler)
-        logger.setLevel(logging.WARNING if rank() else logging.INFO)
+        logger.setLevel(logging.ERROR if rank() else logging.INFO)
     logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # one line per cast on a CPU

@@ -28,6 +28,7 @@ from stages.evaluate.config import EvaluateConfig
 from stages.evaluate.subjects import Subject, using
 from stages.folder import run_folder, write_json, write_text
 from stages.models import loader_of
+from stages.ranks import refuse_many
 from stages.registry import Outcome
 from stages.reports.measure import rates_of, sliced_rates
 from stages.reports.results import RESULTS, read_results
@@ -49,6 +50,7 @@ def audit(config: AuditConfig) -> Outcome:
         JobError: The folder cannot be used.
         GuardError: The model cannot be loaded, for another reason than being no base.
     """
+    refuse_many("audit")
     with run_folder(config.out, "audit", config) as folder:
         try:
             loaded = loader_of(config.model).load()

@@ -8,17 +8,18 @@ from pathlib import Path
 
 from cleanguard.errors import JobError
 from guard import attest
-from guard.records import JsonlWriter, item_key
+from guard.records import item_key
 from stages.config import as_plain
 from stages.differentiate.config import DifferentiateConfig
 from stages.differentiate.markdown import as_markdown
 from stages.differentiate.measure import build
 from stages.differentiate.report import SCHEMA, DifferentiationReport
-from stages.evaluate.answering import answer_all
+from stages.evaluate.answering import answer_batches, pieces_of
 from stages.evaluate.subjects import load_subjects
 from stages.folder import run_folder, write_text
 from stages.jsonl import read_lines
-from stages.ranks import refuse_many
+from stages.pieces import spread
+from stages.ranks import rank
 from stages.registry import Outcome
 from stages.reports.as_json import as_json
 from stages.reports.beside import session_gate
@@ -36,13 +37,12 @@ _log = logging.getLogger("cleanguard.differentiate")
 def differentiate(config: DifferentiateConfig) -> Outcome:
     """Write `results.jsonl` and the reports into the run's folder.
 
-    A run that was stopped goes on with the answers that are missing.
+    A run that was stopped goes on with the answers that are missing, in any number of processes.
 
     Raises:
         JobError: The suite, an adapter or the folder cannot be used.
         GuardError: The model cannot be loaded, or a prompt is not clean.
     """
-    refuse_many("differentiate")
     suite = limited(find_suite(config.suite), config.limit)
     form: FormName = suite.forms[0] if config.form == "suite" else config.form
     check_forms(suite, (form,))
@@ -58,10 +58,17 @@ def differentiate(config: DifferentiateConfig) -> Outcome:
         params = {**as_plain(answering), "out": None, "adapters": None}
         params["items"] = item_key([asdict(item) for item in suite.items])
         plan = [(subject, (form,)) for subject in subjects]
-        with JsonlWriter(folder / RESULTS, sources, params=params) as out:
-            for temperature in config.temperatures:
-                _log.info("differentiate: temperature %g", temperature)
-                answer_all(config.at(temperature), suite, plan, loaded, out)
+        pieces = [
+            piece
+            for temperature in config.temperatures
+            for piece in pieces_of(config.at(temperature), suite, plan)
+        ]
+        spread(
+            folder, (RESULTS,), sources, params, pieces,
+            lambda batches, files: answer_batches(suite, batches, loaded, files[0]),
+        )  # fmt: skip
+        if rank():
+            return Outcome(())
         report = build(config, suite, form, read_results(folder), sources)
         _write(config, report, folder)
     return Outcome(tuple(_summary(config, report)), passed=report.passed or not config.gate)

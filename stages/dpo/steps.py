@@ -62,7 +62,7 @@ def _train(
     import trl
     from transformers import set_seed
 
-    loader = loader_of(config.model, for_training=True)
+    loader = loader_of(engine.model_for(config.model, config.train), for_training=True)
     loaded = loader.load()
     model = _beginning(config, loaded)
     sides = {name: [one for one in records if one["split"] == name] for name in ("train", "eval")}

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from stages.equivalence.config import EquivalenceConfig
-from stages.models import ModelConfig, directory_of
+from stages.models import ModelConfig, directory_of, placed
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,26 +18,30 @@ class Generated:
     ids: tuple[int, ...]
 
 
-def old_answers(config: EquivalenceConfig, prompts: Sequence[str]) -> tuple[list[Generated], Any]:
-    """Answers of the old path, and its tokenizer.
+class OldPath:
+    """The model as the old code loaded and used it, without the guard.
 
-    The model is loaded and used without the guard, and freed before this returns.
+    Attributes:
+        tokenizer: Its tokenizer.
     """
-    import torch
 
-    model, tokenizer = _load(config.model)
-    tokenizer.padding_side = config.old.padding_side
-    found: list[Generated] = []
-    for start in range(0, len(prompts), config.old.batch_size):
-        batch = _encoded(config, tokenizer, prompts[start : start + config.old.batch_size])
-        batch = {name: tensor.to(model.device) for name, tensor in batch.items()}
-        with torch.no_grad():
-            rows = model.generate(**batch, **_settings(config, tokenizer))
-        found += _cut(batch, rows, tokenizer.eos_token_id)
-    del model
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()
-    return found, tokenizer
+    def __init__(self, config: EquivalenceConfig) -> None:
+        self._config = config
+        self._model, self.tokenizer = _load(config.model)
+        self.tokenizer.padding_side = config.old.padding_side
+
+    def answers(self, prompts: Sequence[str]) -> list[Generated]:
+        """Answers in the order of the prompts."""
+        import torch
+
+        config, found = self._config, []
+        for start in range(0, len(prompts), config.old.batch_size):
+            encoded = _encoded(config, self.tokenizer, prompts[start : start + config.old.batch_size])  # fmt: skip
+            batch = {name: tensor.to(self._model.device) for name, tensor in encoded.items()}
+            with torch.no_grad():
+                rows = self._model.generate(**batch, **_settings(config, self.tokenizer))
+            found += _cut(batch, rows, self.tokenizer.eos_token_id)
+        return found
 
 
 def _load(config: ModelConfig) -> tuple[Any, Any]:
@@ -58,7 +62,7 @@ def _load(config: ModelConfig) -> tuple[Any, Any]:
         where, **shared
     )  # cleanguard: ignore[CG102] what is measured
     model = AutoModelForCausalLM.from_pretrained(  # cleanguard: ignore[CG101] what is measured
-        where, dtype=config.dtype, device_map=config.device_map, quantization_config=quantization,
+        where, dtype=config.dtype, device_map=placed(config), quantization_config=quantization,
         attn_implementation=config.attn_implementation, **shared,
     )  # fmt: skip
     if tokenizer.pad_token is None:

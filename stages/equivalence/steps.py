@@ -7,23 +7,28 @@ import logging
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from guard import CleanModelLoader, Provenance, attest
 from guard.records import JsonlWriter, item_key
 from stages.config import as_plain
 from stages.equivalence.agreement import Agreement, agreement_of
 from stages.equivalence.config import EquivalenceConfig
-from stages.equivalence.old_path import Generated, old_answers
+from stages.equivalence.old_path import Generated, OldPath
 from stages.folder import run_folder, write_json, write_text
 from stages.jsonl import read_lines
 from stages.models import loader_of
+from stages.pieces import Piece, spread
+from stages.ranks import rank
 from stages.registry import Outcome
 from stages.reports.words import percent, with_interval
 from stages.suites.forms import check_forms, render
 from stages.suites.item import Suite, SuiteItem
 from stages.suites.registry import find_suite, too_few
 from stages.suites.scorers import Answer, score
+
+if TYPE_CHECKING:
+    from guard import Loaded
 
 PAIRS = "pairs.jsonl"
 _log = logging.getLogger("cleanguard.equivalence")
@@ -32,7 +37,8 @@ _log = logging.getLogger("cleanguard.equivalence")
 def equivalence(config: EquivalenceConfig) -> Outcome:
     """Write `pairs.jsonl`, `equivalence.json` and `equivalence.md`; exit code 1 if the paths differ.
 
-    One model is in memory at a time. A run that was stopped goes on with the pairs that are missing.
+    One model is in memory at a time. A run that was stopped goes on with the pairs that are missing,
+    in any number of processes.
 
     Raises:
         JobError: The suite or the folder cannot be used.
@@ -47,6 +53,8 @@ def equivalence(config: EquivalenceConfig) -> Outcome:
     few = too_few(suite, len(suite.items), config.minimum)
     with run_folder(config.out, "equivalence", config) as folder:
         provenance = _fill(config, suite, folder)
+        if rank():
+            return Outcome(())
         agreement, words = _compare(config, suite, folder)
         report = {
             "schema": "cleanguard-equivalence/1",
@@ -71,31 +79,58 @@ def equivalence(config: EquivalenceConfig) -> Outcome:
 def _fill(config: EquivalenceConfig, suite: Suite, folder: Path) -> Provenance:
     """Write the pairs that are missing."""
     loaded = loader_of(config.model).load()
-    model, tokenizer, provenance = loaded
+    provenance = loaded.provenance
     params = as_plain(replace(config, out=Path()))
     params["items"] = item_key([asdict(item) for item in suite.items])
-    with JsonlWriter(folder / PAIRS, provenance, params=params) as out:
-        missing = [item for item in suite.items if _key(item) not in out]
-        if missing:
-            prompts = [render(item, config.form, suite.shots) for item in missing]
-            _log.info("equivalence: %d prompts on the guarded path", len(prompts))
-            found = CleanModelLoader.complete(
-                model, tokenizer, prompts,
-                batch_size=config.batch_size, max_new_tokens=config.max_new_tokens,
-            )  # fmt: skip
-            rows = CleanModelLoader.encode
-            new = [
-                Generated(tuple(rows(tokenizer, prompt)["input_ids"][0].tolist()), one.ids)
-                for prompt, one in zip(prompts, found, strict=True)
-            ]
-            # The old path needs the memory; the guard's hooks refer to the model in a circle.
-            del model, loaded
-            gc.collect()
-            _log.info("equivalence: %d prompts on the old path", len(prompts))
-            old, old_tokenizer = old_answers(config, prompts)
-            for item, prompt, a, b in zip(missing, prompts, old, new, strict=True):
-                out.write(_key(item), _record(suite, item, prompt, a, b, old_tokenizer))
+    batches = [
+        suite.items[start : start + config.batch_size]
+        for start in range(0, len(suite.items), config.batch_size)
+    ]
+    pieces = [Piece(tuple(_key(item) for item in batch), batch) for batch in batches]
+    held = [loaded]
+    del loaded
+    spread(
+        folder, (PAIRS,), provenance, params, pieces,
+        lambda mine, files: _put_both_ways(config, suite, mine, held, files[0]),
+    )  # fmt: skip
     return provenance
+
+
+def _put_both_ways(
+    config: EquivalenceConfig,
+    suite: Suite,
+    batches: Sequence[Sequence[SuiteItem]],
+    held: list[Loaded],
+    out: JsonlWriter,
+) -> None:
+    """Write the pairs of some batches; the loaded model is taken out of `held` and freed."""
+    if not batches:
+        return
+    model, tokenizer, _ = held.pop()
+    prompts = [[render(item, config.form, suite.shots) for item in batch] for batch in batches]
+    _log.info("equivalence: %d prompts on the guarded path", sum(map(len, prompts)))
+    new = [_guarded(config, model, tokenizer, batch) for batch in prompts]
+    # The old path needs the memory; the guard's hooks refer to the model in a circle.
+    del model
+    gc.collect()
+    _log.info("equivalence: %d prompts on the old path", sum(map(len, prompts)))
+    old = OldPath(config)
+    for items, texts, theirs in zip(batches, prompts, new, strict=True):
+        for item, prompt, a, b in zip(items, texts, old.answers(texts), theirs, strict=True):
+            if _key(item) not in out:
+                out.write(_key(item), _record(suite, item, prompt, a, b, old.tokenizer))
+        out.flush()
+
+
+def _guarded(
+    config: EquivalenceConfig, model: Any, tokenizer: Any, prompts: Sequence[str]
+) -> list[Generated]:
+    found = CleanModelLoader.complete(
+        model, tokenizer, prompts,
+        batch_size=config.batch_size, max_new_tokens=config.max_new_tokens,
+    )  # fmt: skip
+    ids = [CleanModelLoader.encode(tokenizer, one)["input_ids"][0].tolist() for one in prompts]
+    return [Generated(tuple(row), one.ids) for row, one in zip(ids, found, strict=True)]
 
 
 def _key(item: SuiteItem) -> str:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from guard import CleanModelLoader
 from guard.records import JsonlWriter, item_key
 from stages.evaluate.config import EvaluateConfig
 from stages.evaluate.subjects import Subject, using
+from stages.pieces import Piece
 from stages.reports.results import Result
 from stages.suites.forms import render
 from stages.suites.item import FormName, Suite, SuiteItem
@@ -19,21 +21,43 @@ from stages.suites.scorers import Answer, score
 if TYPE_CHECKING:
     from guard import Completion, Loaded
 
-_BATCHES = 4  # batches whose answers are written together
 _log = logging.getLogger("cleanguard.evaluate")
+Plan = Sequence[tuple[Subject, tuple[FormName, ...]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Items that are put to one model at a time, each in its form, and the settings of the answers."""
+
+    config: EvaluateConfig
+    subject: Subject
+    work: tuple[tuple[FormName, SuiteItem], ...]
+
+
+def pieces_of(config: EvaluateConfig, suite: Suite, plan: Plan) -> list[Piece[Batch]]:
+    """The work of a suite, in pieces that are the same in a run that goes on.
+
+    A piece with one answer missing is done again whole, since in bfloat16 an answer may depend on
+    its batch.
+
+    Args:
+        config: The settings.
+        suite: The suite, with the items to run.
+        plan: Each model with its prompt forms.
+    """
+    found = []
+    for subject, forms in plan:
+        work = [(form, item) for form in forms for item in suite.items]
+        for start in range(0, len(work), config.batch_size):
+            batch = Batch(config, subject, tuple(work[start : start + config.batch_size]))
+            found.append(Piece(tuple(_keys(config, suite, subject, batch.work)), batch))
+    return found
 
 
 def answer_all(
-    config: EvaluateConfig,
-    suite: Suite,
-    plan: Sequence[tuple[Subject, tuple[FormName, ...]]],
-    loaded: Loaded,
-    out: JsonlWriter,
+    config: EvaluateConfig, suite: Suite, plan: Plan, loaded: Loaded, out: JsonlWriter
 ) -> None:
-    """Write the results that are missing.
-
-    Pieces of the work are the same in a run that goes on: a piece with one answer missing is done
-    again whole, since in bfloat16 an answer may depend on its batch.
+    """Write the results that are missing, in this process alone.
 
     Args:
         config: The settings.
@@ -42,22 +66,24 @@ def answer_all(
         loaded: The base.
         out: The results; what has its key in there is done.
     """
-    for subject, forms in plan:
-        work = [(form, item) for form in forms for item in suite.items]
-        size = config.batch_size * _BATCHES
-        pieces = [work[start : start + size] for start in range(0, len(work), size)]
-        missing = [
-            piece
-            for piece in pieces
-            if any(key not in out for key in _keys(config, suite, subject, piece))
-        ]
-        if not missing:
-            _log.info("evaluate: %s is done already", subject.name)
-            continue
+    missing = [
+        piece.work
+        for piece in pieces_of(config, suite, plan)
+        if any(key not in out for key in piece.keys)
+    ]
+    answer_batches(suite, missing, loaded, out)
+
+
+def answer_batches(
+    suite: Suite, batches: Sequence[Batch], loaded: Loaded, out: JsonlWriter
+) -> None:
+    """Put some batches to their models, each model's together, and write the results."""
+    for subject, mine in groupby(batches, key=lambda batch: batch.subject):
+        own = list(mine)
         with using(loaded, subject) as model:
-            for number, piece in enumerate(missing, 1):
-                _answer(config, suite, subject, model, loaded, piece, out)
-                _log.info("evaluate: %s, part %d of %d", subject.name, number, len(missing))
+            for number, batch in enumerate(own, 1):
+                _answer(batch.config, suite, subject, model, loaded, batch.work, out)
+                _log.info("evaluate: %s, part %d of %d", subject.name, number, len(own))
 
 
 def _keys(

@@ -9,13 +9,15 @@ from pathlib import Path
 
 from cleanguard.errors import JobError
 from guard import attest
-from guard.records import JsonlWriter, item_key
+from guard.records import item_key
 from stages.config import as_plain
-from stages.evaluate.answering import answer_all
+from stages.evaluate.answering import answer_batches, pieces_of
 from stages.evaluate.config import BASE, EvaluateConfig
 from stages.evaluate.subjects import Subject, load_subjects
 from stages.folder import run_folder, write_text
 from stages.jsonl import read_lines
+from stages.pieces import spread
+from stages.ranks import rank
 from stages.registry import Outcome
 from stages.reports.as_json import as_json
 from stages.reports.beside import session_gate
@@ -48,7 +50,7 @@ _log = logging.getLogger("cleanguard.evaluate")
 def evaluate(config: EvaluateConfig) -> Outcome:
     """Write `results.jsonl` and the reports into the run's folder.
 
-    A run that was stopped goes on with the answers that are missing.
+    A run that was stopped goes on with the answers that are missing, in any number of processes.
 
     Raises:
         JobError: The suite, an adapter, the folder or an earlier run cannot be used.
@@ -72,8 +74,12 @@ def evaluate(config: EvaluateConfig) -> Outcome:
         params = {**as_plain(_answering_part(config)), "out": None, "adapters": None}
         params["items"] = item_key([asdict(item) for item in suite.items])
         plan = [(subject, _forms_for(config, suite, subject, forms)) for subject in subjects]
-        with JsonlWriter(folder / RESULTS, sources, params=params) as out:
-            answer_all(config, suite, plan, loaded, out)
+        spread(
+            folder, (RESULTS,), sources, params, pieces_of(config, suite, plan),
+            lambda batches, files: answer_batches(suite, batches, loaded, files[0]),
+        )  # fmt: skip
+        if rank():
+            return Outcome(())
         results = read_results(folder)
         report = _report(config, suite, forms, subjects, results)
         _write(config, report, results, folder)

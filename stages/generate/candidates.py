@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from guard import CleanModelLoader
 from guard.records import item_key
+from stages.engines import Engine, TransformersEngine
 from stages.generate.answers import Answer, answer_in, given_answer
 from stages.generate.config import GenerateConfig
 from stages.generate.seeds import Seed
@@ -15,7 +15,7 @@ from stages.likelihood import likelihoods
 from stages.tokens import rows_of
 
 if TYPE_CHECKING:
-    from guard import Completion, Loaded
+    from guard import Completion
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,15 +52,15 @@ def training_prompt(config: GenerateConfig, seed: Seed) -> str:
 
 
 def candidates_for(
-    loaded: Loaded, config: GenerateConfig, seeds: Sequence[Seed]
+    engine: Engine, config: GenerateConfig, seeds: Sequence[Seed]
 ) -> Iterator[Candidate]:
     """Every answer to some instructions, usable or not, in their order."""
     asked = [asked_text(config, seed) for seed in seeds]
     texts = list(dict.fromkeys(text for text in asked if text is not None))
     written: dict[str, list[Completion]] = {}
     if texts:
-        found = CleanModelLoader.complete(
-            loaded.model, loaded.tokenizer, texts,
+        found = engine.complete(
+            texts,
             batch_size=config.batch_size, max_new_tokens=config.max_new_tokens,
             temperature=config.temperature, top_p=config.top_p if config.temperature else None,
             seed=config.seed if config.temperature else None,
@@ -79,16 +79,17 @@ def candidates_for(
 
 
 def criticised(
-    loaded: Loaded, config: GenerateConfig, candidates: Sequence[Candidate]
+    engine: Engine, config: GenerateConfig, candidates: Sequence[Candidate]
 ) -> list[float | None]:
     """The mean log-probability of each usable answer after the text that it answers."""
-    if config.critic == "none":
+    if config.critic == "none" or not isinstance(engine, TransformersEngine):
         return [None] * len(candidates)
     usable = [at for at, one in enumerate(candidates) if one.answer.reason is None]
     pairs = [
         (candidates[at].asked or training_prompt(config, candidates[at].seed), f" {candidates[at].answer.text}")
         for at in usable
     ]  # fmt: skip
+    loaded = engine.loaded
     scored = likelihoods(
         loaded.model, loaded.tokenizer, rows_of(loaded.tokenizer, pairs, eos=False),
         batch_size=config.batch_size,

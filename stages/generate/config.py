@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from cleanguard.errors import JobError
 from stages.config import option, section
+from stages.engines import VllmConfig
 from stages.models import ModelConfig
 
 PROMPT = "Instruction: {instruction}\nResponse:"
@@ -55,7 +56,11 @@ class GenerateConfig:
         "refuse", "`keep` writes template placeholders for what failed, into a file of their own."
     )
     batch_size: int = option(64, "Prompts at a time.", at_least=1)
+    engine: Literal["transformers", "vllm"] = option(
+        "transformers", "What generates; `vllm` is given token ids that the guard made."
+    )
     model: ModelConfig = section(ModelConfig)
+    vllm: VllmConfig = section(VllmConfig)
 
     def __post_init__(self) -> None:
         if self.source == "file" and self.file is None:
@@ -66,6 +71,10 @@ class GenerateConfig:
             raise JobError('style: what a model writes has no sentence to complete; use "format"')
         if self.samples > 1 and not self.temperature:
             raise JobError("samples: greedy answers to one prompt are the same; set temperature")
+        if self.engine == "vllm" and self.critic != "none":
+            raise JobError(
+                'critic: it scores with transformers; with engine = "vllm" set critic = "none"'
+            )
         if "{instruction}" not in self.prompt:
             raise JobError("prompt: {instruction} is missing in it")
 
@@ -85,5 +94,13 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
         "model.device_map": "auto",
         "critic": "logprob",
         "batch_size": 32,
+    },
+    "qwen2.5-32b-vllm": {
+        "model.id": "Qwen/Qwen2.5-32B",
+        "model.dtype": "bfloat16",
+        "engine": "vllm",
+        "vllm.tensor_parallel": 2,
+        "vllm.context": 4096,
+        "batch_size": 1024,
     },
 }

@@ -5,13 +5,13 @@ from __future__ import annotations
 import logging
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from cleanguard.errors import JobError
 from guard.records import JsonlWriter, item_key
 from stages.config import as_plain
+from stages.engines import Engine, engine_for
 from stages.folder import MANIFEST, file_entry, run_folder, write_json
 from stages.generate.candidates import (
     asked_text,
@@ -26,12 +26,9 @@ from stages.generate.config import GenerateConfig
 from stages.generate.invented import invented_seeds
 from stages.generate.seeds import Seed, file_seeds, template_seeds, world_seeds
 from stages.jsonl import read_lines
-from stages.models import loader_of
-from stages.ranks import refuse_many
+from stages.pieces import Piece, spread
+from stages.ranks import rank
 from stages.registry import Outcome
-
-if TYPE_CHECKING:
-    from guard import Loaded
 
 DATASET = "dataset.jsonl"
 DROPPED = "dropped.jsonl"
@@ -42,26 +39,27 @@ _log = logging.getLogger("cleanguard.generate")
 def generate(config: GenerateConfig) -> Outcome:
     """Write `dataset.jsonl`, `dropped.jsonl` and a manifest into the run's folder.
 
-    A run that was stopped goes on with the instructions that have no record yet.
+    A run that was stopped goes on with the instructions that have no record yet, in any number of
+    processes.
 
     Raises:
         JobError: The folder, the templates or the file cannot be used.
     """
-    refuse_many("generate")
     with run_folder(config.out, "generate", config) as folder:
         known = _known(config)
-        loaded = loader_of(config.model).load()
-        seeds = _seeds(loaded, config, known, folder)
-        params = {**as_plain(config), "out": None, "inputs": _inputs(config)}
-        with ExitStack() as stack:
-            kept, dropped = (
-                stack.enter_context(JsonlWriter(folder / name, loaded.model, params=params))
-                for name in (DATASET, DROPPED)
-            )
-            _fill(loaded, config, seeds, kept, dropped)
+        engine = engine_for(config.engine, config.model, config.vllm)
+        seeds = _seeds(engine, config, known, folder)
+        params = {**as_plain(config), "out": None, "inputs": _inputs(config), "engine": engine.name}
+        pieces = [Piece(_keys(config, batch), batch) for batch in _batches(config, seeds)]
+        spread(
+            folder, (DATASET, DROPPED), engine.source, params, pieces,
+            lambda batches, files: _fill(engine, config, batches, *files),
+        )  # fmt: skip
+        if rank():
+            return Outcome(())
         counts = _counts(folder)
         if config.placeholders == "keep":
-            _write_placeholders(loaded, config, seeds, folder, params)
+            _write_placeholders(engine, config, seeds, folder, params)
         names = [n for n in (DATASET, DROPPED, PLACEHOLDERS) if (folder / n).exists()]
         manifest = {
             "schema": "cleanguard-dataset/1",
@@ -81,9 +79,9 @@ def _known(config: GenerateConfig) -> list[Seed]:
     return template_seeds(config.templates) if config.templates else world_seeds()
 
 
-def _seeds(loaded: Loaded, config: GenerateConfig, known: list[Seed], folder: Path) -> list[Seed]:
+def _seeds(engine: Engine, config: GenerateConfig, known: list[Seed], folder: Path) -> list[Seed]:
     if config.source == "model":
-        return invented_seeds(loaded, config, known, folder / "instructions.jsonl")
+        return invented_seeds(engine, config, known, folder / "instructions.jsonl")
     seeds = known[: config.count] if config.count else known
     if config.style == "completion":
         for seed in seeds:
@@ -100,20 +98,20 @@ def _inputs(config: GenerateConfig) -> dict[str, Any]:
     return {path.name: file_entry(path)["sha256"] for path in paths}
 
 
+def _keys(config: GenerateConfig, batch: Sequence[Seed]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(key for seed in batch for key in keys_of(config, seed)))
+
+
 def _fill(
-    loaded: Loaded,
+    engine: Engine,
     config: GenerateConfig,
-    seeds: Sequence[Seed],
+    batches: Sequence[Sequence[Seed]],
     kept: JsonlWriter,
     dropped: JsonlWriter,
 ) -> None:
-    done = kept.keys | dropped.keys
-    left = [seed for seed in seeds if any(key not in done for key in keys_of(config, seed))]
-    if len(left) < len(seeds):
-        _log.info("generate: %d of %d instructions are done already", len(seeds) - len(left), len(seeds))  # fmt: skip
-    for number, batch in enumerate(_batches(config, left)):
-        candidates = list(candidates_for(loaded, config, batch))
-        likely = criticised(loaded, config, candidates)
+    for number, batch in enumerate(batches, 1):
+        candidates = list(candidates_for(engine, config, batch))
+        likely = criticised(engine, config, candidates)
         seen: set[tuple[str, str]] = set()
         for candidate, logprob in zip(candidates, likely, strict=True):
             reason = verdict_on(config, candidate, logprob, seen)
@@ -125,7 +123,10 @@ def _fill(
                     dropped.write(candidate.key, {**record, "reason": reason})
         kept.flush()
         dropped.flush()
-        _log.info("generate: batch %d, %d kept, %d dropped", number + 1, len(kept), len(dropped))
+        _log.info(
+            "generate: batch %d of %d, %d kept, %d dropped",
+            number, len(batches), len(kept), len(dropped),
+        )  # fmt: skip
 
 
 def _batches(config: GenerateConfig, seeds: Sequence[Seed]) -> Iterator[list[Seed]]:
@@ -144,14 +145,14 @@ def _batches(config: GenerateConfig, seeds: Sequence[Seed]) -> Iterator[list[See
 
 
 def _write_placeholders(
-    loaded: Loaded,
+    engine: Engine,
     config: GenerateConfig,
     seeds: Sequence[Seed],
     folder: Path,
     params: dict[str, Any],
 ) -> None:
     answered = {one["instruction"] for one in read_lines(folder / DATASET, {}, may_be_empty=True)}
-    with JsonlWriter(folder / PLACEHOLDERS, loaded.model, params=params) as out:
+    with JsonlWriter(folder / PLACEHOLDERS, engine.source, params=params) as out:
         for seed in seeds:
             key = item_key("placeholder", seed.group, seed.instruction)
             if seed.placeholder and seed.instruction not in answered and key not in out:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,17 +18,32 @@ from stages.folder import MANIFEST, file_entry, run_folder, write_json
 from stages.jsonl import read_lines
 from stages.likelihood import likelihoods
 from stages.models import loader_of
+from stages.pieces import Piece, spread
 from stages.preferences.config import PreferencesConfig
 from stages.preferences.pairs import Judged, Pair, pairs_of, usable
 from stages.preferences.prompts import Prompt, prompts_of
-from stages.ranks import refuse_many
+from stages.ranks import rank
 from stages.registry import Outcome
 from stages.tokens import rows_of
 from stages.training.data import split_by_group
 
 SAMPLES = "samples.jsonl"
+SCORES = "scores.jsonl"
 PAIRS = "pairs.jsonl"
 _log = logging.getLogger("cleanguard.preferences")
+
+
+@dataclass(frozen=True, slots=True)
+class _Drawn:
+    """One prompt with the texts that are to be judged: its usable samples, and those of the file."""
+
+    prompt: Prompt
+    own: list[str]
+    listed: list[str]
+
+    @property
+    def texts(self) -> list[str]:
+        return [*self.own, *self.listed]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,18 +58,25 @@ class _Answers:
 def make_pairs(config: PreferencesConfig) -> Outcome:
     """Write `samples.jsonl`, `pairs.jsonl` and a manifest; a stopped run goes on.
 
+    Several processes share the sampling and a model's judging; the pairs are made by the first.
+
     Raises:
         JobError: The prompts, the adapter or the folder cannot be used.
     """
-    refuse_many("preferences")
     with run_folder(config.out, "preferences", config) as folder:
         prompts = prompts_of(config)
         loaded = loader_of(config.model).load()
         model = attach(loaded, config.adapter) if config.adapter else loaded.model
         params = {**as_plain(config), "out": None, "inputs": _inputs(config)}
-        with JsonlWriter(folder / SAMPLES, model, params=params) as out:
-            _sample(config, model, loaded, prompts, out)
-        judged = _judged(config, model, loaded, prompts, folder)
+        spread(
+            folder, (SAMPLES,), model, params, _pieces(config, prompts),
+            lambda batches, files: _sample(config, model, loaded, batches, files[0]),
+        )  # fmt: skip
+        drawn = _drawn(config, prompts, folder)
+        scores = _scores(config, model, loaded, drawn, params)
+        if rank():
+            return Outcome(())
+        judged = _judged(config, drawn, scores)
         records = [
             record
             for answers in judged
@@ -74,7 +96,8 @@ def make_pairs(config: PreferencesConfig) -> Outcome:
                     split = "eval" if record["group"] in held_groups else "train"
                     out.write(key, {**record, "split": split})
         counts = _counts(judged, records, held)
-        files = {name: file_entry(folder / name) for name in (SAMPLES, PAIRS)}
+        names = [name for name in (SAMPLES, SCORES, PAIRS) if (folder / name).exists()]
+        files = {name: file_entry(folder / name) for name in names}
         write_json(
             folder / MANIFEST,
             {"schema": "cleanguard-dataset/1", "stage": "preferences", "counts": counts,
@@ -88,18 +111,21 @@ def _inputs(config: PreferencesConfig) -> dict[str, Any]:
     return {path.name: file_entry(path)["sha256"] for path in paths}
 
 
+def _pieces(config: PreferencesConfig, prompts: Sequence[Prompt]) -> list[Piece[list[Prompt]]]:
+    step = max(1, config.batch_size // config.k)
+    batches = [list(prompts[start : start + step]) for start in range(0, len(prompts), step)]
+    return [Piece(tuple(item_key(one.text) for one in batch), batch) for batch in batches]
+
+
 def _sample(
     config: PreferencesConfig,
     model: Any,
     loaded: Loaded,
-    prompts: Sequence[Prompt],
+    batches: Sequence[Sequence[Prompt]],
     out: JsonlWriter,
 ) -> None:
     """A record per prompt with its k samples; each is drawn from a seed of its own."""
-    left = [prompt for prompt in prompts if item_key(prompt.text) not in out]
-    step = max(1, config.batch_size // config.k)
-    for start in range(0, len(left), step):
-        batch = left[start : start + step]
+    for number, batch in enumerate(batches, 1):
         found = CleanModelLoader.complete(
             model, loaded.tokenizer, [prompt.text for prompt in batch],
             batch_size=config.batch_size, num_return_sequences=config.k, do_sample=True,
@@ -117,48 +143,87 @@ def _sample(
                 for one in found[at * config.k : (at + 1) * config.k]
             ]
             record = {"prompt": prompt.text, "group": prompt.group, "samples": samples}
-            out.write(item_key(prompt.text), record)
+            if item_key(prompt.text) not in out:
+                out.write(item_key(prompt.text), record)
         out.flush()
-        _log.info("preferences: %d of %d prompts sampled", len(out), len(prompts))
+        _log.info("preferences: batch %d of %d sampled", number, len(batches))
+
+
+def _drawn(config: PreferencesConfig, prompts: Sequence[Prompt], folder: Path) -> list[_Drawn]:
+    by_key = {record["key"]: record for record in read_lines(folder / SAMPLES, {"samples": list})}
+    listed = _listed_negatives(config)
+    found = []
+    for prompt in prompts:
+        samples = by_key[item_key(prompt.text)]["samples"]
+        own = usable([(one["text"], one["finished"]) for one in samples])
+        found.append(_Drawn(prompt, own, listed.get(prompt.instruction, [])))
+    return found
 
 
 def _judged(
-    config: PreferencesConfig, model: Any, loaded: Loaded, prompts: Sequence[Prompt], folder: Path
+    config: PreferencesConfig, drawn: Sequence[_Drawn], scores: Mapping[tuple[str, str], float]
 ) -> list[_Answers]:
-    by_key = {record["key"]: record for record in read_lines(folder / SAMPLES, {"samples": list})}
-    listed = _listed_negatives(config)
-    texts: list[tuple[Prompt, list[str], list[str]]] = []
-    for prompt in prompts:
-        drawn = [(one["text"], one["finished"]) for one in by_key[item_key(prompt.text)]["samples"]]
-        texts.append((prompt, usable(drawn), listed.get(prompt.instruction, [])))
-    flat = [(prompt, text) for prompt, own, other in texts for text in (*own, *other)]
-    scores = dict(zip(flat, _scores(config, model, loaded, flat), strict=True))
     return [
         _Answers(
-            prompt,
-            [Judged(text, scores[prompt, text]) for text in own],
-            [Judged(text, scores[prompt, text], "file") for text in other],
+            one.prompt,
+            [Judged(text, scores[one.prompt.text, text]) for text in one.own],
+            [Judged(text, scores[one.prompt.text, text], "file") for text in one.listed],
         )
-        for prompt, own, other in texts
-        if config.negatives == "sampled" or other
+        for one in drawn
+        if config.negatives == "sampled" or one.listed
     ]
 
 
 def _scores(
-    config: PreferencesConfig, model: Any, loaded: Loaded, flat: Sequence[tuple[Prompt, str]]
-) -> list[float]:
+    config: PreferencesConfig,
+    model: Any,
+    loaded: Loaded,
+    drawn: Sequence[_Drawn],
+    params: dict[str, Any],
+) -> dict[tuple[str, str], float]:
+    """The score of each answer, by its prompt and text; a model's are kept in `scores.jsonl`."""
     if config.judge == "verifier":
-        return [float(prompt.verify is not None and prompt.verify(text)) for prompt, text in flat]
-    if not flat:
-        return []
-    pairs = [(prompt.ask or prompt.text, f" {text.strip()}") for prompt, text in flat]
+        return {
+            (one.prompt.text, text): float(
+                one.prompt.verify is not None and one.prompt.verify(text)
+            )
+            for one in drawn
+            for text in one.texts
+        }
+    flat = [(one.prompt, text) for one in drawn for text in dict.fromkeys(one.texts)]
+    batches = [
+        flat[start : start + config.batch_size] for start in range(0, len(flat), config.batch_size)
+    ]
+    pieces = [Piece(tuple(item_key(p.text, text) for p, text in one), one) for one in batches]
     # The base judges: an adapter would find its own habits likely.
     with model.disable_adapter() if config.adapter else nullcontext():
+        spread(
+            config.out, (SCORES,), model, params, pieces,
+            lambda mine, files: _score(config, model, loaded, mine, files[0]),
+        )  # fmt: skip
+    records = read_lines(config.out / SCORES, {"text": str, "score": float}, may_be_empty=True)
+    return {(record["prompt"], record["text"]): record["score"] for record in records}
+
+
+def _score(
+    config: PreferencesConfig,
+    model: Any,
+    loaded: Loaded,
+    batches: Sequence[Sequence[tuple[Prompt, str]]],
+    out: JsonlWriter,
+) -> None:
+    """A record per answer with its mean log-probability per token, asked the judge's own way."""
+    for batch in batches:
+        pairs = [(prompt.ask or prompt.text, f" {text.strip()}") for prompt, text in batch]
         scored = likelihoods(
             model, loaded.tokenizer, rows_of(loaded.tokenizer, pairs, eos=False),
             batch_size=config.batch_size,
         )  # fmt: skip
-    return [one.mean for one in scored]
+        for (prompt, text), one in zip(batch, scored, strict=True):
+            key = item_key(prompt.text, text)
+            if key not in out:
+                out.write(key, {"prompt": prompt.text, "text": text, "score": one.mean})
+        out.flush()
 
 
 def _listed_negatives(config: PreferencesConfig) -> dict[str, list[str]]:

@@ -55,7 +55,7 @@ def _train(
     import trl
     from transformers import set_seed
 
-    loader = loader_of(config.model, for_training=True)
+    loader = loader_of(engine.model_for(config.model, config.train), for_training=True)
     loaded = loader.load()
     table, counts = labelled(loaded.tokenizer, training, config.train)
     held_table, held_counts = labelled(loaded.tokenizer, held, config.train)

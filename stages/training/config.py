@@ -51,7 +51,7 @@ class TrainConfig:
     keep_checkpoints: int = option(3, "How many of the last checkpoints stay.", at_least=2)
     log_steps: int = option(10, "Steps between lines of metrics.", at_least=1)
     report_to: tuple[str, ...] = option((), "Where metrics go as well: wandb, tensorboard, ….")
-    deepspeed: Path | None = option(None, "A DeepSpeed configuration, under `accelerate launch`.")
+    deepspeed: Path | None = option(None, "A DeepSpeed configuration, under torchrun.")
 
     def __post_init__(self) -> None:
         if not self.steps and not self.epochs:

@@ -6,21 +6,24 @@ import json
 import logging
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 
+from cleanguard.errors import JobError
 from guard import CleanModelLoader, Provenance, provenance_of
 from guard.attestation import attest
 from stages.config import as_plain
 from stages.folder import file_entry, write_json, write_text
+from stages.models import ModelConfig
 from stages.ranks import agreed, rank, world_size
 from stages.stacks import entry_below
 from stages.training.checkpoints import last_valid
 from stages.training.config import LoraConfig, TrainConfig
 from stages.training.lineage import LINEAGE
+from stages.training.sharded import whole_adapter
 
 if TYPE_CHECKING:
     import peft
@@ -51,6 +54,8 @@ def arguments(train: TrainConfig, seed: int, folder: Path, dtype: str) -> dict[s
         "max_length": train.max_length,
         "optim": train.optimizer,
         "gradient_checkpointing": train.gradient_checkpointing,
+        # The older kind runs the hooks of a backward pass twice, which data parallel refuses.
+        "gradient_checkpointing_kwargs": {"use_reentrant": False},
         "save_strategy": "steps" if train.save_steps else "no",
         "save_steps": train.save_steps or 500,
         "save_total_limit": train.keep_checkpoints,
@@ -61,11 +66,17 @@ def arguments(train: TrainConfig, seed: int, folder: Path, dtype: str) -> dict[s
         "data_seed": seed,
         "use_cpu": not on_gpu,
         "ddp_backend": None if on_gpu or world_size() == 1 else "gloo",
+        "ddp_find_unused_parameters": False if world_size() > 1 else None,
         "bf16": on_gpu and dtype != "float32",
         "disable_tqdm": True,
         "log_level": "error",
         "eval_strategy": "no",
     }
+
+
+def model_for(model: ModelConfig, train: TrainConfig) -> ModelConfig:
+    """The model to load for training; what DeepSpeed spreads over the GPUs is read to the CPU first."""
+    return replace(model, device_map=None) if train.deepspeed else model
 
 
 def lora(config: LoraConfig) -> peft.LoraConfig:
@@ -91,6 +102,7 @@ def train(trainer: Any, folder: Path) -> dict[str, Any]:
     """
     from transformers import PrinterCallback
 
+    refuse_silent_launch(trainer)
     trainer.remove_callback(PrinterCallback)
     checkpoint = agreed(last_valid(folder / CHECKPOINTS) if rank() == 0 else None)
     if rank() == 0:
@@ -140,13 +152,15 @@ def save_adapter(
 
     The folder appears in one step. `adapter_model.safetensors` gets a statement, so that
     `cleanguard verify` can check it, and `lineage.json` says what it was trained on; `on` names the
-    adapters that were merged into the base before, and that this one needs below it.
+    adapters that were merged into the base before, and that this one needs below it. Every process
+    has to call this: where the weights are sharded, each has a part of them.
     """
+    weights_by_name = whole_adapter(model)
     if rank():
         return folder / ADAPTER
     target, scratch = folder / ADAPTER, folder / f".{ADAPTER}.new"
     _remove(scratch)
-    model.save_pretrained(scratch, selected_adapters=["default"])
+    model.save_pretrained(scratch, selected_adapters=["default"], state_dict=weights_by_name)
     loader.save_tokenizer(scratch)
     write_text(scratch / "README.md", _card(stage, provenance_of(model)))
     weights = scratch / "adapter_model.safetensors"
@@ -170,6 +184,21 @@ def save_adapter(
     _remove(target)
     os.replace(scratch, target)  # noqa: PTH105 - a folder, in one step
     return target
+
+
+def refuse_silent_launch(trainer: Any) -> None:
+    """Raise JobError if FSDP or DeepSpeed was asked for and the trainer goes without it.
+
+    accelerate drops FSDP without a word on a machine without GPUs.
+    """
+    for name, variable, there in (
+        ("FSDP", "ACCELERATE_USE_FSDP", trainer.is_fsdp_enabled),
+        ("DeepSpeed", "ACCELERATE_USE_DEEPSPEED", trainer.is_deepspeed_enabled),
+    ):
+        if os.environ.get(variable, "false").lower() == "true" and not there:
+            raise JobError(f"{name} was asked for, and accelerate does not use it here; is there a GPU?")  # fmt: skip
+    if trainer.is_fsdp_enabled and trainer.accelerator.state.fsdp_plugin.fsdp_version != 2:
+        raise JobError("fsdp_version: only 2 is supported; it shards an adapter and its base apart")
 
 
 def _base(provenance: Provenance) -> dict[str, Any]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ from transformers import TrainerCallback
 from stages.ranks import barrier
 from stages.training.checkpoints import seal
 from stages.training.errors import DeadGradientError
+from stages.training.sharded import whole
 
 _log = logging.getLogger("cleanguard.training")
 
@@ -27,12 +30,27 @@ class Watch(TrainerCallback):  # type: ignore[misc]  # transformers is not follo
     def __init__(self, metrics: Path) -> None:
         self.checked = False
         self._metrics = metrics
+        self._seen: dict[str, float] = {}
+        self._hooks: list[Any] = []
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Under DeepSpeed, note the gradients on their way: they are gone when the step begins."""
+        if getattr(args, "deepspeed_plugin", None) is None:
+            return
+        for name, parameter in kwargs["model"].named_parameters():
+            if parameter.requires_grad:
+                self._hooks.append(parameter.register_hook(partial(self._note, name)))
+
+    def _note(self, name: str, grad: Any) -> None:
+        self._seen[name] = self._seen.get(name, 0.0) + float(grad.detach().abs().sum())
 
     def on_pre_optimizer_step(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Look at the gradients once."""
         if not self.checked:
             self.checked = True
-            refuse_dead_gradients(kwargs["model"])
+            refuse_dead_gradients(kwargs["model"], self._seen)
+            while self._hooks:
+                self._hooks.pop().remove()
 
     def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Seal what was saved."""
@@ -51,14 +69,20 @@ class Watch(TrainerCallback):  # type: ignore[misc]  # transformers is not follo
             _log.info("step %d of %d, loss %s", state.global_step, state.max_steps, logs["loss"])
 
 
-def refuse_dead_gradients(model: Any) -> None:
-    """Raise DeadGradientError unless every trained adapter layer has a finite, non-zero gradient."""
+def refuse_dead_gradients(model: Any, noted: Mapping[str, float] | None = None) -> None:
+    """Raise DeadGradientError unless every trained adapter layer has a finite, non-zero gradient.
+
+    Args:
+        model: Its parameters are asked for their gradients.
+        noted: The size of gradients that are gone already, by the parameter's name.
+    """
     alive: dict[str, bool] = {}
     for name, parameter in model.named_parameters():
         if not parameter.requires_grad:
             continue
         layer = name.partition(".lora_")[0]
-        size = 0.0 if parameter.grad is None else float(parameter.grad.detach().abs().sum())
+        grad = None if parameter.grad is None else whole(parameter.grad.detach())
+        size = (noted or {}).get(name, 0.0) if grad is None else float(grad.abs().sum())
         if not torch.isfinite(torch.tensor(size)):
             raise DeadGradientError(
                 f"the gradient of {name} is {size}", remedy="lower the learning rate, or use bf16"

@@ -105,8 +105,8 @@ def test_two_processes_train_one_adapter(data: Path, tmp_path: Path) -> None:
     )
     assert {"rng_state_0.pth", "rng_state_1.pth"} <= sealed.keys()
     refused = subprocess.run(
-        [*torchrun, "run", "generate", "--out", str(tmp_path / "g")],
+        [*torchrun, "run", "audit", "--out", str(tmp_path / "a")],
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert refused.returncode != 0
-    assert "generate works in one process" in refused.stderr
+    assert "audit works in one process" in refused.stderr

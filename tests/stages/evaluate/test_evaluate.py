@@ -108,7 +108,7 @@ def test_a_run_that_was_killed_goes_on(
     monkeypatch.setattr(answering, "_answer", killed)
     with pytest.raises(KeyboardInterrupt):
         run(settings)
-    assert len((tmp_path / "run" / "results.jsonl").read_text().splitlines()) == 3 * 32 * 4
+    assert len((tmp_path / "run" / "results.jsonl").read_text().splitlines()) == 3 * 32
     with (tmp_path / "run" / "results.jsonl").open("a") as torn:
         torn.write('{"key": "half a rec')
     monkeypatch.setattr(answering, "_answer", answer)
