@@ -465,10 +465,10 @@ def load(**kwargs):
         """\
 from transformers import AutoModelForCausalLM
 
-kwargs = {"subfolder": "x"}
+kwargs = {"output_loading_info": True}
 model = AutoModelForCausalLM.from_pretrained("gpt2", **kwargs)
 """,
-        "the keyword `subfolder` of the load has no place in CleanModelLoader",
+        "the keyword `output_loading_info` of the load has no place in CleanModelLoader",
         id="an unknown key in a dict of keywords",
     ),
     pytest.param(
