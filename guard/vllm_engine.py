@@ -24,6 +24,7 @@ from guard.padding import settle_padding
 from guard.policy import policy_of
 from guard.prompts import encode_rows
 from guard.provenance import SCHEMA, ModelRecord, Provenance, QuantizationRecord, utc_now
+from guard.remote_code import check_pin
 from guard.request import LoadRequest
 from guard.sentinels import run_token_sentinels
 from guard.settings import Settings, settle
@@ -31,7 +32,7 @@ from guard.source import ModelSource, fetch_weights, open_source
 from guard.state import GuardState
 from guard.templates import block_templates
 from guard.tensors import weights_record
-from guard.tokenizer_load import check_pin, read_tokenizer, rows_by_config, tokenizer_record
+from guard.tokenizer_load import read_tokenizer, rows_by_config, tokenizer_record
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
