@@ -196,4 +196,3 @@ def _log_to_stderr() -> None:
         handler.setFormatter(logging.Formatter("%(message)s"))
         logger.addHandler(handler)
         logger.setLevel(logging.ERROR if rank() else logging.INFO)
-    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # one line per cast on a CPU
