@@ -123,9 +123,11 @@ def test_ten_kills_change_nothing(
 
 
 def test_ten_kills_of_the_chain_change_nothing(tmp_path: Path) -> None:
+    # A loss is logged as the mean since the last one, so it is only comparable where checkpoints are.
     words = [
-        "--sft.train.steps", "20", "--sft.train.save-steps", "5", "--preferences.k", "4",
-        "--dpo.train.steps", "8", "--dpo.train.save-steps", "2", "--evaluate.limit", "60",
+        "--sft.train.steps", "20", "--sft.train.save-steps", "5", "--sft.train.log-steps", "5",
+        "--dpo.train.steps", "8", "--dpo.train.save-steps", "2", "--dpo.train.log-steps", "2",
+        "--preferences.k", "4", "--evaluate.limit", "60",
         "--evaluate.plan.resamples", "200", "--evaluate.html", "false",
     ]  # fmt: skip
     calm, cut = tmp_path / "calm", tmp_path / "cut"
