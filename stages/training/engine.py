@@ -24,6 +24,7 @@ from stages.training.checkpoints import last_valid
 from stages.training.config import LoraConfig, TrainConfig
 from stages.training.lineage import LINEAGE
 from stages.training.sharded import whole_adapter
+from stages.training.watch import AllStepsDoneError
 
 if TYPE_CHECKING:
     import peft
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 ADAPTER = "adapter"
 METRICS = "metrics.jsonl"
 CHECKPOINTS = "checkpoints"
+# What TRL and transformers report of a process, not of the model: a resume would change it.
+_OF_THIS_RUN = ("_runtime", "_per_second", "_num_tokens")
 _log = logging.getLogger("cleanguard.training")
 
 
@@ -110,10 +113,13 @@ def train(trainer: Any, folder: Path) -> dict[str, Any]:
         _forget_later_metrics(folder / METRICS, step)
     if checkpoint is not None:
         _log.info("going on from %s", checkpoint.name)
-    result = trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    try:
+        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    except AllStepsDoneError:
+        trainer.is_in_train = False  # the trainer's own end was not reached
     losses = [entry["loss"] for entry in trainer.state.log_history if "loss" in entry]
     metrics: dict[str, Any] = {
-        "steps": result.global_step,
+        "steps": trainer.state.global_step,
         "first_loss": losses[0] if losses else None,
         "last_loss": losses[-1] if losses else None,
         "resumed_from": checkpoint.name if checkpoint else None,
@@ -122,7 +128,7 @@ def train(trainer: Any, folder: Path) -> dict[str, Any]:
         held = trainer.evaluate()
         metrics |= {
             name: value for name, value in held.items()
-            if isinstance(value, float) and not name.endswith(("_runtime", "_per_second"))
+            if isinstance(value, float) and not name.endswith(_OF_THIS_RUN)
         }  # fmt: skip
     return metrics
 

@@ -20,6 +20,10 @@ from stages.training.sharded import whole
 _log = logging.getLogger("cleanguard.training")
 
 
+class AllStepsDoneError(Exception):
+    """Leaves a trainer that resumed from its last step: transformers would take one step more."""
+
+
 class Watch(TrainerCallback):  # type: ignore[misc]  # transformers is not followed
     """Raises DeadGradientError at the first optimizer step if an adapter layer gets no gradient.
 
@@ -34,7 +38,15 @@ class Watch(TrainerCallback):  # type: ignore[misc]  # transformers is not follo
         self._hooks: list[Any] = []
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """Under DeepSpeed, note the gradients on their way: they are gone when the step begins."""
+        """Leave if every step is done.
+
+        Under DeepSpeed, note the gradients on their way: they are gone when the step begins.
+
+        Raises:
+            AllStepsDoneError: the checkpoint that was resumed from is that of the last step.
+        """
+        if state.global_step >= state.max_steps:
+            raise AllStepsDoneError
         if getattr(args, "deepspeed_plugin", None) is None:
             return
         for name, parameter in kwargs["model"].named_parameters():
