@@ -84,7 +84,7 @@ class Flow:
         return any(
             _holds(facts.result, encode.node, 0)
             for node, facts in self._functions.items()
-            if isinstance(node, cst.FunctionDef)
+            if type(node) is cst.FunctionDef
         )
 
     def keeps(self, load: cst.Call) -> bool:
@@ -184,9 +184,14 @@ def _walk(program: Program, executor: Executor) -> bool:
         for function in definitions.take_pending():
             ledger.add(function)
         if program.globals.names != before:
+            definitions.forget_replays()
             again.update(unit for unit in ledger.units if unit is not None)
     for unit in ledger.units:  # more of them are found on the way
-        if unit is None or not (unit in again or ledger.is_stale(unit)):
+        if unit is None or not (
+            unit in again
+            or ledger.is_stale(unit, (unit, "arguments"))
+            or (ledger.is_stale(unit) and definitions.is_called_anew(unit))
+        ):
             continue
         walked = True
         definitions.run(unit)

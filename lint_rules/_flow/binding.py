@@ -37,11 +37,11 @@ class Evaluates(Protocol):
 
 def bind_target(evaluator: Evaluates, target: cst.BaseExpression, value: Value, env: Env) -> None:
     """Assigns a value to a target: a name, an attribute, a member, or several at once."""
-    if isinstance(target, cst.Name):
+    if type(target) is cst.Name:
         env.put(target.value, value)
-    elif isinstance(target, (cst.Tuple, cst.List)):
+    elif type(target) is cst.Tuple or type(target) is cst.List:
         _bind_elements(evaluator, target, value, env)
-    elif isinstance(target, cst.Attribute):
+    elif type(target) is cst.Attribute:
         path = dotted(target)
         base = evaluator.evaluate(target.value, env)
         if path is not None:
@@ -49,14 +49,14 @@ def bind_target(evaluator: Evaluates, target: cst.BaseExpression, value: Value, 
         for option in options(base):
             if isinstance(option, (Instance, ClassRef)):
                 evaluator.program.add_attribute(option.node, target.attr.value, value)
-    elif isinstance(target, cst.Subscript):
+    elif type(target) is cst.Subscript:
         _bind_member(evaluator, target, value, env)
 
 
 def _bind_elements(
     evaluator: Evaluates, target: cst.Tuple | cst.List, value: Value, env: Env
 ) -> None:
-    starred = any(isinstance(element, cst.StarredElement) for element in target.elements)
+    starred = any(type(element) is cst.StarredElement for element in target.elements)
     columns: list[Value] = [UNKNOWN] * len(target.elements)
     for option in options(value):
         if isinstance(option, Sequence) and len(option.items) == len(columns) and not starred:
@@ -70,7 +70,7 @@ def _bind_elements(
 
 def _bind_member(evaluator: Evaluates, target: cst.Subscript, value: Value, env: Env) -> None:
     only = target.slice[0].slice if len(target.slice) == 1 else None
-    if not isinstance(only, cst.Index):
+    if type(only) is not cst.Index:
         return
     key = evaluator.evaluate(only.value, env)
     container = evaluator.evaluate(target.value, env)

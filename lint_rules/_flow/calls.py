@@ -26,6 +26,7 @@ from lint_rules._flow.values import (
     UNKNOWN,
     CausalLM,
     ChatText,
+    Choice,
     ClassRef,
     Constant,
     Dataset,
@@ -47,6 +48,7 @@ from lint_rules._flow.values import (
     Tokenizer,
     Unknown,
     Value,
+    better,
     first,
     join,
     options,
@@ -94,8 +96,10 @@ class CallReader:
             self.program.called_names.add(name.rsplit(".", 1)[-1])
         if isinstance(function, Unknown):
             return self._unknown_call(node, args, env)
+        if type(function) is not Choice:
+            return better(self._call(function, node, args, env))
         result: Value = UNKNOWN
-        for option in options(function):
+        for option in function.options:
             result = join(result, self._call(option, node, args, env))
         return result
 
@@ -118,8 +122,8 @@ class CallReader:
     def iterated(self, node: cst.BaseExpression, env: Env) -> Value:
         """What is iterated over when `x.items()` is: x, where that is an encoding."""
         if (
-            isinstance(node, cst.Call)
-            and isinstance(node.func, cst.Attribute)
+            type(node) is cst.Call
+            and type(node.func) is cst.Attribute
             and node.func.attr.value == "items"
         ):
             return self.evaluator.evaluate(node.func.value, env)
@@ -139,6 +143,7 @@ class CallReader:
         if isinstance(function, Instance):
             return self.own.instance(function, args)
         if isinstance(function, Partial):
+            self.program.ledger.read(function.node)
             given = self.program.partials.get(function.node, _NOTHING).then(args)
             result: Value = UNKNOWN
             for option in options(function.function):
@@ -152,7 +157,7 @@ class CallReader:
 
     def _unknown_call(self, node: cst.Call, args: Arguments, env: Env) -> Value:
         """A call of something unknown; a few methods are told by their names."""
-        if not isinstance(node.func, cst.Attribute) or not args.positional:
+        if type(node.func) is not cst.Attribute or not args.positional:
             return UNKNOWN
         name = node.func.attr.value
         if name in _HANDS_THROUGH:
@@ -179,8 +184,9 @@ class CallReader:
             return self.hf.library_call(kind, name, node, args)
         if name == "functools.partial" and args.positional:
             rest = Arguments(args.positional[1:], args.keywords, args.spread, args.opaque)
-            self.program.partials[node] = rest
-            self.program.ledger.entangled = True
+            if self.program.partials.get(node) != rest:
+                self.program.partials[node] = rest
+                self.program.ledger.change(node)
             given = args.positional[0].value
             return UNKNOWN if isinstance(given, Partial) else Partial(given, node)
         if (

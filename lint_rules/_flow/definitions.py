@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import lru_cache
 
 import libcst as cst
@@ -36,6 +37,16 @@ MAX_REPLAYS = 400
 RunBody = Callable[[cst.BaseCompoundStatement, cst.BaseSuite, Env], bool]
 
 
+@dataclass(frozen=True, slots=True)
+class _Replay:
+    """What came of running a function for one call, and what that rests on."""
+
+    result: Value
+    reads: dict[Summary, int]
+    since: int
+    env: Env | None
+
+
 class Definitions:
     """Defines functions and classes, and runs function bodies."""
 
@@ -45,7 +56,9 @@ class Definitions:
         self._pending: list[cst.FunctionDef] = []
         self._run_body = run_body
         self._active: list[cst.FunctionDef] = []
-        self._replays: dict[object, tuple[Value, dict[Summary, int]]] = {}
+        self._replays: dict[object, _Replay] = {}
+        # The parameters that a function was walked with.
+        self._bound: dict[cst.FunctionDef, dict[str, Value]] = {}
         self._budget = MAX_REPLAYS
 
     def function(self, node: cst.FunctionDef, env: Env) -> bool:
@@ -78,11 +91,11 @@ class Definitions:
         body = Env(env, None, node)
         self._run_body(node, node.body, body)
         for statement in node.body.body:
-            if isinstance(statement, cst.FunctionDef):
+            if type(statement) is cst.FunctionDef:
                 facts.methods[statement.name.value] = statement
-            elif isinstance(statement, cst.SimpleStatementLine):
+            elif type(statement) is cst.SimpleStatementLine:
                 for small in statement.body:
-                    if isinstance(small, cst.AnnAssign) and isinstance(small.target, cst.Name):
+                    if type(small) is cst.AnnAssign and type(small.target) is cst.Name:
                         facts.add_field(small.target.value)
         for name, value in body.names.items():
             if not isinstance(value, FunctionRef) and "." not in name:
@@ -102,6 +115,7 @@ class Definitions:
             merged = join(facts.attributes.get(name, UNKNOWN), value)
             if merged != facts.attributes.get(name):
                 facts.attributes[name] = merged
+                self.program.ledger.change((node, name))
                 self.program.ledger.change(node)
         facts.fields.extend(name for name in base.fields if name not in facts.fields)
 
@@ -112,24 +126,38 @@ class Definitions:
         self.program.ledger.read((node, "arguments"))
         env = self._scope(node, facts)
         self._bind_parameters(node, facts, facts.arguments, env)
+        self._bound[node] = dict(env.names)
         cursor = self.evaluator.cursor
         saved = (cursor.function, cursor.owner, cursor.parents)
         cursor.function, cursor.owner, cursor.parents = node, env.owner, ()
         self._run_body(node, node.body, env)
         cursor.function, cursor.owner, cursor.parents = saved
 
+    def is_called_anew(self, node: cst.FunctionDef) -> bool:
+        """Whether what callers pass now binds the parameters of a walked function differently."""
+        facts = self.program.functions[node]
+        env = self._scope(node, facts)
+        self.program.ledger.resume(node)
+        self._bind_parameters(node, facts, facts.arguments, env)
+        return env.names != self._bound[node]
+
     def replay(self, function: FunctionRef, arguments: dict[str, Value]) -> Value:
         """The result of a function for the arguments of one call; records nothing."""
         node = function.node
         facts = self.program.functions[node]
-        if not isinstance(node, cst.FunctionDef):
+        if type(node) is not cst.FunctionDef:
             return facts.result
         key = (node, tuple(sorted(arguments.items(), key=lambda item: item[0])))
         ledger = self.program.ledger
+        env = self._scope(node, facts)
         known = self._replays.get(key)
-        if known is not None:
-            ledger.adopt(known[1])
-            return known[0]
+        if (
+            known is not None
+            and known.env is env.parent
+            and ledger.is_current(known.reads, known.since)
+        ):
+            ledger.adopt(known.reads)
+            return known.result
         if node in self._active or len(self._active) >= MAX_REPLAY_DEPTH or self._budget <= 0:
             return facts.result
         self._budget -= 1
@@ -137,7 +165,7 @@ class Definitions:
         self.program.quiet += 1
         reads: dict[Summary, int] = {}
         outer = ledger.swap(reads)
-        env = self._scope(node, facts)
+        since = ledger.clock
         env.replayed = UNKNOWN
         self._bind_parameters(node, facts, arguments, env)
         self._run_body(node, node.body, env)
@@ -145,7 +173,7 @@ class Definitions:
         self._active.pop()
         ledger.swap(outer)
         ledger.adopt(reads)
-        self._replays[key] = (env.replayed, reads)
+        self._replays[key] = _Replay(env.replayed, reads, since, env.parent)
         return env.replayed
 
     def take_pending(self) -> list[cst.FunctionDef]:
@@ -154,9 +182,12 @@ class Definitions:
         return taken
 
     def new_round(self) -> None:
-        """Forgets the replays: summaries that they rest on may have grown."""
-        self._replays = {}
+        """Allows as many replays as in the round before."""
         self._budget = MAX_REPLAYS
+
+    def forget_replays(self) -> None:
+        """The names of the module have changed, which replays rest on."""
+        self._replays = {}
 
     @staticmethod
     def _scope(node: cst.FunctionDef, facts: FunctionFacts) -> Env:
@@ -192,7 +223,7 @@ class Definitions:
                 value = _guess(name)
             env.put(name, value)
         for star in (node.params.star_arg, node.params.star_kwarg):
-            if isinstance(star, cst.Param):
+            if type(star) is cst.Param:
                 env.put(star.name.value, given.get(star.name.value, UNKNOWN))
 
     def annotated(self, annotation: cst.Annotation | None, env: Env) -> Value:
@@ -225,14 +256,14 @@ class Definitions:
 
 def _members(node: cst.BaseExpression | None) -> Iterator[cst.BaseExpression]:
     """What a type may be: the sides of `A | B`, the parameters of Optional, Union and Annotated."""
-    if isinstance(node, cst.BinaryOperation):
+    if type(node) is cst.BinaryOperation:
         yield from _members(node.left)
         yield from _members(node.right)
-    elif isinstance(node, cst.Subscript):
+    elif type(node) is cst.Subscript:
         name = (dotted(node.value) or "").rsplit(".", 1)[-1]
         inner = {"Optional": 1, "Annotated": 1, "Union": len(node.slice)}.get(name, 0)
         for element in node.slice[:inner]:
-            if isinstance(element.slice, cst.Index):
+            if type(element.slice) is cst.Index:
                 yield from _members(element.slice.value)
     elif node is not None:
         yield node

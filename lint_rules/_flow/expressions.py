@@ -18,6 +18,7 @@ from lint_rules._flow.syntax import dotted
 from lint_rules._flow.text import add_text, is_chat, piece_of
 from lint_rules._flow.values import (
     UNKNOWN,
+    Choice,
     Constant,
     Count,
     Encoded,
@@ -30,12 +31,12 @@ from lint_rules._flow.values import (
     Unknown,
     Value,
     as_mapping,
+    better,
     bounded,
     count_of,
     element_of,
     first,
     join,
-    options,
 )
 from lint_rules._light.nodes import LightFloat, LightInteger, LightString
 
@@ -121,24 +122,28 @@ class Evaluator:
             if known is not None:
                 return known
         base = self.evaluate(node.value, env)
+        if type(base) is not Choice:
+            return better(self.members.attribute(base, node.attr.value))
         result: Value = UNKNOWN
-        for option in options(base):
+        for option in base.options:
             result = join(result, self.members.attribute(option, node.attr.value))
         return result
 
     def _subscript(self, node: cst.Subscript, env: Env) -> Value:
         base = self.evaluate(node.value, env)
         keys = [self._slice(element.slice, env) for element in node.slice]
+        if type(base) is not Choice:
+            return better(self.members.subscript(base, node, keys))
         result: Value = UNKNOWN
-        for option in options(base):
+        for option in base.options:
             result = join(result, self.members.subscript(option, node, keys))
         return result
 
     def _slice(self, node: cst.BaseSlice, env: Env) -> Value:
         """The key of an index; the upper bound of a slice."""
-        if isinstance(node, cst.Index):
+        if type(node) is cst.Index:
             return self.evaluate(node.value, env)
-        if not isinstance(node, cst.Slice):
+        if type(node) is not cst.Slice:
             return UNKNOWN
         for bound in (node.lower, node.step):
             if bound is not None:
@@ -160,25 +165,25 @@ class Evaluator:
         pieces: list[str] = []
         chat = False
         for part in node.parts:
-            if isinstance(part, cst.FormattedStringText):
+            if type(part) is cst.FormattedStringText:
                 pieces.append(part.value)
-            elif isinstance(part, cst.FormattedStringExpression):
+            elif type(part) is cst.FormattedStringExpression:
                 value = self.evaluate(part.expression, env)
                 pieces.extend(piece_of(value) or ([] if pieces else [""]))
                 chat = is_chat(value) or chat
         return Formatted(tuple(dict.fromkeys(pieces)), chat)
 
     def _sequence(self, node: cst.Tuple | cst.List, env: Env) -> Value:
-        kind = "tuple" if isinstance(node, cst.Tuple) else "list"
+        kind = "tuple" if type(node) is cst.Tuple else "list"
         values = [self.evaluate(element.value, env) for element in node.elements]
         if (
-            any(isinstance(element, cst.StarredElement) for element in node.elements)
+            any(type(element) is cst.StarredElement for element in node.elements)
             or len(values) > 64
         ):
             merged: Value = UNKNOWN
             for element, value in zip(node.elements, values, strict=True):
                 merged = join(
-                    merged, element_of(value) if isinstance(element, cst.StarredElement) else value
+                    merged, element_of(value) if type(element) is cst.StarredElement else value
                 )
             return Items(merged)
         return Sequence(tuple(values), "tuple" if kind == "tuple" else "list")
@@ -193,7 +198,7 @@ class Evaluator:
         mapping = Mapping(())
         for element in node.elements:
             value = self.evaluate(element.value, env)
-            if isinstance(element, cst.DictElement):
+            if type(element) is cst.DictElement:
                 key = self.evaluate(element.key, env)
                 if isinstance(key, Constant):
                     mapping = mapping.put(key.value, value)
@@ -214,7 +219,7 @@ class Evaluator:
 
     def _boolean(self, node: cst.BooleanOperation, env: Env) -> Value:
         left, right = self.evaluate(node.left, env), self.evaluate(node.right, env)
-        if isinstance(node.operator, cst.Or):
+        if type(node.operator) is cst.Or:
             if isinstance(right, Constant) and isinstance(left, Unknown):
                 return Constant(right.value, fixed=False)
             return join(left, right)
@@ -222,7 +227,7 @@ class Evaluator:
 
     def _walrus(self, node: cst.NamedExpr, env: Env) -> Value:
         value = self.evaluate(node.value, env)
-        if isinstance(node.target, cst.Name):
+        if type(node.target) is cst.Name:
             env.put(node.target.value, value)
         return value
 
@@ -269,22 +274,22 @@ class Evaluator:
 
     def _binary(self, node: cst.BinaryOperation, env: Env) -> Value:
         left, right = self.evaluate(node.left, env), self.evaluate(node.right, env)
-        if isinstance(node.operator, cst.Add):
+        if type(node.operator) is cst.Add:
             if isinstance(left, Sequence) and isinstance(right, Sequence):
                 return Sequence((*left.items, *right.items), left.kind)
             return add_text(left, right)
-        if isinstance(node.operator, cst.Modulo) and isinstance(left, (Constant, Formatted)):
+        if type(node.operator) is cst.Modulo and isinstance(left, (Constant, Formatted)):
             return add_text(left, right)  # "…%s…" % text
-        if isinstance(node.operator, cst.Multiply) and isinstance(left, (Sequence, Items)):
+        if type(node.operator) is cst.Multiply and isinstance(left, (Sequence, Items)):
             return Items(element_of(left))
-        if isinstance(node.operator, cst.Divide):
+        if type(node.operator) is cst.Divide:
             size = first(right, Count)
             if size is not None:
                 self.program.record(Rate(node, self.cursor.place(), size.value))
             is_path = isinstance(right, (Constant, Formatted)) and not _is_number(right)
             return add_text(left, right) if is_path else UNKNOWN
         if (
-            isinstance(node.operator, cst.BitOr)
+            type(node.operator) is cst.BitOr
             and isinstance(left, Mapping)
             and isinstance(right, Mapping)
         ):
@@ -296,7 +301,7 @@ class Evaluator:
     def _unary(self, node: cst.UnaryOperation, env: Env) -> Value:
         value = self.evaluate(node.expression, env)
         if (
-            isinstance(node.operator, cst.Minus)
+            type(node.operator) is cst.Minus
             and isinstance(value, Constant)
             and isinstance(value.value, (int, float))
         ):

@@ -13,7 +13,7 @@ def bind_import(program: Program, node: cst.Import, env: Env) -> bool:
     """Binds the names of `import a.b as c`."""
     for alias in node.names:
         path = dotted(alias.name) or ""
-        if alias.asname is not None and isinstance(alias.asname.name, cst.Name):
+        if alias.asname is not None and type(alias.asname.name) is cst.Name:
             env.put(alias.asname.name.value, program.imported(path))
         else:
             root = path.partition(".")[0]
@@ -32,7 +32,7 @@ def bind_import_from(program: Program, node: cst.ImportFrom, env: Env) -> bool:
         imported = dotted(alias.name) or ""
         program.imported_names.add(imported)
         renamed = alias.asname.name if alias.asname is not None else None
-        local = renamed.value if isinstance(renamed, cst.Name) else imported
+        local = renamed.value if type(renamed) is cst.Name else imported
         joint = "" if module.endswith(".") or not module else "."
         env.put(local, program.imported(f"{module}{joint}{imported}"))
     return True

@@ -11,6 +11,7 @@ from collections.abc import Hashable
 import libcst as cst
 
 from lint_rules._flow.events import Event
+from lint_rules._flow.values import UNKNOWN, Value, join
 
 # A function, or None for the module's body.
 Unit = cst.FunctionDef | None
@@ -24,8 +25,9 @@ class Ledger:
 
     Attributes:
         units: The parts, in the order in which they are found, which may go on while they are walked.
-        entangled: Something changes that is not kept here, so a change anywhere concerns all parts.
+        entangled: A part has read what is not kept here, so a change anywhere concerns all parts.
         events: Of the part that is being walked.
+        clock: The number of changes so far.
     """
 
     def __init__(self) -> None:
@@ -33,12 +35,15 @@ class Ledger:
         self.events: Events = {}
         self.units: list[Unit] = [None]
         self._known: set[Unit] = {None}
-        self._clock = 0
+        self.clock = 0
         self._changes: dict[Summary, int] = {}
         self._reads: dict[Unit, dict[Summary, int]] = {}
         self._events: dict[Unit, Events] = {}
         self._reading: dict[Summary, int] = {}
         self._begun: dict[Unit, int] = {}
+        # What parts put into scopes that others read, and when that grew last.
+        self._shared: dict[Summary, Value] = {}
+        self._shared_change = 0
 
     def add(self, unit: Unit) -> None:
         """A part that may be known already."""
@@ -50,26 +55,49 @@ class Ledger:
         """A part is walked now; what it read and recorded before is forgotten."""
         self._reading = self._reads[unit] = {}
         self.events = self._events[unit] = {}
-        self._begun[unit] = self._clock
+        self._begun[unit] = self.clock
 
     def read(self, summary: Summary) -> None:
         """The part reads a summary, or says now what it will be compared with."""
-        self._reading.setdefault(summary, self._clock)
+        self._reading.setdefault(summary, self.clock)
 
     def change(self, summary: Summary) -> None:
         """A summary has grown."""
-        self._clock += 1
-        self._changes[summary] = self._clock
+        self.clock += 1
+        self._changes[summary] = self.clock
 
-    def is_stale(self, unit: Unit) -> bool:
-        """Whether a part has read something that changed since, or was never walked."""
-        reads = self._reads.get(unit)
-        if reads is None:
-            return True
-        if self.entangled:
-            return self._clock > self._begun[unit]
+    def shared(self, name: Summary, value: Value) -> None:
+        """A part puts a value into a scope that any other may read."""
+        known = self._shared.get(name, UNKNOWN)
+        merged = join(known, value)
+        if merged != known:
+            self._shared[name] = merged
+            self.clock += 1
+            self._shared_change = self.clock
+
+    def resume(self, unit: Unit) -> None:
+        """A part that was walked before goes on to read and record."""
+        self._reading = self._reads[unit]
+        self.events = self._events[unit]
+
+    def is_current(self, reads: dict[Summary, int], since: int, besides: Summary = None) -> bool:
+        """Whether nothing of what was read from `since` on has changed."""
+        if self._shared_change > since or (self.entangled and self.clock > since):
+            return False
         changes = self._changes
-        return any(changes.get(summary, 0) > time for summary, time in reads.items())
+        return all(
+            changes.get(summary, 0) <= time for summary, time in reads.items() if summary != besides
+        )
+
+    def is_stale(self, unit: Unit, besides: Summary = None) -> bool:
+        """Whether a part has read something that changed since, or was never walked.
+
+        Args:
+            unit: The part.
+            besides: A summary that may have changed.
+        """
+        reads = self._reads.get(unit)
+        return reads is None or not self.is_current(reads, self._begun[unit], besides)
 
     def swap(self, reads: dict[Summary, int]) -> dict[Summary, int]:
         """Collects reads elsewhere, and gives those collected so far."""

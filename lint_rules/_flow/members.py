@@ -89,7 +89,7 @@ class Members:
             return FunctionRef(method, base if bound else None)
         if name == "from_pretrained" and facts.bases:
             return Symbol(f"{facts.bases[0]}.{name}")
-        self.program.ledger.read(base.node)
+        self.program.ledger.read((base.node, name))
         return facts.attributes.get(name, UNKNOWN)
 
     def subscript(self, base: Value, node: cst.Subscript, keys: list[Value]) -> Value:
@@ -97,9 +97,9 @@ class Members:
         if isinstance(base, Generated):
             return _slice_generated(base, node)
         only = node.slice[0].slice if len(node.slice) == 1 else None
-        if isinstance(only, cst.Slice):
+        if type(only) is cst.Slice:
             return _sliced(base, only, keys[0])
-        return self.item(base, keys[0]) if isinstance(only, cst.Index) else UNKNOWN
+        return self.item(base, keys[0]) if type(only) is cst.Index else UNKNOWN
 
     def item(self, base: Value, key: Value) -> Value:
         """One member of a value, by its key."""
@@ -157,15 +157,15 @@ def _sliced(base: Value, node: cst.Slice, upper: Value) -> Value:
 
 def _slice_generated(base: Generated, node: cst.Subscript) -> Value:
     parts = [element.slice for element in node.slice]
-    cut = isinstance(parts[-1], cst.Slice) and parts[-1].lower is not None
+    cut = type(parts[-1]) is cst.Slice and parts[-1].lower is not None
     if len(parts) == 1:
-        if isinstance(parts[0], cst.Index):
+        if type(parts[0]) is cst.Index:
             return index_generated(base)
         if base.form == "row" and cut:
             return Generated(base.origin, "completion")
         return base
     if len(parts) == 2 and base.form in ("all", "sequences"):
-        if isinstance(parts[0], cst.Index):
+        if type(parts[0]) is cst.Index:
             return Generated(base.origin, "completion" if cut else "row")
         return Generated(base.origin, "completions" if cut else base.form)
     return UNKNOWN

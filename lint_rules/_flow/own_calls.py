@@ -60,24 +60,26 @@ class OwnCalls:
             if not self.program.quiet:
                 self.program.mark_called(function.node, facts)
             self.program.ledger.read(function.node)
-            self.program.ledger.read((function.node, "arguments"))
         result = facts.result
-        # What one call gets differs from the joined result where callers pass different things.
-        shared = facts.home is self.program and all(
-            facts.arguments.get(name, UNKNOWN) == value for name, value in given.items()
-        )
         replay = None if facts.home is None else facts.home.replay
         if (
-            not shared
-            and replay is not None
+            replay is not None
             and _pays(facts, given, own=facts.home is self.program)
+            and not self._shared(function.node, facts, given)
         ):
             result = replay(function, given)
-        if isinstance(function.node, cst.FunctionDef) and has_decorator(
+        if type(function.node) is cst.FunctionDef and has_decorator(
             function.node, "contextmanager", "asynccontextmanager"
         ):
             return element_of(result)
         return result
+
+    def _shared(self, node: Function, facts: FunctionFacts, given: dict[str, Value]) -> bool:
+        """Whether all callers pass what this one does, so that the joined result is what it gets."""
+        if facts.home is not self.program:
+            return False
+        self.program.ledger.read((node, "arguments"))
+        return all(facts.arguments.get(name, UNKNOWN) == value for name, value in given.items())
 
     def construct(self, reference: ClassRef, args: Arguments) -> Value:
         """A new object of a class."""
@@ -110,7 +112,7 @@ class OwnCalls:
         given: dict[str, Value] = {}
         params = node.params
         names = [parameter.name.value for parameter in (*params.posonly_params, *params.params)]
-        if isinstance(node, cst.FunctionDef) and self._takes_receiver(node, receiver):
+        if type(node) is cst.FunctionDef and self._takes_receiver(node, receiver):
             names = names[1:]
         for name, argument in zip(names, args.positional, strict=False):
             given[name] = argument.value
@@ -123,7 +125,7 @@ class OwnCalls:
                 extra = extra.put(name, argument.value)
         if params.star_kwarg is not None and extra.entries:
             given[params.star_kwarg.name.value] = extra
-        if isinstance(params.star_arg, cst.Param) and len(args.positional) > len(names):
+        if type(params.star_arg) is cst.Param and len(args.positional) > len(names):
             rest = Sequence(tuple(argument.value for argument in args.positional[len(names) :]))
             given[params.star_arg.name.value] = rest
         return given

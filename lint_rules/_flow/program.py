@@ -44,7 +44,7 @@ class Env:
         # Branches are forks of a scope; functions look names up in the scope, where all ends up.
         self.scope: Env = self
         # Names declared global or nonlocal, with the scope that they are bound in.
-        self.outside: dict[str, Env] = {}
+        self.outside: dict[str, Outer] = {}
         # First parts of the attribute paths that any branch of the scope has bound.
         self.roots: set[str] = set()
         # What a replayed function has returned so far; None in an ordinary walk.
@@ -65,7 +65,7 @@ class Env:
         if self.outside:
             outer = self.outside.get(name)
             if outer is not None:
-                outer.put(name, join(outer.names.get(name, UNKNOWN), value))
+                outer.put(name, value)
                 return
         self.names[name] = bounded(value)
         root, dot, _ = name.partition(".")
@@ -95,6 +95,20 @@ class Env:
                 if old is not value:
                     merged[name] = value if old is None else join(old, value)
         self.names = merged
+
+
+@dataclass(frozen=True, slots=True)
+class Outer:
+    """The scope of a name that is declared global or nonlocal, where walks of several parts meet."""
+
+    env: Env
+    ledger: Ledger
+
+    def put(self, name: str, value: Value) -> None:
+        """Joins a value: nobody knows when the function that binds it is called."""
+        joined = bounded(join(self.env.names.get(name, UNKNOWN), value))
+        self.env.put(name, joined)
+        self.ledger.shared((self.env.function, name), joined)
 
 
 @dataclass(slots=True)
@@ -207,8 +221,10 @@ class Program:
     def add_attribute(self, owner: cst.ClassDef, name: str, value: Value) -> None:
         """Joins a value that is assigned to an attribute of a class's objects."""
         facts = self.classes.get(owner)
-        if facts is not None and not self.quiet and facts.home is self:
-            self._update(facts.attributes, name, value, owner)
+        if facts is None or self.quiet or facts.home is not self:
+            return
+        if self._update(facts.attributes, name, value, (owner, name)):
+            self.ledger.change(owner)
 
     def adopt(self, other: Program) -> None:
         """Makes another module's functions and classes known, for values that come from there."""
@@ -241,12 +257,14 @@ class Program:
                 return found
         return Symbol(dotted)
 
-    def _update(self, table: dict[str, Value], name: str, value: Value, summary: Summary) -> None:
+    def _update(self, table: dict[str, Value], name: str, value: Value, summary: Summary) -> bool:
         old = table.get(name)
         merged = bounded(value if old is None else join(old, value))
         if merged != old:
             table[name] = merged
             self.ledger.change(summary)
+            return True
+        return False
 
 
 class Replay(Protocol):

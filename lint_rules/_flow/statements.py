@@ -12,7 +12,7 @@ from lint_rules._flow.definitions import Definitions
 from lint_rules._flow.events import MemberSet, Unpack
 from lint_rules._flow.expressions import Evaluator
 from lint_rules._flow.imports import bind_import, bind_import_from
-from lint_rules._flow.program import Cursor, Env, Program
+from lint_rules._flow.program import Cursor, Env, Outer, Program
 from lint_rules._flow.syntax import dotted
 from lint_rules._flow.text import add_text
 from lint_rules._flow.values import (
@@ -120,7 +120,7 @@ class Executor:
     def _expression(self, node: cst.Expr, env: Env) -> bool:
         self.evaluator.evaluate(node.value, env)
         call = node.value
-        if isinstance(call, cst.Call) and isinstance(call.func, cst.Attribute):
+        if type(call) is cst.Call and type(call.func) is cst.Attribute:
             self._mutating_call(call, call.func, env)
             return dotted(call.func) not in ("sys.exit", "os._exit")
         return True
@@ -151,10 +151,11 @@ class Executor:
         value = self.evaluator.evaluate(node.value, env)
         for target in node.targets:
             self._attribute_event(node, target.target, value, node.value, env)
-            if isinstance(target.target, (cst.Tuple, cst.List)):
-                self.program.record(Unpack(node, self.cursor.place(), target.target, value))
-            elif isinstance(target.target, cst.Subscript):
-                self.program.record(MemberSet(node, self.cursor.place(), target.target, value))
+            bound = target.target
+            if type(bound) is cst.Tuple or type(bound) is cst.List:
+                self.program.record(Unpack(node, self.cursor.place(), bound, value))
+            elif type(bound) is cst.Subscript:
+                self.program.record(MemberSet(node, self.cursor.place(), bound, value))
             bind_target(self.evaluator, target.target, value, env)
         return True
 
@@ -166,7 +167,7 @@ class Executor:
         expression: cst.BaseExpression,
         env: Env,
     ) -> None:
-        if isinstance(target, cst.Attribute):
+        if type(target) is cst.Attribute:
             owner = self.evaluator.evaluate(target.value, env)
             if first(owner, Tokenizer) is not None or first(owner, CausalLM) is not None:
                 self.evaluator.calls.hf.attribute_set(
@@ -196,8 +197,7 @@ class Executor:
 
     def _global(self, node: cst.Global, env: Env) -> bool:
         for item in node.names if env.scope is not self.program.globals else ():
-            env.outside[item.name.value] = self.program.globals
-            self.program.ledger.entangled = True
+            env.outside[item.name.value] = Outer(self.program.globals, self.program.ledger)
         return True
 
     def _nonlocal(self, node: cst.Nonlocal, env: Env) -> bool:
@@ -206,8 +206,7 @@ class Executor:
             while scope is not None and item.name.value not in scope.scope.names:
                 scope = scope.parent
             if scope is not None:
-                env.outside[item.name.value] = scope.scope
-                self.program.ledger.entangled = True
+                env.outside[item.name.value] = Outer(scope.scope, self.program.ledger)
         return True
 
     def _raise(self, node: cst.Raise, env: Env) -> bool:
@@ -226,7 +225,7 @@ class Executor:
         taken, other = env.fork(), env.fork()
         live = [taken] if self._body(node, node.body, taken) else []
         falls = True
-        if isinstance(node.orelse, cst.If):
+        if type(node.orelse) is cst.If:
             self.cursor.parents = (*self.cursor.parents, node)
             falls = self._if(node.orelse, other)
             self.cursor.parents = self.cursor.parents[:-1]

@@ -25,7 +25,7 @@ def has_decorator(function: cst.FunctionDef, *names: str) -> bool:
     """Whether a function carries one of the decorators, by the last part of its name."""
     for decorator in function.decorators:
         expression = decorator.decorator
-        path = dotted(expression.func if isinstance(expression, cst.Call) else expression)
+        path = dotted(expression.func if type(expression) is cst.Call else expression)
         if path is not None and path.rsplit(".", 1)[-1] in names:
             return True
     return False
@@ -33,20 +33,20 @@ def has_decorator(function: cst.FunctionDef, *names: str) -> bool:
 
 def shape(node: cst.CSTNode) -> object:
     """What two expressions have in common that say the same: names, literals and calls of them."""
-    if isinstance(node, cst.Name):
+    if type(node) is cst.Name:
         return node.value
-    if isinstance(node, cst.Attribute):
+    if type(node) is cst.Attribute:
         return (shape(node.value), node.attr.value)
     if isinstance(node, (cst.SimpleString, cst.Integer)):
         return ("literal", node.evaluated_value)
-    if isinstance(node, cst.Call):
+    if type(node) is cst.Call:
         given = tuple(
             (arg.star, arg.keyword and arg.keyword.value, shape(arg.value)) for arg in node.args
         )
         return (shape(node.func), "()", given)
-    if isinstance(node, cst.Subscript):
+    if type(node) is cst.Subscript:
         keys = tuple(
-            shape(part.slice.value) if isinstance(part.slice, cst.Index) else part
+            shape(part.slice.value) if type(part.slice) is cst.Index else part
             for part in node.slice
         )
         return (shape(node.value), "[]", keys)

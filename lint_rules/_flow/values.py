@@ -91,6 +91,7 @@ __all__ = [
     "Unknown",
     "Value",
     "as_mapping",
+    "better",
     "bounded",
     "count_of",
     "element_of",
@@ -123,14 +124,19 @@ def first(value: Value, kind: type[V]) -> V | None:
 
 def join(left: Value, right: Value) -> Value:
     """What a value is after two branches. `None` and the unknown give way to anything better."""
-    if left is right or left == right:
+    if left is right:
         return left
-    if isinstance(left, Mixed) or isinstance(right, Mixed):
+    one, other = type(left), type(right)
+    if one is other and left == right:
+        return left
+    if one is Mixed or other is Mixed:
         return MIXED
     if _says_nothing(left):
         return UNKNOWN if _says_nothing(right) else right
     if _says_nothing(right):
         return left
+    if one is not other and {one, other} != {Items, Sequence}:
+        return _alternatives(left, right)
     if isinstance(left, Mapping) and isinstance(right, Mapping):
         return _join_mappings(left, right)
     if (
@@ -145,7 +151,7 @@ def join(left: Value, right: Value) -> Value:
     if isinstance(left, Items) and isinstance(right, Items):
         count = left.count if left.count == right.count else None
         return Items(join(left.element, right.element), count)
-    if {type(left), type(right)} == {Items, Sequence}:
+    if one is not other:  # one of them are items, the other a sequence
         return Items(join(element_of(left), element_of(right)))
     if isinstance(left, Dataset) and isinstance(right, Dataset):
         count = left.count if left.count == right.count else None
@@ -153,10 +159,19 @@ def join(left: Value, right: Value) -> Value:
     if isinstance(left, Formatted) and isinstance(right, Formatted):
         pieces = tuple(dict.fromkeys((*left.pieces, *right.pieces)))
         return Formatted(pieces[:MAX_PIECES], left.rendered_chat or right.rendered_chat)
+    return _alternatives(left, right)
+
+
+def _alternatives(left: Value, right: Value) -> Value:
     merged = _without_guesses(tuple(dict.fromkeys((*options(left), *options(right)))))
     if len(merged) > MAX_OPTIONS:
         return MIXED
     return merged[0] if len(merged) == 1 else Choice(merged)
+
+
+def better(value: Value) -> Value:
+    """A value joined with the unknown."""
+    return UNKNOWN if _says_nothing(value) and value is not MIXED else value
 
 
 def element_of(value: Value) -> Value:
@@ -225,7 +240,10 @@ def bounded(value: Value, depth: int = 0) -> Value:
 
 
 def _says_nothing(value: Value) -> bool:
-    return isinstance(value, Unknown) or (type(value) is Constant and value.value is None)
+    kind = type(value)
+    if kind is Constant:
+        return value.value is None  # type: ignore[union-attr]  # by its type
+    return kind is Unknown or kind is Mixed
 
 
 def _without_guesses(found: tuple[Value, ...]) -> tuple[Value, ...]:
