@@ -13,7 +13,7 @@ import libcst as cst
 from lint_rules._flow.values import Constant, Mapping, Value
 from lint_rules._flow.values import Sequence as ValueSequence
 from lint_rules._light import light_module
-from lint_rules._screen import has_trigger, may_export
+from lint_rules._screen import Screened, has_trigger, screened
 from lint_rules._source import SourceError, decode, parse_fast
 
 
@@ -25,28 +25,42 @@ class Target:
 
 
 class Exports:
-    """A module as others need it: its tree if it exports something of ours, or else its plain names.
+    """A module as the run needs it: its tree where it matters, its plain names for the others.
 
     Attributes:
-        light: Its tree; None where it exports nothing of ours or cannot be read.
+        light: Its tree; None where nothing in it matters, or it cannot be read.
+        exported: The tree, if others can get something of ours from it.
+        screened: What the cheap questions say; None where it was not parsed.
     """
 
-    def __init__(self, path: str, tree: ast.Module | None) -> None:
+    def __init__(self, plain: dict[str, Value | Target] | None = None, raw: bytes = b"") -> None:
         self.light: cst.Module | None = None
-        self._raw = b""
-        self._plain: dict[str, Value | Target] | None = None
+        self.exported: cst.Module | None = None
+        self.screened: Screened | None = None
+        self._raw = raw
+        self._plain = plain
+
+    @classmethod
+    def parsed(cls, tree: ast.Module, said: Screened) -> Exports:
+        """A module that was parsed already."""
+        found = cls(_plain_names(tree))
+        found.screened = said
+        found.light = light_module(tree) if said.matters else None
+        found.exported = found.light if said.exports else None
+        return found
+
+    @classmethod
+    def read(cls, path: str) -> Exports:
+        """A module that another one names."""
         try:
             raw = Path(path).read_bytes()
-            if has_trigger(raw):
-                source = decode(raw)
-                tree = tree or parse_fast(source)
-                self._plain = {} if tree is None else _plain_names(tree)
-                if tree is not None and may_export(tree, source.text):
-                    self.light = light_module(tree)
-            else:
-                self._raw = raw
+            if not has_trigger(raw):
+                return cls(raw=raw)
+            source = decode(raw)
+            tree = parse_fast(source)
+            return cls({}) if tree is None else cls.parsed(tree, screened(tree, source.text))
         except (OSError, SourceError, RecursionError):
-            self._plain = {}  # its own check says what is wrong with it
+            return cls({})  # its own check says what is wrong with it
 
     def plain(self, name: str) -> Value | Target | None:
         """A literal or a re-export; None for anything else."""

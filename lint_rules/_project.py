@@ -22,8 +22,8 @@ from lint_rules._exports import Exports, Target
 from lint_rules._flow.analysis import Flow, run
 from lint_rules._flow.program import Program
 from lint_rules._flow.values import ModuleRef, Symbol, Value
-from lint_rules._light import light_module
 from lint_rules._modules import Modules
+from lint_rules._screen import Screened
 
 # Imports of imports are followed this far; the modules kept are the latest used.
 LEVELS = 4
@@ -63,24 +63,25 @@ class Project:
         self._complete = True
         self._following: set[tuple[str, str]] = set()
 
-    def is_known(self, path: Path) -> bool:
-        """Whether another module has asked for a file's light tree,."""
-        known = self._exports.get(os.path.realpath(path))
-        return known is not None and known.light is not None
+    def known(self, path: Path) -> Screened | None:
+        """What is known of a file since another module asked for it; None if it was not parsed."""
+        found = self._exports.get(os.path.realpath(path))
+        return None if found is None else found.screened
 
-    def flow(self, path: Path, tree: ast.Module | None) -> Flow:
-        """The flow of a file that is checked, on a light tree, with what it imports from the run.
-
-        Args:
-            path: The file.
-            tree: Its syntax; None if it `is_known`.
-        """
+    def know(self, path: Path, tree: ast.Module, said: Screened) -> None:
+        """Takes a file that was parsed to be checked."""
         key = os.path.realpath(path)
-        light = self._exports_of(key, tree).light
-        if light is None:  # it exports nothing, so nobody else needs it
-            assert tree is not None
-            return Flow(self._run(key, light_module(tree)))
-        return Flow(self._analysed(key, LEVELS).program or self._run(key, light))
+        if key not in self._exports:
+            self._keep(key, Exports.parsed(tree, said))
+
+    def flow(self, path: Path) -> Flow:
+        """The flow of a file that matters, on a light tree, with what it imports from the run."""
+        key = os.path.realpath(path)
+        found = self._exports_of(key)
+        assert found.light is not None
+        if found.exported is None:  # nobody else needs it
+            return Flow(self._run(key, found.light))
+        return Flow(self._analysed(key, LEVELS).program or self._run(key, found.light))
 
     def exact_flow(self, path: Path, module: cst.Module) -> Flow:
         """The flow of a file on its full tree, whose nodes have places."""
@@ -142,7 +143,7 @@ class Project:
         """A module as those under analysis see it."""
         level = LEVELS - len(self._stack)
         if level <= 0:
-            self._complete = self._complete and self._exports_of(path).light is None
+            self._complete = self._complete and self._exports_of(path).exported is None
             return None
         found = self._analysed(path, level)
         self._complete = self._complete and found.complete
@@ -152,7 +153,7 @@ class Project:
         for key in ((path, 0), (path, level)):
             if key in self._kept:
                 return self._kept[key]
-        module = self._exports_of(path).light
+        module = self._exports_of(path).exported
         if module is None:
             return _PLAIN
         self._started()
@@ -173,15 +174,17 @@ class Project:
         finally:
             self._stack.pop()
 
-    def _exports_of(self, path: str, tree: ast.Module | None = None) -> Exports:
-        """What a module has for others; its tree is given where it is parsed already."""
+    def _exports_of(self, path: str) -> Exports:
+        """What a module has for others."""
         found = self._exports.get(path)
-        if found is None:
-            found = self._exports[path] = Exports(path, tree)
-            if found.light is not None:
-                self._with_tree.append(path)
-                if len(self._with_tree) > MAX_KEPT:
-                    del self._exports[self._with_tree.popleft()]
+        return self._keep(path, Exports.read(path)) if found is None else found
+
+    def _keep(self, path: str, found: Exports) -> Exports:
+        self._exports[path] = found
+        if found.light is not None:
+            self._with_tree.append(path)
+            if len(self._with_tree) > MAX_KEPT:
+                del self._exports[self._with_tree.popleft()]
         return found
 
     def _plain_member(self, path: str, name: str) -> Value | None:

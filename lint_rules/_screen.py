@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 import re
 from bisect import bisect_left
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 # Every hazard needs one of these words; a file without them is clean whatever it does. Looking for a
 # word is many times as fast as looking for a pattern.
@@ -63,12 +65,17 @@ _EXPORTED_NAMES = frozenset(
 )
 
 
-def _any_word(words: frozenset[str]) -> re.Pattern[str]:
-    return re.compile(rf"\b(?:{'|'.join(sorted(words))})\b")
+@dataclass(frozen=True, slots=True)
+class Screened:
+    """What the cheap questions say about a file's syntax.
 
+    Attributes:
+        matters: A trigger word stands in code, not only in comments and text.
+        exports: Other modules can get a value that matters from this one.
+    """
 
-_TRIGGER_NAME = _any_word(_TRIGGER_NAMES)
-_EXPORTED_NAME = _any_word(_EXPORTED_NAMES)
+    matters: bool
+    exports: bool
 
 
 def has_trigger(raw: bytes) -> bool:
@@ -79,21 +86,20 @@ def has_trigger(raw: bytes) -> bool:
     )
 
 
-def may_matter(tree: ast.Module, text: str) -> bool:
-    """Whether a trigger word stands in code, not only in comments and text."""
-    return _stands_in(tree, text, _TRIGGER_NAMES, _TRIGGER_NAME)
+def screened(tree: ast.Module, text: str) -> Screened:
+    """Asks the cheap questions about a file that could be parsed."""
+    matters = exports = False
+    for word in _words(tree, text):
+        matters = True
+        if word in _EXPORTED_NAMES:
+            exports = True
+            break
+    return Screened(matters, exports)
 
 
-def may_export(tree: ast.Module, text: str) -> bool:
-    """Whether other modules can get a value that matters from this one."""
-    return _stands_in(tree, text, _EXPORTED_NAMES, _EXPORTED_NAME)
-
-
-def _stands_in(
-    tree: ast.Module, text: str, names: frozenset[str], pattern: re.Pattern[str]
-) -> bool:
-    """Goes down to the nodes on whose lines a word stands, which are few."""
-    lines = _lines_with(pattern, text)
+def _words(tree: ast.Module, text: str) -> Iterator[str]:
+    """The trigger words in code. Goes down to the nodes on whose lines one stands, which are few."""
+    lines = _lines_with(_TRIGGER_NAMES, text)
     waiting: list[ast.AST] = [tree]
     while waiting:
         node = waiting.pop()
@@ -105,42 +111,57 @@ def _stands_in(
             if nearest == len(lines) or lines[nearest] > (node.end_lineno or start):  # type: ignore[attr-defined]
                 continue
         if isinstance(node, ast.JoinedStr):  # Python 3.11 misplaces what stands in it
-            if any(_matters(inner, names) for inner in ast.walk(node)):
-                return True
-        elif _matters(node, names):
-            return True
+            for inner in ast.walk(node):
+                yield from _word_of(inner)
         else:
+            yield from _word_of(node)
             waiting.extend(ast.iter_child_nodes(node))
-    return False
 
 
-def _lines_with(pattern: re.Pattern[str], text: str) -> list[int]:
+def _lines_with(words: frozenset[str], text: str) -> list[int]:
     """The numbers of the lines in which a word stands, in order."""
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
+    places: set[int] = set()
+    for word in words:
+        at = text.find(word)
+        while at >= 0:
+            end = at + len(word)
+            if not (_goes_on(text[at - 1 : at]) or _goes_on(text[end : end + 1])):
+                places.add(at)
+            at = text.find(word, end)
     lines: list[int] = []
     row, seen = 1, 0
-    for match in pattern.finditer(text):
-        row += text.count("\n", seen, match.start())
-        seen = match.start()
+    for place in sorted(places):
+        row += text.count("\n", seen, place)
+        seen = place
         if not lines or lines[-1] != row:
             lines.append(row)
     return lines
 
 
-def _matters(node: ast.AST, names: frozenset[str]) -> bool:
+def _goes_on(letter: str) -> bool:
+    """Whether a name goes on with a letter; none stands at the end of a file."""
+    return letter.isalnum() or letter == "_"
+
+
+def _word_of(node: ast.AST) -> Iterator[str]:
+    """The trigger word that a node stands for, if any."""
+    word: object = None
     if isinstance(node, ast.Attribute):
-        return node.attr in names and (node.attr != "load" or _is_torch(node.value))
-    if isinstance(node, ast.Name):
-        return node.id in names
-    if isinstance(node, ast.alias):
-        return node.name in names
-    if isinstance(node, ast.ImportFrom):
-        return (node.module or "").partition(".")[0] in names
-    if isinstance(node, ast.keyword):
-        return node.arg in names and not _is_default(node)
-    # A name given to setattr is a text.
-    return isinstance(node, ast.Constant) and node.value in names
+        word = None if node.attr == "load" and not _is_torch(node.value) else node.attr
+    elif isinstance(node, ast.Name):
+        word = node.id
+    elif isinstance(node, ast.alias):
+        word = node.name
+    elif isinstance(node, ast.ImportFrom):
+        word = (node.module or "").partition(".")[0]
+    elif isinstance(node, ast.keyword):
+        word = None if _is_default(node) else node.arg
+    elif isinstance(node, ast.Constant):  # a name given to setattr is a text
+        word = node.value
+    if isinstance(word, str) and word in _TRIGGER_NAMES:
+        yield word
 
 
 def _is_torch(node: ast.expr) -> bool:

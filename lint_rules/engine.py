@@ -17,7 +17,7 @@ from cleanguard.per_file import ignored_in, with_severity
 from cleanguard.suppressions import may_suppress, suppressed
 from lint_rules._exempt import is_loader_module
 from lint_rules._notebook import SUFFIX, read
-from lint_rules._screen import has_trigger, may_matter
+from lint_rules._screen import Screened, has_trigger, screened
 from lint_rules._source import Source, SourceError, decode, parse_fast, syntax_error
 
 if TYPE_CHECKING:
@@ -75,9 +75,14 @@ class OtherFiles:
             self._project = Project(self._files, self._settings, self._started)
         return self._project
 
-    def know(self, path: Path) -> bool:
-        """Whether a file was read already, because another one imports from it."""
-        return self._project is not None and self._project.is_known(path)
+    def known(self, path: Path) -> Screened | None:
+        """What is known of a file that was parsed already, because another one imports from it."""
+        return None if self._project is None else self._project.known(path)
+
+    def know(self, path: Path, tree: ast.Module, said: Screened) -> None:
+        """Takes a file that was parsed to be checked; others may import from it."""
+        if said.matters or self._project is not None:
+            self.project().know(path, tree, said)
 
     def uses(self, path: Path) -> frozenset[str]:
         """Real paths of the other files that the findings of a checked one rest on."""
@@ -136,14 +141,17 @@ def check_source(
         source = notebook.source if notebook else decode(raw)
         job = _Job(filename, path or Path(filename), settings, others)
         found: tuple[Finding, ...] = ()
-        if others is not None and others.know(job.path):
-            found = _check_light(job, source, None)
-        else:
-            tree = parse_fast(source)
-            if tree is None:
-                found = _check_full(job, source, parsed=False)
-            elif has_trigger(raw) and may_matter(tree, source.text):
-                found = _check_light(job, source, tree)
+        said = None if others is None else others.known(job.path)
+        tree = parse_fast(source) if said is None else None
+        if said is None and tree is None:
+            found = _check_full(job, source, parsed=False)
+        elif said is None and has_trigger(raw):
+            assert tree is not None
+            said = screened(tree, source.text)
+            if others is not None:
+                others.know(job.path, tree, said)
+        if said is not None and said.matters:
+            found = _check_light(job, source, tree)
         if may_suppress(raw):
             reason = settings.require_suppression_reason
             found = suppressed(found, source.text, filename, _active(job), reason)
@@ -210,7 +218,7 @@ def _parse_full(source: Source, *, parsed: bool) -> cst.Module:
 
 
 def _followed(job: _Job, tree: ast.Module | cst.Module | None) -> Flow:
-    """The values of a module; None stands for the light tree that the other files know."""
+    """The values of a module, on its full tree or on a light one, which the other files know."""
     from lint_rules._flow.analysis import analyse
     from lint_rules._light import light_module
 
@@ -218,7 +226,7 @@ def _followed(job: _Job, tree: ast.Module | cst.Module | None) -> Flow:
     try:
         if tree is None or isinstance(tree, ast.Module):
             if project is not None:
-                return project.flow(job.path, tree)
+                return project.flow(job.path)
             assert tree is not None
             return analyse(light_module(tree), job.settings, job.path)
         if project is not None:
