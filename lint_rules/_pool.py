@@ -38,19 +38,37 @@ class _Worker:
     lane: int = 0
 
 
-class _Lanes(Generic[T]):
-    """Jobs in as many stretches as there are processes; who is done early helps the one with most left."""
+@dataclass(frozen=True, slots=True)
+class Family(Generic[T]):
+    """Jobs that share work when one process does them.
 
-    def __init__(self, jobs: Sequence[T], number: int) -> None:
-        size = -(-len(jobs) // number) or 1
-        self._lanes = [deque(jobs[at : at + size]) for at in range(0, len(jobs), size)]
+    Attributes:
+        jobs: In order.
+        cost: What they take together, in any unit that all families have.
+    """
+
+    jobs: Sequence[T]
+    cost: int
+
+
+class _Lanes(Generic[T]):
+    """Families of jobs, shared out among the processes; who is done early helps the one with most left."""
+
+    def __init__(self, families: Sequence[Family[T]], number: int) -> None:
+        lanes: list[list[T]] = [[] for _ in range(number)]
+        loads = [0] * number
+        for family in sorted(families, key=lambda family: -family.cost):
+            lane = loads.index(min(loads))
+            lanes[lane] += family.jobs
+            loads[lane] += family.cost
+        self._lanes = [deque(lane) for lane in lanes]
 
     def __bool__(self) -> bool:
         return any(self._lanes)
 
     def take(self, lane: int) -> T:
         """The next job of a lane, or the last one of the longest."""
-        if lane < len(self._lanes) and self._lanes[lane]:
+        if self._lanes[lane]:
             return self._lanes[lane].popleft()
         return max(self._lanes, key=len).pop()
 
@@ -88,15 +106,20 @@ class Pool:
         for worker in self._workers:
             self._end(worker)
 
-    def run(self, jobs: Sequence[T], limit: float | None, done: Callable[[T, Any], None]) -> None:
-        """Does all jobs, neighbours in the same process where it can be: they share what they import.
+    def run(
+        self,
+        families: Sequence[Family[T]],
+        limit: float | None,
+        done: Callable[[T, Any], None],
+    ) -> None:
+        """Does all jobs, those of a family in the same process where it can be.
 
         Args:
-            jobs: What is sent to a worker, one at a time.
+            families: What is sent to a worker, one job at a time.
             limit: Seconds that a job may take.
             done: Called with each job and its outcome, or `Lost`.
         """
-        waiting = _Lanes(jobs, self._size)
+        waiting = _Lanes(families, self._size)
         while waiting or any(worker.job is not None for worker in self._workers):
             self._hand_out(waiting, limit)
             busy = [worker for worker in self._workers if worker.job is not None]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from bisect import bisect_right
 from dataclasses import dataclass
 
@@ -10,8 +9,7 @@ import libcst as cst
 from libcst.metadata import ByteSpanPositionProvider, MetadataWrapper
 
 from cleanguard.findings import Position
-
-_NEWLINE = re.compile(rb"\r\n|\r|\n")
+from lint_rules._rows import Rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +29,11 @@ class Positions:
     """
 
     def __init__(self, module: cst.Module, text: str) -> None:
-        self._utf8 = text.encode("utf-8")
+        self._rows = Rows(text)
         # The nodes of a freshly parsed tree are distinct: the wrapper's deep copy is not needed.
         wrapper = MetadataWrapper(module, unsafe_skip_copy=True)
         self._spans = wrapper.resolve(ByteSpanPositionProvider)
-        self._dropped = _dropped_form_feeds(module, self._utf8)
-        self._lines = [0, *(match.end() for match in _NEWLINE.finditer(self._utf8))]
+        self._dropped = _dropped_form_feeds(module, self._rows.utf8)
 
     def span(self, node: cst.CSTNode) -> Span:
         """The bytes of a node, without the whitespace and comments around it."""
@@ -45,18 +42,11 @@ class Positions:
 
     def start(self, node: cst.CSTNode) -> Position:
         """Position of a node's first character."""
-        return self.position(self.span(node).start)
+        return self._rows.position(self.span(node).start)
 
     def end(self, node: cst.CSTNode) -> Position:
         """Position after a node's last character."""
-        return self.position(self.span(node).end)
-
-    def position(self, offset: int) -> Position:
-        """Row and column (in characters) of a UTF-8 offset."""
-        row = bisect_right(self._lines, offset)
-        line_start = self._lines[row - 1]
-        column = len(self._utf8[line_start:offset].decode("utf-8", errors="replace"))
-        return Position(row, column + 1)
+        return self._rows.position(self.span(node).end)
 
     def _real(self, offset: int) -> int:
         return offset + bisect_right(self._dropped, offset) if self._dropped else offset

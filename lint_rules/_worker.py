@@ -85,7 +85,8 @@ def check(file: SourceFile, settings: Settings, others: OtherFiles | None) -> Ch
     """Checks a file in full."""
     try:
         raw = file.read()
-        found = check_source(file.name, raw, settings, others, file.path)
+        # Who makes fixes checks the files that have some again, with their edits.
+        found = check_source(file.name, raw, settings, others, file.path, edits=False)
     except OSError as error:
         found = unreadable(file.name, io_problem(error), settings)
         return Checked(tuple(map(to_plain, found)))
@@ -111,7 +112,7 @@ def serve(connection: Connection, files: Sequence[SourceFile], settings: Setting
     faulthandler.disable()  # a crash is an answer here, and the parent gives it
     _limit_memory()
     _allow_depth()
-    gc.set_threshold(100_000, 20, 20)  # trees are big and seldom garbage
+    gc.set_threshold(200_000, 50, 100)  # trees are big and seldom garbage
     others = OtherFiles(files, settings, _start_clock) if len(files) > 1 else None
     with suppress(EOFError, BrokenPipeError, ConnectionResetError):
         parent = os.getppid()

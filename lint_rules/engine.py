@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING
 
 from cleanguard import hazards
 from cleanguard.config import Settings, selected
-from cleanguard.edits import Edit
 from cleanguard.files import SourceFile
-from cleanguard.findings import Finding, Position
+from cleanguard.findings import Finding, Fix, Position
 from cleanguard.per_file import ignored_in, with_severity
 from cleanguard.suppressions import may_suppress, suppressed
 from lint_rules._exempt import is_loader_module
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
     import libcst as cst
 
     from lint_rules._flow.analysis import Flow
+    from lint_rules._light import Places
     from lint_rules._positions import Positions
     from lint_rules._project import Project
     from lint_rules.rule import Report, Rule
@@ -93,7 +93,7 @@ class RuleCrashError(Exception):
     """A rule raised: our defect, reported with code, file and cause while the other files go on."""
 
 
-def check_files(files: Sequence[SourceFile], settings: Settings) -> CheckRun:
+def check_files(files: Sequence[SourceFile], settings: Settings, *, edits: bool = True) -> CheckRun:
     """Checks files in order; one that cannot be read, or kills a rule, costs only itself."""
     findings: list[Finding] = []
     failures: list[str] = []
@@ -108,7 +108,7 @@ def check_files(files: Sequence[SourceFile], settings: Settings) -> CheckRun:
             continue
         checked += 1
         try:
-            findings.extend(check_source(file.name, raw, settings, others, file.path))
+            findings.extend(check_source(file.name, raw, settings, others, file.path, edits=edits))
         except RuleCrashError as crash:
             failures.append(str(crash))
     return CheckRun(
@@ -122,6 +122,8 @@ def check_source(
     settings: Settings,
     others: OtherFiles | None = None,
     path: Path | None = None,
+    *,
+    edits: bool = True,
 ) -> tuple[Finding, ...]:
     """The findings of one file.
 
@@ -131,6 +133,7 @@ def check_source(
         settings: What the run was told.
         others: The files of the run, whose functions and constants this one may import.
         path: Where the file stands, if that is not `filename`.
+        edits: Fixes come with their edits, which takes a full syntax tree.
 
     Raises:
         RuleCrashError: A rule failed on this file.
@@ -139,7 +142,7 @@ def check_source(
     try:
         notebook = read(raw) if filename.endswith(SUFFIX) else None
         source = notebook.source if notebook else decode(raw)
-        job = _Job(filename, path or Path(filename), settings, others)
+        job = _Job(filename, path or Path(filename), settings, others, edits)
         found: tuple[Finding, ...] = ()
         said = None if others is None else others.known(job.path)
         tree = parse_fast(source) if said is None else None
@@ -171,16 +174,39 @@ class _Job:
     path: Path
     settings: Settings
     others: OtherFiles | None
+    edits: bool
 
 
 def _check_light(job: _Job, source: Source, tree: ast.Module | None) -> tuple[Finding, ...]:
-    """Looks at a light tree first, and at the full one only where a rule finds something there."""
+    """Looks at a light tree first, and at one with places only where a rule finds something there."""
     flow = _followed(job, tree)
     try:
         suspicious = any(True for rule in _rules(job) for _ in rule.check(flow))
     except Exception:  # noqa: BLE001 - it asks for whitespace, or crashes: the full tree shows which
         suspicious = True
-    return _check_full(job, source, parsed=True) if suspicious else ()
+    if not suspicious:
+        return ()
+    found = None if job.edits else _check_placed(job, source)
+    return _check_full(job, source, parsed=True) if found is None else found
+
+
+def _check_placed(job: _Job, source: Source) -> tuple[Finding, ...] | None:
+    """The findings without their edits; None where it takes the full tree to tell."""
+    from lint_rules._light import Places
+
+    tree = parse_fast(source)
+    if tree is None:
+        return None
+    places = Places(tree, source.text)
+    flow = _followed(job, places.module)
+    try:
+        return tuple(
+            _finding(job.filename, rule, report, places, report.fix)
+            for rule in _rules(job)
+            for report in rule.check(flow)
+        )
+    except Exception:  # noqa: BLE001 - no place, or it asks for whitespace; a crash comes again
+        return None
 
 
 def _check_full(job: _Job, source: Source, *, parsed: bool) -> tuple[Finding, ...]:
@@ -193,7 +219,10 @@ def _check_full(job: _Job, source: Source, *, parsed: bool) -> tuple[Finding, ..
     if not reports:
         return ()
     positions = Positions(module, source.text)
-    return tuple(_finding(job.filename, rule, report, positions) for rule, report in reports)
+    return tuple(
+        _finding(job.filename, rule, report, positions, _with_edits(report, positions))
+        for rule, report in reports
+    )
 
 
 def _rules(job: _Job) -> list[Rule]:
@@ -261,7 +290,9 @@ def _run(rule: Rule, flow: Flow, filename: str) -> list[Report]:
         ) from error
 
 
-def _finding(filename: str, rule: Rule, report: Report, positions: Positions) -> Finding:
+def _finding(
+    filename: str, rule: Rule, report: Report, positions: Positions | Places, fix: Fix | None
+) -> Finding:
     severity = report.severity or rule.hazard.severity
     return Finding(
         hazard=rule.hazard,
@@ -272,12 +303,13 @@ def _finding(filename: str, rule: Rule, report: Report, positions: Positions) ->
         end_location=positions.end(report.node),
         message=_message(report),
         remedy=report.remedy or rule.hazard.remedy,
-        fix=report.fix and replace(report.fix, edits=_placed(report, positions)),
+        fix=fix,
     )
 
 
-def _placed(report: Report, positions: Positions) -> tuple[Edit, ...]:
-    return tuple(edit.placed(positions) for edit in report.edits)
+def _with_edits(report: Report, positions: Positions) -> Fix | None:
+    edits = tuple(edit.placed(positions) for edit in report.edits)
+    return report.fix and replace(report.fix, edits=edits)
 
 
 def _message(report: Report) -> str:

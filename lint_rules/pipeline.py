@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import os
 import signal
+from collections import defaultdict
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from cleanguard.cache import Cache, Entry, open_cache, run_digest
 from cleanguard.config import Settings
 from cleanguard.files import SourceFile
 from cleanguard.findings import Finding
 from lint_rules import _worker
-from lint_rules._pool import Lost, Pool
+from lint_rules._pool import Family, Lost, Pool
 from lint_rules._wire import from_plain
 from lint_rules.engine import CheckRun, unreadable
 
@@ -54,6 +56,22 @@ def check_files(
     if cache is not None:
         cache.save()
     return outcome
+
+
+def _shared(folders: Sequence[tuple[str, ...]]) -> int:
+    """How many parts at the beginning all have in common."""
+    if not folders:
+        return 0
+    first, last = min(folders), max(folders)
+    pairs = enumerate(zip(first, last, strict=False))
+    return next((at for at, (one, other) in pairs if one != other), min(len(first), len(last)))
+
+
+def _size(path: str) -> int:
+    try:
+        return os.stat(path).st_size
+    except OSError:
+        return 0
 
 
 def processors() -> int:
@@ -153,8 +171,8 @@ class _Run:
             for index in indices:
                 take(("gate", (index,)), [_worker.gate(self._files[index])])
             return wanted
-        batches: list[Job] = [
-            ("gate", tuple(indices[start : start + _BATCH]))
+        batches: list[Family[Job]] = [
+            Family((("gate", tuple(indices[start : start + _BATCH])),), 1)
             for start in range(0, len(indices), _BATCH)
         ]
         pool.run(batches, None, take)
@@ -172,13 +190,27 @@ class _Run:
             else:
                 self._take(index, outcome[0])
 
-        jobs: list[Job] = [("full", (index,)) for index in indices]
-        pool.run(jobs, _WALL_SECONDS, take)
+        pool.run(self._families(indices), _WALL_SECONDS, take)
         # Other files may have worn the process out, or be what takes so long: a second try, alone.
         for index in sorted(lost):
             pool.restart()
-            again: list[Job] = [("alone", (index,))]
-            pool.run(again, _WALL_SECONDS, self._take_last)
+            alone: Family[Job] = Family((("alone", (index,)),), 1)
+            pool.run([alone], _WALL_SECONDS, self._take_last)
+
+    def _families(self, indices: Sequence[int]) -> list[Family[Job]]:
+        """Files by the folder that they stand in below the one common to all: packages, mostly.
+
+        Files of a package import from each other, and a process follows what it knows already once.
+        """
+        folders = [Path(self._paths[index]).parts[:-1] for index in indices]
+        shared = _shared(folders)
+        jobs: dict[tuple[str, ...], list[Job]] = defaultdict(list)
+        costs: dict[tuple[str, ...], int] = defaultdict(int)
+        for index, folder in zip(indices, folders, strict=True):
+            family = folder[: shared + 1]
+            jobs[family].append(("full", (index,)))
+            costs[family] += _size(self._paths[index])
+        return [Family(jobs[family], costs[family]) for family in jobs]
 
     def _take_last(self, job: Job, outcome: list[_worker.Checked] | Lost) -> None:
         (index,) = job[1]

@@ -1,14 +1,16 @@
 """Syntax trees for looking only: libcst's nodes, made from the interpreter's own tree.
 
 LibCST takes about sixteen times as long as `ast` to parse a file, nearly all of it for whitespace that
-following values never looks at. So a file is first followed on a light tree, and only one in which a
-rule finds something is parsed in full, for its places and edits. benchmarks/check.py measures it.
+following values never looks at. So a file is followed on a light tree, and one in which a rule finds
+something once more on a light tree whose nodes have places; only edits, and what such a tree does not
+place, take a full one. benchmarks/check.py measures it.
 
 A light node is an object of libcst's class (its strings and numbers of a subclass) that has the fields
 with code in them; whitespace, parentheses and commas are not set, and asking for one is an
 AttributeError. It can neither be printed nor changed.
 """
 
+from lint_rules._light.places import Places
 from lint_rules._light.statements import light_expression, light_module
 
-__all__ = ["light_expression", "light_module"]
+__all__ = ["Places", "light_expression", "light_module"]

@@ -65,12 +65,12 @@ _ONLY_STAR = cst.ParamStar()
 
 def expression(node: ast.expr) -> Any:
     """The light node of an expression."""
-    return _BY_TYPE[type(node)](node)
+    return BY_TYPE[type(node)](node)
 
 
 def optional(node: ast.expr | None) -> Any:
     """The light node of an expression, None for None."""
-    return None if node is None else _BY_TYPE[type(node)](node)
+    return None if node is None else BY_TYPE[type(node)](node)
 
 
 def arguments(positional: Sequence[ast.expr], keywords: Sequence[ast.keyword]) -> list[Any]:
@@ -78,13 +78,13 @@ def arguments(positional: Sequence[ast.expr], keywords: Sequence[ast.keyword]) -
     made = [
         _arg(expression(node.value), None, "*")
         if isinstance(node, ast.Starred)
-        else _arg(_BY_TYPE[type(node)](node), None, "")
+        else _arg(BY_TYPE[type(node)](node), None, "")
         for node in positional
     ]
     made += [
         _arg(expression(given.value), None, "**")
         if given.arg is None
-        else _arg(_BY_TYPE[type(given.value)](given.value), make_name(given.arg), "")
+        else _arg(BY_TYPE[type(given.value)](given.value), make_name(given.arg), "")
         for given in keywords
     ]
     if positional and keywords and isinstance(positional[-1], ast.Starred):
@@ -123,7 +123,7 @@ def elements(nodes: Sequence[ast.expr]) -> list[Any]:
     return [
         _starred(expression(node.value))
         if isinstance(node, ast.Starred)
-        else _element(_BY_TYPE[type(node)](node))
+        else _element(BY_TYPE[type(node)](node))
         for node in nodes
     ]
 
@@ -155,11 +155,11 @@ def _constant(node: ast.Constant) -> Any:
 
 
 def _attribute_of(node: ast.Attribute) -> Any:
-    return _attribute(_BY_TYPE[type(node.value)](node.value), make_name(node.attr))
+    return _attribute(BY_TYPE[type(node.value)](node.value), make_name(node.attr))
 
 
 def _call_of(node: ast.Call) -> Any:
-    return _call(_BY_TYPE[type(node.func)](node.func), arguments(node.args, node.keywords))
+    return _call(BY_TYPE[type(node.func)](node.func), arguments(node.args, node.keywords))
 
 
 def _subscript_of(node: ast.Subscript) -> Any:
@@ -230,7 +230,8 @@ def _comprehension(make: Callable[..., Any]) -> Callable[[Any], Any]:
     return lambda node: make(expression(node.elt), _clauses(node.generators))
 
 
-_BY_TYPE: dict[type[ast.AST], Callable[[Any], Any]] = {
+# What makes a light node of each kind of expression.
+BY_TYPE: dict[type[ast.AST], Callable[[Any], Any]] = {
     ast.Name: lambda node: make_name(node.id),
     ast.Attribute: _attribute_of,
     ast.Constant: _constant,

@@ -92,7 +92,7 @@ def _statements(nodes: Sequence[ast.stmt]) -> list[Any]:
     made: list[Any] = []
     row, line = 0, None
     for node in nodes:
-        simple = _SIMPLE.get(type(node))
+        simple = SIMPLE.get(type(node))
         if simple is None:
             compound = _COMPOUND.get(type(node))
             made.append(_line([_PASS]) if compound is None else compound(node))
@@ -211,7 +211,8 @@ def _match_of(node: ast.Match) -> Any:
     return _match(expression(node.subject), cases)
 
 
-_SIMPLE: dict[type[ast.AST], Callable[[Any], Any]] = {
+# What makes a light node of each kind of simple statement.
+SIMPLE: dict[type[ast.AST], Callable[[Any], Any]] = {
     ast.Expr: lambda node: _expr(expression(node.value)),
     ast.Assign: _assign_of,
     ast.AnnAssign: lambda node: _ann_assign(

@@ -176,10 +176,10 @@ def test_a_file_that_the_system_withholds_costs_itself(
 def test_a_fault_of_ours_is_named_and_costs_one_file(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def stumble(name: str, *args: object) -> tuple[Finding, ...]:
+    def stumble(name: str, *args: object, **options: object) -> tuple[Finding, ...]:
         if name == "load.py":
             raise LookupError("no such thing")
-        return engine.check_source(name, *args)  # type: ignore[arg-type]
+        return engine.check_source(name, *args, **options)  # type: ignore[arg-type]
 
     monkeypatch.setattr(_worker, "check_source", stumble)
     run = check(project, jobs=2)
