@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import libcst as cst
 
+from lint_rules._flow.record import by_identity
 from lint_rules._flow.values import UNKNOWN, Constant, Mapping, Scalar, Sequence, Value, first
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@by_identity
 class Argument:
     """One argument. `node` is None when it came out of a `**` dict."""
 
@@ -18,7 +17,7 @@ class Argument:
     node: cst.Arg | None
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@by_identity
 class Arguments:
     """All arguments of one call.
 
@@ -42,6 +41,11 @@ class Arguments:
             (*self.spread, *later.spread),
             self.opaque or later.opaque,
         )
+
+    def values(self) -> object:
+        """What two lists of arguments have in common that pass the same."""
+        named = {name: argument.value for name, argument in self.keywords.items()}
+        return ([argument.value for argument in self.positional], named)
 
     def get(self, name: str, position: int | None = None) -> Argument | None:
         """The argument given under a name, or at a position."""
@@ -78,6 +82,8 @@ def collect(
     positional: list[Argument], keywords: dict[str, Argument], spread: list[Argument]
 ) -> Arguments:
     """Arguments with every known `**` dict merged into the keywords."""
+    if not spread:
+        return Arguments(tuple(positional), keywords, (), opaque=False)
     opaque = False
     merged = dict(keywords)
     for argument in spread:

@@ -40,9 +40,20 @@ _DATASETS = ("datasets.load_dataset", "datasets.load_from_disk", "datasets.Datas
              "datasets.Dataset.from_list", "datasets.Dataset.from_generator", "datasets.Dataset.from_pandas",
              "datasets.Dataset.from_json", "datasets.concatenate_datasets")  # fmt: skip
 
+_KNOWN = frozenset(
+    [
+        *_ENVIRONMENT, *_OPTIONS, *_SAME, *_TEXT, *_WRAPPERS, *_DATASETS, "typing.TypeVar",
+        "builtins.dict", "importlib.import_module", "os.path.join", "builtins.len", "builtins.next",
+        "builtins.range", "builtins.enumerate", "builtins.zip", "itertools.product",
+        "itertools.islice", "random.sample", "random.choices", "builtins.map",
+    ]
+)  # fmt: skip
+
 
 def builtin_call(name: str, args: Arguments) -> Value:
     """The value of a call into the standard library, unknown where it does not matter."""
+    if name not in _KNOWN:
+        return UNKNOWN
     given = [argument.value for argument in args.positional]
     if name in _ENVIRONMENT:
         default = first(args.value("default", 1), Constant)

@@ -13,7 +13,6 @@ from lint_rules._flow.events import CallSite
 from lint_rules._flow.hf_calls import HfCalls
 from lint_rules._flow.own_calls import OwnCalls
 from lint_rules._flow.program import Cursor, Env, Program
-from lint_rules._flow.syntax import dotted
 from lint_rules._flow.text import BOS_TEXTS, leads_with
 from lint_rules._flow.value_methods import (
     dataset_method,
@@ -91,9 +90,11 @@ class CallReader:
         """The value of a call expression."""
         function = self.evaluator.evaluate(node.func, env)
         args = self.arguments(node, env)
-        name = dotted(node.func)
-        if name is not None:
-            self.program.called_names.add(name.rsplit(".", 1)[-1])
+        called = node.func
+        if type(called) is cst.Name:
+            self.program.called_names.add(called.value)
+        elif type(called) is cst.Attribute and self.program.path_of(called) is not None:
+            self.program.called_names.add(called.attr.value)
         if isinstance(function, Unknown):
             return self._unknown_call(node, args, env)
         if type(function) is not Choice:
@@ -105,6 +106,8 @@ class CallReader:
 
     def arguments(self, node: cst.Call, env: Env) -> Arguments:
         """The evaluated arguments of a call."""
+        if not node.args:
+            return _NOTHING
         positional: list[Argument] = []
         keywords: dict[str, Argument] = {}
         spread: list[Argument] = []
@@ -184,8 +187,9 @@ class CallReader:
             return self.hf.library_call(kind, name, node, args)
         if name == "functools.partial" and args.positional:
             rest = Arguments(args.positional[1:], args.keywords, args.spread, args.opaque)
-            if self.program.partials.get(node) != rest:
-                self.program.partials[node] = rest
+            known = self.program.partials.get(node)
+            self.program.partials[node] = rest
+            if known is None or known.values() != rest.values():
                 self.program.ledger.change(node)
             given = args.positional[0].value
             return UNKNOWN if isinstance(given, Partial) else Partial(given, node)

@@ -5,12 +5,12 @@ Each event is recorded once per syntax node, with the values as they were known 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TypeAlias
 
 import libcst as cst
 
 from lint_rules._flow.arguments import Arguments
+from lint_rules._flow.record import by_identity
 from lint_rules._flow.values import (
     CausalLM,
     Encoded,
@@ -22,7 +22,7 @@ from lint_rules._flow.values import (
 )
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@by_identity
 class Place:
     """Where an event stands.
 
@@ -43,7 +43,7 @@ class Place:
     parents: tuple[cst.BaseCompoundStatement, ...]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@by_identity
 class TokenizerLoad:
     """`AutoTokenizer.from_pretrained(…)` and its kin."""
 
@@ -54,7 +54,7 @@ class TokenizerLoad:
     args: Arguments
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@by_identity
 class ModelLoad:
     """`AutoModelForCausalLM.from_pretrained(…)` and its kin."""
 
@@ -66,7 +66,7 @@ class ModelLoad:
     quantization: QuantConfig | None
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@by_identity
 class QuantConfigBuild:
     """`BitsAndBytesConfig(…)` and its kin."""
 
@@ -76,7 +76,7 @@ class QuantConfigBuild:
     args: Arguments
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@by_identity
 class AttributeSet:
     """`tokenizer.chat_template = None`, also through setattr: a known object is changed in place."""
 
@@ -88,7 +88,7 @@ class AttributeSet:
     expression: cst.BaseExpression
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@by_identity
 class Encode:
     """A tokenizer called on text; `method` is `__call__`, `encode`, …"""
 
@@ -100,7 +100,7 @@ class Encode:
     args: Arguments
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@by_identity
 class TemplateApply:
     """`tokenizer.apply_chat_template(…)`."""
 
@@ -110,7 +110,7 @@ class TemplateApply:
     args: Arguments
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@by_identity
 class Forward:
     """A model called on encoded text."""
 
@@ -121,7 +121,7 @@ class Forward:
     args: Arguments
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@by_identity
 class Generate:
     """`model.generate(…)`."""
 
@@ -132,7 +132,7 @@ class Generate:
     args: Arguments
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@by_identity
 class Decode:
     """`tokenizer.decode(…)` or `batch_decode`."""
 
@@ -144,7 +144,7 @@ class Decode:
     args: Arguments
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@by_identity
 class AdapterAttach:
     """`PeftModel.from_pretrained(model, path)`."""
 
@@ -154,7 +154,7 @@ class AdapterAttach:
     args: Arguments
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@by_identity
 class LoaderBuild:
     """`CleanModelLoader(…)`."""
 
@@ -164,7 +164,7 @@ class LoaderBuild:
     args: Arguments
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@by_identity
 class LoaderCall:
     """A method called on a CleanModelLoader, or on the class itself."""
 
@@ -175,7 +175,7 @@ class LoaderCall:
     args: Arguments
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@by_identity
 class PipelineBuild:
     """`transformers.pipeline(…)`; `task` is None where it is not literal."""
 
@@ -186,7 +186,7 @@ class PipelineBuild:
     args: Arguments
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@by_identity
 class CallSite:
     """Any call of an imported name, or of a method of a known value.
 
@@ -204,7 +204,7 @@ class CallSite:
     args: Arguments
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@by_identity
 class Unpack:
     """Several names assigned at once: `model, tokenizer = value`."""
 
@@ -214,7 +214,7 @@ class Unpack:
     value: Value
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@by_identity
 class MemberSet:
     """`container[key] = value`."""
 
@@ -224,7 +224,7 @@ class MemberSet:
     value: Value
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@by_identity
 class Rate:
     """A division by the length of a collection, or the mean of one, whose size a literal gives."""
 

@@ -14,7 +14,6 @@ from lint_rules._flow.events import Rate
 from lint_rules._flow.imports import star_imported
 from lint_rules._flow.members import Members
 from lint_rules._flow.program import Cursor, Env, FunctionFacts, Program
-from lint_rules._flow.syntax import dotted
 from lint_rules._flow.text import add_text, is_chat, piece_of
 from lint_rules._flow.values import (
     UNKNOWN,
@@ -54,7 +53,6 @@ class Evaluator:
         self.calls = CallReader(self)
         self.members = Members(program)
         self._by_type: dict[type[cst.CSTNode], Callable[[Any, Env], Value]] = {
-            cst.Name: self._name,
             cst.Attribute: self._attribute,
             cst.Call: self.calls.read,
             cst.Subscript: self._subscript,
@@ -87,14 +85,20 @@ class Evaluator:
 
     def evaluate(self, node: cst.BaseExpression, env: Env) -> Value:
         """The value of an expression in a scope."""
-        handler = self._by_type.get(type(node))
+        kind = type(node)
+        if kind is cst.Name:  # half of all expressions
+            found = env.get(node.value)  # type: ignore[attr-defined]  # by its type
+            return self._free(node.value) if found is None else found  # type: ignore[attr-defined]
+        handler = self._by_type.get(kind)
         return UNKNOWN if handler is None else handler(node, env)
 
     def named(self, name: str, env: Env) -> Value:
         """The value of a name in a scope."""
         found = env.get(name)
-        if found is not None:
-            return found
+        return self._free(name) if found is None else found
+
+    def _free(self, name: str) -> Value:
+        """The value of a name that nothing binds."""
         if name in _CONSTANTS:
             return Constant(_CONSTANTS[name])
         if name in _BUILTINS:
@@ -112,11 +116,8 @@ class Evaluator:
         """An attribute of one value."""
         return self.members.attribute(base, name)
 
-    def _name(self, node: cst.Name, env: Env) -> Value:
-        return self.named(node.value, env)
-
     def _attribute(self, node: cst.Attribute, env: Env) -> Value:
-        path = dotted(node)
+        path = self.program.path_of(node)
         if path is not None:
             known = env.get(path)
             if known is not None:

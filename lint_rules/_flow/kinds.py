@@ -6,18 +6,19 @@ nothing. A value that comes from a call keeps that call as its `origin`: the key
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Literal, TypeAlias
 
 import libcst as cst
 
 from cleanguard.families import Standing
 from cleanguard.findings import Confidence
+from lint_rules._flow.record import by_content
 
 Scalar: TypeAlias = "str | bytes | int | float | complex | bool | None"
 
 
-@dataclass(frozen=True, slots=True)
+@by_content
 class Unknown:
     """Nothing is known."""
 
@@ -25,7 +26,7 @@ class Unknown:
 UNKNOWN = Unknown()
 
 
-@dataclass(frozen=True, slots=True)
+@by_content
 class Mixed(Unknown):
     """Too many alternatives to keep; unlike the unknown, nothing makes it known again."""
 
@@ -33,7 +34,7 @@ class Mixed(Unknown):
 MIXED = Mixed()
 
 
-@dataclass(frozen=True, slots=True)
+@by_content
 class Constant:
     """A literal. `fixed` is false for a default that the run may replace (environment, option)."""
 
@@ -41,7 +42,7 @@ class Constant:
     fixed: bool = True
 
 
-@dataclass(frozen=True, slots=True)
+@by_content
 class Formatted:
     """An f-string or a sum of strings: the literal pieces are known, what stands between is not."""
 
@@ -49,14 +50,14 @@ class Formatted:
     rendered_chat: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@by_content
 class Symbol:
     """Something imported, by its dotted name, e.g. `transformers.AutoTokenizer`."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True)
+@by_content
 class FunctionRef:
     """A function of this module. `receiver` is set for a bound method."""
 
@@ -64,21 +65,21 @@ class FunctionRef:
     receiver: Value | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@by_content
 class ClassRef:
     """A class of this module."""
 
     node: cst.ClassDef
 
 
-@dataclass(frozen=True, slots=True)
+@by_content
 class Instance:
     """An object of a class of this module."""
 
     node: cst.ClassDef
 
 
-@dataclass(frozen=True, slots=True)
+@by_content
 class Partial:
     """functools.partial: a callable with arguments already given."""
 
@@ -86,7 +87,7 @@ class Partial:
     node: cst.Call
 
 
-@dataclass(frozen=True, slots=True)
+@by_content
 class Method:
     """An attribute of a value that has no meaning yet: `tokenizer.encode` before the call."""
 
@@ -94,7 +95,7 @@ class Method:
     name: str
 
 
-@dataclass(frozen=True, slots=True)
+@by_content
 class ModelId:
     """The model that a load names; `text` is None when the program decides it at run time."""
 
@@ -106,7 +107,7 @@ class ModelId:
 UNKNOWN_MODEL = ModelId(None, "unknown")
 
 
-@dataclass(frozen=True, slots=True)
+@by_content
 class Tokenizer:
     """A tokenizer of a language model."""
 
@@ -116,7 +117,7 @@ class Tokenizer:
     guarded: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@by_content
 class CausalLM:
     """A causal language model; `adapters` holds the calls that put a PEFT adapter on it."""
 
@@ -127,14 +128,14 @@ class CausalLM:
     adapters: tuple[cst.CSTNode, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@by_content
 class QuantConfig:
     """A quantization config object."""
 
     origin: cst.Call
 
 
-@dataclass(frozen=True, slots=True)
+@by_content
 class Loader:
     """A CleanModelLoader; one that an annotation promises has no origin."""
 
@@ -142,7 +143,7 @@ class Loader:
     model: ModelId = UNKNOWN_MODEL
 
 
-@dataclass(frozen=True, slots=True)
+@by_content
 class ChatText:
     """Text, or ids, that a chat template rendered; `cut` tells that its beginning was taken off."""
 
@@ -150,7 +151,7 @@ class ChatText:
     cut: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@by_content
 class Encoded:
     """What a tokenizer returned, or one member of it (`part`); `rendered`: from a chat template's text."""
 
@@ -160,14 +161,14 @@ class Encoded:
     rendered: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@by_content
 class EncodedShape:
     """`.shape` of an encoded part."""
 
     origin: cst.Call
 
 
-@dataclass(frozen=True, slots=True)
+@by_content
 class PromptLength:
     """The number of tokens of an encoded prompt."""
 
@@ -177,7 +178,7 @@ class PromptLength:
 GeneratedForm = Literal["all", "sequences", "row", "completion", "completions"]
 
 
-@dataclass(frozen=True, slots=True)
+@by_content
 class Generated:
     """What `generate` returned, or a part of it.
 
@@ -189,7 +190,7 @@ class Generated:
     form: GeneratedForm = "all"
 
 
-@dataclass(frozen=True, slots=True)
+@by_content
 class Decoded:
     """Text decoded from a generation; `completion` tells that the prompt is not in it."""
 
@@ -197,7 +198,7 @@ class Decoded:
     completion: bool
 
 
-@dataclass(frozen=True, slots=True)
+@by_content
 class Sequence:
     """A tuple or list with known members."""
 
@@ -205,7 +206,7 @@ class Sequence:
     kind: Literal["tuple", "list"] = "tuple"
 
 
-@dataclass(frozen=True, slots=True)
+@by_content
 class Items:
     """A collection whose members are alike; `count` is its length where a literal gives it."""
 
@@ -213,7 +214,7 @@ class Items:
     count: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@by_content
 class Mapping:
     """A dict with literal keys; `rest` is what stands under keys that are not literal."""
 
@@ -230,14 +231,14 @@ class Mapping:
         return replace(self, entries=(*kept, (key, value)))
 
 
-@dataclass(frozen=True, slots=True)
+@by_content
 class ModuleRef:
     """Another module of the same run."""
 
     path: str
 
 
-@dataclass(frozen=True, slots=True)
+@by_content
 class LibraryObject:
     """What an imported callable returned, where only its name and its arguments matter."""
 
@@ -245,7 +246,7 @@ class LibraryObject:
     origin: cst.Call
 
 
-@dataclass(frozen=True, slots=True)
+@by_content
 class Dataset:
     """A table of examples; `columns` is what is known of one row."""
 
@@ -253,28 +254,28 @@ class Dataset:
     count: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@by_content
 class Count:
     """The length of a collection, where a literal gives it."""
 
     value: int
 
 
-@dataclass(frozen=True, slots=True)
+@by_content
 class GuardedText:
     """Text, or texts, that `CleanModelLoader.generate` returned."""
 
     origin: cst.Call
 
 
-@dataclass(frozen=True, slots=True)
+@by_content
 class Provenance:
     """The provenance that `CleanModelLoader.load` returned."""
 
     origin: cst.Call
 
 
-@dataclass(frozen=True, slots=True)
+@by_content
 class OptionParser:
     """argparse.ArgumentParser with the defaults of its options, and then the parsed namespace."""
 
@@ -282,7 +283,7 @@ class OptionParser:
     parsed: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@by_content
 class Choice:
     """One of several values: branches joined."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Literal
 
 CallKind = Literal[
@@ -84,6 +85,7 @@ ENCODING_METHODS = frozenset({"__call__", "encode", "encode_plus", "batch_encode
 DECODING_METHODS = frozenset({"decode", "batch_decode"})
 
 
+@lru_cache(maxsize=65536)
 def kind_of_call(symbol: str) -> CallKind | None:
     """What calling an imported name does, None where it is not our business."""
     root, _, rest = symbol.partition(".")
@@ -120,6 +122,7 @@ def _kind_of_class(root: str, name: str) -> CallKind | None:
     return None
 
 
+@lru_cache(maxsize=65536)
 def makes_object(symbol: str) -> bool:
     """Whether calling an imported name gives an object of a class that rules ask about."""
     root, _, _ = symbol.partition(".")

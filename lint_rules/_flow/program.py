@@ -14,6 +14,7 @@ from lint_rules._flow.arguments import Arguments
 from lint_rules._flow.events import Event, Place
 from lint_rules._flow.ledger import Ledger, Summary
 from lint_rules._flow.library import LOADER_CLASSES
+from lint_rules._flow.syntax import dotted
 from lint_rules._flow.values import (
     UNKNOWN,
     FunctionRef,
@@ -184,10 +185,19 @@ class Program:
         self.imported_names: set[str] = set()
         self.star_imports: list[str] = []
         self._adopted: set[Program] = set()
+        # Dotted paths by the node's identity; the nodes are kept so that no other takes theirs.
+        self._paths: dict[int, tuple[cst.Attribute, str | None]] = {}
         # Above 0 while a function is replayed for one call: nothing is recorded or learnt.
         self.quiet = 0
         # Set by the executor: runs a function with given arguments and returns its result.
         self.replay: Replay | None = None
+
+    def path_of(self, node: cst.Attribute) -> str | None:
+        """`a.b.c` as text, None for anything else."""
+        known = self._paths.get(id(node))
+        if known is None:
+            known = self._paths[id(node)] = (node, dotted(node))
+        return known[1]
 
     def record(self, event: Event) -> None:
         """Keeps the latest event of its kind of a node."""

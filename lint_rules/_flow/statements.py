@@ -222,7 +222,8 @@ class Executor:
 
     def _if(self, node: cst.If, env: Env) -> bool:
         self.evaluator.evaluate(node.test, env)
-        taken, other = env.fork(), env.fork()
+        taken = env.fork()
+        other = env if node.orelse is None else env.fork()
         live = [taken] if self._body(node, node.body, taken) else []
         falls = True
         if type(node.orelse) is cst.If:
@@ -266,7 +267,7 @@ class Executor:
             inner = env.fork()
             enter(inner)
             self._body(node, node.body, inner)
-            env.join([env.fork(), inner])
+            env.join([env, inner])
             if env.names == before:
                 break  # the next round would see the same
         self._repeating = outer
@@ -290,7 +291,7 @@ class Executor:
         live = [attempt] if falls else []
         for handler in node.handlers:
             recovery = before.fork()
-            recovery.join([before.fork(), attempt])
+            recovery.join([before, attempt])
             if self._body(node, handler.body, recovery):
                 live.append(recovery)
         env.join(live)

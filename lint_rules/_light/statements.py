@@ -87,7 +87,7 @@ def light_expression(text: str) -> cst.BaseExpression:
     return made
 
 
-def _statements(nodes: Sequence[ast.stmt]) -> list[Any]:
+def _statements(nodes: Sequence[ast.stmt]) -> tuple[Any, ...]:
     """Statements; simple ones of one line stand together, as in `a = 1; b = 2`."""
     made: list[Any] = []
     row, line = 0, None
@@ -104,7 +104,7 @@ def _statements(nodes: Sequence[ast.stmt]) -> list[Any]:
             line = [simple(node)]
             made.append(_line(line))
             row = node.end_lineno or node.lineno
-    return made
+    return tuple(made)
 
 
 def _suite(nodes: Sequence[ast.stmt]) -> Any:
