@@ -18,6 +18,7 @@ from lint_rules._flow.values import (
     FunctionRef,
     Generated,
     Instance,
+    Items,
     Mapping,
     Sequence,
     Symbol,
@@ -30,12 +31,29 @@ from lint_rules._flow.values import (
 
 # Values that a function of another module may turn into something; its own summary knows no caller.
 _CARRIED = (Tokenizer, CausalLM, Encoded, ChatText, Generated, Mapping)
-_PLAIN = (Unknown, Constant, Formatted, Symbol)
+_PLAIN = (Unknown, Constant, Formatted, Symbol, Instance)
+
+
+def _is_plain(value: Value) -> bool:
+    """Whether one call gets nothing that what all callers get together does not tell."""
+    if isinstance(value, Sequence):
+        return all(map(_is_unknown, value.items))
+    if isinstance(value, Items):
+        return _is_unknown(value.element)
+    if isinstance(value, Mapping):
+        return _is_unknown(value.rest) and all(_is_unknown(item) for _, item in value.entries)
+    return isinstance(value, _PLAIN)
+
+
+def _is_unknown(value: Value) -> bool:
+    return isinstance(value, Unknown) or (
+        isinstance(value, (Sequence, Items, Mapping)) and _is_plain(value)
+    )
 
 
 def _pays(facts: FunctionFacts, given: dict[str, Value], *, own: bool) -> bool:
     """Whether a replay can tell more than the joined result."""
-    if not all(isinstance(option, _PLAIN) for option in options(facts.result)):
+    if not all(map(_is_plain, options(facts.result))):
         return True
     return not own and any(
         isinstance(option, _CARRIED) for value in given.values() for option in options(value)
