@@ -185,6 +185,7 @@ class Program:
         self.imported_names: set[str] = set()
         self.star_imports: list[str] = []
         self._adopted: set[Program] = set()
+        self._imported: dict[str, Value] = {}
         # Dotted paths by the node's identity; the nodes are kept so that no other takes theirs.
         self._paths: dict[int, tuple[cst.Attribute, str | None]] = {}
         # Above 0 while a function is replayed for one call: nothing is recorded or learnt.
@@ -260,6 +261,12 @@ class Program:
 
     def imported(self, dotted: str) -> Value:
         """What an imported dotted name is: a value of another module of the run, or a symbol."""
+        known = self._imported.get(dotted)
+        if known is None:
+            known = self._imported[dotted] = self._look_up(dotted)
+        return known
+
+    def _look_up(self, dotted: str) -> Value:
         own_loader = dotted.rsplit(".", 1)[-1] in LOADER_CLASSES
         if self.linker is not None and self.path is not None and not own_loader:
             found = self.linker.lookup(self.path, dotted)
