@@ -268,7 +268,8 @@ class Executor:
             enter(inner)
             self._body(node, node.body, inner)
             env.join([env, inner])
-            if env.names == before:
+            # What the loop binds first, it does not read before it does.
+            if all(env.names[name] == value for name, value in before.items()):
                 break  # the next round would see the same
         self._repeating = outer
         if node.orelse is not None:
