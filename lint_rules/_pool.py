@@ -139,6 +139,12 @@ class Pool:
                     continue
                 done(job, outcome)
 
+    def renew(self, prepare: Callable[[], None]) -> None:
+        """Lets new workers inherit what `prepare` does, where they can."""
+        if isinstance(self._context, ForkContext):
+            prepare()
+            self.restart()
+
     def restart(self) -> None:
         """Ends the workers that have nothing to do; new ones start when needed."""
         for worker in [worker for worker in self._workers if worker.job is None]:

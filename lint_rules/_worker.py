@@ -25,6 +25,7 @@ from lint_rules.engine import OtherFiles, RuleCrashError, check_source, io_probl
 MEMORY = 1 << 30
 # Of processor time for each module, so that a busy machine makes no file look like one that hangs.
 SECONDS = 10.0
+_GROWTH = 384 << 20
 # Python compiles expressions about 3,000 operators deep; walking them takes some ten calls for each.
 _DEPTH = 40_000
 _STACK = 100 << 20
@@ -62,6 +63,12 @@ class Checked:
     uses: tuple[str, ...] = ()
     failure: str | None = None
     exhausted: bool = False
+
+
+def prepare() -> None:
+    """Loads what a full check takes, so that forked processes need not."""
+    import lint_rules._project
+    import lint_rules.registry  # noqa: F401
 
 
 def digest_of(raw: bytes, path: Path) -> str:
@@ -112,7 +119,7 @@ def serve(connection: Connection, files: Sequence[SourceFile], settings: Setting
     faulthandler.disable()  # a crash is an answer here, and the parent gives it
     _limit_memory()
     _allow_depth()
-    gc.set_threshold(200_000, 50, 100)  # trees are big and seldom garbage
+    garbage = _Garbage()
     others = OtherFiles(files, settings, _start_clock) if len(files) > 1 else None
     with suppress(EOFError, BrokenPipeError, ConnectionResetError):
         parent = os.getppid()
@@ -126,6 +133,27 @@ def serve(connection: Connection, files: Sequence[SourceFile], settings: Setting
             else:
                 seen = None if kind == "alone" else others
                 connection.send([_limited(files[index], settings, seen) for index in indices])
+                garbage.collect()
+
+
+class _Garbage:
+    """Collects garbage when the process has grown, and not by the number of objects.
+
+    Trees are many objects and seldom garbage: looking for it took an eighth of a check.
+    """
+
+    def __init__(self) -> None:
+        self._limit = _size() + _GROWTH
+        if _size():
+            gc.disable()
+        else:  # a system that does not tell
+            gc.set_threshold(200_000, 50, 100)
+
+    def collect(self) -> None:
+        """Call this between two files."""
+        if not gc.isenabled() and _size() > self._limit:
+            gc.collect()
+            self._limit = _size() + _GROWTH
 
 
 def _limited(file: SourceFile, settings: Settings, others: OtherFiles | None) -> Checked:

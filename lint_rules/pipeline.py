@@ -190,6 +190,8 @@ class _Run:
             else:
                 self._take(index, outcome[0])
 
+        if len(indices) >= _WORTH_A_PROCESS:
+            pool.renew(_worker.prepare)
         pool.run(self._families(indices), _WALL_SECONDS, take)
         # Other files may have worn the process out, or be what takes so long: a second try, alone.
         for index in sorted(lost):
