@@ -7,6 +7,8 @@ from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path
 
+from lint_rules._real_paths import RealPaths
+
 # Libraries that no run means to replace, whatever its folders are called.
 _NEVER = frozenset({"transformers", "torch", "builtins", "numpy", "os", "sys", "typing", "re"})
 
@@ -14,8 +16,8 @@ _NEVER = frozenset({"transformers", "torch", "builtins", "numpy", "os", "sys", "
 class Modules:
     """The Python files of a run by the names they are imported under."""
 
-    def __init__(self, paths: Iterable[Path]) -> None:
-        self._paths = {os.path.realpath(path) for path in paths}
+    def __init__(self, paths: Iterable[Path], real: RealPaths) -> None:
+        self._paths = {real.of(path) for path in paths}
         self._by_stem: dict[str, list[str]] = defaultdict(list)
         self._heads: set[str] = set()
         self._found: dict[tuple[str, str], str | None] = {}

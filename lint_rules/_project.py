@@ -8,7 +8,6 @@ nor on which processes check them. A module whose imports end sooner is analysed
 from __future__ import annotations
 
 import ast
-import os
 from collections import defaultdict, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ from lint_rules._flow.analysis import Flow, run
 from lint_rules._flow.program import Program
 from lint_rules._flow.values import ModuleRef, Symbol, Value
 from lint_rules._modules import Modules
+from lint_rules._real_paths import RealPaths
 from lint_rules._screen import Screened
 
 # Imports of imports are followed this far; the modules kept are the latest used.
@@ -53,7 +53,8 @@ class Project:
         self.settings = settings
         # Called before a module is analysed, so that each has the time of one.
         self._started = started
-        self._modules = Modules(file.path for file in files)
+        self._real = RealPaths()
+        self._modules = Modules((file.path for file in files), self._real)
         self._kept: dict[tuple[str, int], _Analysed] = {}
         self._exports: dict[str, Exports] = {}
         self._with_tree: deque[str] = deque()
@@ -65,18 +66,18 @@ class Project:
 
     def known(self, path: Path) -> Screened | None:
         """What is known of a file since another module asked for it; None if it was not parsed."""
-        found = self._exports.get(os.path.realpath(path))
+        found = self._exports.get(self._real.of(path))
         return None if found is None else found.screened
 
     def know(self, path: Path, tree: ast.Module, said: Screened) -> None:
         """Takes a file that was parsed to be checked."""
-        key = os.path.realpath(path)
+        key = self._real.of(path)
         if key not in self._exports:
             self._keep(key, Exports.parsed(tree, said))
 
     def flow(self, path: Path) -> Flow:
         """The flow of a file that matters, on a light tree, with what it imports from the run."""
-        key = os.path.realpath(path)
+        key = self._real.of(path)
         found = self._exports_of(key)
         assert found.light is not None
         if found.exported is None:  # nobody else needs it
@@ -85,11 +86,11 @@ class Project:
 
     def exact_flow(self, path: Path, module: cst.Module) -> Flow:
         """The flow of a file on its full tree, whose nodes have places."""
-        return Flow(self._run(os.path.realpath(path), module))
+        return Flow(self._run(self._real.of(path), module))
 
     def dependencies(self, path: Path) -> frozenset[str]:
         """The files whose content the findings of a checked file rest on, itself left out."""
-        start = os.path.realpath(path)
+        start = self._real.of(path)
         seen: set[str] = set()
         waiting = [start]
         while waiting:

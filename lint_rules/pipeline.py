@@ -18,6 +18,7 @@ from cleanguard.files import SourceFile
 from cleanguard.findings import Finding
 from lint_rules import _worker
 from lint_rules._pool import Family, Lost, Pool
+from lint_rules._real_paths import RealPaths
 from lint_rules._wire import from_plain
 from lint_rules.engine import CheckRun, unreadable
 
@@ -256,7 +257,8 @@ class _Run:
 
     def _by_real_path(self) -> dict[str, str]:
         if not self._real:
-            self._real = {os.path.realpath(path): path for path in self._paths}
+            real = RealPaths()
+            self._real = {real.of(path): path for path in self._paths}
         return self._real
 
     def _unreadable(self, index: int, reason: str) -> None:

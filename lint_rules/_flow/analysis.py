@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TypeVar, cast
@@ -47,13 +48,15 @@ class Flow:
         self.called_names: frozenset[str] = frozenset(program.called_names)
         self._program = program
         self._events = program.ledger.all_events()
+        self._by_kind: dict[type[object], list[Event]] = defaultdict(list)
+        for event in self._events.values():
+            self._by_kind[type(event)].append(event)
         self._functions = program.functions
 
     def events(self, kind: type[E]) -> Iterator[E]:
         """All events of one kind, in the order of the walk."""
-        for event in self._events.values():
-            if isinstance(event, kind):
-                yield event
+        for event in self._by_kind.get(kind, ()):
+            yield cast("E", event)
 
     def event_at(self, node: cst.CSTNode | None, kind: type[E]) -> E | None:
         """The event of a value's origin, None if it is none of that kind."""

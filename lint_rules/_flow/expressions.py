@@ -52,6 +52,8 @@ class Evaluator:
         self.cursor = cursor
         self.calls = CallReader(self)
         self.members = Members(program)
+        # Names that a loop reads while nothing has bound them: it may bind them further down.
+        self.missed: set[str] | None = None
         self._by_type: dict[type[cst.CSTNode], Callable[[Any, Env], Value]] = {
             cst.Attribute: self._attribute,
             cst.Call: self.calls.read,
@@ -98,7 +100,9 @@ class Evaluator:
         return self._free(name) if found is None else found
 
     def _free(self, name: str) -> Value:
-        """The value of a name that nothing binds."""
+        """The value of a name that nothing binds so far."""
+        if self.missed is not None:
+            self.missed.add(name)
         if name in _CONSTANTS:
             return Constant(_CONSTANTS[name])
         if name in _BUILTINS:
@@ -122,6 +126,8 @@ class Evaluator:
             known = env.get(path)
             if known is not None:
                 return known
+            if self.missed is not None:
+                self.missed.add(path)
         base = self.evaluate(node.value, env)
         if type(base) is not Choice:
             return better(self.members.attribute(base, node.attr.value))

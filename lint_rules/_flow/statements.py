@@ -150,8 +150,9 @@ class Executor:
     def _assign(self, node: cst.Assign, env: Env) -> bool:
         value = self.evaluator.evaluate(node.value, env)
         for target in node.targets:
-            self._attribute_event(node, target.target, value, node.value, env)
             bound = target.target
+            if type(bound) is cst.Attribute:
+                self._attribute_event(node, bound, value, node.value, env)
             if type(bound) is cst.Tuple or type(bound) is cst.List:
                 self.program.record(Unpack(node, self.cursor.place(), bound, value))
             elif type(bound) is cst.Subscript:
@@ -162,17 +163,14 @@ class Executor:
     def _attribute_event(
         self,
         node: cst.CSTNode,
-        target: cst.BaseExpression,
+        target: cst.Attribute,
         value: Value,
         expression: cst.BaseExpression,
         env: Env,
     ) -> None:
-        if type(target) is cst.Attribute:
-            owner = self.evaluator.evaluate(target.value, env)
-            if first(owner, Tokenizer) is not None or first(owner, CausalLM) is not None:
-                self.evaluator.calls.hf.attribute_set(
-                    node, owner, target.attr.value, value, expression
-                )
+        owner = self.evaluator.evaluate(target.value, env)
+        if first(owner, Tokenizer) is not None or first(owner, CausalLM) is not None:
+            self.evaluator.calls.hf.attribute_set(node, owner, target.attr.value, value, expression)
 
     def _annotated_assign(self, node: cst.AnnAssign, env: Env) -> bool:
         value: Value = UNKNOWN if node.value is None else self.evaluator.evaluate(node.value, env)
@@ -262,16 +260,21 @@ class Executor:
     def _loop(self, node: cst.For | cst.While, enter: Callable[[Env], None], env: Env) -> bool:
         rounds = 1 if self._repeating else 2
         outer, self._repeating = self._repeating, True
+        missed: set[str] = set()
+        around, self.evaluator.missed = self.evaluator.missed, missed
         for _ in range(rounds):
             before = env.names
             inner = env.fork()
             enter(inner)
             self._body(node, node.body, inner)
             env.join([env, inner])
-            # What the loop binds first, it does not read before it does.
-            if all(env.names[name] == value for name, value in before.items()):
+            late = missed & (env.names.keys() - before.keys())
+            if not late and all(env.names[name] == value for name, value in before.items()):
                 break  # the next round would see the same
         self._repeating = outer
+        self.evaluator.missed = around
+        if around is not None:
+            around |= missed
         if node.orelse is not None:
             self._body(node, node.orelse.body, env)
         return True
