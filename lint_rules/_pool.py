@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import sys
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -93,6 +94,7 @@ class Pool:
         self._target = target
         self._arguments = arguments
         self._workers: list[_Worker] = []
+        self._loading: threading.Thread | None = None
 
     def __enter__(self) -> Pool:
         return self
@@ -139,10 +141,16 @@ class Pool:
                     continue
                 done(job, outcome)
 
-    def renew(self, prepare: Callable[[], None]) -> None:
-        """Lets new workers inherit what `prepare` does, where they can."""
-        if isinstance(self._context, ForkContext):
-            prepare()
+    def prepare(self, load: Callable[[], None]) -> None:
+        """Loads in this process, while the workers are busy, what later ones may inherit."""
+        if isinstance(self._context, ForkContext) and self._loading is None:
+            self._loading = threading.Thread(target=load)
+            self._loading.start()
+
+    def renew(self) -> None:
+        """Replaces the workers by such as inherit what was prepared, if anything was."""
+        if self._loading is not None:
+            self._loading.join()  # nothing else may run while a process forks
             self.restart()
 
     def restart(self) -> None:

@@ -178,35 +178,39 @@ class _Job:
 
 
 def _check_light(job: _Job, source: Source, tree: ast.Module | None) -> tuple[Finding, ...]:
-    """Looks at a light tree first, and at one with places only where a rule finds something there."""
+    """Looks at a light tree, and at the full one only for edits and for what the light one lacks."""
     flow = _followed(job, tree)
     try:
-        suspicious = any(True for rule in _rules(job) for _ in rule.check(flow))
-    except Exception:  # noqa: BLE001 - it asks for whitespace, or crashes: the full tree shows which
-        suspicious = True
-    if not suspicious:
-        return ()
-    found = None if job.edits else _check_placed(job, source)
-    return _check_full(job, source, parsed=True) if found is None else found
+        reports = [(rule, report) for rule in _rules(job) for report in rule.check(flow)]
+        if not reports:
+            return ()
+        if not job.edits:
+            return _placed(job, source, flow, reports, tree or parse_fast(source))
+    except Exception:  # noqa: BLE001 - no place, or it asks for whitespace; a crash comes again below
+        pass
+    return _check_full(job, source, parsed=True)
 
 
-def _check_placed(job: _Job, source: Source) -> tuple[Finding, ...] | None:
-    """The findings without their edits; None where it takes the full tree to tell."""
+def _placed(
+    job: _Job,
+    source: Source,
+    flow: Flow,
+    reports: Sequence[tuple[Rule, Report]],
+    tree: ast.Module | None,
+) -> tuple[Finding, ...]:
+    """The findings without their edits.
+
+    Raises:
+        KeyError: A node whose place a light tree does not tell.
+    """
     from lint_rules._light import Places
 
-    tree = parse_fast(source)
-    if tree is None:
-        return None
-    places = Places(tree, source.text)
-    flow = _followed(job, places.module)
-    try:
-        return tuple(
-            _finding(job.filename, rule, report, places, report.fix)
-            for rule in _rules(job)
-            for report in rule.check(flow)
-        )
-    except Exception:  # noqa: BLE001 - no place, or it asks for whitespace; a crash comes again
-        return None
+    assert tree is not None
+    nodes = [report.node for _, report in reports]
+    places = Places(flow.module, nodes, tree, source.text)
+    return tuple(
+        _finding(job.filename, rule, report, places, report.fix) for rule, report in reports
+    )
 
 
 def _check_full(job: _Job, source: Source, *, parsed: bool) -> tuple[Finding, ...]:

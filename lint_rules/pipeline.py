@@ -164,6 +164,8 @@ class _Run:
                 self._digests[self._paths[index]] = gated.digest
                 if gated.needs_check:
                     wanted.append(index)
+                    if len(wanted) == _WORTH_A_PROCESS:
+                        pool.prepare(_worker.prepare)
                 else:
                     self._keep(index, Entry(gated.digest))
                     self._done(index, ())
@@ -191,8 +193,7 @@ class _Run:
             else:
                 self._take(index, outcome[0])
 
-        if len(indices) >= _WORTH_A_PROCESS:
-            pool.renew(_worker.prepare)
+        pool.renew()
         pool.run(self._families(indices), _WALL_SECONDS, take)
         # Other files may have worn the process out, or be what takes so long: a second try, alone.
         for index in sorted(lost):

@@ -9,10 +9,13 @@ import libcst as cst
 
 # Libcst's nodes are frozen dataclasses with slots; a slot's own descriptor still takes a value.
 _new = object.__new__
+# The fields that the nodes of each class have.
+FIELDS: dict[type[Any], tuple[str, ...]] = {}
 
 
 def maker(cls: type[Any], *fields: str) -> Callable[..., Any]:
     """A function that makes a node of a class from the values of some fields, in order."""
+    FIELDS[cls] = fields
     setters = [getattr(cls, field).__set__ for field in fields]
     if len(setters) == 1:
         (only,) = setters

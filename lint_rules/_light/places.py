@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -11,6 +11,7 @@ import libcst as cst
 
 from cleanguard.findings import Position
 from lint_rules._light.expressions import BY_TYPE
+from lint_rules._light.nodes import FIELDS
 from lint_rules._light.statements import SIMPLE, light_module
 from lint_rules._rows import Rows
 
@@ -18,19 +19,25 @@ _Makers = dict[type[ast.AST], Callable[[Any], Any]]
 
 
 class Places:
-    """A light tree, and the places of its expressions and simple statements.
+    """The places of expressions and simple statements of a light tree.
 
     Args:
-        tree: The interpreter's tree.
-        text: The text that it was made of.
+        module: The light tree.
+        wanted: The nodes whose places are asked for.
+        tree: The interpreter's tree of the same text.
+        text: That text.
     """
 
-    def __init__(self, tree: ast.Module, text: str) -> None:
+    def __init__(
+        self, module: cst.Module, wanted: Sequence[cst.CSTNode], tree: ast.Module, text: str
+    ) -> None:
         # By identity; the nodes are kept with their places so that no other can take theirs.
         self._noted: dict[int, tuple[cst.CSTNode, Any]] = {}
         self._rows = Rows(text)
         with self._noting(BY_TYPE), self._noting(SIMPLE):
-            self.module = light_module(tree)
+            other = light_module(tree)
+        # Noted of a second tree of the same shape: most trees never need places.
+        self._twins = _twins(module, other, {id(node) for node in wanted})
 
     def start(self, node: cst.CSTNode) -> Position:
         """Position of a node's first character.
@@ -38,7 +45,7 @@ class Places:
         Raises:
             KeyError: Its place is not known.
         """
-        _, place = self._noted[id(node)]
+        place = self._place(node)
         return self._rows.in_row(place.lineno, place.col_offset)
 
     def end(self, node: cst.CSTNode) -> Position:
@@ -47,8 +54,11 @@ class Places:
         Raises:
             KeyError: Its place is not known.
         """
-        _, place = self._noted[id(node)]
+        place = self._place(node)
         return self._rows.in_row(place.end_lineno, place.end_col_offset)
+
+    def _place(self, node: cst.CSTNode) -> Any:
+        return self._noted[id(self._twins[id(node)])][1]
 
     @contextmanager
     def _noting(self, makers: _Makers) -> Iterator[None]:
@@ -71,3 +81,19 @@ class Places:
             return made
 
         return noting
+
+
+def _twins(one: cst.Module, other: cst.Module, wanted: set[int]) -> dict[int, cst.CSTNode]:
+    """The nodes of another tree of the same shape that stand where the wanted ones do, by identity."""
+    found: dict[int, cst.CSTNode] = {}
+    waiting: list[tuple[Any, Any]] = [(one, other)]
+    while waiting and len(found) < len(wanted):
+        node, twin = waiting.pop()
+        if isinstance(node, (list, tuple)):
+            waiting.extend(zip(node, twin, strict=True))
+            continue
+        if id(node) in wanted:
+            found[id(node)] = twin
+        for field in FIELDS.get(type(node), ()):
+            waiting.append((getattr(node, field), getattr(twin, field)))
+    return found
