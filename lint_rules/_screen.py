@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import re
 from bisect import bisect_left
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 # Every hazard needs one of these words; a file without them is clean whatever it does. Looking for a
@@ -88,18 +87,15 @@ def has_trigger(raw: bytes) -> bool:
 
 def screened(tree: ast.Module, text: str) -> Screened:
     """Asks the cheap questions about a file that could be parsed."""
-    matters = exports = False
-    for word in _words(tree, text):
-        matters = True
-        if word in _EXPORTED_NAMES:
-            exports = True
-            break
-    return Screened(matters, exports)
+    exports = _stands_in(_EXPORTED_NAMES, tree, text)
+    return Screened(exports or _stands_in(_TRIGGER_NAMES - _EXPORTED_NAMES, tree, text), exports)
 
 
-def _words(tree: ast.Module, text: str) -> Iterator[str]:
-    """The trigger words in code. Goes down to the nodes on whose lines one stands, which are few."""
-    lines = _lines_with(_TRIGGER_NAMES, text)
+def _stands_in(words: frozenset[str], tree: ast.Module, text: str) -> bool:
+    """Whether a word stands in code. Goes down to the nodes on whose lines one stands: they are few."""
+    lines = _lines_with(words, text)
+    if not lines:
+        return False
     waiting: list[ast.AST] = [tree]
     while waiting:
         node = waiting.pop()
@@ -111,11 +107,13 @@ def _words(tree: ast.Module, text: str) -> Iterator[str]:
             if nearest == len(lines) or lines[nearest] > (node.end_lineno or start):  # type: ignore[attr-defined]
                 continue
         if isinstance(node, ast.JoinedStr):  # Python 3.11 misplaces what stands in it
-            for inner in ast.walk(node):
-                yield from _word_of(inner)
+            if any(_word_of(inner) in words for inner in ast.walk(node)):
+                return True
+        elif _word_of(node) in words:
+            return True
         else:
-            yield from _word_of(node)
             waiting.extend(ast.iter_child_nodes(node))
+    return False
 
 
 def _lines_with(words: frozenset[str], text: str) -> list[int]:
@@ -145,23 +143,21 @@ def _goes_on(letter: str) -> bool:
     return letter.isalnum() or letter == "_"
 
 
-def _word_of(node: ast.AST) -> Iterator[str]:
-    """The trigger word that a node stands for, if any."""
-    word: object = None
+def _word_of(node: ast.AST) -> str | None:
+    """The name that a node stands for, if any."""
     if isinstance(node, ast.Attribute):
-        word = None if node.attr == "load" and not _is_torch(node.value) else node.attr
-    elif isinstance(node, ast.Name):
-        word = node.id
-    elif isinstance(node, ast.alias):
-        word = node.name
-    elif isinstance(node, ast.ImportFrom):
-        word = (node.module or "").partition(".")[0]
-    elif isinstance(node, ast.keyword):
-        word = None if _is_default(node) else node.arg
-    elif isinstance(node, ast.Constant):  # a name given to setattr is a text
-        word = node.value
-    if isinstance(word, str) and word in _TRIGGER_NAMES:
-        yield word
+        return None if node.attr == "load" and not _is_torch(node.value) else node.attr
+    if isinstance(node, ast.Name):
+        return node.id
+    if isinstance(node, ast.alias):
+        return node.name
+    if isinstance(node, ast.ImportFrom):
+        return (node.module or "").partition(".")[0]
+    if isinstance(node, ast.keyword):
+        return None if _is_default(node) else node.arg
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        return node.value  # a name given to setattr
+    return None
 
 
 def _is_torch(node: ast.expr) -> bool:
