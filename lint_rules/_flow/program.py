@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import reduce
 from pathlib import Path
 from typing import Protocol, TypeAlias
 
@@ -30,7 +31,9 @@ Function: TypeAlias = "cst.FunctionDef | cst.Lambda"
 class Env:
     """Names and attribute paths such as `self.model` in one scope."""
 
-    __slots__ = ("function", "names", "outside", "owner", "parent", "replayed", "roots", "scope")
+    __slots__ = (
+        "changed", "function", "names", "outside", "owner", "parent", "replayed", "roots", "scope"
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -48,6 +51,8 @@ class Env:
         self.outside: dict[str, Outer] = {}
         # First parts of the attribute paths that any branch of the scope has bound.
         self.roots: set[str] = set()
+        # Names that a branch has bound since it was forked.
+        self.changed: set[str] | None = None
         # What a replayed function has returned so far; None in an ordinary walk.
         self.replayed: Value | None = None
 
@@ -69,6 +74,8 @@ class Env:
                 outer.put(name, value)
                 return
         self.names[name] = bounded(value)
+        if self.changed is not None:
+            self.changed.add(name)
         root, dot, _ = name.partition(".")
         if root not in self.roots:
             if dot:
@@ -77,11 +84,14 @@ class Env:
         prefix = name + "."
         for known in [key for key in self.names if key.startswith(prefix)]:
             del self.names[known]
+            if self.changed is not None:
+                self.changed.add(known)
 
     def fork(self) -> Env:
         """A copy for one branch."""
         branch = Env(self.parent, self.function, self.owner)
         branch.names = dict(self.names)
+        branch.changed = set()
         branch.scope, branch.outside, branch.roots = self.scope, self.outside, self.roots
         return branch
 
@@ -90,12 +100,17 @@ class Env:
         if not branches:
             return
         merged = dict(branches[0].names)
-        for branch in branches[1:]:
-            for name, value in branch.names.items():
-                old = merged.get(name)
-                if old is not value:
-                    merged[name] = value if old is None else join(old, value)
+        changed: set[str] = set()
+        for branch in branches:
+            if branch is not self and branch.changed is not None:
+                changed |= branch.changed
+        for name in changed if len(branches) > 1 else ():
+            found = [branch.names[name] for branch in branches if name in branch.names]
+            if found:
+                merged[name] = reduce(join, found)
         self.names = merged
+        if self.changed is not None:
+            self.changed |= changed
 
 
 @dataclass(frozen=True, slots=True)
