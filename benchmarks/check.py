@@ -10,6 +10,7 @@ ratios, whose two sides are measured one after the other, are what is printed la
 from __future__ import annotations
 
 import argparse
+import itertools
 import os
 import platform
 import resource
@@ -29,6 +30,8 @@ PACKAGES = (
     "sentence-transformers", "setfit", "optimum", "llmcompressor", "diffusers", "lighteval",
 )  # fmt: skip
 FEWEST_FILES = 2_000
+# What "one edited" changes: a file with findings that imports from the rest of its package.
+EDITED = "trl/trainer/sft_trainer.py"
 SEMGREP_RULES = """
 rules:
   - {id: raw-load, languages: [python], severity: ERROR, message: raw load, pattern: "$X.from_pretrained(...)"}
@@ -143,12 +146,23 @@ def contenders_for(work: Path, peers: Path, tree: Path, clean: Path) -> list[Con
         shutil.rmtree(cache, ignore_errors=True)
         shutil.rmtree(ruff_cache, ignore_errors=True)
 
+    edited = tree / EDITED
+    original = work / "edited.py"
+    if not original.exists():
+        shutil.copyfile(edited, original)
+    counter = itertools.count()
+
+    def edit() -> None:
+        edited.write_bytes(original.read_bytes() + f"\n# edit {next(counter)}\n".encode())
+
     semgrep = [str(peers / "semgrep"), "scan", "--config", str(rules), "--metrics=off", "-q"]
     return [
         Contender("ruff cold", [*ruff, "--cache-dir", str(ruff_cache), str(tree)], forget),
         Contender("cleanguard cold", [*check, str(tree)], forget),
         Contender("ruff warm", [*ruff, "--cache-dir", str(ruff_cache), str(tree)]),
         Contender("cleanguard warm", [*check, str(tree)]),
+        Contender("cleanguard, one edited", [*check, str(tree)], edit),
+        Contender("cleanguard, one file", [*check, "--no-cache", str(edited)]),
         Contender("ruff no-triggers", [*ruff, "--no-cache", str(clean)]),
         Contender("cleanguard no-triggers", [*check, str(clean)], forget),
         Contender("cleanguard no-triggers warm", [*check, str(clean)]),

@@ -126,6 +126,7 @@ class Pool:
             self._hand_out(waiting, limit)
             busy = [worker for worker in self._workers if worker.job is not None]
             ready = set(wait([w.connection for w in busy], self._patience(busy, limit)))
+            outcomes: list[tuple[T, Any]] = []
             for worker in busy:
                 job = worker.job
                 if worker.connection in ready:
@@ -139,6 +140,9 @@ class Pool:
                     outcome = Lost(None)
                 else:
                     continue
+                outcomes.append((job, outcome))
+            self._hand_out(waiting, limit)  # first, so that no worker waits for what is done here
+            for job, outcome in outcomes:
                 done(job, outcome)
 
     def prepare(self, load: Callable[[], None]) -> None:
