@@ -13,6 +13,7 @@ from cleanguard.config import Settings
 from lint_rules._flow.arguments import Argument
 from lint_rules._flow.events import Encode, Event, Forward, Generate
 from lint_rules._flow.hf_calls import model_id_of
+from lint_rules._flow.ledger import Unit
 from lint_rules._flow.program import Linker, Program
 from lint_rules._flow.statements import Executor
 from lint_rules._flow.values import (
@@ -177,7 +178,7 @@ def _walk(program: Program, executor: Executor) -> bool:
     """
     definitions, ledger = executor.definitions, program.ledger
     definitions.new_round()
-    again: set[cst.FunctionDef] = set()
+    due = definitions.due
     walked = ledger.is_stale(None)
     if walked:
         before = program.globals.names
@@ -188,10 +189,10 @@ def _walk(program: Program, executor: Executor) -> bool:
             ledger.add(function)
         if program.globals.names != before:
             definitions.forget_replays()
-            again.update(unit for unit in ledger.units if unit is not None)
-    for unit in ledger.units:  # more of them are found on the way
+            due.update(unit for unit in ledger.units if unit is not None)
+    for unit in _in_turn(ledger.units):
         if unit is None or not (
-            unit in again
+            unit in due
             or ledger.is_stale(unit, (unit, "arguments"))
             or (ledger.is_stale(unit) and definitions.is_called_anew(unit))
         ):
@@ -199,6 +200,20 @@ def _walk(program: Program, executor: Executor) -> bool:
         walked = True
         definitions.run(unit)
         for inner in definitions.take_pending():  # the names around it may have changed
-            again.add(inner)
+            due.add(inner)
             ledger.add(inner)
     return walked
+
+
+def _in_turn(units: list[Unit]) -> Iterator[Unit]:
+    """The parts of a module in the order of their walks: what sets attributes, then callers first.
+
+    Whoever is called stands above its callers, mostly, and is walked when it is called.
+    """
+    known = len(units)
+    functions = [unit for unit in units if unit is not None]
+    yield from (unit for unit in functions if unit.name.value == "__init__")
+    yield from (unit for unit in reversed(functions) if unit.name.value != "__init__")
+    while known < len(units):  # more of them are found on the way
+        yield units[known]
+        known += 1

@@ -11,7 +11,7 @@ import libcst as cst
 from lint_rules._flow.expressions import Evaluator
 from lint_rules._flow.ledger import Summary
 from lint_rules._flow.library import LOADER_CLASSES, guess_by_name, is_language_model_annotation
-from lint_rules._flow.program import ClassFacts, Env, FunctionFacts, Program
+from lint_rules._flow.program import ClassFacts, Env, Function, FunctionFacts, Program
 from lint_rules._flow.syntax import dotted, has_decorator
 from lint_rules._flow.values import (
     UNKNOWN,
@@ -33,6 +33,8 @@ from lint_rules._light import light_expression
 # A call is followed with its own arguments this deep; below, what all callers pass is joined.
 MAX_REPLAY_DEPTH = 4
 MAX_REPLAYS = 400
+# So many functions deep, one is run when another calls it and not in its turn.
+MAX_DEMANDS = 6
 
 RunBody = Callable[[cst.BaseCompoundStatement, cst.BaseSuite, Env], bool]
 
@@ -57,6 +59,9 @@ class Definitions:
         self._run_body = run_body
         self._active: list[cst.FunctionDef] = []
         self._replays: dict[object, _Replay] = {}
+        # Functions that must be run, and how many are being run, each called by the one before.
+        self.due: set[cst.FunctionDef] = set()
+        self._walking = 0
         # The parameters that a function was walked with.
         self._bound: dict[cst.FunctionDef, dict[str, Value]] = {}
         self._budget = MAX_REPLAYS
@@ -122,6 +127,8 @@ class Definitions:
     def run(self, node: cst.FunctionDef) -> None:
         """Runs a function with what all its callers pass."""
         facts = self.program.functions[node]
+        self.due.discard(node)
+        self._walking += 1
         self.program.ledger.begin(node)
         self.program.ledger.read((node, "arguments"))
         env = self._scope(node, facts)
@@ -132,6 +139,20 @@ class Definitions:
         cursor.function, cursor.owner, cursor.parents = node, env.owner, ()
         self._run_body(node, node.body, env)
         cursor.function, cursor.owner, cursor.parents = saved
+        self._walking -= 1
+
+    def demand(self, node: Function) -> None:
+        """Runs a function that another one calls before its turn, so that its result is known."""
+        if (
+            type(node) is cst.FunctionDef
+            and node in self.due
+            and node not in self._bound
+            and 0 < self._walking < MAX_DEMANDS
+            and not self.program.quiet
+        ):
+            state = self.program.ledger.suspend()
+            self.run(node)
+            self.program.ledger.go_on(state)
 
     def is_called_anew(self, node: cst.FunctionDef) -> bool:
         """Whether what callers pass now binds the parameters of a walked function differently."""

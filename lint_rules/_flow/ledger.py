@@ -75,6 +75,14 @@ class Ledger:
             self.clock += 1
             self._shared_change = self.clock
 
+    def suspend(self) -> tuple[dict[Summary, int], Events]:
+        """Another part is walked in the middle of this one."""
+        return self._reading, self.events
+
+    def go_on(self, state: tuple[dict[Summary, int], Events]) -> None:
+        """A suspended part is walked again."""
+        self._reading, self.events = state
+
     def resume(self, unit: Unit) -> None:
         """A part that was walked before goes on to read and record."""
         self._reading = self._reads[unit]

@@ -83,6 +83,7 @@ class Members:
         if method is not None:
             known = self.program.functions.get(method)
             if known is not None and has_decorator(method, "property", "cached_property"):
+                self.program.demand(method)
                 self.program.ledger.read(method)
                 return known.result
             bound = isinstance(base, Instance) and not has_decorator(method, "staticmethod")

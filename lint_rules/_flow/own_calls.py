@@ -77,6 +77,7 @@ class OwnCalls:
         if facts.home is self.program:
             if not self.program.quiet:
                 self.program.mark_called(function.node, facts)
+            self.program.demand(function.node)
             self.program.ledger.read(function.node)
         result = facts.result
         replay = None if facts.home is None else facts.home.replay

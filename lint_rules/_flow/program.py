@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import reduce
 from pathlib import Path
@@ -207,6 +207,8 @@ class Program:
         self.quiet = 0
         # Set by the executor: runs a function with given arguments and returns its result.
         self.replay: Replay | None = None
+        # Set by the executor: walks a function that is called before its turn.
+        self.demand: Callable[[Function], None] = lambda _: None
 
     def path_of(self, node: cst.Attribute) -> str | None:
         """`a.b.c` as text, None for anything else."""

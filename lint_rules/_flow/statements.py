@@ -12,7 +12,7 @@ from lint_rules._flow.definitions import Definitions
 from lint_rules._flow.events import MemberSet, Unpack
 from lint_rules._flow.expressions import Evaluator
 from lint_rules._flow.imports import bind_import, bind_import_from
-from lint_rules._flow.program import Cursor, Env, Outer, Program
+from lint_rules._flow.program import Cursor, Env, Function, Outer, Program
 from lint_rules._flow.syntax import dotted
 from lint_rules._flow.text import add_text
 from lint_rules._flow.values import (
@@ -43,6 +43,7 @@ class Executor:
         self.evaluator = Evaluator(program, self.cursor)
         self.definitions = Definitions(program, self.evaluator, self._body)
         program.replay = self.definitions.replay
+        program.demand = self._demand
         self._repeating = False
         self._handlers: dict[type[cst.CSTNode], Callable[[Any, Env], bool]] = {
             cst.SimpleStatementLine: self._line,
@@ -96,6 +97,13 @@ class Executor:
                 break
         self.cursor.line, self.cursor.block, self.cursor.index = saved
         return falls
+
+    def _demand(self, node: Function) -> None:
+        """A function is called before its turn, perhaps out of a loop, which is no matter of its own."""
+        saved = (self._repeating, self.evaluator.missed)
+        self._repeating, self.evaluator.missed = False, None
+        self.definitions.demand(node)
+        self._repeating, self.evaluator.missed = saved
 
     def _body(self, owner: cst.BaseCompoundStatement, body: cst.BaseSuite, env: Env) -> bool:
         outer = self.cursor.parents
