@@ -172,7 +172,7 @@ def contenders_for(work: Path, peers: Path, tree: Path, clean: Path) -> list[Con
             [str(peers / "bandit"), "-q", "-r", "-t", "B615", "--exit-zero", str(tree)],
             slow=True,
         ),
-        Contender("fixit", [str(peers / "fixit"), "-q", "lint", str(tree)], slow=True),
+        Contender("fixit", [str(peers / "fixit"), "--quiet", "lint", str(tree)], slow=True),
         Contender(
             "torchfix",
             [str(peers / "flake8"), "--isolated", "--exit-zero", "--select=TOR", str(tree)],
@@ -204,8 +204,12 @@ def measure(
             )
             elapsed = time.perf_counter() - begin
             processor = processor_seconds() - used
-            times[contender.name].append(processor if by_processor else elapsed)
-            if done.returncode not in (0, 1):  # its time would say nothing
+            taken = processor if by_processor else elapsed
+            times[contender.name].append(taken)
+            print(f"{contender.name}: {taken:.2f} s", file=sys.stderr, flush=True)
+            # Fixit adds up what it met: 1 for findings, 2 for files that it could not parse.
+            fine = (0, 1, 2, 3) if contender.name == "fixit" and done.stdout else (0, 1)
+            if done.returncode not in fine:  # its time would say nothing
                 tail = done.stderr.decode(errors="replace")[-400:]
                 raise SystemExit(f"{contender.name}: exit code {done.returncode}\n{tail}")
     return times

@@ -19,8 +19,9 @@ from cleanguard.config import Settings
 from cleanguard.files import SourceFile
 from lint_rules._gate import needs_check
 from lint_rules._neighbours import TRIGGER, stranger_beside
+from lint_rules._others import OtherFiles
 from lint_rules._wire import Plain, to_plain
-from lint_rules.engine import OtherFiles, RuleCrashError, check_source, io_problem, unreadable
+from lint_rules.engine import RuleCrashError, check_source, io_problem, unreadable
 
 MEMORY = 1 << 30
 # Of processor time for each module, so that a busy machine makes no file look like one that hangs.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,7 +16,8 @@ from cleanguard.per_file import ignored_in, with_severity
 from cleanguard.suppressions import may_suppress, suppressed
 from lint_rules._exempt import is_loader_module
 from lint_rules._notebook import SUFFIX, read
-from lint_rules._screen import Screened, has_trigger, screened
+from lint_rules._others import OtherFiles
+from lint_rules._screen import has_trigger, screened
 from lint_rules._source import Source, SourceError, decode, parse_fast, syntax_error
 
 if TYPE_CHECKING:
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from lint_rules._flow.analysis import Flow
     from lint_rules._light import Places
     from lint_rules._positions import Positions
-    from lint_rules._project import Project
     from lint_rules.rule import Report, Rule
 
 
@@ -45,48 +45,6 @@ class CheckRun:
     findings: tuple[Finding, ...]
     checked: int
     failures: tuple[str, ...]
-
-
-class OtherFiles:
-    """The files of a run, for each other's imports; one object serves a whole process.
-
-    Args:
-        files: All of them.
-        settings: What the run was told.
-        started: Called before another module is analysed.
-    """
-
-    def __init__(
-        self,
-        files: Sequence[SourceFile],
-        settings: Settings,
-        started: Callable[[], None] = lambda: None,
-    ) -> None:
-        self._files = files
-        self._settings = settings
-        self._started = started
-        self._project: Project | None = None
-
-    def project(self) -> Project:
-        """The modules by name, made when the first file is parsed: it loads libcst."""
-        from lint_rules._project import Project
-
-        if self._project is None:
-            self._project = Project(self._files, self._settings, self._started)
-        return self._project
-
-    def known(self, path: Path) -> Screened | None:
-        """What is known of a file that was parsed already, because another one imports from it."""
-        return None if self._project is None else self._project.known(path)
-
-    def know(self, path: Path, tree: ast.Module, said: Screened) -> None:
-        """Takes a file that was parsed to be checked; others may import from it."""
-        if said.matters or self._project is not None:
-            self.project().know(path, tree, said)
-
-    def uses(self, path: Path) -> frozenset[str]:
-        """Real paths of the other files that the findings of a checked one rest on."""
-        return frozenset() if self._project is None else self._project.dependencies(path)
 
 
 class RuleCrashError(Exception):

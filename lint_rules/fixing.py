@@ -11,8 +11,9 @@ from cleanguard.config import Settings
 from cleanguard.edits import Edit, apply
 from cleanguard.files import SourceFile
 from cleanguard.findings import Finding
+from lint_rules._others import OtherFiles
 from lint_rules._source import SourceError, decode, parse_fast
-from lint_rules.engine import OtherFiles, check_source
+from lint_rules.engine import check_source
 
 # Fixes whose edits touch wait for the next pass; more passes than this would be a fix that undoes another.
 MAX_PASSES = 10

@@ -17,7 +17,8 @@ from cleanguard.errors import JobError
 from cleanguard.files import SourceFile, discover, is_excluded
 from cleanguard.findings import Finding, Position
 from cleanguard.version import VERSION
-from lint_rules.engine import OtherFiles, RuleCrashError, check_source
+from lint_rules._others import OtherFiles
+from lint_rules.engine import RuleCrashError, check_source
 
 _SEVERITY = {
     "error": types.DiagnosticSeverity.Error,

@@ -6,7 +6,8 @@ from typing import Protocol
 
 import libcst as cst
 
-from lint_rules._flow.program import Env, Program
+from lint_rules._flow.program import Program
+from lint_rules._flow.scopes import Env
 from lint_rules._flow.syntax import dotted
 from lint_rules._flow.values import (
     UNKNOWN,

@@ -12,7 +12,8 @@ from lint_rules._flow.builtin_calls import builtin_call
 from lint_rules._flow.events import CallSite
 from lint_rules._flow.hf_calls import HfCalls
 from lint_rules._flow.own_calls import OwnCalls
-from lint_rules._flow.program import Cursor, Env, Program
+from lint_rules._flow.program import Cursor, Program
+from lint_rules._flow.scopes import Env
 from lint_rules._flow.text import BOS_TEXTS, leads_with
 from lint_rules._flow.value_methods import (
     dataset_method,

@@ -11,7 +11,8 @@ import libcst as cst
 from lint_rules._flow.expressions import Evaluator
 from lint_rules._flow.ledger import Summary
 from lint_rules._flow.library import LOADER_CLASSES, guess_by_name, is_language_model_annotation
-from lint_rules._flow.program import ClassFacts, Env, Function, FunctionFacts, Program
+from lint_rules._flow.program import ClassFacts, Function, FunctionFacts, Program
+from lint_rules._flow.scopes import Env
 from lint_rules._flow.syntax import dotted, has_decorator
 from lint_rules._flow.values import (
     UNKNOWN,

@@ -13,7 +13,8 @@ from lint_rules._flow.calls import CallReader
 from lint_rules._flow.events import Rate
 from lint_rules._flow.imports import star_imported
 from lint_rules._flow.members import Members
-from lint_rules._flow.program import Cursor, Env, FunctionFacts, Program
+from lint_rules._flow.program import Cursor, FunctionFacts, Program
+from lint_rules._flow.scopes import Env
 from lint_rules._flow.text import add_text, is_chat, piece_of
 from lint_rules._flow.values import (
     UNKNOWN,

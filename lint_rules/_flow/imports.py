@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import libcst as cst
 
-from lint_rules._flow.program import Env, Program
+from lint_rules._flow.program import Program
+from lint_rules._flow.scopes import Env
 from lint_rules._flow.syntax import dotted
 from lint_rules._flow.values import ModuleRef, Symbol
 

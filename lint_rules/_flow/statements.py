@@ -12,7 +12,8 @@ from lint_rules._flow.definitions import Definitions
 from lint_rules._flow.events import MemberSet, Unpack
 from lint_rules._flow.expressions import Evaluator
 from lint_rules._flow.imports import bind_import, bind_import_from
-from lint_rules._flow.program import Cursor, Env, Function, Outer, Program
+from lint_rules._flow.program import Cursor, Function, Program
+from lint_rules._flow.scopes import Env, Outer
 from lint_rules._flow.syntax import dotted
 from lint_rules._flow.text import add_text
 from lint_rules._flow.values import (
