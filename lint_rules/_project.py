@@ -92,12 +92,10 @@ class Project:
         """The files whose content the findings of a checked file rest on, itself left out."""
         start = self._real.of(path)
         seen: set[str] = set()
-        waiting = [start]
-        while waiting:
-            for used in self._uses.get(waiting.pop(), ()):
-                if used not in seen:
-                    seen.add(used)
-                    waiting.append(used)
+        newest = {start}
+        while newest:
+            newest = set().union(*(self._uses.get(path, ()) for path in newest)) - seen
+            seen |= newest
         return frozenset(seen - {start})
 
     # --- what the flow asks

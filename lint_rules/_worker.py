@@ -61,7 +61,7 @@ class Checked:
     """
 
     findings: tuple[Plain, ...] = ()
-    uses: tuple[str, ...] = ()
+    uses: frozenset[str] = frozenset()
     failure: str | None = None
     exhausted: bool = False
 
@@ -108,8 +108,8 @@ def check(file: SourceFile, settings: Settings, others: OtherFiles | None) -> Ch
             return Checked(tuple(map(to_plain, found)))
         cause = f"{type(error).__name__}: {error}"
         return Checked(failure=f"{file.name}: checking it crashed ({cause}); please report it")
-    uses = () if others is None else others.uses(file.path)
-    return Checked(tuple(map(to_plain, found)), tuple(sorted(uses)))
+    uses = frozenset[str]() if others is None else others.uses(file.path)
+    return Checked(tuple(map(to_plain, found)), uses)
 
 
 def serve(connection: Connection, files: Sequence[SourceFile], settings: Settings) -> None:

@@ -102,6 +102,7 @@ class _Run:
         self._name = run_digest(self._paths)
         self._digests: dict[str, str] = {}
         self._real: dict[str, str] = {}
+        self._known_uses: dict[frozenset[str], dict[str, str]] = {}
         self._found: dict[int, tuple[Finding, ...]] = {}
         self._failures: dict[int, str] = {}
         self._read = 0
@@ -243,17 +244,20 @@ class _Run:
         name = self._files[index].name
         self._done(index, tuple(from_plain(item, name) for item in checked.findings))
 
-    def _used(self, real_paths: Sequence[str]) -> dict[str, str] | None:
+    def _used(self, real_paths: frozenset[str]) -> dict[str, str] | None:
         """Content digests of followed files by their path here; None if one is not known."""
         if not real_paths:
             return {}
+        if real_paths in self._known_uses:  # of a package all, mostly
+            return self._known_uses[real_paths]
         by_real = self._by_real_path()
         used: dict[str, str] = {}
-        for real in real_paths:
+        for real in sorted(real_paths):
             path = by_real.get(real)
             if path is None or path not in self._digests:
                 return None
             used[path] = self._digests[path]
+        self._known_uses[real_paths] = used
         return used
 
     def _by_real_path(self) -> dict[str, str]:
