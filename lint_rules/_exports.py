@@ -78,7 +78,20 @@ class Exports:
 
 def _defines(raw: bytes, name: str) -> bool:
     """Whether a top-level function or class has this name, which spares parsing the file."""
-    return re.search(rb"^(?:async +)?(?:def|class) +%s\b" % name.encode(), raw, re.M) is not None
+    wanted = name.encode()
+    # A pattern that begins with a line would be tried on each.
+    return wanted in raw and any(
+        re.match(rb"(?:async +)?(?:def|class) +%s\b" % wanted, raw[line : at + len(wanted) + 1])
+        for at in _places(wanted, raw)
+        for line in [raw.rfind(b"\n", 0, at) + 1]
+    )
+
+
+def _places(word: bytes, raw: bytes) -> Iterator[int]:
+    at = raw.find(word)
+    while at >= 0:
+        yield at
+        at = raw.find(word, at + 1)
 
 
 def _plain_names(tree: ast.Module) -> dict[str, Value | Target]:
