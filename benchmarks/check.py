@@ -10,7 +10,6 @@ ratios, whose two sides are measured one after the other, are what is printed la
 from __future__ import annotations
 
 import argparse
-import itertools
 import os
 import platform
 import resource
@@ -30,8 +29,8 @@ PACKAGES = (
     "sentence-transformers", "setfit", "optimum", "llmcompressor", "diffusers", "lighteval",
 )  # fmt: skip
 FEWEST_FILES = 2_000
-# What "one edited" changes: a file with findings that imports from the rest of its package.
-EDITED = "trl/trainer/sft_trainer.py"
+# A script that imports from its package, and a module that much of its package imports.
+SCRIPT, MODULE = "trl/scripts/sft.py", "trl/trainer/sft_trainer.py"
 SEMGREP_RULES = """
 rules:
   - {id: raw-load, languages: [python], severity: ERROR, message: raw load, pattern: "$X.from_pretrained(...)"}
@@ -146,23 +145,15 @@ def contenders_for(work: Path, peers: Path, tree: Path, clean: Path) -> list[Con
         shutil.rmtree(cache, ignore_errors=True)
         shutil.rmtree(ruff_cache, ignore_errors=True)
 
-    edited = tree / EDITED
-    original = work / "edited.py"
-    if not original.exists():
-        shutil.copyfile(edited, original)
-    counter = itertools.count()
-
-    def edit() -> None:
-        edited.write_bytes(original.read_bytes() + f"\n# edit {next(counter)}\n".encode())
-
     semgrep = [str(peers / "semgrep"), "scan", "--config", str(rules), "--metrics=off", "-q"]
     return [
         Contender("ruff cold", [*ruff, "--cache-dir", str(ruff_cache), str(tree)], forget),
         Contender("cleanguard cold", [*check, str(tree)], forget),
         Contender("ruff warm", [*ruff, "--cache-dir", str(ruff_cache), str(tree)]),
         Contender("cleanguard warm", [*check, str(tree)]),
-        Contender("cleanguard, one edited", [*check, str(tree)], edit),
-        Contender("cleanguard, one file", [*check, "--no-cache", str(edited)]),
+        Contender("cleanguard, script edited", [*check, str(tree)], editor(tree / SCRIPT, work)),
+        Contender("cleanguard, module edited", [*check, str(tree)], editor(tree / MODULE, work)),
+        Contender("cleanguard, one file", [*check, "--no-cache", str(tree / MODULE)]),
         Contender("ruff no-triggers", [*ruff, "--no-cache", str(clean)]),
         Contender("cleanguard no-triggers", [*check, str(clean)], forget),
         Contender("cleanguard no-triggers warm", [*check, str(clean)]),
@@ -179,6 +170,18 @@ def contenders_for(work: Path, peers: Path, tree: Path, clean: Path) -> list[Con
             slow=True,
         ),
     ]
+
+
+def editor(file: Path, work: Path) -> Callable[[], None]:
+    """Gives a file another comment at its end each time."""
+    original = work / f"original-{file.name}"
+    if not original.exists():
+        shutil.copyfile(file, original)
+
+    def edit() -> None:
+        file.write_bytes(original.read_bytes() + f"\n# edit {time.time_ns()}\n".encode())
+
+    return edit
 
 
 def measure(
