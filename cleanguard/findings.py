@@ -39,7 +39,8 @@ class Fix:
     Attributes:
         applicability: `safe` for `--fix`, `unsafe` for `--unsafe-fixes`, `migrate` for that command.
         message: What it would do, as an imperative.
-        edits: The rewrite itself; empty where only `migrate` can plan it.
+        edits: The rewrite itself; empty where only `migrate` can plan it, and where a check was not
+            asked for edits.
     """
 
     applicability: Applicability

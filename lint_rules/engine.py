@@ -167,7 +167,7 @@ def _placed(
     nodes = [report.node for _, report in reports]
     places = Places(flow.module, nodes, tree, source.text)
     return tuple(
-        _finding(job.filename, rule, report, places, report.fix) for rule, report in reports
+        _finding(job.filename, rule, report, places, _fix(report)) for rule, report in reports
     )
 
 
@@ -269,9 +269,15 @@ def _finding(
     )
 
 
+def _fix(report: Report) -> Fix | None:
+    """The fix of a report without its edits; None where the rule has planned none."""
+    fix = report.fix
+    return fix if fix and (report.edits or fix.applicability == "migrate") else None
+
+
 def _with_edits(report: Report, positions: Positions) -> Fix | None:
-    edits = tuple(edit.placed(positions) for edit in report.edits)
-    return report.fix and replace(report.fix, edits=edits)
+    fix = _fix(report)
+    return fix and replace(fix, edits=tuple(edit.placed(positions) for edit in report.edits))
 
 
 def _message(report: Report) -> str:

@@ -47,7 +47,11 @@ def fix_files(
     from lint_rules.engine import RuleCrashError
     from lint_rules.fixing import fix_source
 
-    fixable = {finding.filename for finding in findings if finding.fix and finding.fix.edits}
+    fixable = {
+        finding.filename
+        for finding in findings
+        if finding.fix and finding.fix.applicability != "migrate"
+    }
     left = [finding for finding in findings if finding.filename not in fixable]
     codes: Counter[str] = Counter()
     now = {file.name: file for file in files}

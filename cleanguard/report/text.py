@@ -77,10 +77,7 @@ def fixed(codes: Mapping[str, int], verb: str) -> list[Line]:
 
 
 def _offers(finding: Finding, applicability: Applicability) -> bool:
-    fix = finding.fix
-    if fix is None or fix.applicability != applicability:
-        return False
-    return bool(fix.edits) or applicability == "migrate"
+    return finding.fix is not None and finding.fix.applicability == applicability
 
 
 def _code(finding: Finding) -> list[Span]:

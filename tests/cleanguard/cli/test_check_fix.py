@@ -26,6 +26,22 @@ def test_a_finding_says_how_it_can_be_fixed(run: Run) -> None:
     assert "[*] 1 can be rewritten: `cleanguard check --fix`." in ran.out
 
 
+def test_fixes_of_rules_are_offered_and_made(run: Run, project: Path) -> None:
+    # The check itself places findings without planning edits; fixing plans them.
+    (project / "a.py").write_text(
+        "from transformers import AutoModelForCausalLM, AutoTokenizer\n"
+        'tok = AutoTokenizer.from_pretrained("gpt2")\n'
+        'model = AutoModelForCausalLM.from_pretrained("gpt2")\n'
+        'ids = tok("a", return_tensors="pt")\n'
+        "out = model.generate(**ids, do_sample=False, top_p=0.5)\n"
+    )
+    ran = run("check", "--select", "CG303", "--no-cache")
+    assert "[*] 1 can be rewritten: `cleanguard check --unsafe-fixes`" in ran.out
+    ran = run("check", "--select", "CG303", "--unsafe-fixes")
+    assert (ran.code, ran.err) == (0, "Fixed 1 finding (1 CG303).\n")
+    assert (project / "a.py").read_text().splitlines()[-1].endswith("do_sample=False)")
+
+
 def test_fix_writes_and_leaves_clean(run: Run, project: Path) -> None:
     ran = run("check", "--fix")
     assert (ran.code, ran.out, ran.err) == (
