@@ -10,7 +10,8 @@ demo: $(INSTALLED)
 	$(BIN)/cleanguard demo
 
 test: lint
-	$(BIN)/pytest --cov --cov-report=term:skip-covered
+	$(BIN)/pytest --cov --cov-report=html
+	@echo "branch coverage: $$($(BIN)/coverage report --format=total) %, by file in htmlcov/"
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check

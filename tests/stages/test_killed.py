@@ -50,13 +50,15 @@ def finish(*args: str) -> None:
 
 
 def weight(folder: Path) -> int:
-    """Bytes in a folder, whose files come and go meanwhile."""
+    """Bytes in a folder, whose files and folders come and go meanwhile."""
     total = 0
-    for path in folder.rglob("*"):
-        try:
-            total += path.stat().st_size
-        except OSError:
-            continue
+    # Path.rglob raises if a folder is gone that it has just listed: an old checkpoint, by a live run.
+    for where, _, names in os.walk(folder):
+        for name in names:
+            try:
+                total += (Path(where) / name).stat().st_size
+            except OSError:
+                continue
     return total
 
 
