@@ -69,8 +69,8 @@ class Modules:
         return matches[0] if len(matches) == 1 and len(parts) > 1 else None
 
     def _inside(self, folder: str, parts: list[str]) -> str | None:
-        base = os.path.join(folder, *parts)
-        for candidate in (f"{base}.py", os.path.join(base, "__init__.py")):
+        base = os.sep.join((folder.rstrip(os.sep), *parts))  # os.path.join takes four times as long
+        for candidate in (f"{base}.py", f"{base}{os.sep}__init__.py"):
             if candidate in self._paths:
                 return candidate
         return None

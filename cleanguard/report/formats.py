@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from importlib import import_module
 
 from cleanguard.findings import Finding
 from cleanguard.fingerprints import Sources
@@ -11,27 +12,15 @@ TEXT = ("full", "concise")
 MACHINE = ("json", "json-lines", "github", "gitlab", "sarif", "junit", "rdjson", "markdown")
 
 
+# What these render needs the checked sources as well.
+_WITH_SOURCES = ("gitlab", "sarif", "rdjson")
+
+
 def render(name: str, findings: Sequence[Finding], sources: Sources) -> str:
     """A whole report in one of the formats of `MACHINE`."""
-    from cleanguard.report import (
-        github,
-        gitlab,
-        json,
-        json_lines,
-        junit,
-        markdown,
-        rdjson,
-        sarif,
+    # Only the one that is wanted is loaded: some bring much of the standard library.
+    module = import_module(f"cleanguard.report.{name.replace('-', '_')}")
+    report: str = (
+        module.render(findings, sources) if name in _WITH_SOURCES else module.render(findings)
     )
-
-    if name in ("gitlab", "sarif", "rdjson"):
-        with_sources = {"gitlab": gitlab.render, "sarif": sarif.render, "rdjson": rdjson.render}
-        return with_sources[name](findings, sources)
-    plain = {
-        "json": json.render,
-        "json-lines": json_lines.render,
-        "github": github.render,
-        "junit": junit.render,
-        "markdown": markdown.render,
-    }
-    return plain[name](findings)
+    return report
