@@ -55,6 +55,15 @@ def _entries(
     return parse
 
 
+def _selection(source: ConfigFile, key: str, value: Any) -> tuple[str, ...]:
+    entries = _entries(linted_codes_of)(source, key, value)
+    if not entries:
+        # Reporting nothing would pass for clean, and what is meant may be either.
+        problem = f"`{key}` names nothing; leave it out for the defaults, or name codes"
+        raise source.error(problem, key)
+    return entries
+
+
 def _whole(source: ConfigFile, key: str, value: Any) -> int:
     if type(value) is int and value > 0:
         return value
@@ -127,7 +136,7 @@ def _of_strings(source: ConfigFile, key: str, value: Any, keys: str) -> Mapping[
 LIBRARIES = ("transformers", "peft", "trl", "bitsandbytes")
 _TARGET = re.compile(r"^[A-Za-z][\w.-]*\s*(==|>=)\s*\d+(\.\d+)*$")
 PARSERS: Mapping[str, Callable[[ConfigFile, str, Any], Any]] = {
-    "select": _entries(linted_codes_of),
+    "select": _selection,
     "ignore": _entries(codes_of),
     "exclude": _patterns,
     "scope": _scope,

@@ -121,6 +121,11 @@ def test_a_named_file_wins_and_its_patterns_are_relative_to_the_current_folder(
             "[tool.cleanguard]\nscope = []\n", [":2: ", "not []"], id="scope-of-wrong-type"
         ),
         pytest.param(
+            "[tool.cleanguard]\nselect = []\n",
+            [":2: ", "`select` names nothing", "leave it out for the defaults"],
+            id="empty-select",
+        ),
+        pytest.param(
             "[tool.cleanguard]\nselect = [\n  'CG101',\n  'CG110x',\n]\n",
             [":4: ", "`select`", "'CG110x' is not a hazard", "did you mean"],
             id="unknown-code",
