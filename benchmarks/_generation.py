@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
+from benchmarks._counts import counted
 from benchmarks._models import prompts
 from benchmarks._sides import Bench, interleaved
 
 
-def time_generation(bench: Bench) -> dict[str, Any]:
-    """Single prompts, then each batch size: seconds, ratios, and how much batching gains."""
+def time_generation(bench: Bench) -> Iterator[dict[str, Any]]:
+    """Single prompts, then each batch size: seconds, ratios, and how much batching gains.
+
+    Yields each row as soon as it is measured.
+    """
     options = bench.options
     with _only_backend(options.sdpa_backend):
-        return _measure(bench, prompts(options.prompts, equal=options.equal_lengths))
+        yield from _measure(bench, prompts(options.prompts, equal=options.equal_lengths))
 
 
 def _only_backend(backend: str | None) -> AbstractContextManager[Any]:
@@ -28,13 +32,13 @@ def _only_backend(backend: str | None) -> AbstractContextManager[Any]:
     return found
 
 
-def _measure(bench: Bench, texts: list[str]) -> dict[str, Any]:
+def _measure(bench: Bench, texts: list[str]) -> Iterator[dict[str, Any]]:
     from guard import CleanModelLoader
 
     raw, guarded = bench.load_raw(), bench.load_guarded()
     options = bench.options
     settings: dict[str, Any] = {"max_new_tokens": options.new_tokens, "eos_token_id": bench.end}
-    results: dict[str, Any] = {}
+    most = options.row_seconds
     turn = iter(range(1 << 30))
 
     def one(work: Callable[[str], Any]) -> float:
@@ -51,18 +55,24 @@ def _measure(bench: Bench, texts: list[str]) -> dict[str, Any]:
         one(work)
     same = sum(raw_one(text)[0] == guarded_one(text) for text in texts[: options.same])
     turn = iter(range(1 << 30))
-    found = interleaved(options.repeats, lambda: one(raw_one), lambda: one(guarded_one))
-    results["generate"] = found | {
+    found = interleaved(options.repeats, lambda: one(raw_one), lambda: one(guarded_one), most)
+    rest = {
         "tokens_per_s": options.new_tokens / found["guarded_s"],
         "same_texts": f"{same}/{len(texts[: options.same])}",
     }
+    yield {"generate": found | rest}
     if options.quant == "nf4" and options.device == "cpu":
         same_path = bench.load_raw_unpacked()
-        results["generate, same kernel"] = interleaved(
+        found = interleaved(
             options.repeats,
             lambda: one(lambda text: bench.generate_raw(*same_path, [text])),
             lambda: one(guarded_one),
+            most,
         )
+        yield {"generate, same kernel": found}
+    if options.count:
+        sides = (lambda: raw_one(texts[0]), lambda: guarded_one(texts[0]))
+        yield {"counts": counted(*sides, cuda=options.device != "cpu")}
     # 0 stands for all prompts with the batch size that generate_batch takes by itself.
     for size in [s for s in options.batch_sizes if s <= len(texts)]:
         chosen = texts[:size] if size else texts
@@ -83,15 +93,15 @@ def _measure(bench: Bench, texts: list[str]) -> dict[str, Any]:
         raw_batch()
         guarded_batch()
         repeats = max(3, options.repeats // 8)
-        found = interleaved(repeats, raw_batch, guarded_batch)
+        found = interleaved(repeats, raw_batch, guarded_batch, most)
         # Turn and turn about as well: what slows the machine slows both.
         faster = [singles() * len(chosen) / guarded_batch() for _ in range(repeats)]
         name = f"generate_batch {size}" if size else f"generate_batch, all {len(texts)}"
-        results[name] = found | {
+        rest = {
             "tokens_per_s": len(chosen) * options.new_tokens / found["guarded_s"],
             "faster_than_one_by_one": statistics.median(faster),
             "faster_than_one_by_one_at_least": min(faster),
         }
+        yield {name: found | rest}
     if options.device != "cpu":
-        results["peak_bytes_two_models"] = bench.torch.cuda.max_memory_allocated()
-    return results
+        yield {"peak_bytes_two_models": bench.torch.cuda.max_memory_allocated()}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import gc
 import json
+import math
 import statistics
 import time
 from collections.abc import Callable
@@ -125,12 +126,21 @@ class Bench:
 
 
 def interleaved(
-    repeats: int, raw: Callable[[], float], guarded: Callable[[], float]
-) -> dict[str, float]:
-    """Seconds of both, turn and turn about; the ratio is the median of the pairs' ratios."""
+    repeats: int,
+    raw: Callable[[], float],
+    guarded: Callable[[], float],
+    seconds: float = math.inf,
+) -> dict[str, Any]:
+    """Seconds of both, turn and turn about; the ratio is the median of the pairs' ratios.
+
+    No pair is begun after ``seconds``, but one is always taken.
+    """
     raws: list[float] = []
     guards: list[float] = []
+    end = time.monotonic() + seconds
     for turn in range(repeats):
+        if turn and time.monotonic() >= end:
+            break
         for work, into in ((raw, raws), (guarded, guards))[:: 1 if turn % 2 else -1]:
             into.append(work())
     return {
@@ -140,5 +150,14 @@ def interleaved(
         "raw_fastest_s": min(raws),
         "guarded_fastest_s": min(guards),
         "ratio_of_fastest": min(guards) / min(raws),
-        "repeats": repeats,
+        "ratio_quartiles": _quartiles([g / r for r, g in zip(raws, guards, strict=True)]),
+        "repeats": len(raws),
     }
+
+
+def _quartiles(ratios: list[float]) -> list[float]:
+    """Where the middle half of the pairs lies, as numpy's default method has it."""
+    if len(ratios) < 2:
+        return [*ratios, *ratios]
+    first, _, last = statistics.quantiles(ratios, n=4, method="inclusive")
+    return [first, last]

@@ -87,12 +87,20 @@ def table(results: dict[str, Any]) -> str:
                 f"{found['ratio_digests_aside']:.3f} with the digests aside "
                 f"({found['ratio_of_fastest_digests_aside']:.3f} fastest to fastest)"
             )
+        first, last = found["ratio_quartiles"]
+        more.append(f"{found['repeats']} pairs, middle half {first:.3f} to {last:.3f}")
         if "same_texts" in found:
             more.append(f"same texts {found['same_texts']}")
         lines.append(
             f"{name:<24}{found['raw_s'] * 1e3:>9,.1f} ms{found['guarded_s'] * 1e3:>9,.1f} ms"
             f"{found['ratio']:>9.3f}   {', '.join(more)}"
         )
+    if both := results.get("counts"):
+        lines += [
+            f"{name}: {count:,} raw, {both['guarded'].get(name, 0):,} guarded, "
+            f"{both['ratios'][name]:.3f}"
+            for name, count in both["raw"].items()
+        ]
     if digests := results.get("digests"):
         lines.append(
             f"digests of {digests['bytes'] / 1e6:,.1f} MB: {digests['cold_s'] * 1e3:,.1f} ms the first "
@@ -126,6 +134,9 @@ def arguments() -> argparse.Namespace:
     )
     parser.add_argument("--threads", type=int, default=1, help="torch threads on a CPU")
     parser.add_argument("--repeats", type=int, default=40, help="pairs of single generations")
+    parser.add_argument(
+        "--row-seconds", type=float, default=3600.0, help="no pair of a row begins after so long"
+    )
     parser.add_argument("--load-repeats", type=int, default=9)
     parser.add_argument("--prompts", type=int, default=128)
     parser.add_argument("--new-tokens", type=int, default=32)
@@ -137,6 +148,7 @@ def arguments() -> argparse.Namespace:
         help="rows; 0: all prompts, with the batch size that generate_batch takes by itself",
     )
     parser.add_argument("--same", type=int, default=8, help="texts compared between both ways")
+    parser.add_argument("--count", action="store_true", help="count calls and operators as well")
     parser.add_argument("--loads-only", action="store_true")
     parser.add_argument("--no-loads", action="store_true", help="time generation only")
     parser.add_argument(
@@ -171,8 +183,9 @@ def main() -> None:
             results |= {"digests": time_digests(bench), "load": time_loads(bench)}
             save(options, results)
         if not options.loads_only:
-            results |= time_generation(bench)
-            save(options, results)
+            for row in time_generation(bench):
+                results |= row
+                save(options, results)
         print(
             f"{options.shape}, {options.dtype}, {options.quant}, {options.attn}, "
             f"{options.sdpa_backend or 'any kernel'}, {options.device}, {options.clock} time"
@@ -181,7 +194,7 @@ def main() -> None:
 
 
 def save(options: argparse.Namespace, results: dict[str, Any]) -> None:
-    """Write what there is so far: a run that is cut off keeps its loads."""
+    """Write what there is so far: a run that is cut off keeps the rows it has."""
     if not options.json:
         return
     from guard.environment import session

@@ -25,6 +25,7 @@ def test_the_guard_costs_next_to_nothing(tmp_path: Path) -> None:
         "0",
         "--clock",
         "cpu",
+        "--count",
         "--json",
         str(report),
     ]
@@ -42,6 +43,9 @@ def test_the_guard_costs_next_to_nothing(tmp_path: Path) -> None:
     assert found["load"]["ratio_digests_aside"] < 1.12
     assert found["generate_batch, all 128"]["ratio"] < 1.1
     assert found["generate_batch, all 128"]["faster_than_one_by_one"] >= 10
+    assert found["counts"]["raw"]["operators"] > 20_000
+    assert found["counts"]["raw"]["operators"] == found["counts"]["guarded"]["operators"]
+    assert found["counts"]["ratios"]["function calls"] < 1.05
     assert "tok/s" in ran.stdout
 
 
