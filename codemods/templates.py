@@ -7,8 +7,8 @@ import libcst as cst
 from codemods._script import Script
 from codemods._sites import CannotRewrite, Site
 from lint_rules._flow.events import AttributeSet, TokenizerLoad
-from lint_rules._flow.library import TEMPLATE_ATTRIBUTES
 from lint_rules._flow.values import Constant, Tokenizer
+from lint_rules._resets import clears_template
 
 _SUMMARY = "drop the lines that disable the template"
 
@@ -22,7 +22,7 @@ def rewrite(script: Script, unmigrated: frozenset[cst.CSTNode]) -> list[Site]:
     """
     sites: list[Site] = []
     for event in script.flow.events(AttributeSet):
-        if not _disables(event) or not script.reports("CG103", event.node):
+        if not clears_template(event) or not script.reports("CG103", event.node):
             continue
         try:
             if not _is_guarded(event, unmigrated):
@@ -62,7 +62,8 @@ def is_template_line(
         isinstance(event.target, Tokenizer)
         and event.target.origin is tokenizer
         and (
-            _disables(event) or (not trains and (_aliases_pad(script, event) or _pads_left(event)))
+            clears_template(event)
+            or (not trains and (_aliases_pad(script, event) or _pads_left(event)))
         )
         and _spans_only(event, statement)
         for event in script.flow.events(AttributeSet)
@@ -95,10 +96,6 @@ def _is_guarded(event: AttributeSet, unmigrated: frozenset[cst.CSTNode]) -> bool
     target = event.target
     assert isinstance(target, Tokenizer)
     return target.origin is not None and target.origin not in unmigrated
-
-
-def _disables(event: AttributeSet) -> bool:
-    return event.attribute in TEMPLATE_ATTRIBUTES and event.value == Constant(None)
 
 
 def _aliases_pad(script: Script, event: AttributeSet) -> bool:

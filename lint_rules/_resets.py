@@ -1,10 +1,21 @@
-"""Whether a template was only cleared to make room for another one."""
+"""Whether a template was cleared, and whether only to make room for another one."""
 
 from __future__ import annotations
 
 from lint_rules._flow.analysis import Flow
 from lint_rules._flow.events import AttributeSet
-from lint_rules._flow.values import Constant
+from lint_rules._flow.library import TEMPLATE_ATTRIBUTES
+from lint_rules._flow.values import Constant, Value
+
+
+def says_nothing(value: Value) -> bool:
+    """Whether a template is none, or empty, which renders every conversation as nothing."""
+    return isinstance(value, Constant) and value.value in (None, "")
+
+
+def clears_template(event: AttributeSet) -> bool:
+    """Whether an assignment takes an object's template away."""
+    return event.attribute in TEMPLATE_ATTRIBUTES and says_nothing(event.value)
 
 
 def is_reset(event: AttributeSet, flow: Flow) -> bool:
@@ -17,7 +28,7 @@ def is_reset(event: AttributeSet, flow: Flow) -> bool:
             and other.target == event.target
             and other.attribute == event.attribute
             and other.place.function is event.place.function
-            and other.value != Constant(None)
+            and not says_nothing(other.value)
         ):
             return True
     return False

@@ -7,9 +7,8 @@ from collections.abc import Iterator
 from cleanguard import hazards
 from lint_rules._flow.analysis import Flow
 from lint_rules._flow.events import AttributeSet, LoaderBuild, LoaderCall
-from lint_rules._flow.library import TEMPLATE_ATTRIBUTES
 from lint_rules._flow.values import Constant, Tokenizer
-from lint_rules._resets import is_reset
+from lint_rules._resets import clears_template, is_reset
 from lint_rules.rule import Report, Rule
 
 _TURN_ENDS = ("<|im_end|>", "<|eot_id|>", "<end_of_turn>", "<|end|>", "<|im_start|>")
@@ -34,10 +33,9 @@ def _treated_as_base(event: AttributeSet, flow: Flow) -> str | None:
     if not isinstance(tokenizer, Tokenizer):
         return None
     model = tokenizer.model
-    if model.standing == "chat" and model.text is not None:
-        disabled = event.attribute in TEMPLATE_ATTRIBUTES and event.value == Constant(None)
-        if disabled and not tokenizer.guarded and not is_reset(event, flow):
-            return f"without its template `{model.text}` is still a chat model, not a base model"
+    named_chat = model.standing == "chat" and model.text is not None and not tokenizer.guarded
+    if named_chat and clears_template(event) and not is_reset(event, flow):
+        return f"without its template `{model.text}` is still a chat model, not a base model"
     token = event.value.value if isinstance(event.value, Constant) else None
     ends_turns = event.attribute in ("eos_token", "bos_token") and token in _TURN_ENDS
     if ends_turns and model.standing == "base" and not _trains(flow):

@@ -11,10 +11,14 @@ from cleanguard.findings import Fix
 from lint_rules._edits import Edit
 from lint_rules._flow.analysis import Flow
 from lint_rules._flow.events import CallSite, Unpack
+from lint_rules._flow.library import ROW_WRITERS
 from lint_rules._flow.values import (
+    UNKNOWN,
     Choice,
+    Dataset,
     GuardedText,
     Items,
+    LibraryObject,
     Mapping,
     Provenance,
     Sequence,
@@ -23,7 +27,16 @@ from lint_rules._flow.values import (
 )
 from lint_rules.rule import Report, Rule
 
-_WRITERS = ("json.dump", "json.dumps", "jsonlines.dump", "orjson.dumps", "ujson.dumps")
+_WRITERS = frozenset(
+    ["json.dump", "json.dumps", "jsonlines.dump", "orjson.dumps", "ujson.dumps", "pickle.dump", "pickle.dumps",
+     "yaml.dump", "yaml.safe_dump", "torch.save", "joblib.dump"]
+)  # fmt: skip
+_ROW_METHODS = frozenset({"writerow", "writerows", "write", "write_all"})
+# Of datasets and data frames.
+_TABLE_METHODS = frozenset(
+    ["to_csv", "to_json", "to_parquet", "to_excel", "to_pickle", "to_feather", "to_sql", "to_html", "to_markdown",
+     "write_csv", "write_ndjson", "write_parquet", "write_json", "save_to_disk", "push_to_hub"]
+)  # fmt: skip
 
 
 def _check(flow: Flow) -> Iterator[Report]:
@@ -38,8 +51,8 @@ def _check(flow: Flow) -> Iterator[Report]:
         else:
             names.append(provenance.value)
     for site in flow.events(CallSite):
-        written = site.args.value("obj", 0)
-        if site.symbol not in _WRITERS or not _holds(written, GuardedText):
+        written = _written(site)
+        if not _holds(written, GuardedText):
             continue
         if not _holds(written, Provenance):
             edits = _with_provenance(site, names)
@@ -49,6 +62,19 @@ def _check(flow: Flow) -> Iterator[Report]:
                 fix=Fix("unsafe", "store the provenance with the record") if edits else None,
                 edits=edits,
             )
+
+
+def _written(site: CallSite) -> Value:
+    """What a call puts into a file or into text; unknown where it writes nothing."""
+    if site.symbol in _WRITERS:
+        return site.args.value("obj", 0)
+    if site.method in _TABLE_METHODS:
+        table = first(site.receiver, Dataset)
+        return UNKNOWN if table is None else table.columns
+    writer = first(site.receiver, LibraryObject)
+    if site.method in _ROW_METHODS and writer is not None and writer.symbol in ROW_WRITERS:
+        return site.args.value("row", 0)
+    return UNKNOWN
 
 
 def _third(unpack: Unpack) -> cst.Name | None:

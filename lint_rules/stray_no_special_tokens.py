@@ -18,7 +18,7 @@ from lint_rules._flow.analysis import Flow
 from lint_rules._flow.events import CallSite, Encode, Forward, Generate
 from lint_rules._flow.hf_calls import is_rendered
 from lint_rules._flow.text import BOS_TEXTS, leads_with
-from lint_rules._flow.values import UNKNOWN, Dataset, Encoded, first, options
+from lint_rules._flow.values import UNKNOWN, Dataset, first, front_of, options
 from lint_rules._standing import load_severity
 from lint_rules._training import is_trainer, trains
 from lint_rules.rule import Report, Rule
@@ -100,9 +100,9 @@ def _trained(site: CallSite) -> Iterator[cst.Call]:
     given = site.args.get("train_dataset") if is_trainer(site) else None
     data = None if given is None else first(given.value, Dataset)
     ids = UNKNOWN if data is None else data.columns.get("input_ids") or UNKNOWN
-    for option in options(ids):
-        if isinstance(option, Encoded):
-            yield option.origin
+    for front in map(front_of, options(ids)):
+        if front is not None:
+            yield front.origin
 
 
 def _is_bare(encode: Encode) -> bool:

@@ -9,30 +9,22 @@ from cleanguard.findings import Fix
 from lint_rules._flow.analysis import Flow
 from lint_rules._flow.arguments import UNSET
 from lint_rules._flow.events import AttributeSet, TokenizerLoad
-from lint_rules._flow.library import TEMPLATE_ATTRIBUTES
-from lint_rules._flow.values import Constant, Tokenizer
-from lint_rules._resets import is_reset
+from lint_rules._flow.values import Constant, Tokenizer, Value
+from lint_rules._resets import clears_template, is_reset
 from lint_rules._standing import load_severity
 from lint_rules.rule import Report, Rule
 
 _FIX = Fix("migrate", "drop the lines that disable the template")
 
 
-def _sets_none(event: AttributeSet) -> bool:
-    return (
-        isinstance(event.target, Tokenizer)
-        and event.attribute in TEMPLATE_ATTRIBUTES
-        and event.value == Constant(None)
-    )
-
-
 def _check(flow: Flow) -> Iterator[Report]:
     for event in flow.events(AttributeSet):
-        if not _sets_none(event) or not isinstance(event.target, Tokenizer):
+        if not isinstance(event.target, Tokenizer) or not clears_template(event):
             continue
         if load_severity(event.target.model, flow.settings) is None or is_reset(event, flow):
             continue
-        yield Report(event.node, _message(event.attribute), event.target.confidence, fix=_FIX)
+        message = _message(event.attribute, event.value)
+        yield Report(event.node, message, event.target.confidence, fix=_FIX)
     for load in flow.events(TokenizerLoad):
         given = load.args.literal("chat_template")
         if (
@@ -40,12 +32,14 @@ def _check(flow: Flow) -> Iterator[Report]:
             and given is None
             and load_severity(load.model, flow.settings) is not None
         ):
-            yield Report(load.node, _message("chat_template"), fix=_FIX)
+            yield Report(load.node, _message("chat_template", Constant(None)), fix=_FIX)
 
 
-def _message(attribute: str) -> str:
+def _message(attribute: str, value: Value) -> str:
     if attribute == "default_chat_template":
         return "`default_chat_template` left transformers in 4.44: this makes a dead attribute"
+    if value != Constant(None):
+        return "an empty `chat_template` changes no token id, and renders every conversation as nothing"
     return (
         "`chat_template = None` changes no token id: calling a tokenizer never applies a template"
     )

@@ -11,8 +11,8 @@ from cleanguard.findings import Fix
 from lint_rules._edits import Edit, replace
 from lint_rules._flow.analysis import Flow
 from lint_rules._flow.events import AttributeSet, CallSite
-from lint_rules._flow.values import Constant, Tokenizer
-from lint_rules._resets import is_reset
+from lint_rules._flow.values import Tokenizer
+from lint_rules._resets import clears_template, is_reset
 from lint_rules.rule import Report, Rule
 
 _SAVES = ("save_pretrained", "push_to_hub")
@@ -23,7 +23,7 @@ def _check(flow: Flow) -> Iterator[Report]:
         event
         for event in flow.events(AttributeSet)
         if event.attribute == "chat_template"
-        and event.value == Constant(None)
+        and clears_template(event)
         and isinstance(event.target, Tokenizer)
         and not is_reset(event, flow)
     ]
@@ -36,7 +36,7 @@ def _check(flow: Flow) -> Iterator[Report]:
             edits = _undo(cause)
             yield Report(
                 site.node,
-                f"`{site.method}` after `chat_template = None`: the saved tokenizer has lost its template",
+                f"`{site.method}` after the template was taken away: the saved tokenizer has lost its template",
                 tokenizer.confidence,
                 fix=Fix("unsafe", "leave the template alone") if edits else None,
                 edits=edits,

@@ -1,12 +1,16 @@
 """CG502: a reported rate rests on too few items.
 
 The minimum is `min-items` in the configuration, 200 by default. Only sizes that the code itself
-says count (a slice, a literal list, an option's default), and only where text is generated.
+says count (a slice, a literal list, an option's default), and only where text is generated. Times,
+losses and seeds are averaged too: a mean counts where its argument compares, or is called a score.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+
+import libcst as cst
 
 from cleanguard import hazards
 from lint_rules._flow.analysis import Flow
@@ -16,6 +20,11 @@ from lint_rules.rule import Report, Rule
 
 # A pair is a structure, or two scores to average; items are more.
 _A_STRUCTURE = 2
+# Runs, folds and tasks are averaged too, and their results are called scores as well.
+_RUNS = 10
+_SCORES = re.compile(
+    "acc|correct|exact|f1|hit|match|^ok$|pass|right|score|solved|success|win", re.IGNORECASE
+)
 _ASKS = ("generate", "generate_batch", "complete")
 
 
@@ -24,12 +33,48 @@ def _check(flow: Flow) -> Iterator[Report]:
         return
     minimum = flow.settings.min_items
     for rate in flow.events(Rate):
-        if _A_STRUCTURE < rate.count < minimum:
+        if _A_STRUCTURE < rate.count < minimum and _is_share(rate):
             yield Report(
                 rate.node,
                 f"a rate over {rate.count} items: under {minimum} most differences are chance",
                 remedy=f"evaluate at least {minimum} items and print the interval",
             )
+
+
+def _is_share(rate: Rate) -> bool:
+    """Whether a division or an average says how often something was right."""
+    if not isinstance(rate.node, cst.Call):
+        return True
+    averaged = [arg.value for arg in rate.node.args[:1]]
+    if any(_compares(given) for given in averaged):
+        return True
+    names = [name for given in (rate.node.func, *averaged) for name in _names(given)]
+    return rate.count > _RUNS and any(_SCORES.search(name) for name in names)
+
+
+def _compares(node: cst.BaseExpression) -> bool:
+    """`[a == b for …]`, also within `float(…)`."""
+    if isinstance(node, (cst.ListComp, cst.GeneratorExp)):
+        return _compares(node.elt)
+    if isinstance(node, cst.Call) and node.args:
+        return _compares(node.args[0].value)
+    return isinstance(node, cst.Comparison)
+
+
+def _names(node: cst.BaseExpression) -> Iterator[str]:
+    """The names and literal keys of which an expression is made."""
+    if isinstance(node, cst.Name):
+        yield node.value
+    elif isinstance(node, cst.Attribute):
+        yield node.attr.value
+        yield from _names(node.value)
+    elif isinstance(node, cst.Call):
+        yield from _names(node.func)
+    elif isinstance(node, cst.Subscript):
+        yield from _names(node.value)
+        key = node.slice[0].slice
+        if isinstance(key, cst.Index) and isinstance(key.value, cst.SimpleString):
+            yield str(key.value.evaluated_value)
 
 
 def _generates(flow: Flow) -> bool:

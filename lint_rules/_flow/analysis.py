@@ -27,7 +27,7 @@ from lint_rules._flow.values import (
     Tokenizer,
     Value,
     element_of,
-    first,
+    front_of,
     join,
     options,
 )
@@ -145,8 +145,8 @@ def _has_tokenizer(value: Value, load: cst.Call, depth: int) -> bool:
 def _is_row(value: Value, origin: cst.Call) -> bool:
     for option in options(value):
         if isinstance(option, Mapping) and option.get("labels") is not None:
-            ids = first(option.get("input_ids") or UNKNOWN, Encoded)
-            if ids is not None and ids.origin is origin:
+            ids = option.get("input_ids") or UNKNOWN
+            if any(front.origin is origin for front in map(front_of, options(ids)) if front):
                 return True
     return False
 

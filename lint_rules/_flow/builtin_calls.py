@@ -35,10 +35,14 @@ _TEXT = ("builtins.str", "pathlib.Path", "os.path.expanduser", "os.path.abspath"
 # They wrap a model, a tokenizer or text and give it back.
 _WRAPPERS = ("torch.compile", "torch.nn.DataParallel", "torch.nn.parallel.DistributedDataParallel",
              "accelerate.dispatch_model", "deepspeed.init_inference", "torch.jit.trace",
-             "torch.tensor", "torch.LongTensor", "torch.as_tensor")  # fmt: skip
+             "torch.tensor", "torch.LongTensor", "torch.as_tensor", "torch.FloatTensor",
+             "numpy.array", "numpy.asarray")  # fmt: skip
+# Built of rows, or of columns.
+_TABLES = ("pandas.DataFrame", "pandas.DataFrame.from_records", "pandas.DataFrame.from_dict",
+           "polars.DataFrame")  # fmt: skip
 _DATASETS = ("datasets.load_dataset", "datasets.load_from_disk", "datasets.Dataset.from_dict",
              "datasets.Dataset.from_list", "datasets.Dataset.from_generator", "datasets.Dataset.from_pandas",
-             "datasets.Dataset.from_json", "datasets.concatenate_datasets")  # fmt: skip
+             "datasets.Dataset.from_json", "datasets.concatenate_datasets", *_TABLES)  # fmt: skip
 
 _KNOWN = frozenset(
     [
@@ -125,15 +129,25 @@ def _dataset(name: str, args: Arguments) -> Value:
     if isinstance(split, str) and "[:" in split and split.endswith("]"):
         number = split.split("[:", 1)[1][:-1]
         count = int(number) if number.isdigit() else None
+    if name in _TABLES:
+        given = args.value("data", 0)
+        name = (
+            "datasets.Dataset.from_dict" if first(given, Mapping) else "datasets.Dataset.from_list"
+        )
     if name == "datasets.Dataset.from_list":
-        rows = args.value("mapping", 0)
+        rows = _given(args)
         return Dataset(first(element_of(rows), Mapping) or Mapping(()), count_of(rows))
     if name == "datasets.Dataset.from_dict":
-        columns = first(args.value("mapping", 0), Mapping) or Mapping(())
+        columns = first(_given(args), Mapping) or Mapping(())
         cells = tuple((key, element_of(value)) for key, value in columns.entries)
         sizes = [size for size in (count_of(value) for _, value in columns.entries) if size]
         return Dataset(Mapping(cells), min(sizes, default=None))
     return Dataset(Mapping(()), count)
+
+
+def _given(args: Arguments) -> Value:
+    """The rows or columns of a table, which datasets and pandas call differently."""
+    return args.value("mapping" if args.get("mapping", 0) else "data", 0)
 
 
 def _dict(args: Arguments) -> Value:

@@ -9,10 +9,11 @@ import libcst as cst
 from lint_rules._flow import library
 from lint_rules._flow.arguments import Argument, Arguments, collect, given_later
 from lint_rules._flow.builtin_calls import builtin_call
-from lint_rules._flow.events import CallSite
+from lint_rules._flow.events import CallSite, Rate
 from lint_rules._flow.hf_calls import HfCalls
 from lint_rules._flow.own_calls import OwnCalls
 from lint_rules._flow.program import Cursor, Program
+from lint_rules._flow.rates import KEEPS_ITEMS, MEANS, items_averaged, items_in
 from lint_rules._flow.scopes import Env
 from lint_rules._flow.text import BOS_TEXTS, leads_with
 from lint_rules._flow.value_methods import (
@@ -37,6 +38,7 @@ from lint_rules._flow.values import (
     Generated,
     GuardedText,
     Instance,
+    Items,
     LibraryObject,
     Loader,
     Mapping,
@@ -212,10 +214,16 @@ class CallReader:
         if name == "argparse.ArgumentParser":
             self.program.parser_defaults.setdefault(node, {})
             return OptionParser(node)
+        if name in MEANS:
+            self._rate(node, items_averaged(args))
         result = builtin_call(name, args)
         if isinstance(result, Unknown) and library.makes_object(name):
             return LibraryObject(name, node)
         return result
+
+    def _rate(self, node: cst.Call, count: int | None) -> None:
+        if count is not None:
+            self.program.record(Rate(node, self.cursor.place(), count))
 
     def _parent(self, env: Env) -> Value:
         """What `super()` stands for: the class that is inherited from, where the run sees it."""
@@ -283,6 +291,10 @@ class CallReader:
             return dataset_method(receiver, name, args, mapped)
         if isinstance(receiver, (Constant, Formatted)):
             return text_method(receiver, name, args)
+        if isinstance(receiver, Items):
+            if name == "mean":
+                self._rate(node, items_in(receiver))
+            return receiver if name in KEEPS_ITEMS else UNKNOWN
         return UNKNOWN
 
     def _library_method(

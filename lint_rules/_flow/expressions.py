@@ -25,6 +25,7 @@ from lint_rules._flow.values import (
     Formatted,
     FunctionRef,
     Items,
+    JoinedIds,
     Mapping,
     Sequence,
     Symbol,
@@ -36,6 +37,7 @@ from lint_rules._flow.values import (
     count_of,
     element_of,
     first,
+    front_of,
     join,
 )
 from lint_rules._light.nodes import LightFloat, LightInteger, LightString
@@ -285,7 +287,8 @@ class Evaluator:
         if type(node.operator) is cst.Add:
             if isinstance(left, Sequence) and isinstance(right, Sequence):
                 return Sequence((*left.items, *right.items), left.kind)
-            return add_text(left, right)
+            front = front_of(left)
+            return add_text(left, right) if front is None else JoinedIds(front)
         if type(node.operator) is cst.Modulo and isinstance(left, (Constant, Formatted)):
             return add_text(left, right)  # "…%s…" % text
         if type(node.operator) is cst.Multiply and isinstance(left, (Sequence, Items)):

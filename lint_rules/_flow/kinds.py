@@ -162,6 +162,13 @@ class Encoded:
 
 
 @by_content
+class JoinedIds:
+    """Token ids with more ids behind them: `prompt_ids + answer_ids` begins as its first part does."""
+
+    front: Encoded
+
+
+@by_content
 class EncodedShape:
     """`.shape` of an encoded part."""
 
@@ -292,7 +299,7 @@ class Choice:
 
 Value: TypeAlias = (
     "Unknown | Constant | Formatted | Symbol | FunctionRef | ClassRef | Instance | Partial | "
-    "Method | Tokenizer | CausalLM | QuantConfig | Loader | ChatText | Encoded | EncodedShape | "
-    "PromptLength | Generated | Decoded | Sequence | Items | Mapping | ModuleRef | LibraryObject | "
+    "Method | Tokenizer | CausalLM | QuantConfig | Loader | ChatText | Encoded | JoinedIds | "
+    "EncodedShape | PromptLength | Generated | Decoded | Sequence | Items | Mapping | ModuleRef | LibraryObject | "
     "Dataset | Count | GuardedText | Provenance | OptionParser | Choice"
 )

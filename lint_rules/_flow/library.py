@@ -78,6 +78,8 @@ KEEPS_GENERATED = frozenset(
     ["to", "cuda", "cpu", "clone", "detach", "contiguous", "tolist", "numpy", "long", "int"]
 )
 
+# Their `write…` methods put records into a file.
+ROW_WRITERS = frozenset({"csv.writer", "csv.DictWriter", "jsonlines.open", "jsonlines.Writer"})
 # Their `parse_…` methods give an object of each class that they are built with.
 DATACLASS_PARSERS = ("transformers.HfArgumentParser", "trl.TrlParser")
 TEMPLATE_ATTRIBUTES = frozenset({"chat_template", "default_chat_template"})
@@ -125,6 +127,8 @@ def _kind_of_class(root: str, name: str) -> CallKind | None:
 @lru_cache(maxsize=65536)
 def makes_object(symbol: str) -> bool:
     """Whether calling an imported name gives an object of a class that rules ask about."""
+    if symbol in ROW_WRITERS:
+        return True
     root, _, _ = symbol.partition(".")
     return root in _OBJECTS and symbol.rsplit(".", 1)[-1][:1].isupper()
 

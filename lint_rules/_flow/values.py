@@ -30,6 +30,7 @@ from lint_rules._flow.kinds import (
     GuardedText,
     Instance,
     Items,
+    JoinedIds,
     LibraryObject,
     Loader,
     Mapping,
@@ -72,6 +73,7 @@ __all__ = [
     "GuardedText",
     "Instance",
     "Items",
+    "JoinedIds",
     "LibraryObject",
     "Loader",
     "Mapping",
@@ -96,6 +98,7 @@ __all__ = [
     "count_of",
     "element_of",
     "first",
+    "front_of",
     "index_generated",
     "join",
     "options",
@@ -120,6 +123,13 @@ def first(value: Value, kind: type[V]) -> V | None:
     if type(value) is not Choice:
         return value if isinstance(value, kind) else None
     return next((option for option in value.options if isinstance(option, kind)), None)
+
+
+def front_of(value: Value) -> Encoded | None:
+    """The encoding that ids are, or begin with."""
+    if isinstance(value, JoinedIds):
+        return value.front
+    return value if isinstance(value, Encoded) else None
 
 
 def join(left: Value, right: Value) -> Value:
