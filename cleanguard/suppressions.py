@@ -7,7 +7,7 @@ finding itself (CG901): unused codes are removed by `--fix`, a malformed comment
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from cleanguard._comments import MARK, Directive, directives
@@ -89,14 +89,26 @@ def suppressed(
     return tuple(kept)
 
 
+def suppresses(text: str, require_reason: bool) -> Callable[[str, int, int], bool]:
+    """Whether a comment of a source covers a code between two rows, the first and the last."""
+    parsed = [_parse(directive, require_reason) for directive in directives(text)]
+    comments = [entry for entry in parsed if isinstance(entry, Suppression)]
+    return lambda code, first, last: _covering(code, (first, last), comments) is not None
+
+
 def _match(finding: Finding, comments: Iterable[Suppression]) -> Suppression | None:
+    return _covering(finding.code, (finding.location.row, finding.end_location.row), comments)
+
+
+def _covering(
+    code: str, rows: tuple[int, int], comments: Iterable[Suppression]
+) -> Suppression | None:
     """The comment that covers a finding; one on its line goes before one for the file."""
-    if finding.code in _NEVER:
+    if code in _NEVER:
         return None
-    rows = (finding.location.row, finding.end_location.row)
     whole: Suppression | None = None
     for comment in comments:
-        if finding.code in comment.codes:
+        if code in comment.codes:
             if comment.kind == LINE and comment.directive.row in rows:
                 return comment
             if comment.kind == FILE and whole is None:

@@ -13,6 +13,7 @@ import libcst as cst
 from cleanguard.config import Settings
 from codemods._edits import Edit
 from codemods._names import Blocks, Elses, Lines, NameUse, Shared, Values, name_uses
+from codemods._silence import silence
 from codemods._sites import CannotRewrite
 from codemods._wishes import EVERYTHING, Wishes
 from lint_rules._flow.analysis import Flow, analyse
@@ -30,7 +31,9 @@ E = TypeVar("E", bound=Event)
 class Script:
     """Everything that rewrites read; they answer with sites and change nothing here."""
 
-    def __init__(self, source: Source, settings: Settings, wishes: Wishes = EVERYTHING) -> None:
+    def __init__(
+        self, filename: str, source: Source, settings: Settings, wishes: Wishes = EVERYTHING
+    ) -> None:
         self.source = source
         self.unsafe = wishes.unsafe
         self.utf8 = source.text.encode("utf-8")
@@ -40,6 +43,13 @@ class Script:
         reported = [
             (rule.hazard.code, report.node) for rule in RULES for report in rule.check(self.flow)
         ]
+        is_silent = silence(filename, source.text, settings)
+        self.silenced = tuple(
+            (code, node)
+            for code, node in reported
+            if is_silent(code, self.line_of(node), self.positions.end(node).row)
+        )
+        reported = [entry for entry in reported if entry not in self.silenced]
         self.declined = tuple(
             (code, node) for code, node in reported if wishes.declines(code, self.line_of(node))
         )

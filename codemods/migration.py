@@ -75,7 +75,7 @@ def _best(
 def _attempt(filename: str, raw: bytes, settings: Settings, wishes: Wishes) -> Migration:
     source = decode(raw)
     try:
-        script = Script(source, settings, wishes)
+        script = Script(filename, source, settings, wishes)
     except cst.ParserSyntaxError as error:
         position = Position(max(error.raw_line, 1), error.raw_column + 1)
         raise SourceError(f"syntax error: {error.message}", position) from error
@@ -91,7 +91,7 @@ def _attempt(filename: str, raw: bytes, settings: Settings, wishes: Wishes) -> M
     try:
         exposed = prove(filename, source, after, edits, sites, script, settings)
         if not (wishes.declined or wishes.unproven) and any(
-            site.edits for site in _plan(Script(decode(after), settings, wishes))
+            site.edits for site in _plan(Script(filename, decode(after), settings, wishes))
         ):
             raise ProofError("a second run would change the file again")
     except ProofError as error:
@@ -111,7 +111,8 @@ def _plan(script: Script) -> list[Site]:
         Site(code, node, "left as it is", reason=script.reason_for(code, node))
         for code, node in script.declined
     ]
-    unmigrated = frozenset(site.node for site in (*sites, *declined) if not site.automatic)
+    left = [site.node for site in (*sites, *declined) if not site.automatic]
+    unmigrated = frozenset((*left, *(node for _, node in script.silenced)))
     sites += templates.rewrite(script, unmigrated)
     sites += adapters.rewrite(script, unmigrated)
     sites += quantization.rewrite(script, [edit for site in sites for edit in site.edits])

@@ -16,6 +16,10 @@ from lint_rules._source import Source, SourceError
 SUFFIX = ".ipynb"
 
 _LINE_MAGIC = re.compile(r"^(?P<indent>\s*)(?:[%!?].*|[\w.]+\?{1,2}\s*)$")
+# Line magics before a statement, which keeps its columns behind `if 1:`.
+_TIMED = re.compile(
+    r"^(?P<indent>\s*)(?P<magic>%(?:time|timeit|prun|memit)\s+(?:-\w+(?:\s*\d+)?\s+)*)(?=[^\s-])"
+)
 _ASSIGNED = re.compile(r"^(?P<target>\s*[\w.\[\]'\", ]+=\s*)[%!](?!=).*$")
 # Cell magics whose cell is Python all the same.
 _PYTHON_CELLS = re.compile(r"^\s*%%(time|timeit|capture|prun|memit|mprun|python3?|py)\b")
@@ -127,6 +131,21 @@ def _is_open(before: str) -> bool:
     return False
 
 
+def _timed(line: str) -> str | None:
+    """The statement behind `%time` and its like, in its columns; None where none stands there."""
+    timed = _TIMED.match(line)
+    if timed is None:
+        return None
+    statement = "if 1:".ljust(len(timed["magic"])) + line[timed.end() :]
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            ast.parse(statement)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None  # options that are not known here, another magic, half a statement
+    return timed["indent"] + statement
+
+
 def _without_magics(text: str) -> str:
     """The cell with as many lines, those that are not Python replaced."""
     lines = text.split("\n")
@@ -142,6 +161,10 @@ def _without_magics(text: str) -> str:
         if was_continued:
             lines[index], continued = "", line.endswith("\\")
         elif magic and not _is_open("\n".join(lines[:index])):
+            timed = _timed(line)
+            if timed is not None:
+                lines[index] = timed
+                continue
             lines[index], continued = f"{magic['indent']}pass", line.endswith("\\")
         elif assigned := _ASSIGNED.match(line):
             lines[index], continued = f"{assigned['target']}None", line.endswith("\\")

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 from cleanguard import hazards
 from cleanguard.families import family_of
+from lint_rules._engines import engine_prompts
 from lint_rules._flow.analysis import Flow
 from lint_rules._flow.events import Encode, LoaderCall
 from lint_rules._flow.text import piece_of
@@ -35,6 +36,10 @@ def _check(flow: Flow) -> Iterator[Report]:
         found = _control(encode.text, tokenizer.model.text)
         if found is not None:
             yield Report(encode.node, _message(found), tokenizer.confidence)
+    for site, model_id, prompts in engine_prompts(flow):
+        found = _control(prompts, model_id.text) if model_id.standing == "base" else None
+        if found is not None:
+            yield Report(site.node, _message(found))
     for call in flow.events(LoaderCall):
         position = {"generate": 2, "generate_batch": 2, "complete": 2, "encode": 1}.get(call.method)
         if position is not None:

@@ -14,11 +14,12 @@ from cleanguard.findings import Fix
 from cleanguard.hazards import Severity
 from lint_rules._confidence import weakest
 from lint_rules._edits import add_keyword
+from lint_rules._engines import engine_prompts
 from lint_rules._flow.analysis import Flow
-from lint_rules._flow.events import CallSite, Encode, TemplateApply
+from lint_rules._flow.events import Encode, TemplateApply
 from lint_rules._flow.hf_calls import is_rendered
 from lint_rules._flow.text import BOS, BOS_TEXTS, is_chat, keeps_bos, leads_with
-from lint_rules._flow.values import ChatText, LibraryObject, ModelId, Value, element_of, first
+from lint_rules._flow.values import ChatText, ModelId, Value, element_of, first
 from lint_rules.rule import Report, Rule
 
 
@@ -52,24 +53,19 @@ def _tokenizers(flow: Flow) -> Iterator[Report]:
 
 
 def _engines(flow: Flow) -> Iterator[Report]:
-    """vLLM's `generate` puts BOS before each prompt that is a text."""
-    for site in flow.events(CallSite):
-        engine = first(site.receiver, LibraryObject)
-        if engine is None or engine.symbol != "vllm.LLM" or site.method != "generate":
-            continue
-        prompts = site.args.value("prompts", 0)
-        built = flow.event_at(engine.origin, CallSite)
-        if built is None or not _is_rendered_text(prompts, flow):
-            continue
-        model = flow.model_id(built.args.get("model", 0))
-        severity = _severity(model, certain=False)
-        if severity is not None:
-            yield Report(
-                site.node,
-                _message("rendered", model),
-                severity=severity,
-                remedy="give `generate` token ids, or call `chat` with the messages",
+    for site, model, prompts in engine_prompts(flow):
+        if _is_rendered_text(prompts, flow):
+            holds, remedy = (
+                "rendered",
+                "give `generate` token ids, or call `chat` with the messages",
             )
+        elif leads_with(prompts, BOS_TEXTS):
+            holds, remedy = "literal", "leave BOS out of the text, or give `generate` token ids"
+        else:
+            continue
+        severity = _severity(model, certain=holds == "literal")
+        if severity is not None:
+            yield Report(site.node, _message(holds, model), severity=severity, remedy=remedy)
 
 
 def _is_rendered_text(prompts: Value, flow: Flow) -> bool:

@@ -12,9 +12,9 @@ from cleanguard import hazards
 from cleanguard.config import Settings, selected
 from cleanguard.files import SourceFile
 from cleanguard.findings import Finding, Fix, Position
-from cleanguard.per_file import ignored_in, with_severity
+from cleanguard.per_file import with_severity
 from cleanguard.suppressions import may_suppress, suppressed
-from lint_rules._exempt import is_loader_module
+from lint_rules._exempt import active_codes
 from lint_rules._notebook import SUFFIX, read
 from lint_rules._others import OtherFiles
 from lint_rules._screen import has_trigger, screened
@@ -115,7 +115,9 @@ def check_source(
             found = _check_light(job, source, tree)
         if may_suppress(raw):
             reason = settings.require_suppression_reason
-            found = suppressed(found, source.text, filename, _active(job), reason)
+            found = suppressed(
+                found, source.text, filename, active_codes(job.path, settings), reason
+            )
     except SourceError as error:
         found = unreadable(filename, str(error), settings, error.position)
     except RecursionError:
@@ -190,7 +192,7 @@ def _check_full(job: _Job, source: Source, *, parsed: bool) -> tuple[Finding, ..
 def _rules(job: _Job) -> list[Rule]:
     from lint_rules.registry import RULES
 
-    codes = _active(job)
+    codes = active_codes(job.path, job.settings)
     return [rule for rule in RULES if rule.hazard.code in codes]
 
 
@@ -230,14 +232,6 @@ def _followed(job: _Job, tree: ast.Module | cst.Module | None) -> Flow:
         raise RuleCrashError(
             f"{job.filename}: following the values crashed ({cause}); please report it"
         ) from error
-
-
-def _active(job: _Job) -> frozenset[str]:
-    """The codes that are looked for in a file."""
-    codes = selected(job.settings) - ignored_in(job.path, job.settings)
-    if is_loader_module(job.path, job.settings):
-        codes -= {hazard.code for hazard in hazards.CATALOGUE if hazard.fix == "migrate"}
-    return codes
 
 
 def _run(rule: Rule, flow: Flow, filename: str) -> list[Report]:

@@ -13,10 +13,13 @@ from cleanguard import hazards
 from lint_rules._flow.analysis import Flow
 from lint_rules._flow.events import AttributeSet, CallSite, MemberSet, TokenizerLoad
 from lint_rules._flow.syntax import dotted
-from lint_rules._flow.values import Constant, Method, Tokenizer, first
+from lint_rules._flow.values import UNKNOWN, Constant, Mapping, Method, Tokenizer, first
 from lint_rules._standing import load_severity
 from lint_rules.rule import Report, Rule
 
+_ADDS = "add_special_tokens"
+# What ends a text in the base models of the common families.
+_ENDS = ("<|endoftext|>", "<|end_of_text|>", "</s>", "<eos>", "<｜end▁of▁sentence｜>")
 _MASKING_COLLATOR = "transformers.DataCollatorForLanguageModeling"
 
 
@@ -51,8 +54,14 @@ def _padded_with_eos(flow: Flow) -> Iterator[Tokenizer]:
         if ends and load_severity(target.model, flow.settings) is not None:
             yield target
     for load in flow.events(TokenizerLoad):
-        if load.args.literal("pad_token") == "<|endoftext|>":
+        if load.args.literal("pad_token") in _ENDS:
             yield Tokenizer(load.node, load.model)
+    for site in flow.events(CallSite):
+        added = site.args.value("special_tokens_dict", 0) if site.method == _ADDS else UNKNOWN
+        tokens = first(added, Mapping)
+        pad = None if tokens is None else first(tokens.get("pad_token") or UNKNOWN, Method)
+        if pad is not None and pad.name == "eos_token" and isinstance(site.receiver, Tokenizer):
+            yield site.receiver
 
 
 def _same(left: Tokenizer, right: Tokenizer) -> bool:

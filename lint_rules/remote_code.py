@@ -5,30 +5,35 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from cleanguard import hazards
+from lint_rules._engines import ENGINE
 from lint_rules._flow.analysis import Flow
-from lint_rules._flow.events import LoaderBuild, ModelLoad, PipelineBuild, TokenizerLoad
+from lint_rules._flow.events import CallSite, LoaderBuild, ModelLoad, PipelineBuild, TokenizerLoad
 from lint_rules._hub import is_hub_id, is_pinned, runs_remote_code
 from lint_rules._standing import described, load_severity
 from lint_rules.rule import Report, Rule
 
 
 def _check(flow: Flow) -> Iterator[Report]:
-    loads: tuple[ModelLoad | TokenizerLoad | PipelineBuild | LoaderBuild, ...] = (
+    loads: list[ModelLoad | TokenizerLoad | PipelineBuild | LoaderBuild] = [
         *flow.events(ModelLoad),
         *flow.events(TokenizerLoad),
         *flow.events(PipelineBuild),
         *flow.events(LoaderBuild),
-    )
-    for load in loads:
-        if not runs_remote_code(load.args) or is_pinned(load.args) is not False:
+    ]
+    found = [(load.node, load.model, load.args) for load in loads]
+    for site in flow.events(CallSite):
+        if site.symbol == ENGINE:
+            found.append((site.node, flow.model_id(site.args.get("model", 0)), site.args))
+    for node, model, args in found:
+        if not runs_remote_code(args) or is_pinned(args) is not False:
             continue
-        if load.model.text is not None and not is_hub_id(load.model):
+        if model.text is not None and not is_hub_id(model):
             continue  # a folder of one's own
-        severity = load_severity(load.model, flow.settings)
+        severity = load_severity(model, flow.settings)
         if severity is not None:
             yield Report(
-                load.node,
-                f"`trust_remote_code=True` runs whatever code {described(load.model)} brings today",
+                node,
+                f"`trust_remote_code=True` runs whatever code {described(model)} brings today",
                 severity=severity,
             )
 

@@ -34,7 +34,7 @@ def inputs_of(
     settings = load_settings(Path(os.path.commonpath(absolute)), config)
     settings = replace(
         settings,
-        select=_split(select) or settings.select,
+        select=_chosen(select) or settings.select,
         extend_select=(*settings.extend_select, *_split(extend_select)),
         ignore=(*settings.ignore, *_split(ignore)),
         scope=scope or settings.scope,
@@ -54,6 +54,13 @@ def inputs_of(
             "name a folder with .py files, or look at `exclude` and .gitignore"
         )
     return settings, files
+
+
+def _chosen(select: Sequence[str]) -> tuple[str, ...]:
+    codes = _split(select)
+    if select and not codes:
+        raise JobError("`--select` names no code; leave it out for the configured ones")
+    return codes
 
 
 def _split(values: Sequence[str]) -> tuple[str, ...]:

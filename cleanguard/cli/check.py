@@ -109,14 +109,19 @@ def _check(options: CheckOptions, settings: Settings, files: Sequence[SourceFile
         sys.stdout.flush()
         if options.diff:
             sys.stdout.buffer.write(fixes.patch)
+            findings = known.without(findings, fixes.files)
         else:
             sys.stdout.buffer.write(fixes.stdin or b"")
             findings = known.without(findings, fixes.files)
             stream = sys.stdout if fixes.stdin is None else sys.stderr
             output.print(findings, run.checked, sources_of(fixes.files), stream)
         output.print_fixed(fixes.codes, "Would fix" if options.diff else "Fixed")
+        if options.diff and findings:
+            left = f"{len(findings)} findings are in no fix; check without --diff shows them"
+            one = "1 finding is in no fix; check without --diff shows it"
+            click.echo(f"cleanguard: {one if len(findings) == 1 else left}", err=True)
         if options.diff:
-            return _leave(bool(fixes.patch), failures, options)
+            return _leave(bool(fixes.patch) or bool(findings), failures, options)
     return _leave(bool(findings), failures, options)
 
 

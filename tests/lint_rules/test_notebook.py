@@ -117,3 +117,19 @@ def test_what_goes_on_from_the_line_before_is_no_magic(cell: str) -> None:
         "CG101",
         Position(cell.count("\n") + 2, 5, cell=3),
     )
+
+
+@pytest.mark.parametrize("magic", ["%time ", "%timeit -n 1 -r1 ", "    %time "])
+def test_a_timed_statement_is_read_in_its_columns(magic: str) -> None:
+    before = "if True:\n" if magic.startswith(" ") else ""
+    (finding,) = check(notebook(IMPORT, f"{before}{magic}{LOAD}"))
+    row = 1 + before.count("\n")
+    assert finding.location == Position(row, len(magic) + LOAD.index("Auto") + 1, cell=3)
+
+
+@pytest.mark.parametrize(
+    "line", ["%time !ls", "%prun -s cumulative f()", "%timeit", "%time for x in y: z()"]
+)
+def test_what_is_no_statement_behind_a_magic_is_left(line: str) -> None:
+    (finding,) = check(notebook(IMPORT, f"{line}\n{LOAD}"))
+    assert (finding.code, finding.location.row) == ("CG101", 2)

@@ -87,3 +87,18 @@ def test_a_file_that_cannot_be_written_is_2(run: Run, project: Path) -> None:
     assert ran.code == 2
     assert "symbolic link out of the tree" in ran.err
     assert outside.read_text() == BEFORE
+
+
+def test_a_diff_never_passes_what_no_fix_mends(run: Run, project: Path) -> None:
+    (project / "a.py").write_text("x = (\n")
+    ran = run("check", "--diff")
+    assert (ran.code, ran.out) == (1, "")
+    assert "1 finding is in no fix; check without --diff shows it" in ran.err
+    (project / "a.py").write_text("y = 2\n")
+    assert run("check", "--diff").code == 0
+
+
+def test_select_must_name_something(run: Run) -> None:
+    ran = run("check", "--select", "")
+    assert ran.code == 2
+    assert "`--select` names no code" in ran.err

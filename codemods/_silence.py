@@ -1,0 +1,22 @@
+"""What the configuration and comments keep quiet, so that nothing is rewritten for it either."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from cleanguard.config import Settings
+from cleanguard.hazards import CATALOGUE
+from cleanguard.suppressions import suppresses
+from lint_rules._exempt import active_codes
+
+_REWRITTEN = frozenset(hazard.code for hazard in CATALOGUE if hazard.fix == "migrate")
+
+
+def silence(filename: str, text: str, settings: Settings) -> Callable[[str, int, int], bool]:
+    """Whether a rewritten code is not reported between two rows of a file, the first and the last."""
+    active = active_codes(Path(filename), settings)
+    covered = suppresses(text, settings.require_suppression_reason)
+    return lambda code, first, last: (
+        code in _REWRITTEN and (code not in active or covered(code, first, last))
+    )
