@@ -24,16 +24,16 @@ def read_lines(
         JobError: The file is missing or empty, or a line is not what was expected; the message
             says which line and what was expected.
     """
+    return [record for _, record in located_lines(path, expected, may_be_empty=may_be_empty)]
+
+
+def located_lines(
+    path: Path, expected: Mapping[str, type], *, may_be_empty: bool = False
+) -> list[tuple[str, dict[str, Any]]]:
+    """The records of a file as `read_lines` gives them, each with its place for messages."""
     wanted = ", ".join(f"{name} ({_named(kind)})" for name, kind in expected.items())
-    try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise JobError(f"{path}: cannot be read: {(error.strerror or '').lower()}") from None
-    except UnicodeDecodeError as error:
-        line = path.read_bytes()[: error.start].count(b"\n") + 1
-        raise JobError(f"{path}:{line}: not UTF-8") from None
-    records: list[dict[str, Any]] = []
-    for number, line_text in enumerate(text.split("\n"), 1):
+    records: list[tuple[str, dict[str, Any]]] = []
+    for number, line_text in enumerate(_text(path).split("\n"), 1):
         if not line_text.strip():
             continue
         try:
@@ -46,7 +46,7 @@ def read_lines(
             if not isinstance(record.get(name), kind):
                 what = "is missing" if name not in record else f"is {record[name]!r}"
                 raise JobError(f"{path}:{number}: {name} {what}; expected {wanted}")
-        records.append(record)
+        records.append((f"{path}:{number}", record))
     if not records and not may_be_empty:
         raise JobError(f"{path}: holds no records; expected {wanted}")
     return records
@@ -57,6 +57,16 @@ def text_of(record: Mapping[str, Any], names: Sequence[str]) -> str | None:
     return next(
         (record[name] for name in names if isinstance(record.get(name), str) and record[name]), None
     )
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise JobError(f"{path}: cannot be read: {(error.strerror or '').lower()}") from None
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        raise JobError(f"{path}:{line}: not UTF-8") from None
 
 
 def _named(kind: type) -> str:

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from decimal import Decimal
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from cleanguard.errors import JobError
 from cleanguard.selection import did_you_mean
-from stages.jsonl import read_lines, text_of
+from stages.jsonl import located_lines, text_of
 from stages.preferences.config import PreferencesConfig
-from stages.text import normalised
+from stages.text import normalised, value_of
 from stages.tiny.world import check, items_of
 
 Verify = Callable[[str], bool]
-_NUMBER = re.compile(r"-?\d+(?:[.,]\d+)*")
+# Wider than a number, so that `1.2.3` is one thing, and none, and does not end in the number 3.
+_LIKE_A_NUMBER = re.compile(r"[-+]?\d+(?:[.,]\d+)*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,23 +80,38 @@ def _of_file(config: PreferencesConfig, path: Path) -> list[Prompt]:
             instruction=record["instruction"],
             group=text_of(record, ("group",)) or normalised(record["instruction"]),
             ask=text_of(record, ("ask", "completion_prompt")),
-            verify=_verifier(path, record),
+            verify=_verifier(where, record),
         )
-        for record in read_lines(path, {"instruction": str})
+        for where, record in located_lines(path, {"instruction": str})
     ]
 
 
-def _verifier(path: Path, record: dict[str, Any]) -> Verify | None:
-    gold = record.get("gold")
-    if gold is None:
+def _verifier(where: str, record: dict[str, Any]) -> Verify | None:
+    if record.get("gold") is None:
         return None
     match = record.get("match", "exact")
-    if match not in MATCHES:
+    if not isinstance(match, str) or match not in MATCHES:
         raise JobError(
-            f"{path}: match {match!r} of {record['instruction']!r} is not one of "
+            f"{where}: match {match!r} of {record['instruction']!r} is not one of "
             f"{', '.join(MATCHES)}{did_you_mean(str(match), MATCHES)}"
         )
-    return partial(MATCHES[match], str(gold))
+    gold = _gold_text(record["gold"])
+    if gold is None:
+        raise JobError(f"{where}: gold is {record['gold']!r}; expected text or a number")
+    if match == "number" and value_of(gold) is None:
+        raise JobError(
+            f"{where}: gold is {record['gold']!r}, which is no number; write one like 12, 1.5 or "
+            '1,200, or use "match": "exact"'
+        )
+    return partial(MATCHES[match], gold)
+
+
+def _gold_text(gold: Any) -> str | None:
+    """A gold answer as text; None for what no answer can be held against."""
+    if isinstance(gold, float) and math.isfinite(gold):
+        return format(Decimal(repr(gold)), "f")  # 1e+16 is not how anyone answers
+    text = str(gold) if isinstance(gold, str | int) else ""
+    return text if text.strip(" .\n\t") else None
 
 
 def exact(gold: str, answer: str) -> bool:
@@ -109,8 +127,9 @@ def contains(gold: str, answer: str) -> bool:
 
 def number(gold: str, answer: str) -> bool:
     """The answer's last number is the gold one."""
-    found = _NUMBER.findall(answer)
-    return bool(found) and float(found[-1].replace(",", "")) == float(gold.replace(",", ""))
+    found = _LIKE_A_NUMBER.findall(answer)
+    value = value_of(found[-1]) if found else None
+    return value is not None and value == value_of(gold)
 
 
 MATCHES: dict[str, Callable[[str, str], bool]] = {

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from stages.suites.item import ScorerName, SuiteItem
+from stages.text import value_of
 
 _SENTENCE_END = re.compile(r"[.!?](?=\s|$)")
 _NUMBER = re.compile(r"[-+]?\d[\d,]*(?:\.\d+)?")
@@ -81,7 +82,8 @@ def exact(item: SuiteItem, text: str) -> bool:
 def number(item: SuiteItem, text: str) -> bool:
     """The text holds exactly one number, and it equals a gold: `13`, `It is 13.0.`, `1,300`."""
     found = _NUMBER.findall(text)
-    return len(found) == 1 and any(_value(found[0]) == _value(gold) for gold in item.gold)
+    value = value_of(found[0]) if len(found) == 1 else None
+    return value is not None and any(value == value_of(gold) for gold in item.gold)
 
 
 def members(item: SuiteItem, text: str) -> bool:
@@ -126,11 +128,6 @@ def _bare(text: str) -> str:
 def _first_sentence(line: str) -> str:
     end = _SENTENCE_END.search(line)
     return line[: end.end()] if end else line
-
-
-def _value(text: str) -> float | None:
-    found = _NUMBER.fullmatch(text.strip())
-    return float(found[0].replace(",", "")) if found else None
 
 
 def _holds(words: list[str], wanted: list[str]) -> bool:

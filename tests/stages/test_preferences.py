@@ -15,7 +15,7 @@ from guard.verification import verify_file
 from stages.config import resolve
 from stages.preferences import PRESETS, PreferencesConfig
 from stages.preferences.pairs import Judged, pairs_of, usable
-from stages.preferences.prompts import MATCHES
+from stages.preferences.prompts import MATCHES, prompts_of
 from stages.preferences.steps import make_pairs
 from stages.tiny.world import all_items, check, items_of
 
@@ -201,7 +201,41 @@ def test_what_can_be_used() -> None:
         ("number", "12", "12 is not 13", False),
         ("number", "1,200", "1200.0", True),
         ("number", "12", "twelve", False),
+        ("number", "-3", "It is -3.0, of course", True),
+        ("number", "3", "Version 1.2.3", False),
+        ("number", "1.2", "1.2.3", False),
+        ("number", "9" * 400, "8" * 400, False),
     ],
 )
 def test_verifiers(match: str, gold: str, answer: str, expected: bool) -> None:
     assert MATCHES[match](gold, answer) is expected
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ({"gold": "twelve", "match": "number"}, "gold is 'twelve', which is no number; write one"),
+        ({"gold": "1.2.3", "match": "number"}, "gold is '1.2.3', which is no number"),
+        ({"gold": ["12"], "match": "number"}, "gold is ['12']; expected text or a number"),
+        ({"gold": " ", "match": "contains"}, "gold is ' '; expected text or a number"),
+        ({"gold": "12", "match": ["number"]}, "match ['number'] of 'Add 5 and 7.' is not one of"),
+        ({"gold": "12", "match": "numbr"}, "did you mean 'number'?"),
+    ],
+)
+def test_golds_are_refused_when_the_file_is_read(
+    line: dict[str, Any], message: str, tmp_path: Path
+) -> None:
+    right = {"instruction": "Add 1 and 2.", "gold": 3, "match": "number"}
+    file = mine(tmp_path, right, {"instruction": "Add 5 and 7.", **line})
+    with pytest.raises(JobError) as raised:
+        prompts_of(PreferencesConfig(file=file))
+    assert str(raised.value).startswith(f"{file}:2: ")
+    assert message in str(raised.value)
+
+
+def test_a_gold_may_be_a_json_number(tmp_path: Path) -> None:
+    file = mine(tmp_path, {"instruction": "How many?", "gold": 1e16, "match": "number"})
+    [prompt] = prompts_of(PreferencesConfig(file=file))
+    assert prompt.verify is not None
+    assert prompt.verify("It is 10,000,000,000,000,000.")
+    assert not prompt.verify("It is 1.0.0")
