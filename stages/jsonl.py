@@ -37,7 +37,7 @@ def located_lines(
         if not line_text.strip():
             continue
         try:
-            record = json.loads(line_text)
+            record = parsed(line_text)
         except ValueError as error:
             raise JobError(f"{path}:{number}: not JSON ({error}); expected {wanted}") from None
         if not isinstance(record, dict):
@@ -50,6 +50,14 @@ def located_lines(
     if not records and not may_be_empty:
         raise JobError(f"{path}: holds no records; expected {wanted}")
     return records
+
+
+def parsed(text: str) -> Any:
+    """What a JSON text holds; ValueError for every text that cannot be read as JSON."""
+    try:
+        return json.loads(text)
+    except RecursionError:
+        raise ValueError("nested too deeply; write it flat") from None
 
 
 def text_of(record: Mapping[str, Any], names: Sequence[str]) -> str | None:

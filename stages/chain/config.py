@@ -19,7 +19,7 @@ class ChainConfig:
     """One base, one seed, one folder; the rest belongs to the stages."""
 
     out: Path = option(Path("runs/chain"), "The folder; each stage has one of its own in it.")
-    seed: int = option(0, "The seed of every stage.", at_least=0)
+    seed: int = option(0, "The seed of every stage.", at_least=0, at_most=2**32 - 1)
     model: ModelConfig = section(ModelConfig)
     generate: generate.GenerateConfig = section(generate.GenerateConfig, without=_OWN)
     sft: sft.SftConfig = section(sft.SftConfig, without=(*_OWN, "data"))

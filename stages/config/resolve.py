@@ -72,8 +72,10 @@ def resolve(
 
 
 def _known_preset(name: Any, presets: Presets, where: str) -> str:
+    if not isinstance(name, str):
+        raise ConfigError(f"{where}: preset {name!r} is not text; name one of {', '.join(presets)}")
     if name in presets:
-        return str(name)
+        return name
     known = ", ".join(presets)
     raise ConfigError(
         f"{where}: there is no preset {name!r} here ({known}){did_you_mean(str(name), presets)}"

@@ -17,6 +17,7 @@ else:
     import tomli as tomllib
 
 _TABLE = re.compile(r"\s*\[\s*([^\[\]]+?)\s*\]\s*(#.*)?$")
+_DEEPEST = 100  # far below where the parsers give up, far above what anyone writes
 _ENTRY = re.compile(r"\s*([A-Za-z0-9_\-.\"' ]+?)\s*=")
 
 
@@ -50,10 +51,50 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, int]]:
         return _yaml(path, text)
     if path.suffix != ".toml":
         raise ConfigError(f"{path}: expected a .toml, .yaml or .yml file")
+    return _toml(path, text)
+
+
+def _toml(path: Path, text: str) -> tuple[dict[str, Any], dict[str, int]]:
     try:
-        return tomllib.loads(text), _toml_lines(text)
-    except tomllib.TOMLDecodeError as error:
+        data = tomllib.loads(text)
+    except ValueError as error:  # a number of 5,000 digits is no TOMLDecodeError
         raise ConfigError(f"{path}: not valid TOML: {error}") from None
+    except RecursionError:
+        raise _too_deep(path, _deep_line(text)) from None
+    if _is_deep(data):
+        raise _too_deep(path, _deep_line(text))
+    return data, _toml_lines(text)
+
+
+def _is_deep(data: Mapping[str, Any]) -> bool:
+    level: list[Any] = [data]
+    for _ in range(_DEEPEST):
+        # By identity: aliases make YAML's values stand in many places.
+        below = {
+            id(part): part
+            for one in level
+            for part in (one.values() if isinstance(one, dict) else one)
+            if isinstance(part, dict | list)
+        }
+        level = list(below.values())
+    return bool(level)
+
+
+def _deep_line(text: str) -> int:
+    """The line on which a TOML file that is nested too deeply becomes so, as far as brackets tell."""
+    depth = 0
+    lines = text.splitlines()
+    for number, line in enumerate(lines, 1):
+        opened = line.count("[") + line.count("{")
+        if depth + opened + line.partition("=")[0].count(".") >= _DEEPEST:
+            return number
+        depth += opened - line.count("]") - line.count("}")
+    return len(lines)
+
+
+def _too_deep(path: Path, line: int | None = None) -> ConfigError:
+    where = f"{path}:{line}" if line else str(path)
+    return ConfigError(f"{where}: nested more than {_DEEPEST} deep; write it flat")
 
 
 def _toml_lines(text: str) -> dict[str, int]:
@@ -77,17 +118,40 @@ def _yaml(path: Path, text: str) -> tuple[dict[str, Any], dict[str, int]]:
     except ImportError:
         raise ConfigError(f"{path}: PyYAML is not installed; write it as TOML") from None
     try:
+        _refuse_tangles(path, yaml, text)
         data = yaml.safe_load(text)
         tree = yaml.compose(text)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f"{path}:{mark.line + 1}" if mark else str(path)
         raise ConfigError(f"{where}: not valid YAML: {getattr(error, 'problem', error)}") from None
+    except ValueError as error:  # a date that is none
+        raise ConfigError(f"{path}: not valid YAML: {error}") from None
     if data is None:
         return {}, {}
     if not isinstance(data, dict):
         raise ConfigError(f"{path}: expected a mapping of keys to values")
+    if _is_deep(data):
+        raise _too_deep(path)
     return data, dict(_yaml_lines(tree, ""))
+
+
+def _refuse_tangles(path: Path, yaml: Any, text: str) -> None:
+    """Refuse what is nested too deeply, and a value that holds itself, before anything recurses."""
+    around: list[str | None] = []
+    for event in yaml.parse(text, Loader=yaml.SafeLoader):
+        line = event.start_mark.line + 1
+        if isinstance(event, yaml.CollectionStartEvent):
+            around.append(event.anchor)
+            if len(around) > _DEEPEST:
+                raise _too_deep(path, line)
+        elif isinstance(event, yaml.CollectionEndEvent):
+            around.pop()
+        elif isinstance(event, yaml.AliasEvent) and event.anchor in around:
+            raise ConfigError(
+                f"{path}:{line}: *{event.anchor} stands inside &{event.anchor}, so the value would "
+                "hold itself; write it out"
+            )
 
 
 def _yaml_lines(node: Any, prefix: str) -> Iterator[tuple[str, int]]:

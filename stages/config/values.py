@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from datetime import date, time
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,8 @@ from stages.config.fields import Option
 
 _BOOLEANS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
 _NAMES = {str: "text", int: "a whole number", float: "a number", bool: "true or false", Path: "a path"}  # fmt: skip
+_MOST = 2**63 - 1  # what TOML, torch and numpy count up to
+_SHOWN = 60
 
 
 class ValueProblem(ValueError):  # noqa: N818 - the reader adds where it stands
@@ -47,14 +50,14 @@ def _single(one: Option, raw: Any) -> Any:
         )
     if isinstance(value, int | float) and not isinstance(value, bool):
         if one.at_least is not None and value < one.at_least:
-            raise ValueProblem(f"{value} is less than {one.at_least:g}")
+            raise ValueProblem(f"{value} is less than {one.at_least:.15g}")
         if one.at_most is not None and value > one.at_most:
-            raise ValueProblem(f"{value} is more than {one.at_most:g}")
+            raise ValueProblem(f"{value} is more than {one.at_most:.15g}")
     return value
 
 
 def _converted(one: Option, raw: Any) -> Any:
-    problem = ValueProblem(f"{raw!r} is not {_NAMES[one.kind]}")
+    problem = ValueProblem(f"{_shown(raw)} is not {_NAMES[one.kind]}")
     if one.kind is bool:
         found = _BOOLEANS.get(raw.casefold()) if isinstance(raw, str) else raw
         if not isinstance(found, bool):
@@ -63,15 +66,23 @@ def _converted(one: Option, raw: Any) -> Any:
     if raw is None or isinstance(raw, bool | list | dict):
         raise problem
     if one.kind in (str, Path):
-        if not isinstance(raw, str | Path):
+        if not isinstance(raw, str | Path) or (one.kind is Path and "\0" in str(raw)):
             raise problem
         return Path(raw).expanduser() if one.kind is Path else str(raw)
     if one.kind is int and isinstance(raw, float):
         raise problem
     try:
         value = one.kind(raw)
-    except ValueError:
+    except (ValueError, TypeError, OverflowError):
         raise problem from None
+    if isinstance(value, int) and abs(value) > _MOST:
+        raise ValueProblem(f"{_shown(raw)} is too large; a whole number ends at {_MOST}")
     if not math.isfinite(value):
         raise problem
     return value
+
+
+def _shown(raw: Any) -> str:
+    """A value for a message: a date as it is written, and no more of it than one can read."""
+    text = raw.isoformat() if isinstance(raw, date | time) else repr(raw)
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"

@@ -25,7 +25,12 @@ class DpoConfig:
     )
     sft: Path = option(Path("runs/sft/adapter"), "The adapter for `init = sft` and `merged`.")
     out: Path = option(Path("runs/dpo"), "The run's folder.")
-    seed: int = option(0, "Decides a new adapter's beginning and the order of pairs.", at_least=0)
+    seed: int = option(
+        0,
+        "Decides a new adapter's beginning and the order of pairs.",
+        at_least=0,
+        at_most=2**32 - 1,
+    )
     beta: float = option(0.1, "How close the model is kept to the reference.", at_least=0)
     loss: tuple[str, ...] = option(
         ("sigmoid", "sft"), "Losses that are added, as trl names them; `sft` is that of the chosen."

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from cleanguard.errors import JobError
 from guard import CleanModelLoader, Provenance, provenance_of
-from stages.adapters import check_base, check_weights
+from stages.adapters import check_base, check_settings, check_weights, told_apart
 from stages.evaluate.config import BASE, EvaluateConfig
 from stages.models import directory_of, loader_of
 from stages.stacks import whole_stack
@@ -76,14 +75,10 @@ def _attached(
     for place, path in enumerate(paths):
         if not any_base:
             check_base(loaded, path)
-        try:
-            label = _label(place)
+        label = _label(place)
+        with told_apart(f"adapters: {name} ({path})"):
             model = CleanModelLoader.attach_adapter(model, path, name=label, on=below)
-            below = label
-        except (RuntimeError, ValueError) as error:
-            # PEFT names every tensor that does not fit; the first line says enough.
-            reason = str(error).strip().splitlines()[0]
-            raise JobError(f"adapters: {name} ({path}) does not fit this base: {reason}") from error
+        below = label
     try:
         if below is None or len(paths) == 1:
             yield model
@@ -104,19 +99,15 @@ def _look_at(name: str, path: Path, base: str | None) -> None:
 
     The base is compared by name where no lineage beside the adapter tells it by digest.
     """
-    config = path / "adapter_config.json"
-    if not config.is_file():
+    if not (path / "adapter_config.json").is_file():
         raise JobError(
             f"adapters: {name}: {path} holds no adapter_config.json; train one, or name the "
             "directory that PEFT saved"
         )
+    named = check_settings(path)
     check_weights(path)
     if base is None or lineage_of(path) is not None:
         return
-    try:
-        named = json.loads(config.read_text(encoding="utf-8")).get("base_model_name_or_path")
-    except (ValueError, AttributeError) as error:
-        raise JobError(f"adapters: {config} is damaged: {error}") from None
     if named and Path(named).name != Path(base).name:
         raise JobError(
             f"adapters: {path} was trained on {named}, not on {base}; "

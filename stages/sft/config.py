@@ -18,7 +18,9 @@ class SftConfig:
 
     data: Path = option(Path("runs/generate/dataset.jsonl"), "What `generate` wrote.")
     out: Path = option(Path("runs/sft"), "The run's folder.")
-    seed: int = option(0, "Decides the adapter's beginning and the order of rows.", at_least=0)
+    seed: int = option(
+        0, "Decides the adapter's beginning and the order of rows.", at_least=0, at_most=2**32 - 1
+    )
     model: ModelConfig = section(ModelConfig)
     lora: LoraConfig = section(LoraConfig)
     train: TrainConfig = section(TrainConfig)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, get_args
 
 from cleanguard.selection import did_you_mean
+from stages.jsonl import parsed
 from stages.suites.item import ScorerName, Shot, Suite, SuiteError, SuiteItem
 from stages.suites.scorers import passes
 
@@ -73,7 +73,7 @@ def _text(path: Path) -> str:
 
 def _item(text: str) -> tuple[SuiteItem, bool]:
     try:
-        line = json.loads(text)
+        line = parsed(text)
     except ValueError as error:
         raise SuiteError(f"not JSON ({error}); {_EXPECTED}") from None
     if not isinstance(line, dict):

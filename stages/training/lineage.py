@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 from cleanguard.errors import JobError
+from stages.jsonl import parsed
 
 LINEAGE = "lineage.json"
 _BASE = frozenset({"model_id", "weights", "tokenizer"})
@@ -20,7 +20,7 @@ def lineage_of(adapter: Path) -> dict[str, Any] | None:
     """
     path = adapter / LINEAGE
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        found = parsed(path.read_text(encoding="utf-8"))
     except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, ValueError) as error:

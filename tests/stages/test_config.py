@@ -11,7 +11,7 @@ import pytest
 from cleanguard.config_file import ConfigError
 from cleanguard.errors import JobError
 from stages.config import as_toml, option, options_of, resolve, section
-from stages.registry import STAGES, Stage
+from stages.registry import BY_NAME, STAGES, Stage
 
 
 @dataclass(frozen=True)
@@ -90,6 +90,16 @@ def test_what_is_shown_is_read_back(tmp_path: Path) -> None:
         ('preset = "larg"', "no preset 'larg' here (tiny, large); did you mean 'large'?"),
         ("steps = ", "c.toml: not valid TOML"),
         ("\nsteps = 13", "c.toml:2: steps: not thirteen"),
+        ("steps = 2020-01-01", "c.toml:1: steps: 2020-01-01 is not a whole number"),
+        ("[model]\nrate = 07:32:00", "c.toml:2: model.rate: 07:32:00 is not a number"),
+        ("[model]\nrate = 1" + "0" * 400, "c.toml:2: model.rate: 1000"),
+        ("steps = 9" + "0" * 5000, "c.toml: not valid TOML"),
+        ("steps = 99999999999999999999", "c.toml:1: steps: 99999999999999999999 is too large"),
+        ('preset = ["tiny"]', "c.toml:1: preset ['tiny'] is not text; name one of tiny, large"),
+        ("preset = {}", "c.toml:1: preset {} is not text"),
+        ('out = "a\\u0000"', "c.toml:1: out: 'a\\x00' is not a path"),
+        ("\nnames = " + "[" * 5000 + "]" * 5000, "c.toml:2: nested more than 100 deep"),
+        ("steps = 2\n[" + "a." * 5000 + "a]\n", "c.toml:2: nested more than 100 deep"),
     ],
 )
 def test_a_complaint_says_where_and_what_instead(text: str, message: str, tmp_path: Path) -> None:
@@ -104,6 +114,15 @@ def test_a_complaint_says_where_and_what_instead(text: str, message: str, tmp_pa
         ("model:\n  rat: 1\n", "c.yaml:2: unknown key 'model.rat'"),
         ("a: [", "not valid YAML"),
         ("- a", "a mapping of keys"),
+        ("steps: 2020-01-01", "c.yaml:1: steps: 2020-01-01 is not a whole number"),
+        ("steps: 2020-13-45", "c.yaml: not valid YAML: month must be in 1..12"),
+        ("a: &a\n  b: *a", "c.yaml:2: *a stands inside &a, so the value would hold itself"),
+        ("\na: " + "[" * 5000 + "]" * 5000, "c.yaml:2: nested more than 100 deep; write it flat"),
+        ("\n".join(" " * at + "a:" for at in range(200)), "c.yaml:101: nested more than 100 deep"),
+        (
+            "a: &a " + "[" * 90 + "]" * 90 + "\nb: " + "[" * 90 + "*a" + "]" * 90,
+            "c.yaml: nested more than 100 deep",
+        ),
     ],
 )
 def test_yaml_complaints(text: str, message: str, tmp_path: Path) -> None:
@@ -128,6 +147,24 @@ def test_the_command_line_says_none_for_unset(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="--steps: steps: 'none' is not a whole number"):
         made("", tmp_path, steps="none")
     assert made("", tmp_path, names="x, y").names == ("x", "y")
+
+
+def test_a_seed_of_401_digits_is_named_without_all_of_them() -> None:
+    with pytest.raises(ConfigError, match=r"--steps: steps: '9{59}… is too large") as raised:
+        resolve(Outer, PRESETS, overrides={"steps": "9" * 401})
+    assert len(str(raised.value)) < 200
+
+
+@pytest.mark.parametrize("name", ["sft", "dpo", "chain"])
+def test_training_takes_the_seeds_that_numpy_takes(name: str) -> None:
+    stage = BY_NAME[name]
+    with pytest.raises(ConfigError, match="seed: 4294967296 is more than 4294967295"):
+        resolve(stage.config, stage.presets, overrides={"seed": "4294967296"})
+
+
+def test_an_alias_beside_its_anchor_is_no_tangle(tmp_path: Path) -> None:
+    found = made("names: &n [c]\nmodel: {id: &i d}\nout: *i\n", tmp_path, name="c.yaml")
+    assert found == Outer(names=("c",), out=Path("d"), model=Inner("d"))
 
 
 @pytest.mark.parametrize("stage", STAGES, ids=lambda stage: stage.name)

@@ -81,3 +81,9 @@ def test_files_that_hold_no_suite(tmp_path: Path) -> None:
     broken.write_bytes(GOOD.encode() + b'{"prompt": "caf\xe9"}')
     with pytest.raises(SuiteError, match=r"latin\.jsonl:2: not UTF-8"):
         find_suite(str(broken))
+
+
+def test_a_line_that_is_nested_too_deeply_is_named(tmp_path: Path) -> None:
+    (tmp_path / "mine.jsonl").write_text("[" * 100_000)
+    with pytest.raises(SuiteError, match=r"mine\.jsonl:1: not JSON \(nested too deeply"):
+        find_suite(str(tmp_path / "mine.jsonl"))
