@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from cleanguard.errors import JobError
-from guard.verification import verify_file
+from guard.verification import Problem, Verdict, verify_file
 from stages.reports.results import RESULTS, Result, pairs_of, read_results
 
+_TOLD = 5
 Answers = Mapping[tuple[str, str], Mapping[str, Result]]
 
 
@@ -37,7 +38,8 @@ class Earlier:
 
     Attributes:
         path: Its results.
-        problems: What verification found wrong with the file; empty if it traces to clean loads.
+        problems: What verification found wrong with the file, in words; empty if it traces to clean
+            loads.
         matches: The pairs.
     """
 
@@ -62,9 +64,22 @@ def read_earlier(path: Path, now: Answers) -> Earlier:
     )
     if not matches:
         raise JobError(f"against: {file} has no item in the same prompt form as this run")
-    verdict = verify_file(file)
-    problems = tuple(str(problem) for problem in verdict.problems)
-    return Earlier(file, problems, matches)
+    return Earlier(file, tuple(_told(verify_file(file))), matches)
+
+
+def _told(verdict: Verdict) -> Iterator[str]:
+    """The first problems, and how many more there are."""
+    yield from map(_sentence, verdict.problems[:_TOLD])
+    more = len(verdict.problems) - _TOLD
+    if more > 0:
+        yield f"and {more} more; `cleanguard verify {verdict.path}` tells them"
+
+
+def _sentence(problem: Problem) -> str:
+    line = None if problem.line is None else f"line {problem.line}"
+    key = None if problem.key is None else f"key {problem.key!r}"
+    where = ", ".join(part for part in (line, key) if part)
+    return f"{where}: {problem.reason}" if where else problem.reason
 
 
 def _match(

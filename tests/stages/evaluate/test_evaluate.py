@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +16,8 @@ from guard.verification import verify_file
 from stages.config import resolve
 from stages.evaluate import CONFIG, PRESETS, EvaluateConfig, answering, run
 from stages.registry import Outcome
-from stages.reports.results import Result, read_results
+from stages.reports.earlier import read_earlier
+from stages.reports.results import Result, pairs_of, read_results
 
 
 def config(out: Path, **changes: str) -> EvaluateConfig:
@@ -146,6 +148,28 @@ def test_an_earlier_run_that_was_edited_is_told(
     (tmp_path / "results.jsonl").write_text(text.replace('"strict":false', '"strict":true', 1))
     run(config(tmp_path / "now", against=str(tmp_path), html="false"))
     assert any("earlier results" in warning for warning in report_in(tmp_path / "now")["warnings"])
+    assert "Problem(" not in (tmp_path / "now" / "report.md").read_text()
+
+
+@pytest.mark.parametrize(("edited", "told"), [(1, 2), (9, 6)])
+def test_what_is_wrong_with_an_earlier_run_is_told_in_sentences(
+    whole: tuple[Path, Outcome], tmp_path: Path, edited: int, told: int
+) -> None:
+    lines = (whole[0] / "results.jsonl").read_text().splitlines(keepends=True)
+    lines[:edited] = [
+        json.dumps({**json.loads(line), "batch": 7}) + "\n" for line in lines[:edited]
+    ]
+    (tmp_path / "results.jsonl").write_text("".join(lines))
+    shutil.copy(whole[0] / "results.jsonl.intoto.json", tmp_path)
+    file = tmp_path / "results.jsonl"
+    problems = read_earlier(file, pairs_of(read_results(file))).problems
+    assert len(problems) == told
+    assert "than its statement says" in problems[0] or "is not the one in its" in problems[0]
+    key = json.loads(lines[0])["key"]
+    assert problems[1].startswith(f"line 1, key {key!r}: its content is not what its own digest")
+    if told == 6:
+        assert problems[5].startswith("and ")
+        assert problems[5].endswith(f" more; `cleanguard verify {file}` tells them")
 
 
 def test_an_earlier_run_with_other_prompts_is_refused(
