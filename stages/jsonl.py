@@ -16,7 +16,7 @@ def read_lines(
     """The records of a file.
 
     Args:
-        path: JSON lines in UTF-8; blank lines are passed over.
+        path: JSON lines in UTF-8, with or without a byte order mark; blank lines are passed over.
         expected: Fields that every record must have, with their types.
         may_be_empty: A file without records is no mistake.
 
@@ -69,7 +69,7 @@ def text_of(record: Mapping[str, Any], names: Sequence[str]) -> str | None:
 
 def _text(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8-sig")
     except OSError as error:
         raise JobError(f"{path}: cannot be read: {(error.strerror or '').lower()}") from None
     except UnicodeDecodeError as error:
