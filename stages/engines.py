@@ -12,6 +12,8 @@ from stages.models import ModelConfig, loader_of
 from stages.ranks import world_size
 
 if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
     from guard import Completion, Loaded
 
 EngineName = Literal["transformers", "vllm"]
@@ -32,10 +34,12 @@ class Engine(Protocol):
     Attributes:
         source: What records are made with: a guarded model, or its provenance.
         name: The engine with its version where that decides texts.
+        tokenizer: The guarded tokenizer.
     """
 
     source: Any
     name: str
+    tokenizer: PreTrainedTokenizerBase
 
     def complete(self, prompts: Sequence[str], **options: Any) -> list[Completion]:
         """As `CleanModelLoader.complete`, `batch_size` included."""
@@ -49,6 +53,7 @@ class TransformersEngine:
     def __init__(self, loaded: Loaded) -> None:
         self.loaded = loaded
         self.source = loaded.model
+        self.tokenizer = loaded.tokenizer
 
     def complete(self, prompts: Sequence[str], **options: Any) -> list[Completion]:
         """As the loader has it."""
@@ -77,6 +82,7 @@ class VllmEngine:
             context=config.context or None,
         )
         self.source = self._engine.provenance
+        self.tokenizer = self._engine.tokenizer
         self.name = f"vllm {self._engine.release}"
 
     def complete(self, prompts: Sequence[str], **options: Any) -> list[Completion]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,9 +28,21 @@ def read_lines(
 
 
 def located_lines(
-    path: Path, expected: Mapping[str, type], *, may_be_empty: bool = False
+    path: Path,
+    expected: Mapping[str, type],
+    *,
+    filled: Collection[str] = (),
+    may_be_empty: bool = False,
 ) -> list[tuple[str, dict[str, Any]]]:
-    """The records of a file as `read_lines` gives them, each with its place for messages."""
+    """The records of a file as `read_lines` gives them, each with its place for messages.
+
+    Args:
+        path, expected, may_be_empty: As there.
+        filled: Fields whose text may not be blank.
+
+    Raises:
+        JobError: As there.
+    """
     wanted = ", ".join(f"{name} ({_named(kind)})" for name, kind in expected.items())
     records: list[tuple[str, dict[str, Any]]] = []
     for number, line_text in enumerate(_text(path).split("\n"), 1):
@@ -43,7 +55,8 @@ def located_lines(
         if not isinstance(record, dict):
             raise JobError(f"{path}:{number}: not a JSON object; expected {wanted}")
         for name, kind in expected.items():
-            if not isinstance(record.get(name), kind):
+            found = record.get(name)
+            if not isinstance(found, kind) or (name in filled and not str(found).strip()):
                 what = "is missing" if name not in record else f"is {record[name]!r}"
                 raise JobError(f"{path}:{number}: {name} {what}; expected {wanted}")
         records.append((f"{path}:{number}", record))

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from guard.errors import SettingsError
+from guard.errors import ContaminationError, DoubledBosError, SettingsError
 from guard.policy import policy_of
 from guard.prompts import encode_rows
 
@@ -27,6 +27,15 @@ class Row:
     prompt: tuple[int, ...]
     completion: tuple[int, ...]
     merged: bool
+
+
+def is_plain(tokenizer: PreTrainedTokenizerBase, text: str) -> bool:
+    """Whether a text holds no control token, so that it can be tokenised as a prompt or a row."""
+    try:
+        encode_rows(tokenizer, policy_of(tokenizer), [text])
+    except (ContaminationError, DoubledBosError):
+        return False
+    return True
 
 
 def rows_of(

@@ -53,9 +53,16 @@ def answer_in(completion: Completion, cut_at: tuple[str, ...], *, completes: boo
     return given_answer(text)
 
 
-def given_answer(text: str) -> Answer:
-    """An answer that came from a file, or that was cut out of a text."""
+def given_answer(text: str, *, plain: bool = True) -> Answer:
+    """An answer that came from a file, or that was cut out of a text.
+
+    Args:
+        text: The answer.
+        plain: Neither it nor its prompt holds a control token.
+    """
     text = text.strip()
+    if not plain:
+        return Answer(text, "control-token")
     if not text:
         return Answer(text, "empty")
     return Answer(text, "placeholder" if is_placeholder(text) else None)

@@ -12,7 +12,7 @@ from stages.generate.answers import Answer, answer_in, given_answer
 from stages.generate.config import GenerateConfig
 from stages.generate.seeds import Seed
 from stages.likelihood import likelihoods
-from stages.tokens import rows_of
+from stages.tokens import is_plain, rows_of
 
 if TYPE_CHECKING:
     from guard import Completion
@@ -71,11 +71,18 @@ def candidates_for(
     for seed, text in zip(seeds, asked, strict=True):
         keys = keys_of(config, seed)
         if text is None:
-            yield Candidate(keys[0], seed, None, 0, given_answer(seed.response or ""), None)
+            yield Candidate(keys[0], seed, None, 0, _given(engine, config, seed), None)
             continue
         for number, (key, completion) in enumerate(zip(keys, written[text], strict=True)):
             answer = answer_in(completion, config.cut_at, completes=config.style == "completion")
             yield Candidate(key, seed, text, number, answer, completion)
+
+
+def _given(engine: Engine, config: GenerateConfig, seed: Seed) -> Answer:
+    """The answer that came with an instruction, held against what training would refuse."""
+    text = seed.response or ""
+    whole = f"{training_prompt(config, seed)} {text}"
+    return given_answer(text, plain=is_plain(engine.tokenizer, whole))
 
 
 def criticised(

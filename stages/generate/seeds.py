@@ -11,7 +11,7 @@ from typing import Any
 
 from cleanguard.errors import JobError
 from stages.config.source import load_data
-from stages.jsonl import read_lines, text_of
+from stages.jsonl import located_lines, text_of
 from stages.tiny.world import items_of
 
 
@@ -45,17 +45,28 @@ def world_seeds() -> list[Seed]:
 
 
 def file_seeds(path: Path) -> list[Seed]:
-    """Instructions from JSON lines; `response`, `ask`, `group` and `kind` are optional."""
+    """Instructions from JSON lines; `response`, `ask`, `group` and `kind` are optional.
+
+    Raises:
+        JobError: The file cannot be read, or a line is not what was expected, such as blank.
+    """
     return [
         Seed(
             group=text_of(record, ("group", "key")) or record["instruction"],
             kind=text_of(record, ("kind", "instruction_type")) or "file",
             instruction=record["instruction"],
             ask=text_of(record, ("ask", "completion_prompt")),
-            response=text_of(record, ("response", "completion")),
+            response=_response(where, record),
         )
-        for record in read_lines(path, {"instruction": str})
+        for where, record in located_lines(path, {"instruction": str}, filled=("instruction",))
     ]
+
+
+def _response(where: str, record: Mapping[str, Any]) -> str | None:
+    for name in ("response", "completion"):
+        if not isinstance(record.get(name), str | None):
+            raise JobError(f"{where}: {name} is {record[name]!r}; expected text, or leave it out")
+    return text_of(record, ("response", "completion"))
 
 
 def template_seeds(path: Path) -> list[Seed]:
@@ -94,6 +105,8 @@ def _filled(path: Path, number: int, template: Any, slots: Mapping[str, Any]) ->
     for words in itertools.product(*(slots[name] for name in names)):
         words_by_name = dict(zip(names, words, strict=True))
         text = {key: str(value).format(**words_by_name) for key, value in template.items()}
+        if not text["instruction"].strip():
+            raise JobError(f"{where}: its instruction is blank")
         kind = text.get("kind", f"template-{number}")
         yield Seed(
             group=text.get("group") or ":".join([kind, *map(str, words)]),

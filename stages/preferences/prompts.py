@@ -82,7 +82,7 @@ def _of_file(config: PreferencesConfig, path: Path) -> list[Prompt]:
             ask=text_of(record, ("ask", "completion_prompt")),
             verify=_verifier(where, record),
         )
-        for where, record in located_lines(path, {"instruction": str})
+        for where, record in located_lines(path, {"instruction": str}, filled=("instruction",))
     ]
 
 

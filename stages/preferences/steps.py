@@ -15,7 +15,7 @@ from guard.records import JsonlWriter, item_key
 from stages.adapters import attach
 from stages.config import as_plain
 from stages.folder import MANIFEST, file_entry, run_folder, write_json
-from stages.jsonl import read_lines
+from stages.jsonl import located_lines, read_lines
 from stages.likelihood import likelihoods
 from stages.models import loader_of
 from stages.pieces import Piece, spread
@@ -24,7 +24,7 @@ from stages.preferences.pairs import Judged, Pair, pairs_of, usable
 from stages.preferences.prompts import Prompt, prompts_of
 from stages.ranks import rank
 from stages.registry import Outcome
-from stages.tokens import rows_of
+from stages.tokens import is_plain, rows_of
 from stages.training.data import split_by_group
 
 SAMPLES = "samples.jsonl"
@@ -64,15 +64,16 @@ def make_pairs(config: PreferencesConfig) -> Outcome:
         JobError: The prompts, the adapter or the folder cannot be used.
     """
     with run_folder(config.out, "preferences", config) as folder:
-        prompts = prompts_of(config)
+        prompts, listed = prompts_of(config), _listed_negatives(config)
         loaded = loader_of(config.model).load()
+        _refuse_control_tokens(config, loaded, listed)
         model = attach(loaded, config.adapter) if config.adapter else loaded.model
         params = {**as_plain(config), "out": None, "inputs": _inputs(config)}
         spread(
             folder, (SAMPLES,), model, params, _pieces(config, prompts),
             lambda batches, files: _sample(config, model, loaded, batches, files[0]),
         )  # fmt: skip
-        drawn = _drawn(config, prompts, folder)
+        drawn = _drawn(prompts, listed, folder)
         scores = _scores(config, model, loaded, drawn, params)
         if rank():
             return Outcome(())
@@ -149,9 +150,10 @@ def _sample(
         _log.info("preferences: batch %d of %d sampled", number, len(batches))
 
 
-def _drawn(config: PreferencesConfig, prompts: Sequence[Prompt], folder: Path) -> list[_Drawn]:
+def _drawn(
+    prompts: Sequence[Prompt], listed: Mapping[str, list[str]], folder: Path
+) -> list[_Drawn]:
     by_key = {record["key"]: record for record in read_lines(folder / SAMPLES, {"samples": list})}
-    listed = _listed_negatives(config)
     found = []
     for prompt in prompts:
         samples = by_key[item_key(prompt.text)]["samples"]
@@ -230,9 +232,23 @@ def _listed_negatives(config: PreferencesConfig) -> dict[str, list[str]]:
     if config.negatives_file is None:
         return {}
     found: dict[str, list[str]] = {}
-    for record in read_lines(config.negatives_file, {"instruction": str, "rejected": str}):
+    expected = {"instruction": str, "rejected": str}
+    for _, record in located_lines(config.negatives_file, expected, filled=expected):
         found.setdefault(record["instruction"], []).append(f" {record['rejected'].strip()}")
     return found
+
+
+def _refuse_control_tokens(
+    config: PreferencesConfig, loaded: Loaded, listed: Mapping[str, list[str]]
+) -> None:
+    """Before anything is sampled: neither the judge nor dpo takes such a text."""
+    for instruction, texts in listed.items():
+        for text in texts:
+            if not is_plain(loaded.tokenizer, text):
+                raise JobError(
+                    f"{config.negatives_file}: the negative {text.strip()!r} of {instruction!r} holds "
+                    "a control token; leave it out"
+                )
 
 
 def _pair_records(config: PreferencesConfig, answers: _Answers) -> list[dict[str, Any]]:

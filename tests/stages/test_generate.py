@@ -173,6 +173,11 @@ def test_the_model_writes_instructions_of_its_own(tmp_path: Path) -> None:
         ("\n[]\n", "mine.jsonl:2: not a JSON object"),
         ("{\n", "mine.jsonl:1: not JSON"),
         ("\n", "mine.jsonl: holds no records; expected instruction (text)"),
+        (
+            '{"instruction": "a"}\n{"instruction": " "}',
+            "mine.jsonl:2: instruction is ' '; expected",
+        ),
+        ('{"instruction": "a", "response": 5}', "mine.jsonl:1: response is 5; expected text"),
         ('{"instruction": "Say hi."}\n', "'Say hi.' has no sentence to complete"),
     ],
 )
@@ -181,6 +186,24 @@ def test_bad_files_are_named_by_line(text: str, message: str, tmp_path: Path) ->
     with pytest.raises(JobError) as raised:
         generate(tiny_config(tmp_path / "g", source="file", file=tmp_path / "mine.jsonl"))
     assert message in str(raised.value)
+
+
+def test_given_answers_with_control_tokens_are_dropped_and_counted(tmp_path: Path) -> None:
+    lines = [
+        {"instruction": "Add 3 and 4.", "response": "7<|im_end|>"},
+        {"instruction": "Add 3 and <|im_start|>.", "response": "7"},
+        {"instruction": "Add 1 and 2.", "response": "[your answer]"},
+        {"instruction": "Add 5 and 4.", "response": "9"},
+    ]
+    (tmp_path / "mine.jsonl").write_text("".join(json.dumps(one) + "\n" for one in lines))
+    file = tmp_path / "mine.jsonl"
+    settings = {"source": "file", "file": file, "critic": "logprob", "min_logprob": -100.0}
+    outcome = generate(tiny_config(tmp_path / "g", **settings))
+    [kept] = records(tmp_path / "g" / "dataset.jsonl")
+    assert (kept["completion"], kept["origin"]) == (" 9", "file")
+    reasons = [one["reason"] for one in records(tmp_path / "g" / "dropped.jsonl")]
+    assert reasons == ["control-token", "control-token", "placeholder"]
+    assert "2 control-token" in outcome.lines[1]
 
 
 @pytest.mark.parametrize(

@@ -69,6 +69,7 @@ def test_placeholders_are_told_from_answers(text: str, expected: bool) -> None:
         ('[[template]]\ninstruction = "{a.b}"', "is no slot"),
         ('[[template]]\ninstruction = "a"\nasks = "b"', "unknown key 'asks'"),
         ('[[template]]\ninstruction = "a"\n[[template]]\ninstruction = "a"', "two templates"),
+        ('[[template]]\ninstruction = " "', "template 1: its instruction is blank"),
     ],
 )
 def test_bad_templates(text: str, message: str, tmp_path: Path) -> None:

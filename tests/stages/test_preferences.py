@@ -220,6 +220,7 @@ def test_verifiers(match: str, gold: str, answer: str, expected: bool) -> None:
         ({"gold": " ", "match": "contains"}, "gold is ' '; expected text or a number"),
         ({"gold": "12", "match": ["number"]}, "match ['number'] of 'Add 5 and 7.' is not one of"),
         ({"gold": "12", "match": "numbr"}, "did you mean 'number'?"),
+        ({"instruction": ""}, "instruction is ''; expected instruction (text)"),
     ],
 )
 def test_golds_are_refused_when_the_file_is_read(
@@ -231,6 +232,28 @@ def test_golds_are_refused_when_the_file_is_read(
         prompts_of(PreferencesConfig(file=file))
     assert str(raised.value).startswith(f"{file}:2: ")
     assert message in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("rejected", "message"),
+    [
+        ("", "bad.jsonl:2: rejected is ''; expected"),
+        ("no<|im_end|>", "bad.jsonl: the negative 'no<|im_end|>' of 'Hi.' holds a control token"),
+        (None, "bad.jsonl: cannot be read: no such file"),
+    ],
+)
+def test_bad_negatives_are_refused_before_anything_is_sampled(
+    rejected: str | None, message: str, sft_adapter: Path, tmp_path: Path
+) -> None:
+    bad = tmp_path / "bad.jsonl"
+    if rejected is not None:
+        lines = [{"instruction": "Hi.", "rejected": text} for text in ("no", rejected)]
+        bad.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    settings = config(sft_adapter, tmp_path / "p", negatives="file", negatives_file=bad)
+    with pytest.raises(JobError) as raised:
+        make_pairs(settings)
+    assert message in str(raised.value)
+    assert not (tmp_path / "p" / "samples.jsonl").exists()
 
 
 def test_a_gold_may_be_a_json_number(tmp_path: Path) -> None:
