@@ -31,7 +31,12 @@ def read_settings(path: Path) -> dict[str, tuple[Any, int | None]]:
         ConfigError: The file cannot be read, or is neither.
     """
     data, lines = _read(path)
-    return {key: (value, lines.get(key)) for key, value in _flat(data)}
+    found: dict[str, tuple[Any, int | None]] = {}
+    for key, value in _flat(data):
+        if key in found:  # `"model.id"` in quotes, and `id` in `model`
+            raise ConfigError(f"{path}:{lines.get(key, 1)}: {key} is set twice; keep one of them")
+        found[key] = (value, lines.get(key))
+    return found
 
 
 def load_data(path: Path) -> dict[str, Any]:
@@ -133,7 +138,14 @@ def _yaml(path: Path, text: str) -> tuple[dict[str, Any], dict[str, int]]:
         raise ConfigError(f"{path}: expected a mapping of keys to values")
     if _is_deep(data):
         raise _too_deep(path)
-    return data, dict(_yaml_lines(tree, ""))
+    lines: dict[str, int] = {}
+    for key, line in _yaml_lines(tree, ""):
+        if key in lines:
+            raise ConfigError(
+                f"{path}:{line}: {key} stands in line {lines[key]} already; keep one of them"
+            )
+        lines[key] = line
+    return data, lines
 
 
 def _refuse_tangles(path: Path, yaml: Any, text: str) -> None:
@@ -155,11 +167,14 @@ def _refuse_tangles(path: Path, yaml: Any, text: str) -> None:
 
 
 def _yaml_lines(node: Any, prefix: str) -> Iterator[tuple[str, int]]:
-    for key, value in node.value:
-        name = f"{prefix}{key.value}"
-        yield name, key.start_mark.line + 1
-        if value.id == "mapping":
+    if node.id == "mapping":
+        for key, value in node.value:
+            name = f"{prefix}{key.value}"
+            yield name, key.start_mark.line + 1
             yield from _yaml_lines(value, f"{name}.")
+    elif node.id == "sequence":
+        for number, value in enumerate(node.value):
+            yield from _yaml_lines(value, f"{prefix}{number}.")
 
 
 def _flat(data: Mapping[Any, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

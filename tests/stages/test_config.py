@@ -11,6 +11,7 @@ import pytest
 from cleanguard.config_file import ConfigError
 from cleanguard.errors import JobError
 from stages.config import as_toml, option, options_of, resolve, section
+from stages.config.source import load_data
 from stages.registry import BY_NAME, STAGES, Stage
 
 
@@ -90,6 +91,7 @@ def test_what_is_shown_is_read_back(tmp_path: Path) -> None:
         ('preset = "larg"', "no preset 'larg' here (tiny, large); did you mean 'large'?"),
         ("steps = ", "c.toml: not valid TOML"),
         ("\nsteps = 13", "c.toml:2: steps: not thirteen"),
+        ('"model.id" = "a"\n[model]\nid = "b"', "c.toml:1: model.id is set twice; keep one"),
         ("steps = 2020-01-01", "c.toml:1: steps: 2020-01-01 is not a whole number"),
         ("[model]\nrate = 07:32:00", "c.toml:2: model.rate: 07:32:00 is not a number"),
         ("[model]\nrate = 1" + "0" * 400, "c.toml:2: model.rate: 1000"),
@@ -113,6 +115,11 @@ def test_a_complaint_says_where_and_what_instead(text: str, message: str, tmp_pa
     [
         ("model:\n  rat: 1\n", "c.yaml:2: unknown key 'model.rat'"),
         ("a: [", "not valid YAML"),
+        ("steps: 1\nmode: fast\nsteps: 2", "c.yaml:3: steps stands in line 1 already; keep one"),
+        ("model:\n  id: a\n  id: a", "c.yaml:3: model.id stands in line 2 already"),
+        ("model:\n  id: a\nmodel: {rate: 1}", "c.yaml:3: model stands in line 1 already"),
+        ("model.id: a\nmodel: {id: b}", "c.yaml:2: model.id stands in line 1 already"),
+        ("x:\n- {a: 1}\n- a: 1\n  a: 2", "c.yaml:4: x.1.a stands in line 3 already"),
         ("- a", "a mapping of keys"),
         ("steps: 2020-01-01", "c.yaml:1: steps: 2020-01-01 is not a whole number"),
         ("steps: 2020-13-45", "c.yaml: not valid YAML: month must be in 1..12"),
@@ -165,6 +172,11 @@ def test_training_takes_the_seeds_that_numpy_takes(name: str) -> None:
 def test_an_alias_beside_its_anchor_is_no_tangle(tmp_path: Path) -> None:
     found = made("names: &n [c]\nmodel: {id: &i d}\nout: *i\n", tmp_path, name="c.yaml")
     assert found == Outer(names=("c",), out=Path("d"), model=Inner("d"))
+
+
+def test_merged_yaml_may_be_written_over(tmp_path: Path) -> None:
+    (tmp_path / "t.yaml").write_text("a: &a {x: 1, y: 2}\nb: {<<: *a, x: 3}\n")
+    assert load_data(tmp_path / "t.yaml")["b"] == {"x": 3, "y": 2}
 
 
 @pytest.mark.parametrize("stage", STAGES, ids=lambda stage: stage.name)
