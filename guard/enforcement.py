@@ -54,7 +54,7 @@ def vetted() -> Iterator[None]:
 
 
 def is_lifted(state: GuardState) -> bool:
-    """Whether this runs inside an `unguarded` block of that load."""
+    """Whether this runs inside an `unguarded` block of that model."""
     return state.key in _lifted.get()
 
 
@@ -62,7 +62,8 @@ def is_lifted(state: GuardState) -> bool:
 def unguarded(model: PreTrainedModel, *, reason: str) -> Iterator[None]:
     """Lift the prompt checks of one model inside a `with` block; recorded as an event.
 
-    The block holds for the thread that entered it. Chat templates stay blocked.
+    The block holds for the thread that entered it, and for this model: not for its copies, nor for
+    the base that an adapter was attached to. Chat templates stay blocked.
 
     Args:
         model: A model that CleanModelLoader loaded.

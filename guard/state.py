@@ -20,10 +20,10 @@ _ATTRIBUTE = "_cleanguard"
 
 @dataclass(slots=True)
 class GuardState:
-    """The guard's side of one load; copies of the model share its key.
+    """The guard's side of one load; a copy of the model has one of its own.
 
     Attributes:
-        key: Names this load.
+        key: Names this state; no copy has the same.
         policy: The rules for its prompts.
         provenance: What was measured, adapters included.
         events: What happened since.
@@ -37,6 +37,12 @@ class GuardState:
     events: list[Event] = field(default_factory=list)
     run_seed: int | None = None
     drawn: Counter[bytes] = field(default_factory=Counter)
+
+    def __setstate__(self, state: tuple[None, dict[str, Any]]) -> None:
+        # Copies and pickles come through here: lifting the guard of one must not lift the other's.
+        for name, value in state[1].items():
+            setattr(self, name, value)
+        self.key = secrets.token_hex(8)
 
     def note(self, kind: str, hazard: Hazard | None = None, **detail: Any) -> None:
         """Record an event."""

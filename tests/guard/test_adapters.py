@@ -11,7 +11,7 @@ import pytest
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model
 
-from guard import CleanModelLoader, Loaded, provenance_of
+from guard import CleanModelLoader, Loaded, provenance_of, unguarded
 from guard.errors import (
     ContaminationError,
     GuardWarning,
@@ -63,6 +63,19 @@ def sft(make_adapter: Callable[..., Path]) -> Path:
 @pytest.fixture(scope="session")
 def dpo(make_adapter: Callable[..., Path], sft: Path) -> Path:
     return make_adapter(2, below=sft)
+
+
+def test_lifting_the_guard_of_an_adapters_model_leaves_the_base_guarded(
+    fresh: Loaded, sft: Path
+) -> None:
+    model = attach(fresh.model, sft)
+    for one, other in ((model, fresh.model), (fresh.model, model)):
+        with unguarded(one, reason="test"):
+            one(DIRTY)
+            with pytest.raises(ContaminationError):
+                other(DIRTY)
+    for owner in (model, fresh.model):
+        assert [event.kind for event in provenance_of(owner).events] == ["unguarded"]
 
 
 def test_the_guard_stays_on_and_the_lineage_is_recorded(fresh: Loaded, sft: Path) -> None:

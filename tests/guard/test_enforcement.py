@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import copy
+import pickle
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -99,6 +100,30 @@ def test_unguarded_holds_for_its_thread_only(fresh: Loaded) -> None:
         thread.start()
         thread.join()
     assert len(caught) == 1
+
+
+@pytest.mark.parametrize(
+    "make", [copy.deepcopy, lambda model: pickle.loads(pickle.dumps(model))], ids=["copy", "pickle"]
+)
+def test_lifting_the_guard_of_a_copy_leaves_the_original_guarded(
+    fresh: Loaded, make: Callable[[Any], Any]
+) -> None:
+    twin = make(fresh.model)
+    for one, other in ((twin, fresh.model), (fresh.model, twin)):
+        before = provenance_of(other).events
+        with unguarded(one, reason="test"):
+            one.generate(DIRTY, max_new_tokens=1)
+            for road in (other, other.generate):
+                with pytest.raises(ContaminationError):
+                    road(DIRTY)
+            with pytest.raises(ContaminationError):
+                CleanModelLoader.generate(
+                    other, fresh.tokenizer, "<|im_start|>user", max_new_tokens=1
+                )
+            with unguarded(other, reason="too"):
+                one(DIRTY)
+                other(DIRTY)
+        assert len(provenance_of(other).events) == len(before) + 1
 
 
 def test_unguarded_needs_a_reason_and_a_guard(fresh: Loaded, raw: tuple[Any, Any]) -> None:
