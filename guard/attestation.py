@@ -12,7 +12,13 @@ from guard.digests import sha256_of
 from guard.provenance import Provenance, utc_now
 from guard.redaction import redact_value
 from guard.sources import sources_of
-from guard.statement import FILE_TYPE, Statement, statement_path, write_statement
+from guard.statement import (
+    FILE_TYPE,
+    Statement,
+    params_digest,
+    statement_path,
+    write_statement,
+)
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -41,12 +47,14 @@ def attest(
     file = Path(fspath(path))
     found = sources_of(sources)
     now = utc_now()
+    settings = redact_value(dict(params or {}))
     run = {
         "id": secrets.token_hex(8),
         "started": now,
         "ended": now,
         "outcome": "complete",
-        "params": redact_value(dict(params or {})),
+        "params": settings,
+        "params_sha256": params_digest(settings),
         "loads": {role: source.digest() for role, source in found.items()},
         "events": redact_value({r: s.events() for r, s in found.items()}, by_name=False),
     }

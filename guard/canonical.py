@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import Any
+import math
+from typing import Any, NoReturn
 
 
 def canonical(value: Any) -> bytes:
@@ -41,7 +42,12 @@ def parse(text: bytes) -> Any:
         ValueError: No JSON, not UTF-8, NaN or an infinity, or a name that stands twice in one
             object (readers would disagree on what it says).
     """
-    return json.loads(text.decode("utf-8"), object_pairs_hook=_pairs, parse_constant=_refuse)
+    return json.loads(
+        text.decode("utf-8"),
+        object_pairs_hook=_pairs,
+        parse_constant=_refuse,
+        parse_float=_finite,
+    )
 
 
 def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -53,5 +59,10 @@ def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def _refuse(name: str) -> Any:
+def _finite(text: str) -> float:
+    number = float(text)
+    return number if math.isfinite(number) else _refuse(text)
+
+
+def _refuse(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")

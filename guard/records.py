@@ -23,7 +23,7 @@ from guard.provenance import Provenance, utc_now
 from guard.redaction import redact_value
 from guard.resume import Found, read_back
 from guard.sources import Source, sources_of
-from guard.statement import RECORDS_TYPE, Statement, write_statement
+from guard.statement import RECORDS_TYPE, Statement, params_digest, write_statement
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -82,6 +82,7 @@ class JsonlWriter:
                 "records": 0,
                 "repaired_bytes": self._found.repaired,
                 "params": self._params,
+                "params_sha256": params_digest(self._params),
                 "loads": loads,
                 "events": {},
             }

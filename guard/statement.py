@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from guard.canonical import digest, parse
+from guard.shapes import misshapen
 
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
 RECORDS_TYPE = "urn:cleanguard:records:v1"
@@ -120,20 +121,27 @@ def parse_statement(found: Any) -> Statement:
             and statement.kind in (RECORDS_TYPE, FILE_TYPE)
             and isinstance(statement.name, str)
             and isinstance(statement.sha256, str)
-            and isinstance(statement.predicate["bytes"], int)
-            and all(isinstance(load, dict) for load in statement.loads.values())
-            and all(isinstance(run["id"], str) for run in statement.runs)
+        )
+        fault = misshapen(
+            statement.predicate, "records" if statement.kind == RECORDS_TYPE else "file"
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise StatementError(f"a part is missing or misshapen ({error})") from error
     if not well_formed:
         raise StatementError("it is of another type or version")
+    if fault is not None:
+        raise StatementError(f"a part is missing or misshapen ({fault})")
     return statement
 
 
 def load_digest(load: Mapping[str, Any]) -> str:
     """What names a load: sha256 of its provenance as JSON, without the events since."""
     return digest(dict(load))
+
+
+def params_digest(params: Mapping[str, Any]) -> str:
+    """sha256 over a run's params, as they read once they were written as JSON."""
+    return digest(json.loads(json.dumps(params, allow_nan=False)))
 
 
 def identity(provenance: Mapping[str, Any]) -> dict[str, Any]:

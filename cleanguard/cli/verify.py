@@ -54,6 +54,9 @@ def command(
 
     A file is compared with the statement beside it (FILE.intoto.json). Exit codes: 0 all is well,
     1 something is wrong with a file, 2 a file cannot be read.
+
+    The digests show what was changed by mistake or by hand. Somebody who computes them all anew is
+    found out by a signature only: sign the statements (`cleanguard sign`) and verify with `--key`.
     """
     from guard.errors import GuardError
     from guard.verification import KINDS, verify_file

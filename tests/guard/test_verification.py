@@ -3,16 +3,16 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from guard import JsonlWriter, Loaded, attest
+from guard import JsonlWriter, Loaded, attest, unguarded
 from guard.canonical import digest
-from guard.statement import statement_path
+from guard.statement import load_digest, statement_path
 from guard.verification import verify_file
 
 
@@ -196,6 +196,140 @@ def test_reports_are_checked_too(tiny: Loaded, tmp_path: Path) -> None:
     assert (verdict.ok, verdict.records) == (True, None)
     report.write_text("accuracy .9\n")
     assert found(report) == [("edited-file", None)]
+
+
+@pytest.fixture
+def report(tiny: Loaded, tmp_path: Path) -> Path:
+    path = tmp_path / "report.md"
+    path.write_text("accuracy .8\n")
+    attest(path, {"model": tiny.provenance}, params={"temperature": 0.7, "by": {1: [2], 10: 3}})
+    return path
+
+
+def test_a_report_that_was_made_after_the_guard_was_lifted_is_told(
+    fresh: Loaded, tmp_path: Path
+) -> None:
+    path = tmp_path / "report.md"
+    path.write_text("accuracy .8\n")
+    attest(path, fresh.model)
+    assert verify_file(path).ok
+    with unguarded(fresh.model, reason="to see"):
+        pass
+    attest(path, fresh.model)
+    [problem] = verify_file(path).problems
+    assert problem.kind == "lifted-guard"
+    assert "to see" in problem.reason
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        (lambda said: said["loads"].clear(), ["unknown-load"]),
+        (lambda said: said["runs"].clear(), ["unknown-load"]),
+        (lambda said: said["runs"][0]["loads"].clear(), ["unknown-load"]),
+        (lambda said: said["runs"][0]["loads"].update(judge="0" * 64), ["unknown-load"]),
+        (lambda said: said["runs"][0]["params"].update(temperature=0), ["edited-statement"]),
+        (lambda said: said.update(schema="cleanguard-file/9"), ["broken-statement"]),
+        (lambda said: said.pop("schema"), ["broken-statement"]),
+        (lambda said: said["runs"][0].pop("params_sha256"), []),
+    ],
+)
+def test_what_was_done_to_a_reports_statement_is_told(
+    report: Path, change: Callable[[dict[str, Any]], object], expected: list[str]
+) -> None:
+    assert verify_file(report).ok
+    edit_statement(report, lambda statement: change(statement["predicate"]))
+    assert [kind for kind, _ in found(report)] == expected
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        (lambda said: said.update(records=7), ["edited-statement"]),
+        (lambda said: said.update(last="0" * 64), ["edited-statement"]),
+        (lambda said: said.update(schema="cleanguard-file/1"), ["broken-statement"]),
+        (lambda said: said["runs"][0]["params"].update(seed=4), ["edited-statement"]),
+        (lambda said: said["runs"][0].pop("params_sha256"), []),
+    ],
+)
+def test_what_was_done_to_the_statement_of_records_is_told(
+    out: Path, change: Callable[[dict[str, Any]], object], expected: list[str]
+) -> None:
+    edit_statement(out, lambda statement: change(statement["predicate"]))
+    assert [kind for kind, _ in found(out)] == expected
+
+
+def test_another_file_with_the_statement_of_a_first_one_is_told(out: Path) -> None:
+    other = out.with_name("other.jsonl")
+    statement_path(out).rename(statement_path(other))
+    out.rename(other)
+    [problem] = verify_file(other).problems
+    assert (problem.kind, "'out.jsonl'" in problem.reason) == ("edited-statement", True)
+
+
+ODD: list[Any] = [None, -1, 5, True, "x", 1.5, [], [5], [[]], {}, {"x": 5}, {"x": [5]}]
+
+
+def places(value: Any, at: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """The ways to the values within JSON types, of a list into its first member only."""
+    yield at
+    names = list(value) if isinstance(value, dict) else []
+    names += [0] if isinstance(value, list) and value else []
+    for name in names:
+        if name not in ("environment", "tokenizer", "generation"):
+            yield from places(value[name], (*at, name))
+
+
+def put(value: Any, at: tuple[Any, ...], new: Any) -> None:
+    for name in at[:-1]:
+        value = value[name]
+    value[at[-1]] = new
+
+
+@pytest.mark.parametrize("odd", ODD, ids=str)
+def test_a_misshapen_statement_is_told_and_no_crash(out: Path, odd: Any) -> None:
+    plain = statement_path(out).read_text()
+    load_name = next(iter(json.loads(plain)["predicate"]["loads"]))
+    for at in list(places(json.loads(plain)))[1:]:
+        content = json.loads(plain)
+        put(content, at, odd)
+        loads = content["predicate"].get("loads") if isinstance(content["predicate"], dict) else 0
+        if at[:3] == ("predicate", "loads", load_name) and isinstance(loads[load_name], dict):
+            load = loads.pop(load_name)
+            loads[load_digest(load)] = load
+        statement_path(out).write_text(json.dumps(content))
+        changed = content != json.loads(plain)
+        assert not verify_file(out).ok or at[1:2] == ("runs",) or not changed, at
+
+
+@pytest.mark.parametrize("odd", ODD, ids=str)
+def test_a_misshapen_record_is_told_and_no_crash(out: Path, odd: Any) -> None:
+    plain = out.read_text()
+    for at in list(places(json.loads(plain.splitlines()[0])))[1:]:
+        lines = [json.loads(line) for line in plain.splitlines()]
+        put(lines[2], at, odd)
+        out.write_text("".join(json.dumps(line) + "\n" for line in lines))
+        assert ("edited-file", None) in found(out)
+        assert len(found(out)) > 1, at
+
+
+@pytest.mark.parametrize("number", ["1e999", "-1e999", "9" * 5000])
+def test_numbers_that_readers_do_not_agree_on_are_told(out: Path, number: str) -> None:
+    out.write_text(out.read_text().replace('"score": 1.0', f'"score": {number}'))
+    assert ("unreadable-record", 3) in found(out)
+    where = statement_path(out)
+    where.write_text(where.read_text().replace('"seed": 3', f'"seed": {number}'))
+    assert found(out) == [("broken-statement", None)]
+
+
+def test_a_statement_that_is_nested_too_deep_is_told(out: Path) -> None:
+    for depth in (300, 600, 900):
+        where = statement_path(out)
+        where.write_text(
+            where.read_text().replace('"seed": 3', f'"seed": {"[" * depth}{"]" * depth}')
+        )
+        assert {kind for kind, _ in found(out)} <= {"broken-statement", "edited-statement"}
+        assert found(out)
 
 
 def test_a_missing_file_is_no_verdict(tmp_path: Path) -> None:
