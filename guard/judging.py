@@ -9,7 +9,7 @@ from typing import Any
 
 from cleanguard import hazards
 from guard.redaction import redact_value
-from guard.statement import FILE_TYPE, Statement, load_digest, params_digest
+from guard.statement import FILE_TYPE, Statement, adapters_in, load_digest, params_digest
 from guard.verdicts import CODE, Problem
 
 
@@ -41,6 +41,7 @@ def statement_problems(path: Path, statement: Statement) -> Iterator[Problem]:
     yield from _check_loads(statement)
     for at, run in enumerate(statement.runs, start=1):
         yield from _check_run(statement, run, f"run {at} of {len(statement.runs)}")
+    yield from _check_adapters(path, statement)
     traced = bool(statement.runs) and all(run["loads"] for run in statement.runs)
     if statement.kind == FILE_TYPE and not traced:
         yield Problem("unknown-load", "it names no load, so nothing says what it was made with")
@@ -57,6 +58,25 @@ def _check_loads(statement: Statement) -> Iterator[Problem]:
         for name in load.get("overrides", ()):
             said = f"{model} was loaded with {name}=True"
             yield Problem("overridden-check", said, code=_override_code(load, str(name)))
+
+
+def _check_adapters(path: Path, statement: Statement) -> Iterator[Problem]:
+    """Whether the adapters are known that a report was made with; records name their own."""
+    # Weights that were trained are such an adapter themselves.
+    if statement.kind != FILE_TYPE or path.suffix == ".safetensors":
+        return
+    for load in statement.loads.values():
+        for name, adapter in adapters_in(load).items():
+            if adapter is None:
+                yield Problem("unknown-load", unknown_adapter(name))
+
+
+def unknown_adapter(name: str) -> str:
+    """What to say of an adapter without a digest."""
+    return (
+        f"the adapter {name!r} took part, and nothing says what it is: attach_adapter did not "
+        "attach it"
+    )
 
 
 def _override_code(load: Mapping[str, Any], name: str) -> str:

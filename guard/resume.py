@@ -110,7 +110,7 @@ def _compare(
                 f"{journal.path} was written with a model in the role {role!r}",
                 remedy="name the same roles, or write to another file",
             )
-        before = identity(statement.loads[load])
+        before = _identity(journal, statement.loads[load])
         now = identity(sources[role].plain())
         other = sorted(name for name in now if now[name] != before[name])
         if other:
@@ -119,6 +119,16 @@ def _compare(
                 evidence={"role": role, "differ": other},
                 remedy="write to another file, or load the same model in the same way",
             )
+
+
+def _identity(journal: Journal, load: Mapping[str, Any]) -> dict[str, Any]:
+    try:
+        return identity(load)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise RecordsError(
+            f"the statement of {journal.path} has a load that is misshapen ({error})",
+            remedy=_EDITED,
+        ) from error
 
 
 def _scan(journal: Journal, found: Found) -> tuple[int, str | None, dict[str, int]]:

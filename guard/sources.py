@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from guard.errors import RecordsError
 from guard.provenance import Event, Provenance
-from guard.statement import load_digest
+from guard.statement import adapters_in, load_digest
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -82,12 +82,11 @@ class Source:
             "weights": weights["digest"] if weights else None,
             "tokenizer": plain["tokenizer"]["digest"],
         }
-        part = {*plain["active_adapters"], *plain["merged_adapters"]}
-        active = {a["name"]: a for a in plain["adapters"] if a["name"] in part}
-        if active:
+        part = adapters_in(plain)
+        if part:
             found["adapters"] = {
-                name: adapter["weights"]["digest"] if adapter["weights"] else None
-                for name, adapter in active.items()
+                name: adapter["weights"]["digest"] if adapter and adapter["weights"] else None
+                for name, adapter in part.items()
             }
         return found
 

@@ -147,7 +147,6 @@ def params_digest(params: Mapping[str, Any]) -> str:
 def identity(provenance: Mapping[str, Any]) -> dict[str, Any]:
     """What decides the texts of a load: two loads that agree on it may write one file."""
     weights = provenance["model"]["weights"]
-    part = {*provenance["active_adapters"], *provenance["merged_adapters"]}
     return {
         **{name: provenance[name] for name in _IDENTITY},
         "weights": weights["digest"] if weights else _hashes(provenance["model"]["files"]),
@@ -155,11 +154,21 @@ def identity(provenance: Mapping[str, Any]) -> dict[str, Any]:
         "bos": provenance["tokenizer"]["bos_prefix"],
         "generation": provenance["generation"]["effective"],
         "adapters": [
-            _hashes(adapter["files"])
-            for adapter in provenance["adapters"]
-            if adapter["name"] in part
+            _hashes(adapter["files"]) if adapter else None
+            for adapter in adapters_in(provenance).values()
         ],
     }
+
+
+def adapters_in(provenance: Mapping[str, Any]) -> dict[str, Mapping[str, Any] | None]:
+    """The adapters that take part in what a load gives, by name.
+
+    One that `attach_adapter` did not attach has no record, so nothing is known of it: None.
+    """
+    part = [*provenance.get("active_adapters", ()), *provenance.get("merged_adapters", ())]
+    known = {adapter["name"]: adapter for adapter in provenance.get("adapters", ())}
+    found = {name: adapter for name, adapter in known.items() if name in part}
+    return {**found, **{name: None for name in part if name not in known}}
 
 
 def sync_folder(folder: Path) -> None:

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from guard.canonical import digest, parse
-from guard.judging import file_problems, lift_reasons, notes_of, statement_problems
-from guard.statement import RECORDS_TYPE, Statement, StatementError, read_statement
+from guard.judging import file_problems, lift_reasons, notes_of, statement_problems, unknown_adapter
+from guard.statement import RECORDS_TYPE, Statement, StatementError, adapters_in, read_statement
 from guard.verdicts import KINDS, Problem, Verdict
 
 __all__ = ["KINDS", "Problem", "Verdict", "verify_file"]
@@ -131,6 +131,7 @@ class _Chain:
             used = {str(role): load["load"] for role, load in loads.items()}
             if not all(isinstance(name, str) for name in (run, *used.values())):
                 raise TypeError("a digest is a text")
+            adapters = {str(role): dict(load.get("adapters") or {}) for role, load in loads.items()}
             lifted = sum(int(load.get("lifted", 0)) for load in loads.values())
         except (TypeError, KeyError, AttributeError, ValueError):
             return [Problem("no-provenance", "it carries no provenance", line, key)], None
@@ -142,18 +143,26 @@ class _Chain:
         if prev != self._before and (line > 1 or prev is not None):
             said = "it was written after another record than the one before it: records were removed, moved or edited"
             found.append(Problem("missing-record", said, line, key))
-        if run not in self._runs:
-            found.append(
-                Problem("unknown-load", f"its run {run} is not in the statement", line, key)
-            )
-        for role, load in used.items():
-            if load not in self._statement.loads:
-                said = f"its load ({role}) is not in the statement"
-                found.append(Problem("unknown-load", said, line, key))
-        if not used:
-            found.append(Problem("unknown-load", "it names no load", line, key))
+        untraced = self._untraced(run, used, adapters)
+        found += [Problem("unknown-load", said, line, key) for said in untraced]
         if lifted:
             reasons = lift_reasons(self._runs.get(run)) or ""
             said = f"it was written after the guard was lifted{reasons}"
             found.append(Problem("lifted-guard", said, line, key))
         return found, mine
+
+    def _untraced(
+        self, run: str, used: Mapping[str, str], adapters: Mapping[str, Mapping[str, Any]]
+    ) -> Iterator[str]:
+        """What a record was made with that nothing is known of, in words."""
+        loads = self._statement.loads
+        if run not in self._runs:
+            yield f"its run {run} is not in the statement"
+        if not used:
+            yield "it names no load"
+        for role, load in used.items():
+            if load not in loads:
+                yield f"its load ({role}) is not in the statement"
+            for name, said in adapters[role].items():
+                if said is None and adapters_in(loads.get(load, {})).get(name) is None:
+                    yield unknown_adapter(name)

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from guard import CleanModelLoader, JsonlWriter, Loaded, Provenance, item_key, unguarded
+from guard import CleanModelLoader, JsonlWriter, Loaded, Provenance, attest, item_key, unguarded
 from guard.canonical import digest
 from guard.errors import RecordsBusyError, RecordsError, UnguardedModelError
 from guard.statement import read_statement
@@ -418,3 +418,36 @@ def test_adapters_that_take_part_are_in_the_record(
     assert records(other)[0]["provenance"]["loads"]["model"]["adapters"] == tuned["adapters"]
     with pytest.raises(RecordsError, match="adapters"):
         JsonlWriter(other, fresh.model)
+
+
+def test_an_adapter_that_nobody_recorded_is_told(fresh: Loaded, out: Path) -> None:
+    """Wrapped with peft itself, which puts the adapter into the base."""
+    peft = pytest.importorskip("peft")
+    write(out, fresh.model, ["base"])
+    config = peft.LoraConfig(task_type="CAUSAL_LM", r=2, target_modules="all-linear")
+    wrapped = peft.get_peft_model(fresh.model, config)
+    for model in (wrapped, fresh.model):
+        with pytest.raises(RecordsError, match="adapters differ"):
+            JsonlWriter(out, model)
+    assert verify_file(out).ok
+    other = out.with_name("other.jsonl")
+    with JsonlWriter(other, wrapped) as writer:
+        writer.write("tuned", {})
+        with wrapped.disable_adapter():
+            writer.write("base", {})
+    tuned, base = (record["provenance"]["loads"]["model"] for record in records(other))
+    assert tuned["adapters"] == {"default": None}
+    assert "adapters" not in base
+    [problem] = verify_file(other).problems
+    assert (problem.kind, problem.key) == ("unknown-load", "tuned")
+    assert "'default'" in problem.reason
+
+
+def test_a_report_of_an_adapter_that_nobody_recorded_is_told(fresh: Loaded, tmp_path: Path) -> None:
+    peft = pytest.importorskip("peft")
+    config = peft.LoraConfig(task_type="CAUSAL_LM", r=2, target_modules="all-linear")
+    wrapped = peft.get_peft_model(fresh.model, config)
+    for name, kinds in (("report.md", ["unknown-load"]), ("adapter_model.safetensors", [])):
+        (tmp_path / name).write_text("accuracy .8")
+        attest(tmp_path / name, wrapped)
+        assert [problem.kind for problem in verify_file(tmp_path / name).problems] == kinds
