@@ -120,6 +120,16 @@ class Journal:
         """False in a process that was forked from the one that opened it."""
         return os.getpid() == self._owner
 
+    def refuse_other_process(self) -> None:
+        """Raise RecordsError in a forked process, where what is written would be lost."""
+        if not self.ours:
+            raise RecordsError(
+                f"this writer of {self.path} belongs to another process (pid {self._owner}): it was "
+                "open when this one was forked",
+                remedy="open a writer of its own here, on another file; guard.merging puts the "
+                "files together",
+            )
+
     def lines(self) -> Iterator[tuple[int, bytes]]:
         """The file's lines with the offsets where they begin; the last may lack its newline."""
         with self.path.open("rb") as file:
@@ -144,10 +154,10 @@ class Journal:
 
         Raises:
             RecordsError: The disk is full or failed. Whole lines that were written stay, the others
-                wait on: free some space and flush again.
+                wait on: free some space and flush again. Or this process was forked from the one
+                that opened the file.
         """
-        if not self.ours:
-            return
+        self.refuse_other_process()
         self._settle()
         data = memoryview(b"".join(line.data for line in self._state.waiting))
         try:

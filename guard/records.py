@@ -125,8 +125,10 @@ class JsonlWriter:
 
         Raises:
             RecordsError: The key is there already, a field is no JSON or has a name that is taken,
-                the writer is closed, or the disk is full (nothing is lost: flush again).
+                the writer is closed or belongs to another process, or the disk is full (nothing is
+                lost: flush again).
         """
+        self._journal.refuse_other_process()
         fields = _plain(record, f"the record {key!r}")
         with self._lock:
             self._check(key, fields)
@@ -148,7 +150,8 @@ class JsonlWriter:
                 self.flush()
 
     def flush(self) -> None:
-        """Write what waits and make it durable; raises RecordsError if the disk is full."""
+        """Write what waits and make it durable; raises RecordsError as `write` does."""
+        self._journal.refuse_other_process()
         with self._lock:
             if self._journal.waiting:
                 if self._state():
@@ -157,9 +160,14 @@ class JsonlWriter:
             self._flushed_at = time.monotonic()
 
     def close(self, outcome: str = "complete") -> None:
-        """Write what waits and the final statement; closing again does nothing."""
+        """Write what waits and the final statement; closing again does nothing.
+
+        In a process that was forked from the writer's own it does nothing either.
+        """
+        if not self._journal.ours:
+            return
         with self._lock:
-            if not self._open or not self._journal.ours:
+            if not self._open:
                 return
             try:
                 self._journal.flush()

@@ -315,13 +315,39 @@ def test_a_forked_child_writes_nothing(tiny: Loaded, out: Path) -> None:
     writer.write("a", {})
     child = os.fork()
     if child == 0:
-        writer.flush()
+        refused = 0
+        for act in (writer.flush, lambda: writer.write("b", {})):
+            try:
+                act()
+            except RecordsError as error:
+                refused += "belongs to another process" in str(error)
         writer.close()
-        os._exit(0)
-    os.waitpid(child, 0)
+        os._exit(refused)
+    _, status = os.waitpid(child, 0)
+    assert os.waitstatus_to_exitcode(status) == 2
     assert out.read_bytes() == b""
     writer.close()
     assert verify_file(out).records == 1
+
+
+def test_a_fork_while_a_thread_writes_does_not_wait_for_it(tiny: Loaded, out: Path) -> None:
+    writer = JsonlWriter(out, tiny.provenance)
+    with writer._lock:
+        child = os.fork()
+        if child == 0:
+            # The lock is held by a thread that this process does not have.
+            writer._lock = threading.Lock()  # type: ignore[assignment]
+            writer._lock.acquire()
+            signal.alarm(20)
+            try:
+                writer.write("b", {})
+            except RecordsError:
+                writer.close()
+                os._exit(7)
+            os._exit(1)
+    _, status = os.waitpid(child, 0)
+    assert os.waitstatus_to_exitcode(status) == 7
+    writer.close()
 
 
 def test_records_wait_no_longer_than_told(tiny: Loaded, out: Path) -> None:
