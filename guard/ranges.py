@@ -12,12 +12,20 @@ from guard.errors import SettingsError
 Rule = tuple[Callable[[Any], bool], str]
 
 
-def _whole(value: Any) -> bool:
-    return not isinstance(value, bool) and isinstance(value, Integral)
+# What torch can hold; a seed may have all of the 64 bits, as torch's own.
+_LEAST, _MOST, _MOST_SEED = -(2**63), 2**63 - 1, 2**64 - 1
+
+
+def _whole(value: Any, most: int = _MOST) -> bool:
+    whole = not isinstance(value, bool) and isinstance(value, Integral)
+    return whole and _LEAST <= value <= most
 
 
 def _number(value: Any) -> bool:
-    return not isinstance(value, bool) and isinstance(value, Real) and math.isfinite(value)
+    try:
+        return not isinstance(value, bool) and isinstance(value, Real) and math.isfinite(value)
+    except OverflowError:  # a whole number or a fraction beyond every float
+        return False
 
 
 def _from(least: int) -> Rule:
@@ -29,7 +37,13 @@ def _listed(value: Any, member: Callable[[Any], bool]) -> bool:
 
 
 def _text(value: Any) -> bool:
-    return isinstance(value, str) and bool(value)
+    if not isinstance(value, str) or not value:
+        return False
+    try:
+        value.encode()
+    except UnicodeEncodeError:  # half of a surrogate pair
+        return False
+    return True
 
 
 _SWITCH: Rule = (lambda value: isinstance(value, bool), "True or False")
@@ -46,14 +60,17 @@ _RULES: Mapping[str, Rule] = {
         lambda v: (_whole(v) and v >= 0) or (_listed(v, lambda i: _whole(i) and i >= 0) and v),
         "an id or a list of ids",
     ),
-    "seed": (_whole, "a whole number"),
+    "seed": (lambda v: _whole(v, _MOST_SEED), "a whole number of at most 64 bits"),
     "temperature": (lambda v: _number(v) and v >= 0, "a number: 0 is greedy, above 0 samples"),
     "top_p": (lambda v: _number(v) and 0 < v <= 1, "a number above 0, at most 1"),
     "min_p": (lambda v: _number(v) and 0 <= v <= 1, "a number from 0 to 1"),
     "repetition_penalty": (lambda v: _number(v) and v > 0, "a number above 0; 1 leaves it off"),
     "length_penalty": (_number, "a number"),
     "early_stopping": (lambda v: isinstance(v, bool) or v == "never", 'True, False or "never"'),
-    "stop_strings": (lambda v: _text(v) or _listed(v, _text), "a text or a list of texts"),
+    "stop_strings": (
+        lambda v: _text(v) or _listed(v, _text),
+        "a text or a list of texts, none empty or with half of a surrogate pair",
+    ),
     "do_sample": _SWITCH,
     "use_cache": _SWITCH,
     "skip_special_tokens": _SWITCH,
@@ -72,8 +89,15 @@ def in_range(said: Mapping[str, Any]) -> dict[str, Any]:
     for name, value in said.items():
         fits, what = _RULES[name]
         if not fits(value):
-            raise SettingsError(f"{name}={value!r}", remedy=f"{name} is {what}")
+            raise SettingsError(f"{name}={_shown(value)}", remedy=f"{name} is {what}")
     return {name: _plain(value) for name, value in said.items()}
+
+
+def _shown(value: Any) -> str:
+    try:
+        return repr(value)
+    except ValueError:  # Python writes no number of thousands of digits
+        return "a number of thousands of digits"
 
 
 def _plain(value: Any) -> Any:

@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, is_dataclass
+from numbers import Integral, Real
 from os import PathLike, fspath
 from pathlib import Path
 from types import TracebackType
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 _RESERVED = ("key", "provenance")
+_DEEPEST = 200  # parsers and Python's own stack give out at several hundred
 
 
 class JsonlWriter:
@@ -53,7 +55,7 @@ class JsonlWriter:
     Raises:
         RecordsBusyError: Another run has the file open.
         RecordsError: The file was not written by a JsonlWriter, was edited, or was written with
-            another model or other params.
+            another model or other params; or an argument cannot be meant.
         UnguardedModelError: A model was not loaded by CleanModelLoader.
     """
 
@@ -68,6 +70,7 @@ class JsonlWriter:
     ) -> None:
         self._sources: dict[str, Source] = sources_of(sources)
         self._params = redact_value(_plain(params or {}, "params"))
+        _refuse_odd(batch, seconds)
         self._batch, self._seconds = batch, seconds
         self._lock = threading.RLock()
         self._journal = Journal(Path(fspath(path)))
@@ -125,14 +128,14 @@ class JsonlWriter:
 
         Raises:
             RecordsError: The key is there already, a field is no JSON or has a name that is taken,
-                the writer is closed or belongs to another process, or the disk is full (nothing is
-                lost: flush again).
+                there is no such role, the writer is closed or belongs to another process, or the
+                disk is full (nothing is lost: flush again).
         """
         self._journal.refuse_other_process()
         fields = _plain(record, f"the record {key!r}")
         with self._lock:
             self._check(key, fields)
-            chosen = self._sources if roles is None else {r: self._sources[r] for r in roles}
+            chosen = self._chosen(roles)
             line: dict[str, Any] = {
                 "key": key,
                 **fields,
@@ -205,6 +208,18 @@ class JsonlWriter:
                 f"the record {key!r} has a field {taken[0]!r}", remedy="give it another name"
             )
 
+    def _chosen(self, roles: Sequence[str] | None) -> Mapping[str, Source]:
+        if roles is None:
+            return self._sources
+        named: list[Any] = list(roles) if isinstance(roles, list | tuple) else [roles]
+        known = all(isinstance(role, str) and role in self._sources for role in named)
+        if not known or isinstance(roles, str):
+            raise RecordsError(
+                f"roles={roles!r} are not the roles of sources",
+                remedy=f"list some of those that the writer was given: {', '.join(self._sources)}",
+            )
+        return {role: self._sources[role] for role in named}
+
     def _state(self) -> bool:
         """Bring loads and events up to date; whether the statement has something new to say."""
         for source in self._sources.values():
@@ -239,15 +254,42 @@ def item_key(*parts: Any) -> str:
     return digest(list(parts))
 
 
+def _refuse_odd(batch: Any, seconds: Any) -> None:
+    if isinstance(batch, bool) or not isinstance(batch, Integral) or batch < 1:
+        raise RecordsError(f"batch={batch!r}", remedy="batch is a whole number from 1")
+    if isinstance(seconds, bool) or not isinstance(seconds, Real) or not float(seconds) >= 0:
+        raise RecordsError(f"seconds={seconds!r}", remedy="seconds is a number from 0")
+
+
 def _plain(value: Any, what: str) -> dict[str, Any]:
-    fields = asdict(value) if is_dataclass(value) and not isinstance(value, type) else value
     try:
+        fields = asdict(value) if is_dataclass(value) and not isinstance(value, type) else value
         if not isinstance(fields, Mapping) or not all(isinstance(name, str) for name in fields):
             raise TypeError(f"{type(value).__name__} is no mapping of names")
-        canonical(dict(fields))
+        text = canonical(dict(fields))
+        if text.count(b"[") + text.count(b"{") > _DEEPEST and _depth(fields) > _DEEPEST:
+            raise RecursionError
+    except RecursionError:
+        raise RecordsError(
+            f"{what} is nested more than {_DEEPEST} deep, which not every reader can follow",
+            remedy="write it flat, or as a text",
+        ) from None
     except (TypeError, ValueError) as error:
         raise RecordsError(
             f"{what} cannot be written as JSON: {error}",
             remedy="use strings, finite numbers, booleans, None, lists and dicts",
         ) from error
     return dict(fields)
+
+
+def _depth(value: Any) -> int:
+    """How deep lists and dicts stand in one another."""
+    depth, level = 0, [value]
+    while level := [part for part in level if isinstance(part, (Mapping, list, tuple))]:
+        depth += 1
+        level = [
+            member
+            for part in level
+            for member in (part.values() if isinstance(part, Mapping) else part)
+        ]
+    return depth

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from guard.ranges import RULED, in_range
 from guard.settings import GENERATION_KEYWORDS, settle
 
 WRONG: dict[str, list[Any]] = {
-    "max_new_tokens": [0, -1, 3.0, "3", True],
+    "max_new_tokens": [0, -1, 3.0, "3", True, 10**5000],
     "max_length": [0, "9", True],
     "min_new_tokens": [-1, 1.5, True],
     "num_beams": [0, 2.0],
@@ -22,15 +23,15 @@ WRONG: dict[str, list[Any]] = {
     "no_repeat_ngram_size": [-1, "a"],
     "top_k": [-1, 1.5, "5", True],
     "pad_token_id": [-1, "a"],
-    "eos_token_id": ["a", -1, [], ["a"], [1, -1], 1.0],
-    "seed": ["a", 1.5, True],
-    "temperature": [-0.1, "0.5", math.nan, math.inf, True],
+    "eos_token_id": ["a", -1, [], ["a"], [1, -1], 1.0, 10**30, [1, 10**5000]],
+    "seed": ["a", 1.5, True, 10**5000, 2**64, -(2**64)],
+    "temperature": [-0.1, "0.5", math.nan, math.inf, True, 10**400, Fraction(10**400, 3)],
     "top_p": [0, -1, 1.01, "0.9", math.nan],
     "min_p": [-0.1, 1.1, "a"],
     "repetition_penalty": [0, -1, "a", math.inf],
     "length_penalty": ["a", math.nan],
     "early_stopping": ["always", 1],
-    "stop_strings": [3, "", [""], ["a", 4]],
+    "stop_strings": [3, "", [""], ["a", 4], "\ud800", ["a", "b\udfff"]],
     "do_sample": ["no", 1, "False"],
     "use_cache": ["yes", 0],
     "skip_special_tokens": ["no"],
@@ -44,7 +45,7 @@ def test_every_keyword_has_a_rule_and_wrong_values_here() -> None:
     assert RULED == GENERATION_KEYWORDS == WRONG.keys()
 
 
-@pytest.mark.parametrize(("name", "value"), CASES)
+@pytest.mark.parametrize(("name", "value"), CASES, ids=[name for name, _ in CASES])
 def test_a_value_that_means_nothing_is_refused(name: str, value: Any) -> None:
     with pytest.raises(SettingsError) as caught:
         settle("generate", {"max_new_tokens": 4, "temperature": 0.5, name: value})
@@ -64,6 +65,29 @@ def test_numbers_of_numpy_become_pythons() -> None:
     assert type(found["max_new_tokens"]) is int
     assert type(found["temperature"]) is float
     assert type(found["eos_token_id"][0]) is int
+
+
+@pytest.mark.parametrize("seed", [-1, 2**63, 2**64 - 1])
+def test_a_seed_of_64_bits_is_one(tiny: Loaded, seed: int) -> None:
+    options = {"max_new_tokens": 2, "temperature": 1.0, "seed": seed}
+    assert CleanModelLoader.generate(tiny.model, tiny.tokenizer, "A dog", **options)
+
+
+def test_an_end_beyond_the_embedding_is_refused(tiny: Loaded) -> None:
+    rows = tiny.model.get_input_embeddings().weight.shape[0]
+    options = {"max_new_tokens": 2}
+    for wrong in (rows, [0, rows + 5]):
+        with pytest.raises(SettingsError, match="eos_token_id="):
+            CleanModelLoader.generate(
+                tiny.model, tiny.tokenizer, "A dog", eos_token_id=wrong, **options
+            )
+        with pytest.raises(SettingsError, match="eos_token_id="):
+            CleanModelLoader.stream(
+                tiny.model, tiny.tokenizer, "A dog", eos_token_id=wrong, **options
+            )
+    assert CleanModelLoader.generate(
+        tiny.model, tiny.tokenizer, "A dog", eos_token_id=rows - 1, **options
+    )
 
 
 def test_a_text_cannot_be_longer_than_it_may_get() -> None:

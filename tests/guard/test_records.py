@@ -189,6 +189,48 @@ def test_bad_records_are_refused_and_the_others_stay(
         writer.write("more", {})
 
 
+def nested(depth: int) -> Any:
+    value: Any = "x"
+    for _ in range(depth):
+        value = [value]
+    return value
+
+
+@pytest.mark.parametrize("depth", [200, 700, 3000])
+def test_a_record_that_is_nested_too_deep_is_refused(tiny: Loaded, out: Path, depth: int) -> None:
+    with JsonlWriter(out, tiny.provenance) as writer:
+        with pytest.raises(RecordsError, match="nested"):
+            writer.write("a", {"x": nested(depth)})
+        writer.write("b", {"x": nested(190), "many": [[n] for n in range(300)]})
+    with pytest.raises(RecordsError, match="nested"):
+        JsonlWriter(out, tiny.provenance, params={"x": nested(depth)})
+    assert verify_file(out).ok
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"batch": 0}, {"batch": "x"}, {"batch": True}, {"batch": 2.0}, {"seconds": "x"},
+     {"seconds": float("nan")}, {"seconds": -1}],
+    ids=str,
+)  # fmt: skip
+def test_a_writer_refuses_what_it_cannot_be_told(
+    tiny: Loaded, out: Path, options: dict[str, Any]
+) -> None:
+    [name] = options
+    with pytest.raises(RecordsError, match=f"{name}="):
+        JsonlWriter(out, tiny.provenance, **options)
+    assert not out.exists()
+
+
+@pytest.mark.parametrize("roles", [["nope"], ["model", "nope"], "model", [["model"]], 5], ids=str)
+def test_roles_that_there_are_not_are_refused(tiny: Loaded, out: Path, roles: Any) -> None:
+    with JsonlWriter(out, tiny.provenance) as writer:
+        with pytest.raises(RecordsError, match="roles="):
+            writer.write("a", {}, roles=roles)
+        writer.write("a", {})
+    assert verify_file(out).records == 1
+
+
 def test_odd_text_survives(tiny: Loaded, out: Path) -> None:
     odd = ["\u2028\x85", "\ud83d", "naïve ✓ 😀", "\0\r\n\t", "a\\nb"]
     with JsonlWriter(out, tiny.provenance) as writer:
