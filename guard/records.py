@@ -9,7 +9,7 @@ from __future__ import annotations
 import secrets
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, is_dataclass
 from numbers import Integral, Real
 from os import PathLike, fspath
@@ -211,7 +211,7 @@ class JsonlWriter:
     def _chosen(self, roles: Sequence[str] | None) -> Mapping[str, Source]:
         if roles is None:
             return self._sources
-        named: list[Any] = list(roles) if isinstance(roles, list | tuple) else [roles]
+        named: list[Any] = list(roles) if isinstance(roles, Iterable) else [roles]
         known = all(isinstance(role, str) and role in self._sources for role in named)
         if not known or isinstance(roles, str):
             raise RecordsError(

@@ -15,6 +15,10 @@ from guard.hub import torch, transformers
 if TYPE_CHECKING:
     from guard.settings import Settings
 
+# No score of a model is so large that it overflows a float32 from this temperature on.
+_SAFE = 1e-6
+_TINY = 1.2e-38  # about the smallest normal float32
+
 
 def record_seed(seed: int, row: Sequence[int], number: int) -> int:
     """The 48-bit seed of one text: from the run's seed, the prompt's ids, the sample's number."""
@@ -41,10 +45,23 @@ class SeededSampling:
 
     def __call__(self, ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
         """Scores of shape (rows, vocabulary): divided by the temperature, cut, noise added."""
-        scores = scores.float() / self._temperature
+        scores = _divided(scores.float(), self._temperature)
         for cut in self._cuts:
             scores = cut(ids, scores)
         noise = torch.stack(
             [torch.rand(scores.shape[-1], generator=g, device=g.device) for g in self._generators]
         ).to(scores.device)
         return scores - torch.log(-torch.log(noise.clamp_(1e-20, 1 - 1e-7)))
+
+
+def _divided(scores: torch.Tensor, temperature: float) -> torch.Tensor:
+    """Scores by the temperature; a row that would overflow is counted from its best one first."""
+    divided = scores / temperature
+    if temperature >= _SAFE:
+        return divided
+    best = scores.amax(-1, keepdim=True)
+    overflows = best.isfinite() & ~divided.amax(-1, keepdim=True).isfinite()
+    # A quotient of 0 / 0 is the best score's own: as a float32 the temperature may be 0.
+    apart = scores - best
+    shifted = torch.where(apart == 0, apart, apart / max(temperature, _TINY))
+    return torch.where(overflows, shifted, divided)

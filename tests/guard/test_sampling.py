@@ -46,6 +46,49 @@ def test_record_seed_depends_on_each_part() -> None:
     assert record_seed(0, [1], 0) == record_seed(0, (1,), 0)
 
 
+@pytest.mark.parametrize("temperature", [1e-10, 1e-37, 1e-40, 1e-60, 5e-324])
+def test_the_lowest_temperatures_are_greedy(tiny: Loaded, temperature: float) -> None:
+    prompts = ["3 plus 4 is", "Here are two animals:", "A dog"]
+    options = {"max_new_tokens": 12}
+    greedy = CleanModelLoader.generate_batch(tiny.model, tiny.tokenizer, prompts, **options)
+    for more in ({}, {"top_p": 0.9}, {"top_k": 5}, {"min_p": 0.1}):
+        found = CleanModelLoader.generate_batch(
+            tiny.model, tiny.tokenizer, prompts, temperature=temperature, seed=1, **options, **more
+        )
+        assert found == greedy
+    assert all(greedy)
+
+
+@pytest.mark.parametrize("temperature", [1e-40, 5e-324])
+@pytest.mark.parametrize("top", [5.0, 0.0, -5.0])
+def test_the_best_of_any_sign_is_drawn_and_what_is_barred_never(
+    temperature: float, top: float
+) -> None:
+    scores = torch.tensor([[top - 3, top, top - 1e-4, -torch.inf, top - 1e6]]).expand(64, 5)
+    settings = settle("t", {"max_new_tokens": 1, "temperature": temperature})
+    found = SeededSampling(range(64), settings, "cpu")(None, scores)
+    assert set(found.argmax(-1).tolist()) == {1}
+    assert not found.isnan().any()
+
+
+@pytest.mark.parametrize("temperature", [1e-36, 1e-7, 1e-3, 0.7, 1.0, 3.0])
+def test_rows_that_do_not_overflow_are_divided_as_ever(temperature: float) -> None:
+    torch.manual_seed(0)
+    scores = torch.randn(8, 50)
+    scores[:, 3], scores[0, 5] = -torch.inf, torch.finfo(torch.float32).min
+    scores[7] *= 1e4
+    settings = settle("t", {"max_new_tokens": 1, "temperature": temperature})
+    found = SeededSampling(range(8), settings, "cpu")(None, scores)
+    noise = [
+        torch.rand(50, generator=torch.Generator().manual_seed(seed)).clamp_(1e-20, 1 - 1e-7)
+        for seed in range(8)
+    ]
+    plain = scores / temperature - torch.log(-torch.log(torch.stack(noise)))
+    whole = plain.amax(-1).isfinite()
+    assert bool(whole[:7].all())
+    assert torch.equal(found[whole], plain[whole])
+
+
 def test_256_of_256_texts_survive_batch_size_order_and_resume(tiny: Loaded) -> None:
     prompts = [f"{a} plus {b} is" for a in range(16) for b in range(16)]
     options = {"max_new_tokens": 10, "temperature": 0.8, "top_p": 0.95, "seed": 5}
