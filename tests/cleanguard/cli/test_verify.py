@@ -121,3 +121,19 @@ def test_verify_loads_neither_torch_nor_libcst(out: Path) -> None:
     statement_path(out).unlink()
     ran = subprocess.run([sys.executable, "-c", code, "verify", str(out)], check=False)
     assert ran.returncode == 1
+
+
+def test_a_statement_with_an_impossible_size_is_no_crash(run: Run, out: Path) -> None:
+    where = statement_path(out)
+    content = json.loads(where.read_text())
+    content["predicate"]["bytes"] = -1
+    where.write_text(json.dumps(content))
+    ran = run("verify", str(out))
+    assert (ran.code, ran.err) == (1, "")
+    assert "broken-statement: " in ran.out
+    assert "bytes" in ran.out
+
+
+def test_the_help_says_what_only_a_signature_shows(run: Run) -> None:
+    said = " ".join(run("verify", "--help").out.split())
+    assert "by a signature only" in said
