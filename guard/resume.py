@@ -142,6 +142,8 @@ def _scan(journal: Journal, found: Found) -> tuple[int, str | None, dict[str, in
             record: Any = parse(line) if line.endswith(b"\n") else None
             key, about = record["key"], record["provenance"]
             chained, mine, run = about["prev"] == mark, about["sha256"], about["run"]
+            if not isinstance(key, str) or not isinstance(run, str):
+                raise TypeError("a key and a run are texts")
         except (ValueError, TypeError, KeyError, RecursionError):
             torn = torn or number
             continue

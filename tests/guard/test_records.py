@@ -19,7 +19,7 @@ import pytest
 from guard import CleanModelLoader, JsonlWriter, Loaded, Provenance, attest, item_key, unguarded
 from guard.canonical import digest
 from guard.errors import RecordsBusyError, RecordsError, UnguardedModelError
-from guard.statement import read_statement
+from guard.statement import read_statement, statement_path
 from guard.verification import verify_file
 
 
@@ -390,6 +390,27 @@ def test_a_fork_while_a_thread_writes_does_not_wait_for_it(tiny: Loaded, out: Pa
     _, status = os.waitpid(child, 0)
     assert os.waitstatus_to_exitcode(status) == 7
     writer.close()
+
+
+@pytest.mark.parametrize("place", ["key", "run"])
+def test_a_file_with_a_misshapen_record_is_not_resumed(tiny: Loaded, out: Path, place: str) -> None:
+    write(out, tiny.provenance, range(3))
+    first, *rest = records(out)
+    (first if place == "key" else first["provenance"])[place] = ["0"]
+    out.write_text("".join(json.dumps(record) + "\n" for record in (first, *rest)))
+    with pytest.raises(RecordsError, match="line 1, is damaged"):
+        JsonlWriter(out, tiny.provenance)
+
+
+def test_a_file_whose_load_is_misshapen_is_not_resumed(tiny: Loaded, out: Path) -> None:
+    write(out, tiny.provenance, range(3))
+    where = statement_path(out)
+    content = json.loads(where.read_text())
+    [load] = content["predicate"]["loads"].values()
+    del load["model"]
+    where.write_text(json.dumps(content))
+    with pytest.raises(RecordsError, match="misshapen"):
+        JsonlWriter(out, tiny.provenance)
 
 
 def test_records_wait_no_longer_than_told(tiny: Loaded, out: Path) -> None:
