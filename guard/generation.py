@@ -21,7 +21,7 @@ from guard.policy import policy_of
 from guard.progress import Progress
 from guard.prompts import encode_rows, pad_left
 from guard.sampling import SeededSampling
-from guard.settings import Settings, config_for, settle
+from guard.settings import Settings, config_for, refuse_ends_beyond, settle
 from guard.state import GuardState, state_of
 
 if TYPE_CHECKING:
@@ -69,25 +69,13 @@ def prepare(
             evidence={"tokenizer": policy.digest, "expected": state.policy.digest},
             remedy="use the tokenizer that `load()` returned with the model",
         )
-    _refuse_ends_beyond(model, settings)
+    weight = getattr(model.get_input_embeddings(), "weight", None)
+    refuse_ends_beyond(settings, None if weight is None else int(weight.shape[0]))
     context = state.provenance.model.context
     rows = encode_rows(tokenizer, policy, prompts, max_length=context, lifted=is_lifted(state))
     jobs = make_jobs(state, rows, settings)
     warn_of_context(state, jobs, context)
     return Task(model, tokenizer, state, settings, len(rows), jobs)
-
-
-def _refuse_ends_beyond(model: PreTrainedModel, settings: Settings) -> None:
-    """Refuse an end that the model can never write: its ids go as far as its embedding."""
-    weight = getattr(model.get_input_embeddings(), "weight", None)
-    rows = 0 if weight is None else int(weight.shape[0])
-    beyond = [index for index in settings.eos_token_id or () if rows and index >= rows]
-    if beyond:
-        raise SettingsError(
-            f"eos_token_id={beyond[0]}, and the model's ids go up to {rows - 1}",
-            evidence={"beyond": beyond, "rows": rows},
-            remedy="name an id of the tokenizer, or leave it out: the model's own end is known",
-        )
 
 
 def complete(

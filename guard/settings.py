@@ -188,6 +188,17 @@ def _refuse_contradictions(
         )
 
 
+def refuse_ends_beyond(settings: Settings, rows: int | None) -> None:
+    """Refuse an end that a model of so many embeddings can never write, where that is known."""
+    beyond = [index for index in settings.eos_token_id or () if rows and index >= rows]
+    if beyond:
+        raise SettingsError(
+            f"eos_token_id={beyond[0]}, and the model's ids are below {rows}",
+            evidence={"beyond": beyond, "rows": rows},
+            remedy="name an id of the tokenizer, or leave it out: the model's own end is known",
+        )
+
+
 def greedy_config(
     eos: tuple[int, ...], bos: int | None, pad: int | None, **changes: Any
 ) -> GenerationConfig:

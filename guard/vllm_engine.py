@@ -27,7 +27,7 @@ from guard.provenance import SCHEMA, ModelRecord, Provenance, QuantizationRecord
 from guard.remote_code import check_pin
 from guard.request import LoadRequest
 from guard.sentinels import run_token_sentinels
-from guard.settings import Settings, settle
+from guard.settings import Settings, refuse_ends_beyond, settle
 from guard.source import ModelSource, fetch_weights, open_source
 from guard.state import GuardState
 from guard.templates import block_templates
@@ -81,6 +81,7 @@ class VllmEngine:
         checks.add("safetensors-only", hazards.PICKLE_WEIGHTS)
         dtype = _dtype(request, source)
         self.provenance = self._measured(request, source, checks, dtype, context)
+        self._rows = rows_by_config(source, self.tokenizer)
         self._state = GuardState(policy_of(self.tokenizer), self.provenance)
         self._llm = self._vllm.LLM(
             model=str(source.directory),
@@ -105,6 +106,7 @@ class VllmEngine:
         """
         settings = settle("complete", options)
         _refuse_settings(settings)
+        refuse_ends_beyond(settings, self._rows)
         policy = self._state.policy
         room = self.provenance.model.context
         rows = encode_rows(self.tokenizer, policy, prompts, max_length=room)

@@ -178,6 +178,12 @@ def test_what_vllm_does_not_have_is_refused(
         engine.complete(PROMPTS, max_new_tokens=4, **settings)
 
 
+def test_an_end_beyond_the_models_ids_is_refused(engine: VllmEngine, tiny: Any) -> None:
+    rows = tiny.model.get_input_embeddings().weight.shape[0]
+    with pytest.raises(SettingsError, match=f"eos_token_id={rows}"):
+        engine.complete(["A dog"], max_new_tokens=2, eos_token_id=rows)
+
+
 @pytest.mark.parametrize("asked", ["load_in_8bit", "load_in_4bit", "for_training", "allow_pickle"])
 def test_loads_that_vllm_cannot_follow_are_refused(asked: str) -> None:
     with pytest.raises(SettingsError, match="vLLM was asked for with"):
