@@ -121,13 +121,13 @@ def say_dict(script: Script, load: ModelLoad, node: cst.BaseExpression, family: 
     if not isinstance(node, cst.Name):
         raise CannotRewrite(_UNFOLLOWED)
     name = node.value
-    scope = load.place.function if script.stores_of(name, load.place.function) else None
+    scope = script.home_of(name, load.place.function)
     stores = script.assigned_values(name, scope)
     if not stores or len(stores) != len(script.stores_of(name, scope)):
         raise CannotRewrite(_UNFOLLOWED)
     for value in stores:
         found.display(value)
-    for line in script.lines_between(scope, script.span(script.module if scope is None else scope)):
+    for line in _lines_with(script, name, scope):
         only = line.body[0] if len(line.body) == 1 else None
         if isinstance(only, cst.Assign) and _subscripted(only.targets[0].target) == name:
             found.put(line, name, only)
@@ -159,10 +159,19 @@ def _update(found: _Dict, call: cst.Call) -> None:
     found.edits.append(Edit(span.start, span.end, f"{function}({{{text}}})"))
 
 
+def _lines_with(
+    script: Script, name: str, scope: cst.FunctionDef | None
+) -> list[cst.SimpleStatementLine]:
+    """The lines that begin with the name."""
+    own = {use.offset for use in script.uses(name, scope)}
+    every = script.lines_between(scope, script.span(script.module if scope is None else scope))
+    return [line for line in every if script.span(line).start in own]
+
+
 def _changing_uses(script: Script, name: str, scope: cst.FunctionDef | None) -> list[int]:
     """Where lines that change the dict name it."""
     found: list[int] = []
-    for line in script.lines_between(scope, script.span(script.module if scope is None else scope)):
+    for line in _lines_with(script, name, scope):
         only = line.body[0] if len(line.body) == 1 else None
         target = only.targets[0].target if isinstance(only, cst.Assign) else None
         changes = target is not None and _subscripted(target) == name

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 import libcst as cst
 
@@ -12,11 +12,50 @@ from lint_rules._positions import Positions
 
 @dataclass(frozen=True, slots=True)
 class NameUse:
-    """One occurrence of a name in code, not as a keyword or attribute."""
+    """One occurrence of a name in code, not as a keyword or attribute.
+
+    Attributes:
+        name: The name.
+        offset: Where it starts.
+        stores: Whether something is assigned to it here.
+        local: Whether it is the name of a function, of which the module knows nothing.
+    """
 
     name: str
     offset: int
     stores: bool
+    local: bool = False
+
+
+@dataclass(slots=True)
+class Scope:
+    """The names of one function or lambda, or of a class, which its methods do not see.
+
+    Attributes:
+        node: The function, lambda or class.
+        parent: What stands around it; None for the module.
+        names: Its parameters, and what it stores.
+        globals: What it declares `global`.
+        nonlocals: What it declares `nonlocal`.
+    """
+
+    node: cst.CSTNode
+    parent: Scope | None
+    names: set[str] = field(default_factory=set)
+    globals: set[str] = field(default_factory=set)
+    nonlocals: set[str] = field(default_factory=set)
+
+    def home_of(self, name: str) -> Scope | None:
+        """The function here or around it whose name this is; None for the module's."""
+        scope: Scope | None = self
+        while scope is not None:
+            if name in scope.globals:
+                return None
+            is_class = isinstance(scope.node, cst.ClassDef)
+            if name in scope.names - scope.nonlocals and not is_class:
+                return scope
+            scope = scope.parent
+        return None
 
 
 class Lines(cst.CSTVisitor):
@@ -35,7 +74,7 @@ class Values(cst.CSTVisitor):
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self.found: list[cst.BaseExpression] = []
+        self.found: list[tuple[cst.Name, cst.BaseExpression]] = []
 
     def visit_Assign(self, node: cst.Assign) -> None:
         if len(node.targets) == 1:
@@ -47,7 +86,7 @@ class Values(cst.CSTVisitor):
 
     def _keep(self, target: cst.BaseExpression, value: cst.BaseExpression) -> None:
         if isinstance(target, cst.Name) and target.value == self.name:
-            self.found.append(value)
+            self.found.append((target, value))
 
 
 class Blocks(cst.CSTVisitor):
@@ -81,11 +120,28 @@ class Elses(cst.CSTVisitor):
             self.found[node.body.body[0]] = node
 
 
-class _Names(cst.CSTVisitor):
+class Names(cst.CSTVisitor):
+    """Every name that code reads or assigns, and the functions whose names they are."""
+
     def __init__(self, positions: Positions) -> None:
         self.positions = positions
-        self.found: list[NameUse] = []
+        self.scopes: dict[cst.CSTNode, Scope] = {}
+        self._scope: Scope | None = None
+        self._found: list[tuple[cst.Name, Scope | None]] = []
         self._stores: set[cst.CSTNode] = set()
+
+    def uses(self) -> list[NameUse]:
+        """What was found, in the order of the text."""
+        found = [
+            NameUse(
+                node.value,
+                self.positions.span(node).start,
+                node in self._stores,
+                scope is not None and scope.home_of(node.value) is not None,
+            )
+            for node, scope in self._found
+        ]
+        return sorted(found, key=lambda use: use.offset)
 
     def visit_Attribute(self, node: cst.Attribute) -> bool:
         node.value.visit(self)
@@ -101,6 +157,14 @@ class _Names(cst.CSTVisitor):
     def visit_Import(self, node: cst.Import) -> bool:  # noqa: ARG002
         return False
 
+    def visit_Global(self, node: cst.Global) -> None:
+        if self._scope is not None:
+            self._scope.globals |= {item.name.value for item in node.names}
+
+    def visit_Nonlocal(self, node: cst.Nonlocal) -> None:
+        if self._scope is not None:
+            self._scope.nonlocals |= {item.name.value for item in node.names}
+
     def visit_AssignTarget(self, node: cst.AssignTarget) -> None:
         self._mark(node.target)
 
@@ -114,37 +178,60 @@ class _Names(cst.CSTVisitor):
         self._mark(node.target)
 
     def visit_CompFor(self, node: cst.CompFor) -> None:
-        self._mark(node.target)
+        self._mark(node.target, binds=False)  # it ends with the comprehension
 
     def visit_NamedExpr(self, node: cst.NamedExpr) -> None:
         self._mark(node.target)
 
-    def visit_Param(self, node: cst.Param) -> None:
-        self._mark(node.name)
-
     def visit_AsName(self, node: cst.AsName) -> None:
         self._mark(node.name)
 
-    def visit_FunctionDef(self, node: cst.FunctionDef) -> None:
+    def visit_FunctionDef(self, node: cst.FunctionDef) -> bool:
         self._mark(node.name)
+        for outside in (*node.decorators, node.name, node.returns):
+            if outside is not None:
+                outside.visit(self)
+        self._function(node, node.params, node.body)
+        return False
 
-    def visit_ClassDef(self, node: cst.ClassDef) -> None:
+    def visit_Lambda(self, node: cst.Lambda) -> bool:
+        self._function(node, node.params, node.body)
+        return False
+
+    def visit_ClassDef(self, node: cst.ClassDef) -> bool:
         self._mark(node.name)
+        for outside in (*node.decorators, node.name, *node.bases, *node.keywords):
+            outside.visit(self)
+        self._enter(node, (), node.body)
+        return False
 
     def visit_Name(self, node: cst.Name) -> None:
-        offset = self.positions.span(node).start
-        self.found.append(NameUse(node.value, offset, node in self._stores))
+        self._found.append((node, self._scope))
 
-    def _mark(self, target: cst.CSTNode) -> None:
+    def _function(self, node: cst.CSTNode, params: cst.Parameters, body: cst.CSTNode) -> None:
+        """Defaults and annotations are read where the function stands, all else inside it."""
+        every = [*params.posonly_params, *params.params, *params.kwonly_params]
+        stars = (params.star_arg, params.star_kwarg)
+        every += [star for star in stars if isinstance(star, cst.Param)]
+        for parameter in every:
+            for outside in (parameter.annotation, parameter.default):
+                if outside is not None:
+                    outside.visit(self)
+        self._enter(node, [parameter.name for parameter in every], body)
+
+    def _enter(self, node: cst.CSTNode, names: Sequence[cst.Name], body: cst.CSTNode) -> None:
+        self._scope = self.scopes[node] = Scope(node, self._scope)
+        for name in names:
+            self._mark(name)
+            name.visit(self)
+        body.visit(self)
+        self._scope = self._scope.parent
+
+    def _mark(self, target: cst.CSTNode, *, binds: bool = True) -> None:
         if isinstance(target, cst.Name):
             self._stores.add(target)
+            if binds and self._scope is not None:
+                self._scope.names.add(target.value)
         elif isinstance(target, (cst.Tuple, cst.List)):
             for element in target.elements:
-                self._mark(element.value)
-
-
-def name_uses(module: cst.Module, positions: Positions) -> Iterator[NameUse]:
-    """Every name that code reads or assigns, in order."""
-    visitor = _Names(positions)
-    module.visit(visitor)
-    yield from visitor.found
+                self._mark(element.value, binds=binds)

@@ -8,6 +8,7 @@ from typing import Literal
 import libcst as cst
 
 from codemods._decoded import generated_in
+from codemods._names import NameUse
 from codemods._purity import is_pure_assignment
 from codemods._script import Script
 from codemods._sites import CannotRewrite
@@ -93,16 +94,19 @@ class Rows:
         """A row by a name: assigned on a line of its own, or the variable of a loop over the rows."""
         found = _Binds(name)
         self._scope.visit(found)
-        stores = [use for use in self._script.uses(name, self._function) if use.stores]
-        if len(stores) != 1 or len(found.lines) + len(found.loops) != 1:
+        stores = self._script.stores_of(name, self._function)
+        # other functions may use the name for something of their own
+        lines = [line for line in found.lines if self._stores(line, stores)]
+        loops = [loop for loop in found.loops if self._stores(loop[0], stores)]
+        if len(stores) != 1 or len(lines) + len(loops) != 1:
             return None
         self.variables.add(name)
-        if found.lines:
-            line = found.lines[0]
+        if lines:
+            line = lines[0]
             statement = line.body[0]
             assert isinstance(statement, cst.Assign)
             return self._read(statement.value) if is_pure_assignment(line) else None
-        target, source = found.loops[0]
+        target, source = loops[0]
         rows = rows_of(target, source, name)
         if rows is None or self._read(rows) != Row("all"):
             return None
@@ -110,6 +114,10 @@ class Rows:
         if span not in self.loops:
             self.loops.append(span)
         return Row("variable", name)
+
+    def _stores(self, node: cst.CSTNode, stores: list[NameUse]) -> bool:
+        span = self._script.span(node)
+        return any(span.start <= use.offset < span.end for use in stores)
 
 
 def rows_of(

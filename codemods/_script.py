@@ -12,7 +12,7 @@ import libcst as cst
 
 from cleanguard.config import Settings
 from codemods._edits import Edit
-from codemods._names import Blocks, Elses, Lines, NameUse, Shared, Values, name_uses
+from codemods._names import Blocks, Elses, Lines, Names, NameUse, Shared, Values
 from codemods._silence import silence
 from codemods._sites import CannotRewrite
 from codemods._wishes import EVERYTHING, Wishes
@@ -63,7 +63,10 @@ class Script:
         for line in self.utf8.splitlines(keepends=True):
             if line.endswith((b"\n", b"\r")):
                 self._lines.append(self._lines[-1] + len(line))
-        self._names = list(name_uses(self.module, self.positions))
+        names = Names(self.positions)
+        self.module.visit(names)
+        self._names = names.uses()
+        self._scopes = names.scopes
         shared = Shared()
         self.module.visit(shared)
         self.shared_names = shared.found
@@ -230,9 +233,9 @@ class Script:
     # --- names
 
     def uses(self, name: str, within: cst.CSTNode | None) -> list[NameUse]:
-        """Occurrences of a name inside a node, in the whole module for None."""
+        """Occurrences of a name inside a node; those of the module's own name for None."""
         if within is None:
-            return [use for use in self._names if use.name == name]
+            return [use for use in self._names if use.name == name and not use.local]
         span = self.span(within)
         return [
             use for use in self._names if use.name == name and span.start <= use.offset < span.end
@@ -249,16 +252,22 @@ class Script:
         }
 
     def stores_of(self, name: str, within: cst.CSTNode | None) -> list[NameUse]:
-        """Where a name is assigned inside a node, in the whole module for None."""
+        """Where a name is assigned inside a node; where the module's own is for None."""
         return [use for use in self.uses(name, within) if use.stores]
+
+    def home_of(self, name: str, function: cst.FunctionDef | None) -> cst.FunctionDef | None:
+        """The function whose name it is where another one reads it; None for the module's."""
+        scope = None if function is None else self._scopes[function].home_of(name)
+        return scope.node if scope is not None and isinstance(scope.node, cst.FunctionDef) else None
 
     def assigned_values(
         self, name: str, within: cst.FunctionDef | None
     ) -> list[cst.BaseExpression]:
-        """What the lines `name = …` of a function, or of the module, assign."""
+        """What the lines `name = …` of a function assign; for None, those of the module's own name."""
         visitor = Values(name)
         (self.module if within is None else within).visit(visitor)
-        return visitor.found
+        own = {use.offset for use in self.uses(name, within)}
+        return [value for target, value in visitor.found if self.span(target).start in own]
 
     def has_attribute(self, name: str) -> bool:
         """Whether an attribute of this name occurs anywhere in the module."""

@@ -96,7 +96,7 @@ def _together(parts: Sequence[Said], *names: tuple[str, cst.FunctionDef | None])
 
 
 def _variable(script: Script, function: cst.FunctionDef | None, name: str) -> Said:
-    scope = function if script.stores_of(name, function) else None
+    scope = script.home_of(name, function)
     values = script.assigned_values(name, scope)
     if not values or len(values) != len(script.stores_of(name, scope)):
         raise CannotRewrite("the quantization config is made elsewhere")
@@ -140,7 +140,7 @@ def _build_at(script: Script, node: cst.BaseExpression) -> QuantConfigBuild | No
 
 def _only_build(script: Script, load: ModelLoad, name: str) -> QuantConfigBuild | None:
     """The one config that a variable can hold at a load: made once, on no condition of its own."""
-    scope = load.place.function if script.stores_of(name, load.place.function) else None
+    scope = script.home_of(name, load.place.function)
     values = script.assigned_values(name, scope)
     if len(values) != 1 or len(script.stores_of(name, scope)) != 1:
         return None
