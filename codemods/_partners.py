@@ -30,7 +30,7 @@ def partner_of(
             if (
                 target is not None
                 and tokenizer.place.block is model.place.block
-                and _model_text(script, tokenizer.args) == _model_text(script, model.args)
+                and model_text(script, tokenizer.args) == model_text(script, model.args)
                 and _revision(script, tokenizer.args) == _revision(script, model.args)
                 and fits(script, tokenizer, target, model)
             ):
@@ -67,7 +67,7 @@ def mentions(script: Script, node: cst.CSTNode, text: str) -> bool:
     return text in script.code(node)
 
 
-def _model_text(script: Script, args: Arguments) -> str | None:
+def model_text(script: Script, args: Arguments) -> str | None:
     """The model as written, whatever its quotes."""
     argument = args.get("pretrained_model_name_or_path", 0)
     if argument is None or argument.expression is None:

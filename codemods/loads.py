@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import libcst as cst
 
 from cleanguard.families import family_of
+from codemods._classes import other_classes
 from codemods._edits import Edit
 from codemods._load_dicts import say_dict
 from codemods._loader_keywords import carry_model_keywords, carry_tokenizer_keywords, written
@@ -42,7 +43,9 @@ class _Plan:
 
 def rewrite(script: Script) -> list[Site]:
     """The sites of all loads of the script that are our business."""
-    blocked: dict[cst.CSTNode, str] = {}
+    flow = script.flow
+    models, tokenizers = list(flow.events(ModelLoad)), list(flow.events(TokenizerLoad))
+    blocked = other_classes(script, models, tokenizers)
     while True:
         plans = _plans(script, blocked)
         found = _leaning_on_others(script, plans)
@@ -57,7 +60,8 @@ def _plans(script: Script, blocked: Mapping[cst.CSTNode, str]) -> list[_Plan]:
     tokenizers = [load for load in flow.events(TokenizerLoad) if script.reports("CG102", load.node)]
     plans: list[_Plan] = []
     for model in models:
-        partner = None if model.node in blocked else partner_of(script, model, tokenizers)
+        open_ = [load for load in tokenizers if load.node not in blocked]
+        partner = None if model.node in blocked else partner_of(script, model, open_)
         if partner is not None:
             tokenizers.remove(partner)
             plans.append(_rewrite_pair(script, model, partner))
@@ -66,7 +70,10 @@ def _plans(script: Script, blocked: Mapping[cst.CSTNode, str]) -> list[_Plan]:
         else:
             plans.append(_rewrite_model(script, model))
     for tokenizer in tokenizers:
-        site = _rewrite_tokenizer(script, tokenizer)
+        if tokenizer.node in blocked:
+            site = _left(tokenizer, "CG102", blocked[tokenizer.node])
+        else:
+            site = _rewrite_tokenizer(script, tokenizer)
         plans.append(_Plan(tokenizer.node, (site,)))
     return plans
 
