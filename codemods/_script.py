@@ -95,6 +95,10 @@ class Script:
         """The 1-based line on which a node starts."""
         return self.positions.start(node).row
 
+    def row_at(self, offset: int) -> int:
+        """The 1-based line of a byte."""
+        return bisect_right(self._lines, offset)
+
     def indent_of(self, node: cst.CSTNode) -> str:
         """The whitespace before a statement."""
         start = self.span(node).start

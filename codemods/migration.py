@@ -22,6 +22,7 @@ from codemods import (
 )
 from codemods._comments import keep_comments
 from codemods._edits import Edit, apply, tidy
+from codemods._own_loader import left_to_own_loader
 from codemods._planned import Migration, PlannedSite
 from codemods._proof import ProofError, prove
 from codemods._rescue import rescued
@@ -119,7 +120,7 @@ def _plan(script: Script) -> list[Site]:
     sites += generation.rewrite(script, unmigrated)
     sites += scoring.rewrite(script, unmigrated, [edit for site in sites for edit in site.edits])
     sites += upgrade.rewrite(script)
-    sites += declined
+    sites = left_to_own_loader(script, sites + declined)
     if any(site.edits for site in sites):
         sites += _companions(script, unmigrated)
         edits = [edit for site in sites for edit in site.edits]
