@@ -15,6 +15,8 @@ from lint_rules._flow.syntax import dotted
 IMPORT = "from guard import CleanModelLoader"
 _OURS = ("transformers", "peft", "torch", "bitsandbytes", "unsloth")
 _WORD = re.compile(r"[A-Za-z_]\w*")
+# What a comment says that is about the whole file, though a statement follows at once.
+_HEADER = re.compile(rb"^#!|coding[:=]|SPDX-|copyright|licen[cs]e", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,7 +217,7 @@ def _kept(script: Script, item: _Import, unused: set[str]) -> list[str]:
 
 
 def _insertion(script: Script) -> Edit:
-    """After the last import at the top of the module that is not relative, else after its docstring."""
+    """After the last import at the top of the module that is not relative, else after its docstring or header."""
     last: cst.SimpleStatementLine | None = None
     for index, statement in enumerate(script.module.body):
         if not isinstance(statement, cst.SimpleStatementLine):
@@ -229,7 +231,19 @@ def _insertion(script: Script) -> Edit:
         if last is not None and isinstance(first, cst.ImportFrom) and first.relative:
             break
         last = statement
-    if last is None:
-        return Edit(0, 0, f"{IMPORT}{script.newline}")
-    end = script.lines_of(last).end
+    end = _end_of_header(script.utf8) if last is None else script.lines_of(last).end
     return Edit(end, end, f"{IMPORT}{script.newline}")
+
+
+def _end_of_header(utf8: bytes) -> int:
+    """Where the comments end that a module starts with; those right above a statement are its own."""
+    end = seen = 0
+    said = b""
+    for line in utf8.splitlines(keepends=True):
+        if line.strip() and not line.startswith(b"#"):
+            return seen if _HEADER.search(said) else end
+        seen += len(line)
+        said += line
+        if not line.strip():
+            end, said = seen, b""
+    return seen

@@ -182,3 +182,27 @@ def test_relative_imports_stay_last(migrate):
     ) + LOAD.removeprefix("model = ")
     after = migrate(source).after.decode()
     assert after.startswith("import os\nfrom guard import CleanModelLoader\nfrom .a import b\n")
+
+
+@pytest.mark.parametrize(
+    ("header", "rest"),
+    [
+        pytest.param("# SPDX-License-Identifier: MIT\n# Copyright me\n\n", "", id="a licence"),
+        pytest.param("#!/usr/bin/env python\n# -*- coding: utf-8 -*-\n", "", id="a shebang"),
+        pytest.param("# Licensed to you.\n", "", id="a licence right above the code"),
+        pytest.param("# One.\n\n# Two.\n\n", "", id="two blocks"),
+        pytest.param("# SPDX: me\n\n", "# What f does.\n", id="the function's own comment"),
+        pytest.param("", "# What f does.\n", id="only the function's own comment"),
+        pytest.param('# One.\n\n"""What it does."""\n', "\n", id="a docstring"),
+        pytest.param("", "", id="nothing"),
+    ],
+)
+def test_the_import_comes_after_the_header(header, rest, migrate):
+    body = (
+        f"def f(x):\n    if x:\n        from transformers import AutoModelForCausalLM\n\n    {LOAD}"
+    )
+    plan = migrate(header + rest + body)
+    assert plan.refusal is None
+    assert plan.after.decode().startswith(
+        f"{header}from guard import CleanModelLoader\n{rest}def f(x):\n"
+    )
