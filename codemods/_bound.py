@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import libcst as cst
 
 from codemods._script import Script
 from lint_rules._flow.syntax import dotted
+
+_Value = cst.BaseExpression | cst.ClassDef | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,11 +21,13 @@ class Bound:
         value: What is assigned, or the class that is defined; None for what cannot be seen.
         function: Where the value is written.
         symbol: For an import: the dotted name of what is imported.
+        part: Which member of the value it is, where the value is unpacked.
     """
 
-    value: cst.BaseExpression | cst.ClassDef | None = None
+    value: _Value = None
     function: cst.FunctionDef | None = None
     symbol: str | None = None
+    part: int | None = None
 
 
 class Bindings(cst.CSTVisitor):
@@ -120,11 +123,13 @@ class Bindings(cst.CSTVisitor):
         # a function's import is its own whatever the names that it stores
         self._names[self._function(), local].append(Bound(symbol=symbol))
 
-    def _put(self, target: cst.CSTNode, value: cst.BaseExpression | cst.ClassDef | None) -> None:
+    def _put(self, target: cst.CSTNode, value: _Value, part: int | None = None) -> None:
         if isinstance(target, (cst.Tuple, cst.List)):
-            for part, given in _pairs(target, value):
-                self._put(part, given)
-        bound = Bound(value, self._function())
+            starred = any(isinstance(one, cst.StarredElement) for one in target.elements)
+            given = None if starred or part is not None else value
+            for index, element in enumerate(target.elements):
+                self._put(element.value, given, index)
+        bound = Bound(value, self._function(), part=part)
         if isinstance(target, cst.Attribute):
             self.attributes[target.attr.value].append(bound)
         elif isinstance(target, cst.Name) and self._in_class_body():
@@ -139,17 +144,3 @@ class Bindings(cst.CSTVisitor):
     def _function(self) -> cst.FunctionDef | None:
         around = (node for node in reversed(self._inside) if isinstance(node, cst.FunctionDef))
         return next(around, None)
-
-
-def _pairs(
-    target: cst.Tuple | cst.List, value: cst.CSTNode | None
-) -> Iterator[tuple[cst.CSTNode, cst.BaseExpression | None]]:
-    """Each part of a target with what it is given, where both are written out."""
-    values: list[cst.BaseExpression | None] = [None] * len(target.elements)
-    if isinstance(value, (cst.Tuple, cst.List)) and len(value.elements) == len(values):
-        starred = any(
-            isinstance(one, cst.StarredElement) for one in (*target.elements, *value.elements)
-        )
-        values = values if starred else [element.value for element in value.elements]
-    for part, given in zip(target.elements, values, strict=True):
-        yield part.value, given

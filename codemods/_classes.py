@@ -15,10 +15,11 @@ from lint_rules._flow.library import kind_of_call
 from lint_rules._flow.syntax import dotted
 
 _LOAD = ".from_pretrained"
-_MEMBERS = (cst.Dict, cst.Tuple, cst.List)
+_COLLECTIONS = (cst.Dict, cst.Tuple, cst.List)
 # A class of the script, the dotted name of something imported, or None for what cannot be seen.
 _Class = cst.ClassDef | str | None
 _Function = cst.FunctionDef | None
+_Member = cst.BaseExpression | None
 
 
 def other_classes(
@@ -72,6 +73,10 @@ def _refuse_others(
         if _is_adapter(one):
             raise CannotRewrite(
                 f"`{name}` loads an adapter: load the base by its name, then `attach_adapter`"
+            )
+        if kind == "pair-load":
+            raise CannotRewrite(
+                f"`{name}` gives the model and its tokenizer together, as its library changes them"
             )
         if name.endswith("WithValueHead"):
             raise CannotRewrite(f"`{name}` puts a value head on the model, the loader does not")
@@ -141,7 +146,9 @@ class _Classes:
             yield from self._bound(bound)
 
     def _bound(self, bound: Bound) -> Iterator[_Class]:
-        if bound.value is None or isinstance(bound.value, cst.ClassDef):
+        if bound.part is not None:
+            yield from self._part(bound, bound.part)
+        elif bound.value is None or isinstance(bound.value, cst.ClassDef):
             yield bound.symbol or bound.value
         else:
             yield from self._of(bound.value, bound.function)
@@ -161,17 +168,42 @@ class _Classes:
 
     def _member(self, node: cst.Subscript, function: _Function) -> Iterator[_Class]:
         """`CLASSES[kind]`: the members of a collection that is written out."""
-        held = [Bound(node.value, function)]
-        if isinstance(node.value, cst.Name):
-            held = self._bindings.named(node.value.value, function)
-        if not held:
-            yield None
-        for bound in held:
-            if not isinstance(bound.value, _MEMBERS):
+        for member, where in self._members(node.value, function):
+            if member is None:
                 yield None
-                continue
-            for element in bound.value.elements:
-                yield from self._of(element.value, bound.function)
+            else:
+                yield from self._of(member, where)
+
+    def _part(self, bound: Bound, part: int) -> Iterator[_Class]:
+        """`model, tokenizer = CLASSES[kind]`: one member of each such collection."""
+        value = bound.value
+        if not isinstance(value, cst.BaseExpression):
+            yield None
+            return
+        held: list[tuple[_Member, _Function]] = [(value, bound.function)]
+        if isinstance(value, cst.Subscript):
+            held = list(self._members(value.value, bound.function))
+        for one, function in held:
+            elements = one.elements if isinstance(one, (cst.Tuple, cst.List)) else ()
+            plain = not any(isinstance(element, cst.StarredElement) for element in elements)
+            if plain and part < len(elements):
+                yield from self._of(elements[part].value, function)
+            else:
+                yield None
+
+    def _members(
+        self, node: cst.BaseExpression, function: _Function
+    ) -> Iterator[tuple[_Member, _Function]]:
+        """The members of a collection, None where it is not written out."""
+        held = [Bound(node, function)]
+        if isinstance(node, cst.Name):
+            held = self._bindings.named(node.value, function) or [Bound()]
+        for bound in held:
+            if bound.part is None and isinstance(bound.value, _COLLECTIONS):
+                for element in bound.value.elements:
+                    yield element.value, bound.function
+            else:
+                yield None, bound.function
 
     def _call(self, node: cst.Call, function: _Function) -> Iterator[_Class]:
         """`getattr(transformers, "…")`, and `partial(….from_pretrained, …)`."""

@@ -87,6 +87,34 @@ model = model.merge_and_unload()
             id="an adapter",
         ),
         pytest.param(
+            """\
+from unsloth import FastLanguageModel
+
+model, tokenizer = FastLanguageModel.from_pretrained("gpt2", load_in_4bit=True)
+""",
+            "`FastLanguageModel` gives the model and its tokenizer together, as its library changes them",
+            id="a model with its tokenizer",
+        ),
+        pytest.param(
+            SEVERAL
+            + """\
+CLASSES = {"a": (1, AutoModelForCausalLM), "b": (2, AutoModelForSeq2SeqLM)}
+size, cls = CLASSES[KIND]
+model = cls.from_pretrained("gpt2")
+""",
+            CAUSAL_OR_NOT,
+            id="unpacked from a dict",
+        ),
+        pytest.param(
+            SEVERAL
+            + """\
+size, cls = find() if FIND else (1, AutoModelForCausalLM)
+model = cls.from_pretrained("gpt2")
+""",
+            f"{AT_RUN_TIME}`cls`",
+            id="unpacked from what cannot be seen",
+        ),
+        pytest.param(
             SEVERAL
             + """\
 def load(path, is_encoder_decoder):
@@ -273,6 +301,11 @@ print(tokenizer.decode(outputs[0]))
         pytest.param(
             'CLASSES = {"a": AutoModelForCausalLM, "b": GPT2LMHeadModel}\nmodel = CLASSES[KIND]',
             id="a dict",
+        ),
+        pytest.param(
+            'CLASSES = {"a": (1, AutoModelForCausalLM), "b": (2, GPT2LMHeadModel)}\n'
+            "size, cls = CLASSES[KIND]\nmodel = cls",
+            id="unpacked from a dict",
         ),
         pytest.param("model = transformers.AutoModelForCausalLM", id="through the module"),
         pytest.param('model = getattr(transformers, "GPT2LMHeadModel")', id="getattr"),
