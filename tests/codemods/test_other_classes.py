@@ -226,6 +226,31 @@ def test_other_models_stay(before, reason, check_noop):
     assert reasons(check_noop(before)) == [reason]
 
 
+@pytest.mark.parametrize(
+    "again",
+    [
+        pytest.param("with find() as cls: ...", id="with"),
+        pytest.param("cls: type = find()", id="annotated"),
+        pytest.param("cls |= find()", id="augmented"),
+        pytest.param("[cls for cls in find()]", id="a comprehension, to be on the safe side"),
+        pytest.param("*_, cls = find()", id="a star"),
+        pytest.param("_, cls = find()", id="unpacked"),
+        pytest.param("_, cls = 1, *find()", id="unpacked stars"),
+        pytest.param("cls = find()[0]", id="a member"),
+        pytest.param("cls = CLASSES[0]", id="a member of what nothing defines"),
+        pytest.param("cls = find.cls", id="an attribute of what nothing defines"),
+        pytest.param("cls = find.cls\nfind.cls = find()", id="an attribute"),
+        pytest.param("cls = lambda: None", id="a lambda"),
+        pytest.param("def cls(): ...", id="a function"),
+        pytest.param("(cls := find())", id="a walrus"),
+    ],
+)
+def test_what_else_a_name_may_be(again, check_noop):
+    before = f"{SEVERAL}cls = AutoModelForCausalLM\nif FIND:\n    {again.replace(chr(10), chr(10) + '    ')}\n"
+    plan = check_noop(f'{before}model = (cls or AutoModelForCausalLM).from_pretrained("gpt2")\n')
+    assert reasons(plan) == [f"{AT_RUN_TIME}`cls or AutoModelForCausalLM`"]
+
+
 def test_a_processor_is_no_partner(migrate):
     plan = migrate(
         """\
