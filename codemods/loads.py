@@ -247,7 +247,8 @@ def _loader_statement(
 
 
 def _family(model: ModelId) -> str | None:
-    family = None if model.text is None else family_of(model.text)
+    """The family of a model that is certain: an option's default is not what a run may load."""
+    family = family_of(model.text) if model.text is not None and model.fixed else None
     return None if family is None else family.name
 
 
