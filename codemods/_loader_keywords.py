@@ -6,6 +6,7 @@ the guard's own signatures.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import libcst as cst
@@ -13,6 +14,7 @@ import libcst as cst
 from codemods._purity import is_pure
 from codemods._script import Script
 from codemods._sites import CannotRewrite, Note
+from codemods._traits import uses_max_length
 from lint_rules._flow.arguments import UNSET, Argument, Arguments
 from lint_rules._flow.values import UNKNOWN, Constant, Value, first
 
@@ -123,7 +125,7 @@ class Fate:
         keyword: The loader's keyword, None where it falls away.
         value: Its value as text.
         notes: What to tell.
-        after: An attribute to set on the loaded model: `config.use_cache = False`.
+        after: An attribute to set on what is loaded: `config.use_cache = False`.
     """
 
     keyword: str | None
@@ -178,7 +180,7 @@ class Carried:
     Attributes:
         given: `keyword=value` texts.
         notes: What was carried, dropped or changed.
-        after: Attributes to set on the loaded model.
+        after: Attributes to set on what is loaded.
     """
 
     given: tuple[str, ...]
@@ -200,11 +202,7 @@ def carry_model_keywords(script: Script, args: Arguments, family: str | None) ->
         if name not in ("pretrained_model_name_or_path", "quantization_config")
         and argument.node is not None
     ]
-    return Carried(
-        tuple(f"{fate.keyword}={fate.value}" for fate in fates if fate.keyword is not None),
-        tuple(note for fate in fates for note in fate.notes),
-        tuple(fate.after for fate in fates if fate.after is not None),
-    )
+    return _carried(fates)
 
 
 def carry_tokenizer_keywords(
@@ -222,9 +220,14 @@ def carry_tokenizer_keywords(
         for name, argument in args.keywords.items()
         if name != "pretrained_model_name_or_path" and argument.node is not None
     ]
+    return _carried(fates)
+
+
+def _carried(fates: Sequence[Fate]) -> Carried:
     return Carried(
         tuple(f"{fate.keyword}={fate.value}" for fate in fates if fate.keyword is not None),
         tuple(note for fate in fates for note in fate.notes),
+        tuple(fate.after for fate in fates if fate.after is not None),
     )
 
 
@@ -250,11 +253,20 @@ def _fate_of_tokenizer_keyword(
         text = "`chat_template=None`: the loader blocks the template"
         return Fate(None, notes=(Note("dropped", text),))
     if name == "model_max_length":
-        text = "`model_max_length`: a prompt is no longer cut; one that does not fit raises"
-        return Fate(None, notes=(Note("changed", text, "where no prompt was longer"),))
+        return _max_length(script, argument)
     if name == "trust_remote_code":
         return _remote_code(script, argument, family)
     raise CannotRewrite(f"the keyword `{name}` of the tokenizer has no place in the loader")
+
+
+def _max_length(script: Script, argument: Argument) -> Fate:
+    text = "`model_max_length`: a prompt is no longer cut; one that does not fit raises"
+    if not uses_max_length(script):
+        return Fate(None, notes=(Note("changed", text, "where no prompt was longer"),))
+    if literal_of(argument) is None:
+        raise CannotRewrite("`model_max_length=None` takes away the length that rows are cut to")
+    note = Note("carried", "`model_max_length` is set on the loaded tokenizer: rows are cut to it")
+    return Fate(None, notes=(note,), after=f"model_max_length = {written(script, argument)}")
 
 
 def _remote_code(script: Script, argument: Argument, family: str | None) -> Fate:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from codemods._script import Script
+from lint_rules._flow.events import Encode
 
 _TRAINING = (
     "get_peft_model",
@@ -25,3 +26,12 @@ def trains(script: Script) -> bool:
 def grows_vocabulary(script: Script) -> bool:
     """Whether the script adds tokens to a tokenizer."""
     return any(script.has_attribute(f"{name}(") for name in _GROWS)
+
+
+def uses_max_length(script: Script) -> bool:
+    """Whether `model_max_length` of a tokenizer decides more than whether a prompt is cut."""
+    return (
+        trains(script)
+        or script.has_attribute("model_max_length")
+        or any("truncation" in encode.args.keywords for encode in script.flow.events(Encode))
+    )

@@ -154,11 +154,25 @@ def _rewrite_tokenizer(script: Script, tokenizer: TokenizerLoad) -> Site:
             arguments.append("for_training=True")
         indent, room = script.place_of(tokenizer.node)
         head = script.call("CleanModelLoader", arguments, indent, room + len(_TOKENIZER))
+        after = "".join(_set_after(script, tokenizer, line) for line in carried.after)
     except CannotRewrite as reason:
         return _left(tokenizer, "CG102", str(reason))
     span = script.span(tokenizer.node)
-    edit = Edit(span.start, span.end, f"{head}{_TOKENIZER}")
+    edit = Edit(span.start, span.end, f"{head}{_TOKENIZER}{after}")
     return Site("CG102", tokenizer.node, "load the tokenizer alone", (edit,), carried.notes)
+
+
+def _set_after(script: Script, tokenizer: TokenizerLoad, line: str) -> str:
+    """A line behind the one that assigns the tokenizer, which sets one of its attributes."""
+    target = target_of(script, tokenizer)
+    if (
+        target is None
+        or script.span(target.statement.body[0]).end != script.span(tokenizer.node).end
+    ):
+        raise CannotRewrite(
+            f"`{line.partition(' ')[0]}` of the tokenizer is to be set after the load"
+        )
+    return f"{script.newline}{script.indent_of(target.statement)}{target.text}.{line}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +182,7 @@ class _Loader:
     arguments: tuple[str, ...]
     notes: tuple[Note, ...]
     after: tuple[str, ...]
+    after_tokenizer: tuple[str, ...]
     edits: tuple[Edit, ...]
     names: tuple[tuple[str, cst.FunctionDef | None], ...]
     touched: tuple[Edit, ...]
@@ -181,6 +196,7 @@ def _loader_arguments(script: Script, model: ModelLoad, tokenizer: TokenizerLoad
     carried = carry_model_keywords(script, model.args, family)
     given, notes = list(carried.given), list(carried.notes)
     said = _spread(script, model, family)
+    after_tokenizer: tuple[str, ...] = ()
     config = model.args.keywords.get("quantization_config")
     if config is not None and config.node is not None and config.expression is not None:
         said = [say(script, model, config.expression), *said]
@@ -191,6 +207,7 @@ def _loader_arguments(script: Script, model: ModelLoad, tokenizer: TokenizerLoad
         names = {argument.partition("=")[0] for argument in given} | model.args.keywords.keys()
         given += [argument for argument in extra.given if argument.partition("=")[0] not in names]
         notes += [note for note in extra.notes if note not in notes]
+        after_tokenizer = extra.after
     bits = [argument for part in said for argument in part.arguments]
     notes += [note for part in said for note in part.notes if note not in notes]
     if trains(script):
@@ -200,6 +217,7 @@ def _loader_arguments(script: Script, model: ModelLoad, tokenizer: TokenizerLoad
         (_id_argument(script, model.args), *bits, *given),
         tuple(notes),
         carried.after,
+        after_tokenizer,
         tuple(edit for part in said for edit in part.edits),
         tuple(name for part in said for name in part.names),
         tuple(edit for part in said for edit in part.touched),
@@ -243,6 +261,7 @@ def _loader_statement(
     if chain:
         lines.append(f"{target.text} = {target.text}{chain}")
     lines += [f"{target.text}.{after}" for after in said.after]
+    lines += [f"{tokenizer}.{after}" for after in said.after_tokenizer]
     return script.replace(target.statement, lines)
 
 
