@@ -7,25 +7,21 @@ from collections.abc import Sequence
 import libcst as cst
 
 from codemods._edits import Edit
+from codemods._generate_dicts import keys_of
+from codemods._keys import Keys
 from codemods._loader_keywords import GENERATE_KEYWORDS, literal_of, literal_value, written
 from codemods._purity import assigned_name, is_pure
+from codemods._sampling import Given, say_length, say_sampling
 from codemods._script import Script
 from codemods._sites import CannotRewrite, Note
 from lint_rules._flow.arguments import Argument
 from lint_rules._flow.events import Decode, Generate
 from lint_rules._flow.syntax import dotted
-from lint_rules._flow.values import Constant, Encoded, Mapping, first, options
+from lint_rules._flow.values import UNKNOWN, Constant, Encoded, first, options
 from lint_rules._positions import Span
 
 _PROMPT = ("input_ids", "inputs", "attention_mask", "token_type_ids")
-# The default of transformers' GenerationConfig, in force wherever sampling code did not name it.
-_DEFAULT_TOP_K = "top_k=50"
 _OF_ONES = ("ones_like", "ones", "new_ones")
-_TWENTY = Note(
-    "changed",
-    "`max_new_tokens=20`: the call named no length, and transformers 5 then stops there, silently",
-    "where generation_config.json names no length, under transformers 5",
-)
 # Keywords that a person can do something better about than leaving them out.
 _INSTEAD = {
     "streamer": "a streamer shows the text while it grows: "
@@ -39,47 +35,71 @@ def carry_generate_keywords(script: Script, call: Generate) -> tuple[list[str], 
     Raises:
         CannotRewrite: A keyword has no place in the guarded call.
     """
-    spread = [argument for argument in call.args.spread if first(argument.value, Encoded) is None]
     if len(call.args.positional) > 1:
         raise CannotRewrite("generate takes positional arguments besides the prompt")
-    given: list[str] = []
+    given = _dicts(script, call)
+    in_dicts = given.keys.values
     notes: list[Note] = []
-    from_dicts: set[str] = set()
-    for argument in spread:
-        from_dicts |= _carry_dict(script, argument, given)
     _refuse_set_config(script)
     for name, argument in _keywords(script, call).items():
         if name == "attention_mask":
             _refuse_other_mask(script, call, argument)
         if name in _PROMPT:
             continue
-        if name == "pad_token_id":
-            notes.append(Note("dropped", "`pad_token_id`: the loader pads, and masks what it pads"))
-        elif name == "tokenizer":
-            notes.append(Note("dropped", "`tokenizer=`: passed to the loader already"))
-        elif name == "use_cache" and literal_of(argument) is True:
-            notes.append(Note("dropped", "`use_cache=True`: the default"))
-        elif name in ("return_dict_in_generate", "output_scores", "output_logits"):
-            notes.append(Note("dropped", f"`{name}`: only the text is used"))
-        elif name in (*GENERATE_KEYWORDS, "num_return_sequences"):
-            given.append(f"{name}={written(script, argument)}")
-        else:
+        note = _fate(name, argument)
+        if note is not None:
+            notes.append(note)
+            continue
+        if name in in_dicts and argument is not call.args.keywords.get(name):
+            raise CannotRewrite(f"`{name}` is said twice, once in a `**` dict")
+        given.keywords.append(f"{name}={written(script, argument)}")
+        said = Keys(frozenset([name]), {name: tuple(options(argument.value)) or (UNKNOWN,)})
+        given.keys = given.keys.then(said)
+    notes += say_length(script, given)
+    notes += say_sampling(given)
+    return given.written(script), notes
+
+
+def _fate(name: str, argument: Argument) -> Note | None:
+    """Why a keyword falls away; None for one that is carried.
+
+    Raises:
+        CannotRewrite: It has no place in the guarded call.
+    """
+    if name == "pad_token_id":
+        return Note("dropped", "`pad_token_id`: the loader pads, and masks what it pads")
+    if name == "tokenizer":
+        return Note("dropped", "`tokenizer=`: passed to the loader already")
+    if name == "use_cache" and literal_of(argument) is True:
+        return Note("dropped", "`use_cache=True`: the default")
+    if name in ("return_dict_in_generate", "output_scores", "output_logits"):
+        return Note("dropped", f"`{name}`: only the text is used")
+    if name in (*GENERATE_KEYWORDS, "num_return_sequences"):
+        return None
+    other = f"the keyword `{name}` of generate has no place in the guarded call"
+    raise CannotRewrite(_INSTEAD.get(name, other))
+
+
+def _dicts(script: Script, call: Generate) -> Given:
+    """The `**` arguments, but for the encoded prompt."""
+    given = Given(Keys())
+    for argument in call.args.spread:
+        if first(argument.value, Encoded) is not None:
+            continue
+        unread = CannotRewrite("generate takes `**` arguments that cannot be followed")
+        if argument.expression is None or argument.node is None or argument.node.star != "**":
+            raise unread
+        keys = keys_of(script, argument, call.place.function)
+        if keys is None:
+            raise unread
+        unknown = sorted(keys.values.keys() - {*GENERATE_KEYWORDS, "pad_token_id"})
+        if unknown:
             raise CannotRewrite(
-                _INSTEAD.get(
-                    name, f"the keyword `{name}` of generate has no place in the guarded call"
-                )
+                f"the keyword `{unknown[0]}` in a `**` dict has no place in the call"
             )
-    names = from_dicts | {argument.partition("=")[0] for argument in given}
-    if not names & {"max_new_tokens", "max_length"}:
-        if not script.unsafe:
-            raise CannotRewrite(
-                "the call names no length: it is what the model's generation_config.json says, else "
-                "20 new tokens; name it, or take 20 with --unsafe"
-            )
-        given.append("max_new_tokens=20")
-        notes.append(_TWENTY)
-    notes += _sampling(call, given, names)
-    return given, notes
+        given.dicts.append(argument.expression)
+        given.keys = given.keys.then(keys)
+    return given
 
 
 def _refuse_other_mask(script: Script, call: Generate, argument: Argument) -> None:
@@ -184,45 +204,6 @@ def unread_config(
         return None
     covered = all(any(edit.covers(use.offset) for edit in edits) for use in read)
     return lines[0] if covered else None
-
-
-def _carry_dict(script: Script, argument: Argument, given: list[str]) -> set[str]:
-    mapping = first(argument.value, Mapping)
-    if mapping is None or argument.expression is None or argument.node is None:
-        raise CannotRewrite("generate takes `**` arguments that cannot be followed")
-    names = {str(name) for name, _ in mapping.entries}
-    unknown = sorted(names - {*GENERATE_KEYWORDS, "pad_token_id"})
-    if unknown or argument.node.star != "**":
-        raise CannotRewrite(
-            f"the keyword `{''.join(unknown[:1])}` in a `**` dict has no place in the call"
-        )
-    given.append(f"**{script.code(argument.expression)}")
-    return names
-
-
-def _sampling(call: Generate, given: list[str], names: set[str]) -> list[Note]:
-    """Says aloud what the old call's sampling came to."""
-    if "do_sample" not in names:
-        if "temperature" in names:
-            given.append("do_sample=False")
-            text = "`temperature` without `do_sample` never sampled: now said, `do_sample=False`"
-            return [Note("carried", text)]
-        text = "greedy is now said; it was inherited from generation_config.json"
-        return [Note("changed", text, "where that file asked for no sampling")]
-    asked = call.args.get("do_sample")
-    if asked is not None and all(option == Constant(False) for option in options(asked.value)):
-        return []
-    if "do_sample=False" in given:
-        return []
-    notes = [
-        Note(
-            "changed", "sampled texts are drawn anew, each from a seed of its own that is recorded"
-        )
-    ]
-    if "top_k" not in names:
-        given.append(_DEFAULT_TOP_K)
-        notes.append(Note("carried", "`top_k=50`: transformers' silent default is now said"))
-    return notes
 
 
 def carry_decode_keywords(script: Script, decode: Decode) -> tuple[list[str], list[Note]]:
