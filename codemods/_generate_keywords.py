@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import libcst as cst
 
+from codemods._contradictions import refuse_contradictions
 from codemods._edits import Edit
 from codemods._generate_dicts import keys_of
 from codemods._keys import Keys
@@ -55,6 +56,7 @@ def carry_generate_keywords(script: Script, call: Generate) -> tuple[list[str], 
         given.keywords.append(f"{name}={written(script, argument)}")
         said = Keys(frozenset([name]), {name: tuple(options(argument.value)) or (UNKNOWN,)})
         given.keys = given.keys.then(said)
+    refuse_contradictions(given.keys)
     notes += say_length(script, given)
     notes += say_sampling(given)
     return given.written(script), notes

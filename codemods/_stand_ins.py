@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import runpy
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -43,13 +43,15 @@ def _install(record: Recorder, *, wants_peft: bool) -> None:
             transformers.AutoTokenizer if kind == "Tokenizer" else transformers.AutoModelForCausalLM
         )
         auto.from_pretrained = staticmethod(stand_in)
+    # The guard's own judgement of a call's settings, fetched before the stand-in takes its name.
+    settle = import_module("guard.settings").settle
     # Only for a script that uses it: importing peft takes seconds.
     if wants_peft and find_spec("peft") is not None:
         peft = import_module("peft")
         peft.PeftModel.from_pretrained = staticmethod(
             lambda model, path, *_, **__: _attach(record, model, path, in_place=True)
         )
-    sys.modules["guard"] = SimpleNamespace(CleanModelLoader=_loader(record))  # type: ignore[assignment]
+    sys.modules["guard"] = SimpleNamespace(CleanModelLoader=_loader(record, settle))  # type: ignore[assignment]
 
 
 def _record_load(
@@ -71,7 +73,7 @@ def _attach(record: Recorder, model: Model, path: Any, *, in_place: bool) -> Mod
     return Model(record, model.name, adapters)
 
 
-def _loader(record: Recorder) -> type:
+def _loader(record: Recorder, settle: Callable[[str, dict[str, Any]], object]) -> type:
     class CleanModelLoader:
         """The guarded side of the comparison."""
 
@@ -123,6 +125,7 @@ def _loader(record: Recorder) -> type:
         ) -> list[str]:
             """One text a prompt."""
             options.pop("batch_size", None)
+            settle("generate", options)
             rows = [tokenizer.ids(text, bare=False) for text in prompts]
             model.answer(rows, options, raw=False)
             full, count = (
