@@ -93,8 +93,14 @@ class _Reader:
 
     def _returned(self, name: str) -> Keys:
         """What the one function of this name gives back."""
-        named = [f for _, f in self._functions if f.name.value == name.rpartition(".")[2]]
-        if len(named) != 1 or named[0].decorators or name in self._active:
+        owner, _, last = name.rpartition(".")
+        named = [f for _, f in self._functions if f.name.value == last]
+        if (
+            owner not in ("", "self", "cls")
+            or len(named) != 1
+            or named[0].decorators
+            or name in self._active
+        ):
             return LOOSE
         returns = _Returns()
         named[0].body.visit(returns)
@@ -181,8 +187,8 @@ class _Reader:
         """The state after one effect."""
         if effect.kind == "assign":
             return LOOSE if effect.value is None else self._assigned(state, effect, path)
-        if effect.kind == "loose":
-            return state.loose()
+        if effect.kind == "loose":  # it may also be how the dict is made: `for kw in settings`
+            return LOOSE if state.certain is None else state.loose()
         if effect.kind == "merge":
             assert effect.value is not None
             return state.then(self.keys(effect.value, effect.function))

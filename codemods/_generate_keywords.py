@@ -18,7 +18,7 @@ from codemods._sites import CannotRewrite, Note
 from lint_rules._flow.arguments import Argument
 from lint_rules._flow.events import Decode, Generate
 from lint_rules._flow.syntax import dotted
-from lint_rules._flow.values import UNKNOWN, Constant, Encoded, first, options
+from lint_rules._flow.values import UNKNOWN, Constant, Encoded, Value, first
 from lint_rules._positions import Span
 
 _PROMPT = ("input_ids", "inputs", "attention_mask", "token_type_ids")
@@ -54,8 +54,8 @@ def carry_generate_keywords(script: Script, call: Generate) -> tuple[list[str], 
         if name in in_dicts and argument is not call.args.keywords.get(name):
             raise CannotRewrite(f"`{name}` is said twice, once in a `**` dict")
         given.keywords.append(f"{name}={written(script, argument)}")
-        said = Keys(frozenset([name]), {name: tuple(options(argument.value)) or (UNKNOWN,)})
-        given.keys = given.keys.then(said)
+        said = _literals(script, argument, call.place.function)
+        given.keys = given.keys.then(Keys(frozenset([name]), {name: said}))
     refuse_contradictions(given.keys)
     notes += say_length(script, given)
     notes += say_sampling(given)
@@ -80,6 +80,20 @@ def _fate(name: str, argument: Argument) -> Note | None:
         return None
     other = f"the keyword `{name}` of generate has no place in the guarded call"
     raise CannotRewrite(_INSTEAD.get(name, other))
+
+
+def _literals(
+    script: Script, argument: Argument, function: cst.FunctionDef | None
+) -> tuple[Value, ...]:
+    """What an argument may be, as far as it is written out: there, or where its name is assigned."""
+    node = argument.expression
+    if not isinstance(node, cst.Name) or literal_value(node) is not UNKNOWN:
+        return (UNKNOWN if node is None else literal_value(node),)
+    scope = function if script.stores_of(node.value, function) else None
+    values = script.assigned_values(node.value, scope)
+    if not values or len(values) != len(script.stores_of(node.value, scope)):
+        return (UNKNOWN,)
+    return tuple(literal_value(value) for value in values)
 
 
 def _dicts(script: Script, call: Generate) -> Given:

@@ -185,9 +185,9 @@ class Effects(cst.CSTVisitor):
     def _store(
         self, target: cst.BaseExpression, value: cst.BaseExpression | None, *, alone: bool
     ) -> None:
-        if self._is(target) and alone:
+        if self._is(target):
             self._fine.add(target)
-            self._add("assign", value)
+            self._add("assign", value if alone else None)
         elif isinstance(target, cst.Subscript) and self._is(target.value):
             self._fine.add(target.value)
             key = text_of(target.slice[0].slice) if len(target.slice) == 1 else None

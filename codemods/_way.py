@@ -46,10 +46,15 @@ class Way:
                 if inside.start <= self.place < inside.end:
                     state = self._header(statement, state)
                     if isinstance(statement, cst.Try) and block is not statement.body:
-                        state = state.or_else(self._all(statement.body, state))
+                        state = self._after_body(statement, state)
                     return self.up_to_there(_statements(block), state)
             return state
         return state
+
+    def _after_body(self, node: cst.Try, state: Keys) -> Keys:
+        """The state at a later block of a `try`, whichever that is."""
+        begun = state.or_else(self._all(node.body, state))
+        return any_of([begun, *(self._all(handler.body, begun) for handler in node.handlers)])
 
     def _header(self, statement: cst.CSTNode, state: Keys) -> Keys:
         for part in ("test", "iter", "target", "items", "subject"):

@@ -122,10 +122,12 @@ def _path() -> str:
 
 
 def _complaint(errors: str, code: int, arguments: tuple[str, ...]) -> str:
-    """The last line of what a failed run said; what argparse refuses is answered with the option."""
-    last = (errors.strip().splitlines() or [f"it ended with exit code {code}, without a message"])[
-        -1
-    ]
+    """What a failed run said last; what argparse refuses is answered with the option.
+
+    An error of several lines is told by its first: those below it are indented.
+    """
+    lines = errors.strip().splitlines() or [f"it ended with exit code {code}, without a message"]
+    last = next((line for line in reversed(lines) if line and not line[0].isspace()), lines[-1])
     if code == 2 and "error:" in last:
         more = "" if arguments else "; give the script its command line with --prove-args"
         return f"{last.strip()}{more}"

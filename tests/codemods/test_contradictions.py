@@ -57,6 +57,20 @@ def test_the_same_text_several_times_stays(more, migrate):
     assert reason == "3 texts from a greedy call are the same text"
 
 
+@pytest.mark.parametrize("beams", ["n = 1\n", "n = 1\nif s:\n    n = None\n"])
+def test_beams_that_are_certainly_one(beams, migrate):
+    text = source("max_new_tokens=5, do_sample=s, num_beams=n").replace(
+        "inputs =", f"{beams}inputs =", 1
+    )
+    assert migrate(text).manual == ()
+
+
+def test_beams_that_are_perhaps_one(migrate):
+    text = source("max_new_tokens=5, do_sample=s, num_beams=n")
+    text = text.replace("inputs =", "n = 1\nif s:\n    n = compute()\ninputs =", 1)
+    assert [site.reason for site in migrate(text).manual] == [BEAMS]
+
+
 @pytest.mark.parametrize(
     "arguments",
     [

@@ -110,6 +110,23 @@ REWRITTEN = [
         id="left by break",
     ),
     pytest.param(
+        f'if s:\n    kw = other = {SAMPLES}\nelse:\n    kw = {SAMPLES}\n' + call("max_length=9, **kw"),
+        '**{"do_sample": False, "top_k": 50, **kw}, max_length=9',
+        id="it has two names",
+    ),
+    pytest.param(
+        f"if s:\n    for kw in [{SAMPLES}, {{}}]:\n        pass\nelse:\n    kw = {SAMPLES}\n"
+        + call("max_length=9, **kw"),
+        '**{"do_sample": False, "top_k": 50, **kw}, max_length=9',
+        id="it is one of several",
+    ),
+    pytest.param(
+        'kw = {"max_new_tokens": 5}\ntry:\n    pass\nexcept E:\n    kw["do_sample"] = True\n'
+        "finally:\n    out = model.generate(**x, **kw)\n    print(tokenizer.decode(out[0]))\n",
+        '**{"do_sample": False, "top_k": 50, **kw}',
+        id="in a finally",
+    ),
+    pytest.param(
         f'kw = {SAMPLES}\nprint(kw)\nkw = {{"max_new_tokens": 5}}\n' + call(),
         "**kw",
         id="an earlier one does not count",
