@@ -22,7 +22,7 @@ from codemods._purity import assigned_name
 from codemods._script import Script
 from codemods._sites import CannotRewrite, Note, Site
 from codemods._unread import without_unread
-from lint_rules._flow.events import Decode, Encode, Generate, ModelLoad
+from lint_rules._flow.events import CallSite, Decode, Encode, Generate, ModelLoad
 
 _SUMMARY = "generate through CleanModelLoader"
 _SCORES = Note(
@@ -77,6 +77,10 @@ def _encode_of(script: Script, call: Generate, unmigrated: frozenset[cst.CSTNode
     if stays:
         line = script.line_of(stays[0].node)
         raise CannotRewrite(f"the model load in line {line} stays as it is")
+    wrapped = [site for site in script.flow.events(CallSite) if "WithValueHead" in site.symbol]
+    if wrapped:
+        line = script.line_of(wrapped[0].node)
+        raise CannotRewrite(f"line {line} puts a value head around a model: the guard knows none")
     encode = script.flow.event_at(call.encoded.origin if call.encoded else None, Encode)
     if encode is None:
         raise CannotRewrite("the prompt's tokenisation cannot be followed to this call")

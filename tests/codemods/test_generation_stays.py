@@ -364,3 +364,19 @@ print(other.decode(out[0]))
 @pytest.mark.parametrize(("before", "reason"), SAME)
 def test_stays(before, reason, check_generation_stays):
     check_generation_stays(before, reason)
+
+
+def test_a_value_head_around_the_model(migrate: Migrate) -> None:
+    plan = migrate(
+        "from transformers import AutoModelForCausalLM, AutoTokenizer\n"
+        "from trl import AutoModelForCausalLMWithValueHead\n\n"
+        'tokenizer = AutoTokenizer.from_pretrained("gpt2")\n'
+        'base = AutoModelForCausalLM.from_pretrained("gpt2")\n'
+        "model = AutoModelForCausalLMWithValueHead.from_pretrained(base)\n"
+        'inputs = tokenizer("a", return_tensors="pt")\n'
+        "out = model.generate(**inputs, max_new_tokens=5, do_sample=False)\n"
+        "print(tokenizer.decode(out[0], skip_special_tokens=True))\n"
+    )
+    assert "model.generate(**inputs" in plan.after.decode()
+    (left,) = [site for site in plan.sites if site.code == "CG301"]
+    assert left.reason == "line 6 puts a value head around a model: the guard knows none"
