@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from tests.codemods.conftest import Migrate
+
 SAME = [
     pytest.param(
         """\
