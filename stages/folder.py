@@ -22,6 +22,7 @@ CONFIG_FILE = "config.json"
 MANIFEST = "manifest.json"
 _LOCK = ".lock"
 _FULL = (errno.ENOSPC, errno.EDQUOT)
+_FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
 _ROOM = 4 << 20
 
 
@@ -52,6 +53,11 @@ def run_folder(path: Path, stage: str, config: Any) -> Iterator[Path]:
     except (GuardError, JobError):
         raise
     except Exception as error:
+        if isinstance(error, OSError) and error.errno in _FORBIDDEN:
+            raise JobError(
+                f"{error.filename or path}: {(error.strerror or '').lower()}; make it readable and "
+                f"{path} writable, or name another folder with --out"
+            ) from error
         # What writes weights says "unexpected pos" or the like of its own, so the disk is asked.
         if not (isinstance(error, OSError) and error.errno in _FULL) and not _is_full(path):
             raise

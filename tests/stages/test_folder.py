@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -70,3 +72,13 @@ def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
         run_folder(tmp_path / "file" / "r", "x", Config()),
     ):
         pass
+
+
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EROFS])
+def test_what_may_not_be_written_is_no_internal_error(number: int, tmp_path: Path) -> None:
+    file = tmp_path / "run" / "report.json"
+    with (
+        pytest.raises(JobError, match=r"report\.json: .*; make it readable and .*run writable"),
+        run_folder(tmp_path / "run", "generate", Config()),
+    ):
+        raise OSError(number, os.strerror(number), str(file))
