@@ -29,7 +29,7 @@ def keys_of(script: Script, argument: Argument, function: _Function) -> Keys | N
     if found.closed:
         return found
     followed = [option for option in options(argument.value) if isinstance(option, Mapping)]
-    if not followed and not found.values:
+    if not found.values and not any(mapping.entries for mapping in followed):
         return None
     for mapping in followed:
         seen = {str(name): (UNKNOWN,) for name, _ in mapping.entries}

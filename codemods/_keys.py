@@ -192,6 +192,18 @@ class Effects(cst.CSTVisitor):
             self._fine.add(target.value)
             key = text_of(target.slice[0].slice) if len(target.slice) == 1 else None
             self._add("loose") if key is None else self._add("put", value, key)
+        elif isinstance(target, (cst.Tuple, cst.List)):
+            for element in target.elements:
+                self._store(element.value, None, alone=False)
+
+    def visit_For(self, node: cst.For) -> None:
+        self._store(node.target, None, alone=False)
+
+    def visit_CompFor(self, node: cst.CompFor) -> None:
+        self._store(node.target, None, alone=False)
+
+    def visit_AsName(self, node: cst.AsName) -> None:
+        self._store(node.name, None, alone=False)
 
     def visit_Del(self, node: cst.Del) -> None:
         target = node.target

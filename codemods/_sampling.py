@@ -60,7 +60,18 @@ class Given:
         only = self.dicts[0]
         if len(dicts) == 1 and isinstance(only, cst.Dict) and only.elements and not only.lpar:
             return [f"**{{{below}, {dicts[0][1:].lstrip()}", *self.keywords]
-        return [f"**{{{', '.join([below, *(f'**{code}' for code in dicts)])}}}", *self.keywords]
+        below = ", ".join(
+            [below, *(f"**{_in_display(n, c)}" for n, c in zip(self.dicts, dicts, strict=True))]
+        )
+        return [f"**{{{below}}}", *self.keywords]
+
+
+def _in_display(node: cst.BaseExpression, code: str) -> str:
+    """An expression behind `**` in a dict, where `a or b` needs the parentheses that a call's may lack."""
+    plain = isinstance(
+        node, (cst.Name, cst.Attribute, cst.Call, cst.Subscript, cst.Dict, cst.DictComp)
+    )
+    return code if plain else f"({code})"
 
 
 def say_length(script: Script, given: Given) -> list[Note]:

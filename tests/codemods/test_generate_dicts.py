@@ -127,6 +127,19 @@ REWRITTEN = [
         id="in a finally",
     ),
     pytest.param(
+        'kw = {}\nkw["max_new_tokens"], kw["do_sample"] = 5, s\n' + call("**kw"),
+        "**kw, top_k=50",
+        id="two entries at once",
+    ),
+    pytest.param(
+        f"kw = None\nif s:\n    kw = {SAMPLES}\n" + call("max_length=9, **(kw or {})"),
+        '**{"do_sample": False, "top_k": 50, **(kw or {})}, max_length=9',
+        id="or an empty one",
+    ),
+    pytest.param(
+        f"kw = {SAMPLES}\n" + call('**(kw | {"top_k": k})'), '**kw | {"top_k": k}', id="a union"
+    ),
+    pytest.param(
         f'kw = {SAMPLES}\nprint(kw)\nkw = {{"max_new_tokens": 5}}\n' + call(),
         "**kw",
         id="an earlier one does not count",
@@ -232,6 +245,9 @@ STAYS = [
     ),
     pytest.param(
         'kw = {}\nif s:\n    kw["max_new_tokens"] = 5\n' + call(), NO_LENGTH, id="perhaps a length"
+    ),
+    pytest.param(
+        call("max_length=9, **{k: v for k, v in rows}"), UNREAD, id="entries that are computed"
     ),
     pytest.param(f"kw = {SAMPLES}\ndel kw[k]\n" + call(), NO_LENGTH, id="something is deleted"),
     pytest.param(
