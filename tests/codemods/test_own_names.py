@@ -25,7 +25,7 @@ base, tokenizer, provenance = loader.load()
 
 def offsets(text: str, name: str, function: str | None = None) -> list[int]:
     """The lines, from 1, on which the name is used."""
-    script = Script(decode(text.encode()), Settings())
+    script = Script("script.py", decode(text.encode()), Settings())
     named = {
         node.name.value: node for node in script.module.body if isinstance(node, cst.FunctionDef)
     }
