@@ -141,7 +141,7 @@ class _Reader:
     def _stores(self, path: str) -> list[cst.FunctionDef]:
         """The functions in which a name is assigned."""
         if path not in self._storing:
-            stores = self.script.stores_of(path, None)
+            stores = self.script.stores_of(path, self.script.module)
             self._storing[path] = [
                 found
                 for span, found in self._functions

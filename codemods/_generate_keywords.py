@@ -89,7 +89,7 @@ def _literals(
     node = argument.expression
     if not isinstance(node, cst.Name) or literal_value(node) is not UNKNOWN:
         return (UNKNOWN if node is None else literal_value(node),)
-    scope = function if script.stores_of(node.value, function) else None
+    scope = script.home_of(node.value, function)
     values = script.assigned_values(node.value, scope)
     if not values or len(values) != len(script.stores_of(node.value, scope)):
         return (UNKNOWN,)
@@ -181,7 +181,7 @@ def _config_call(script: Script, call: Generate, node: cst.BaseExpression) -> cs
     """`GenerationConfig(…)`, written in the call or assigned once, to a name, from what only reads."""
     if isinstance(node, cst.Name):
         function = call.place.function
-        scope = function if script.stores_of(node.value, function) else None
+        scope = script.home_of(node.value, function)
         values = script.assigned_values(node.value, scope)
         if len(values) != 1 or len(script.stores_of(node.value, scope)) != 1:
             raise CannotRewrite("the GenerationConfig is not written out")
@@ -208,7 +208,7 @@ def unread_config(
     node = None if config is None else config.expression
     if not isinstance(node, cst.Name):
         return None
-    scope = call.place.function if script.stores_of(node.value, call.place.function) else None
+    scope = script.home_of(node.value, call.place.function)
     uses = script.uses(node.value, scope)
     lines = [
         line

@@ -15,6 +15,7 @@ from codemods.quantization import Said, as_mapping
 from lint_rules._flow.arguments import Argument
 from lint_rules._flow.events import ModelLoad, QuantConfigBuild
 from lint_rules._flow.syntax import dotted
+from lint_rules._flow.values import ModelId
 
 _UNFOLLOWED = "what the `**` arguments of the load hold cannot be seen here; write them out"
 
@@ -31,12 +32,10 @@ class _Entry:
 class _Dict:
     """Collects the edits of one dict."""
 
-    def __init__(
-        self, script: Script, function: cst.FunctionDef | None, family: str | None
-    ) -> None:
+    def __init__(self, script: Script, function: cst.FunctionDef | None, model: ModelId) -> None:
         self.script = script
         self.function = function
-        self.family = family
+        self.model = model
         self.notes: list[Note] = []
         self.edits: list[Edit] = []
         self.names: list[tuple[str, cst.FunctionDef | None]] = []
@@ -83,7 +82,7 @@ class _Dict:
         """What one entry becomes."""
         if key != "quantization_config":
             argument = Argument(literal_value(value), value, None)
-            fate = fate_of_model_keyword(self.script, key, argument, self.family)
+            fate = fate_of_model_keyword(self.script, key, argument, self.model)
             self.notes += fate.notes
             if fate.after is not None:
                 raise CannotRewrite(f"the keyword `{key}` in a dict has no place in the loader")
@@ -111,13 +110,13 @@ class _Dict:
         return _Entry((f"**{code}",), spread=code)
 
 
-def say_dict(script: Script, load: ModelLoad, node: cst.BaseExpression, family: str | None) -> Said:
+def say_dict(script: Script, load: ModelLoad, node: cst.BaseExpression) -> Said:
     """The `**` argument of a load, with the dict's entries turned into the loader's keywords.
 
     Raises:
         CannotRewrite: Some entry cannot be seen, or has no place in the loader.
     """
-    found = _Dict(script, load.place.function, family)
+    found = _Dict(script, load.place.function, load.model)
     if not isinstance(node, cst.Name):
         raise CannotRewrite(_UNFOLLOWED)
     name = node.value

@@ -11,12 +11,13 @@ from dataclasses import dataclass
 
 import libcst as cst
 
+from cleanguard.families import family_of
 from codemods._purity import is_pure
 from codemods._script import Script
 from codemods._sites import CannotRewrite, Note
 from codemods._traits import uses_max_length
 from lint_rules._flow.arguments import UNSET, Argument, Arguments
-from lint_rules._flow.values import UNKNOWN, Constant, Value, first
+from lint_rules._flow.values import UNKNOWN, Constant, ModelId, Value, first
 
 GENERATE_KEYWORDS = (
     "max_new_tokens",
@@ -140,9 +141,7 @@ def _expression(argument: Argument) -> cst.BaseExpression:
     return argument.expression
 
 
-def fate_of_model_keyword(
-    script: Script, name: str, argument: Argument, family: str | None
-) -> Fate:
+def fate_of_model_keyword(script: Script, name: str, argument: Argument, model: ModelId) -> Fate:
     """What becomes of a keyword of a model load, quantization configs aside.
 
     Raises:
@@ -164,7 +163,7 @@ def fate_of_model_keyword(
     if name == "pad_token_id":
         return Fate(None, notes=(Note("dropped", "`pad_token_id`: the loader pads, and masks it"),))
     if name == "trust_remote_code":
-        return _remote_code(script, argument, family)
+        return _remote_code(script, argument, model)
     if name in ("load_in_8bit", "load_in_4bit"):
         return Fate(name, written(script, argument))
     if name == "use_cache" and isinstance(literal, bool):
@@ -188,7 +187,7 @@ class Carried:
     after: tuple[str, ...] = ()
 
 
-def carry_model_keywords(script: Script, args: Arguments, family: str | None) -> Carried:
+def carry_model_keywords(script: Script, args: Arguments, model: ModelId) -> Carried:
     """The loader arguments that a model load's own keywords become, quantization configs aside.
 
     Raises:
@@ -197,7 +196,7 @@ def carry_model_keywords(script: Script, args: Arguments, family: str | None) ->
     if len(args.positional) > 1:
         raise CannotRewrite("the load takes positional arguments besides the model")
     fates = [
-        fate_of_model_keyword(script, name, argument, family)
+        fate_of_model_keyword(script, name, argument, model)
         for name, argument in args.keywords.items()
         if name not in ("pretrained_model_name_or_path", "quantization_config")
         and argument.node is not None
@@ -206,7 +205,7 @@ def carry_model_keywords(script: Script, args: Arguments, family: str | None) ->
 
 
 def carry_tokenizer_keywords(
-    script: Script, args: Arguments, family: str | None, *, training: bool
+    script: Script, args: Arguments, model: ModelId, *, training: bool
 ) -> Carried:
     """The loader arguments that a tokenizer load's keywords become.
 
@@ -216,7 +215,7 @@ def carry_tokenizer_keywords(
     if len(args.positional) > 1:
         raise CannotRewrite("the tokenizer's load takes positional arguments besides the model")
     fates = [
-        _fate_of_tokenizer_keyword(script, name, argument, family, training=training)
+        _fate_of_tokenizer_keyword(script, name, argument, model, training=training)
         for name, argument in args.keywords.items()
         if name != "pretrained_model_name_or_path" and argument.node is not None
     ]
@@ -232,7 +231,7 @@ def _carried(fates: Sequence[Fate]) -> Carried:
 
 
 def _fate_of_tokenizer_keyword(
-    script: Script, name: str, argument: Argument, family: str | None, *, training: bool
+    script: Script, name: str, argument: Argument, model: ModelId, *, training: bool
 ) -> Fate:
     literal = literal_of(argument)
     if name in ("revision", "cache_dir", "token", "use_auth_token", "local_files_only"):
@@ -255,7 +254,7 @@ def _fate_of_tokenizer_keyword(
     if name == "model_max_length":
         return _max_length(script, argument)
     if name == "trust_remote_code":
-        return _remote_code(script, argument, family)
+        return _remote_code(script, argument, model)
     raise CannotRewrite(f"the keyword `{name}` of the tokenizer has no place in the loader")
 
 
@@ -269,10 +268,14 @@ def _max_length(script: Script, argument: Argument) -> Fate:
     return Fate(None, notes=(note,), after=f"model_max_length = {written(script, argument)}")
 
 
-def _remote_code(script: Script, argument: Argument, family: str | None) -> Fate:
-    if literal_of(argument) is False:
+def _remote_code(script: Script, argument: Argument, model: ModelId) -> Fate:
+    literal = literal_of(argument)
+    if literal is False:
         return Fate(None)
-    if family in _NATIVE:
-        text = f"`trust_remote_code`: transformers has {family} itself, none was run"
+    family = None if model.text is None else family_of(model.text)
+    if family is not None and family.name in _NATIVE and (model.fixed or literal is True):
+        text = f"`trust_remote_code`: transformers has {family.name} itself, none was run"
+        if not model.fixed:
+            text += "; the loader refuses another model that brings code, and says what to name"
         return Fate(None, notes=(Note("dropped", text),))
     return Fate("trust_remote_code", written(script, argument))

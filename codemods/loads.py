@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import libcst as cst
 
-from cleanguard.families import family_of
 from codemods._classes import other_classes
 from codemods._edits import Edit
 from codemods._load_dicts import say_dict
@@ -21,7 +20,6 @@ from codemods._traits import grows_vocabulary, trains
 from codemods.quantization import Said, say
 from lint_rules._flow.arguments import Arguments
 from lint_rules._flow.events import ModelLoad, TokenizerLoad
-from lint_rules._flow.values import ModelId
 
 _MODEL, _TOKENIZER = ".load().model", ".load_tokenizer()"
 _GREEDY = Note(
@@ -147,8 +145,9 @@ def _rewrite_tokenizer(script: Script, tokenizer: TokenizerLoad) -> Site:
         if tokenizer.args.spread:
             raise CannotRewrite("the tokenizer's load takes `**` arguments")
         refuse_moved_padding(script, tokenizer)
-        family = _family(tokenizer.model)
-        carried = carry_tokenizer_keywords(script, tokenizer.args, family, training=trains(script))
+        carried = carry_tokenizer_keywords(
+            script, tokenizer.args, tokenizer.model, training=trains(script)
+        )
         arguments = [_id_argument(script, tokenizer.args), *carried.given]
         if trains(script):
             arguments.append("for_training=True")
@@ -192,10 +191,9 @@ def _loader_arguments(script: Script, model: ModelLoad, tokenizer: TokenizerLoad
     refuse_empty_weights(model)
     if grows_vocabulary(script):
         raise CannotRewrite("tokens are added to the tokenizer: it would no longer be the model's")
-    family = _family(model.model)
-    carried = carry_model_keywords(script, model.args, family)
+    carried = carry_model_keywords(script, model.args, model.model)
     given, notes = list(carried.given), list(carried.notes)
-    said = _spread(script, model, family)
+    said = _spread(script, model)
     after_tokenizer: tuple[str, ...] = ()
     config = model.args.keywords.get("quantization_config")
     if config is not None and config.node is not None and config.expression is not None:
@@ -203,7 +201,9 @@ def _loader_arguments(script: Script, model: ModelLoad, tokenizer: TokenizerLoad
     if tokenizer is not None:
         refuse_moved_padding(script, tokenizer)
         _refuse_other_spread(script, model, tokenizer)
-        extra = carry_tokenizer_keywords(script, tokenizer.args, family, training=trains(script))
+        extra = carry_tokenizer_keywords(
+            script, tokenizer.args, model.model, training=trains(script)
+        )
         names = {argument.partition("=")[0] for argument in given} | model.args.keywords.keys()
         given += [argument for argument in extra.given if argument.partition("=")[0] not in names]
         notes += [note for note in extra.notes if note not in notes]
@@ -224,12 +224,12 @@ def _loader_arguments(script: Script, model: ModelLoad, tokenizer: TokenizerLoad
     )
 
 
-def _spread(script: Script, model: ModelLoad, family: str | None) -> list[Said]:
+def _spread(script: Script, model: ModelLoad) -> list[Said]:
     found: list[Said] = []
     for argument in model.args.spread:
         if argument.expression is None or argument.node is None or argument.node.star != "**":
             raise CannotRewrite("the load takes `*` arguments that this tool does not take apart")
-        found.append(say_dict(script, model, argument.expression, family))
+        found.append(say_dict(script, model, argument.expression))
     return found
 
 
@@ -263,12 +263,6 @@ def _loader_statement(
     lines += [f"{target.text}.{after}" for after in said.after]
     lines += [f"{tokenizer}.{after}" for after in said.after_tokenizer]
     return script.replace(target.statement, lines)
-
-
-def _family(model: ModelId) -> str | None:
-    """The family of a model that is certain: an option's default is not what a run may load."""
-    family = family_of(model.text) if model.text is not None and model.fixed else None
-    return None if family is None else family.name
 
 
 def _needless_eval(script: Script, model: ModelLoad, target: Target) -> tuple[Edit, ...]:

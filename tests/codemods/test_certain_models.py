@@ -1,4 +1,4 @@
-"""`trust_remote_code` falls away only where it is certain which model is loaded."""
+"""`trust_remote_code=True` falls away where transformers has the model itself; an option for it is kept."""
 
 from __future__ import annotations
 
@@ -35,17 +35,27 @@ model = AutoModelForCausalLM.from_pretrained({id}, trust_remote_code={remote})
         ),
     ],
 )
-@pytest.mark.parametrize("remote", ["True", "flags.trust_remote_code"])
-def test_a_default_may_be_another_model(before, model_id, remote, migrate):
+def test_an_option_is_kept_where_a_default_may_be_another_model(before, model_id, migrate):
+    remote = "flags.trust_remote_code"
     plan = migrate(IMPORTS + before + LOAD.format(id=model_id, remote=remote))
     assert plan.manual == ()
     assert f"CleanModelLoader({model_id}, trust_remote_code={remote})" in plan.after.decode()
+    # Written out, it was for the default; the loader names what another model needs.
+    plan = migrate(IMPORTS + before + LOAD.format(id=model_id, remote="True"))
+    assert f"CleanModelLoader({model_id})" in plan.after.decode()
+    (note,) = [n for site in plan.sites for n in site.notes if "trust_remote_code" in n.text]
+    assert note.text.endswith(
+        "the loader refuses another model that brings code, and says what to name"
+    )
 
 
-def test_a_parameter_may_be_another_model(migrate):
-    body = "".join(f"    {line}\n" for line in LOAD.splitlines()).format(id="name", remote="True")
-    plan = migrate(f'{IMPORTS}def load(name="gpt2"):\n{body}    return model, tokenizer\n')
-    assert b"CleanModelLoader(name, trust_remote_code=True)" in plan.after
+@pytest.mark.parametrize(
+    ("remote", "kept"), [("True", ""), ("remote", ", trust_remote_code=remote")]
+)
+def test_a_parameter_may_be_another_model(remote, kept, migrate):
+    body = "".join(f"    {line}\n" for line in LOAD.splitlines()).format(id="name", remote=remote)
+    plan = migrate(f'{IMPORTS}def load(remote, name="gpt2"):\n{body}    return model, tokenizer\n')
+    assert f"CleanModelLoader(name{kept})" in plan.after.decode()
 
 
 def test_a_name_that_is_certain(migrate):

@@ -223,3 +223,18 @@ def main():
     return load()
 """,
     )
+
+
+def test_a_generation_config_of_an_enclosing_function(migrate):
+    plan = migrate(
+        "from transformers import GenerationConfig\n" + START + "\n\ndef outer():\n"
+        "    config = GenerationConfig(max_new_tokens=5, do_sample=False)\n\n"
+        "    def ask(text):\n"
+        '        inputs = tokenizer(text, return_tensors="pt")\n'
+        "        out = base.generate(**inputs, generation_config=config)\n"
+        "        return tokenizer.decode(out[0], skip_special_tokens=True)\n\n"
+        "    return ask\n"
+    )
+    assert plan.refusal is None
+    after = "".join(plan.after.decode().split())
+    assert "base,tokenizer,text,max_new_tokens=5,do_sample=False," in after
