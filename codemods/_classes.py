@@ -11,7 +11,7 @@ from codemods._partners import model_text
 from codemods._script import Script
 from codemods._sites import CannotRewrite
 from lint_rules._flow.events import ModelLoad, TokenizerLoad
-from lint_rules._flow.library import kind_of_call
+from lint_rules._flow.library import VALUE_HEAD, kind_of_call
 from lint_rules._flow.syntax import dotted
 
 _LOAD = ".from_pretrained"
@@ -78,7 +78,7 @@ def _refuse_others(
             raise CannotRewrite(
                 f"`{name}` gives the model and its tokenizer together, as its library changes them"
             )
-        if name.endswith("WithValueHead"):
+        if name.endswith(VALUE_HEAD):
             raise CannotRewrite(f"`{name}` puts a value head on the model, the loader does not")
 
 

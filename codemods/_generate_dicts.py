@@ -207,8 +207,7 @@ class _Itself(_Reader):
     """Reads a value in which the name that it is assigned to stands for what it was before."""
 
     def __init__(self, reader: _Reader, path: str, state: Keys) -> None:
-        super().__init__(reader.script)
-        self._storing = reader._storing
+        vars(self).update(vars(reader))  # what the module holds is read once
         self._active = set(reader._active)
         self._before = (path, state)
 

@@ -23,6 +23,7 @@ from codemods._script import Script
 from codemods._sites import CannotRewrite, Note, Site
 from codemods._unread import without_unread
 from lint_rules._flow.events import CallSite, Decode, Encode, Generate, ModelLoad
+from lint_rules._flow.library import VALUE_HEAD
 
 _SUMMARY = "generate through CleanModelLoader"
 _SCORES = Note(
@@ -77,7 +78,7 @@ def _encode_of(script: Script, call: Generate, unmigrated: frozenset[cst.CSTNode
     if stays:
         line = script.line_of(stays[0].node)
         raise CannotRewrite(f"the model load in line {line} stays as it is")
-    wrapped = [site for site in script.flow.events(CallSite) if "WithValueHead" in site.symbol]
+    wrapped = [site for site in script.flow.events(CallSite) if VALUE_HEAD in site.symbol]
     if wrapped:
         line = script.line_of(wrapped[0].node)
         raise CannotRewrite(f"line {line} puts a value head around a model: the guard knows none")

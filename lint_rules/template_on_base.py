@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from cleanguard import hazards
+from lint_rules._engines import ENGINE
 from lint_rules._flow.analysis import Flow
 from lint_rules._flow.events import CallSite, PipelineBuild, TemplateApply
 from lint_rules._flow.values import (
@@ -56,7 +57,7 @@ def _chatted(call: CallSite, flow: Flow) -> ModelId | None:
         built = flow.event_at(engine.origin, PipelineBuild)
         given = call.args.value("text_inputs", 0)
         return built.model if built is not None and _are_messages(given) else None
-    if engine.symbol == "vllm.LLM" and call.method == "chat":
+    if engine.symbol == ENGINE and call.method == "chat":
         loaded = flow.event_at(engine.origin, CallSite)
         return None if loaded is None else flow.model_id(loaded.args.get("model", 0))
     return None

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from cleanguard import hazards
+from lint_rules._engines import ENGINE
 from lint_rules._flow.analysis import Flow
 from lint_rules._flow.arguments import UNSET, Arguments
 from lint_rules._flow.events import CallSite
@@ -59,7 +60,7 @@ def _is_used_in_sight(params: CallSite, flow: Flow) -> bool:
     for site in flow.events(CallSite):
         engine = first(site.receiver, LibraryObject)
         built = None if engine is None else flow.event_at(engine.origin, CallSite)
-        if built is None or built.symbol != "vllm.LLM" or "seed" in built.args.keywords:
+        if built is None or built.symbol != ENGINE or "seed" in built.args.keywords:
             continue
         given = (*site.args.positional, *site.args.keywords.values())
         objects = (first(argument.value, LibraryObject) for argument in given)

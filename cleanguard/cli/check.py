@@ -104,25 +104,27 @@ def _check(options: CheckOptions, settings: Settings, files: Sequence[SourceFile
 
         write = not options.diff
         fixes = fix_files(findings, files, settings, unsafe=options.unsafe_fixes, write=write)
-        findings = fixes.findings
+        findings = known.without(fixes.findings, fixes.files)
         failures += fixes.failures
         sys.stdout.flush()
         if options.diff:
             sys.stdout.buffer.write(fixes.patch)
-            findings = known.without(findings, fixes.files)
-        else:
-            sys.stdout.buffer.write(fixes.stdin or b"")
-            findings = known.without(findings, fixes.files)
-            stream = sys.stdout if fixes.stdin is None else sys.stderr
-            output.print(findings, run.checked, sources_of(fixes.files), stream)
-        output.print_fixed(fixes.codes, "Would fix" if options.diff else "Fixed")
-        if options.diff and findings:
-            left = f"{len(findings)} findings are in no fix; check without --diff shows them"
-            one = "1 finding is in no fix; check without --diff shows it"
-            click.echo(f"cleanguard: {one if len(findings) == 1 else left}", err=True)
-        if options.diff:
+            output.print_fixed(fixes.codes, "Would fix")
+            _print_unfixed(len(findings))
             return _leave(bool(fixes.patch) or bool(findings), failures, options)
+        sys.stdout.buffer.write(fixes.stdin or b"")
+        stream = sys.stdout if fixes.stdin is None else sys.stderr
+        output.print(findings, run.checked, sources_of(fixes.files), stream)
+        output.print_fixed(fixes.codes, "Fixed")
     return _leave(bool(findings), failures, options)
+
+
+def _print_unfixed(count: int) -> None:
+    """A patch tells nothing of what is not in it."""
+    if count:
+        left = f"{count} findings are in no fix; check without --diff shows them"
+        one = "1 finding is in no fix; check without --diff shows it"
+        click.echo(f"cleanguard: {one if count == 1 else left}", err=True)
 
 
 def _leave(found: bool, failures: Sequence[str], options: CheckOptions) -> int:

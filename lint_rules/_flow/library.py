@@ -82,6 +82,8 @@ KEEPS_GENERATED = frozenset(
 ROW_WRITERS = frozenset({"csv.writer", "csv.DictWriter", "jsonlines.open", "jsonlines.Writer"})
 # Their `parse_…` methods give an object of each class that they are built with.
 DATACLASS_PARSERS = ("transformers.HfArgumentParser", "trl.TrlParser")
+# TRL's classes that put a value head on a causal LM, or around one, end so.
+VALUE_HEAD = "WithValueHead"
 TEMPLATE_ATTRIBUTES = frozenset({"chat_template", "default_chat_template"})
 ENCODING_METHODS = frozenset({"__call__", "encode", "encode_plus", "batch_encode_plus"})
 DECODING_METHODS = frozenset({"decode", "batch_decode"})
@@ -119,7 +121,7 @@ def _kind_of_class(root: str, name: str) -> CallKind | None:
         return None
     if name.endswith(("Tokenizer", "TokenizerFast")):
         return "tokenizer-load"
-    if name.endswith(("ForCausalLM", "LMHeadModel", "ForCausalLMWithValueHead")):
+    if name.endswith(("ForCausalLM", "LMHeadModel", f"ForCausalLM{VALUE_HEAD}")):
         return "model-load"
     return None
 
