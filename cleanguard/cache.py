@@ -137,10 +137,10 @@ def run_digest(paths: Iterable[str]) -> str:
     return _digest(os.fsencode(path) for path in sorted(paths))
 
 
-def _tool() -> str:
+def _tool(home: Path = _HOME) -> str:
     parts = [VERSION.encode(), sys.version.encode()]
     for package in _SOURCES:
-        for base, folders, files in os.walk(_HOME / package):
+        for base, folders, files in os.walk(home / package):
             folders[:] = sorted(name for name in folders if name not in ("__pycache__", "legacy"))
             for name in sorted(files):
                 parts += [name.encode(), Path(base, name).read_bytes()]

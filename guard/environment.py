@@ -32,6 +32,7 @@ __all__ = [
     "session",
 ]
 
+_GUARD = Path(__file__).parent
 _PACKAGES = (
     "cleanguard", "torch", "transformers", "tokenizers", "safetensors", "huggingface_hub", "accelerate",
     "peft", "trl", "bitsandbytes", "datasets", "numpy", "triton", "flash_attn", "vllm",
@@ -149,9 +150,12 @@ def installed(package: str) -> str | None:
 
 @lru_cache(maxsize=1)
 def loader_source_sha256() -> str:
-    """sha256 over the names and contents of this package's Python files, as hex."""
+    """sha256 over the names and contents of the guard's Python files, as hex."""
+    return _sources_sha256(_GUARD)
+
+
+def _sources_sha256(root: Path) -> str:
     total = hashlib.sha256()
-    root = Path(__file__).parent
     for path in sorted(root.rglob("*.py")):
         name = path.relative_to(root).as_posix()
         total.update(name.encode() + b"\0" + path.read_bytes() + b"\0")

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+import guard
 from guard import environment
 from guard.environment import measure_environment
 from guard.git_state import git_state
@@ -144,3 +146,22 @@ def test_measures_without_torch() -> None:
         "assert 'transformers' not in sys.modules\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_change_of_any_file_of_the_guard_changes_the_digest_of_its_sources(
+    tmp_path: Path,
+) -> None:
+    package = Path(guard.__file__).parent
+    copy = tmp_path / "guard"
+    shutil.copytree(package, copy, ignore=shutil.ignore_patterns("__pycache__"))
+    whole = environment._sources_sha256(copy)
+    assert environment.loader_source_sha256() == whole
+    files = sorted(path for path in copy.rglob("*.py"))
+    assert len(files) == len(list(package.rglob("*.py"))) > 60
+    for path in files:
+        before = path.read_bytes()
+        path.write_bytes(before + b"#")
+        assert environment._sources_sha256(copy) != whole, path
+        path.write_bytes(before)
+    files[-1].rename(files[-1].with_name("renamed.py"))
+    assert environment._sources_sha256(copy) != whole

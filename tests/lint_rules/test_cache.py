@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from cleanguard import cache
 from cleanguard.config import load_settings
 from cleanguard.files import SourceFile, discover
 from lint_rules import _worker, pipeline
@@ -142,3 +144,20 @@ def test_only_what_rests_on_a_change_is_checked_anew(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(_worker, "gate", gate)
     run()
     assert sorted(asked) == ["load.py", "names.py"]
+
+
+def test_a_change_of_any_file_of_the_linter_changes_the_key(tmp_path: Path) -> None:
+    home = cache._HOME
+    for package in ("cleanguard", "lint_rules"):
+        assert (home / package / "__init__.py").is_file()
+        leave = shutil.ignore_patterns("__pycache__", "legacy")
+        shutil.copytree(home / package, tmp_path / "copy" / package, ignore=leave)
+    whole = cache._tool(tmp_path / "copy")
+    assert cache._tool() == whole
+    files = [path for path in (tmp_path / "copy").rglob("*") if path.is_file()]
+    assert {path.name for path in files} >= {"double_bos.py", "signatures.json", "families.py"}
+    for path in files:
+        before = path.read_bytes()
+        path.write_bytes(before + b"#")
+        assert cache._tool(tmp_path / "copy") != whole, path
+        path.write_bytes(before)
