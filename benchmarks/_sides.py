@@ -68,7 +68,8 @@ class Bench:
 
     def watch_digests(self) -> None:
         """Add up what each load spends on digests: of files, of tensors, of the tokenizer."""
-        from guard import measure, policy
+        from guard.prompts import policy
+        from guard.provenance import measure
 
         def timed(work: Callable[..., Any]) -> Callable[..., Any]:
             def run(*args: Any) -> Any:

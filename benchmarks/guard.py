@@ -31,8 +31,8 @@ sys.path[0] = str(Path(__file__).resolve().parents[1])
 
 def time_digests(bench: Bench) -> dict[str, Any]:
     """What is measured of the files: read through for the first time, and remembered."""
-    from guard.measure import file_records
-    from guard.tensors import weights_record
+    from guard.provenance.measure import file_records
+    from guard.provenance.tensors import weights_record
 
     def measure() -> Any:
         return file_records(bench.directory), weights_record(bench.directory)
@@ -197,7 +197,7 @@ def save(options: argparse.Namespace, results: dict[str, Any]) -> None:
     """Write what there is so far: a run that is cut off keeps the rows it has."""
     if not options.json:
         return
-    from guard.environment import session
+    from guard.provenance.environment import session
 
     about = {k: str(v) if isinstance(v, Path) else v for k, v in vars(options).items()}
     report = {"options": about, "results": results, "session": session()}

@@ -19,7 +19,7 @@ class Family:
     """A model family as its model ids show it.
 
     Attributes:
-        name: Family name, as `guard.families` uses it.
+        name: Family name, as `guard.prompts.families` uses it.
         pattern: Matches the last part of a model id, lower-cased.
         bos: How many BOS tokens a prompt starts with: one, none, or unknown.
         base_by_default: An id without a chat marker is a base model (false where the plain name is the

@@ -10,15 +10,15 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from guard.attestation import attest
     from guard.behaviour import Behaviour, behaviour_of
-    from guard.completion import Completion
-    from guard.enforcement import unguarded
     from guard.errors import GuardError
+    from guard.generation.completion import Completion
     from guard.loader import CleanModelLoader, Loaded
-    from guard.provenance import Provenance
-    from guard.records import JsonlWriter, item_key
-    from guard.state import provenance_of
+    from guard.prompts.enforcement import unguarded
+    from guard.prompts.state import provenance_of
+    from guard.provenance.record import Provenance
+    from guard.records.attestation import attest
+    from guard.records.writer import JsonlWriter, item_key
 
 __all__ = [
     "Behaviour",
@@ -39,15 +39,15 @@ _HOME = {
     "Behaviour": "guard.behaviour",
     "behaviour_of": "guard.behaviour",
     "CleanModelLoader": "guard.loader",
-    "Completion": "guard.completion",
+    "Completion": "guard.generation.completion",
     "GuardError": "guard.errors",
-    "JsonlWriter": "guard.records",
+    "JsonlWriter": "guard.records.writer",
     "Loaded": "guard.loader",
-    "Provenance": "guard.provenance",
-    "attest": "guard.attestation",
-    "item_key": "guard.records",
-    "provenance_of": "guard.state",
-    "unguarded": "guard.enforcement",
+    "Provenance": "guard.provenance.record",
+    "attest": "guard.records.attestation",
+    "item_key": "guard.records.writer",
+    "provenance_of": "guard.prompts.state",
+    "unguarded": "guard.prompts.enforcement",
 }
 
 

@@ -13,14 +13,14 @@ from statistics import median
 from typing import TYPE_CHECKING, Any, Literal
 
 from cleanguard import hazards
-from guard import generation
-from guard.enforcement import vetted
+from guard.base.modes import evaluating
 from guard.errors import SettingsError
-from guard.hub import torch
-from guard.modes import evaluating
-from guard.policy import policy_of
-from guard.state import state_of
-from guard.turns import Turn, finished_turns
+from guard.files.hub import torch
+from guard.generation import batches
+from guard.prompts.enforcement import vetted
+from guard.prompts.policy import policy_of
+from guard.prompts.state import state_of
+from guard.prompts.turns import Turn, finished_turns
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -124,7 +124,7 @@ def behaviour_of(
     with evaluating(model):
         turns = tuple(_turn_end(model, tokenizer, turn) for turn in finished_turns(tokenizer))
     settings = {"max_new_tokens": max_new_tokens}
-    found = generation.complete(model, tokenizer, SENTINELS, settings, call="behaviour_of")
+    found = batches.complete(model, tokenizer, SENTINELS, settings, call="behaviour_of")
     replies = tuple(
         Reply(
             prompt,

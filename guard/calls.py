@@ -7,17 +7,19 @@ from contextlib import AbstractContextManager
 from os import PathLike
 from typing import TYPE_CHECKING, Any, Literal, overload
 
-from guard import adapters, generation, prompts
 from guard.errors import SettingsError
+from guard.generation import batches
+from guard.loading import adapters
+from guard.prompts import encoding
 
 if TYPE_CHECKING:
     from transformers import BatchEncoding, PreTrainedModel, PreTrainedTokenizerBase
     from typing_extensions import Unpack
 
-    from guard.completion import Completion
-    from guard.generation import OnFinished
-    from guard.settings import GenerationOptions, TextOptions
-    from guard.streaming import TextStream
+    from guard.generation.batches import OnFinished
+    from guard.generation.completion import Completion
+    from guard.generation.settings import GenerationOptions, TextOptions
+    from guard.generation.streaming import TextStream
 
 
 class GuardedCalls:
@@ -30,8 +32,8 @@ class GuardedCalls:
         *,
         max_length: int | None = None,
     ) -> BatchEncoding:
-        """Tokenise for a base model; see `guard.prompts.encode`."""
-        return prompts.encode(tokenizer, prompt, max_length=max_length)
+        """Tokenise for a base model; see `guard.prompts.encoding.encode`."""
+        return encoding.encode(tokenizer, prompt, max_length=max_length)
 
     @overload
     @staticmethod
@@ -64,7 +66,7 @@ class GuardedCalls:
     ) -> str | list[str]:
         """Generate from one prompt, greedily unless sampling is asked for; nothing is added.
 
-        Keywords are those of `guard.settings.GenerationOptions`, named as in transformers.
+        Keywords are those of `guard.generation.settings.GenerationOptions`, named as in transformers.
         `temperature > 0` or `do_sample=True` asks for sampling; `do_sample=False` wins.
 
         Returns:
@@ -72,10 +74,10 @@ class GuardedCalls:
             above 1.
 
         Raises:
-            See `guard.generation.complete`.
+            See `guard.generation.batches.complete`.
         """
         _refuse_list(prompt)
-        [found] = generation.complete(model, tokenizer, [prompt], options, call="generate")
+        [found] = batches.complete(model, tokenizer, [prompt], options, call="generate")
         texts = [completion.text for completion in found]
         return texts[0] if len(texts) == 1 else texts
 
@@ -106,10 +108,10 @@ class GuardedCalls:
             One text per prompt, times `num_return_sequences`.
 
         Raises:
-            See `guard.generation.complete`. `MemoryFullError` and `GenerationInterrupted` (Ctrl-C)
+            See `guard.generation.batches.complete`. `MemoryFullError` and `GenerationInterrupted` (Ctrl-C)
             carry what was finished.
         """
-        found = generation.complete(
+        found = batches.complete(
             model,
             tokenizer,
             prompts,
@@ -133,7 +135,7 @@ class GuardedCalls:
         **options: Unpack[GenerationOptions],
     ) -> list[Completion]:
         """Like `generate_batch`, with ids, token counts, finish reason and seed for each text."""
-        found = generation.complete(
+        found = batches.complete(
             model,
             tokenizer,
             prompts,
@@ -157,7 +159,7 @@ class GuardedCalls:
         after the last one, the stream's `completion` says how it ended.
         """
         _refuse_list(prompt)
-        from guard.streaming import stream
+        from guard.generation.streaming import stream
 
         return stream(model, tokenizer, prompt, options)
 
@@ -171,14 +173,14 @@ class GuardedCalls:
         is_trainable: bool = False,
         in_place: bool = False,
     ) -> Any:
-        """Put an adapter on a guarded model; see `guard.adapters.attach_adapter`."""
+        """Put an adapter on a guarded model; see `guard.loading.adapters.attach_adapter`."""
         return adapters.attach_adapter(
             model, path, name=name, on=on, is_trainable=is_trainable, in_place=in_place
         )
 
     @staticmethod
     def adapter(model: Any, name: str | Sequence[str]) -> AbstractContextManager[Any]:
-        """Switch adapters for a `with` block; see `guard.adapters.select_adapter`."""
+        """Switch adapters for a `with` block; see `guard.loading.adapters.select_adapter`."""
         return adapters.select_adapter(model, name)
 
 

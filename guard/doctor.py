@@ -13,18 +13,18 @@ from typing import TYPE_CHECKING, Any
 from cleanguard import hazards
 from cleanguard.families import family_of, standing_of
 from cleanguard.hazards import Hazard
-from guard.checks import CheckList
+from guard.base.checks import CheckList
 from guard.errors import GuardError, ModelNotFoundError
-from guard.hub import transformers
-from guard.policy import PromptPolicy, policy_of
-from guard.preflight import refuse_files
-from guard.remote_code import check_pin
-from guard.request import LoadRequest
-from guard.source import ModelSource, open_source
-from guard.standing import chat_evidence
-from guard.templates import templates_of
-from guard.tokenizer_load import read_tokenizer
-from guard.weights import WeightSizes, weight_sizes
+from guard.files.hub import transformers
+from guard.files.preflight import refuse_files
+from guard.files.remote_code import check_pin
+from guard.files.request import LoadRequest
+from guard.files.source import ModelSource, open_source
+from guard.files.weights import WeightSizes, weight_sizes
+from guard.loading.tokenizer_load import read_tokenizer
+from guard.prompts.policy import PromptPolicy, policy_of
+from guard.prompts.standing import chat_evidence
+from guard.prompts.templates import templates_of
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase

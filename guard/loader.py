@@ -5,12 +5,12 @@ from __future__ import annotations
 from os import PathLike
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
-from guard.assembly import assemble
+from guard.base.keywords import refuse_unknown
 from guard.calls import GuardedCalls
-from guard.keywords import refuse_unknown
-from guard.provenance import Provenance
-from guard.request import DeviceMap, LoadRequest, PaddingSide, path_text
-from guard.tokenizer_load import load_tokenizer, save_tokenizer
+from guard.files.request import DeviceMap, LoadRequest, PaddingSide, path_text
+from guard.loading.assembly import assemble
+from guard.loading.tokenizer_load import load_tokenizer, save_tokenizer
+from guard.provenance.record import Provenance
 
 if TYPE_CHECKING:
     import torch

@@ -12,27 +12,27 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from cleanguard import hazards
-from guard import hub
-from guard.assembly import explicit_generation
-from guard.checks import CheckList
-from guard.completion import Completion, decode, emitted_control, trim
-from guard.environment import installed, measure_environment
+from guard.base.checks import CheckList
 from guard.errors import ContaminationError, SettingsError
-from guard.jobs import Job, make_jobs
-from guard.measure import check_hub_files, file_records
-from guard.padding import settle_padding
-from guard.policy import policy_of
-from guard.prompts import encode_rows
-from guard.provenance import SCHEMA, ModelRecord, Provenance, QuantizationRecord, utc_now
-from guard.remote_code import check_pin
-from guard.request import LoadRequest
-from guard.sentinels import run_token_sentinels
-from guard.settings import Settings, refuse_ends_beyond, settle
-from guard.source import ModelSource, fetch_weights, open_source
-from guard.state import GuardState
-from guard.templates import block_templates
-from guard.tensors import weights_record
-from guard.tokenizer_load import read_tokenizer, rows_by_config, tokenizer_record
+from guard.files import hub
+from guard.files.remote_code import check_pin
+from guard.files.request import LoadRequest
+from guard.files.source import ModelSource, fetch_weights, open_source
+from guard.generation.completion import Completion, decode, emitted_control, trim
+from guard.generation.jobs import Job, make_jobs
+from guard.generation.settings import Settings, refuse_ends_beyond, settle
+from guard.loading.assembly import explicit_generation
+from guard.loading.padding import settle_padding
+from guard.loading.tokenizer_load import read_tokenizer, rows_by_config, tokenizer_record
+from guard.prompts.encoding import encode_rows
+from guard.prompts.policy import policy_of
+from guard.prompts.sentinels import run_token_sentinels
+from guard.prompts.state import GuardState
+from guard.prompts.templates import block_templates
+from guard.provenance.environment import installed, measure_environment
+from guard.provenance.measure import check_hub_files, file_records
+from guard.provenance.record import SCHEMA, ModelRecord, Provenance, QuantizationRecord, utc_now
+from guard.provenance.tensors import weights_record
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -102,7 +102,7 @@ class VllmEngine:
         the texts themselves are others, since vLLM draws and rounds in its own way.
 
         Raises:
-            See `guard.generation.complete`. SettingsError: a setting that vLLM does not have.
+            See `guard.generation.batches.complete`. SettingsError: a setting that vLLM does not have.
         """
         settings = settle("complete", options)
         _refuse_settings(settings)

@@ -12,7 +12,7 @@ from safetensors import SafetensorError, safe_open
 from cleanguard.errors import JobError
 from guard import CleanModelLoader
 from guard.errors import GuardError
-from guard.hub import need
+from guard.files.hub import need
 from stages.jsonl import parsed
 from stages.training.lineage import lineage_of
 

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from guard.hub import torch
-from guard.policy import policy_of
-from guard.prompts import pad_left
+from guard.files.hub import torch
+from guard.prompts.encoding import pad_left
+from guard.prompts.policy import policy_of
 from stages.tokens import Row
 
 if TYPE_CHECKING:

@@ -18,11 +18,11 @@ from shutil import rmtree
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from cleanguard.errors import JobError
-from guard.canonical import canonical
-from guard.merging import merge_records
-from guard.records import JsonlWriter
-from guard.sources import sources_of
-from guard.statement import identity
+from guard.base.canonical import canonical
+from guard.records.merging import merge_records
+from guard.records.sources import sources_of
+from guard.records.statement import identity
+from guard.records.writer import JsonlWriter
 from stages.ranks import of_first, rank, refuse_different, wait, world_size
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from guard.errors import ContaminationError, DoubledBosError, SettingsError
-from guard.policy import policy_of
-from guard.prompts import encode_rows
+from guard.prompts.encoding import encode_rows
+from guard.prompts.policy import policy_of
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase

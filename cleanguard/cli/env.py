@@ -24,7 +24,7 @@ def command(output: Path | None) -> None:
     What is unknown, or not installed, is null. Secrets are hidden. Keep the file beside the results
     of a session.
     """
-    from guard.environment import session
+    from guard.provenance.environment import session
 
     text = json.dumps(session(), indent=2) + "\n"
     if output is None:

@@ -150,7 +150,7 @@ def _compiles(contents: dict[str, bytes]) -> Check:
 
 def _environment() -> tuple[dict[str, Any] | None, Check]:
     try:
-        from guard.environment import measure_environment
+        from guard.provenance.environment import measure_environment
 
         found = asdict(measure_environment())
     except ImportError as error:

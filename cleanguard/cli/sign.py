@@ -24,7 +24,7 @@ def command(files: tuple[Path, ...], key: Path) -> None:
     `cleanguard verify --key PUBLIC.pem FILES` checks them. Nothing leaves this machine.
     """
     from guard.errors import GuardError
-    from guard.signing import sign_file
+    from guard.records.signing import sign_file
 
     for path in files:
         try:

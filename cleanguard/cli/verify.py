@@ -15,7 +15,7 @@ from cleanguard.errors import JobError
 from cleanguard.report.styled import Line, Span, printable, width_of, wrapped, write
 
 if TYPE_CHECKING:
-    from guard.verification import Problem, Verdict
+    from guard.records.verification import Problem, Verdict
 
 _SHOWN = 20  # problems per file in text; JSON has them all
 
@@ -59,7 +59,7 @@ def command(
     found out by a signature only: sign the statements (`cleanguard sign`) and verify with `--key`.
     """
     from guard.errors import GuardError
-    from guard.verification import KINDS, verify_file
+    from guard.records.verification import KINDS, verify_file
 
     unknown = [kind for kind in allow if kind not in KINDS]
     if unknown:

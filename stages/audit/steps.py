@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from guard import Provenance, attest, behaviour_of, provenance_of
 from guard.errors import AdapterAsBaseError, ChatModelError
-from guard.records import JsonlWriter, item_key
+from guard.records.writer import JsonlWriter, item_key
 from stages.audit.config import AuditConfig
 from stages.audit.findings import (
     Finding,

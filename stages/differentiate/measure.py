@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from statistics import mean
 
 from cleanguard.errors import JobError
-from guard.provenance import Provenance, utc_now
+from guard.provenance.record import Provenance, utc_now
 from stages.config import as_plain
 from stages.differentiate.claims import claims_of
 from stages.differentiate.config import DifferentiateConfig

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from guard.provenance import Provenance
+from guard.provenance.record import Provenance
 from stages.reports.model import Overlap, Rates, SessionGate
 from stages.statistics.averaged import Shift
 from stages.statistics.plan import Plan

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from cleanguard.errors import JobError
 from guard import attest
-from guard.records import item_key
+from guard.records.writer import item_key
 from stages.config import as_plain
 from stages.differentiate.config import DifferentiateConfig
 from stages.differentiate.markdown import as_markdown

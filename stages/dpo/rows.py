@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from guard.policy import policy_of
+from guard.prompts.policy import policy_of
 from stages.sft.rows import fitting
 from stages.tokens import rows_of
 from stages.training.config import TrainConfig

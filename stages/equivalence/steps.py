@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from guard import CleanModelLoader, Provenance, attest
-from guard.records import JsonlWriter, item_key
+from guard.records.writer import JsonlWriter, item_key
 from stages.config import as_plain
 from stages.equivalence.agreement import Agreement, agreement_of
 from stages.equivalence.config import EquivalenceConfig

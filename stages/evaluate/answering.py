@@ -9,7 +9,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from guard import CleanModelLoader
-from guard.records import JsonlWriter, item_key
+from guard.records.writer import JsonlWriter, item_key
 from stages.evaluate.config import EvaluateConfig
 from stages.evaluate.subjects import Subject, using
 from stages.pieces import Piece

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from cleanguard.errors import JobError
 from guard import attest
-from guard.records import item_key
+from guard.records.writer import item_key
 from stages.config import as_plain
 from stages.evaluate.answering import answer_batches, pieces_of
 from stages.evaluate.config import BASE, EvaluateConfig

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from guard.records import item_key
+from guard.records.writer import item_key
 from stages.engines import Engine, TransformersEngine
 from stages.generate.answers import Answer, answer_in, given_answer
 from stages.generate.config import GenerateConfig

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cleanguard.errors import JobError
-from guard.records import JsonlWriter
+from guard.records.writer import JsonlWriter
 from stages.engines import Engine
 from stages.generate.config import GenerateConfig
 from stages.generate.seeds import Seed

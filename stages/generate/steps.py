@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from cleanguard.errors import JobError
-from guard.records import JsonlWriter, item_key
+from guard.records.writer import JsonlWriter, item_key
 from stages.config import as_plain
 from stages.engines import Engine, engine_for
 from stages.folder import MANIFEST, file_entry, run_folder, write_json

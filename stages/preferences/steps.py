@@ -11,7 +11,7 @@ from typing import Any
 
 from cleanguard.errors import JobError
 from guard import CleanModelLoader, Loaded
-from guard.records import JsonlWriter, item_key
+from guard.records.writer import JsonlWriter, item_key
 from stages.adapters import attach
 from stages.config import as_plain
 from stages.folder import MANIFEST, file_entry, run_folder, write_json

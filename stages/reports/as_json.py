@@ -8,7 +8,7 @@ from math import isfinite
 from pathlib import Path
 from typing import Any
 
-from guard.provenance import Provenance
+from guard.provenance.record import Provenance
 from stages.reports.model import SCHEMA
 
 

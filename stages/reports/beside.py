@@ -9,7 +9,7 @@ from pathlib import Path
 
 from cleanguard.errors import JobError
 from cleanguard.hazards import TRAIN_TEST_OVERLAP
-from guard.provenance import Provenance
+from guard.provenance.record import Provenance
 from stages.jsonl import read_lines
 from stages.reports.model import GateCheck, Overlap, SessionGate
 from stages.suites.item import Suite

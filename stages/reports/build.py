@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from guard.provenance import Provenance, utc_now
+from guard.provenance.record import Provenance, utc_now
 from stages.reports.beside import gate_words, linked, overlap_with, overlap_words, session_gate
 from stages.reports.earlier import Earlier
 from stages.reports.measure import (

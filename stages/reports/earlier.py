@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cleanguard.errors import JobError
-from guard.verification import Problem, Verdict, verify_file
+from guard.records.verification import Problem, Verdict, verify_file
 from stages.reports.results import RESULTS, Result, pairs_of, read_results
 
 _TOLD = 5

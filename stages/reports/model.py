@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from guard.provenance import Provenance
+from guard.provenance.record import Provenance
 from stages.statistics.comparison import Comparison
 from stages.statistics.length_only import LengthOnly
 from stages.statistics.plan import Plan

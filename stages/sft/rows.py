@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from guard.errors import SettingsError
-from guard.policy import policy_of
+from guard.prompts.policy import policy_of
 from stages.tokens import rows_of
 from stages.training.config import TrainConfig
 from stages.training.errors import MaskedEosError, TooLongError

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from cleanguard.errors import JobError
-from guard.verification import verify_file
+from guard.records.verification import verify_file
 from stages.generate.answers import is_placeholder
 from stages.jsonl import read_lines
 from stages.training.errors import DroppedProvenanceError

@@ -14,7 +14,7 @@ import torch
 
 from cleanguard.errors import JobError
 from guard import CleanModelLoader, Provenance, provenance_of
-from guard.attestation import attest
+from guard.records.attestation import attest
 from stages.config import as_plain
 from stages.folder import file_entry, write_json, write_text
 from stages.models import ModelConfig

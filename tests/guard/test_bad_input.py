@@ -14,7 +14,6 @@ import transformers
 from safetensors.torch import load_file, save_file
 
 from guard import CleanModelLoader, Loaded
-from guard.devices import refuse_absent_device
 from guard.errors import (
     MissingExtraError,
     MissingWeightsError,
@@ -25,6 +24,7 @@ from guard.errors import (
     TruncatedPromptError,
     UnguardedModelError,
 )
+from guard.files.devices import refuse_absent_device
 
 Edited = Callable[..., Path]
 

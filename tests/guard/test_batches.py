@@ -12,7 +12,7 @@ import torch
 
 from guard import CleanModelLoader, Completion, JsonlWriter, Loaded, provenance_of
 from guard.errors import GenerationInterrupted, MemoryFullError
-from guard.verification import verify_file
+from guard.records.verification import verify_file
 
 generate_batch = CleanModelLoader.generate_batch
 PROMPTS = [f"{a} plus {b} is" for a in range(4) for b in range(5)]

@@ -16,7 +16,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from guard import CleanModelLoader, Loaded, behaviour_of, provenance_of
 from guard.behaviour import SENTINELS
 from guard.errors import ChatModelError, SettingsError, UnguardedModelError
-from guard.turns import finished_turns
+from guard.prompts.turns import finished_turns
 from stages.tiny.world import items_of
 
 

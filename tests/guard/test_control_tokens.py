@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from guard.control_tokens import control_set_of, ends_a_turn
 from guard.errors import ContaminationError, GuardWarning
-from guard.policy import policy_of
-from guard.prompts import encode_rows
+from guard.prompts.control_tokens import control_set_of, ends_a_turn
+from guard.prompts.encoding import encode_rows
+from guard.prompts.policy import policy_of
 
 
 @pytest.mark.parametrize(

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from guard import digests
-from guard.checks import CheckList
-from guard.digests import file_record, git_blob_id, remembered, sha256_of
-from guard.measure import check_hub_files
+from guard.base.checks import CheckList
+from guard.provenance import digests
+from guard.provenance.digests import file_record, git_blob_id, remembered, sha256_of
+from guard.provenance.measure import check_hub_files
 
 
 class Forgetful(dict[object, object]):

@@ -11,7 +11,7 @@ import torch
 from guard import CleanModelLoader
 from guard.doctor import Diagnosis, diagnose
 from guard.errors import RemoteCodeError
-from guard.weights import weight_sizes
+from guard.files.weights import weight_sizes
 
 Edited = Callable[..., Path]
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 import guard
-from guard import environment
-from guard.environment import measure_environment
-from guard.git_state import git_state
+from guard.provenance import environment
+from guard.provenance.environment import measure_environment
+from guard.provenance.git_state import git_state
 
 
 def git(directory: Path, *arguments: str) -> None:
@@ -31,7 +31,7 @@ def repository(tmp_path: Path) -> Path:
 
 
 def fresh_state(directory: Path) -> environment.GitState:
-    from guard import git_state as module
+    from guard.provenance import git_state as module
 
     module._measure.cache_clear()
     found = git_state(directory)
@@ -140,7 +140,7 @@ def test_driver_version(
 def test_measures_without_torch() -> None:
     code = (
         "import sys; sys.modules['torch'] = None\n"
-        "from guard.environment import measure_environment\n"
+        "from guard.provenance.environment import measure_environment\n"
         "found = measure_environment()\n"
         "assert found.torch is None and found.cuda is None and found.gpus == ()\n"
         "assert 'transformers' not in sys.modules\n"

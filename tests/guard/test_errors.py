@@ -12,7 +12,7 @@ from cleanguard.hazards import CATALOGUE
 from guard import errors
 from guard.errors import ContaminationError, GuardError
 
-SOURCES = sorted(Path(guard.__file__).parent.glob("*.py"))
+SOURCES = sorted(Path(guard.__file__).parent.rglob("*.py"))
 STAGES = sorted(Path(stages.__file__).parent.rglob("*.py"))
 
 

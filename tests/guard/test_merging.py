@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-import guard.merging
+import guard.records.merging
 from guard import Loaded
 from guard.errors import RecordsBusyError, RecordsError
-from guard.merging import merge_records
-from guard.records import JsonlWriter
-from guard.statement import read_statement, statement_path
-from guard.verification import verify_file
+from guard.records.merging import merge_records
+from guard.records.statement import read_statement, statement_path
+from guard.records.verification import verify_file
+from guard.records.writer import JsonlWriter
 
 ORDER = list("abcdef")
 
@@ -87,7 +87,7 @@ def test_a_merge_killed_at_any_moment_is_finished_by_the_next(
         return call
 
     for where, name in (
-        (guard.merging, "write_statement"), (guard.merging, "one_line"), (Path, "replace"),
+        (guard.records.merging, "write_statement"), (guard.records.merging, "one_line"), (Path, "replace"),
         (Path, "unlink"),
     ):  # fmt: skip
         monkeypatch.setattr(where, name, dying(getattr(where, name)))

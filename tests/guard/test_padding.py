@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from guard.padding import settle_padding
+from guard.loading.padding import settle_padding
 
 
 @pytest.mark.parametrize("tokens", [["<pad>"], ["<|finetune_right_pad_id|>"], []])

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from guard import Loaded
-from guard.policy import tokenizer_digest
+from guard.prompts.policy import tokenizer_digest
 
 
 def test_reads_as_mapping_attribute_and_json(tiny: Loaded) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from guard import CleanModelLoader
-from guard.quiet import quiet_bitsandbytes
+from guard.base.quiet import quiet_bitsandbytes
 
 LAYERS = logging.getLogger("bitsandbytes.autograd._functions")
 CPU = logging.getLogger("bitsandbytes.backends.cpu.ops")

@@ -17,10 +17,10 @@ from typing import Any
 import pytest
 
 from guard import CleanModelLoader, JsonlWriter, Loaded, Provenance, attest, item_key, unguarded
-from guard.canonical import digest
+from guard.base.canonical import digest
 from guard.errors import RecordsBusyError, RecordsError, UnguardedModelError
-from guard.statement import read_statement, statement_path
-from guard.verification import verify_file
+from guard.records.statement import read_statement, statement_path
+from guard.records.verification import verify_file
 
 
 @pytest.fixture
@@ -446,7 +446,7 @@ def test_item_key_is_stable() -> None:
 
 WORKER = """
 import pickle, sys
-from guard.records import JsonlWriter
+from guard.records.writer import JsonlWriter
 path, source, total = sys.argv[1], sys.argv[2], int(sys.argv[3])
 provenance = pickle.loads(open(source, "rb").read())
 with JsonlWriter(path, provenance, batch=5) as out:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from guard.redaction import (
+from guard.base.redaction import (
     HIDDEN,
     known_secrets,
     names_a_secret,

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from guard import CleanModelLoader, remote_code
+from guard import CleanModelLoader
 from guard.errors import RemoteCodeError
+from guard.files import remote_code
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 KERNEL = "kernels-community/flash-attn2"

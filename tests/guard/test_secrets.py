@@ -98,7 +98,7 @@ with JsonlWriter("out.jsonl", model, params=params) as out:
 open("report.md", "w").write("x")
 attest("report.md", model, params=params)
 print(provenance, provenance.to_dict(), provenance_of(model).to_dict())
-from guard.environment import session
+from guard.provenance.environment import session
 import json
 json.dump(session(), open("session.json", "w"))
 from cleanguard.cli import main
@@ -145,7 +145,7 @@ def test_no_planted_secret_is_written_anywhere(tmp_path: Path) -> None:
 @pytest.mark.parametrize("place", ["argv", "remote"])
 def test_what_is_no_secret_stays(tmp_path: Path, place: str) -> None:
     commit = "d149729398750b98c0af14eb82c78cfe92750796"
-    code = "import json, guard.environment as e; print(json.dumps(e.session()))\n"
+    code = "import json, guard.provenance.environment as e; print(json.dumps(e.session()))\n"
     subprocess.run(["git", "init", "-q", str(tmp_path)], check=True)
     url = "git@host:me/my-project.git"
     subprocess.run(["git", "-C", str(tmp_path), "config", "remote.origin.url", url], check=True)

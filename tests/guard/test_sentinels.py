@@ -3,9 +3,9 @@ from __future__ import annotations
 import copy
 from typing import Any
 
-from guard.checks import CheckList
-from guard.policy import policy_of
-from guard.sentinels import run_token_sentinels
+from guard.base.checks import CheckList
+from guard.prompts.policy import policy_of
+from guard.prompts.sentinels import run_token_sentinels
 
 
 def verdicts(tokenizer: Any) -> dict[str, str]:

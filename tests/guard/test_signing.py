@@ -9,9 +9,15 @@ import pytest
 
 from guard import JsonlWriter, Loaded
 from guard.errors import SigningError
-from guard.signing import envelope_path, sign_file, sign_weights, signature_fault, weights_fault
-from guard.statement import statement_path
-from guard.verification import verify_file
+from guard.records.signing import (
+    envelope_path,
+    sign_file,
+    sign_weights,
+    signature_fault,
+    weights_fault,
+)
+from guard.records.statement import statement_path
+from guard.records.verification import verify_file
 
 serialization = pytest.importorskip("cryptography.hazmat.primitives.serialization")
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa  # noqa: E402

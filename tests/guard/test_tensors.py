@@ -9,7 +9,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from guard.tensors import BrokenSafetensors, tensor_digests, weight_files, weights_record
+from guard.provenance.tensors import BrokenSafetensors, tensor_digests, weight_files, weights_record
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from guard.errors import (
     ModelNotFoundError,
     TemplateOnBaseError,
 )
-from guard.policy import policy_of
+from guard.prompts.policy import policy_of
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 

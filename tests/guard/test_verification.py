@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from guard import JsonlWriter, Loaded, attest, unguarded
-from guard.canonical import digest
-from guard.statement import load_digest, statement_path
-from guard.verification import verify_file
+from guard.base.canonical import digest
+from guard.records.statement import load_digest, statement_path
+from guard.records.verification import verify_file
 
 
 @pytest.fixture
@@ -341,7 +341,7 @@ def test_needs_no_torch(out: Path) -> None:
     code = (
         "import sys; sys.modules['torch'] = sys.modules['transformers'] = sys.modules['jinja2'] = None\n"
         "from pathlib import Path\n"
-        "from guard.verification import verify_file\n"
+        "from guard.records.verification import verify_file\n"
         "assert verify_file(Path(sys.argv[1])).ok\n"
     )
     subprocess.run([sys.executable, "-c", code, str(out)], check=True)

@@ -15,7 +15,7 @@ import pytest
 
 from guard import CleanModelLoader, JsonlWriter
 from guard.errors import ContaminationError, MissingExtraError, SettingsError
-from guard.verification import verify_file
+from guard.records.verification import verify_file
 from guard.vllm_engine import VllmEngine
 from stages.config import resolve
 from stages.generate import PRESETS, GenerateConfig

@@ -10,7 +10,7 @@ import pytest
 
 pytest.importorskip("scipy", reason="evaluation comes with the stats extra")
 
-from guard.verification import verify_file
+from guard.records.verification import verify_file
 from stages import sft
 from stages.chain import PRESETS, ChainConfig
 from stages.chain.steps import run_all

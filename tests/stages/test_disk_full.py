@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from guard.verification import verify_file
+from guard.records.verification import verify_file
 
 TRAIN = ("--train.steps", "6", "--train.save-steps", "2", "--train.log-steps", "1")
 # How many kilobytes there are at first, and the files that must be whole at the end.

@@ -12,8 +12,8 @@ import torch
 
 from cleanguard.errors import JobError
 from guard import CleanModelLoader, Loaded
-from guard.records import JsonlWriter
-from guard.verification import verify_file
+from guard.records.verification import verify_file
+from guard.records.writer import JsonlWriter
 from stages.config import resolve
 from stages.dpo import PRESETS, DpoConfig, steps
 from stages.dpo.rows import paired, prove_pairs, prove_reference

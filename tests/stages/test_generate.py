@@ -11,7 +11,7 @@ import pytest
 
 from cleanguard.errors import JobError
 from guard import CleanModelLoader
-from guard.verification import verify_file
+from guard.records.verification import verify_file
 from stages.config import resolve
 from stages.generate import CONFIG, PRESETS, GenerateConfig
 from stages.generate.steps import generate

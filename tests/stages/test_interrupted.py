@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from guard.verification import verify_file
+from guard.records.verification import verify_file
 
 pytestmark = pytest.mark.slow
 KILLS = 10

@@ -11,7 +11,7 @@ import pytest
 
 from cleanguard.errors import JobError
 from guard import CleanModelLoader
-from guard.verification import verify_file
+from guard.records.verification import verify_file
 from stages.config import resolve
 from stages.preferences import PRESETS, PreferencesConfig
 from stages.preferences.pairs import Judged, pairs_of, usable

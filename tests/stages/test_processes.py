@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from guard.verification import verify_file
+from guard.records.verification import verify_file
 
 MAIN = "from cleanguard.cli import main; main()"
 SAMPLED = ["--samples", "3", "--temperature", "1", "--critic", "logprob", "--batch-size", "16"]

@@ -13,7 +13,7 @@ from transformers import DataCollatorForLanguageModeling
 
 from cleanguard.errors import JobError
 from guard import CleanModelLoader, Loaded
-from guard.verification import verify_file
+from guard.records.verification import verify_file
 from stages.config import resolve
 from stages.sft import PRESETS, SftConfig, steps
 from stages.sft.rows import labelled, prove_loss

@@ -14,7 +14,7 @@ import pytest
 import yaml
 from safetensors.torch import load_file
 
-from guard.verification import verify_file
+from guard.records.verification import verify_file
 from stages.training.launch import LAUNCH_FILES, launch_file
 
 MAIN = "from cleanguard.cli import main; main()"

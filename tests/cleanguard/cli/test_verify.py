@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from guard import CleanModelLoader, JsonlWriter, Provenance, unguarded
-from guard.statement import statement_path
+from guard.records.statement import statement_path
 from stages.tiny import model_path
 
 Run = Callable[..., object]

@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 
 from guard import CleanModelLoader
-from guard.control_tokens import ControlSet
 from guard.errors import ChatModelError, ContaminationError, DoubledBosError, GuardWarning
-from guard.policy import BosSource, policy_of
-from guard.prompts import encode_rows
-from guard.templates import render, templates_of
+from guard.prompts.control_tokens import ControlSet
+from guard.prompts.encoding import encode_rows
+from guard.prompts.policy import BosSource, policy_of
+from guard.prompts.templates import render, templates_of
 
 Real = Callable[[str], Any]
 TALK = (

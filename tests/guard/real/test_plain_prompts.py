@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from guard.errors import GuardWarning
-from guard.policy import policy_of
-from guard.prompts import encode_rows
+from guard.prompts.encoding import encode_rows
+from guard.prompts.policy import policy_of
 
 # Article 1 of the Universal Declaration of Human Rights, in the words of the United Nations.
 SENTENCES = (

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from guard.verification import verify_file
+from guard.records.verification import verify_file
 from stages.audit import CONFIG, PRESETS, AuditConfig, run
 from stages.audit.findings import Finding, verdict_of
 from stages.config import resolve

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from cleanguard.errors import JobError
-from guard.verification import verify_file
+from guard.records.verification import verify_file
 from stages.config import resolve
 from stages.differentiate import CONFIG, PRESETS, DifferentiateConfig, run
 from stages.evaluate import answering

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from guard.verification import verify_file
+from guard.records.verification import verify_file
 from stages.config import resolve
 from stages.equivalence import CONFIG, PRESETS, EquivalenceConfig, run
 from stages.equivalence.agreement import Parting, agreement_of

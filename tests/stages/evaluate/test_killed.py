@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from guard.verification import verify_file
+from guard.records.verification import verify_file
 from stages.reports.results import read_results
 
 ARGUMENTS = ("--batch-size", "16", "--plan.resamples", "500", "--html", "false", "--suite", "qa")

@@ -1,0 +1,175 @@
+"""Finds a model's files: a local directory, or a hub repository resolved to one commit first."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import Any, Literal
+
+from guard.errors import ModelNotFoundError, SettingsError
+from guard.files import hub
+from guard.files.preflight import refuse_files
+from guard.files.request import LoadRequest
+
+_PAGE = re.compile(r"https?://(?:www\.)?(?:huggingface\.co|hf\.co)/([\w.\-]+/[\w.\-]+)")
+_REPO = re.compile(r"[A-Za-z0-9][\w.\-]*(/[A-Za-z0-9][\w.\-]*)?")
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSource:
+    """Where a model was found.
+
+    Attributes:
+        requested: The id or path as the caller gave it.
+        kind: A local directory or a hub repository.
+        load_from: What `from_pretrained` is given: the directory, or the repository id.
+        directory: The directory that holds the files, the subfolder that was asked for.
+        revision: The commit that was resolved; None for a local directory.
+    """
+
+    requested: str
+    kind: Literal["local", "hub"]
+    load_from: str
+    directory: Path
+    revision: str | None
+    _read: dict[str, dict[str, Any]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
+
+    def names(self) -> tuple[str, ...]:
+        """The names of the files at the top of the directory, sorted."""
+        return file_names(self.directory)
+
+    def read_json(self, name: str) -> dict[str, Any]:
+        """A JSON file of the model, read once; empty where there is none.
+
+        Raises:
+            ModelNotFoundError: The file is there and is no JSON object.
+        """
+        if name in self._read:
+            return self._read[name]
+        path = self.directory / name
+        try:
+            value = json.loads(path.read_bytes())
+        except (FileNotFoundError, IsADirectoryError):
+            value = {}
+        except ValueError as error:
+            raise ModelNotFoundError(
+                f"{path} is not JSON: {error}", remedy="fetch the file again"
+            ) from error
+        if not isinstance(value, dict):
+            raise ModelNotFoundError(f"{path} holds no JSON object", remedy="fetch the file again")
+        self._read[name] = value
+        return value
+
+
+def file_names(directory: Path) -> tuple[str, ...]:
+    """The names of the files at the top of a directory, sorted."""
+    with os.scandir(directory) as entries:
+        return tuple(sorted(entry.name for entry in entries if entry.is_file()))
+
+
+def open_source(request: LoadRequest, *, weights: bool = True) -> ModelSource:
+    """Resolve a request to local files: all of a directory, the small ones of a repository.
+
+    Args:
+        request: What was asked for.
+        weights: False for a tokenizer alone: no weights are asked for.
+
+    Raises:
+        ModelNotFoundError: There is no such directory, or the repository cannot be resolved.
+        SettingsError: A revision of a local directory.
+        MissingWeightsError, PickleWeightsError, AdapterAsBaseError: See `preflight.refuse_files`.
+    """
+    directory = Path(request.model_id).expanduser()
+    if directory.is_dir():
+        if request.revision is not None:
+            raise SettingsError(
+                f"revision={request.revision!r} with the local directory {directory}, which has none",
+                remedy="leave it out; the files' digests are recorded anyway",
+            )
+        directory = directory / request.subfolder
+        if request.subfolder and not directory.is_dir():
+            raise ModelNotFoundError(
+                f"{directory} is no directory", remedy="look at subfolder=, or leave it out"
+            )
+        source = ModelSource(request.model_id, "local", str(directory), directory.resolve(), None)
+        if weights:
+            refuse_files(source.names(), str(directory), request)
+        return source
+    if directory.is_file():
+        if directory.suffix in (".gguf", ".bin", ".pt", ".pth", ".ckpt"):
+            refuse_files((directory.name,), str(directory.parent), request)
+        raise ModelNotFoundError(
+            f"{request.model_id!r} is a file", remedy=f"name its directory, {directory.parent}"
+        )
+    page = _PAGE.match(request.model_id)
+    if page:
+        raise ModelNotFoundError(
+            f"{request.model_id!r} is a web page", remedy=f"name the model by its id, {page[1]}"
+        )
+    if not _REPO.fullmatch(request.model_id):
+        raise ModelNotFoundError(
+            f"{request.model_id!r} is no model directory",
+            remedy="give a directory that holds config.json and *.safetensors, or a hub id such as "
+            "Qwen/Qwen2.5-0.5B",
+        )
+    if request.force_download and hub.constants.HF_HUB_OFFLINE:
+        raise SettingsError(
+            "force_download while HF_HUB_OFFLINE is set", remedy="leave one of them out"
+        )
+    commit = hub.commit_of(request.model_id, request.revision, **_access(request))
+    snapshot = hub.download(
+        request.model_id, commit, weights=False, pickles=False, **_access(request)
+    )
+    directory = snapshot / request.subfolder
+    source = ModelSource(request.model_id, "hub", request.model_id, directory, commit)
+    if weights:
+        listed = hub.list_files(
+            request.model_id,
+            commit,
+            token=request.token,
+            local_files_only=request.local_files_only,
+        )
+        refuse_files(
+            source.names() if listed is None else _inside(listed, request.subfolder),
+            f"{request.model_id}/{request.subfolder}".rstrip("/"),
+            request,
+        )
+    return source
+
+
+def fetch_weights(request: LoadRequest, source: ModelSource) -> None:
+    """Bring the weights of a repository into the hub cache; nothing to do for a directory.
+
+    Raises:
+        ModelNotFoundError: The hub cannot be reached.
+    """
+    if source.revision is not None:
+        hub.download(
+            source.load_from,
+            source.revision,
+            weights=True,
+            pickles=request.allow_pickle,
+            **_access(request),
+        )
+
+
+def _access(request: LoadRequest) -> dict[str, Any]:
+    return {
+        "cache_dir": request.cache_dir,
+        "token": request.token,
+        "local_files_only": request.local_files_only,
+        "subfolder": request.subfolder,
+        "force_download": request.force_download,
+    }
+
+
+def _inside(names: Iterable[str], subfolder: str) -> list[str]:
+    """The names of the files in a folder of a repository, without that folder."""
+    folder = f"{PurePosixPath(subfolder)}/" if subfolder else ""
+    return [name.removeprefix(folder) for name in names if name.startswith(folder)]

@@ -1,0 +1,1 @@
+"""From checked prompts to texts: settings, seeds, batches, streams, and what happened to each row."""

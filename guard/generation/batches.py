@@ -1,0 +1,243 @@
+"""Generates texts from prompts: checked, batched by length, with what happened to each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from guard.base.modes import evaluating
+from guard.base.progress import Progress
+from guard.errors import (
+    GenerationInterrupted,
+    MemoryFullError,
+    SettingsError,
+    TokenizerMismatchError,
+)
+from guard.files.hub import torch, transformers
+from guard.generation.completion import Completion, decode, emitted_control, trim
+from guard.generation.jobs import Job, make_jobs, next_batch, warn_of_context
+from guard.generation.sampling import SeededSampling
+from guard.generation.settings import Settings, config_for, refuse_ends_beyond, settle
+from guard.prompts.encoding import encode_rows, pad_left
+from guard.prompts.enforcement import is_lifted, vetted
+from guard.prompts.policy import policy_of
+from guard.prompts.state import GuardState, state_of
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+_FIRST_BATCH = 64
+
+OnFinished = Callable[[int, list[Completion]], object]
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One call, checked and ready to run.
+
+    Attributes:
+        model, tokenizer: What generates.
+        state: The guard of the model.
+        settings: What the call's keywords come to.
+        prompts: How many prompts there are.
+        jobs: The rows to generate, longest prompt first.
+    """
+
+    model: PreTrainedModel
+    tokenizer: PreTrainedTokenizerBase
+    state: GuardState
+    settings: Settings
+    prompts: int
+    jobs: list[Job]
+
+
+def prepare(
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    prompts: Sequence[str],
+    options: Mapping[str, Any],
+    call: str,
+) -> Task:
+    """Check a call and its prompts; raises as `complete`."""
+    settings = settle(call, options)
+    state = state_of(model)
+    policy = policy_of(tokenizer)
+    if policy.digest != state.policy.digest:
+        raise TokenizerMismatchError(
+            "this tokenizer is not the one that the model was loaded with",
+            evidence={"tokenizer": policy.digest, "expected": state.policy.digest},
+            remedy="use the tokenizer that `load()` returned with the model",
+        )
+    weight = getattr(model.get_input_embeddings(), "weight", None)
+    refuse_ends_beyond(settings, None if weight is None else int(weight.shape[0]))
+    context = state.provenance.model.context
+    rows = encode_rows(tokenizer, policy, prompts, max_length=context, lifted=is_lifted(state))
+    jobs = make_jobs(state, rows, settings)
+    warn_of_context(state, jobs, context)
+    return Task(model, tokenizer, state, settings, len(rows), jobs)
+
+
+def complete(
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    prompts: Sequence[str],
+    options: Mapping[str, Any],
+    *,
+    batch_size: int | None = None,
+    progress: bool | None = False,
+    on_finished: OnFinished | None = None,
+    call: str = "complete",
+) -> list[list[Completion]]:
+    """Generate for each prompt; the result has one list of completions per prompt, in their order.
+
+    Args:
+        model: A guarded model, or an adapter's wrapper around one.
+        tokenizer: Its tokenizer.
+        prompts: Plain texts.
+        options: Keywords as in `GenerationOptions`.
+        batch_size: Rows at a time; None begins with 64. When memory is full it is halved, for the
+            rest of the call.
+        progress: Show a bar on standard error; None does on a terminal.
+        on_finished: Called with the number of a prompt and its completions when all of them are
+            there, batch by batch: the place to write records from.
+        call: The call's name, for messages.
+
+    Raises:
+        LoaderCallError, SettingsError, ContaminationError, DoubledBosError, TruncatedPromptError:
+            see there. UnguardedModelError, TokenizerMismatchError: the model or tokenizer is
+            another.
+        MemoryFullError: One prompt alone does not fit; it carries what was finished.
+        GenerationInterrupted: A KeyboardInterrupt that carries what was finished.
+    """
+    if batch_size is not None and (type(batch_size) is not int or batch_size < 1):
+        raise SettingsError(
+            f"batch_size={batch_size!r}", remedy="batch_size is a whole number from 1"
+        )
+    if isinstance(prompts, (str, bytes, Mapping)) or not isinstance(prompts, Iterable):
+        raise SettingsError(
+            f"{call} takes a list of prompts, not {type(prompts).__name__}",
+            remedy="pass one prompt to generate, or [prompt] here",
+        )
+    prompts = list(prompts)
+    task = prepare(model, tokenizer, prompts, options, call)
+    finished: dict[int, list[Completion]] = {}
+    try:
+        with evaluating(model), Progress(task.prompts, progress) as shown:
+            _run(task, batch_size or _FIRST_BATCH, finished, shown, on_finished)
+    except KeyboardInterrupt as error:
+        raise GenerationInterrupted(finished, task.prompts) from error
+    return [finished[place] for place in range(task.prompts)]
+
+
+def _run(
+    task: Task,
+    size: int,
+    finished: dict[int, list[Completion]],
+    shown: Progress,
+    on_finished: OnFinished | None,
+) -> None:
+    """Work off the jobs; what is complete joins `finished` after each batch."""
+    wanted = task.settings.count
+    begun: dict[int, list[Completion]] = {}
+    at = 0
+    while at < len(task.jobs):
+        batch = next_batch(task.jobs, at, size)
+        results = _unless_full(task, batch, finished)
+        if results is None:
+            size = len(batch) // 2
+            task.state.note("batch-halved", rows=size)
+            if torch.cuda.is_available():
+                torch.cuda.empty_cache()
+            continue
+        at += len(batch)
+        for job, completion in results:
+            begun.setdefault(job.place, []).append(completion)
+        ready = {
+            job.place: begun.pop(job.place)
+            for job in batch
+            if len(begun.get(job.place, ())) == wanted
+        }
+        finished |= ready
+        shown.advance(len(ready), sum(len(done.ids) for _, done in results))
+        if on_finished is not None:
+            for place, completions in ready.items():
+                on_finished(place, completions)
+
+
+def _unless_full(
+    task: Task, batch: list[Job], finished: Mapping[int, list[Completion]]
+) -> list[tuple[Job, Completion]] | None:
+    """The batch's results; None if memory was full and half of it may fit.
+
+    The error ends here, since its traceback holds the tensors that filled the memory.
+    """
+    try:
+        return run_batch(task, batch)
+    except (torch.OutOfMemoryError, RuntimeError, MemoryError) as error:
+        if not _is_full(error):
+            raise
+        if len(batch) == 1:
+            raise MemoryFullError(
+                f"memory is full with prompt {batch[0].place} alone ({len(batch[0].row)} tokens, "
+                f"up to {batch[0].budget} new ones)",
+                finished,
+                evidence={"prompt": batch[0].place, "finished": len(finished)},
+                remedy="shorten the prompt, lower max_new_tokens, or load the model quantized; what "
+                "was finished is in the error's `finished`",
+            ) from None
+    return None
+
+
+def _is_full(error: BaseException) -> bool:
+    # On a CPU torch raises a plain RuntimeError.
+    said = str(error)
+    return isinstance(error, (torch.OutOfMemoryError, MemoryError)) or (
+        "can't allocate memory" in said or "not enough memory" in said or "out of memory" in said
+    )
+
+
+def run_batch(task: Task, batch: list[Job], **extra: Any) -> list[tuple[Job, Completion]]:
+    """Generate one batch; `extra` goes to the model's `generate`."""
+    model, tokenizer, settings = task.model, task.tokenizer, task.settings
+    eos = settings.eos_token_id or end_ids(model)
+    pad = model.generation_config.pad_token_id
+    ids, mask = pad_left([job.row for job in batch], pad if pad is not None else 0)
+    if settings.stop_strings:
+        extra["tokenizer"] = tokenizer
+    if settings.sampling:
+        noise = SeededSampling([job.seed or 0 for job in batch], settings, model.device)
+        extra["logits_processor"] = transformers.LogitsProcessorList([noise])
+    with vetted():
+        output = model.generate(
+            input_ids=ids.to(model.device),
+            attention_mask=mask.to(model.device),
+            generation_config=config_for(settings, eos, pad, batch[0].budget),
+            **extra,
+        )
+    texts_per_job = 1 if settings.sampling else settings.count
+    results: list[tuple[Job, Completion]] = []
+    for number, row in enumerate(output[:, ids.shape[1] :].tolist()):
+        job = batch[number // texts_per_job]
+        kept, reason = trim(tokenizer, row, eos, pad, settings.stop_strings)
+        shown = [*job.row, *kept] if settings.return_full_text else kept
+        completion = Completion(
+            text=decode(tokenizer, shown, settings),
+            ids=tuple(kept),
+            prompt_tokens=len(job.row),
+            finish_reason=reason,
+            seed=job.seed,
+            control_tokens=emitted_control(tokenizer, task.state.policy.control, kept),
+            batch=len(batch),
+            ignored=settings.ignored,
+        )
+        results.append((job, completion))
+    return results
+
+
+def end_ids(model: PreTrainedModel) -> tuple[int, ...]:
+    """The ids that end a text, from the model's generation config."""
+    found = model.generation_config.eos_token_id
+    if found is None:
+        return ()
+    return (found,) if isinstance(found, int) else tuple(found)

@@ -1,0 +1,195 @@
+"""PEFT adapters on a guarded model: attached without touching the base, stacked, and recorded."""
+
+from __future__ import annotations
+
+import json
+import re
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cleanguard import hazards
+from guard.errors import GuardWarning, ModelNotFoundError, PickleWeightsError, SettingsError
+from guard.files import hub
+from guard.files.request import path_text
+from guard.loading.sharing import protect_lender, twin_of
+from guard.prompts.enforcement import watch_of
+from guard.prompts.state import GuardState, state_of
+from guard.provenance.measure import file_records
+from guard.provenance.record import AdapterRecord
+from guard.provenance.tensors import weights_record
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+BASE = "base"
+_HUB_ID = re.compile(r"[A-Za-z0-9][\w.\-]*/[A-Za-z0-9][\w.\-]*")
+
+
+def attach_adapter(
+    model: PreTrainedModel,
+    path: str | PathLike[str],
+    *,
+    name: str = "default",
+    on: str | None = None,
+    is_trainable: bool = False,
+    in_place: bool = False,
+) -> Any:
+    """Put an adapter on a guarded model; the guard stays, and its lineage joins the provenance.
+
+    The base model that was passed in goes on giving what it gave: the adapter sits on a copy of its
+    modules around the same weights. Several adapters of one base are either attached to the base
+    one by one, which gives a model for each, or onto one another, which gives one model to be
+    switched by `select_adapter`; there the first stays active.
+
+    Args:
+        model: The base model, or what an earlier call returned.
+        path: The adapter's directory.
+        name: The adapter's name; `base` is taken.
+        on: The adapter below, for one that was trained on top of another (DPO on SFT): selecting
+            this one then selects that one as well.
+        is_trainable: Its weights are to be trained further.
+        in_place: Put it into the base itself, as `PeftModel.from_pretrained` does: what was passed
+            in gives the adapter's answers from now on, and its provenance says so.
+
+    Returns:
+        The `PeftModel`, in evaluation mode unless `is_trainable`.
+
+    Raises:
+        ModelNotFoundError: No adapter lies there.
+        PickleWeightsError: Its weights are pickled.
+        SettingsError: The name is taken, or there is no adapter called `on`.
+        UnguardedModelError: The model was not loaded by CleanModelLoader.
+        MissingExtraError: peft is not installed.
+    """
+    state = state_of(model)
+    peft = hub.need("peft", "train")
+    directory = Path(path_text(path, "the adapter's directory")).expanduser()
+    named = _check(directory, state)
+    wrapped = isinstance(model, peft.PeftModel)
+    known = tuple(model.peft_config) if wrapped else ()
+    if name == BASE or name in known:
+        raise SettingsError(
+            f"the model has an adapter {name!r} already"
+            if name != BASE
+            else "`base` is no adapter",
+            remedy="give it another name with `name=`",
+        )
+    if on is not None and on not in known:
+        raise SettingsError(
+            f"there is no adapter {on!r} for {name!r} to stand on",
+            remedy=f"attach {on!r} first, and this one to the model that it gives",
+        )
+    if wrapped:
+        model.load_adapter(str(directory), adapter_name=name, is_trainable=is_trainable)
+        result: Any = model
+    else:
+        below = model if in_place else twin_of(model, keep=(watch_of(model).tokenizer,))
+        result = peft.PeftModel.from_pretrained(
+            below, str(directory), adapter_name=name, is_trainable=is_trainable
+        )
+        protect_lender(result.base_model, None if in_place else model)
+        state = state_of(result)
+    if is_trainable:
+        result.train()
+    else:
+        result.eval()
+    record = AdapterRecord(
+        name=name,
+        path=str(directory.resolve()),
+        base_named=named,
+        files=file_records(directory),
+        weights=weights_record(directory),
+        on=on,
+    )
+    state.provenance = replace(state.provenance, adapters=(*state.provenance.adapters, record))
+    return result
+
+
+@contextmanager
+def select_adapter(model: Any, name: str | Sequence[str]) -> Iterator[Any]:
+    """Inside the block a model gives the answers of one adapter, of a stack of them, or of the base.
+
+    It holds for the model, so for every thread that uses it.
+
+    Args:
+        model: What `attach_adapter` returned.
+        name: An adapter, together with those that it stands on; several, as they are; or `base`.
+
+    Raises:
+        SettingsError: The model has no such adapter.
+        UnguardedModelError: The model was not loaded by CleanModelLoader.
+    """
+    state = state_of(model)
+    known = tuple(getattr(model, "peft_config", ()))
+    names = _stack(state, name) if isinstance(name, str) else tuple(name)
+    missing = [n for n in names if n not in known]
+    if missing or (not known and name != BASE):
+        raise SettingsError(
+            f"the model has no adapter {', '.join(map(repr, missing))}",
+            remedy=f"it has {', '.join(known) or 'none'}; attach_adapter returns a model that has it",
+        )
+    if not known:
+        yield model
+        return
+    tuner = model.base_model
+    before = list(tuner.active_adapters)
+    # PEFT makes what it activates trainable.
+    flags = [(parameter, parameter.requires_grad) for parameter in model.parameters()]
+    switch = (lambda: tuner.set_adapter(list(names))) if names else tuner.disable_adapter_layers
+    back = (lambda: tuner.set_adapter(before)) if names else tuner.enable_adapter_layers
+    switch()
+    _restore(flags)
+    try:
+        yield model
+    finally:
+        back()
+        _restore(flags)
+
+
+def _restore(flags: list[tuple[Any, bool]]) -> None:
+    for parameter, flag in flags:
+        parameter.requires_grad_(flag)
+
+
+def _stack(state: GuardState, name: str) -> tuple[str, ...]:
+    """An adapter with those below it, lowest first; nothing for the base."""
+    below = {record.name: record.on for record in state.provenance.adapters}
+    names: list[str] = []
+    at: str | None = None if name == BASE else name
+    while at is not None:
+        names.insert(0, at)
+        at = below.get(at)
+    return tuple(names)
+
+
+def _check(directory: Path, state: GuardState) -> str | None:
+    """The base that the adapter's config names; raises if it cannot be attached safely."""
+    config = directory / "adapter_config.json"
+    if not config.is_file():
+        raise ModelNotFoundError(
+            f"{directory} holds no adapter_config.json", remedy="name the directory that PEFT saved"
+        )
+    if not (directory / "adapter_model.safetensors").is_file():
+        raise PickleWeightsError(f"{directory} holds no adapter_model.safetensors")
+    try:
+        found = json.loads(config.read_text(encoding="utf-8")).get("base_model_name_or_path")
+    except (ValueError, AttributeError) as error:
+        raise ModelNotFoundError(
+            f"{config} is no JSON object", remedy="fetch the file again"
+        ) from error
+    named = str(found) if found else None
+    here = state.provenance.model_id
+    # Paths say nothing: the same base lies in another place on every machine.
+    if named and named != here and all(_HUB_ID.fullmatch(n) for n in (named, here)):
+        state.note("adapter-of-another-base", hazards.ADAPTER_AS_BASE, named=named, base=here)
+        warnings.warn(
+            f"the adapter was trained on {named}, and this model is {here}",
+            GuardWarning,
+            stacklevel=3,
+        )
+    return named

@@ -1,0 +1,161 @@
+"""Carries out one load, step by step: files, tokenizer, weights, settings, guard, record."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from cleanguard import hazards
+from guard.base.checks import CheckList
+from guard.errors import AdapterAsBaseError
+from guard.files.remote_code import check_pin
+from guard.files.request import LoadRequest
+from guard.files.source import fetch_weights, open_source
+from guard.generation.settings import greedy_config
+from guard.loading.model_load import read_model, refuse_strange_tokenizer
+from guard.loading.padding import settle_padding
+from guard.loading.tokenizer_files import strip_for_training
+from guard.loading.tokenizer_load import read_config, read_tokenizer, tokenizer_record
+from guard.prompts.control_tokens import ends_a_turn
+from guard.prompts.enforcement import install
+from guard.prompts.policy import PromptPolicy, policy_of
+from guard.prompts.sentinels import run_token_sentinels
+from guard.prompts.state import GuardState
+from guard.prompts.templates import block_templates
+from guard.provenance.environment import installed, measure_environment
+from guard.provenance.measure import check_hub_files, model_record
+from guard.provenance.record import SCHEMA, GenerationRecord, Provenance, utc_now
+
+if TYPE_CHECKING:
+    from transformers import GenerationConfig, PreTrainedModel, PreTrainedTokenizerBase
+
+# Not settings of a text: BOS is only used without a prompt, and padding has a record of its own.
+_NO_SETTING = frozenset(
+    {"_from_model_config", "transformers_version", "bos_token_id", "pad_token_id"}
+)
+
+
+def assemble(request: LoadRequest) -> tuple[PreTrainedModel, PreTrainedTokenizerBase, Provenance]:
+    """Load what was asked for; raises as `CleanModelLoader.load` does."""
+    checks = CheckList()
+    source = open_source(request)
+    check_pin(request, source, checks)
+    config = read_config(request, source)
+    tokenizer = read_tokenizer(request, source, checks, config=config)
+    fetch_weights(request, source)
+    model = read_model(request, source, config)
+    _check_adapter(model, request, checks)
+    checks.add(
+        "safetensors-only",
+        hazards.PICKLE_WEIGHTS,
+        verdict="overridden" if request.allow_pickle else "pass",
+    )
+    rows = model.get_input_embeddings().weight.shape[0]
+    refuse_strange_tokenizer(tokenizer, rows, request)
+    pad = settle_padding(tokenizer, request.padding_side, rows)
+    checks.add(
+        "pad-is-not-eos",
+        hazards.EOS_MASKED,
+        "" if pad.distinct_from_eos else pad.note,
+        "pass" if pad.distinct_from_eos else "recorded",
+    )
+    policy = policy_of(tokenizer)
+    settings = _replace_generation_config(model, policy, tokenizer, checks)
+    block_templates(tokenizer, request.model_id)
+    run_token_sentinels(tokenizer, policy, checks)
+    record = tokenizer_record(tokenizer, policy, pad)
+    _keep_unpacked(model)
+    if request.for_training:
+        model.train()
+        strip_for_training(tokenizer, source.directory)
+    else:
+        model.eval()
+    measured = model_record(model, source, request.revision, request.variant)
+    check_hub_files(measured.files, checks)
+    environment = measure_environment()
+    provenance = Provenance(
+        schema=SCHEMA,
+        loader_version=environment.loader_source_sha256,
+        cleanguard_version=installed("cleanguard"),
+        created=utc_now(),
+        model_id=request.model_id,
+        quantization=measured.quantization.kind,
+        dtype=max(measured.dtypes, key=lambda name: measured.dtypes[name]),
+        revision=source.revision,
+        model=measured,
+        tokenizer=record,
+        generation=settings,
+        environment=environment,
+        for_training=request.for_training,
+        overrides=request.overrides,
+        checks=checks.done(),
+    )
+    install(model, tokenizer, GuardState(policy, provenance))
+    return model, tokenizer, provenance
+
+
+def _check_adapter(model: PreTrainedModel, request: LoadRequest, checks: CheckList) -> None:
+    attached = bool(getattr(model, "_hf_peft_config_loaded", False))
+    if attached and not request.allow_adapter:
+        raise AdapterAsBaseError(f"loading {request.model_id} attached an adapter")
+    checks.add("no-adapter", hazards.ADAPTER_AS_BASE, verdict="overridden" if attached else "pass")
+
+
+def _replace_generation_config(
+    model: PreTrainedModel,
+    policy: PromptPolicy,
+    tokenizer: PreTrainedTokenizerBase,
+    checks: CheckList,
+) -> GenerationRecord:
+    named = model.config.get_text_config().eos_token_id
+    model.generation_config, record = explicit_generation(
+        model.generation_config.to_diff_dict(), named, policy, tokenizer, checks
+    )
+    return record
+
+
+def explicit_generation(
+    inherited: Mapping[str, Any],
+    named_eos: int | list[int] | None,
+    policy: PromptPolicy,
+    tokenizer: PreTrainedTokenizerBase,
+    checks: CheckList,
+) -> tuple[GenerationConfig, GenerationRecord]:
+    """An explicit greedy config; keeps EOS ids, except those that end a chat turn.
+
+    Args:
+        inherited: What the model's own generation config says beyond transformers' defaults.
+        named_eos: The EOS ids of the model's config, where that says none.
+        policy, tokenizer: Of the model.
+        checks: Gets the verdict.
+    """
+    old = {n: v for n, v in inherited.items() if n not in _NO_SETTING and v is not None}
+    named = old.get("eos_token_id", named_eos)
+    listed = [] if named is None else [named] if isinstance(named, int) else list(named)
+    ends = dict.fromkeys([*([] if policy.eos_id is None else [policy.eos_id]), *listed])
+    kept = tuple(
+        i for i in ends if i == policy.eos_id or not ends_a_turn(tokenizer.convert_ids_to_tokens(i))
+    )
+    config = greedy_config(kept, policy.bos_id, policy.pad_id)
+    effective = {k: v for k, v in config.to_diff_dict().items() if k not in _NO_SETTING}
+    unset = {"use_cache": True, "output_attentions": False, "output_hidden_states": False}
+    dropped = {k: v for k, v in old.items() if effective.get(k, unset.get(k)) != v}
+    said = ", ".join(f"{name}={value}" for name, value in sorted(dropped.items()))
+    checks.add(
+        "explicit-generation-config",
+        hazards.INHERITED_SAMPLING,
+        said,
+        "recorded" if dropped else "pass",
+    )
+    return config, GenerationRecord(effective, dropped)
+
+
+def _keep_unpacked(model: PreTrainedModel) -> None:
+    """Keeps 4-bit layers off a CPU path that repacks their weights at the first eval-mode forward.
+
+    The repacked weights have no gradients, and `state_dict()` (saving, attaching an adapter) unpacks
+    them with loss: the same prompt then has other logits.
+    """
+    for module in model.modules():
+        if "support_avx512bf16_for_cpu" in vars(module):
+            module.support_avx512bf16_for_cpu = False

@@ -1,0 +1,148 @@
+"""Reads a model's weights, all of them and no others, and says what is wrong with the files."""
+
+from __future__ import annotations
+
+from pickle import UnpicklingError
+from typing import TYPE_CHECKING, Any
+
+from guard.base.quiet import quiet_bitsandbytes
+from guard.errors import (
+    MissingExtraError,
+    MissingWeightsError,
+    ModelNotFoundError,
+    ModelTooLargeError,
+    SettingsError,
+    TokenizerMismatchError,
+)
+from guard.files import hub
+from guard.files.devices import refuse_absent_device
+from guard.files.hub import torch, transformers
+from guard.files.remote_code import refuse_code, runs_code
+from guard.files.request import LoadRequest
+from guard.files.source import ModelSource
+from guard.loading.tokenizer_load import first_line, place
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
+
+_PASSED_ON = (
+    *("device_map", "attn_implementation", "max_memory", "variant", "offload_folder"),
+    *("tp_plan", "tp_size", "device_mesh", "distributed_config", "experts_implementation"),
+    *("disable_mmap", "key_mapping"),
+)
+
+
+def read_model(
+    request: LoadRequest, source: ModelSource, config: PreTrainedConfig | None = None
+) -> PreTrainedModel:
+    """Load the weights as asked for; a `config` that was read before is not read again.
+
+    Raises:
+        ModelNotFoundError: A file is torn or absent, or the configuration is of no causal model.
+        MissingWeightsError: Tensors are absent, and transformers would make them up.
+        ModelTooLargeError: The memory does not suffice.
+        SettingsError: The installed transformers does not know a keyword yet; a device or an
+            attention package is not here.
+        MissingExtraError: bitsandbytes is needed and not installed.
+    """
+    options: dict[str, Any] = {
+        "dtype": request.dtype,
+        "use_safetensors": None if request.allow_pickle else True,
+        "trust_remote_code": runs_code(request, source),
+    }
+    for name in _PASSED_ON:
+        if getattr(request, name) is not None:
+            options[name] = getattr(request, name)
+    if request.offload_buffers:
+        options["offload_buffers"] = True
+    refuse_absent_device(request.device_map)
+    if request.quantization != "none":
+        quiet_bitsandbytes()
+        hub.need("bitsandbytes", "train")
+        options["quantization_config"] = _quantization_config(request, source)
+    try:
+        model, report = transformers.AutoModelForCausalLM.from_pretrained(
+            source.load_from,
+            config=config,
+            output_loading_info=True,
+            **options,
+            **place(request, source),
+        )
+    except (torch.OutOfMemoryError, MemoryError) as error:
+        raise ModelTooLargeError(
+            f"{request.model_id} does not fit: {first_line(error)}",
+            remedy='load_in_8bit=True or load_in_4bit=True, device_map="auto", max_memory=…, or '
+            "another process still holds the memory",
+        ) from error
+    except ImportError as error:
+        if "ttention" in str(error):
+            raise SettingsError(
+                f"attn_implementation={request.attn_implementation!r}: {first_line(error)}",
+                remedy='install it, or take attn_implementation="sdpa", the default',
+            ) from error
+        raise MissingExtraError(
+            f"a package that this load needs is absent: {first_line(error)}",
+            remedy='pip install "cleanguard[train]"',
+        ) from error
+    except (OSError, ValueError, KeyError, EOFError, UnpicklingError, hub.SafetensorError) as error:
+        refuse_code(error, request, source)
+        raise ModelNotFoundError(
+            f"{request.model_id} cannot be loaded as a causal language model: {first_line(error)}",
+            remedy="look at its config.json and weight files, and at the keywords of the call; the "
+            "full error stands above",
+        ) from error
+    except TypeError as error:
+        old = [name for name in _PASSED_ON if name in options and f"'{name}'" in str(error)]
+        if not old:
+            raise
+        raise SettingsError(
+            f"transformers {transformers.__version__} has no keyword {old[0]!r}",
+            remedy="leave it out, or install a newer transformers",
+        ) from error
+    _refuse_invented(report, request.model_id)
+    found: PreTrainedModel = model
+    return found
+
+
+def refuse_strange_tokenizer(
+    tokenizer: PreTrainedTokenizerBase, rows: int, request: LoadRequest
+) -> None:
+    """Raise TokenizerMismatchError if plain text can give ids that the embedding has no row for."""
+    if len(tokenizer) <= rows:
+        return
+    added = tokenizer.added_tokens_decoder
+    beyond = [i for i in tokenizer.get_vocab().values() if i >= rows and i not in added]
+    if beyond:
+        raise TokenizerMismatchError(
+            f"the tokenizer of {request.model_id} has ids up to {max(beyond)}, and the model's "
+            f"embedding has {rows} rows",
+            evidence={"highest": max(beyond), "rows": rows, "ids": len(beyond)},
+            remedy="the directory holds another model's tokenizer; fetch its files again",
+        )
+
+
+def _refuse_invented(report: dict[str, Any], model_id: str) -> None:
+    absent = sorted(report.get("missing_keys") or ())
+    wrong = sorted(str(key[0]) for key in report.get("mismatched_keys") or ())
+    if absent or wrong:
+        what = f"lack {len(absent)}" if absent else f"have another shape for {len(wrong)}"
+        raise MissingWeightsError(
+            f"the weight files of {model_id} {what} of the model's tensors "
+            f"({', '.join((absent or wrong)[:3])}, …); transformers would fill in random numbers",
+            evidence={"missing": absent[:50], "mismatched": wrong[:50]},
+            remedy="fetch the files again, or name the checkpoint that config.json belongs to",
+        )
+
+
+def _quantization_config(request: LoadRequest, source: ModelSource) -> Any:
+    if request.load_in_8bit:
+        return transformers.BitsAndBytesConfig(load_in_8bit=True)
+    config = source.read_json("config.json")
+    named = config.get("dtype") or config.get("torch_dtype") or "float32"
+    compute = named if request.dtype == "auto" else request.dtype
+    return transformers.BitsAndBytesConfig(
+        load_in_4bit=True,
+        bnb_4bit_quant_type="nf4",
+        bnb_4bit_use_double_quant=True,
+        bnb_4bit_compute_dtype=getattr(torch, compute) if isinstance(compute, str) else compute,
+    )

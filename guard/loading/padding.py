@@ -1,0 +1,54 @@
+"""Chooses a padding token that is not EOS, where the vocabulary has one to spare."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from guard.base.vocabulary import Vocabulary
+from guard.provenance.record import PadRecord
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+# Tokens that publishers made for padding, or that no text produces.
+_SPARE = (
+    "<|finetune_right_pad_id|>",
+    "<pad>",
+    "<｜▁pad▁｜>",
+    "<|pad|>",
+    "<|padding|>",
+    "[PAD]",
+    "<|fim_pad|>",
+)
+
+
+def settle_padding(tokenizer: PreTrainedTokenizerBase, side: str, rows: int) -> PadRecord:
+    """Set the padding side, and a padding token that is not EOS if the vocabulary has one.
+
+    Args:
+        tokenizer: Changed in place.
+        side: `left` or `right`.
+        rows: Rows of the model's embedding; a token beyond them cannot be used.
+
+    Returns:
+        What is in use. No token is ever added: that would make it another tokenizer.
+    """
+    tokenizer.padding_side = side
+    eos = tokenizer.eos_token_id
+    vocabulary = Vocabulary(tokenizer)
+    names = [tokenizer.pad_token, *_SPARE, tokenizer.unk_token]
+    for name in names:
+        index = vocabulary.get(name)
+        if index is not None and index != eos and index < rows:
+            tokenizer.pad_token = name
+            return PadRecord(index, name, True, "not EOS, so labels can mask it safely")
+    # Some tokenizer classes bring a default pad token that the model has no row for.
+    if eos is not None and (tokenizer.pad_token is None or tokenizer.pad_token_id >= rows):
+        tokenizer.pad_token = tokenizer.eos_token
+    return PadRecord(
+        tokenizer.pad_token_id,
+        tokenizer.pad_token,
+        False,
+        "the vocabulary has no other token to spare; harmless in generation, where the mask "
+        "hides it, but a collator that masks it in labels would mask EOS too",
+    )

@@ -1,0 +1,73 @@
+"""Two models on one set of weights: a copy of the modules that holds the same tensors.
+
+PEFT wraps a model's layers in place, so that the base object silently gives the adapter's answers.
+An adapter therefore goes onto such a copy: the base stays what it was, for the memory of one.
+"""
+
+from __future__ import annotations
+
+import copy
+import gc
+from functools import partial
+from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary, ref
+
+from guard.files.hub import torch
+from guard.prompts.state import state_of
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+# Whose weights a tuner shares, while that model is alive. Not on the tuner: it must pickle.
+_lenders: WeakKeyDictionary[Any, ref[Any]] = WeakKeyDictionary()
+_OWN = "_cleanguard_own"
+_MERGES = ("merge_and_unload", "merge_adapter")
+
+
+def twin_of(model: PreTrainedModel, keep: tuple[object, ...] = ()) -> PreTrainedModel:
+    """A copy of a model's modules, hooks and settings around the same parameters and buffers.
+
+    Args:
+        model: A guarded model.
+        keep: Further objects that both hold, such as a tokenizer that is expensive to copy.
+    """
+    shared: list[object] = [*model.parameters(), *model.buffers(), *keep]
+    # bitsandbytes' int8 layers keep the weight in a state object beside the parameter.
+    shared += [m.state for m in model.modules() if type(m).__name__ == "Linear8bitLt"]
+    shared.append(state_of(model).provenance)
+    twin: PreTrainedModel = copy.deepcopy(model, {id(thing): thing for thing in shared})
+    return twin
+
+
+def protect_lender(tuner: Any, lender: PreTrainedModel | None) -> None:
+    """Make merging an adapter be noted, and leave the weights of a model that lent them alone."""
+    if lender is not None:
+        _lenders[tuner] = ref(lender)
+    for name in _MERGES:
+        tuner.__dict__[name] = partial(_merge, tuner, name)
+
+
+def _merge(tuner: Any, name: str, *args: Any, **options: Any) -> Any:
+    lender = _lenders.get(tuner)
+    if lender is not None:
+        gc.collect()  # a model refers to itself, so it goes only now
+        if lender() is not None:
+            _unshare(tuner)
+    state_of(tuner.model).note("adapters-merged", adapters=list(tuner.active_adapters))
+    return getattr(type(tuner), name)(tuner, *args, **options)
+
+
+def _unshare(tuner: Any) -> None:
+    """Give the adapted layers weights of their own; merging writes into no others."""
+    for module in tuner.modules():
+        layer = getattr(module, "base_layer", None)
+        if layer is None or getattr(layer, _OWN, False):
+            continue
+        setattr(layer, _OWN, True)
+        if type(layer).__name__ == "Linear8bitLt":
+            layer.state = copy.copy(layer.state)
+        for key, old in list(layer.named_parameters(recurse=False)):
+            # A merge puts a new object in the place of a quantized weight.
+            if type(old) is torch.nn.Parameter:
+                own = torch.nn.Parameter(old.detach().clone(), old.requires_grad)
+                setattr(layer, key, own)

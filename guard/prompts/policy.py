@@ -1,0 +1,143 @@
+"""What a prompt for a tokenizer must look like, measured on the tokenizer itself."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+from weakref import WeakKeyDictionary
+
+from guard.base.vocabulary import Vocabulary
+from guard.errors import SettingsError
+from guard.prompts.control_tokens import ControlSet, control_set_of
+from guard.prompts.families import bos_policy, family_by_tokens
+from guard.prompts.templates import template_hashes
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+BosSource = Literal["tokenizer", "inserted", "none"]
+_PROBE = "The quick brown fox"
+
+
+@dataclass(frozen=True, slots=True)
+class PromptPolicy:
+    """The rules for prompts of one tokenizer.
+
+    Attributes:
+        family: The family that its tokens show; None if they tell nothing.
+        prefix: The ids that every prompt begins with: exactly the family's BOS, or nothing.
+        bos_source: The tokenizer adds BOS itself, it was inserted because the family needs it and
+            this file does not add it, or there is none.
+        eos_id: The end-of-text id; None if unknown.
+        pad_id: The id that fills a batch; None if the tokenizer has none.
+        control: What must not occur in a prompt.
+        digest: sha256 of the tokenizer without its padding and truncation state.
+    """
+
+    family: str | None
+    prefix: tuple[int, ...]
+    bos_source: BosSource
+    eos_id: int | None
+    pad_id: int | None
+    control: ControlSet
+    digest: str
+
+    @property
+    def bos_id(self) -> int | None:
+        """The id that a prompt begins with; None where the family has none."""
+        return self.prefix[0] if self.prefix else None
+
+
+_known: WeakKeyDictionary[Any, tuple[object, PromptPolicy]] = WeakKeyDictionary()
+# By content: the same tokenizer loaded again need not be measured again.
+_measured: dict[object, PromptPolicy] = {}
+_MOST_KEPT = 32
+
+
+def policy_of(tokenizer: PreTrainedTokenizerBase) -> PromptPolicy:
+    """Measure a tokenizer; measured once while its tokens and templates stay the same.
+
+    Raises:
+        SettingsError: It is no tokenizer of transformers.
+    """
+    if not callable(tokenizer) or not hasattr(tokenizer, "added_tokens_decoder"):
+        raise SettingsError(
+            f"{type(tokenizer).__name__} was passed as the tokenizer",
+            remedy="the order is model, tokenizer, prompt, and encode takes tokenizer, prompt",
+        )
+    known = _known.get(tokenizer)
+    if known is not None and known[0] == _state(tokenizer):
+        return known[1]
+    digest = tokenizer_digest(tokenizer)
+    content = (type(tokenizer), digest, _state(tokenizer))
+    policy = _measured.get(content)
+    if policy is None:
+        policy = _measure(tokenizer, digest)
+        if len(_measured) >= _MOST_KEPT:
+            _measured.clear()
+        _measured[content] = policy
+    remember(tokenizer, policy)
+    return policy
+
+
+def remember(tokenizer: PreTrainedTokenizerBase, policy: PromptPolicy) -> None:
+    """Let a policy stand for a tokenizer as it is now."""
+    _known[tokenizer] = (_state(tokenizer), policy)
+
+
+def _state(tokenizer: PreTrainedTokenizerBase) -> object:
+    return (
+        len(tokenizer),
+        tuple(sorted(tokenizer.special_tokens_map.items(), key=str)).__repr__(),
+        tuple(template_hashes(tokenizer).items()),
+        getattr(tokenizer, "add_bos_token", None),
+    )
+
+
+def _measure(tokenizer: PreTrainedTokenizerBase, digest: str) -> PromptPolicy:
+    family = family_by_tokens(Vocabulary(tokenizer))
+    plain = _ids(tokenizer, add_special_tokens=False)
+    dressed = _ids(tokenizer, add_special_tokens=True)
+    prefix: tuple[int, ...] = ()
+    source: BosSource = "none"
+    added = len(dressed) - len(plain)
+    at = next((n for n in range(added + 1) if dressed[n : n + len(plain)] == plain), 0)
+    if at:
+        prefix, source = tuple(dressed[:at]), "tokenizer"
+    elif bos_policy(family) == "one" and family is not None:
+        prefix, source = (int(tokenizer.convert_tokens_to_ids(family.bos)),), "inserted"
+    return PromptPolicy(
+        family=family.name if family else None,
+        prefix=prefix,
+        bos_source=source,
+        eos_id=tokenizer.eos_token_id,
+        pad_id=tokenizer.pad_token_id,
+        control=control_set_of(tokenizer, family),
+        digest=digest,
+    )
+
+
+def tokenizer_digest(tokenizer: PreTrainedTokenizerBase) -> str:
+    """sha256 of what decides a text's ids, without padding and truncation state, as hex.
+
+    Chat templates are not part of it; they have hashes of their own.
+    """
+    backend = getattr(tokenizer, "backend_tokenizer", None)
+    if backend is not None:
+        # transformers sets both anew at every call, so nothing is lost.
+        backend.no_truncation()
+        backend.no_padding()
+        canonical = backend.to_str()
+    else:
+        content = {"class": type(tokenizer).__name__, "vocabulary": tokenizer.get_vocab()}
+        canonical = json.dumps(content, sort_keys=True, ensure_ascii=False)
+    return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def _ids(tokenizer: PreTrainedTokenizerBase, *, add_special_tokens: bool) -> list[int]:
+    encoded = tokenizer(
+        _PROBE, add_special_tokens=add_special_tokens, truncation=False, padding=False
+    )
+    return list(encoded["input_ids"])

@@ -1,0 +1,58 @@
+"""Token-level sentinels, at every load: plain prompts go in clean and chat is caught."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cleanguard import hazards
+from guard.base.checks import CheckList
+from guard.errors import ContaminationError, DoubledBosError, MissingBosError
+from guard.prompts.encoding import encode_rows
+from guard.prompts.policy import PromptPolicy
+from guard.prompts.templates import is_blocked, render, templates_of
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+_PROMPTS = ("The capital of France is", "2 + 2 =", "Instruction: Name two colors.\nResponse:")
+_TALK = [{"role": "user", "content": "Name two colors."}]
+
+
+def run_token_sentinels(
+    tokenizer: PreTrainedTokenizerBase, policy: PromptPolicy, checks: CheckList
+) -> None:
+    """Encode plain and rendered prompts and check what comes out.
+
+    Raises:
+        MissingBosError, DoubledBosError: A plain prompt does not begin with exactly the family's
+            BOS.
+    """
+    for row in encode_rows(tokenizer, policy, _PROMPTS):
+        wanted = len(policy.prefix)
+        if tuple(row[:wanted]) != policy.prefix:
+            raise MissingBosError("a plain prompt lost its BOS", evidence={"ids": row[:4]})
+        if policy.bos_id is not None and policy.bos_id in row[wanted:]:
+            raise DoubledBosError("a plain prompt has two BOS", evidence={"ids": row[:4]})
+    checks.add("plain-prompts-encode-clean", hazards.STRAY_NO_SPECIAL_TOKENS)
+    missed = [name for name in templates_of(tokenizer) if not _is_caught(tokenizer, policy, name)]
+    if missed:
+        said = f"text rendered by the template {', '.join(missed)} is not told from plain text"
+        checks.add("rendered-chat-is-caught", hazards.CONTROL_TOKEN_LITERAL, said, "recorded")
+    else:
+        checks.add("rendered-chat-is-caught", hazards.CONTROL_TOKEN_LITERAL)
+    checks.add(
+        "chat-template-is-blocked",
+        hazards.TEMPLATE_ON_BASE,
+        verdict="pass" if is_blocked(tokenizer) else "skipped",
+    )
+
+
+def _is_caught(tokenizer: PreTrainedTokenizerBase, policy: PromptPolicy, name: str) -> bool:
+    text = render(tokenizer, _TALK, templates_of(tokenizer)[name], add_generation_prompt=True)
+    if text is None:
+        return True  # it renders nothing from a plain user message, so there is nothing to catch
+    try:
+        encode_rows(tokenizer, policy, [text])
+    except (ContaminationError, DoubledBosError):
+        return True
+    return False

@@ -1,0 +1,59 @@
+"""Tells a chat-tuned checkpoint from a base model by its name, its tokenizer and its end tokens."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from cleanguard import hazards
+from cleanguard.families import standing_of
+from guard.base.checks import CheckList
+from guard.errors import ChatModelError
+from guard.files.source import ModelSource
+from guard.prompts.control_tokens import ends_a_turn
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+
+def chat_evidence(source: ModelSource, tokenizer: PreTrainedTokenizerBase) -> list[str]:
+    """What speaks for a chat model, in words; empty for a base model."""
+    found: list[str] = []
+    if source.kind == "hub" and standing_of(source.requested) == "chat":
+        found.append(f"the id {source.requested} names a chat model")
+    if ends_a_turn(tokenizer.eos_token):
+        found.append(f"the tokenizer's EOS is the turn end {tokenizer.eos_token!r}")
+    if ends_a_turn(tokenizer.bos_token):
+        found.append(f"the tokenizer's BOS is the control token {tokenizer.bos_token!r}")
+    for name in ("config.json", "generation_config.json"):
+        for index in _as_list(source.read_json(name).get("eos_token_id")):
+            token = tokenizer.convert_ids_to_tokens(index)
+            if ends_a_turn(token):
+                found.append(f"{name} ends texts at {token!r} ({index})")
+    return found
+
+
+def refuse_chat_model(
+    source: ModelSource,
+    tokenizer: PreTrainedTokenizerBase,
+    checks: CheckList,
+    *,
+    allowed: bool,
+) -> None:
+    """Raise ChatModelError for a chat model, unless it is allowed; noted either way."""
+    found = chat_evidence(source, tokenizer)
+    if found and not allowed:
+        raise ChatModelError(
+            f"{source.requested} is a chat model: {'; '.join(found)}",
+            evidence={"found": found},
+            remedy="name the base checkpoint, or pass allow_chat_model=True",
+        )
+    checks.add(
+        "base-model",
+        hazards.CHAT_MODEL_AS_BASE,
+        "; ".join(found),
+        "overridden" if found else "pass",
+    )
+
+
+def _as_list(value: Any) -> list[int]:
+    return [] if value is None else [value] if isinstance(value, int) else list(value)

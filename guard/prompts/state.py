@@ -1,0 +1,94 @@
+"""What the guard knows about a loaded model; it travels on the model and its tokenizer."""
+
+from __future__ import annotations
+
+import secrets
+from collections import Counter
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from cleanguard.hazards import Hazard
+from guard.errors import UnguardedModelError
+from guard.prompts.policy import PromptPolicy
+from guard.provenance.record import Event, Provenance, utc_now
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+_ATTRIBUTE = "_cleanguard"
+
+
+@dataclass(slots=True)
+class GuardState:
+    """The guard's side of one load; a copy of the model has one of its own.
+
+    Attributes:
+        key: Names this state; no copy has the same.
+        policy: The rules for its prompts.
+        provenance: What was measured, adapters included.
+        events: What happened since.
+        run_seed: The seed drawn for sampling without one; None until then.
+        drawn: How often each prompt was sampled without a seed.
+    """
+
+    policy: PromptPolicy
+    provenance: Provenance
+    key: str = field(default_factory=lambda: secrets.token_hex(8))
+    events: list[Event] = field(default_factory=list)
+    run_seed: int | None = None
+    drawn: Counter[bytes] = field(default_factory=Counter)
+
+    def __setstate__(self, state: tuple[None, dict[str, Any]]) -> None:
+        # Copies and pickles come through here: lifting the guard of one must not lift the other's.
+        for name, value in state[1].items():
+            setattr(self, name, value)
+        self.key = secrets.token_hex(8)
+
+    def note(self, kind: str, hazard: Hazard | None = None, **detail: Any) -> None:
+        """Record an event."""
+        code = hazard.code if hazard else None
+        self.events.append(Event(kind, utc_now(), detail, code))
+
+
+def put_state(owner: PreTrainedModel | PreTrainedTokenizerBase, state: GuardState) -> None:
+    """Attach the state to a model or tokenizer."""
+    setattr(owner, _ATTRIBUTE, state)
+
+
+def find_state(owner: object) -> GuardState | None:
+    """The state of a guarded model or tokenizer, also through an adapter's wrapper."""
+    found = getattr(owner, _ATTRIBUTE, None)
+    return found if isinstance(found, GuardState) else None
+
+
+def state_of(owner: object) -> GuardState:
+    """Like `find_state`, but raises UnguardedModelError where there is none."""
+    found = find_state(owner)
+    if found is None:
+        raise UnguardedModelError(
+            f"this {type(owner).__name__} was not loaded by CleanModelLoader",
+            remedy="model, tokenizer, provenance = CleanModelLoader(MODEL, …).load()",
+        )
+    return found
+
+
+def provenance_of(model: PreTrainedModel) -> Provenance:
+    """A guarded model's provenance as of now: with the adapters and events since it was loaded."""
+    state = state_of(model)
+    return replace(
+        state.provenance, events=tuple(state.events), active_adapters=active_adapters(model)
+    )
+
+
+def active_adapters(model: Any) -> tuple[str, ...]:
+    """The adapters that take part in what a model gives now; empty for a base."""
+    if not hasattr(model, "peft_config"):
+        return ()
+    tuner = model.base_model
+    layers = (module for module in tuner.modules() if hasattr(module, "_disable_adapters"))
+    layer = next(layers, None)
+    off = layer is not None and layer._disable_adapters
+    active = getattr(tuner, "active_adapters", ())
+    if callable(active):  # a base that an adapter was put into is no tuner
+        active = getattr(layer, "active_adapters", ())
+    return () if off else tuple(active)

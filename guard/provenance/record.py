@@ -1,0 +1,262 @@
+"""What a loaded model is, as measured: the record that every number made with it can carry.
+
+Nothing here is taken from what was asked for unless the name says so; what is unknown is None.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, fields
+from datetime import datetime, timezone
+from typing import Any, Literal
+
+from guard.base.checks import Check
+from guard.base.redaction import redact_value
+from guard.provenance.environment import Environment
+
+SCHEMA = "cleanguard-provenance/1"
+
+DigestSource = Literal["content", "digest-cache", "hub-cache-name"]
+
+
+@dataclass(frozen=True, slots=True)
+class FileRecord:
+    """One file of the model.
+
+    Attributes:
+        name: Without its directory.
+        size: In bytes.
+        sha256: As hex.
+        source: Where the sha256 is from: the content as read now, the content as read before (the
+            file has not changed since), or the name that the hub's cache gave the file.
+        intact: In the hub's cache: whether the content is what the commit holds; None if that was
+            not compared.
+    """
+
+    name: str
+    size: int
+    sha256: str
+    source: DigestSource = "content"
+    intact: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WeightsRecord:
+    """All tensors as stored, whatever files they are cut into.
+
+    Attributes:
+        digest: sha256 over name, dtype, shape and content of every tensor, as hex.
+        tensors: How many there are.
+        numbers: How many numbers they hold.
+    """
+
+    digest: str
+    tensors: int
+    numbers: int
+
+
+@dataclass(frozen=True, slots=True)
+class QuantizationRecord:
+    """The quantized layers as found in the loaded model.
+
+    Attributes:
+        kind: `none`, `int8`, `nf4`, `fp4` or `mixed`.
+        layers: How many linear layers are quantized.
+        double: Their scales are quantized as well; None without 4-bit layers.
+        compute_dtype: What 4-bit layers compute in.
+    """
+
+    kind: str
+    layers: int
+    double: bool | None = None
+    compute_dtype: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ModelRecord:
+    """The model.
+
+    Attributes:
+        kind: Local directory or hub repository.
+        path: The directory that the files were read from.
+        revision_requested: As the caller gave it.
+        revision: The commit that was loaded; None for a local directory.
+        architecture: Class of the loaded model.
+        parameters: Number of parameters as stored (4-bit weights count packed).
+        dtypes: Stored parameters per dtype.
+        devices: Where they lie.
+        attention: The attention implementation in use.
+        context: Most positions that the model was made for; None if the config does not say.
+        quantization: As found in its layers.
+        files: Weights, tokenizer and configuration files.
+        weights: The stored tensors; None for pickled weights.
+    """
+
+    kind: Literal["local", "hub"]
+    path: str
+    revision_requested: str | None
+    revision: str | None
+    architecture: str
+    parameters: int
+    dtypes: dict[str, int]
+    devices: tuple[str, ...]
+    attention: str | None
+    context: int | None
+    quantization: QuantizationRecord
+    files: tuple[FileRecord, ...]
+    weights: WeightsRecord | None
+
+
+@dataclass(frozen=True, slots=True)
+class PadRecord:
+    """The padding token: whether it differs from EOS, and what that means."""
+
+    id: int | None
+    token: str | None
+    distinct_from_eos: bool
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class TokenizerRecord:
+    """The tokenizer.
+
+    Attributes:
+        kind: Its class.
+        digest: sha256 of what decides a text's ids, without padding and truncation state.
+        size: Number of tokens.
+        family: As its tokens show it.
+        bos_prefix: The ids that every prompt begins with.
+        bos_source: `tokenizer`, `inserted` or `none`.
+        special_tokens: BOS, EOS, PAD and UNK as the tokenizer names them.
+        pad: The padding token in use.
+        padding_side: `left` or `right`.
+        templates: sha256 of each chat template.
+        control_ids: Ids that no prompt may hold.
+        control_markers: Text that no prompt may hold and that has no id.
+    """
+
+    kind: str
+    digest: str
+    size: int
+    family: str | None
+    bos_prefix: tuple[int, ...]
+    bos_source: str
+    special_tokens: dict[str, Any]
+    pad: PadRecord
+    padding_side: str
+    templates: dict[str, str]
+    control_ids: tuple[int, ...]
+    control_markers: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class GenerationRecord:
+    """The model's generation settings: the explicit ones in effect, and those that were dropped."""
+
+    effective: dict[str, Any]
+    dropped: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class AdapterRecord:
+    """An adapter that was attached.
+
+    Attributes:
+        name: Its name.
+        path: The directory it came from.
+        base_named: The base that its config names.
+        files: Its files.
+        weights: Its stored tensors.
+        on: The adapter that it was trained on top of; None for one on the base.
+    """
+
+    name: str
+    path: str
+    base_named: str | None
+    files: tuple[FileRecord, ...]
+    weights: WeightsRecord | None = None
+    on: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened to a loaded model: a lifted guard, a drawn seed, a warning.
+
+    Attributes:
+        kind: `unguarded`, `seed-drawn` or `warning`.
+        at: UTC time, ISO 8601.
+        detail: JSON types only.
+        code: The hazard that it bears on.
+    """
+
+    kind: str
+    at: str
+    detail: dict[str, Any]
+    code: str | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Provenance(Mapping[str, Any]):
+    """The whole statement: read by attribute, as a mapping, or as JSON through `to_dict()`.
+
+    Attributes:
+        schema: Version of this shape.
+        loader_version: sha256 of the guard's source as it ran; its first 8 digits name it well
+            enough.
+        cleanguard_version: The installed release; None if it runs from a source tree.
+        created: UTC time of the load, ISO 8601.
+        model_id: As the caller gave it.
+        quantization: As found in the model: `none`, `int8`, `nf4`, …
+        dtype: The dtype of most parameters.
+        revision: The commit that was loaded; None for a local directory.
+        model, tokenizer, generation, environment: Records of their own.
+        for_training: Loaded for training.
+        overrides: Protections that the caller switched off.
+        checks: What was checked at load, with verdicts.
+        adapters: Adapters that were attached, in order.
+        events: What happened since.
+        active_adapters: Those that took part when this was read; empty for the base, and where they
+            were merged into the weights, which is an event.
+    """
+
+    schema: str
+    loader_version: str
+    cleanguard_version: str | None
+    created: str
+    model_id: str
+    quantization: str
+    dtype: str
+    revision: str | None
+    model: ModelRecord
+    tokenizer: TokenizerRecord
+    generation: GenerationRecord
+    environment: Environment
+    for_training: bool
+    overrides: tuple[str, ...]
+    checks: tuple[Check, ...]
+    adapters: tuple[AdapterRecord, ...] = ()
+    events: tuple[Event, ...] = ()
+    active_adapters: tuple[str, ...] = ()
+
+    def __getitem__(self, key: str) -> Any:
+        if key in self.__dataclass_fields__:
+            return getattr(self, key)
+        raise KeyError(key)
+
+    def __iter__(self) -> Iterator[str]:
+        return (field.name for field in fields(self))
+
+    def __len__(self) -> int:
+        return len(fields(self))
+
+    def to_dict(self) -> dict[str, Any]:
+        """The statement in JSON types; secrets that strayed into a path or text are hidden."""
+        plain: dict[str, Any] = redact_value(json.loads(json.dumps(asdict(self))), by_name=False)
+        return plain
+
+
+def utc_now() -> str:
+    """The time as ISO 8601 in UTC, to the second."""
+    return datetime.now(timezone.utc).isoformat(timespec="seconds")

@@ -1,0 +1,1 @@
+"""Results as lines that can be resumed, merged, stated, signed and verified."""
