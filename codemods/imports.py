@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import libcst as cst
 
-from codemods._edits import Edit
-from codemods._script import Script
+from codemods.plan.edits import Edit
+from codemods.script.script import Script
 from lint_rules._flow.syntax import dotted
 
 IMPORT = "from guard import CleanModelLoader"

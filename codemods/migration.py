@@ -9,27 +9,19 @@ import libcst as cst
 
 from cleanguard.config import Settings
 from cleanguard.findings import Finding, Position
-from codemods import (
-    _pad_tests,
-    adapters,
-    generation,
-    imports,
-    loads,
-    quantization,
-    scoring,
-    templates,
-    upgrade,
-)
-from codemods._comments import keep_comments
-from codemods._edits import Edit, apply, tidy
-from codemods._own_loader import left_to_own_loader
-from codemods._planned import Migration, PlannedSite
-from codemods._proof import ProofError, prove
-from codemods._rescue import rescued
-from codemods._script import Script
-from codemods._sites import CannotRewrite, Note, Site
-from codemods._traits import trains
-from codemods._wishes import EVERYTHING, Wishes
+from codemods import imports
+from codemods.generation import generate_calls, scoring
+from codemods.loads import adapters, model_loads, pad_tests, quantization, templates, upgrade
+from codemods.loads.own_loader import left_to_own_loader
+from codemods.plan.edits import Edit, apply, tidy
+from codemods.plan.options import EVERYTHING, Wishes
+from codemods.plan.planned import Migration, PlannedSite
+from codemods.plan.sites import CannotRewrite, Note, Site
+from codemods.proof.conditions import ProofError, prove
+from codemods.proof.rescue import rescued
+from codemods.script.comments import keep_comments
+from codemods.script.purposes import trains
+from codemods.script.script import Script
 from lint_rules._source import SourceError, decode
 
 __all__ = ["Migration", "PlannedSite", "migrate_source"]
@@ -107,7 +99,7 @@ def _exposed(finding: Finding) -> PlannedSite:
 
 
 def _plan(script: Script) -> list[Site]:
-    sites = loads.rewrite(script)
+    sites = model_loads.rewrite(script)
     declined = [
         Site(code, node, "left as it is", reason=script.reason_for(code, node))
         for code, node in script.declined
@@ -117,14 +109,14 @@ def _plan(script: Script) -> list[Site]:
     sites += templates.rewrite(script, unmigrated)
     sites += adapters.rewrite(script, unmigrated)
     sites += quantization.rewrite(script, [edit for site in sites for edit in site.edits])
-    sites += generation.rewrite(script, unmigrated)
+    sites += generate_calls.rewrite(script, unmigrated)
     sites += scoring.rewrite(script, unmigrated, [edit for site in sites for edit in site.edits])
     sites += upgrade.rewrite(script)
     sites = left_to_own_loader(script, sites + declined)
     if any(site.edits for site in sites):
         sites += _companions(script, unmigrated)
         edits = [edit for site in sites for edit in site.edits]
-        sites += _pad_tests.rewrite(script, sites, edits)
+        sites += pad_tests.rewrite(script, sites, edits)
     return sites
 
 

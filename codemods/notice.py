@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from codemods._sites import Note, NoteKind
 from codemods.migration import Migration, PlannedSite
+from codemods.plan.sites import Note, NoteKind
 
 _CHECKS = (
     "each rewritten file parses",

@@ -8,8 +8,8 @@ from dataclasses import replace
 import click
 
 from cleanguard.report.styled import printable
-from codemods._wishes import Wishes
 from codemods.migration import Migration, PlannedSite
+from codemods.plan.options import Wishes
 
 _HELP = "y: rewrite, n: leave, a: this and the rest of the file, s: skip the file, q: leave all the rest"
 

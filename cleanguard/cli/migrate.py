@@ -17,7 +17,7 @@ from cleanguard.files import SourceFile
 from codemods.migration import Migration
 
 if TYPE_CHECKING:
-    from codemods._wishes import Wishes
+    from codemods.plan.options import Wishes
 
 
 @click.command("migrate")
@@ -130,7 +130,7 @@ def _wishes(select: Sequence[str], unsafe: bool) -> Wishes:
     from dataclasses import replace
 
     from cleanguard.config import selected
-    from codemods._wishes import EVERYTHING
+    from codemods.plan.options import EVERYTHING
 
     names = tuple(name.strip() for given in select for name in given.split(",") if name.strip())
     codes = frozenset(selected(Settings(select=names))) if names else frozenset()
@@ -177,7 +177,7 @@ def _prove(
     failures: list[str],
 ) -> tuple[tuple[str, str], ...]:
     """Runs what changed before and after; a difference is a failure."""
-    from codemods.prove import compare_runs
+    from codemods.proof.prove import compare_runs
 
     verdicts: list[tuple[str, str]] = []
     for plan in plans:

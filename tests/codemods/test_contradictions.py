@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from codemods.prove import compare_runs
+from codemods.proof.prove import compare_runs
 
 LOAD = """\
 from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -90,7 +90,7 @@ def test_it_is_rewritten(arguments, migrate):
                                   "repetition_penalty"])  # fmt: skip
 def test_the_ranges_are_those_of_the_guard(name):
     in_range = pytest.importorskip("guard.generation.ranges").in_range
-    from codemods._contradictions import _RANGES
+    from codemods.settings.contradictions import _RANGES
 
     least, most = _RANGES[name]
     assert in_range({name: least if least < 1 and least > 0 else int(least)})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from codemods._edits import Edit, OverlapError, apply, tidy
+from codemods.plan.edits import Edit, OverlapError, apply, tidy
 
 
 def test_edits_are_applied_in_any_order():

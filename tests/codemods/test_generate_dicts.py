@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from codemods._wishes import Wishes
+from codemods.plan.options import Wishes
 
 LOAD = """\
 from transformers import AutoModelForCausalLM, AutoTokenizer

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from codemods._wishes import Wishes
+from codemods.plan.options import Wishes
 
 CHANGED = [
     pytest.param(

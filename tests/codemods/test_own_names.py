@@ -6,7 +6,7 @@ import libcst as cst
 import pytest
 
 from cleanguard.config import Settings
-from codemods._script import Script
+from codemods.script.script import Script
 from lint_rules._source import decode
 
 START = """\

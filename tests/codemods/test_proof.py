@@ -5,11 +5,12 @@ from __future__ import annotations
 import pytest
 
 from cleanguard.config import Settings
-from codemods import loads, migration
-from codemods._edits import Edit
-from codemods._script import Script
-from codemods._sites import Site
+from codemods import migration
+from codemods.loads import model_loads
 from codemods.migration import migrate_source
+from codemods.plan.edits import Edit
+from codemods.plan.sites import Site
+from codemods.script.script import Script
 
 SOURCE = b"""\
 from transformers import AutoModelForCausalLM
@@ -21,7 +22,7 @@ other = 1
 
 def sabotage(monkeypatch: pytest.MonkeyPatch, change):
     """Lets the loads' rewrite give other sites."""
-    real = loads.rewrite
+    real = model_loads.rewrite
 
     def rewrite(script: Script) -> list[Site]:
         sites = real(script)
@@ -75,7 +76,7 @@ def test_a_finding_that_is_new(monkeypatch):
 
 
 def test_a_second_run_that_would_change_more(monkeypatch):
-    real = loads.rewrite
+    real = model_loads.rewrite
 
     def rewrite(script: Script) -> list[Site]:
         end = len(script.utf8)

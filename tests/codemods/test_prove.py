@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from codemods.prove import compare_runs
+from codemods.proof.prove import compare_runs
 
 pytest.importorskip("torch")
 BODY = """\

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from codemods import _scratch
-from codemods._scratch import ScratchError, mirror
+from codemods.proof import scratch
+from codemods.proof.scratch import ScratchError, mirror
 
 
 @pytest.fixture
@@ -48,7 +48,7 @@ def test_an_environment_is_known_by_its_file(folder, tmp_path):
 
 
 def test_large_files_and_links_are_links_to_the_originals(folder, tmp_path, monkeypatch):
-    monkeypatch.setattr(_scratch, "_LARGE", 2)
+    monkeypatch.setattr(scratch, "_LARGE", 2)
     (folder / "models").symlink_to(tmp_path)
     mirror(folder, tmp_path / "copy")
     assert (tmp_path / "copy/data/items.json").resolve() == folder / "data/items.json"
@@ -56,14 +56,14 @@ def test_large_files_and_links_are_links_to_the_originals(folder, tmp_path, monk
 
 
 def test_too_many_files_say_what_to_do(folder, tmp_path, monkeypatch):
-    monkeypatch.setattr(_scratch, "_MOST_FILES", 1)
+    monkeypatch.setattr(scratch, "_MOST_FILES", 1)
     with pytest.raises(ScratchError, match="smaller folder"):
         mirror(folder, tmp_path / "copy")
 
 
 _CONFINED = """
 import os, pathlib, shutil, sys
-from codemods._no_harm import confine
+from codemods.proof.no_harm import confine
 copy, original = map(pathlib.Path, sys.argv[1:3])
 os.chdir(copy)
 confine(copy, original)
@@ -105,7 +105,7 @@ def test_the_original_is_out_of_bounds(action, folder, tmp_path):
 
 
 def test_a_link_in_the_copy_leads_nowhere_either(folder, tmp_path, monkeypatch):
-    monkeypatch.setattr(_scratch, "_LARGE", 2)
+    monkeypatch.setattr(scratch, "_LARGE", 2)
     assert "must not touch" in confined(folder, tmp_path / "copy", "open('data/items.json', 'w')")
     assert (folder / "data/items.json").read_text() == "[1]"
 

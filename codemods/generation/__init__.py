@@ -1,0 +1,1 @@
+"""Tokenise, generate and decode by hand become one guarded call."""

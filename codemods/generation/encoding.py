@@ -1,0 +1,110 @@
+"""`tokenizer(prompt, …)` becomes `CleanModelLoader.encode(tokenizer, prompt)` where the ids are needed."""
+
+from __future__ import annotations
+
+import libcst as cst
+
+from cleanguard.families import family_of
+from codemods.plan.edits import Edit
+from codemods.plan.sites import CannotRewrite, Note
+from codemods.script.script import Script
+from lint_rules._flow.arguments import Argument
+from lint_rules._flow.events import Encode
+from lint_rules._flow.values import Constant
+
+# What a tokenizer call may say besides the prompt, and the guard decides or does anyway.
+DECIDED = (
+    "text",
+    "return_tensors",
+    "add_special_tokens",
+    "padding",
+    "truncation",
+    "max_length",
+    "return_attention_mask",
+    "return_token_type_ids",
+    "padding_side",
+    "verbose",
+)
+
+
+def prompt_of(encode: Encode) -> Argument:
+    """The prompt argument of a tokenizer call that says nothing the guard has no place for.
+
+    Raises:
+        CannotRewrite: The prompt is not written out, or a keyword has no place.
+    """
+    text = encode.args.get("text", 0)
+    if text is None or text.expression is None:
+        raise CannotRewrite("the prompt is not written out")
+    if len(encode.args.positional) > 1 or encode.args.spread:
+        raise CannotRewrite("the tokenizer call takes arguments that this tool does not take apart")
+    for name, argument in encode.args.keywords.items():
+        if name not in DECIDED:
+            raise CannotRewrite(
+                f"the keyword `{name}` of the tokenizer call has no place in the loader"
+            )
+        if name == "return_tensors" and argument.value != Constant("pt"):
+            raise CannotRewrite("the prompt is not encoded to PyTorch tensors")
+    return text
+
+
+def truncation_note(script: Script, encode: Encode) -> list[Note]:
+    """What becomes of a prompt that used to be cut."""
+    if (
+        encode.args.literal("truncation") in (False, None)
+        or "truncation" not in encode.args.keywords
+    ):
+        return []
+    limit = encode.args.get("max_length")
+    written = limit is not None and limit.expression is not None
+    size = script.code(limit.expression) if written and limit and limit.expression else "a length"
+    text = f"truncation to {size} tokens: a prompt is no longer cut; one that does not fit raises"
+    return [Note("changed", text, "where no prompt was longer")]
+
+
+def specials_note(encode: Encode) -> Note:
+    """What becomes of the special tokens of a prompt that was encoded without any."""
+    model = encode.tokenizer.model
+    family = None if model.text is None else family_of(model.text)
+    policy = "unknown" if family is None else family.bos
+    if policy == "none":
+        return Note("carried", "special tokens: none, as before; the ids are the same")
+    if policy == "one":
+        text = "special tokens: BOS, which `add_special_tokens=False` had dropped"
+        return Note("changed", text)
+    text = "special tokens: exactly the BOS that the family needs"
+    return Note("changed", text, "where the family has none (Qwen, GPT-2, …)")
+
+
+def receiver(call: cst.Call) -> cst.BaseExpression:
+    """`model` of `model.generate(…)`; `tokenizer` of `tokenizer(…)` and of `tokenizer.encode(…)`."""
+    function = call.func
+    if isinstance(function, cst.Attribute) and function.attr.value in (
+        "generate",
+        "encode",
+        "encode_plus",
+        "batch_encode_plus",
+    ):
+        return function.value
+    return function
+
+
+def encoding_edit(script: Script, encode: Encode) -> tuple[Edit, list[Note]]:
+    """Puts `CleanModelLoader.encode` in the place of a tokenizer call on a prompt.
+
+    Raises:
+        CannotRewrite: The call does not give PyTorch tensors, or takes what the loader has no place for.
+    """
+    text = prompt_of(encode)
+    assert text.expression is not None
+    if encode.args.literal("return_tensors") != "pt":
+        raise CannotRewrite("the prompt is not encoded to PyTorch tensors")
+    notes = truncation_note(script, encode)
+    limit = encode.args.get("max_length")
+    arguments = [script.code(receiver(encode.node)), script.code(text.expression)]
+    if notes and limit is not None and limit.expression is not None:
+        arguments.append(f"max_length={script.code(limit.expression)}")
+    suffix = '["input_ids"]' if encode.method == "encode" else ""
+    span = script.span(encode.node)
+    call = f"CleanModelLoader.encode({', '.join(arguments)}){suffix}"
+    return Edit(span.start, span.end, call), notes

@@ -1,0 +1,171 @@
+"""Tokenise, generate, slice and decode by hand become one guarded call."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import libcst as cst
+
+from codemods.generation.chain import chain_of
+from codemods.generation.decoded_ids import generated_in, has_prompt
+from codemods.generation.encoding import encoding_edit, specials_note
+from codemods.generation.guarded_call import (
+    arguments_of,
+    many_prompts,
+    one_prompt,
+    takes_first,
+)
+from codemods.generation.in_place import rewrite_in_place
+from codemods.generation.left_unused import without_unread
+from codemods.plan.sites import CannotRewrite, Note, Site
+from codemods.script.purity import assigned_name
+from codemods.script.receiver import loader_at
+from codemods.script.script import Script
+from codemods.settings.stop_strings import stop_string_faults
+from lint_rules._flow.events import CallSite, Decode, Encode, Generate, ModelLoad
+from lint_rules._flow.library import VALUE_HEAD
+
+_SUMMARY = "generate through CleanModelLoader"
+_SCORES = Note(
+    "carried",
+    "`generate` itself stays, for its scores: the guard has checked its ids and replaced its settings",
+)
+
+
+def rewrite(script: Script, unmigrated: frozenset[cst.CSTNode]) -> list[Site]:
+    """The sites of generations by hand.
+
+    Args:
+        script: The script.
+        unmigrated: Loads that stay as they are; what they load cannot be generated with guarded calls.
+    """
+    sites: list[Site] = []
+    done: set[cst.CSTNode] = set()
+    for call in script.flow.events(Generate):
+        if call.node in done or not script.reports("CG301", call.node):
+            continue
+        found = _sites(script, call, unmigrated)
+        done.update(site.node for site in found)
+        sites += found
+    return _with_faults(script, without_unread(script, sites))
+
+
+def _with_faults(script: Script, sites: list[Site]) -> list[Site]:
+    """The sites, with the faults in the script's stop strings told at the first that is rewritten."""
+    notes = tuple(stop_string_faults(script))
+    first = next((site for site in sites if site.automatic), None)
+    if first is None or not notes:
+        return sites
+    told = replace(first, notes=(*first.notes, *notes))
+    return [told if site is first else site for site in sites]
+
+
+def _sites(script: Script, call: Generate, unmigrated: frozenset[cst.CSTNode]) -> list[Site]:
+    try:
+        encode = _encode_of(script, call, unmigrated)
+        try:
+            return _folded(script, call, encode, unmigrated)
+        except CannotRewrite as reason:
+            return _otherwise(script, call, encode, unmigrated, str(reason))
+    except CannotRewrite as reason:
+        return [Site("CG301", call.node, _SUMMARY, reason=str(reason))]
+
+
+def _encode_of(script: Script, call: Generate, unmigrated: frozenset[cst.CSTNode]) -> Encode:
+    if call.model.origin is None:
+        raise CannotRewrite("where the model is loaded cannot be seen in this file")
+    stays = [load for load in script.flow.events(ModelLoad) if load.node in unmigrated]
+    if stays:
+        line = script.line_of(stays[0].node)
+        raise CannotRewrite(f"the model load in line {line} stays as it is")
+    wrapped = [site for site in script.flow.events(CallSite) if VALUE_HEAD in site.symbol]
+    if wrapped:
+        line = script.line_of(wrapped[0].node)
+        raise CannotRewrite(f"line {line} puts a value head around a model: the guard knows none")
+    encode = script.flow.event_at(call.encoded.origin if call.encoded else None, Encode)
+    if encode is None:
+        raise CannotRewrite("the prompt's tokenisation cannot be followed to this call")
+    return encode
+
+
+def _folded(
+    script: Script, call: Generate, encode: Encode, unmigrated: frozenset[cst.CSTNode]
+) -> list[Site]:
+    """The calls fold into the statement that decodes.
+
+    Raises:
+        CannotRewrite: They do not stand one after the other, or serve something else as well.
+    """
+    decode = _decode_of(script, call)
+    generated = generated_in(decode)
+    assert generated is not None
+    chain = chain_of(script, encode, call, decode)
+    several = "num_return_sequences" in call.args.keywords
+    single = decode.method == "decode" or takes_first(script, decode)
+    prompt = one_prompt(script, encode) if single else many_prompts(script, encode)
+    if single and several:
+        raise CannotRewrite("several texts are generated and only the first is decoded")
+    arguments, notes = arguments_of(
+        script, encode, call, decode, full=has_prompt(generated), prompt=prompt
+    )
+    head = loader_at(script, call, unmigrated) + (".generate" if single else ".generate_batch")
+    edits = chain.edits(script.call(head, arguments, chain.indent, chain.room))
+    return _with_encoding(encode, [Site("CG301", call.node, _SUMMARY, edits, tuple(notes))])
+
+
+def _decode_of(script: Script, call: Generate) -> Decode:
+    found = []
+    for decode in script.flow.events(Decode):
+        generated = generated_in(decode)
+        if generated is not None and generated.origin is call.node:
+            found.append(decode)
+    if not found:
+        raise CannotRewrite("what it generates is not decoded in this function")
+    if len(found) > 1:
+        raise CannotRewrite("what it generates is decoded more than once")
+    return found[0]
+
+
+def _otherwise(
+    script: Script,
+    call: Generate,
+    encode: Encode,
+    unmigrated: frozenset[cst.CSTNode],
+    reason: str,
+) -> list[Site]:
+    """Text in place of the ids, or the call as it is behind a guarded encoding.
+
+    Raises:
+        CannotRewrite: Neither can be done; with the reason that a reader can do most about.
+    """
+    if call.args.literal("return_dict_in_generate") is True:
+        edit, said = encoding_edit(script, encode)
+        site = Site("CG301", call.node, _SUMMARY, (edit,), (_SCORES, *said))
+        return _with_encoding(encode, [site])
+    name = assigned_name(script.statement(call.place))
+    if name is None:
+        raise CannotRewrite(reason)
+    group = [
+        other
+        for other in script.flow.events(Generate)
+        if other.place.function is call.place.function
+        and other.place.line is not None
+        and assigned_name(other.place.line) == name
+    ]
+    pairs = [(_encode_of(script, other, frozenset()), other) for other in group]
+    done = rewrite_in_place(script, pairs, name, unmigrated)
+    sites: list[Site] = []
+    for number, ((tokenised, other), notes) in enumerate(zip(pairs, done.notes, strict=True)):
+        edits = done.edits if number == 0 else ()
+        sites += _with_encoding(tokenised, [Site("CG301", other.node, _SUMMARY, edits, notes)])
+    return sites
+
+
+def _with_encoding(encode: Encode, sites: list[Site]) -> list[Site]:
+    if encode.args.literal("add_special_tokens") is False:
+        sites.append(
+            Site(
+                "CG201", encode.node, "tokenise with CleanModelLoader", (), (specials_note(encode),)
+            )
+        )
+    return sites

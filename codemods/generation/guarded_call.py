@@ -1,0 +1,149 @@
+"""The guarded call that takes the place of tokenise, generate and decode, as text."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import libcst as cst
+
+from codemods.generation.encoding import prompt_of, receiver, truncation_note
+from codemods.generation.prompt_cut import refuse_other_cuts
+from codemods.plan.sites import CannotRewrite, Note
+from codemods.script.load_context import padding_note
+from codemods.script.script import Script
+from codemods.settings.generate_keywords import carry_decode_keywords, carry_generate_keywords
+from lint_rules._flow.events import AttributeSet, Decode, Encode, Generate
+from lint_rules._flow.syntax import dotted
+from lint_rules._flow.values import (
+    Constant,
+    Formatted,
+    Items,
+    Sequence,
+    Tokenizer,
+    first,
+)
+
+Many = Literal["one", "many", "unclear"]
+
+_SPECIALS = ("add_bos_token", "add_eos_token", "bos_token", "bos_token_id")
+_LISTS = ("List", "list", "Sequence", "Iterable", "tuple", "Tuple")
+
+
+def arguments_of(
+    script: Script, encode: Encode, generate: Generate, decode: Decode, *, full: bool, prompt: str
+) -> tuple[list[str], list[Note]]:
+    """The arguments of the guarded call, and what became of the old calls' keywords.
+
+    Raises:
+        CannotRewrite: A keyword has no place in the guarded call.
+    """
+    prompt_of(encode)
+    refuse_other_cuts(script, encode, generate, decode)
+    if decode.tokenizer.origin is not encode.tokenizer.origin:
+        raise CannotRewrite("it is decoded with another tokenizer than it was tokenised with")
+    _refuse_other_specials(script, encode)
+    notes = truncation_note(script, encode)
+    if one_or_many(encode) != "one":
+        notes += padding_note(script, encode)
+    given, more = carry_generate_keywords(script, generate)
+    notes += more
+    decoding, more = carry_decode_keywords(script, decode)
+    notes += more
+    if full:
+        decoding.append("return_full_text=True")
+    model = script.code(receiver(generate.node))
+    tokenizer = script.code(receiver(encode.node))
+    return [model, tokenizer, prompt, *given, *decoding], notes
+
+
+def _refuse_other_specials(script: Script, encode: Encode) -> None:
+    """What a script tells its tokenizer to put around prompts, the guard would not put there."""
+    for event in script.flow.events(AttributeSet):
+        if (
+            event.attribute in _SPECIALS
+            and isinstance(event.target, Tokenizer)
+            and event.target.origin is encode.tokenizer.origin
+        ):
+            line = script.line_of(event.node)
+            raise CannotRewrite(
+                f"line {line} sets `{event.attribute}`, and the guard puts the family's BOS, no other"
+            )
+
+
+def one_or_many(encode: Encode) -> Many:
+    """Whether a tokenizer call encodes one prompt or a batch."""
+    text = prompt_of(encode)
+    expression = text.expression
+    assert expression is not None
+    if single_item(expression) is not None:
+        return "one"
+    if isinstance(expression, (cst.List, cst.ListComp)):
+        return "many"
+    if first(text.value, Constant) or first(text.value, Formatted):
+        return "one"
+    if first(text.value, Sequence) or first(text.value, Items):
+        return "many"
+    annotated = _annotation(expression, encode)
+    if annotated is not None:
+        return "many" if annotated in _LISTS else "one" if annotated == "str" else "unclear"
+    if encode.args.literal("padding") not in (False, None) and "padding" in encode.args.keywords:
+        return "many"
+    name = (dotted(expression) or "").rpartition(".")[2].lower()
+    return "one" if name and not name.endswith("s") and "batch" not in name else "unclear"
+
+
+def single_item(node: cst.BaseExpression) -> cst.BaseExpression | None:
+    """The member of a list display with one member."""
+    if isinstance(node, cst.List) and len(node.elements) == 1:
+        element = node.elements[0]
+        return None if isinstance(element, cst.StarredElement) else element.value
+    return None
+
+
+def one_prompt(script: Script, encode: Encode) -> str:
+    """The prompt as an argument of `generate`.
+
+    Raises:
+        CannotRewrite: A batch is encoded.
+    """
+    expression = prompt_of(encode).expression
+    assert expression is not None
+    only = single_item(expression)
+    if only is None and one_or_many(encode) == "many":
+        raise CannotRewrite("a batch is encoded and only one row decoded")
+    return script.code(only or expression)
+
+
+def many_prompts(script: Script, encode: Encode) -> str:
+    """The prompts as an argument of `generate_batch`.
+
+    Raises:
+        CannotRewrite: It cannot be told whether there are several.
+    """
+    expression = prompt_of(encode).expression
+    assert expression is not None
+    shape = one_or_many(encode)
+    if shape == "unclear":
+        raise CannotRewrite("it cannot be told whether one prompt or a batch is encoded")
+    code = script.code(expression)
+    return code if shape == "many" or isinstance(expression, cst.List) else f"[{code}]"
+
+
+def takes_first(script: Script, decode: Decode) -> bool:
+    """Whether `batch_decode(…)` is followed by `[0]`."""
+    end = script.span(decode.node).end
+    return decode.method == "batch_decode" and script.utf8[end : end + 3] == b"[0]"
+
+
+def _annotation(expression: cst.BaseExpression, encode: Encode) -> str | None:
+    """The outermost name of a parameter's annotation: `str`, `List`."""
+    function = encode.place.function
+    if function is None or not isinstance(expression, cst.Name):
+        return None
+    params = function.params
+    for parameter in (*params.posonly_params, *params.params, *params.kwonly_params):
+        if parameter.name.value == expression.value and parameter.annotation is not None:
+            node = parameter.annotation.annotation
+            node = node.value if isinstance(node, cst.Subscript) else node
+            return (dotted(node) or "").rpartition(".")[2]
+    return None

@@ -1,0 +1,136 @@
+"""Whether what a decode call cuts off the generated ids is the prompt, and nothing else."""
+
+from __future__ import annotations
+
+import libcst as cst
+
+from codemods.generation.rows import rows_of
+from codemods.generation.statements_between import pure_lines
+from codemods.plan.sites import CannotRewrite
+from codemods.script.script import Script
+from lint_rules._flow.events import Decode, Encode, Generate
+from lint_rules._positions import Span
+
+
+def refuse_other_cuts(script: Script, encode: Encode, generate: Generate, decode: Decode) -> None:
+    """Raise unless every slice on the way from the ids to the text starts where the prompt ends.
+
+    Raises:
+        CannotRewrite: Something else is cut off: a fixed number of tokens, the end.
+    """
+    function = generate.place.function
+    scope = script.module if function is None else function
+    given = decode.args.get("token_ids", 0) or decode.args.get("sequences")
+    if given is None or given.expression is None:
+        return
+    prompt = _prompt_names(script, encode, function)
+    pairs = _Pairs()
+    scope.visit(pairs)
+    seen: set[str] = set()
+    waiting: list[cst.BaseExpression] = [given.expression]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, cst.Subscript):
+            for element in node.slice:
+                if isinstance(element.slice, cst.Slice):
+                    _refuse_slice(script, element.slice, prompt, function)
+        if isinstance(node, (cst.Subscript, cst.Attribute)):
+            waiting.append(node.value)
+        elif isinstance(node, cst.Call) and isinstance(node.func, cst.Attribute):
+            waiting += [] if node is generate.node else [node.func.value]
+        elif isinstance(node, cst.ListComp):
+            waiting.append(node.elt)
+        elif isinstance(node, cst.Name) and node.value not in seen:
+            seen.add(node.value)
+            waiting += script.assigned_values(node.value, function)
+            sources = (rows_of(target, source, node.value) for target, source in pairs.found)
+            waiting += [source for source in sources if source is not None]
+
+
+def _refuse_slice(
+    script: Script, node: cst.Slice, prompt: set[str], function: cst.FunctionDef | None
+) -> None:
+    if node.upper is not None or node.step is not None:
+        raise CannotRewrite("the end of what is generated is cut off before it is decoded")
+    if node.lower is not None and not _is_length(script, node.lower, prompt, function, 4):
+        raise CannotRewrite("it cannot be told that what is cut off is just the prompt")
+
+
+def _prompt_names(script: Script, encode: Encode, function: cst.FunctionDef | None) -> set[str]:
+    """The names that hold the encoded prompt, or rows and parts of it."""
+    line = encode.place.line
+    found = set() if line is None else script.stored_in(script.span(line))
+    scope = script.module if function is None else function
+    grown = True
+    while grown:
+        size = len(found)
+        for other in pure_lines(script, function, Span(0, len(script.utf8))):
+            if script.names_in(script.span(other)) & found:
+                found |= script.stored_in(script.span(other))
+        pairs = _Pairs()
+        scope.visit(pairs)
+        for target, source in pairs.found:
+            if script.names_in(script.span(source)) & found:
+                found |= script.names_in(script.span(target))
+        grown = len(found) > size
+    return found
+
+
+def _is_length(
+    script: Script,
+    node: cst.BaseExpression,
+    prompt: set[str],
+    function: cst.FunctionDef | None,
+    depth: int,
+) -> bool:
+    """Whether an expression is the number of tokens of the encoded prompt."""
+    if isinstance(node, cst.Name):
+        values = script.assigned_values(node.value, function)
+        return bool(values and depth) and all(
+            _is_length(script, value, prompt, function, depth - 1) for value in values
+        )
+    if not script.names_in(script.span(node)) & prompt:
+        return False
+    if isinstance(node, cst.Subscript):
+        return _is_last_of_shape(script, node)
+    if not isinstance(node, cst.Call):
+        return False
+    if isinstance(node.func, cst.Name) and node.func.value == "len" and len(node.args) == 1:
+        return not _is_batch(script, node.args[0].value)
+    if isinstance(node.func, cst.Attribute):
+        method, sizes = node.func.attr.value, [script.code(arg.value) for arg in node.args]
+        return method == "numel" or (method == "size" and sizes in (["1"], ["-1"]))
+    return False
+
+
+def _is_last_of_shape(script: Script, node: cst.Subscript) -> bool:
+    """`ids.shape[-1]`, `ids.shape[1]`, `ids[0].shape[0]`, `ids.size()[1]`."""
+    index = script.code(node.slice[0]) if len(node.slice) == 1 else ""
+    of = node.value
+    if isinstance(of, cst.Call) and isinstance(of.func, cst.Attribute) and not of.args:
+        named, inner = of.func.attr.value == "size", of.func.value
+    elif isinstance(of, cst.Attribute):
+        named, inner = of.attr.value == "shape", of.value
+    else:
+        return False
+    return named and (index in ("1", "-1") or (index == "0" and not _is_batch(script, inner)))
+
+
+def _is_batch(script: Script, node: cst.BaseExpression) -> bool:
+    """Whether an expression may be all rows: `inputs.input_ids`, not `inputs.input_ids[0]`."""
+    if isinstance(node, cst.Subscript):
+        return script.code(node.slice[0])[:1] in "\"'"
+    return isinstance(node, cst.Attribute)
+
+
+class _Pairs(cst.CSTVisitor):
+    """The targets of loops with what they go over."""
+
+    def __init__(self) -> None:
+        self.found: list[tuple[cst.BaseExpression, cst.BaseExpression]] = []
+
+    def visit_For(self, node: cst.For) -> None:
+        self.found.append((node.target, node.iter))
+
+    def visit_CompFor(self, node: cst.CompFor) -> None:
+        self.found.append((node.target, node.iter))

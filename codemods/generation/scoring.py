@@ -1,0 +1,49 @@
+"""Prompts that are scored (`model(**inputs).logits`): the tokenisation goes through the loader, the rest stays."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import libcst as cst
+
+from codemods.generation.encoding import encoding_edit, specials_note
+from codemods.plan.edits import Edit
+from codemods.plan.sites import CannotRewrite, Site
+from codemods.script.script import Script
+from lint_rules._flow.events import Encode, Forward
+
+_SUMMARY = "tokenise with CleanModelLoader"
+
+
+def rewrite(
+    script: Script, unmigrated: frozenset[cst.CSTNode], edits: Sequence[Edit]
+) -> list[Site]:
+    """The sites of stray `add_special_tokens=False` on prompts that a forward call scores.
+
+    Args:
+        script: The script.
+        unmigrated: Loads that stay as they are.
+        edits: Edits already planned; an encoding inside them is done.
+    """
+    sites: list[Site] = []
+    for encode in script.flow.events(Encode):
+        if not script.reports("CG201", encode.node):
+            continue
+        start = script.span(encode.node).start
+        if any(edit.covers(start) for edit in edits):
+            continue
+        uses = script.flow.uses(encode)
+        try:
+            if encode.tokenizer.origin is None or encode.tokenizer.origin in unmigrated:
+                raise CannotRewrite(
+                    "where the tokenizer is loaded cannot be seen in this file, or stays"
+                )
+            if any(not isinstance(use, Forward) for use in uses):
+                raise CannotRewrite("the generation that it feeds stays as it is")
+            edit, notes = encoding_edit(script, encode)
+            sites.append(
+                Site("CG201", encode.node, _SUMMARY, (edit,), (specials_note(encode), *notes))
+            )
+        except CannotRewrite as reason:
+            sites.append(Site("CG201", encode.node, _SUMMARY, reason=str(reason)))
+    return sites

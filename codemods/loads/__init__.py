@@ -1,0 +1,1 @@
+"""Loads of models, tokenizers, adapters and quantization configs become loader calls."""

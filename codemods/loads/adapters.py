@@ -1,0 +1,72 @@
+"""`PeftModel.from_pretrained(model, path)` becomes `CleanModelLoader.attach_adapter(model, path)`.
+
+No hazard marks the call itself; it is rewritten with the load below it, so that the adapter's digest
+and lineage are recorded and the guard stays on. What peft did to the base is kept and pointed out.
+"""
+
+from __future__ import annotations
+
+import libcst as cst
+
+from codemods.loads.adapter_aliases import base_is_seen
+from codemods.plan.edits import Edit
+from codemods.plan.sites import CannotRewrite, Note, Site
+from codemods.script.loader_keywords import written
+from codemods.script.receiver import loader_at
+from codemods.script.script import Script
+from lint_rules._flow.events import AdapterAttach
+from lint_rules._standing import load_severity
+
+# Keywords that peft hands to the hub, which takes no notice of them.
+_IGNORED = ("torch_dtype", "dtype")
+_IN_PLACE = Note(
+    "fault",
+    "peft puts the adapter into the base itself, so what still uses the base gets the adapter's answers; "
+    "`in_place=True` keeps it so, and without it the base stays a base",
+)
+_SUMMARY = "attach the adapter through CleanModelLoader"
+
+
+def rewrite(script: Script, unmigrated: frozenset[cst.CSTNode]) -> list[Site]:
+    """The sites of adapters put on models that the migration loads."""
+    sites: list[Site] = []
+    for attach in script.flow.events(AdapterAttach):
+        if load_severity(attach.model.model, script.flow.settings) is None:
+            continue
+        try:
+            in_place = base_is_seen(script, attach)
+            edits = _edits(script, attach, unmigrated, in_place=in_place)
+            notes = (_IN_PLACE,) if in_place else ()
+            sites.append(Site("CG101", attach.node, _SUMMARY, edits, notes))
+        except CannotRewrite as reason:
+            sites.append(Site("CG101", attach.node, _SUMMARY, reason=str(reason)))
+    return sites
+
+
+def _edits(
+    script: Script, attach: AdapterAttach, unmigrated: frozenset[cst.CSTNode], *, in_place: bool
+) -> tuple[Edit, ...]:
+    if attach.model.origin is None or attach.model.origin in unmigrated:
+        raise CannotRewrite("the model under the adapter stays as it is")
+    model, path = attach.args.get("model", 0), attach.args.get("model_id", 1)
+    if model is None or path is None or attach.args.spread or len(attach.args.positional) > 2:
+        raise CannotRewrite("the call takes arguments that this tool does not take apart")
+    arguments = [written(script, model), written(script, path)]
+    for name, argument in attach.args.keywords.items():
+        if name in ("model", "model_id", *_IGNORED):
+            continue
+        if name not in ("is_trainable", "adapter_name"):
+            raise CannotRewrite(f"the keyword `{name}` has no place in attach_adapter")
+        keyword = "name" if name == "adapter_name" else name
+        arguments.append(f"{keyword}={written(script, argument)}")
+    if in_place:
+        arguments.append("in_place=True")
+    head = f"{loader_at(script, attach, unmigrated)}.attach_adapter"
+    function, span = script.span(attach.node.func), script.span(attach.node)
+    if model.expression is attach.model.origin:  # the load in it is rewritten as well
+        end = script.span(model.expression).end
+        rest = "".join(f", {argument}" for argument in arguments[1:])
+        opening = Edit(function.start, script.span(model.expression).start, f"{head}(")
+        return opening, Edit(end, span.end, f"{rest})")
+    call = script.call(head, arguments, *script.place_of(attach.node))
+    return (Edit(span.start, span.end, call),)

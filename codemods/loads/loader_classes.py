@@ -1,0 +1,220 @@
+"""Which classes a load may be called on: the loader takes the place of the libraries' plain ones only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import libcst as cst
+
+from codemods.loads.partners import model_text
+from codemods.plan.sites import CannotRewrite
+from codemods.script.bindings import Bindings, Bound
+from codemods.script.script import Script
+from lint_rules._flow.events import ModelLoad, TokenizerLoad
+from lint_rules._flow.library import VALUE_HEAD, kind_of_call
+from lint_rules._flow.syntax import dotted
+
+_LOAD = ".from_pretrained"
+_COLLECTIONS = (cst.Dict, cst.Tuple, cst.List)
+# A class of the script, the dotted name of something imported, or None for what cannot be seen.
+_Class = cst.ClassDef | str | None
+_Function = cst.FunctionDef | None
+_Member = cst.BaseExpression | None
+
+
+def other_classes(
+    script: Script, models: Sequence[ModelLoad], tokenizers: Sequence[TokenizerLoad]
+) -> dict[cst.CSTNode, str]:
+    """The loads that are not to become the loader's, with the reason."""
+    classes = _Classes(script)
+    found: dict[cst.CSTNode, str] = {}
+    adapters: list[ModelLoad] = []
+    loads: list[ModelLoad | TokenizerLoad] = [*models, *tokenizers]
+    for load in loads:
+        every = list(dict.fromkeys(classes.called(load)))
+        try:
+            _refuse_own(every)
+            if isinstance(load, ModelLoad) and any(map(_is_adapter, every)):
+                adapters.append(load)
+            _refuse_others(script, load, every)
+        except CannotRewrite as reason:
+            found[load.node] = str(reason)
+    for tokenizer in tokenizers:
+        for adapter in adapters:
+            if tokenizer.node not in found and _names_the_same(script, tokenizer, adapter):
+                line = script.line_of(adapter.node)
+                found[tokenizer.node] = f"line {line} loads an adapter by the same name as a model"
+    return found
+
+
+def _refuse_own(classes: Sequence[_Class]) -> None:
+    for one in classes:
+        if isinstance(one, cst.ClassDef):
+            raise CannotRewrite(
+                f"`{one.name.value}` is a class of your own; the loader would load the stock one"
+            )
+
+
+def _refuse_others(
+    script: Script, load: ModelLoad | TokenizerLoad, classes: Sequence[_Class]
+) -> None:
+    """Raise unless every class is of the kind that the load was taken for, and a plain one of these."""
+    kind = kind_of_call(load.api)
+    if any(one is None or kind_of_call(f"{one}{_LOAD}") != kind for one in classes):
+        function = load.node.func
+        called = function.value if isinstance(function, cst.Attribute) else function
+        seen = sorted({one.rpartition(".")[2] for one in classes if isinstance(one, str)})
+        names = [script.code(called)] if None in classes or len(seen) < 2 else seen
+        raise CannotRewrite(
+            f"the class is chosen at run time: {' or '.join(f'`{name}`' for name in names)}"
+        )
+    for one in classes:
+        name = one.rpartition(".")[2] if isinstance(one, str) else ""
+        if _is_adapter(one):
+            raise CannotRewrite(
+                f"`{name}` loads an adapter: load the base by its name, then `attach_adapter`"
+            )
+        if kind == "pair-load":
+            raise CannotRewrite(
+                f"`{name}` gives the model and its tokenizer together, as its library changes them"
+            )
+        if name.endswith(VALUE_HEAD):
+            raise CannotRewrite(f"`{name}` puts a value head on the model, the loader does not")
+
+
+def _is_adapter(one: _Class) -> bool:
+    return isinstance(one, str) and one.rpartition(".")[2].startswith("AutoPeft")
+
+
+def _names_the_same(script: Script, tokenizer: TokenizerLoad, adapter: ModelLoad) -> bool:
+    written = model_text(script, tokenizer.args)
+    known = tokenizer.model.text
+    return (written is not None and written == model_text(script, adapter.args)) or (
+        known is not None and known == adapter.model.text
+    )
+
+
+class _Classes:
+    """Follows the names of classes as they are written, whatever is unclear counting as unknown."""
+
+    def __init__(self, script: Script) -> None:
+        self._bindings = Bindings(script)
+        self._open: set[cst.CSTNode] = set()
+
+    def called(self, load: ModelLoad | TokenizerLoad) -> Iterator[_Class]:
+        """The classes whose `from_pretrained` a load calls."""
+        for one in self._of(load.node.func, load.place.function):
+            if isinstance(one, str):
+                yield one.removesuffix(_LOAD) if one.endswith(_LOAD) else None
+            else:
+                yield one
+
+    def _of(self, node: cst.BaseExpression, function: _Function) -> Iterator[_Class]:
+        if node in self._open:  # it is made of itself
+            return
+        self._open.add(node)
+        yield from self._read(node, function)
+        self._open.remove(node)
+
+    def _read(self, node: cst.BaseExpression, function: _Function) -> Iterator[_Class]:
+        if isinstance(node, cst.Name):
+            yield from self._name(node.value, function)
+        elif isinstance(node, cst.Attribute):
+            yield from self._attribute(node, function)
+        elif isinstance(node, cst.IfExp):
+            yield from self._of(node.body, function)
+            yield from self._of(node.orelse, function)
+        elif isinstance(node, cst.BooleanOperation):
+            yield from self._of(node.left, function)
+            yield from self._of(node.right, function)
+        elif isinstance(node, cst.NamedExpr):
+            yield from self._of(node.value, function)
+        elif isinstance(node, cst.Subscript):
+            yield from self._member(node, function)
+        elif isinstance(node, cst.Call):
+            yield from self._call(node, function)
+        else:
+            yield None
+
+    def _name(self, name: str, function: _Function) -> Iterator[_Class]:
+        found = self._bindings.named(name, function)
+        if not found and name == "None":
+            return
+        if not found:
+            yield f"transformers.{name}" if self._bindings.has_star else None
+        for bound in found:
+            yield from self._bound(bound)
+
+    def _bound(self, bound: Bound) -> Iterator[_Class]:
+        if bound.part is not None:
+            yield from self._part(bound, bound.part)
+        elif bound.value is None or isinstance(bound.value, cst.ClassDef):
+            yield bound.symbol or bound.value
+        else:
+            yield from self._of(bound.value, bound.function)
+
+    def _attribute(self, node: cst.Attribute, function: _Function) -> Iterator[_Class]:
+        name = node.attr.value
+        for base in self._of(node.value, function):
+            if isinstance(base, str):
+                yield f"{base}.{name}"
+            elif isinstance(base, cst.ClassDef) and f".{name}" == _LOAD:
+                yield base
+            elif self._bindings.attributes.get(name):
+                for bound in self._bindings.attributes[name]:
+                    yield from self._bound(bound)
+            else:
+                yield None
+
+    def _member(self, node: cst.Subscript, function: _Function) -> Iterator[_Class]:
+        """`CLASSES[kind]`: the members of a collection that is written out."""
+        for member, where in self._members(node.value, function):
+            if member is None:
+                yield None
+            else:
+                yield from self._of(member, where)
+
+    def _part(self, bound: Bound, part: int) -> Iterator[_Class]:
+        """`model, tokenizer = CLASSES[kind]`: one member of each such collection."""
+        value = bound.value
+        if not isinstance(value, cst.BaseExpression):
+            yield None
+            return
+        held: list[tuple[_Member, _Function]] = [(value, bound.function)]
+        if isinstance(value, cst.Subscript):
+            held = list(self._members(value.value, bound.function))
+        for one, function in held:
+            elements = one.elements if isinstance(one, (cst.Tuple, cst.List)) else ()
+            plain = not any(isinstance(element, cst.StarredElement) for element in elements)
+            if plain and part < len(elements):
+                yield from self._of(elements[part].value, function)
+            else:
+                yield None
+
+    def _members(
+        self, node: cst.BaseExpression, function: _Function
+    ) -> Iterator[tuple[_Member, _Function]]:
+        """The members of a collection, None where it is not written out."""
+        held = [Bound(node, function)]
+        if isinstance(node, cst.Name):
+            held = self._bindings.named(node.value, function) or [Bound()]
+        for bound in held:
+            if bound.part is None and isinstance(bound.value, _COLLECTIONS):
+                for element in bound.value.elements:
+                    yield element.value, bound.function
+            else:
+                yield None, bound.function
+
+    def _call(self, node: cst.Call, function: _Function) -> Iterator[_Class]:
+        """`getattr(transformers, "…")`, and `partial(….from_pretrained, …)`."""
+        called = (dotted(node.func) or "").rpartition(".")[2]
+        given = [arg.value for arg in node.args if arg.keyword is None and not arg.star]
+        if called == "partial" and given:
+            yield from self._of(given[0], function)
+        elif called == "getattr" and len(given) == 2 and isinstance(given[1], cst.SimpleString):
+            name = given[1].evaluated_value
+            for base in self._of(given[0], function):
+                known = isinstance(base, str) and isinstance(name, str)
+                yield f"{base}.{name!s}" if known else None
+        else:
+            yield None

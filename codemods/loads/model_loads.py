@@ -1,0 +1,282 @@
+"""Model and tokenizer loads become CleanModelLoader loads."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import libcst as cst
+
+from codemods.loads.load_dicts import say_dict
+from codemods.loads.loader_classes import other_classes
+from codemods.loads.partners import mentions, partner_of
+from codemods.loads.quantization import Said, say
+from codemods.plan.edits import Edit
+from codemods.plan.sites import CannotRewrite, Note, Site
+from codemods.script.load_context import is_statement, refuse_empty_weights, refuse_moved_padding
+from codemods.script.load_targets import Target, chained_calls, names_for, target_of
+from codemods.script.loader_keywords import carry_model_keywords, carry_tokenizer_keywords, written
+from codemods.script.purposes import grows_vocabulary, trains
+from codemods.script.script import Script
+from lint_rules._flow.arguments import Arguments
+from lint_rules._flow.events import ModelLoad, TokenizerLoad
+
+_MODEL, _TOKENIZER = ".load().model", ".load_tokenizer()"
+_GREEDY = Note(
+    "changed",
+    "generation_config.json is replaced by an explicit greedy one; what it said is recorded",
+    "where that file named no sampling and no penalties",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """A load's sites with what they lean on."""
+
+    node: cst.CSTNode
+    sites: tuple[Site, ...]
+    names: tuple[tuple[str, cst.FunctionDef | None], ...] = ()
+    touched: tuple[Edit, ...] = ()
+
+
+def rewrite(script: Script) -> list[Site]:
+    """The sites of all loads of the script that are our business."""
+    flow = script.flow
+    models, tokenizers = list(flow.events(ModelLoad)), list(flow.events(TokenizerLoad))
+    blocked = other_classes(script, models, tokenizers)
+    while True:
+        plans = _plans(script, blocked)
+        found = _leaning_on_others(script, plans)
+        if not found:
+            return [site for plan in plans for site in plan.sites]
+        blocked |= found
+
+
+def _plans(script: Script, blocked: Mapping[cst.CSTNode, str]) -> list[_Plan]:
+    flow = script.flow
+    models = [load for load in flow.events(ModelLoad) if script.reports("CG101", load.node)]
+    tokenizers = [load for load in flow.events(TokenizerLoad) if script.reports("CG102", load.node)]
+    plans: list[_Plan] = []
+    for model in models:
+        open_ = [load for load in tokenizers if load.node not in blocked]
+        partner = None if model.node in blocked else partner_of(script, model, open_)
+        if partner is not None:
+            tokenizers.remove(partner)
+            plans.append(_rewrite_pair(script, model, partner))
+        elif model.node in blocked:
+            plans.append(_Plan(model.node, (_left(model, "CG101", blocked[model.node]),)))
+        else:
+            plans.append(_rewrite_model(script, model))
+    for tokenizer in tokenizers:
+        if tokenizer.node in blocked:
+            site = _left(tokenizer, "CG102", blocked[tokenizer.node])
+        else:
+            site = _rewrite_tokenizer(script, tokenizer)
+        plans.append(_Plan(tokenizer.node, (site,)))
+    return plans
+
+
+def _leaning_on_others(script: Script, plans: Sequence[_Plan]) -> dict[cst.CSTNode, str]:
+    """The loads whose configs or dicts are also used where nothing is migrated, with the reason."""
+    edits = [
+        edit
+        for plan in plans
+        for edit in (*plan.touched, *(edit for site in plan.sites for edit in site.edits))
+    ]
+    found: dict[cst.CSTNode, str] = {}
+    for plan in plans:
+        for name, scope in plan.names:
+            for use in script.uses(name, scope):
+                if not use.stores and not any(edit.covers(use.offset) for edit in edits):
+                    found[plan.node] = f"`{name}` is also used where nothing is migrated"
+    return found
+
+
+def _rewrite_pair(script: Script, model: ModelLoad, tokenizer: TokenizerLoad) -> _Plan:
+    try:
+        said = _loader_arguments(script, model, tokenizer)
+        target, tokenizer_target = target_of(script, model), target_of(script, tokenizer)
+        if target is None or tokenizer_target is None:
+            raise CannotRewrite("the load is part of a larger expression")
+        edit = _loader_statement(script, model, target, tokenizer_target.text, said)
+        removal = script.delete(tokenizer_target.statement)
+    except CannotRewrite as reason:
+        left = _left(model, "CG101", str(reason))
+        return _Plan(model.node, (left, _rewrite_tokenizer(script, tokenizer)))
+    edits = (edit, *_needless_eval(script, model, target), *said.edits)
+    sites = (
+        Site("CG101", model.node, "load through CleanModelLoader", edits, (*said.notes, _GREEDY)),
+        Site("CG102", tokenizer.node, "take the tokenizer that load() returns", (removal,)),
+    )
+    return _Plan(model.node, (*sites, *_bits_site(script, model)), said.names, said.touched)
+
+
+def _rewrite_model(script: Script, model: ModelLoad) -> _Plan:
+    try:
+        said = _loader_arguments(script, model, None)
+        target = target_of(script, model)
+        if target is None:
+            if said.after:
+                raise CannotRewrite("the load is part of a larger expression")
+            indent, room = script.place_of(model.node)
+            head = script.call("CleanModelLoader", list(said.arguments), indent, room + len(_MODEL))
+            span = script.span(model.node)
+            used = f"{head}.load()" if is_statement(model) else f"{head}{_MODEL}"
+            edits: tuple[Edit, ...] = (Edit(span.start, span.end, used),)
+        else:
+            statement = _loader_statement(script, model, target, "_", said)
+            edits = (statement, *_needless_eval(script, model, target))
+    except CannotRewrite as reason:
+        return _Plan(model.node, (_left(model, "CG101", str(reason)),))
+    notes = (*said.notes, _GREEDY)
+    site = Site("CG101", model.node, "load through CleanModelLoader", (*edits, *said.edits), notes)
+    return _Plan(model.node, (site, *_bits_site(script, model)), said.names, said.touched)
+
+
+def _bits_site(script: Script, model: ModelLoad) -> tuple[Site, ...]:
+    """`load_in_8bit=True` in the load itself is a finding of its own, migrated with it."""
+    if not script.reports("CG104", model.node):
+        return ()
+    return (Site("CG104", model.node, "say the quantization to CleanModelLoader"),)
+
+
+def _rewrite_tokenizer(script: Script, tokenizer: TokenizerLoad) -> Site:
+    try:
+        if tokenizer.args.spread:
+            raise CannotRewrite("the tokenizer's load takes `**` arguments")
+        refuse_moved_padding(script, tokenizer)
+        carried = carry_tokenizer_keywords(
+            script, tokenizer.args, tokenizer.model, training=trains(script)
+        )
+        arguments = [_id_argument(script, tokenizer.args), *carried.given]
+        if trains(script):
+            arguments.append("for_training=True")
+        indent, room = script.place_of(tokenizer.node)
+        head = script.call("CleanModelLoader", arguments, indent, room + len(_TOKENIZER))
+        after = "".join(_set_after(script, tokenizer, line) for line in carried.after)
+    except CannotRewrite as reason:
+        return _left(tokenizer, "CG102", str(reason))
+    span = script.span(tokenizer.node)
+    edit = Edit(span.start, span.end, f"{head}{_TOKENIZER}{after}")
+    return Site("CG102", tokenizer.node, "load the tokenizer alone", (edit,), carried.notes)
+
+
+def _set_after(script: Script, tokenizer: TokenizerLoad, line: str) -> str:
+    """A line behind the one that assigns the tokenizer, which sets one of its attributes."""
+    target = target_of(script, tokenizer)
+    if (
+        target is None
+        or script.span(target.statement.body[0]).end != script.span(tokenizer.node).end
+    ):
+        raise CannotRewrite(
+            f"`{line.partition(' ')[0]}` of the tokenizer is to be set after the load"
+        )
+    return f"{script.newline}{script.indent_of(target.statement)}{target.text}.{line}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Loader:
+    """The loader's arguments, and what goes with them."""
+
+    arguments: tuple[str, ...]
+    notes: tuple[Note, ...]
+    after: tuple[str, ...]
+    after_tokenizer: tuple[str, ...]
+    edits: tuple[Edit, ...]
+    names: tuple[tuple[str, cst.FunctionDef | None], ...]
+    touched: tuple[Edit, ...]
+
+
+def _loader_arguments(script: Script, model: ModelLoad, tokenizer: TokenizerLoad | None) -> _Loader:
+    refuse_empty_weights(model)
+    if grows_vocabulary(script):
+        raise CannotRewrite("tokens are added to the tokenizer: it would no longer be the model's")
+    carried = carry_model_keywords(script, model.args, model.model)
+    given, notes = list(carried.given), list(carried.notes)
+    said = _spread(script, model)
+    after_tokenizer: tuple[str, ...] = ()
+    config = model.args.keywords.get("quantization_config")
+    if config is not None and config.node is not None and config.expression is not None:
+        said = [say(script, model, config.expression), *said]
+    if tokenizer is not None:
+        refuse_moved_padding(script, tokenizer)
+        _refuse_other_spread(script, model, tokenizer)
+        extra = carry_tokenizer_keywords(
+            script, tokenizer.args, model.model, training=trains(script)
+        )
+        names = {argument.partition("=")[0] for argument in given} | model.args.keywords.keys()
+        given += [argument for argument in extra.given if argument.partition("=")[0] not in names]
+        notes += [note for note in extra.notes if note not in notes]
+        after_tokenizer = extra.after
+    bits = [argument for part in said for argument in part.arguments]
+    notes += [note for part in said for note in part.notes if note not in notes]
+    if trains(script):
+        given.append("for_training=True")
+        notes.append(Note("carried", "`for_training=True`: the script trains what it loads"))
+    return _Loader(
+        (_id_argument(script, model.args), *bits, *given),
+        tuple(notes),
+        carried.after,
+        after_tokenizer,
+        tuple(edit for part in said for edit in part.edits),
+        tuple(name for part in said for name in part.names),
+        tuple(edit for part in said for edit in part.touched),
+    )
+
+
+def _spread(script: Script, model: ModelLoad) -> list[Said]:
+    found: list[Said] = []
+    for argument in model.args.spread:
+        if argument.expression is None or argument.node is None or argument.node.star != "**":
+            raise CannotRewrite("the load takes `*` arguments that this tool does not take apart")
+        found.append(say_dict(script, model, argument.expression))
+    return found
+
+
+def _refuse_other_spread(script: Script, model: ModelLoad, tokenizer: TokenizerLoad) -> None:
+    """A dict that the tokenizer's load takes must be the model's too, whose entries are seen to."""
+    own = {script.code(a.expression) for a in model.args.spread if a.expression is not None}
+    for argument in tokenizer.args.spread:
+        if argument.expression is None or script.code(argument.expression) not in own:
+            raise CannotRewrite("the tokenizer's load takes `**` arguments")
+
+
+def _id_argument(script: Script, args: Arguments) -> str:
+    argument = args.get("pretrained_model_name_or_path", 0)
+    if argument is None:
+        raise CannotRewrite("the load names no model")
+    return written(script, argument)
+
+
+def _loader_statement(
+    script: Script, model: ModelLoad, target: Target, tokenizer: str, said: _Loader
+) -> Edit:
+    indent = script.indent_of(target.statement)
+    loader, provenance = names_for(script, model, target.text)
+    room = len(f"{loader} = ")
+    first = f"{loader} = {script.call('CleanModelLoader', list(said.arguments), indent, room)}"
+    second = f"{target.text}, {tokenizer}, {provenance} = {loader}.load()"
+    lines = [first, second]
+    chain = chained_calls(script, model, target)
+    if chain:
+        lines.append(f"{target.text} = {target.text}{chain}")
+    lines += [f"{target.text}.{after}" for after in said.after]
+    lines += [f"{tokenizer}.{after}" for after in said.after_tokenizer]
+    return script.replace(target.statement, lines)
+
+
+def _needless_eval(script: Script, model: ModelLoad, target: Target) -> tuple[Edit, ...]:
+    """The `model.eval()` line after the load, which returns the model so; a later model keeps its own."""
+    for statement in model.place.block[model.place.index + 1 :]:
+        if isinstance(statement, cst.SimpleStatementLine):
+            if script.code(statement) == f"{target.text}.eval()":
+                return (script.delete(statement),)
+            if mentions(script, statement, target.text) and "=" in script.code(statement):
+                return ()
+        elif mentions(script, statement, target.text):
+            return ()
+    return ()
+
+
+def _left(load: ModelLoad | TokenizerLoad, code: str, reason: str) -> Site:
+    return Site(code, load.node, "load through CleanModelLoader", reason=reason)

@@ -1,0 +1,85 @@
+"""Which tokenizer load belongs to which model load."""
+
+from __future__ import annotations
+
+import libcst as cst
+
+from codemods.loads.templates import is_template_line
+from codemods.script.load_targets import Target, target_of
+from codemods.script.purity import may_change
+from codemods.script.purposes import trains
+from codemods.script.script import Script
+from lint_rules._flow.arguments import Arguments
+from lint_rules._flow.events import ModelLoad, TokenizerLoad
+
+
+def partner_of(
+    script: Script, model: ModelLoad, tokenizers: list[TokenizerLoad]
+) -> TokenizerLoad | None:
+    """The tokenizer load that one `loader.load()` can serve together with the model load.
+
+    It stands in the same block and names the same model and revision. If it stands before, its tokenizer is not
+    used in between except by lines that the migration removes; if it stands after, nothing in
+    between knows its name or changes what it is loaded with.
+    """
+    if target_of(script, model) is None:
+        return None
+    for fits in (_leads, _follows):
+        for tokenizer in tokenizers:
+            target = target_of(script, tokenizer)
+            if (
+                target is not None
+                and tokenizer.place.block is model.place.block
+                and model_text(script, tokenizer.args) == model_text(script, model.args)
+                and _revision(script, tokenizer.args) == _revision(script, model.args)
+                and fits(script, tokenizer, target, model)
+            ):
+                return tokenizer
+    return None
+
+
+def _leads(script: Script, tokenizer: TokenizerLoad, target: Target, model: ModelLoad) -> bool:
+    start, end = tokenizer.place.index, model.place.index
+    if start >= end:
+        return False
+    for statement in model.place.block[start + 1 : end]:
+        dropped = is_template_line(script, statement, tokenizer.node, trains=trains(script))
+        if not dropped and mentions(script, statement, target.text):
+            return False
+    return True
+
+
+def _follows(script: Script, tokenizer: TokenizerLoad, target: Target, model: ModelLoad) -> bool:
+    start, end = model.place.index, tokenizer.place.index
+    if start >= end:
+        return False
+    read = script.names_in(script.span(target.statement))
+    return not any(
+        mentions(script, statement, target.text)
+        or any(may_change(script, statement, {name}) for name in read)
+        for statement in model.place.block[start + 1 : end]
+    )
+
+
+def mentions(script: Script, node: cst.CSTNode, text: str) -> bool:
+    """Whether a node reads an expression of this text."""
+    if text.isidentifier():
+        return bool(script.uses(text, node))
+    return text in script.code(node)
+
+
+def model_text(script: Script, args: Arguments) -> str | None:
+    """The model as written, whatever its quotes."""
+    argument = args.get("pretrained_model_name_or_path", 0)
+    if argument is None or argument.expression is None:
+        return None
+    if isinstance(argument.expression, cst.SimpleString):
+        return repr(argument.expression.evaluated_value)
+    return script.code(argument.expression)
+
+
+def _revision(script: Script, args: Arguments) -> str | None:
+    argument = args.keywords.get("revision")
+    if argument is None or argument.expression is None:
+        return None
+    return script.code(argument.expression)

@@ -1,0 +1,171 @@
+"""Runs one script with stand-ins for models and tokenizers; started by `codemods.proof.prove`, in a process of its own.
+
+`main` takes RECORD ORIGINAL SCRIPT ARGUMENTS… from the command line, where SCRIPT lies in a copy of the folder
+ORIGINAL, and writes one line of JSON to RECORD for each load, generation and scoring that the script asks for. A
+stand-in tokenizer gives one id a byte, after a BOS where the model's family has one; a stand-in model answers " ok.".
+
+The libraries are imported by name at run time: nothing else in this package may load them.
+"""
+
+from __future__ import annotations
+
+import runpy
+import sys
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+from codemods.proof.no_harm import confine
+from codemods.proof.stand_in_models import ANSWER, Model, Recorder, Tokenizer, encoding_of
+
+
+def _install(record: Recorder, *, wants_peft: bool) -> None:
+    transformers = import_module("transformers")
+
+    def raw_tokenizer(name: Any, *_: Any, **options: Any) -> Tokenizer:
+        found = Tokenizer(str(name))
+        found.padding_side = options.get("padding_side", found.padding_side)
+        return found
+
+    def raw_model(name: Any, *_: Any, **options: Any) -> Model:
+        config = options.get("quantization_config")
+        bits = 8 if getattr(config, "load_in_8bit", False) or options.get("load_in_8bit") else None
+        bits = 4 if getattr(config, "load_in_4bit", False) or options.get("load_in_4bit") else bits
+        dtype = options.get("dtype", options.get("torch_dtype", "auto"))
+        _record_load(record, str(name), bits, dtype, options)
+        return Model(record, str(name))
+
+    for kind, stand_in in (("Tokenizer", raw_tokenizer), ("ForCausalLM", raw_model)):
+        auto = (
+            transformers.AutoTokenizer if kind == "Tokenizer" else transformers.AutoModelForCausalLM
+        )
+        auto.from_pretrained = staticmethod(stand_in)
+    # The guard's own judgement of a call's settings, fetched before the stand-in takes its name.
+    settle = import_module("guard.generation.settings").settle
+    # Only for a script that uses it: importing peft takes seconds.
+    if wants_peft and find_spec("peft") is not None:
+        peft = import_module("peft")
+        peft.PeftModel.from_pretrained = staticmethod(
+            lambda model, path, *_, **__: _attach(record, model, path, in_place=True)
+        )
+    sys.modules["guard"] = SimpleNamespace(CleanModelLoader=_loader(record, settle))  # type: ignore[assignment]
+
+
+def _record_load(
+    record: Recorder, name: str, bits: Any, dtype: Any, options: dict[str, Any]
+) -> None:
+    place = {
+        key: options.get(key)
+        for key in ("device_map", "revision", "attn_implementation", "max_memory")
+    }
+    record("load", model=name, bits=bits, dtype=dtype, **place)
+
+
+def _attach(record: Recorder, model: Model, path: Any, *, in_place: bool) -> Model:
+    """The adapted model; peft puts the adapter into the base as well."""
+    record("adapter", model=model.name, path=str(path))
+    adapters = (*model.adapters, str(path))
+    if in_place:
+        model.adapters = adapters
+    return Model(record, model.name, adapters)
+
+
+def _loader(record: Recorder, settle: Callable[[str, dict[str, Any]], object]) -> type:
+    class CleanModelLoader:
+        """The guarded side of the comparison."""
+
+        def __init__(self, name: Any, **options: Any) -> None:
+            self.name, self.options = str(name), options
+
+        def load(self) -> Any:
+            """A model, its tokenizer, and no provenance."""
+            bits = (
+                8
+                if self.options.get("load_in_8bit")
+                else 4
+                if self.options.get("load_in_4bit")
+                else None
+            )
+            _record_load(record, self.name, bits, self.options.get("dtype", "auto"), self.options)
+            loaded: tuple[Any, ...] = Model(record, self.name), self.load_tokenizer(), {}
+            return _Loaded(loaded)
+
+        def load_tokenizer(self) -> Tokenizer:
+            """The tokenizer alone, padding on the left."""
+            found = Tokenizer(self.name)
+            right = self.options.get("for_training")
+            found.padding_side = self.options.get("padding_side", "right" if right else "left")
+            found.pad_token, found.pad_token_id = found.eos_token, 0
+            return found
+
+        @staticmethod
+        def encode(tokenizer: Tokenizer, prompt: Any, **_: Any) -> Any:
+            """Exactly the BOS of the family."""
+            rows = [
+                tokenizer.ids(text, bare=False)
+                for text in ([prompt] if isinstance(prompt, str) else prompt)
+            ]
+            return encoding_of(rows, "left", "pt", single=False)
+
+        @staticmethod
+        def generate(model: Model, tokenizer: Tokenizer, prompt: str, **options: Any) -> Any:
+            """One text, or several."""
+            texts = CleanModelLoader.generate_batch(model, tokenizer, [prompt], **options)
+            return texts[0] if len(texts) == 1 else texts
+
+        @staticmethod
+        def generate_batch(
+            model: Model,
+            tokenizer: Tokenizer,
+            prompts: Sequence[str],
+            **options: Any,
+        ) -> list[str]:
+            """One text a prompt."""
+            options.pop("batch_size", None)
+            settle("generate", options)
+            rows = [tokenizer.ids(text, bare=False) for text in prompts]
+            model.answer(rows, options, raw=False)
+            full, count = (
+                options.get("return_full_text"),
+                int(options.get("num_return_sequences") or 1),
+            )
+            skip = options.get("skip_special_tokens", True)
+            texts = [
+                tokenizer.decode([*(row if full else []), *ANSWER], skip_special_tokens=skip)
+                for row in rows
+            ]
+            return [text for text in texts for _ in range(count)]
+
+        @staticmethod
+        def attach_adapter(model: Model, path: Any, *, in_place: bool = False, **_: Any) -> Model:
+            """The model with an adapter."""
+            return _attach(record, model, path, in_place=in_place)
+
+    return CleanModelLoader
+
+
+class _Loaded(tuple):  # type: ignore[type-arg]
+    """The named triple that `load()` gives."""
+
+    @property
+    def model(self) -> Any:
+        """The first."""
+        return self[0]
+
+    @property
+    def tokenizer(self) -> Any:
+        """The second."""
+        return self[1]
+
+
+def main() -> None:
+    """Runs the script named on the command line."""
+    record, original, script, *arguments = sys.argv[1:]
+    sys.path[0] = str(Path(script).parent)  # as when the script is run by itself
+    _install(Recorder(Path(record)), wants_peft=b"peft" in Path(script).read_bytes())
+    sys.argv = [script, *arguments]
+    confine(Path(record).parent, Path(original))
+    runpy.run_path(script, run_name="__main__")

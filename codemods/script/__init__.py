@@ -1,0 +1,1 @@
+"""The script under migration, and the questions that every rewrite asks of it."""

@@ -1,0 +1,89 @@
+"""What stands around a load and decides whether and how it can be rewritten."""
+
+from __future__ import annotations
+
+import libcst as cst
+
+from codemods.plan.sites import CannotRewrite, Note
+from codemods.script.purposes import trains
+from codemods.script.script import Script
+from lint_rules._flow.events import AttributeSet, Encode, Forward, ModelLoad, TokenizerLoad
+from lint_rules._flow.syntax import dotted
+from lint_rules._flow.values import Constant, Tokenizer
+
+# Contexts in which a load makes parameters without values: there is nothing to check or to run.
+_EMPTY = ("init_empty_weights", "init_on_device", "no_init_weights", "LoadWoInit", "Init", "device")
+
+
+def refuse_empty_weights(model: ModelLoad) -> None:
+    """Raise for a load under `with init_empty_weights():` and its kin.
+
+    Raises:
+        CannotRewrite: The model is to have no weights.
+    """
+    for parent in model.place.parents:
+        for item in parent.items if isinstance(parent, cst.With) else ():
+            call = item.item
+            name = dotted(call.func) if isinstance(call, cst.Call) else None
+            last = (name or "").rpartition(".")[2]
+            if last in _EMPTY:
+                raise CannotRewrite(
+                    f"it stands in `with {name}(…)`: what has no weights, or is placed by hand, cannot be checked"
+                )
+
+
+def refuse_moved_padding(script: Script, tokenizer: TokenizerLoad) -> None:
+    """Raise if a padded batch is scored whose side the script leaves to the tokenizer, or puts right.
+
+    Raises:
+        CannotRewrite: Positions counted from the left would be others, as the loader pads on the left.
+    """
+    if trains(script) or _says_left(script, tokenizer):
+        return
+    for encode in script.flow.events(Encode):
+        if encode.tokenizer.origin is not tokenizer.node or not _pads(encode):
+            continue
+        if any(isinstance(use, Forward) for use in script.flow.uses(encode)):
+            line = script.line_of(encode.node)
+            raise CannotRewrite(
+                f"a padded batch is scored (line {line}) and the loader pads on the left: positions "
+                'counted from the left would move; say `padding_side="left"` if none are'
+            )
+
+
+def padding_note(script: Script, encode: Encode) -> list[Note]:
+    """What becomes of a batch that was padded on the side that the tokenizer happened to have."""
+    load = script.flow.event_at(encode.tokenizer.origin, TokenizerLoad)
+    if load is None or not _pads(encode) or _says_left(script, load):
+        return []
+    text = "a batch is padded on the left; it was padded on the tokenizer's own side"
+    unless = "where that was the left, or the prompts of a batch were equally long"
+    return [Note("changed", text, unless)]
+
+
+def _pads(encode: Encode) -> bool:
+    argument = encode.args.get("padding")
+    if argument is None or encode.args.literal("padding_side") == "left":
+        return False
+    return argument.value not in (Constant(False), Constant("do_not_pad"))
+
+
+def _says_left(script: Script, tokenizer: TokenizerLoad) -> bool:
+    """Whether every side that the script gives the tokenizer is the left one, and it gives one."""
+    said = [
+        event.value
+        for event in script.flow.events(AttributeSet)
+        if event.attribute == "padding_side"
+        and isinstance(event.target, Tokenizer)
+        and event.target.origin is tokenizer.node
+    ]
+    given = tokenizer.args.get("padding_side")
+    said += [] if given is None else [given.value]
+    return bool(said) and all(value == Constant("left") for value in said)
+
+
+def is_statement(model: ModelLoad) -> bool:
+    """Whether a load stands alone on its line, and nothing takes the model."""
+    line = model.place.line
+    only = line.body[0] if line is not None and len(line.body) == 1 else None
+    return isinstance(only, cst.Expr) and only.value is model.node

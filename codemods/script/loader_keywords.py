@@ -1,0 +1,281 @@
+"""What becomes of each keyword of a raw load, and which keywords the loader and its generate have.
+
+The keyword tuple is a copy, because this side never imports torch; a test compares them with
+the guard's own signatures.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import libcst as cst
+
+from cleanguard.families import family_of
+from codemods.plan.sites import CannotRewrite, Note
+from codemods.script.purity import is_pure
+from codemods.script.purposes import uses_max_length
+from codemods.script.script import Script
+from lint_rules._flow.arguments import UNSET, Argument, Arguments
+from lint_rules._flow.values import UNKNOWN, Constant, ModelId, Value, first
+
+GENERATE_KEYWORDS = (
+    "max_new_tokens",
+    "max_length",
+    "min_new_tokens",
+    "do_sample",
+    "temperature",
+    "top_p",
+    "top_k",
+    "min_p",
+    "num_beams",
+    "length_penalty",
+    "early_stopping",
+    "repetition_penalty",
+    "no_repeat_ngram_size",
+    "eos_token_id",
+    "use_cache",
+    "stop_strings",
+)
+
+_CARRIED = {
+    "torch_dtype": "dtype",
+    "use_auth_token": "token",
+    "dtype": "dtype",
+    "device_map": "device_map",
+    "attn_implementation": "attn_implementation",
+    "revision": "revision",
+    "cache_dir": "cache_dir",
+    "token": "token",
+    "max_memory": "max_memory",
+    "local_files_only": "local_files_only",
+    "variant": "variant",
+    "offload_folder": "offload_folder",
+    "tp_plan": "tp_plan",
+    "experts_implementation": "experts_implementation",
+    "subfolder": "subfolder",
+    "force_download": "force_download",
+    "code_revision": "code_revision",
+    "offload_buffers": "offload_buffers",
+    "tp_size": "tp_size",
+    "device_mesh": "device_mesh",
+    "distributed_config": "distributed_config",
+    "disable_mmap": "disable_mmap",
+    "key_mapping": "key_mapping",
+}
+# Keyword: the values with which it says nothing, and why.
+_DROPPED_FROM_MODEL: dict[str, tuple[tuple[object, ...], str]] = {
+    "low_cpu_mem_usage": ((True, False), "transformers loads that way anyway"),
+    "use_safetensors": ((True,), "the loader takes safetensors only"),
+    "return_dict": ((True,), "the default"),
+    "use_cache": ((True,), "the default"),
+    "output_attentions": ((False,), "the default"),
+    "output_hidden_states": ((False,), "the default"),
+    "resume_download": ((True, False), "transformers resumes anyway"),
+    "quantization_config": ((None,), "no quantization"),
+}
+_DROPPED_FROM_TOKENIZER = {
+    "use_fast": "transformers 5 has one tokenizer for both",
+    "legacy": "it changes nothing in the tokenizer's own file",
+    "resume_download": "transformers resumes anyway",
+}
+# In transformers itself: no code of the repository was ever run for them.
+_NATIVE = (
+    "qwen2",
+    "qwen3",
+    "llama2",
+    "llama3",
+    "gemma",
+    "mistral",
+    "gpt2",
+    "gpt-neox",
+    "olmo",
+    "opt",
+)
+
+
+def literal_of(argument: Argument) -> object:
+    """The literal value of an argument, UNSET if it is not one."""
+    constant = first(argument.value, Constant)
+    return UNSET if constant is None or not constant.fixed else constant.value
+
+
+def literal_value(node: cst.BaseExpression) -> Value:
+    """The value of a literal, unknown for any other expression."""
+    if isinstance(node, cst.Name) and node.value in ("True", "False", "None"):
+        return Constant({"True": True, "False": False}.get(node.value))
+    if isinstance(node, (cst.SimpleString, cst.Integer, cst.Float)):
+        return Constant(node.evaluated_value)
+    return UNKNOWN
+
+
+def written(script: Script, argument: Argument) -> str:
+    """An argument's expression as it stands in the source.
+
+    Raises:
+        CannotRewrite: It comes out of a `**` dict.
+    """
+    return script.code(_expression(argument))
+
+
+@dataclass(frozen=True, slots=True)
+class Fate:
+    """What becomes of one keyword of a load.
+
+    Attributes:
+        keyword: The loader's keyword, None where it falls away.
+        value: Its value as text.
+        notes: What to tell.
+        after: An attribute to set on what is loaded: `config.use_cache = False`.
+    """
+
+    keyword: str | None
+    value: str = ""
+    notes: tuple[Note, ...] = ()
+    after: str | None = None
+
+
+def _expression(argument: Argument) -> cst.BaseExpression:
+    if argument.expression is None:
+        raise CannotRewrite("keywords come out of a `**` dict")
+    return argument.expression
+
+
+def fate_of_model_keyword(script: Script, name: str, argument: Argument, model: ModelId) -> Fate:
+    """What becomes of a keyword of a model load, quantization configs aside.
+
+    Raises:
+        CannotRewrite: It has no place in the loader.
+    """
+    literal = literal_of(argument)
+    if name == "use_flash_attention_2" and literal is True:
+        note = Note("carried", "`use_flash_attention_2` is now `attn_implementation`")
+        return Fate("attn_implementation", '"flash_attention_2"', (note,))
+    if name in _CARRIED and literal is None:
+        return Fate(None, notes=(Note("dropped", f"`{name}=None`: the default"),))
+    if name in _CARRIED:
+        new = _CARRIED[name]
+        notes = () if new == name else (Note("carried", f"`{name}` is now called `{new}`"),)
+        return Fate(new, written(script, argument), notes)
+    if name in _DROPPED_FROM_MODEL and literal in _DROPPED_FROM_MODEL[name][0]:
+        why = _DROPPED_FROM_MODEL[name][1]
+        return Fate(None, notes=(Note("dropped", f"`{name}={literal}`: {why}"),))
+    if name == "pad_token_id":
+        return Fate(None, notes=(Note("dropped", "`pad_token_id`: the loader pads, and masks it"),))
+    if name == "trust_remote_code":
+        return _remote_code(script, argument, model)
+    if name in ("load_in_8bit", "load_in_4bit"):
+        return Fate(name, written(script, argument))
+    if name == "use_cache" and isinstance(literal, bool):
+        note = Note("carried", f"`use_cache={literal}` is set on the loaded model's config")
+        return Fate(None, notes=(note,), after=f"config.use_cache = {literal}")
+    raise CannotRewrite(f"the keyword `{name}` of the load has no place in CleanModelLoader")
+
+
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """The loader arguments that a load's keywords become.
+
+    Attributes:
+        given: `keyword=value` texts.
+        notes: What was carried, dropped or changed.
+        after: Attributes to set on what is loaded.
+    """
+
+    given: tuple[str, ...]
+    notes: tuple[Note, ...]
+    after: tuple[str, ...] = ()
+
+
+def carry_model_keywords(script: Script, args: Arguments, model: ModelId) -> Carried:
+    """The loader arguments that a model load's own keywords become, quantization configs aside.
+
+    Raises:
+        CannotRewrite: A keyword has no place in the loader.
+    """
+    if len(args.positional) > 1:
+        raise CannotRewrite("the load takes positional arguments besides the model")
+    fates = [
+        fate_of_model_keyword(script, name, argument, model)
+        for name, argument in args.keywords.items()
+        if name not in ("pretrained_model_name_or_path", "quantization_config")
+        and argument.node is not None
+    ]
+    return _carried(fates)
+
+
+def carry_tokenizer_keywords(
+    script: Script, args: Arguments, model: ModelId, *, training: bool
+) -> Carried:
+    """The loader arguments that a tokenizer load's keywords become.
+
+    Raises:
+        CannotRewrite: A keyword has no place in the loader.
+    """
+    if len(args.positional) > 1:
+        raise CannotRewrite("the tokenizer's load takes positional arguments besides the model")
+    fates = [
+        _fate_of_tokenizer_keyword(script, name, argument, model, training=training)
+        for name, argument in args.keywords.items()
+        if name != "pretrained_model_name_or_path" and argument.node is not None
+    ]
+    return _carried(fates)
+
+
+def _carried(fates: Sequence[Fate]) -> Carried:
+    return Carried(
+        tuple(f"{fate.keyword}={fate.value}" for fate in fates if fate.keyword is not None),
+        tuple(note for fate in fates for note in fate.notes),
+        tuple(fate.after for fate in fates if fate.after is not None),
+    )
+
+
+def _fate_of_tokenizer_keyword(
+    script: Script, name: str, argument: Argument, model: ModelId, *, training: bool
+) -> Fate:
+    literal = literal_of(argument)
+    if name in ("revision", "cache_dir", "token", "use_auth_token", "local_files_only"):
+        return Fate(_CARRIED[name], written(script, argument))
+    if name in _DROPPED_FROM_TOKENIZER and is_pure(given := _expression(argument)):
+        why = _DROPPED_FROM_TOKENIZER[name]
+        return Fate(None, notes=(Note("dropped", f"`{name}={script.code(given)}`: {why}"),))
+    if name == "padding_side" and training:
+        return Fate(name, written(script, argument))
+    if name == "padding_side" and literal == "left":
+        text = '`padding_side="left"`: the loader pads on the left'
+        return Fate(None, notes=(Note("dropped", text),))
+    if name == "padding_side" and literal == "right":
+        text = '`padding_side="right"`: batches are padded on the left, as generation needs it'
+        unless = "where prompts were generated one by one"
+        return Fate(None, notes=(Note("changed", text, unless),))
+    if name == "chat_template" and literal is None:
+        text = "`chat_template=None`: the loader blocks the template"
+        return Fate(None, notes=(Note("dropped", text),))
+    if name == "model_max_length":
+        return _max_length(script, argument)
+    if name == "trust_remote_code":
+        return _remote_code(script, argument, model)
+    raise CannotRewrite(f"the keyword `{name}` of the tokenizer has no place in the loader")
+
+
+def _max_length(script: Script, argument: Argument) -> Fate:
+    text = "`model_max_length`: a prompt is no longer cut; one that does not fit raises"
+    if not uses_max_length(script):
+        return Fate(None, notes=(Note("changed", text, "where no prompt was longer"),))
+    if literal_of(argument) is None:
+        raise CannotRewrite("`model_max_length=None` takes away the length that rows are cut to")
+    note = Note("carried", "`model_max_length` is set on the loaded tokenizer: rows are cut to it")
+    return Fate(None, notes=(note,), after=f"model_max_length = {written(script, argument)}")
+
+
+def _remote_code(script: Script, argument: Argument, model: ModelId) -> Fate:
+    literal = literal_of(argument)
+    if literal is False:
+        return Fate(None)
+    family = None if model.text is None else family_of(model.text)
+    if family is not None and family.name in _NATIVE and (model.fixed or literal is True):
+        text = f"`trust_remote_code`: transformers has {family.name} itself, none was run"
+        if not model.fixed:
+            text += "; the loader refuses another model that brings code, and says what to name"
+        return Fate(None, notes=(Note("dropped", text),))
+    return Fate("trust_remote_code", written(script, argument))

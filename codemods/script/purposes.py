@@ -1,0 +1,37 @@
+"""What a script does that decides how its loads are rewritten."""
+
+from __future__ import annotations
+
+from codemods.script.script import Script
+from lint_rules._flow.events import Encode
+
+_TRAINING = (
+    "get_peft_model",
+    "prepare_model_for_kbit_training",
+    "Accelerator",
+    "TrainingArguments",
+)
+_GROWS = ("add_special_tokens", "add_tokens", "resize_token_embeddings")
+
+
+def trains(script: Script) -> bool:
+    """Whether the script trains what it loads: by a trainer of any kind, or in a loop of its own."""
+    return (
+        any(script.is_taken(name) for name in _TRAINING)
+        or script.names_end_with("Trainer")
+        or script.has_attribute("backward(")
+    )
+
+
+def grows_vocabulary(script: Script) -> bool:
+    """Whether the script adds tokens to a tokenizer."""
+    return any(script.has_attribute(f"{name}(") for name in _GROWS)
+
+
+def uses_max_length(script: Script) -> bool:
+    """Whether `model_max_length` of a tokenizer decides more than whether a prompt is cut."""
+    return (
+        trains(script)
+        or script.has_attribute("model_max_length")
+        or any("truncation" in encode.args.keywords for encode in script.flow.events(Encode))
+    )

@@ -1,0 +1,294 @@
+"""A script under migration: its text, flow and positions, and the questions that rewrites ask."""
+
+from __future__ import annotations
+
+import io
+import tokenize
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TypeVar
+
+import libcst as cst
+
+from cleanguard.config import Settings
+from codemods.plan.edits import Edit
+from codemods.plan.options import EVERYTHING, Wishes
+from codemods.plan.sites import CannotRewrite
+from codemods.plan.suppressed import silence
+from codemods.script.walks import Blocks, Elses, Lines, Names, NameUse, Shared, Values
+from lint_rules._flow.analysis import Flow, analyse
+from lint_rules._flow.events import Event, Place
+from lint_rules._positions import Positions, Span
+from lint_rules._source import Source
+from lint_rules.registry import RULES
+
+# Lines are no longer than this, or than the script's own up to the larger number.
+_WIDTH, _WIDEST = 100, 120
+
+E = TypeVar("E", bound=Event)
+
+
+class Script:
+    """Everything that rewrites read; they answer with sites and change nothing here."""
+
+    def __init__(
+        self, filename: str, source: Source, settings: Settings, wishes: Wishes = EVERYTHING
+    ) -> None:
+        self.source = source
+        self.unsafe = wishes.unsafe
+        self.utf8 = source.text.encode("utf-8")
+        self.module = cst.parse_module(source.text)
+        self.flow: Flow = analyse(self.module, settings)
+        self.positions = Positions(self.module, source.text)
+        reported = [
+            (rule.hazard.code, report.node) for rule in RULES for report in rule.check(self.flow)
+        ]
+        is_silent = silence(filename, source.text, settings)
+        self.silenced = tuple(
+            (code, node)
+            for code, node in reported
+            if is_silent(code, self.line_of(node), self.positions.end(node).row)
+        )
+        reported = [entry for entry in reported if entry not in self.silenced]
+        self.declined = tuple(
+            (code, node) for code, node in reported if wishes.declines(code, self.line_of(node))
+        )
+        self._wishes = wishes
+        self._reported = frozenset(reported) - frozenset(self.declined)
+        longest = max(map(len, source.text.splitlines()), default=0)
+        self.max_width = min(max(longest, _WIDTH), _WIDEST)
+        self.newline = self.module.default_newline
+        self.indent_unit = self.module.default_indent
+        self._lines = [0]
+        for line in self.utf8.splitlines(keepends=True):
+            if line.endswith((b"\n", b"\r")):
+                self._lines.append(self._lines[-1] + len(line))
+        names = Names(self.positions)
+        self.module.visit(names)
+        self._names = names.uses()
+        self._scopes = names.scopes
+        shared = Shared()
+        self.module.visit(shared)
+        self.shared_names = shared.found
+        self._comments = list(self._find_comments())
+
+    def reports(self, code: str, node: cst.CSTNode) -> bool:
+        """Whether the linter reports a hazard at a node; what it does not is none of our business."""
+        return (code, node) in self._reported
+
+    def reason_for(self, code: str, node: cst.CSTNode) -> str:
+        """Why a declined finding is left."""
+        return self._wishes.reason(code, self.line_of(node))
+
+    # --- text
+
+    def span(self, node: cst.CSTNode) -> Span:
+        """The bytes of a node."""
+        return self.positions.span(node)
+
+    def code(self, node: cst.CSTNode) -> str:
+        """The source text of a node, as written."""
+        span = self.span(node)
+        return self.utf8[span.start : span.end].decode()
+
+    def line_of(self, node: cst.CSTNode) -> int:
+        """The 1-based line on which a node starts."""
+        return self.positions.start(node).row
+
+    def row_at(self, offset: int) -> int:
+        """The 1-based line of a byte."""
+        return bisect_right(self._lines, offset)
+
+    def indent_of(self, node: cst.CSTNode) -> str:
+        """The whitespace before a statement."""
+        start = self.span(node).start
+        line_start = self._lines[bisect_right(self._lines, start) - 1]
+        text = self.utf8[line_start:start].decode()
+        if text.strip():
+            raise CannotRewrite("several statements stand on one line")
+        return text
+
+    def place_of(self, node: cst.CSTNode) -> tuple[str, int]:
+        """The indentation of the line on which an expression starts, and the width of what is beside it."""
+        span = self.span(node)
+        start = self._lines[bisect_right(self._lines, span.start) - 1]
+        end = self._lines[min(bisect_right(self._lines, span.end - 1), len(self._lines) - 1)]
+        before = self.utf8[start : span.start].decode()
+        after = self.utf8[span.end : max(end, span.end)].decode().rstrip()
+        indent = before[: len(before) - len(before.lstrip())]
+        return indent, len(before) - len(indent) + len(after)
+
+    def lines_of(self, node: cst.CSTNode) -> Span:
+        """The whole lines that a statement occupies, its line end included."""
+        span = self.span(node)
+        start = self._lines[bisect_right(self._lines, span.start) - 1]
+        last = bisect_right(self._lines, max(span.end - 1, span.start))
+        end = self._lines[last] if last < len(self._lines) else len(self.utf8)
+        return Span(start, end)
+
+    def comments_in(self, span: Span) -> list[str]:
+        """The comments inside a range, in order."""
+        return [text for offset, text in self._comments if span.start <= offset < span.end]
+
+    def _find_comments(self) -> Iterator[tuple[int, str]]:
+        for token in tokenize.generate_tokens(io.StringIO(self.source.text, newline="").readline):
+            if token.type == tokenize.COMMENT:
+                line = self._lines[token.start[0] - 1]
+                offset = line + len(token.line[: token.start[1]].encode())
+                yield offset, token.string
+
+    # --- statements
+
+    def statement(self, place: Place) -> cst.SimpleStatementLine:
+        """The simple statement of an event, if it stands alone on its line.
+
+        Raises:
+            CannotRewrite: It is part of a compound statement's header, or shares its line.
+        """
+        if place.line is None:
+            raise CannotRewrite("it stands in the header of a compound statement")
+        if len(place.line.body) != 1:
+            raise CannotRewrite("several statements stand on one line")
+        self.indent_of(place.line)
+        return place.line
+
+    def line_above(self, offset: int) -> tuple[int, str]:
+        """Where the innermost statement around an offset begins its line, and its indentation."""
+        statements = [*self.module.body, *(node for block in self._blocks() for node in block)]
+        spans = [self.span(node) for node in statements]
+        around = [span.start for span in spans if span.start <= offset < span.end]
+        start = self._lines[bisect_right(self._lines, max(around, default=offset)) - 1]
+        text = self.utf8[start : max(around, default=offset)].decode()
+        return start, text[: len(text) - len(text.lstrip())]
+
+    def delete(self, node: cst.CSTNode) -> Edit:
+        """Takes a statement's lines away; its comments stay, on lines of their own."""
+        span = self.lines_of(node)
+        indent = self.indent_of(node)
+        kept = "".join(f"{indent}{text}{self.newline}" for text in self.comments_in(span))
+        return Edit(span.start, span.end, kept)
+
+    def without_empty_blocks(self, edits: Sequence[Edit]) -> list[Edit]:
+        """The edits, with a `pass` in each block that they would leave without a statement.
+
+        An `else` that would be left so goes with them, unless comments are left in it.
+        """
+        found = list(edits)
+        elses = Elses()
+        self.module.visit(elses)
+        for block in self._blocks():
+            if not block:
+                continue
+            begin, end = self.lines_of(block[0]).start, self.span(block[-1])
+            inside = [edit for edit in found if begin <= edit.start and edit.start <= end.start]
+            gone = [edit for edit in inside if not _says_code(edit.text)]
+            if not all(any(e.covers(self.span(node).start) for e in gone) for node in block):
+                continue
+            last = next(edit for edit in gone if edit.covers(end.start))
+            clause = elses.found.get(block[0])
+            if clause is not None and not any(edit.text for edit in gone):
+                head = self.lines_of(clause).start
+                found.append(Edit(head, begin))
+                continue
+            line = f"{self.indent_of(block[0])}pass{self.newline}"
+            found[found.index(last)] = Edit(last.start, last.end, last.text + line)
+        return found
+
+    def replace(self, node: cst.CSTNode, lines: Iterable[str]) -> Edit:
+        """Puts new lines in a statement's place; comments inside it move above them."""
+        span = self.lines_of(node)
+        indent = self.indent_of(node)
+        comments = self.comments_in(span)
+        text = "".join(f"{indent}{line}{self.newline}" for line in (*comments, *lines))
+        if not self.utf8[span.start : span.end].endswith((b"\n", b"\r")):
+            text = text.removesuffix(self.newline)
+        return Edit(span.start, span.end, text)
+
+    def call(self, head: str, arguments: list[str], indent: str, room: int = 0) -> str:
+        """A call as text: on one line where it fits, else one argument a line.
+
+        Args:
+            head: What is called, up to the opening parenthesis.
+            arguments: Each argument as it is to be written.
+            indent: Indentation of the statement that holds the call.
+            room: Width that the rest of the line takes.
+        """
+        line = f"{head}({', '.join(arguments)})"
+        if "\n" not in line and len(indent.expandtabs(4)) + len(line) + room <= self.max_width:
+            return line
+        inner = f"{self.newline}{indent}{self.indent_unit}"
+        return f"{head}({inner}{f',{inner}'.join(arguments)},{self.newline}{indent})"
+
+    def lines_between(
+        self, within: cst.CSTNode | None, region: Span
+    ) -> list[cst.SimpleStatementLine]:
+        """The simple statements of a function, or of the module, that start inside a range."""
+        visitor = Lines()
+        (self.module if within is None else within).visit(visitor)
+        return [
+            line for line in visitor.found if region.start <= self.span(line).start < region.end
+        ]
+
+    def _blocks(self) -> list[tuple[cst.BaseStatement, ...]]:
+        visitor = Blocks()
+        self.module.visit(visitor)
+        return visitor.found
+
+    # --- names
+
+    def uses(self, name: str, within: cst.CSTNode | None) -> list[NameUse]:
+        """Occurrences of a name inside a node; those of the module's own name for None."""
+        if within is None:
+            return [use for use in self._names if use.name == name and not use.local]
+        span = self.span(within)
+        return [
+            use for use in self._names if use.name == name and span.start <= use.offset < span.end
+        ]
+
+    def names_in(self, span: Span) -> set[str]:
+        """The names that are read or written inside a range."""
+        return {use.name for use in self._names if span.start <= use.offset < span.end}
+
+    def stored_in(self, span: Span) -> set[str]:
+        """The names that are assigned inside a range."""
+        return {
+            use.name for use in self._names if use.stores and span.start <= use.offset < span.end
+        }
+
+    def stores_of(self, name: str, within: cst.CSTNode | None) -> list[NameUse]:
+        """Where a name is assigned inside a node; where the module's own is for None."""
+        return [use for use in self.uses(name, within) if use.stores]
+
+    def home_of(self, name: str, function: cst.FunctionDef | None) -> cst.FunctionDef | None:
+        """The function whose name it is where another one reads it; None for the module's."""
+        scope = None if function is None else self._scopes[function].home_of(name)
+        return scope.node if scope is not None and isinstance(scope.node, cst.FunctionDef) else None
+
+    def assigned_values(
+        self, name: str, within: cst.FunctionDef | None
+    ) -> list[cst.BaseExpression]:
+        """What the lines `name = …` of a function assign; for None, those of the module's own name."""
+        visitor = Values(name)
+        (self.module if within is None else within).visit(visitor)
+        own = {use.offset for use in self.uses(name, within)}
+        return [value for target, value in visitor.found if self.span(target).start in own]
+
+    def has_attribute(self, name: str) -> bool:
+        """Whether an attribute of this name occurs anywhere in the module."""
+        return f".{name}".encode() in self.utf8
+
+    def names_end_with(self, ending: str) -> bool:
+        """Whether a name in code ends so."""
+        return any(use.name.endswith(ending) for use in self._names)
+
+    def is_taken(self, name: str) -> bool:
+        """Whether a name occurs anywhere in the module."""
+        return any(use.name == name for use in self._names)
+
+    def events_in(self, kind: type[E], function: cst.FunctionDef | None) -> list[E]:
+        """Events of one kind in one function, module level for None."""
+        return [event for event in self.flow.events(kind) if event.place.function is function]
+
+
+def _says_code(text: str) -> bool:
+    return any(line.strip() and not line.strip().startswith("#") for line in text.splitlines())

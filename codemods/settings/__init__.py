@@ -1,0 +1,1 @@
+"""What becomes of each setting of a generation: keywords, `**` dicts, sampling, contradictions."""

@@ -1,0 +1,244 @@
+"""What becomes of each keyword of `model.generate` and `tokenizer.decode`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import libcst as cst
+
+from codemods.plan.edits import Edit
+from codemods.plan.sites import CannotRewrite, Note
+from codemods.script.dict_keys import Keys
+from codemods.script.loader_keywords import GENERATE_KEYWORDS, literal_of, literal_value, written
+from codemods.script.purity import assigned_name, is_pure
+from codemods.script.script import Script
+from codemods.settings.contradictions import refuse_contradictions
+from codemods.settings.generate_dicts import keys_of
+from codemods.settings.sampling import Given, say_length, say_sampling
+from lint_rules._flow.arguments import Argument
+from lint_rules._flow.events import Decode, Generate
+from lint_rules._flow.syntax import dotted
+from lint_rules._flow.values import UNKNOWN, Constant, Encoded, Value, first
+from lint_rules._positions import Span
+
+_PROMPT = ("input_ids", "inputs", "attention_mask", "token_type_ids")
+_OF_ONES = ("ones_like", "ones", "new_ones")
+# Keywords that a person can do something better about than leaving them out.
+_INSTEAD = {
+    "streamer": "a streamer shows the text while it grows: "
+    "`CleanModelLoader.stream(model, tokenizer, prompt, …)` gives it in pieces",
+}
+
+
+def carry_generate_keywords(script: Script, call: Generate) -> tuple[list[str], list[Note]]:
+    """The arguments of the guarded call that keep the old call's effective settings.
+
+    Raises:
+        CannotRewrite: A keyword has no place in the guarded call.
+    """
+    if len(call.args.positional) > 1:
+        raise CannotRewrite("generate takes positional arguments besides the prompt")
+    given = _dicts(script, call)
+    in_dicts = given.keys.values
+    notes: list[Note] = []
+    _refuse_set_config(script)
+    for name, argument in _keywords(script, call).items():
+        if name == "attention_mask":
+            _refuse_other_mask(script, call, argument)
+        if name in _PROMPT:
+            continue
+        note = _fate(name, argument)
+        if note is not None:
+            notes.append(note)
+            continue
+        if name in in_dicts and argument is not call.args.keywords.get(name):
+            raise CannotRewrite(f"`{name}` is said twice, once in a `**` dict")
+        given.keywords.append(f"{name}={written(script, argument)}")
+        said = _literals(script, argument, call.place.function)
+        given.keys = given.keys.then(Keys(frozenset([name]), {name: said}))
+    refuse_contradictions(given.keys)
+    notes += say_length(script, given)
+    notes += say_sampling(given)
+    return given.written(script), notes
+
+
+def _fate(name: str, argument: Argument) -> Note | None:
+    """Why a keyword falls away; None for one that is carried.
+
+    Raises:
+        CannotRewrite: It has no place in the guarded call.
+    """
+    if name == "pad_token_id":
+        return Note("dropped", "`pad_token_id`: the loader pads, and masks what it pads")
+    if name == "tokenizer":
+        return Note("dropped", "`tokenizer=`: passed to the loader already")
+    if name == "use_cache" and literal_of(argument) is True:
+        return Note("dropped", "`use_cache=True`: the default")
+    if name in ("return_dict_in_generate", "output_scores", "output_logits"):
+        return Note("dropped", f"`{name}`: only the text is used")
+    if name in (*GENERATE_KEYWORDS, "num_return_sequences"):
+        return None
+    other = f"the keyword `{name}` of generate has no place in the guarded call"
+    raise CannotRewrite(_INSTEAD.get(name, other))
+
+
+def _literals(
+    script: Script, argument: Argument, function: cst.FunctionDef | None
+) -> tuple[Value, ...]:
+    """What an argument may be, as far as it is written out: there, or where its name is assigned."""
+    node = argument.expression
+    if not isinstance(node, cst.Name) or literal_value(node) is not UNKNOWN:
+        return (UNKNOWN if node is None else literal_value(node),)
+    scope = script.home_of(node.value, function)
+    values = script.assigned_values(node.value, scope)
+    if not values or len(values) != len(script.stores_of(node.value, scope)):
+        return (UNKNOWN,)
+    return tuple(literal_value(value) for value in values)
+
+
+def _dicts(script: Script, call: Generate) -> Given:
+    """The `**` arguments, but for the encoded prompt."""
+    given = Given(Keys())
+    for argument in call.args.spread:
+        if first(argument.value, Encoded) is not None:
+            continue
+        unread = CannotRewrite("generate takes `**` arguments that cannot be followed")
+        if argument.expression is None or argument.node is None or argument.node.star != "**":
+            raise unread
+        keys = keys_of(script, argument, call.place.function)
+        if keys is None:
+            raise unread
+        unknown = sorted(keys.values.keys() - {*GENERATE_KEYWORDS, "pad_token_id"})
+        if unknown:
+            raise CannotRewrite(
+                f"the keyword `{unknown[0]}` in a `**` dict has no place in the call"
+            )
+        given.dicts.append(argument.expression)
+        given.keys = given.keys.then(keys)
+    return given
+
+
+def _refuse_other_mask(script: Script, call: Generate, argument: Argument) -> None:
+    """The guard makes the mask: it must be the encoding's own, or of ones."""
+    node = argument.expression
+    if node is None or first(argument.value, Encoded) is not None:
+        return
+    values = [node]
+    if isinstance(node, cst.Name):
+        function = call.place.function
+        values = script.assigned_values(node.value, function)
+        if len(script.uses(node.value, function)) > len(values) + 1:
+            values = []  # changed after it was made, or read elsewhere
+    made = [(dotted(v.func) or "") if isinstance(v, cst.Call) else "" for v in values]
+    if not made or not all(name.rpartition(".")[2] in _OF_ONES for name in made):
+        raise CannotRewrite("its attention mask is made by hand")
+
+
+def _refuse_set_config(script: Script) -> None:
+    """Settings that the script puts into `model.generation_config` do not reach the guarded call."""
+    visitor = _SetConfigs()
+    script.module.visit(visitor)
+    if visitor.found:
+        line = script.line_of(visitor.found[0])
+        raise CannotRewrite(
+            f"line {line} sets `generation_config`, which the guard replaces; say it in the call"
+        )
+
+
+class _SetConfigs(cst.CSTVisitor):
+    """Assignments to a model's generation_config, but for the pad token and for None."""
+
+    def __init__(self) -> None:
+        self.found: list[cst.Assign] = []
+
+    def visit_Assign(self, node: cst.Assign) -> None:
+        for target in node.targets:
+            path = (dotted(target.target) or "").split(".")
+            if "generation_config" not in path[1:] or path[-1] == "pad_token_id":
+                continue
+            if path[-1] == "generation_config" or literal_value(node.value) != Constant(None):
+                self.found.append(node)
+
+
+def _keywords(script: Script, call: Generate) -> dict[str, Argument]:
+    """The written keywords of the call, those of a GenerationConfig made in this function included."""
+    found: dict[str, Argument] = {}
+    config = call.args.keywords.get("generation_config")
+    if config is not None and config.expression is not None:
+        for arg in _config_call(script, call, config.expression).args:
+            if arg.keyword is None:
+                raise CannotRewrite("the GenerationConfig is not written out")
+            found[arg.keyword.value] = Argument(literal_value(arg.value), arg.value, arg)
+    found |= {
+        name: argument
+        for name, argument in call.args.keywords.items()
+        if argument.node is not None and name != "generation_config"
+    }
+    return found
+
+
+def _config_call(script: Script, call: Generate, node: cst.BaseExpression) -> cst.Call:
+    """`GenerationConfig(…)`, written in the call or assigned once, to a name, from what only reads."""
+    if isinstance(node, cst.Name):
+        function = call.place.function
+        scope = script.home_of(node.value, function)
+        values = script.assigned_values(node.value, scope)
+        if len(values) != 1 or len(script.stores_of(node.value, scope)) != 1:
+            raise CannotRewrite("the GenerationConfig is not written out")
+        node = values[0]
+    if (
+        not isinstance(node, cst.Call)
+        or (dotted(node.func) or "").rpartition(".")[2] != "GenerationConfig"
+    ):
+        raise CannotRewrite("the GenerationConfig is not written out")
+    names = {name for arg in node.args for name in script.names_in(script.span(arg.value))}
+    start, end = script.span(node).end, script.span(call.node).start
+    if not all(is_pure(arg.value) for arg in node.args) or (
+        start < end and names & script.stored_in(Span(start, end))
+    ):
+        raise CannotRewrite("the GenerationConfig may change before the call")
+    return node
+
+
+def unread_config(
+    script: Script, call: Generate, edits: Sequence[Edit]
+) -> cst.SimpleStatementLine | None:
+    """The line that assigns the call's GenerationConfig, if the edits leave nothing that reads it."""
+    config = call.args.keywords.get("generation_config")
+    node = None if config is None else config.expression
+    if not isinstance(node, cst.Name):
+        return None
+    scope = script.home_of(node.value, call.place.function)
+    uses = script.uses(node.value, scope)
+    lines = [
+        line
+        for line in script.lines_between(scope, script.span(scope or script.module))
+        if assigned_name(line) == node.value
+    ]
+    read = [use for use in uses if not use.stores]
+    if len(lines) != 1 or len(uses) != len(read) + 1:
+        return None
+    covered = all(any(edit.covers(use.offset) for edit in edits) for use in read)
+    return lines[0] if covered else None
+
+
+def carry_decode_keywords(script: Script, decode: Decode) -> tuple[list[str], list[Note]]:
+    """The decoding arguments of the guarded call, which leaves special tokens out by default.
+
+    Raises:
+        CannotRewrite: A keyword has no place in the guarded call.
+    """
+    if len(decode.args.positional) > 1 or decode.args.spread:
+        raise CannotRewrite("decode takes arguments that this tool does not take apart")
+    given: list[str] = []
+    skip = decode.args.get("skip_special_tokens")
+    if skip is None:
+        given.append("skip_special_tokens=False")
+    elif literal_of(skip) is not True:
+        given.append(f"skip_special_tokens={written(script, skip)}")
+    for name, argument in decode.args.keywords.items():
+        if name == "clean_up_tokenization_spaces":
+            given.append(f"{name}={written(script, argument)}")
+        elif name not in ("skip_special_tokens", "token_ids", "sequences"):
+            raise CannotRewrite(f"the keyword `{name}` of decode has no place in the guarded call")
+    return given, []
