@@ -110,7 +110,7 @@ def prepare_trees(work: Path) -> tuple[Path, Path]:
             shutil.rmtree(cache)
     if not clean.exists():
         script = (
-            "import sys, pathlib; from lint_rules._gate import needs_check\n"
+            "import sys, pathlib; from lint_rules._engine.gate import needs_check\n"
             "for p in pathlib.Path(sys.argv[1]).rglob('*.py'):\n"
             "    if not needs_check(p.read_bytes()): print(p)"
         )

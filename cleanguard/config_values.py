@@ -132,7 +132,7 @@ def _of_strings(source: ConfigFile, key: str, value: Any, keys: str) -> Mapping[
     raise source.error(f"`{key}` must be a table from {keys}, not {value!r}", key)
 
 
-# Whose keywords lint_rules/signatures.json holds.
+# Whose keywords lint_rules/_questions/signatures.json holds.
 LIBRARIES = ("transformers", "peft", "trl", "bitsandbytes")
 _TARGET = re.compile(r"^[A-Za-z][\w.-]*\s*(==|>=)\s*\d+(\.\d+)*$")
 PARSERS: Mapping[str, Callable[[ConfigFile, str, Any], Any]] = {

@@ -10,7 +10,7 @@ import libcst as cst
 
 from codemods.plan.edits import Edit
 from codemods.script.script import Script
-from lint_rules._flow.syntax import dotted
+from lint_rules._flow.values.syntax import dotted
 
 IMPORT = "from guard import CleanModelLoader"
 _OURS = ("transformers", "peft", "torch", "bitsandbytes", "unsloth")

@@ -22,7 +22,7 @@ from codemods.proof.rescue import rescued
 from codemods.script.comments import keep_comments
 from codemods.script.purposes import trains
 from codemods.script.script import Script
-from lint_rules._source import SourceError, decode
+from lint_rules._run.source import SourceError, decode
 
 __all__ = ["Migration", "PlannedSite", "migrate_source"]
 

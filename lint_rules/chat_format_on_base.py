@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 from cleanguard import hazards
 from lint_rules._flow.analysis import Flow
-from lint_rules._flow.events import CallSite, ModelLoad, TokenizerLoad
-from lint_rules._flow.values import CausalLM, ModelId, Tokenizer, first
-from lint_rules._standing import load_severity
-from lint_rules._training import FORMATTERS
+from lint_rules._flow.values.events import CallSite, ModelLoad, TokenizerLoad
+from lint_rules._flow.values.joins import CausalLM, ModelId, Tokenizer, first
+from lint_rules._questions.standing import load_severity
+from lint_rules._questions.training import FORMATTERS
 from lint_rules.rule import Report, Rule
 
 _LIBRARIES = ("trl", "unsloth")

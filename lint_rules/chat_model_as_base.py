@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 from cleanguard import hazards
 from lint_rules._flow.analysis import Flow
-from lint_rules._flow.events import AttributeSet, LoaderBuild, LoaderCall
-from lint_rules._flow.values import Constant, Tokenizer
-from lint_rules._resets import clears_template, is_reset
+from lint_rules._flow.values.events import AttributeSet, LoaderBuild, LoaderCall
+from lint_rules._flow.values.joins import Constant, Tokenizer
+from lint_rules._questions.resets import clears_template, is_reset
 from lint_rules.rule import Report, Rule
 
 _TURN_ENDS = ("<|im_end|>", "<|eot_id|>", "<end_of_turn>", "<|end|>", "<|im_start|>")

@@ -11,11 +11,11 @@ from collections.abc import Iterator
 
 from cleanguard import hazards
 from cleanguard.families import family_of
-from lint_rules._engines import engine_prompts
 from lint_rules._flow.analysis import Flow
-from lint_rules._flow.events import Encode, LoaderCall
-from lint_rules._flow.text import piece_of
-from lint_rules._flow.values import Items, Sequence, Value, element_of, options
+from lint_rules._flow.values.events import Encode, LoaderCall
+from lint_rules._flow.values.joins import Items, Sequence, Value, element_of, options
+from lint_rules._flow.values.text import piece_of
+from lint_rules._questions.engines import engine_prompts
 from lint_rules.rule import Report, Rule
 
 _CONTROL = re.compile(

@@ -12,14 +12,14 @@ from cleanguard import hazards
 from cleanguard.families import family_of
 from cleanguard.findings import Fix
 from cleanguard.hazards import Severity
-from lint_rules._confidence import weakest
-from lint_rules._edits import add_keyword
-from lint_rules._engines import engine_prompts
 from lint_rules._flow.analysis import Flow
-from lint_rules._flow.events import Encode, TemplateApply
-from lint_rules._flow.hf_calls import is_rendered
-from lint_rules._flow.text import BOS, BOS_TEXTS, is_chat, keeps_bos, leads_with
-from lint_rules._flow.values import ChatText, ModelId, Value, element_of, first
+from lint_rules._flow.libraries.hf_calls import is_rendered
+from lint_rules._flow.values.events import Encode, TemplateApply
+from lint_rules._flow.values.joins import ChatText, ModelId, Value, element_of, first
+from lint_rules._flow.values.text import BOS, BOS_TEXTS, is_chat, keeps_bos, leads_with
+from lint_rules._questions.confidence import weakest
+from lint_rules._questions.engines import engine_prompts
+from lint_rules.edits import add_keyword
 from lint_rules.rule import Report, Rule
 
 

@@ -8,11 +8,10 @@ import libcst as cst
 
 from cleanguard import hazards
 from cleanguard.findings import Fix
-from lint_rules._edits import Edit
 from lint_rules._flow.analysis import Flow
-from lint_rules._flow.events import CallSite, Unpack
-from lint_rules._flow.library import ROW_WRITERS
-from lint_rules._flow.values import (
+from lint_rules._flow.state.library_names import ROW_WRITERS
+from lint_rules._flow.values.events import CallSite, Unpack
+from lint_rules._flow.values.joins import (
     UNKNOWN,
     Choice,
     Dataset,
@@ -25,6 +24,7 @@ from lint_rules._flow.values import (
     Value,
     first,
 )
+from lint_rules.edits import Edit
 from lint_rules.rule import Report, Rule
 
 _WRITERS = frozenset(

@@ -11,10 +11,10 @@ import libcst as cst
 
 from cleanguard import hazards
 from lint_rules._flow.analysis import Flow
-from lint_rules._flow.events import AttributeSet, CallSite, MemberSet, TokenizerLoad
-from lint_rules._flow.syntax import dotted
-from lint_rules._flow.values import UNKNOWN, Constant, Mapping, Method, Tokenizer, first
-from lint_rules._standing import load_severity
+from lint_rules._flow.values.events import AttributeSet, CallSite, MemberSet, TokenizerLoad
+from lint_rules._flow.values.joins import UNKNOWN, Constant, Mapping, Method, Tokenizer, first
+from lint_rules._flow.values.syntax import dotted
+from lint_rules._questions.standing import load_severity
 from lint_rules.rule import Report, Rule
 
 _ADDS = "add_special_tokens"

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 
 from cleanguard import hazards
 from cleanguard.findings import Fix
-from lint_rules._edits import drop_keywords
 from lint_rules._flow.analysis import Flow
-from lint_rules._flow.arguments import UNSET, Arguments
-from lint_rules._flow.events import AttributeSet
-from lint_rules._flow.values import CausalLM
-from lint_rules._generation import TextGeneration, config_of, text_generations
+from lint_rules._flow.values.arguments import UNSET, Arguments
+from lint_rules._flow.values.events import AttributeSet
+from lint_rules._flow.values.joins import CausalLM
+from lint_rules._questions.generation import TextGeneration, config_of, text_generations
+from lint_rules.edits import drop_keywords
 from lint_rules.rule import Report, Rule
 
 # Values that mean "off" in transformers: saying them beside `do_sample=False` is no contradiction.

@@ -7,9 +7,14 @@ from difflib import get_close_matches
 
 from cleanguard import hazards
 from lint_rules._flow.analysis import Flow
-from lint_rules._flow.arguments import Arguments
-from lint_rules._flow.events import LoaderBuild, LoaderCall
-from lint_rules._loader_signature import LOADER_KEYWORDS, MEANT, METHOD_KEYWORDS, POSITIONS
+from lint_rules._flow.values.arguments import Arguments
+from lint_rules._flow.values.events import LoaderBuild, LoaderCall
+from lint_rules._questions.loader_signature import (
+    LOADER_KEYWORDS,
+    MEANT,
+    METHOD_KEYWORDS,
+    POSITIONS,
+)
 from lint_rules.rule import Report, Rule
 
 

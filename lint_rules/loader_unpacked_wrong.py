@@ -8,10 +8,10 @@ import libcst as cst
 
 from cleanguard import hazards
 from cleanguard.findings import Fix
-from lint_rules._edits import Edit
 from lint_rules._flow.analysis import Flow
-from lint_rules._flow.events import Unpack
-from lint_rules._flow.values import Provenance, Sequence, first
+from lint_rules._flow.values.events import Unpack
+from lint_rules._flow.values.joins import Provenance, Sequence, first
+from lint_rules.edits import Edit
 from lint_rules.rule import Report, Rule
 
 

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 
 from cleanguard import hazards
 from cleanguard.findings import Fix
-from lint_rules._edits import add_keyword, replace
 from lint_rules._flow.analysis import Flow
-from lint_rules._flow.events import CallSite, ModelLoad
-from lint_rules._flow.text import piece_of
-from lint_rules._standing import load_severity
+from lint_rules._flow.values.events import CallSite, ModelLoad
+from lint_rules._flow.values.text import piece_of
+from lint_rules._questions.standing import load_severity
+from lint_rules.edits import add_keyword, replace
 from lint_rules.rule import Report, Rule
 
 # A name that says that the file holds a model's weights; optimizer states and data are not ours.

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from cleanguard import hazards
 from cleanguard.findings import Fix
 from lint_rules._flow.analysis import Flow
-from lint_rules._flow.arguments import Arguments
-from lint_rules._flow.events import ModelLoad, QuantConfigBuild
-from lint_rules._standing import load_severity
+from lint_rules._flow.values.arguments import Arguments
+from lint_rules._flow.values.events import ModelLoad, QuantConfigBuild
+from lint_rules._questions.standing import load_severity
 from lint_rules.rule import Report, Rule
 
 _FIX = Fix("migrate", "say it to CleanModelLoader")

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from cleanguard import hazards
 from cleanguard.findings import Fix
 from lint_rules._flow.analysis import Flow
-from lint_rules._flow.events import Generate
-from lint_rules._generation import text_generations
-from lint_rules._standing import described
+from lint_rules._flow.values.events import Generate
+from lint_rules._questions.generation import text_generations
+from lint_rules._questions.standing import described
 from lint_rules.rule import Report, Rule
 
 

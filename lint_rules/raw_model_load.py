@@ -8,8 +8,8 @@ from cleanguard import hazards
 from cleanguard.families import is_not_causal
 from cleanguard.findings import Fix
 from lint_rules._flow.analysis import Flow
-from lint_rules._flow.events import ModelLoad
-from lint_rules._standing import described, load_severity
+from lint_rules._flow.values.events import ModelLoad
+from lint_rules._questions.standing import described, load_severity
 from lint_rules.rule import Report, Rule
 
 

@@ -9,8 +9,8 @@ from cleanguard.families import is_not_causal
 from cleanguard.findings import Fix
 from cleanguard.hazards import Severity
 from lint_rules._flow.analysis import Flow
-from lint_rules._flow.arguments import Arguments
-from lint_rules._flow.events import (
+from lint_rules._flow.values.arguments import Arguments
+from lint_rules._flow.values.events import (
     CallSite,
     Encode,
     Event,
@@ -21,9 +21,9 @@ from lint_rules._flow.events import (
     PipelineBuild,
     TokenizerLoad,
 )
-from lint_rules._flow.syntax import shape
-from lint_rules._standing import described, load_severity
-from lint_rules._training import is_trainer
+from lint_rules._flow.values.syntax import shape
+from lint_rules._questions.standing import described, load_severity
+from lint_rules._questions.training import is_trainer
 from lint_rules.rule import Report, Rule
 
 _MODELS: tuple[type[Event], ...] = (ModelLoad, Generate, Forward, PipelineBuild, LoaderBuild)

@@ -5,11 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from cleanguard import hazards
-from lint_rules._engines import ENGINE
 from lint_rules._flow.analysis import Flow
-from lint_rules._flow.events import CallSite, LoaderBuild, ModelLoad, PipelineBuild, TokenizerLoad
-from lint_rules._hub import is_hub_id, is_pinned, runs_remote_code
-from lint_rules._standing import described, load_severity
+from lint_rules._flow.values.events import (
+    CallSite,
+    LoaderBuild,
+    ModelLoad,
+    PipelineBuild,
+    TokenizerLoad,
+)
+from lint_rules._questions.engines import ENGINE
+from lint_rules._questions.hub import is_hub_id, is_pinned, runs_remote_code
+from lint_rules._questions.standing import described, load_severity
 from lint_rules.rule import Report, Rule
 
 

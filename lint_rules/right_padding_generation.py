@@ -8,13 +8,13 @@ import libcst as cst
 
 from cleanguard import hazards
 from cleanguard.findings import Fix
-from lint_rules._edits import Edit, add_keyword, replace
 from lint_rules._flow.analysis import Flow
-from lint_rules._flow.arguments import UNSET, Arguments
-from lint_rules._flow.events import AttributeSet, Encode, TokenizerLoad
-from lint_rules._flow.values import Constant, Tokenizer
-from lint_rules._generation import TextGeneration, text_generations
-from lint_rules._training import trains
+from lint_rules._flow.values.arguments import UNSET, Arguments
+from lint_rules._flow.values.events import AttributeSet, Encode, TokenizerLoad
+from lint_rules._flow.values.joins import Constant, Tokenizer
+from lint_rules._questions.generation import TextGeneration, text_generations
+from lint_rules._questions.training import trains
+from lint_rules.edits import Edit, add_keyword, replace
 from lint_rules.rule import Report, Rule
 
 _LEFT = Fix("safe", "pad on the left")

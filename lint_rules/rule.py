@@ -9,8 +9,8 @@ import libcst as cst
 
 from cleanguard.findings import Confidence, Fix
 from cleanguard.hazards import Hazard, Severity
-from lint_rules._edits import Edit
 from lint_rules._flow.analysis import Flow
+from lint_rules.edits import Edit
 
 
 @dataclass(frozen=True, slots=True)

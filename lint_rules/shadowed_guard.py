@@ -8,8 +8,8 @@ import libcst as cst
 
 from cleanguard import hazards
 from lint_rules._flow.analysis import Flow
-from lint_rules._flow.syntax import dotted
-from lint_rules._neighbours import stranger_beside
+from lint_rules._flow.values.syntax import dotted
+from lint_rules._run.neighbours import stranger_beside
 from lint_rules.rule import Report, Rule
 
 # What people import from the package, so that a `guard` of another meaning is left alone.

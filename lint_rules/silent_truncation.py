@@ -6,12 +6,12 @@ from collections.abc import Iterator
 
 from cleanguard import hazards
 from cleanguard.findings import Fix
-from lint_rules._confidence import weakest
-from lint_rules._edits import drop_keywords
 from lint_rules._flow.analysis import Flow
-from lint_rules._flow.arguments import UNSET
-from lint_rules._flow.events import Encode, Generate
-from lint_rules._standing import load_severity
+from lint_rules._flow.values.arguments import UNSET
+from lint_rules._flow.values.events import Encode, Generate
+from lint_rules._questions.confidence import weakest
+from lint_rules._questions.standing import load_severity
+from lint_rules.edits import drop_keywords
 from lint_rules.rule import Report, Rule
 
 _LENGTHS = ("truncation", "max_length")

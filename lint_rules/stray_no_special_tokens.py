@@ -13,14 +13,14 @@ import libcst as cst
 from cleanguard import hazards
 from cleanguard.families import family_of
 from cleanguard.findings import Fix
-from lint_rules._confidence import weakest
 from lint_rules._flow.analysis import Flow
-from lint_rules._flow.events import CallSite, Encode, Forward, Generate
-from lint_rules._flow.hf_calls import is_rendered
-from lint_rules._flow.text import BOS_TEXTS, leads_with
-from lint_rules._flow.values import UNKNOWN, Dataset, first, front_of, options
-from lint_rules._standing import load_severity
-from lint_rules._training import is_trainer, trains
+from lint_rules._flow.libraries.hf_calls import is_rendered
+from lint_rules._flow.values.events import CallSite, Encode, Forward, Generate
+from lint_rules._flow.values.joins import UNKNOWN, Dataset, first, front_of, options
+from lint_rules._flow.values.text import BOS_TEXTS, leads_with
+from lint_rules._questions.confidence import weakest
+from lint_rules._questions.standing import load_severity
+from lint_rules._questions.training import is_trainer, trains
 from lint_rules.rule import Report, Rule
 
 

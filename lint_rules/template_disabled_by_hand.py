@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from cleanguard import hazards
 from cleanguard.findings import Fix
 from lint_rules._flow.analysis import Flow
-from lint_rules._flow.arguments import UNSET
-from lint_rules._flow.events import AttributeSet, TokenizerLoad
-from lint_rules._flow.values import Constant, Tokenizer, Value
-from lint_rules._resets import clears_template, is_reset
-from lint_rules._standing import load_severity
+from lint_rules._flow.values.arguments import UNSET
+from lint_rules._flow.values.events import AttributeSet, TokenizerLoad
+from lint_rules._flow.values.joins import Constant, Tokenizer, Value
+from lint_rules._questions.resets import clears_template, is_reset
+from lint_rules._questions.standing import load_severity
 from lint_rules.rule import Report, Rule
 
 _FIX = Fix("migrate", "drop the lines that disable the template")

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from cleanguard import hazards
-from lint_rules._engines import ENGINE
 from lint_rules._flow.analysis import Flow
-from lint_rules._flow.events import CallSite, PipelineBuild, TemplateApply
-from lint_rules._flow.values import (
+from lint_rules._flow.values.events import CallSite, PipelineBuild, TemplateApply
+from lint_rules._flow.values.joins import (
     Items,
     LibraryObject,
     Mapping,
@@ -19,7 +18,8 @@ from lint_rules._flow.values import (
     first,
     options,
 )
-from lint_rules._training import gets_a_chat_format, trains
+from lint_rules._questions.engines import ENGINE
+from lint_rules._questions.training import gets_a_chat_format, trains
 from lint_rules.rule import Report, Rule
 
 

@@ -8,11 +8,11 @@ import libcst as cst
 
 from cleanguard import hazards
 from cleanguard.findings import Fix
-from lint_rules._edits import Edit, replace
 from lint_rules._flow.analysis import Flow
-from lint_rules._flow.events import AttributeSet, CallSite
-from lint_rules._flow.values import Tokenizer
-from lint_rules._resets import clears_template, is_reset
+from lint_rules._flow.values.events import AttributeSet, CallSite
+from lint_rules._flow.values.joins import Tokenizer
+from lint_rules._questions.resets import clears_template, is_reset
+from lint_rules.edits import Edit, replace
 from lint_rules.rule import Report, Rule
 
 _SAVES = ("save_pretrained", "push_to_hub")

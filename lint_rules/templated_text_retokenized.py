@@ -8,10 +8,9 @@ from cleanguard import hazards
 from cleanguard.families import family_of
 from cleanguard.hazards import Severity
 from lint_rules._flow.analysis import Flow
-from lint_rules._flow.arguments import Argument
-from lint_rules._flow.events import CallSite, TemplateApply
-from lint_rules._flow.text import is_chat
-from lint_rules._flow.values import (
+from lint_rules._flow.values.arguments import Argument
+from lint_rules._flow.values.events import CallSite, TemplateApply
+from lint_rules._flow.values.joins import (
     ChatText,
     Dataset,
     Items,
@@ -21,6 +20,7 @@ from lint_rules._flow.values import (
     element_of,
     options,
 )
+from lint_rules._flow.values.text import is_chat
 from lint_rules.rule import Report, Rule
 
 _TRAINERS = ("SFTTrainer",)

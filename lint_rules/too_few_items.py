@@ -14,8 +14,8 @@ import libcst as cst
 
 from cleanguard import hazards
 from lint_rules._flow.analysis import Flow
-from lint_rules._flow.events import CallSite, Generate, LoaderCall, Rate
-from lint_rules._flow.values import LibraryObject, first
+from lint_rules._flow.values.events import CallSite, Generate, LoaderCall, Rate
+from lint_rules._flow.values.joins import LibraryObject, first
 from lint_rules.rule import Report, Rule
 
 # A pair is a structure, or two scores to average; items are more.

@@ -16,12 +16,12 @@ import libcst as cst
 from cleanguard import hazards
 from cleanguard.findings import Fix
 from cleanguard.hazards import Severity
-from lint_rules._edits import replace
 from lint_rules._flow.analysis import Flow
-from lint_rules._flow.arguments import Argument, Arguments
-from lint_rules._flow.events import CallSite, Encode, ModelLoad, TemplateApply, TokenizerLoad
-from lint_rules._flow.values import Mapping, Mixed, first
-from lint_rules._signatures import Known, known, renamed
+from lint_rules._flow.values.arguments import Argument, Arguments
+from lint_rules._flow.values.events import CallSite, Encode, ModelLoad, TemplateApply, TokenizerLoad
+from lint_rules._flow.values.joins import Mapping, Mixed, first
+from lint_rules._questions.signatures import Known, known, renamed
+from lint_rules.edits import replace
 from lint_rules.rule import Report, Rule
 
 _REMOVED_FROM_LOADS = ("load_in_8bit", "load_in_4bit", "use_auth_token")

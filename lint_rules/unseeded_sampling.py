@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from cleanguard import hazards
-from lint_rules._engines import ENGINE
 from lint_rules._flow.analysis import Flow
-from lint_rules._flow.arguments import UNSET, Arguments
-from lint_rules._flow.events import CallSite
-from lint_rules._flow.values import Constant, LibraryObject, first, options
-from lint_rules._generation import config_of, text_generations
+from lint_rules._flow.values.arguments import UNSET, Arguments
+from lint_rules._flow.values.events import CallSite
+from lint_rules._flow.values.joins import Constant, LibraryObject, first, options
+from lint_rules._questions.engines import ENGINE
+from lint_rules._questions.generation import config_of, text_generations
 from lint_rules.rule import Report, Rule
 
 

@@ -9,7 +9,7 @@ import pytest
 from cleanguard.config import Settings
 from cleanguard.explain import FIXES, GROUPS
 from cleanguard.hazards import BY_CODE, BY_NAME, CATALOGUE, UNREADABLE, UNUSED_SUPPRESSION, Hazard
-from lint_rules.engine import check_source
+from lint_rules._engine.checking import check_source
 from lint_rules.registry import RULES
 
 ENGINE_CODES = {UNREADABLE.code, UNUSED_SUPPRESSION.code}

@@ -12,7 +12,7 @@ from cleanguard.config import Settings, load_settings
 from cleanguard.explain import GROUPS
 from cleanguard.hazards import CATALOGUE
 from codemods.migration import migrate_source
-from lint_rules.engine import check_source
+from lint_rules._engine.checking import check_source
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Builds lint_rules/signatures.json from installed versions of the libraries.
+"""Builds lint_rules/_questions/signatures.json from installed versions of the libraries.
 
 Usage: python tools/build_signatures.py SITE_PACKAGES… — one folder for each set of installed versions;
 `FIRST:SECOND` looks in the second for the libraries that the first lacks.
@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-OUTPUT = Path(__file__).parents[1] / "lint_rules" / "signatures.json"
+OUTPUT = Path(__file__).parents[1] / "lint_rules" / "_questions" / "signatures.json"
 # Classes and functions by library; a star takes every class whose name ends so.
 WANTED: dict[str, tuple[str, ...]] = {
     "transformers": (

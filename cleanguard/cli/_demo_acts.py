@@ -108,7 +108,7 @@ def scripts_in(folder: Path) -> list[str]:
 
 def check(folder: Path) -> tuple[Finding, ...]:
     """The findings of a folder's scripts, named without the folder."""
-    from lint_rules.engine import check_files
+    from lint_rules._engine.checking import check_files
 
     run = check_files([SourceFile(name, folder / name) for name in scripts_in(folder)], Settings())
     if run.failures:

@@ -44,8 +44,8 @@ def fix_files(
     write: bool,
 ) -> Fixes:
     """Fixes the files whose findings carry edits; a file that cannot be fixed costs only itself."""
-    from lint_rules.engine import RuleCrashError
-    from lint_rules.fixing import fix_source
+    from lint_rules._engine.checking import RuleCrashError
+    from lint_rules._engine.fixing import fix_source
 
     fixable = {
         finding.filename

@@ -17,8 +17,8 @@ from cleanguard.errors import JobError
 from cleanguard.files import SourceFile, discover, is_excluded
 from cleanguard.findings import Finding, Position
 from cleanguard.version import VERSION
-from lint_rules._others import OtherFiles
-from lint_rules.engine import RuleCrashError, check_source
+from lint_rules._engine.checking import RuleCrashError, check_source
+from lint_rules._run.others import OtherFiles
 
 _SEVERITY = {
     "error": types.DiagnosticSeverity.Error,

@@ -105,8 +105,8 @@ def sources_of(files: Sequence[SourceFile]) -> Sources:
 
 def cell_of(file: SourceFile, cell: int) -> Sequence[str]:
     """The lines of a notebook's cell."""
-    from lint_rules._notebook import cells
-    from lint_rules._source import SourceError
+    from lint_rules._run.notebook import cells
+    from lint_rules._run.source import SourceError
 
     try:
         return dict(cells(file.read())).get(cell, "").split("\n")

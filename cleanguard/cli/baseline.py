@@ -35,7 +35,7 @@ def command(
 
     Broken files (CG900) are not entered; they are reported until they are mended.
     """
-    from lint_rules.pipeline import check_files
+    from lint_rules._engine.pipeline import check_files
 
     settings, files = inputs_of(paths, config, notebooks=True)
     file = output or settings.root / (settings.baseline or baseline.DEFAULT_NAME)

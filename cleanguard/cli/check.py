@@ -86,7 +86,7 @@ def _inputs(options: CheckOptions) -> tuple[Settings, tuple[SourceFile, ...]]:
 
 def _check(options: CheckOptions, settings: Settings, files: Sequence[SourceFile]) -> int:
     """Checks, fixes where asked, prints, and says how to leave."""
-    from lint_rules.pipeline import check_files
+    from lint_rules._engine.pipeline import check_files
 
     known = Known(options, settings)
     with bar() as progress:

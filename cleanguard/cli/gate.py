@@ -124,7 +124,7 @@ def _read(files: Sequence[SourceFile]) -> dict[str, bytes]:
 
 
 def _findings(contents: dict[str, bytes], settings: Settings) -> Check:
-    from lint_rules.engine import check_source
+    from lint_rules._engine.checking import check_source
 
     found = [item for name, raw in contents.items() for item in check_source(name, raw, settings)]
     errors = [item for item in found if item.severity == "error"]

@@ -141,7 +141,7 @@ def _plan(
     files: Sequence[SourceFile], settings: Settings, wishes: Wishes
 ) -> tuple[list[Migration], list[str]]:
     from codemods.migration import migrate_source
-    from lint_rules._source import SourceError
+    from lint_rules._run.source import SourceError
 
     plans: list[Migration] = []
     failures: list[str] = []

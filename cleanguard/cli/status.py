@@ -87,8 +87,8 @@ def command(ctx: click.Context, paths: tuple[str, ...], form: str, config: Path 
 def _standing_of(file: SourceFile, settings: object) -> Standing:
     from cleanguard.config import Settings
     from codemods.migration import migrate_source
-    from lint_rules._source import SourceError
-    from lint_rules.engine import check_source
+    from lint_rules._engine.checking import check_source
+    from lint_rules._run.source import SourceError
 
     assert isinstance(settings, Settings)
     try:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from codemods.script.script import Script
-from lint_rules._flow.events import Decode, Generate
-from lint_rules._flow.values import Encoded, first
+from lint_rules._flow.values.events import Decode, Generate
+from lint_rules._flow.values.joins import Encoded, first
 
 _LEFT_BEHIND = (
     "input_ids",

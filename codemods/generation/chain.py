@@ -13,9 +13,9 @@ from codemods.plan.edits import Edit
 from codemods.plan.sites import CannotRewrite
 from codemods.script.purity import assigned_name, is_pure, is_pure_assignment, may_change
 from codemods.script.script import Script
-from lint_rules._flow.events import Decode, Encode, Generate, Place
-from lint_rules._flow.syntax import dotted
-from lint_rules._positions import Span
+from lint_rules._flow.values.events import Decode, Encode, Generate, Place
+from lint_rules._flow.values.syntax import dotted
+from lint_rules._light.positions import Span
 
 _NO_HOST = (cst.BaseComp, cst.Lambda, cst.FormattedString)
 _NO_GRADIENT = ("no_grad", "inference_mode")

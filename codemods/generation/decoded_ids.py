@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from lint_rules._flow.events import Decode
-from lint_rules._flow.values import Generated, element_of, first
+from lint_rules._flow.values.events import Decode
+from lint_rules._flow.values.joins import Generated, element_of, first
 
 
 def generated_in(decode: Decode) -> Generated | None:

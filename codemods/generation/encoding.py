@@ -8,9 +8,9 @@ from cleanguard.families import family_of
 from codemods.plan.edits import Edit
 from codemods.plan.sites import CannotRewrite, Note
 from codemods.script.script import Script
-from lint_rules._flow.arguments import Argument
-from lint_rules._flow.events import Encode
-from lint_rules._flow.values import Constant
+from lint_rules._flow.values.arguments import Argument
+from lint_rules._flow.values.events import Encode
+from lint_rules._flow.values.joins import Constant
 
 # What a tokenizer call may say besides the prompt, and the guard decides or does anyway.
 DECIDED = (

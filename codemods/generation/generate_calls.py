@@ -22,8 +22,8 @@ from codemods.script.purity import assigned_name
 from codemods.script.receiver import loader_at
 from codemods.script.script import Script
 from codemods.settings.stop_strings import stop_string_faults
-from lint_rules._flow.events import CallSite, Decode, Encode, Generate, ModelLoad
-from lint_rules._flow.library import VALUE_HEAD
+from lint_rules._flow.state.library_names import VALUE_HEAD
+from lint_rules._flow.values.events import CallSite, Decode, Encode, Generate, ModelLoad
 
 _SUMMARY = "generate through CleanModelLoader"
 _SCORES = Note(

@@ -12,9 +12,8 @@ from codemods.plan.sites import CannotRewrite, Note
 from codemods.script.load_context import padding_note
 from codemods.script.script import Script
 from codemods.settings.generate_keywords import carry_decode_keywords, carry_generate_keywords
-from lint_rules._flow.events import AttributeSet, Decode, Encode, Generate
-from lint_rules._flow.syntax import dotted
-from lint_rules._flow.values import (
+from lint_rules._flow.values.events import AttributeSet, Decode, Encode, Generate
+from lint_rules._flow.values.joins import (
     Constant,
     Formatted,
     Items,
@@ -22,6 +21,7 @@ from lint_rules._flow.values import (
     Tokenizer,
     first,
 )
+from lint_rules._flow.values.syntax import dotted
 
 Many = Literal["one", "many", "unclear"]
 

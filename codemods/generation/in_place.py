@@ -31,9 +31,9 @@ from codemods.plan.sites import CannotRewrite, Note
 from codemods.script.purity import assigned_name, is_pure, may_change
 from codemods.script.receiver import loader_at
 from codemods.script.script import Script
-from lint_rules._flow.events import Decode, Encode, Generate
-from lint_rules._flow.values import Generated, element_of, options
-from lint_rules._positions import Span
+from lint_rules._flow.values.events import Decode, Encode, Generate
+from lint_rules._flow.values.joins import Generated, element_of, options
+from lint_rules._light.positions import Span
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from codemods.plan.sites import CannotRewrite, Site
 from codemods.script.purity import assigned_name
 from codemods.script.script import Script
 from codemods.settings.generate_keywords import unread_config
-from lint_rules._flow.events import Encode, Generate
+from lint_rules._flow.values.events import Encode, Generate
 
 
 def without_unread(script: Script, sites: list[Site]) -> list[Site]:

@@ -8,8 +8,8 @@ from codemods.generation.rows import rows_of
 from codemods.generation.statements_between import pure_lines
 from codemods.plan.sites import CannotRewrite
 from codemods.script.script import Script
-from lint_rules._flow.events import Decode, Encode, Generate
-from lint_rules._positions import Span
+from lint_rules._flow.values.events import Decode, Encode, Generate
+from lint_rules._light.positions import Span
 
 
 def refuse_other_cuts(script: Script, encode: Encode, generate: Generate, decode: Decode) -> None:

@@ -12,9 +12,9 @@ from codemods.plan.sites import CannotRewrite
 from codemods.script.purity import is_pure_assignment
 from codemods.script.script import Script
 from codemods.script.walks import NameUse
-from lint_rules._flow.events import Decode
-from lint_rules._flow.syntax import dotted
-from lint_rules._positions import Span
+from lint_rules._flow.values.events import Decode
+from lint_rules._flow.values.syntax import dotted
+from lint_rules._light.positions import Span
 
 _PASSES = ("to", "cpu", "cuda", "tolist", "numpy", "detach", "clone")
 

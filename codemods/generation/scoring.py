@@ -10,7 +10,7 @@ from codemods.generation.encoding import encoding_edit, specials_note
 from codemods.plan.edits import Edit
 from codemods.plan.sites import CannotRewrite, Site
 from codemods.script.script import Script
-from lint_rules._flow.events import Encode, Forward
+from lint_rules._flow.values.events import Encode, Forward
 
 _SUMMARY = "tokenise with CleanModelLoader"
 

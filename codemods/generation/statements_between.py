@@ -8,7 +8,7 @@ import libcst as cst
 
 from codemods.script.purity import is_pure_assignment
 from codemods.script.script import Script
-from lint_rules._positions import Span
+from lint_rules._light.positions import Span
 
 
 def pure_lines(

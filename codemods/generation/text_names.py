@@ -12,9 +12,9 @@ from codemods.plan.edits import Edit
 from codemods.plan.sites import CannotRewrite
 from codemods.script.purity import assigned_name
 from codemods.script.script import Script
-from lint_rules._flow.events import Decode, Encode, Generate
-from lint_rules._flow.syntax import dotted
-from lint_rules._positions import Span
+from lint_rules._flow.values.events import Decode, Encode, Generate
+from lint_rules._flow.values.syntax import dotted
+from lint_rules._light.positions import Span
 
 
 def new_name(script: Script, name: str, *, single: bool) -> str:

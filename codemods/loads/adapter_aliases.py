@@ -14,8 +14,8 @@ import libcst as cst
 
 from codemods.script.load_targets import target_of
 from codemods.script.script import Script
-from lint_rules._flow.events import AdapterAttach, ModelLoad
-from lint_rules._flow.syntax import dotted
+from lint_rules._flow.values.events import AdapterAttach, ModelLoad
+from lint_rules._flow.values.syntax import dotted
 
 _HARMLESS_CALLS = ("print", "len", "type", "str", "repr", "id", "isinstance", "hasattr")
 _Kind = Literal["attribute", "gone", "store", "value"]

@@ -14,8 +14,8 @@ from codemods.plan.sites import CannotRewrite, Note, Site
 from codemods.script.loader_keywords import written
 from codemods.script.receiver import loader_at
 from codemods.script.script import Script
-from lint_rules._flow.events import AdapterAttach
-from lint_rules._standing import load_severity
+from lint_rules._flow.values.events import AdapterAttach
+from lint_rules._questions.standing import load_severity
 
 # Keywords that peft hands to the hub, which takes no notice of them.
 _IGNORED = ("torch_dtype", "dtype")

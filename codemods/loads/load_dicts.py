@@ -12,10 +12,10 @@ from codemods.plan.edits import Edit
 from codemods.plan.sites import CannotRewrite, Note
 from codemods.script.loader_keywords import fate_of_model_keyword, literal_value
 from codemods.script.script import Script
-from lint_rules._flow.arguments import Argument
-from lint_rules._flow.events import ModelLoad, QuantConfigBuild
-from lint_rules._flow.syntax import dotted
-from lint_rules._flow.values import ModelId
+from lint_rules._flow.values.arguments import Argument
+from lint_rules._flow.values.events import ModelLoad, QuantConfigBuild
+from lint_rules._flow.values.joins import ModelId
+from lint_rules._flow.values.syntax import dotted
 
 _UNFOLLOWED = "what the `**` arguments of the load hold cannot be seen here; write them out"
 

@@ -10,9 +10,9 @@ from codemods.loads.partners import model_text
 from codemods.plan.sites import CannotRewrite
 from codemods.script.bindings import Bindings, Bound
 from codemods.script.script import Script
-from lint_rules._flow.events import ModelLoad, TokenizerLoad
-from lint_rules._flow.library import VALUE_HEAD, kind_of_call
-from lint_rules._flow.syntax import dotted
+from lint_rules._flow.state.library_names import VALUE_HEAD, kind_of_call
+from lint_rules._flow.values.events import ModelLoad, TokenizerLoad
+from lint_rules._flow.values.syntax import dotted
 
 _LOAD = ".from_pretrained"
 _COLLECTIONS = (cst.Dict, cst.Tuple, cst.List)

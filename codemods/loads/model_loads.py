@@ -18,8 +18,8 @@ from codemods.script.load_targets import Target, chained_calls, names_for, targe
 from codemods.script.loader_keywords import carry_model_keywords, carry_tokenizer_keywords, written
 from codemods.script.purposes import grows_vocabulary, trains
 from codemods.script.script import Script
-from lint_rules._flow.arguments import Arguments
-from lint_rules._flow.events import ModelLoad, TokenizerLoad
+from lint_rules._flow.values.arguments import Arguments
+from lint_rules._flow.values.events import ModelLoad, TokenizerLoad
 
 _MODEL, _TOKENIZER = ".load().model", ".load_tokenizer()"
 _GREEDY = Note(

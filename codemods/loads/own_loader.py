@@ -8,7 +8,7 @@ import libcst as cst
 
 from codemods.plan.sites import Site
 from codemods.script.script import Script
-from lint_rules._flow.syntax import dotted
+from lint_rules._flow.values.syntax import dotted
 
 _NAME = "CleanModelLoader"
 

@@ -9,8 +9,8 @@ from codemods.script.load_targets import Target, target_of
 from codemods.script.purity import may_change
 from codemods.script.purposes import trains
 from codemods.script.script import Script
-from lint_rules._flow.arguments import Arguments
-from lint_rules._flow.events import ModelLoad, TokenizerLoad
+from lint_rules._flow.values.arguments import Arguments
+from lint_rules._flow.values.events import ModelLoad, TokenizerLoad
 
 
 def partner_of(

@@ -16,7 +16,7 @@ from codemods.loads.quantization_keywords import carry_quantization
 from codemods.plan.edits import Edit
 from codemods.plan.sites import CannotRewrite, Note, Site
 from codemods.script.script import Script
-from lint_rules._flow.events import ModelLoad, QuantConfigBuild
+from lint_rules._flow.values.events import ModelLoad, QuantConfigBuild
 
 _SUMMARY = "say the quantization to CleanModelLoader"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from codemods.plan.sites import CannotRewrite, Note
 from codemods.script.loader_keywords import literal_of, written
 from codemods.script.script import Script
-from lint_rules._flow.arguments import Arguments
+from lint_rules._flow.values.arguments import Arguments
 
 
 def carry_quantization(script: Script, args: Arguments) -> tuple[list[tuple[str, str]], list[Note]]:

@@ -6,9 +6,9 @@ import libcst as cst
 
 from codemods.plan.sites import CannotRewrite, Site
 from codemods.script.script import Script
-from lint_rules._flow.events import AttributeSet, TokenizerLoad
-from lint_rules._flow.values import Constant, Tokenizer
-from lint_rules._resets import clears_template
+from lint_rules._flow.values.events import AttributeSet, TokenizerLoad
+from lint_rules._flow.values.joins import Constant, Tokenizer
+from lint_rules._questions.resets import clears_template
 
 _SUMMARY = "drop the lines that disable the template"
 

@@ -8,8 +8,8 @@ from codemods.loads.old_modules import module_sites
 from codemods.plan.edits import Edit
 from codemods.plan.sites import CannotRewrite, Note, Site
 from codemods.script.script import Script
-from lint_rules._flow.events import LoaderBuild, LoaderCall
-from lint_rules._flow.syntax import dotted
+from lint_rules._flow.values.events import LoaderBuild, LoaderCall
+from lint_rules._flow.values.syntax import dotted
 
 _OURS = ("guard", "cleanguard")
 _NAME = "CleanModelLoader"

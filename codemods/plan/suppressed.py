@@ -8,7 +8,7 @@ from pathlib import Path
 from cleanguard.config import Settings
 from cleanguard.hazards import CATALOGUE
 from cleanguard.suppressions import suppresses
-from lint_rules._exempt import active_codes
+from lint_rules._questions.exempt import active_codes
 
 _REWRITTEN = frozenset(hazard.code for hazard in CATALOGUE if hazard.fix == "migrate")
 

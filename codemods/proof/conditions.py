@@ -15,8 +15,8 @@ from codemods.plan.edits import Edit
 from codemods.plan.sites import Site
 from codemods.script.script import Script
 from codemods.script.undefined_names import undefined
-from lint_rules._source import Source
-from lint_rules.engine import check_source
+from lint_rules._engine.checking import check_source
+from lint_rules._run.source import Source
 
 # Hazards of guarded output: nothing could be said about them while the output was not guarded.
 EXPOSED = frozenset({hazards.DROPPED_PROVENANCE.code})

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import libcst as cst
 
 from codemods.script.script import Script
-from lint_rules._flow.syntax import dotted
+from lint_rules._flow.values.syntax import dotted
 
 _Value = cst.BaseExpression | cst.ClassDef | None
 

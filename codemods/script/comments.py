@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from codemods.plan.edits import Edit
 from codemods.script.script import Script
-from lint_rules._positions import Span
+from lint_rules._light.positions import Span
 
 
 def keep_comments(script: Script, edits: Sequence[Edit]) -> list[Edit]:

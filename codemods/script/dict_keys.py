@@ -9,8 +9,8 @@ from typing import Literal
 
 import libcst as cst
 
-from lint_rules._flow.syntax import dotted
-from lint_rules._flow.values import Value
+from lint_rules._flow.values.joins import Value
+from lint_rules._flow.values.syntax import dotted
 
 # Calls that keep no hold of what they are given, and do not change it.
 _READERS = frozenset(

@@ -7,9 +7,9 @@ import libcst as cst
 from codemods.plan.sites import CannotRewrite, Note
 from codemods.script.purposes import trains
 from codemods.script.script import Script
-from lint_rules._flow.events import AttributeSet, Encode, Forward, ModelLoad, TokenizerLoad
-from lint_rules._flow.syntax import dotted
-from lint_rules._flow.values import Constant, Tokenizer
+from lint_rules._flow.values.events import AttributeSet, Encode, Forward, ModelLoad, TokenizerLoad
+from lint_rules._flow.values.joins import Constant, Tokenizer
+from lint_rules._flow.values.syntax import dotted
 
 # Contexts in which a load makes parameters without values: there is nothing to check or to run.
 _EMPTY = ("init_empty_weights", "init_on_device", "no_init_weights", "LoadWoInit", "Init", "device")

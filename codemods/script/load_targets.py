@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import libcst as cst
 
 from codemods.script.script import Script
-from lint_rules._flow.events import ModelLoad, TokenizerLoad
+from lint_rules._flow.values.events import ModelLoad, TokenizerLoad
 
 _STAYS_MODEL = ("eval", "to", "cuda", "cpu", "half", "float", "bfloat16")
 

@@ -16,8 +16,8 @@ from codemods.plan.sites import CannotRewrite, Note
 from codemods.script.purity import is_pure
 from codemods.script.purposes import uses_max_length
 from codemods.script.script import Script
-from lint_rules._flow.arguments import UNSET, Argument, Arguments
-from lint_rules._flow.values import UNKNOWN, Constant, ModelId, Value, first
+from lint_rules._flow.values.arguments import UNSET, Argument, Arguments
+from lint_rules._flow.values.joins import UNKNOWN, Constant, ModelId, Value, first
 
 GENERATE_KEYWORDS = (
     "max_new_tokens",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from codemods.script.script import Script
-from lint_rules._flow.events import Encode
+from lint_rules._flow.values.events import Encode
 
 _TRAINING = (
     "get_peft_model",

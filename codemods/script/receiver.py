@@ -6,7 +6,7 @@ import libcst as cst
 
 from codemods.script.load_targets import names_for, target_of
 from codemods.script.script import Script
-from lint_rules._flow.events import AdapterAttach, Generate, LoaderCall, ModelLoad, Place
+from lint_rules._flow.values.events import AdapterAttach, Generate, LoaderCall, ModelLoad, Place
 
 CLASS = "CleanModelLoader"
 

@@ -17,9 +17,9 @@ from codemods.plan.sites import CannotRewrite
 from codemods.plan.suppressed import silence
 from codemods.script.walks import Blocks, Elses, Lines, Names, NameUse, Shared, Values
 from lint_rules._flow.analysis import Flow, analyse
-from lint_rules._flow.events import Event, Place
-from lint_rules._positions import Positions, Span
-from lint_rules._source import Source
+from lint_rules._flow.values.events import Event, Place
+from lint_rules._light.positions import Positions, Span
+from lint_rules._run.source import Source
 from lint_rules.registry import RULES
 
 # Lines are no longer than this, or than the script's own up to the larger number.

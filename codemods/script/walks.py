@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import libcst as cst
 
-from lint_rules._positions import Positions
+from lint_rules._light.positions import Positions
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from codemods.plan.sites import CannotRewrite
 from codemods.script.dict_keys import Keys
-from lint_rules._flow.arguments import UNSET
-from lint_rules._flow.values import Constant, Value
+from lint_rules._flow.values.arguments import UNSET
+from lint_rules._flow.values.joins import Constant, Value
 
 _SWITCHES = ("do_sample", "use_cache")
 # Keyword: the least value, and the most, that the guard takes; a test asks the guard itself.

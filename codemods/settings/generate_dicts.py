@@ -10,9 +10,9 @@ from codemods.script.dict_at_place import Way
 from codemods.script.dict_keys import LOOSE, NEVER, Effect, Effects, Keys, any_of, text_of
 from codemods.script.loader_keywords import literal_value
 from codemods.script.script import Script
-from lint_rules._flow.arguments import Argument
-from lint_rules._flow.syntax import dotted
-from lint_rules._flow.values import UNKNOWN, Mapping, options
+from lint_rules._flow.values.arguments import Argument
+from lint_rules._flow.values.joins import UNKNOWN, Mapping, options
+from lint_rules._flow.values.syntax import dotted
 
 _SUPPLIED = Keys(closed=False, supplied=True)
 # Text of whatever may take something out of a dict.

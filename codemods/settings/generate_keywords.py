@@ -15,11 +15,11 @@ from codemods.script.script import Script
 from codemods.settings.contradictions import refuse_contradictions
 from codemods.settings.generate_dicts import keys_of
 from codemods.settings.sampling import Given, say_length, say_sampling
-from lint_rules._flow.arguments import Argument
-from lint_rules._flow.events import Decode, Generate
-from lint_rules._flow.syntax import dotted
-from lint_rules._flow.values import UNKNOWN, Constant, Encoded, Value, first
-from lint_rules._positions import Span
+from lint_rules._flow.values.arguments import Argument
+from lint_rules._flow.values.events import Decode, Generate
+from lint_rules._flow.values.joins import UNKNOWN, Constant, Encoded, Value, first
+from lint_rules._flow.values.syntax import dotted
+from lint_rules._light.positions import Span
 
 _PROMPT = ("input_ids", "inputs", "attention_mask", "token_type_ids")
 _OF_ONES = ("ones_like", "ones", "new_ones")

@@ -9,7 +9,7 @@ import libcst as cst
 from codemods.plan.sites import CannotRewrite, Note
 from codemods.script.dict_keys import Keys
 from codemods.script.script import Script
-from lint_rules._flow.values import Constant
+from lint_rules._flow.values.joins import Constant
 
 # The default of transformers' GenerationConfig, in force wherever sampling code did not name it.
 _TOP_K = "top_k=50"

@@ -11,7 +11,7 @@ import libcst as cst
 
 from codemods.plan.sites import Note
 from codemods.script.script import Script
-from lint_rules._flow.syntax import dotted
+from lint_rules._flow.values.syntax import dotted
 
 _NEVER = ("\\n", "\\t", "\\r")
 

@@ -10,13 +10,11 @@ from typing import TypeVar, cast
 import libcst as cst
 
 from cleanguard.config import Settings
-from lint_rules._flow.arguments import Argument
-from lint_rules._flow.events import Encode, Event, Forward, Generate
-from lint_rules._flow.hf_calls import model_id_of
-from lint_rules._flow.ledger import Unit
-from lint_rules._flow.program import Linker, Program
-from lint_rules._flow.statements import Executor
-from lint_rules._flow.values import (
+from lint_rules._flow.libraries.hf_calls import model_id_of
+from lint_rules._flow.state.program import Linker, Program
+from lint_rules._flow.values.arguments import Argument
+from lint_rules._flow.values.events import Encode, Event, Forward, Generate
+from lint_rules._flow.values.joins import (
     UNKNOWN,
     Encoded,
     FunctionRef,
@@ -31,6 +29,8 @@ from lint_rules._flow.values import (
     join,
     options,
 )
+from lint_rules._flow.values.ledger import Unit
+from lint_rules._flow.walking.statements import Executor
 
 # Call chains of this depth are followed to the end; real scripts need three or four.
 MAX_ROUNDS = 8

@@ -12,8 +12,8 @@ import libcst as cst
 from cleanguard.findings import Position
 from lint_rules._light.expressions import BY_TYPE
 from lint_rules._light.nodes import FIELDS
+from lint_rules._light.rows import Rows
 from lint_rules._light.statements import SIMPLE, light_module
-from lint_rules._rows import Rows
 
 _Makers = dict[type[ast.AST], Callable[[Any], Any]]
 

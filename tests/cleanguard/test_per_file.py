@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from cleanguard.config import ConfigError, Settings, load_settings, selected
-from lint_rules.engine import check_source
+from lint_rules._engine.checking import check_source
 
 LOAD = b"""from transformers import AutoModelForCausalLM
 m = AutoModelForCausalLM.from_pretrained("Qwen/Qwen2.5-7B")

@@ -7,7 +7,7 @@ import pytest
 from cleanguard.config import Settings
 from cleanguard.edits import apply
 from cleanguard.findings import Finding
-from lint_rules.engine import check_source
+from lint_rules._engine.checking import check_source
 
 HEAD = "from transformers import AutoModelForCausalLM, AutoTokenizer\n"
 LOAD = 'm = AutoModelForCausalLM.from_pretrained("Qwen/Qwen2.5-7B")'

@@ -80,7 +80,7 @@ def test_a_decoding_at_the_very_end(migrate):
     ],
 )
 def test_what_cannot_be_read_says_so(raw, migrate):
-    from lint_rules._source import SourceError
+    from lint_rules._run.source import SourceError
 
     if b"utf-7" in raw:
         assert migrate(raw).after == raw

@@ -7,7 +7,7 @@ import pytest
 
 from cleanguard.config import Settings
 from codemods.script.script import Script
-from lint_rules._source import decode
+from lint_rules._run.source import decode
 
 START = """\
 from transformers import AutoModelForCausalLM, AutoTokenizer

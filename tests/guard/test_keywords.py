@@ -17,7 +17,7 @@ from guard import CleanModelLoader
 from guard.errors import LoaderCallError, ModelNotFoundError, SettingsError
 from guard.loader import LOADER_KEYWORDS
 
-SIGNATURES = Path(__file__).parents[2] / "lint_rules" / "signatures.json"
+SIGNATURES = Path(__file__).parents[2] / "lint_rules" / "_questions" / "signatures.json"
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 

@@ -10,7 +10,7 @@ import pytest
 from cleanguard.config import Settings
 from cleanguard.files import SourceFile
 from cleanguard.findings import Finding
-from lint_rules.engine import check_files, check_source
+from lint_rules._engine.checking import check_files, check_source
 
 EVERYTHING = Settings(select=("ALL",))
 

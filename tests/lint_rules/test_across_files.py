@@ -8,7 +8,7 @@ import pytest
 
 from cleanguard.config import Settings
 from cleanguard.files import SourceFile
-from lint_rules.engine import check_files
+from lint_rules._engine.checking import check_files
 
 _LOADER = """\
 from transformers import AutoModelForCausalLM, AutoTokenizer

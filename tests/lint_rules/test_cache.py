@@ -13,8 +13,8 @@ import pytest
 from cleanguard import cache
 from cleanguard.config import load_settings
 from cleanguard.files import SourceFile, discover
-from lint_rules import _worker, pipeline
-from lint_rules.engine import CheckRun
+from lint_rules._engine import pipeline, worker
+from lint_rules._engine.checking import CheckRun
 
 HEAD = "from transformers import AutoModelForCausalLM\n"
 LOAD = "model = AutoModelForCausalLM.from_pretrained(NAME)\n"
@@ -121,27 +121,27 @@ def test_another_installed_version_counts(folder: Path, monkeypatch: pytest.Monk
 
     first = run("config.py")
     install("0.12.0")
-    from lint_rules import _signatures
+    from lint_rules._questions import signatures
 
-    _signatures._installed.cache_clear()
+    signatures._installed.cache_clear()
     try:
         assert run("config.py") == run("config.py", cached=False)
         assert run("config.py") != first
     finally:
-        _signatures._installed.cache_clear()
+        signatures._installed.cache_clear()
 
 
 def test_only_what_rests_on_a_change_is_checked_anew(monkeypatch: pytest.MonkeyPatch) -> None:
     run()
     Path("names.py").write_text("NAME = 'gpt2-xl'\n")
     asked: list[str] = []
-    original = _worker.gate
+    original = worker.gate
 
-    def gate(file: SourceFile) -> _worker.Gated:
+    def gate(file: SourceFile) -> worker.Gated:
         asked.append(file.name)
         return original(file)
 
-    monkeypatch.setattr(_worker, "gate", gate)
+    monkeypatch.setattr(worker, "gate", gate)
     run()
     assert sorted(asked) == ["load.py", "names.py"]
 

@@ -9,7 +9,7 @@ from cleanguard.config import Settings
 from cleanguard.files import SourceFile
 from cleanguard.findings import Position
 from lint_rules import registry
-from lint_rules.engine import check_files, check_source
+from lint_rules._engine.checking import check_files, check_source
 from lint_rules.rule import Rule
 
 _LOAD = 'AutoModelForCausalLM.from_pretrained("Qwen/Qwen2.5-7B")'

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from cleanguard.config import Settings
-from lint_rules.engine import check_source
+from lint_rules._engine.checking import check_source
 from lint_rules.registry import RULES
 
 _BAD = [

@@ -11,9 +11,9 @@ from cleanguard.config import Settings
 from cleanguard.findings import Fix
 from cleanguard.hazards import BY_CODE
 from lint_rules import registry
-from lint_rules._edits import Edit, replace
+from lint_rules._engine.fixing import fix_source
 from lint_rules._flow.analysis import Flow
-from lint_rules.fixing import fix_source
+from lint_rules.edits import Edit, replace
 from lint_rules.rule import Report, Rule
 
 HEAD = "from transformers import AutoTokenizer\n"

@@ -9,7 +9,7 @@ import pytest
 
 import cleanguard
 from cleanguard.config import Settings
-from lint_rules.engine import check_source
+from lint_rules._engine.checking import check_source
 
 _FOLDER = Path(cleanguard.__file__).parent / "legacy"
 _SCRIPTS = sorted(path for path in _FOLDER.glob("*.py") if path.name != "__init__.py")

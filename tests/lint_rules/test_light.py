@@ -17,7 +17,7 @@ import libcst as cst
 import pytest
 
 from cleanguard.config import Settings
-from lint_rules import engine
+from lint_rules._engine import checking
 from lint_rules._light import light_module
 
 # Fields that hold no code; an operator's only ones.
@@ -129,8 +129,8 @@ def test_a_file_without_findings_is_never_parsed_in_full(monkeypatch: pytest.Mon
 
     monkeypatch.setattr(cst, "parse_module", parse)
     clean = b"from transformers import AutoModel\nmodel = AutoModel.from_pretrained('x/y')\n"
-    assert engine.check_source("clean.py", clean, Settings()) == ()
+    assert checking.check_source("clean.py", clean, Settings()) == ()
     with pytest.raises(AssertionError):
-        engine.check_source(
+        checking.check_source(
             "raw.py", clean.replace(b"AutoModel", b"AutoModelForCausalLM"), Settings()
         )

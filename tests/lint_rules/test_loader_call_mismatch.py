@@ -6,7 +6,7 @@ import inspect
 
 import pytest
 
-from lint_rules._loader_signature import LOADER_KEYWORDS, METHOD_KEYWORDS, POSITIONS
+from lint_rules._questions.loader_signature import LOADER_KEYWORDS, METHOD_KEYWORDS, POSITIONS
 
 
 def _keywords(function) -> tuple[set[str], int]:

@@ -9,7 +9,7 @@ import pytest
 
 from cleanguard.config import Settings
 from cleanguard.findings import Finding, Position
-from lint_rules.engine import check_source
+from lint_rules._engine.checking import check_source
 from tests.cleanguard.cli.conftest import run as run
 
 IMPORT = "from transformers import AutoModelForCausalLM"

@@ -13,9 +13,9 @@ from cleanguard.cache import open_cache
 from cleanguard.config import Settings
 from cleanguard.files import SourceFile, discover
 from cleanguard.findings import Finding
-from lint_rules import _worker, engine, pipeline
-from lint_rules._gate import parses
-from lint_rules.engine import CheckRun
+from lint_rules._engine import checking, pipeline, worker
+from lint_rules._engine.checking import CheckRun
+from lint_rules._engine.gate import parses
 
 HEAD = "from transformers import AutoModelForCausalLM\n"
 LOAD = 'm = AutoModelForCausalLM.from_pretrained("Qwen/Qwen2.5-7B")\n'
@@ -44,7 +44,7 @@ def check(project: Path, **options: object) -> CheckRun:
 
 
 def test_it_finds_what_the_engine_finds(project: Path) -> None:
-    plain = engine.check_files(discover(["."]), Settings(root=project))
+    plain = checking.check_files(discover(["."]), Settings(root=project))
     assert len(plain.findings) >= 4
     for jobs in (1, 2, 5):
         assert check(project, jobs=jobs, cached=False) == plain
@@ -57,8 +57,8 @@ def test_what_is_known_is_not_checked_again(project: Path, monkeypatch: pytest.M
     def fail(*args: object) -> None:
         raise AssertionError("checked again")
 
-    monkeypatch.setattr(_worker, "gate", fail)
-    monkeypatch.setattr(_worker, "check", fail)
+    monkeypatch.setattr(worker, "gate", fail)
+    monkeypatch.setattr(worker, "check", fail)
     assert check(project) == first
 
 
@@ -106,14 +106,14 @@ def test_settings_have_caches_of_their_own(project: Path) -> None:
 
 
 def _lost(project: Path, monkeypatch: pytest.MonkeyPatch, act: object) -> CheckRun:
-    original = _worker.check
+    original = worker.check
 
-    def check_or_act(file: SourceFile, *args: object) -> _worker.Checked:
+    def check_or_act(file: SourceFile, *args: object) -> worker.Checked:
         if file.name == "load.py":
             return act()  # type: ignore[operator, no-any-return]
         return original(file, *args)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(_worker, "check", check_or_act)
+    monkeypatch.setattr(worker, "check", check_or_act)
     return check(project, jobs=2)
 
 
@@ -135,7 +135,7 @@ def test_a_hang_costs_one_file(project: Path, monkeypatch: pytest.MonkeyPatch) -
         while True:
             pass
 
-    monkeypatch.setattr(_worker, "SECONDS", 0.5)
+    monkeypatch.setattr(worker, "SECONDS", 0.5)
     run = _lost(project, monkeypatch, spin)
     assert "takes longer than" in _messages(run)["load.py"]
     assert set(_messages(run)) == {"load.py", "broken.py"}
@@ -148,7 +148,7 @@ def test_waiting_for_ever_costs_one_file(project: Path, monkeypatch: pytest.Monk
 
 
 def test_exhausted_memory_costs_one_file(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    run = _lost(project, monkeypatch, lambda: _worker.Checked(exhausted=True))
+    run = _lost(project, monkeypatch, lambda: worker.Checked(exhausted=True))
     assert "takes more than 1 GB" in _messages(run)["load.py"]
 
 
@@ -179,9 +179,9 @@ def test_a_fault_of_ours_is_named_and_costs_one_file(
     def stumble(name: str, *args: object, **options: object) -> tuple[Finding, ...]:
         if name == "load.py":
             raise LookupError("no such thing")
-        return engine.check_source(name, *args, **options)  # type: ignore[arg-type]
+        return checking.check_source(name, *args, **options)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(_worker, "check_source", stumble)
+    monkeypatch.setattr(worker, "check_source", stumble)
     run = check(project, jobs=2)
     assert run.failures == (
         "load.py: checking it crashed (LookupError: no such thing); please report it",

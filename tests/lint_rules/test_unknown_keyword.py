@@ -9,15 +9,15 @@ from importlib import metadata
 import pytest
 
 from cleanguard.config import Settings
-from lint_rules import _signatures
-from lint_rules._signatures import known
+from lint_rules._questions import signatures
+from lint_rules._questions.signatures import known
 
 _MAX_SEQ = "from trl import SFTConfig\nSFTConfig(output_dir='o', max_seq_length=1)\n"
 
 
 @pytest.fixture
 def nothing_installed(monkeypatch):
-    monkeypatch.setattr(_signatures, "_installed", lambda library: None)
+    monkeypatch.setattr(signatures, "_installed", lambda library: None)
 
 
 @pytest.mark.parametrize(

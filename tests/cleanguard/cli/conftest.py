@@ -66,9 +66,9 @@ class FakeEngine:
 
 @pytest.fixture
 def engine(monkeypatch: pytest.MonkeyPatch) -> FakeEngine:
-    """Stands in for `lint_rules.pipeline`, which has tests of its own."""
+    """Stands in for `lint_rules._engine.pipeline`, which has tests of its own."""
     fake = FakeEngine()
-    module = ModuleType("lint_rules.pipeline")
+    module = ModuleType("lint_rules._engine.pipeline")
     module.check_files = fake.check_files  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "lint_rules.pipeline", module)
+    monkeypatch.setitem(sys.modules, "lint_rules._engine.pipeline", module)
     return fake

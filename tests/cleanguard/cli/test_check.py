@@ -195,7 +195,7 @@ def test_a_file_that_went_away_has_no_frame(run: Run, engine: FakeEngine, projec
 
     import sys
 
-    sys.modules["lint_rules.pipeline"].check_files = check_and_remove  # type: ignore[attr-defined]
+    sys.modules["lint_rules._engine.pipeline"].check_files = check_and_remove  # type: ignore[attr-defined]
     ran = run("check", "src")
     assert (ran.code, ran.out.splitlines()[:3]) == (
         1,

@@ -26,7 +26,7 @@ def break_engine(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
     def check_files(*_: object, **__: object) -> None:
         raise error
 
-    monkeypatch.setattr(sys.modules["lint_rules.pipeline"], "check_files", check_files)
+    monkeypatch.setattr(sys.modules["lint_rules._engine.pipeline"], "check_files", check_files)
 
 
 def test_version(run: Run) -> None:
@@ -95,10 +95,10 @@ def test_an_interrupt_is_130(run: Run, engine: FakeEngine, monkeypatch: pytest.M
 
 def test_a_reader_that_leaves_is_no_crash(tmp_path: Path) -> None:
     script = (
-        "import sys; from types import ModuleType, SimpleNamespace; m = ModuleType('lint_rules.pipeline')\n"
+        "import sys; from types import ModuleType, SimpleNamespace; m = ModuleType('lint_rules._engine.pipeline')\n"
         "def check_files(*_, **__):\n"
         "    for _ in range(100000): print('x' * 100)\n"
-        "m.check_files = check_files; sys.modules['lint_rules.pipeline'] = m\n"
+        "m.check_files = check_files; sys.modules['lint_rules._engine.pipeline'] = m\n"
         "from cleanguard.cli import main; main()"
     )
     process = subprocess.Popen(

@@ -1,0 +1,1 @@
+"""How files are checked: gate, worker processes, cache, rules asked, fixes made."""

@@ -1,0 +1,303 @@
+"""Checks files: reads, screens, follows the values, asks the rules, and places what they report."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cleanguard import hazards
+from cleanguard.config import Settings, selected
+from cleanguard.files import SourceFile
+from cleanguard.findings import Finding, Fix, Position
+from cleanguard.per_file import with_severity
+from cleanguard.suppressions import may_suppress, suppressed
+from lint_rules._questions.exempt import active_codes
+from lint_rules._run.notebook import SUFFIX, read
+from lint_rules._run.others import OtherFiles
+from lint_rules._run.screen import has_trigger, screened
+from lint_rules._run.source import Source, SourceError, decode, parse_fast, syntax_error
+
+if TYPE_CHECKING:
+    import libcst as cst
+
+    from lint_rules._flow.analysis import Flow
+    from lint_rules._light import Places
+    from lint_rules._light.positions import Positions
+    from lint_rules.rule import Report, Rule
+
+
+_START = Position(1, 1)
+
+
+@dataclass(frozen=True, slots=True)
+class CheckRun:
+    """The outcome of a check.
+
+    Attributes:
+        findings: Sorted by file and place.
+        checked: Number of files read.
+        failures: Rules that crashed, by file; any makes exit code 2.
+    """
+
+    findings: tuple[Finding, ...]
+    checked: int
+    failures: tuple[str, ...]
+
+
+class RuleCrashError(Exception):
+    """A rule raised: our defect, reported with code, file and cause while the other files go on."""
+
+
+def check_files(files: Sequence[SourceFile], settings: Settings, *, edits: bool = True) -> CheckRun:
+    """Checks files in order; one that cannot be read, or kills a rule, costs only itself."""
+    findings: list[Finding] = []
+    failures: list[str] = []
+    checked = 0
+    others = OtherFiles(files, settings) if len(files) > 1 else None
+    for file in files:
+        try:
+            raw = file.read()
+        except OSError as error:
+            findings.extend(unreadable(file.name, io_problem(error), settings))
+            checked += 1
+            continue
+        checked += 1
+        try:
+            findings.extend(check_source(file.name, raw, settings, others, file.path, edits=edits))
+        except RuleCrashError as crash:
+            failures.append(str(crash))
+    return CheckRun(
+        tuple(sorted(findings, key=lambda found: found.sort_key)), checked, tuple(failures)
+    )
+
+
+def check_source(
+    filename: str,
+    raw: bytes,
+    settings: Settings,
+    others: OtherFiles | None = None,
+    path: Path | None = None,
+    *,
+    edits: bool = True,
+) -> tuple[Finding, ...]:
+    """The findings of one file.
+
+    Args:
+        filename: The path as the report gives it.
+        raw: The file's bytes.
+        settings: What the run was told.
+        others: The files of the run, whose functions and constants this one may import.
+        path: Where the file stands, if that is not `filename`.
+        edits: Fixes come with their edits, which takes a full syntax tree.
+
+    Raises:
+        RuleCrashError: A rule failed on this file.
+    """
+    notebook = None
+    try:
+        notebook = read(raw) if filename.endswith(SUFFIX) else None
+        source = notebook.source if notebook else decode(raw)
+        job = _Job(filename, path or Path(filename), settings, others, edits)
+        found: tuple[Finding, ...] = ()
+        said = None if others is None else others.known(job.path)
+        tree = parse_fast(source) if said is None else None
+        if said is None and tree is None:
+            found = _check_full(job, source, parsed=False)
+        elif said is None and has_trigger(raw):
+            assert tree is not None
+            said = screened(tree, source.text)
+            if others is not None:
+                others.know(job.path, tree, said)
+        if said is not None and said.matters:
+            found = _check_light(job, source, tree)
+        if may_suppress(raw):
+            reason = settings.require_suppression_reason
+            found = suppressed(
+                found, source.text, filename, active_codes(job.path, settings), reason
+            )
+    except SourceError as error:
+        found = unreadable(filename, str(error), settings, error.position)
+    except RecursionError:
+        found = unreadable(filename, "nested too deeply to be followed", settings)
+    found = tuple(with_severity(finding, settings) for finding in found)
+    return tuple(map(notebook.placed, found)) if notebook else found
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """What checking one file needs besides its text."""
+
+    filename: str
+    path: Path
+    settings: Settings
+    others: OtherFiles | None
+    edits: bool
+
+
+def _check_light(job: _Job, source: Source, tree: ast.Module | None) -> tuple[Finding, ...]:
+    """Looks at a light tree, and at the full one only for edits and for what the light one lacks."""
+    flow = _followed(job, tree)
+    try:
+        reports = [(rule, report) for rule in _rules(job) for report in rule.check(flow)]
+        if not reports:
+            return ()
+        if not job.edits:
+            return _placed(job, source, flow, reports, tree or parse_fast(source))
+    except Exception:  # noqa: BLE001 - no place, or it asks for whitespace; a crash comes again below
+        pass
+    return _check_full(job, source, parsed=True)
+
+
+def _placed(
+    job: _Job,
+    source: Source,
+    flow: Flow,
+    reports: Sequence[tuple[Rule, Report]],
+    tree: ast.Module | None,
+) -> tuple[Finding, ...]:
+    """The findings without their edits.
+
+    Raises:
+        KeyError: A node whose place a light tree does not tell.
+    """
+    from lint_rules._light import Places
+
+    assert tree is not None
+    nodes = [report.node for _, report in reports]
+    places = Places(flow.module, nodes, tree, source.text)
+    return tuple(
+        _finding(job.filename, rule, report, places, _fix(report)) for rule, report in reports
+    )
+
+
+def _check_full(job: _Job, source: Source, *, parsed: bool) -> tuple[Finding, ...]:
+    # Here and not at the top: a tree without hazards must not pay for libcst.
+    from lint_rules._light.positions import Positions
+
+    module = _parse_full(source, parsed=parsed)
+    flow = _followed(job, module)
+    reports = [(rule, report) for rule in _rules(job) for report in _run(rule, flow, job.filename)]
+    if not reports:
+        return ()
+    positions = Positions(module, source.text)
+    return tuple(
+        _finding(job.filename, rule, report, positions, _with_edits(report, positions))
+        for rule, report in reports
+    )
+
+
+def _rules(job: _Job) -> list[Rule]:
+    from lint_rules.registry import RULES
+
+    codes = active_codes(job.path, job.settings)
+    return [rule for rule in RULES if rule.hazard.code in codes]
+
+
+def _parse_full(source: Source, *, parsed: bool) -> cst.Module:
+    import libcst as cst
+
+    try:
+        return cst.parse_module(source.text)
+    except cst.ParserSyntaxError as error:
+        if parsed:
+            message = f"this version of libcst cannot parse the file: {error.message}"
+            raise SourceError(
+                message, Position(max(error.raw_line, 1), error.raw_column + 1)
+            ) from error
+        raise syntax_error(source) from error
+
+
+def _followed(job: _Job, tree: ast.Module | cst.Module | None) -> Flow:
+    """The values of a module, on its full tree or on a light one, which the other files know."""
+    from lint_rules._flow.analysis import analyse
+    from lint_rules._light import light_module
+
+    project = None if job.others is None else job.others.project()
+    try:
+        if tree is None or isinstance(tree, ast.Module):
+            if project is not None:
+                return project.flow(job.path)
+            assert tree is not None
+            return analyse(light_module(tree), job.settings, job.path)
+        if project is not None:
+            return project.exact_flow(job.path, tree)
+        return analyse(tree, job.settings, job.path)
+    except (RecursionError, MemoryError):
+        raise  # the file's doing, not ours
+    except Exception as error:
+        cause = f"{type(error).__name__}: {error}"
+        raise RuleCrashError(
+            f"{job.filename}: following the values crashed ({cause}); please report it"
+        ) from error
+
+
+def _run(rule: Rule, flow: Flow, filename: str) -> list[Report]:
+    try:
+        return list(rule.check(flow))
+    except (RecursionError, MemoryError):
+        raise
+    except Exception as error:
+        cause = f"{type(error).__name__}: {error}"
+        raise RuleCrashError(
+            f"{filename}: rule {rule.hazard.code} crashed ({cause}); please report it"
+        ) from error
+
+
+def _finding(
+    filename: str, rule: Rule, report: Report, positions: Positions | Places, fix: Fix | None
+) -> Finding:
+    severity = report.severity or rule.hazard.severity
+    return Finding(
+        hazard=rule.hazard,
+        severity="warning" if report.confidence == "named" else severity,
+        confidence=report.confidence,
+        filename=filename,
+        location=positions.start(report.node),
+        end_location=positions.end(report.node),
+        message=_message(report),
+        remedy=report.remedy or rule.hazard.remedy,
+        fix=fix,
+    )
+
+
+def _fix(report: Report) -> Fix | None:
+    """The fix of a report without its edits; None where the rule has planned none."""
+    fix = report.fix
+    return fix if fix and (report.edits or fix.applicability == "migrate") else None
+
+
+def _with_edits(report: Report, positions: Positions) -> Fix | None:
+    fix = _fix(report)
+    return fix and replace(fix, edits=tuple(edit.placed(positions) for edit in report.edits))
+
+
+def _message(report: Report) -> str:
+    guessed = report.confidence == "named"
+    return f"{report.message} (a guess by name)" if guessed else report.message
+
+
+def io_problem(error: OSError) -> str:
+    """Why the system did not give a file, in words."""
+    return f"cannot read it: {(error.strerror or type(error).__name__).lower()}"
+
+
+def unreadable(
+    filename: str, reason: str, settings: Settings, position: Position = _START
+) -> tuple[Finding, ...]:
+    """The finding for a file that could not be checked."""
+    if hazards.UNREADABLE.code not in selected(settings):
+        return ()
+    finding = Finding(
+        hazard=hazards.UNREADABLE,
+        severity="error",
+        confidence="followed",
+        filename=filename,
+        location=position,
+        end_location=position,
+        message=f"the file was not checked: {reason}",
+        remedy=hazards.UNREADABLE.remedy,
+    )
+    return (with_severity(finding, settings),)

@@ -1,0 +1,1 @@
+"""What calls into libraries give: the standard library, plain values, transformers and peft."""

@@ -1,0 +1,255 @@
+"""Calls into transformers, peft and CleanModelLoader: records their events, gives values."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import libcst as cst
+
+from cleanguard.config import Settings
+from cleanguard.families import standing_of
+from lint_rules._flow.state import library_names
+from lint_rules._flow.state.program import Cursor, Program
+from lint_rules._flow.values.arguments import Argument, Arguments
+from lint_rules._flow.values.events import (
+    AdapterAttach,
+    AttributeSet,
+    Decode,
+    Encode,
+    Forward,
+    Generate,
+    LoaderBuild,
+    LoaderCall,
+    ModelLoad,
+    PipelineBuild,
+    QuantConfigBuild,
+    TemplateApply,
+    TokenizerLoad,
+)
+from lint_rules._flow.values.joins import (
+    UNKNOWN,
+    UNKNOWN_MODEL,
+    CausalLM,
+    ChatText,
+    Constant,
+    Decoded,
+    Encoded,
+    Generated,
+    GuardedText,
+    Instance,
+    Items,
+    LibraryObject,
+    Loader,
+    ModelId,
+    Provenance,
+    QuantConfig,
+    Sequence,
+    Tokenizer,
+    Value,
+    element_of,
+    first,
+    options,
+)
+from lint_rules._flow.values.text import is_chat
+
+_PROMPT_KEYWORDS = ("input_ids", "inputs")
+
+
+class HfCalls:
+    """The calls that the hazards are about."""
+
+    def __init__(self, program: Program, cursor: Cursor) -> None:
+        self.program = program
+        self.cursor = cursor
+
+    def model_id(self, argument: Argument | None) -> ModelId:
+        """The model that a load's first argument names."""
+        return model_id_of(argument, self.program.settings)
+
+    # --- calls of imported names
+
+    def library_call(
+        self, kind: library_names.CallKind, api: str, node: cst.Call, args: Arguments
+    ) -> Value:
+        """A call of a name that `library_names.kind_of_call` knows."""
+        place = self.cursor.place()
+        if kind == "loader":
+            model = self.model_id(
+                args.get("model_id", 0) or args.get("model_name") or args.get("model")
+            )
+            self.program.record(LoaderBuild(node, place, model, args))
+            return Loader(node, model)
+        if kind == "loader-method":
+            return self._loader_call(None, api.rsplit(".", 1)[-1], node, args)
+        if kind == "quant-config":
+            self.program.record(QuantConfigBuild(node, place, api, args))
+            return QuantConfig(node)
+        if kind == "pipeline":
+            return self._pipeline(api, node, args)
+        if kind == "adapter-wrap":
+            return first(args.value("model", 0), CausalLM) or UNKNOWN
+        if kind == "adapter-attach":
+            return self._attach(node, args)
+        model = self.model_id(
+            args.get("pretrained_model_name_or_path", 0) or args.get("model_name", 0)
+        )
+        if kind == "tokenizer-load":
+            self.program.record(TokenizerLoad(node, place, api, model, args))
+            return Tokenizer(node, model)
+        wrapped = args.value("pretrained_model_name_or_path", 0)
+        if isinstance(wrapped, CausalLM) and wrapped.confidence == "followed":
+            return wrapped  # a value head around a model that is loaded already
+        quantization = first(args.value("quantization_config"), QuantConfig)
+        self.program.record(ModelLoad(node, place, api, model, args, quantization))
+        causal = CausalLM(node, model)
+        return Sequence((causal, Tokenizer(node, model))) if kind == "pair-load" else causal
+
+    def _pipeline(self, api: str, node: cst.Call, args: Arguments) -> Value:
+        task = args.literal("task", 0)
+        given = args.get("model", 1)
+        loaded = None if given is None else first(given.value, CausalLM)
+        model = self.model_id(given) if loaded is None else loaded.model
+        name = task if isinstance(task, str) else None
+        self.program.record(PipelineBuild(node, self.cursor.place(), name, model, args))
+        return LibraryObject(api, node)
+
+    def _attach(self, node: cst.Call, args: Arguments) -> Value:
+        base = first(args.value("model", 0), CausalLM)
+        if base is None:
+            return UNKNOWN
+        self.program.record(AdapterAttach(node, self.cursor.place(), base, args))
+        return replace(base, adapters=(*base.adapters, node)[-4:])
+
+    # --- methods
+
+    def tokenizer_method(
+        self, tokenizer: Tokenizer, name: str, node: cst.Call, args: Arguments
+    ) -> Value:
+        """A method called on a tokenizer."""
+        if name in library_names.ENCODING_METHODS:
+            return self.encode(tokenizer, name, node, args)
+        if name in library_names.DECODING_METHODS:
+            return self._decode(tokenizer, name, node, args)
+        if name == "apply_chat_template":
+            self.program.record(TemplateApply(node, self.cursor.place(), tokenizer, args))
+            return ChatText(node)
+        return UNKNOWN
+
+    def encode(self, tokenizer: Tokenizer, method: str, node: cst.Call, args: Arguments) -> Value:
+        """A tokenizer called on text."""
+        text = args.value("text", 0)
+        self.program.record(Encode(node, self.cursor.place(), tokenizer, method, text, args))
+        part = "input_ids" if method == "encode" else None
+        return Encoded(node, tokenizer, part, is_chat(text))
+
+    def _decode(self, tokenizer: Tokenizer, method: str, node: cst.Call, args: Arguments) -> Value:
+        given = args.get("token_ids", 0) or args.get("sequences")
+        source = UNKNOWN if given is None else given.value
+        self.program.record(Decode(node, self.cursor.place(), tokenizer, method, source, args))
+        generated = first(source, Generated) or first(element_of(source), Generated)
+        if generated is None:
+            return UNKNOWN
+        text = Decoded(node, generated.form in ("completion", "completions"))
+        return Items(text) if method == "batch_decode" else text
+
+    def model_method(self, model: CausalLM, name: str, node: cst.Call, args: Arguments) -> Value:
+        """A method called on a causal LM."""
+        if name in library_names.KEEPS_MODEL:
+            return model
+        if name == "generate":
+            self.program.record(Generate(node, self.cursor.place(), model, _encoded_in(args), args))
+            return Generated(node)
+        if name in ("forward", "__call__"):
+            return self.forward(model, node, args)
+        if name == "load_adapter":
+            return UNKNOWN
+        return UNKNOWN
+
+    def forward(self, model: CausalLM, node: cst.Call, args: Arguments) -> Value:
+        """A causal LM called on encoded text."""
+        self.program.record(Forward(node, self.cursor.place(), model, _encoded_in(args), args))
+        return UNKNOWN
+
+    def loader_method(self, loader: Loader, name: str, node: cst.Call, args: Arguments) -> Value:
+        """A method called on a CleanModelLoader."""
+        return self._loader_call(loader, name, node, args)
+
+    def _loader_call(
+        self, loader: Loader | None, method: str, node: cst.Call, args: Arguments
+    ) -> Value:
+        self.program.record(LoaderCall(node, self.cursor.place(), loader, method, args))
+        model = UNKNOWN_MODEL if loader is None else loader.model
+        if method == "load":
+            causal = CausalLM(node, model, guarded=True)
+            return Sequence((causal, Tokenizer(node, model, guarded=True), Provenance(node)))
+        if method == "load_tokenizer":
+            return Tokenizer(node, model, guarded=True)
+        if method == "attach_adapter":
+            base = first(args.value("model", 0), CausalLM)
+            return UNKNOWN if base is None else replace(base, adapters=(*base.adapters, node)[-4:])
+        if method == "generate":
+            return GuardedText(node)
+        if method in ("generate_batch", "complete"):
+            return Items(GuardedText(node))
+        if method == "encode":
+            tokenizer = first(args.value("tokenizer", 0), Tokenizer) or Tokenizer(
+                None, model, guarded=True
+            )
+            return Encoded(node, replace(tokenizer, guarded=True))
+        return UNKNOWN
+
+    # --- assignments to attributes
+
+    def attribute_set(
+        self,
+        node: cst.CSTNode,
+        target: Value,
+        attribute: str,
+        value: Value,
+        expression: cst.BaseExpression,
+    ) -> None:
+        """`target.attribute = value` on a known object."""
+        for option in options(target):
+            if isinstance(option, (Tokenizer, CausalLM)):
+                event = AttributeSet(
+                    node, self.cursor.place(), option, attribute, value, expression
+                )
+                self.program.record(event)
+                return
+            if isinstance(option, Instance):
+                self.program.add_attribute(option.node, attribute, value)
+
+
+def _encoded_in(args: Arguments) -> Encoded | None:
+    """The encoded prompt among the arguments of generate or forward; a stop string's ids are none."""
+    prompts = [argument for name in _PROMPT_KEYWORDS if (argument := args.get(name)) is not None]
+    for argument in (*args.positional[:1], *prompts, *args.spread):
+        encoded = first(argument.value, Encoded)
+        if encoded is not None:
+            return encoded
+    return None
+
+
+def is_rendered(event: Encode) -> bool:
+    """Whether the text of an encoding was rendered by a chat template."""
+    return is_chat(event.text)
+
+
+def model_id_of(argument: Argument | None, settings: Settings) -> ModelId:
+    """The model that an argument names."""
+    if argument is None:
+        return UNKNOWN_MODEL
+    texts = [
+        option
+        for option in options(argument.value)
+        if isinstance(option, Constant) and isinstance(option.value, str) and option.value
+    ]
+    if not texts or len(texts) != len(list(options(argument.value))):
+        return UNKNOWN_MODEL
+    standings = [
+        standing_of(str(text.value), settings.base_models, settings.chat_models) for text in texts
+    ]
+    standing = standings[0] if len(set(standings)) == 1 else "unknown"
+    if len(texts) > 1:
+        return ModelId(None, standing, fixed=False)
+    return ModelId(str(texts[0].value), standing, texts[0].fixed)

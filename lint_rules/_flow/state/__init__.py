@@ -1,0 +1,1 @@
+"""The state of a walk over a program, and what values have as members."""

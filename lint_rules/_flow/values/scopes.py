@@ -1,0 +1,110 @@
+"""Names in scope: what they hold in each branch of a walk."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import reduce
+
+import libcst as cst
+
+from lint_rules._flow.values.joins import UNKNOWN, Value, bounded, join
+from lint_rules._flow.values.ledger import Ledger
+
+
+class Env:
+    """Names and attribute paths such as `self.model` in one scope."""
+
+    __slots__ = (
+        "changed", "function", "names", "outside", "owner", "parent", "replayed", "roots", "scope"
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        parent: Env | None = None,
+        function: cst.FunctionDef | None = None,
+        owner: cst.ClassDef | None = None,
+    ) -> None:
+        self.names: dict[str, Value] = {}
+        self.parent = parent
+        self.function = function
+        self.owner = owner
+        # Branches are forks of a scope; functions look names up in the scope, where all ends up.
+        self.scope: Env = self
+        # Names declared global or nonlocal, with the scope that they are bound in.
+        self.outside: dict[str, Outer] = {}
+        # First parts of the attribute paths that any branch of the scope has bound.
+        self.roots: set[str] = set()
+        # Names that a branch has bound since it was forked.
+        self.changed: set[str] | None = None
+        # What a replayed function has returned so far; None in an ordinary walk.
+        self.replayed: Value | None = None
+
+    def get(self, name: str) -> Value | None:
+        """The value of a name here or in an enclosing scope."""
+        env: Env | None = self
+        while env is not None:
+            found = env.names.get(name)
+            if found is not None:
+                return found
+            env = env.parent
+        return None
+
+    def put(self, name: str, value: Value) -> None:
+        """Binds a name; what was known of its attributes is forgotten."""
+        if self.outside:
+            outer = self.outside.get(name)
+            if outer is not None:
+                outer.put(name, value)
+                return
+        self.names[name] = bounded(value)
+        if self.changed is not None:
+            self.changed.add(name)
+        root, dot, _ = name.partition(".")
+        if root not in self.roots:
+            if dot:
+                self.roots.add(root)
+            return
+        prefix = name + "."
+        for known in [key for key in self.names if key.startswith(prefix)]:
+            del self.names[known]
+            if self.changed is not None:
+                self.changed.add(known)
+
+    def fork(self) -> Env:
+        """A copy for one branch."""
+        branch = Env(self.parent, self.function, self.owner)
+        branch.names = dict(self.names)
+        branch.changed = set()
+        branch.scope, branch.outside, branch.roots = self.scope, self.outside, self.roots
+        return branch
+
+    def join(self, branches: list[Env]) -> None:
+        """Becomes what holds after any of the branches; none leaves it as it is."""
+        if not branches:
+            return
+        merged = dict(branches[0].names)
+        changed: set[str] = set()
+        for branch in branches:
+            if branch is not self and branch.changed is not None:
+                changed |= branch.changed
+        for name in changed if len(branches) > 1 else ():
+            found = [branch.names[name] for branch in branches if name in branch.names]
+            if found:
+                merged[name] = reduce(join, found)
+        self.names = merged
+        if self.changed is not None:
+            self.changed |= changed
+
+
+@dataclass(frozen=True, slots=True)
+class Outer:
+    """The scope of a name that is declared global or nonlocal, where walks of several parts meet."""
+
+    env: Env
+    ledger: Ledger
+
+    def put(self, name: str, value: Value) -> None:
+        """Joins a value: nobody knows when the function that binds it is called."""
+        joined = bounded(join(self.env.names.get(name, UNKNOWN), value))
+        self.env.put(name, joined)
+        self.ledger.shared((self.env.function, name), joined)

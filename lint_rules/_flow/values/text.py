@@ -1,0 +1,95 @@
+"""What is known about text: its literal pieces, and whether a chat template rendered it."""
+
+from __future__ import annotations
+
+from lint_rules._flow.values.joins import (
+    MAX_PIECES,
+    UNKNOWN,
+    ChatText,
+    Choice,
+    Constant,
+    Formatted,
+    Items,
+    Method,
+    Sequence,
+    Value,
+    element_of,
+    options,
+)
+
+# Stands for a tokenizer's own BOS among the pieces of a text. A text that begins with something unknown
+# has an empty first piece.
+BOS = "\0bos"
+BOS_TEXTS = (BOS, "<|begin_of_text|>", "<bos>", "<s>", "<｜begin▁of▁sentence｜>")
+
+
+def is_chat(value: Value) -> bool:
+    """Whether any alternative is text that a chat template rendered."""
+    return any(
+        isinstance(option, ChatText)
+        or (isinstance(option, Formatted) and option.rendered_chat)
+        or (isinstance(option, (Items, Sequence)) and is_chat(element_of(option)))
+        for option in options(value)
+    )
+
+
+def keeps_bos(value: Value) -> bool:
+    """Whether rendered text still begins as the template wrote it."""
+    for option in options(value):
+        if isinstance(option, ChatText) and option.cut:
+            return False
+        if isinstance(option, (Items, Sequence)) and not keeps_bos(element_of(option)):
+            return False
+    return True
+
+
+def add_text(left: Value, right: Value) -> Value:
+    """`left + right` for text: the literal pieces survive, and so does having been rendered."""
+    chat = is_chat(left) or is_chat(right)
+    if isinstance(left, Constant) and isinstance(right, Constant):
+        if isinstance(left.value, str) and isinstance(right.value, str):
+            return Constant(left.value + right.value, left.fixed and right.fixed)
+        return UNKNOWN
+    found = (*(_pieces(left) or ("",)), *_pieces(right))
+    pieces = tuple(dict.fromkeys(found))[:MAX_PIECES] if any(found) else ()
+    return Formatted(pieces, chat) if pieces or chat else UNKNOWN
+
+
+def joined_text(separator: Value, parts: Value) -> Value:
+    """`separator.join(parts)`."""
+    result: Value = UNKNOWN
+    for option in options(parts):
+        members = option.items if isinstance(option, Sequence) else (element_of(option),)
+        for member in members:
+            result = member if result == UNKNOWN else add_text(add_text(result, separator), member)
+    return result
+
+
+def leads_with(text: Value, starts: tuple[str, ...]) -> bool:
+    """Whether any alternative begins with one of the texts; for a list, any member."""
+    for option in options(text):
+        if isinstance(option, (Items, Sequence)):
+            if leads_with(element_of(option), starts):
+                return True
+        elif isinstance(option, (Constant, Formatted, Method)):
+            pieces = _pieces(option)
+            if pieces and pieces[0].startswith(starts):
+                return True
+    return False
+
+
+def piece_of(value: Value) -> tuple[str, ...]:
+    """The literal pieces of a text."""
+    return tuple(piece for option in options(value) for piece in _pieces(option))
+
+
+def _pieces(value: Value) -> tuple[str, ...]:
+    if isinstance(value, Formatted):
+        return value.pieces
+    if isinstance(value, Constant) and isinstance(value.value, str):
+        return (value.value,)
+    if isinstance(value, Method) and value.name == "bos_token":
+        return (BOS,)
+    if isinstance(value, Choice):  # `(tokenizer.bos_token or "") + prompt`
+        return tuple(piece for option in value.options for piece in _pieces(option) if piece)
+    return ()

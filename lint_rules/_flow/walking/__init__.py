@@ -1,0 +1,1 @@
+"""Walks the code: statements, expressions, definitions, calls, imports."""

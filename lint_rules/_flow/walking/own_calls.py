@@ -1,0 +1,156 @@
+"""Calls of the functions and classes of the run: binds arguments, gives results."""
+
+from __future__ import annotations
+
+import libcst as cst
+
+from lint_rules._flow.state.program import Function, FunctionFacts, Program
+from lint_rules._flow.values.arguments import Arguments
+from lint_rules._flow.values.joins import (
+    UNKNOWN,
+    CausalLM,
+    ChatText,
+    ClassRef,
+    Constant,
+    Encoded,
+    Formatted,
+    FunctionRef,
+    Generated,
+    Instance,
+    Items,
+    Mapping,
+    Sequence,
+    Symbol,
+    Tokenizer,
+    Unknown,
+    Value,
+    element_of,
+    options,
+)
+from lint_rules._flow.values.syntax import has_decorator
+
+# Values that a function of another module may turn into something; its own summary knows no caller.
+_CARRIED = (Tokenizer, CausalLM, Encoded, ChatText, Generated, Mapping)
+_PLAIN = (Unknown, Constant, Formatted, Symbol, Instance)
+
+
+def _is_plain(value: Value) -> bool:
+    """Whether one call gets nothing that what all callers get together does not tell."""
+    if isinstance(value, Sequence):
+        return all(map(_is_unknown, value.items))
+    if isinstance(value, Items):
+        return _is_unknown(value.element)
+    if isinstance(value, Mapping):
+        return _is_unknown(value.rest) and all(_is_unknown(item) for _, item in value.entries)
+    return isinstance(value, _PLAIN)
+
+
+def _is_unknown(value: Value) -> bool:
+    return isinstance(value, Unknown) or (
+        isinstance(value, (Sequence, Items, Mapping)) and _is_plain(value)
+    )
+
+
+def _pays(facts: FunctionFacts, given: dict[str, Value], *, own: bool) -> bool:
+    """Whether a replay can tell more than the joined result."""
+    if not all(map(_is_plain, options(facts.result))):
+        return True
+    return not own and any(
+        isinstance(option, _CARRIED) for value in given.values() for option in options(value)
+    )
+
+
+class OwnCalls:
+    """Follows calls into code that the run can see."""
+
+    def __init__(self, program: Program) -> None:
+        self.program = program
+
+    def function(self, function: FunctionRef, args: Arguments) -> Value:
+        """The result of a function for these arguments."""
+        facts = self.program.functions.get(function.node)
+        if facts is None:
+            return UNKNOWN
+        given = self._bind(function.node, args, function.receiver)
+        for name, value in given.items():
+            self.program.add_argument(function.node, name, value)
+        if facts.home is self.program:
+            if not self.program.quiet:
+                self.program.mark_called(function.node, facts)
+            self.program.demand(function.node)
+            self.program.ledger.read(function.node)
+        result = facts.result
+        replay = None if facts.home is None else facts.home.replay
+        if (
+            replay is not None
+            and _pays(facts, given, own=facts.home is self.program)
+            and not self._shared(function.node, facts, given)
+        ):
+            result = replay(function, given)
+        if type(function.node) is cst.FunctionDef and has_decorator(
+            function.node, "contextmanager", "asynccontextmanager"
+        ):
+            return element_of(result)
+        return result
+
+    def _shared(self, node: Function, facts: FunctionFacts, given: dict[str, Value]) -> bool:
+        """Whether all callers pass what this one does, so that the joined result is what it gets."""
+        if facts.home is not self.program:
+            return False
+        self.program.ledger.read((node, "arguments"))
+        return all(facts.arguments.get(name, UNKNOWN) == value for name, value in given.items())
+
+    def construct(self, reference: ClassRef, args: Arguments) -> Value:
+        """A new object of a class."""
+        facts = self.program.classes.get(reference.node)
+        if facts is None:
+            return UNKNOWN
+        instance = Instance(reference.node)
+        initializer = facts.methods.get("__init__")
+        if initializer is not None:
+            for name, value in self._bind(initializer, args, instance).items():
+                self.program.add_argument(initializer, name, value)
+            return instance
+        for name, argument in zip(facts.fields, args.positional, strict=False):
+            self.program.add_attribute(reference.node, name, argument.value)
+        for name, argument in args.keywords.items():
+            if name in facts.fields:
+                self.program.add_attribute(reference.node, name, argument.value)
+        return instance
+
+    def instance(self, instance: Instance, args: Arguments) -> Value:
+        """An object called like a function."""
+        facts = self.program.classes.get(instance.node)
+        if facts is None:
+            return UNKNOWN
+        method = facts.methods.get("__call__") or facts.methods.get("forward")
+        return UNKNOWN if method is None else self.function(FunctionRef(method, instance), args)
+
+    def _bind(self, node: Function, args: Arguments, receiver: Value | None) -> dict[str, Value]:
+        """What the parameters get."""
+        given: dict[str, Value] = {}
+        params = node.params
+        names = [parameter.name.value for parameter in (*params.posonly_params, *params.params)]
+        if type(node) is cst.FunctionDef and self._takes_receiver(node, receiver):
+            names = names[1:]
+        for name, argument in zip(names, args.positional, strict=False):
+            given[name] = argument.value
+        keyword_only = {parameter.name.value for parameter in params.kwonly_params}
+        extra = Mapping(())
+        for name, argument in args.keywords.items():
+            if name in names or name in keyword_only:
+                given[name] = argument.value
+            else:
+                extra = extra.put(name, argument.value)
+        if params.star_kwarg is not None and extra.entries:
+            given[params.star_kwarg.name.value] = extra
+        if type(params.star_arg) is cst.Param and len(args.positional) > len(names):
+            rest = Sequence(tuple(argument.value for argument in args.positional[len(names) :]))
+            given[params.star_arg.name.value] = rest
+        return given
+
+    def _takes_receiver(self, node: cst.FunctionDef, receiver: Value | None) -> bool:
+        """Whether the call fills the first parameter by itself, with `self` or `cls`."""
+        if self.program.functions[node].owner is None or has_decorator(node, "staticmethod"):
+            return False
+        return receiver is not None or has_decorator(node, "classmethod")

@@ -1,0 +1,323 @@
+"""Executes statements on an environment: assignments, branches that join, loops."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import libcst as cst
+
+from lint_rules._flow.state.program import Cursor, Function, Program
+from lint_rules._flow.values.events import MemberSet, Unpack
+from lint_rules._flow.values.joins import (
+    UNKNOWN,
+    CausalLM,
+    Instance,
+    Items,
+    Mapping,
+    Sequence,
+    Tokenizer,
+    Unknown,
+    Value,
+    count_of,
+    element_of,
+    first,
+    join,
+)
+from lint_rules._flow.values.scopes import Env, Outer
+from lint_rules._flow.values.syntax import dotted
+from lint_rules._flow.values.text import add_text
+from lint_rules._flow.walking.binding import bind_target
+from lint_rules._flow.walking.definitions import Definitions
+from lint_rules._flow.walking.expressions import Evaluator
+from lint_rules._flow.walking.imports import bind_import, bind_import_from
+
+_EMPTY = Sequence((), "list")
+
+
+class Executor:
+    """Runs the statements of a module abstractly. A block that cannot fall through returns False."""
+
+    def __init__(self, program: Program) -> None:
+        self.program = program
+        self.cursor = Cursor()
+        self.evaluator = Evaluator(program, self.cursor)
+        self.definitions = Definitions(program, self.evaluator, self._body)
+        program.replay = self.definitions.replay
+        program.demand = self._demand
+        self._repeating = False
+        self._handlers: dict[type[cst.CSTNode], Callable[[Any, Env], bool]] = {
+            cst.SimpleStatementLine: self._line,
+            cst.FunctionDef: self.definitions.function,
+            cst.ClassDef: self.definitions.class_,
+            cst.If: self._if,
+            cst.For: self._for,
+            cst.While: self._while,
+            cst.With: self._with,
+            cst.Try: self._try,
+            cst.TryStar: self._try,
+            cst.Match: self._match,
+        }
+        self._small: dict[type[cst.CSTNode], Callable[[Any, Env], bool]] = {
+            cst.Expr: self._expression,
+            cst.Assign: self._assign,
+            cst.AnnAssign: self._annotated_assign,
+            cst.AugAssign: self._augmented_assign,
+            cst.Return: self._return,
+            cst.Import: lambda node, env: bind_import(program, node, env),
+            cst.ImportFrom: lambda node, env: bind_import_from(program, node, env),
+            cst.Global: self._global,
+            cst.Nonlocal: self._nonlocal,
+            cst.Raise: self._raise,
+            cst.Assert: self._assert,
+            cst.Continue: lambda _node, _env: False,
+            cst.Break: lambda _node, _env: False,
+        }
+
+    def run_body(self) -> None:
+        """Runs the module's body."""
+        self._block(self.program.module.body, self.program.globals)
+
+    # --- blocks
+
+    def _block(
+        self, statements: Iterable[cst.BaseStatement | cst.BaseSmallStatement], env: Env
+    ) -> bool:
+        block = tuple(statements)
+        saved = (self.cursor.line, self.cursor.block, self.cursor.index)
+        falls = True
+        for index, statement in enumerate(block):
+            self.cursor.block, self.cursor.index = block, index
+            handler = self._handlers.get(type(statement))
+            if handler is not None:
+                self.cursor.line = None
+                falls = handler(statement, env)
+            else:
+                falls = self._run_small(statement, env)
+            if not falls:
+                break
+        self.cursor.line, self.cursor.block, self.cursor.index = saved
+        return falls
+
+    def _demand(self, node: Function) -> None:
+        """A function is called before its turn, perhaps out of a loop, which is no matter of its own."""
+        saved = (self._repeating, self.evaluator.missed)
+        self._repeating, self.evaluator.missed = False, None
+        self.definitions.demand(node)
+        self._repeating, self.evaluator.missed = saved
+
+    def _body(self, owner: cst.BaseCompoundStatement, body: cst.BaseSuite, env: Env) -> bool:
+        outer = self.cursor.parents
+        self.cursor.parents = (*outer, owner)
+        falls = self._block(body.body, env)
+        self.cursor.parents = outer
+        return falls
+
+    def _line(self, node: cst.SimpleStatementLine, env: Env) -> bool:
+        self.cursor.line = node
+        falls = True
+        for statement in node.body:
+            falls = self._run_small(statement, env) and falls
+        return falls
+
+    def _run_small(self, statement: cst.CSTNode, env: Env) -> bool:
+        handler = self._small.get(type(statement))
+        return True if handler is None else handler(statement, env)
+
+    # --- simple statements
+
+    def _expression(self, node: cst.Expr, env: Env) -> bool:
+        self.evaluator.evaluate(node.value, env)
+        call = node.value
+        if type(call) is cst.Call and type(call.func) is cst.Attribute:
+            self._mutating_call(call, call.func, env)
+            return dotted(call.func) not in ("sys.exit", "os._exit")
+        return True
+
+    def _mutating_call(self, call: cst.Call, func: cst.Attribute, env: Env) -> None:
+        """`rows.append(x)` and `settings.update(…)` change what the name holds."""
+        path = dotted(func.value)
+        if path is None or func.attr.value not in ("append", "extend", "add", "update"):
+            return
+        container = self.evaluator.evaluate(func.value, env)
+        if func.attr.value == "update":
+            mapping = first(container, Mapping)
+            if mapping is None:
+                return
+            given = self.evaluator.calls.arguments(call, env)
+            other = first(given.positional[0].value, Mapping) if given.positional else None
+            for name, value in () if other is None else other.entries:
+                mapping = mapping.put(name, value)
+            for name, argument in given.keywords.items():
+                mapping = mapping.put(name, argument.value)
+            bind_target(self.evaluator, func.value, mapping, env)
+        elif call.args and not isinstance(container, (Tokenizer, CausalLM, Instance)):
+            value = self.evaluator.evaluate(call.args[0].value, env)
+            each = element_of(value) if func.attr.value == "extend" else value
+            bind_target(self.evaluator, func.value, Items(join(element_of(container), each)), env)
+
+    def _assign(self, node: cst.Assign, env: Env) -> bool:
+        value = self.evaluator.evaluate(node.value, env)
+        for target in node.targets:
+            bound = target.target
+            if type(bound) is cst.Attribute:
+                self._attribute_event(node, bound, value, node.value, env)
+            if type(bound) is cst.Tuple or type(bound) is cst.List:
+                self.program.record(Unpack(node, self.cursor.place(), bound, value))
+            elif type(bound) is cst.Subscript:
+                self.program.record(MemberSet(node, self.cursor.place(), bound, value))
+            bind_target(self.evaluator, target.target, value, env)
+        return True
+
+    def _attribute_event(
+        self,
+        node: cst.CSTNode,
+        target: cst.Attribute,
+        value: Value,
+        expression: cst.BaseExpression,
+        env: Env,
+    ) -> None:
+        owner = self.evaluator.evaluate(target.value, env)
+        if first(owner, Tokenizer) is not None or first(owner, CausalLM) is not None:
+            self.evaluator.calls.hf.attribute_set(node, owner, target.attr.value, value, expression)
+
+    def _annotated_assign(self, node: cst.AnnAssign, env: Env) -> bool:
+        value: Value = UNKNOWN if node.value is None else self.evaluator.evaluate(node.value, env)
+        if isinstance(value, Unknown):
+            value = self.definitions.annotated(node.annotation, env)
+        if node.value is not None or not isinstance(value, Unknown):
+            bind_target(self.evaluator, node.target, value, env)
+        return True
+
+    def _augmented_assign(self, node: cst.AugAssign, env: Env) -> bool:
+        left, right = (
+            self.evaluator.evaluate(node.target, env),
+            self.evaluator.evaluate(node.value, env),
+        )
+        bind_target(self.evaluator, node.target, add_text(left, right), env)
+        return True
+
+    def _return(self, node: cst.Return, env: Env) -> bool:
+        if node.value is not None:
+            self.evaluator.returned(self.evaluator.evaluate(node.value, env), env)
+        return False
+
+    def _global(self, node: cst.Global, env: Env) -> bool:
+        for item in node.names if env.scope is not self.program.globals else ():
+            env.outside[item.name.value] = Outer(self.program.globals, self.program.ledger)
+        return True
+
+    def _nonlocal(self, node: cst.Nonlocal, env: Env) -> bool:
+        for item in node.names:
+            scope = env.parent
+            while scope is not None and item.name.value not in scope.scope.names:
+                scope = scope.parent
+            if scope is not None:
+                env.outside[item.name.value] = Outer(scope.scope, self.program.ledger)
+        return True
+
+    def _raise(self, node: cst.Raise, env: Env) -> bool:
+        if node.exc is not None:
+            self.evaluator.evaluate(node.exc, env)
+        return False
+
+    def _assert(self, node: cst.Assert, env: Env) -> bool:
+        self.evaluator.evaluate(node.test, env)
+        return True
+
+    # --- compound statements
+
+    def _if(self, node: cst.If, env: Env) -> bool:
+        self.evaluator.evaluate(node.test, env)
+        taken = env.fork()
+        other = env if node.orelse is None else env.fork()
+        live = [taken] if self._body(node, node.body, taken) else []
+        falls = True
+        if type(node.orelse) is cst.If:
+            self.cursor.parents = (*self.cursor.parents, node)
+            falls = self._if(node.orelse, other)
+            self.cursor.parents = self.cursor.parents[:-1]
+        elif node.orelse is not None:
+            falls = self._body(node, node.orelse.body, other)
+        if falls:
+            live.append(other)
+        env.join(live)
+        return bool(live)
+
+    def _for(self, node: cst.For, env: Env) -> bool:
+        iterated = self.evaluator.evaluate(node.iter, env)
+        source = element_of(iterated)
+        empty = [name for name, value in env.names.items() if value == _EMPTY]
+        falls = self._loop(
+            node, lambda inner: bind_target(self.evaluator, node.target, source, inner), env
+        )
+        count = count_of(iterated)
+        for name in empty if count is not None else ():
+            collected = env.names.get(name)
+            if isinstance(collected, Items) and collected.count is None:
+                env.names[name] = Items(
+                    collected.element, count
+                )  # filled here: no longer than that
+        return falls
+
+    def _while(self, node: cst.While, env: Env) -> bool:
+        def enter(inner: Env) -> None:
+            self.evaluator.evaluate(node.test, inner)
+
+        return self._loop(node, enter, env)
+
+    def _loop(self, node: cst.For | cst.While, enter: Callable[[Env], None], env: Env) -> bool:
+        rounds = 1 if self._repeating else 2
+        outer, self._repeating = self._repeating, True
+        missed: set[str] = set()
+        around, self.evaluator.missed = self.evaluator.missed, missed
+        for _ in range(rounds):
+            before = env.names
+            inner = env.fork()
+            enter(inner)
+            self._body(node, node.body, inner)
+            env.join([env, inner])
+            late = missed & (env.names.keys() - before.keys())
+            if not late and all(env.names[name] == value for name, value in before.items()):
+                break  # the next round would see the same
+        self._repeating = outer
+        self.evaluator.missed = around
+        if around is not None:
+            around |= missed
+        if node.orelse is not None:
+            self._body(node, node.orelse.body, env)
+        return True
+
+    def _with(self, node: cst.With, env: Env) -> bool:
+        for item in node.items:
+            value = self.evaluator.evaluate(item.item, env)
+            if item.asname is not None:
+                bind_target(self.evaluator, item.asname.name, value, env)
+        return self._body(node, node.body, env)
+
+    def _try(self, node: cst.Try | cst.TryStar, env: Env) -> bool:
+        before = env.fork()
+        attempt = env.fork()
+        falls = self._body(node, node.body, attempt)
+        if falls and node.orelse is not None:
+            falls = self._body(node, node.orelse.body, attempt)
+        live = [attempt] if falls else []
+        for handler in node.handlers:
+            recovery = before.fork()
+            recovery.join([before, attempt])
+            if self._body(node, handler.body, recovery):
+                live.append(recovery)
+        env.join(live)
+        if node.finalbody is not None:
+            self._body(node, node.finalbody.body, env)
+        return bool(live) or not (node.handlers or falls)
+
+    def _match(self, node: cst.Match, env: Env) -> bool:
+        self.evaluator.evaluate(node.subject, env)
+        live = [env.fork()]
+        for case in node.cases:
+            branch = env.fork()
+            if self._body(node, case.body, branch):
+                live.append(branch)
+        env.join(live)
+        return True

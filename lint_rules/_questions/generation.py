@@ -1,0 +1,80 @@
+"""The generate calls that are our business: text from a causal LM, not a chat, in scope."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from cleanguard.hazards import Severity
+from lint_rules._flow.analysis import Flow
+from lint_rules._flow.libraries.hf_calls import is_rendered
+from lint_rules._flow.values.arguments import Arguments
+from lint_rules._flow.values.events import CallSite, Decode, Encode, Generate
+from lint_rules._flow.values.joins import (
+    ChatText,
+    Generated,
+    LibraryObject,
+    ModelId,
+    Value,
+    element_of,
+    first,
+    options,
+)
+from lint_rules._questions.standing import load_severity
+
+NO_ARGUMENTS = Arguments((), {}, (), opaque=False)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TextGeneration:
+    """One generate call, the encoding that it gets, and what is known of the model."""
+
+    call: Generate
+    encode: Encode | None
+    model: ModelId
+    severity: Severity
+
+
+def text_generations(flow: Flow) -> Iterator[TextGeneration]:
+    """Every generate call on text that no chat template rendered, where the model is in scope."""
+    decoded = {origin for decode in flow.events(Decode) for origin in _origins(decode.source)}
+    for call in flow.events(Generate):
+        encode = flow.event_at(call.encoded.origin if call.encoded else None, Encode)
+        if encode is None and call.node not in decoded:
+            continue  # not text: a diffusion model, a vision model, a stub
+        if _is_chat(call, encode) or (call.model.confidence == "named" and _translates(flow)):
+            continue
+        model = call.model.model
+        if encode is not None and model.standing == "unknown" and model.text is None:
+            model = encode.tokenizer.model
+        severity = load_severity(model, flow.settings)
+        if severity is not None:
+            yield TextGeneration(call, encode, model, severity)
+
+
+def config_of(call: Generate, flow: Flow) -> Arguments:
+    """What a `GenerationConfig(…)` that the call is given was built with."""
+    given = first(call.args.value("generation_config"), LibraryObject)
+    known = given is not None and given.symbol.endswith(".GenerationConfig")
+    built = flow.event_at(given.origin, CallSite) if given is not None and known else None
+    return NO_ARGUMENTS if built is None else built.args
+
+
+def _translates(flow: Flow) -> bool:
+    """Whether the module imports sequence-to-sequence models: what is called `model` may be one."""
+    marks = ("Seq2Seq", "ForConditionalGeneration", "Marian", "T5", "Bart")
+    return any(mark in name for name in flow.imported_names for mark in marks)
+
+
+def _is_chat(call: Generate, encode: Encode | None) -> bool:
+    if encode is not None and is_rendered(encode):
+        return True
+    if call.encoded is not None and call.encoded.rendered:
+        return True
+    given = (*call.args.positional, *call.args.keywords.values(), *call.args.spread)
+    return any(first(argument.value, ChatText) is not None for argument in given)
+
+
+def _origins(source: Value) -> set[object]:
+    found = [*options(source), *options(element_of(source))]
+    return {value.origin for value in found if isinstance(value, Generated)}

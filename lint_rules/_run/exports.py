@@ -1,0 +1,146 @@
+"""What a module of a run has for those that import from it, read as cheaply as it can be."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import libcst as cst
+
+from lint_rules._flow.values.joins import Constant, Mapping, Value
+from lint_rules._flow.values.joins import Sequence as ValueSequence
+from lint_rules._light import light_module
+from lint_rules._run.screen import Screened, has_trigger, screened
+from lint_rules._run.source import SourceError, decode, parse_fast
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What a plain module re-exports, by dotted name."""
+
+    dotted: str
+
+
+class Exports:
+    """A module as the run needs it: its tree where it matters, its plain names for the others.
+
+    Attributes:
+        light: Its tree; None where nothing in it matters, or it cannot be read.
+        exported: The tree, if others can get something of ours from it.
+        screened: What the cheap questions say; None where it was not parsed.
+    """
+
+    def __init__(self, plain: dict[str, Value | Target] | None = None, raw: bytes = b"") -> None:
+        self.light: cst.Module | None = None
+        self.exported: cst.Module | None = None
+        self.screened: Screened | None = None
+        self._raw = raw
+        self._plain = plain
+
+    @classmethod
+    def parsed(cls, tree: ast.Module, said: Screened) -> Exports:
+        """A module that was parsed already."""
+        found = cls(_plain_names(tree))
+        found.screened = said
+        found.light = light_module(tree) if said.matters else None
+        found.exported = found.light if said.exports else None
+        return found
+
+    @classmethod
+    def read(cls, path: str) -> Exports:
+        """A module that another one names."""
+        try:
+            raw = Path(path).read_bytes()
+            if not has_trigger(raw):
+                return cls(raw=raw)
+            source = decode(raw)
+            tree = parse_fast(source)
+            return cls({}) if tree is None else cls.parsed(tree, screened(tree, source.text))
+        except (OSError, SourceError, RecursionError):
+            return cls({})  # its own check says what is wrong with it
+
+    def plain(self, name: str) -> Value | Target | None:
+        """A literal or a re-export; None for anything else."""
+        if self._plain is None:
+            if _defines(self._raw, name):
+                return None
+            try:
+                tree = parse_fast(decode(self._raw))
+            except SourceError:
+                tree = None
+            self._plain = {} if tree is None else _plain_names(tree)
+            self._raw = b""
+        return self._plain.get(name)
+
+
+def _defines(raw: bytes, name: str) -> bool:
+    """Whether a top-level function or class has this name, which spares parsing the file."""
+    wanted = name.encode()
+    # A pattern that begins with a line would be tried on each.
+    return wanted in raw and any(
+        re.match(rb"(?:async +)?(?:def|class) +%s\b" % wanted, raw[line : at + len(wanted) + 1])
+        for at in _places(wanted, raw)
+        for line in [raw.rfind(b"\n", 0, at) + 1]
+    )
+
+
+def _places(word: bytes, raw: bytes) -> Iterator[int]:
+    at = raw.find(word)
+    while at >= 0:
+        yield at
+        at = raw.find(word, at + 1)
+
+
+def _plain_names(tree: ast.Module) -> dict[str, Value | Target]:
+    names: dict[str, Value | Target] = {}
+    for node in _top_level(tree.body):
+        if isinstance(node, ast.Assign):
+            value = _literal(node.value)
+            for target in node.targets:
+                if isinstance(target, ast.Name) and value is not None:
+                    names[target.id] = value
+        elif isinstance(node, ast.ImportFrom):
+            module = "." * node.level + (node.module or "")
+            joint = "" if module.endswith(".") else "."
+            for alias in node.names:
+                names[alias.asname or alias.name] = Target(f"{module}{joint}{alias.name}")
+    return names
+
+
+def _top_level(body: list[ast.stmt]) -> Iterator[ast.stmt]:
+    """The statements of a module, with those under `if TYPE_CHECKING` and in `try`."""
+    for node in body:
+        yield node
+        if isinstance(node, (ast.If, ast.Try)):
+            yield from _top_level(node.body)
+            yield from _top_level(node.orelse)
+        if isinstance(node, ast.Try):
+            for handler in node.handlers:
+                yield from _top_level(handler.body)
+
+
+def _literal(node: ast.expr) -> Value | None:
+    try:
+        return _value(ast.literal_eval(node))
+    except (ValueError, TypeError, MemoryError, RecursionError, SyntaxError):
+        return None
+
+
+def _value(data: object) -> Value | None:
+    if data is None or isinstance(data, (str, int, float, bool, bytes)):
+        return Constant(data)
+    if isinstance(data, dict):
+        entries = tuple(
+            (key, value)
+            for key, value in ((key, _value(item)) for key, item in data.items())
+            if value is not None and isinstance(key, (str, int))
+        )
+        return Mapping(entries)
+    if isinstance(data, (list, tuple)) and len(data) <= 64:
+        items = [_value(item) for item in data]
+        if all(item is not None for item in items):
+            return ValueSequence(tuple(item for item in items if item is not None))
+    return None
