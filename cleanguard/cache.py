@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cleanguard.config import Settings
+from cleanguard.settings.config import Settings
 from cleanguard.version import VERSION
 
 _HOME = Path(__file__).resolve().parents[1]

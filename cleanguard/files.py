@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cleanguard.errors import JobError
-from cleanguard.ignores import BUILT_IN, Patterns, gitignore_of, gitignores_above
+from cleanguard.settings.ignores import BUILT_IN, Patterns, gitignore_of, gitignores_above
 
 SUFFIXES = (".py", ".pyi")
 NOTEBOOKS = (".ipynb",)

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import libcst as cst
 
-from cleanguard.config import Settings
-from cleanguard.findings import Finding, Position
+from cleanguard.catalogue.findings import Finding, Position
+from cleanguard.settings.config import Settings
 from codemods import imports
 from codemods.generation import generate_calls, scoring
 from codemods.loads import adapters, model_loads, pad_tests, quantization, templates, upgrade

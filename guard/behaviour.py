@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from statistics import median
 from typing import TYPE_CHECKING, Any, Literal
 
-from cleanguard import hazards
+from cleanguard.catalogue import hazards
 from guard.base.modes import evaluating
 from guard.errors import SettingsError
 from guard.files.hub import torch

@@ -10,9 +10,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cleanguard import hazards
-from cleanguard.families import family_of, standing_of
-from cleanguard.hazards import Hazard
+from cleanguard.catalogue import hazards
+from cleanguard.catalogue.families import family_of, standing_of
+from cleanguard.catalogue.hazards import Hazard
 from guard.base.checks import CheckList
 from guard.errors import GuardError, ModelNotFoundError
 from guard.files.hub import transformers

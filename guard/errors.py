@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import ClassVar
 
-from cleanguard import hazards
-from cleanguard.hazards import Hazard
+from cleanguard.catalogue import hazards
+from cleanguard.catalogue.hazards import Hazard
 
 _NOTHING: Mapping[str, object] = MappingProxyType({})
 _NOTHING_FINISHED: Mapping[int, object] = MappingProxyType({})

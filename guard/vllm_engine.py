@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from cleanguard import hazards
+from cleanguard.catalogue import hazards
 from guard.base.checks import CheckList
 from guard.errors import ContaminationError, SettingsError
 from guard.files import hub

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from cleanguard import hazards
+from cleanguard.catalogue import hazards
 from lint_rules._flow.analysis import Flow
 from lint_rules._flow.values.events import CallSite, ModelLoad, TokenizerLoad
 from lint_rules._flow.values.joins import CausalLM, ModelId, Tokenizer, first

@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from cleanguard import hazards
-from cleanguard.families import family_of
+from cleanguard.catalogue import hazards
+from cleanguard.catalogue.families import family_of
 from lint_rules._flow.analysis import Flow
 from lint_rules._flow.values.events import Encode, LoaderCall
 from lint_rules._flow.values.joins import Items, Sequence, Value, element_of, options

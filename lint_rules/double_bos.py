@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from cleanguard import hazards
-from cleanguard.families import family_of
-from cleanguard.findings import Fix
-from cleanguard.hazards import Severity
+from cleanguard.catalogue import hazards
+from cleanguard.catalogue.families import family_of
+from cleanguard.catalogue.findings import Fix
+from cleanguard.catalogue.hazards import Severity
 from lint_rules._flow.analysis import Flow
 from lint_rules._flow.libraries.hf_calls import is_rendered
 from lint_rules._flow.values.events import Encode, TemplateApply

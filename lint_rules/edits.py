@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import libcst as cst
 
-from cleanguard.edits import Edit as ByteEdit
+from cleanguard.editing.edits import Edit as ByteEdit
 from lint_rules._flow.values.arguments import Arguments
 from lint_rules._light.positions import Positions
 

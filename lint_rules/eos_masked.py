@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import libcst as cst
 
-from cleanguard import hazards
+from cleanguard.catalogue import hazards
 from lint_rules._flow.analysis import Flow
 from lint_rules._flow.values.events import AttributeSet, CallSite, MemberSet, TokenizerLoad
 from lint_rules._flow.values.joins import UNKNOWN, Constant, Mapping, Method, Tokenizer, first

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from difflib import get_close_matches
 
-from cleanguard import hazards
+from cleanguard.catalogue import hazards
 from lint_rules._flow.analysis import Flow
 from lint_rules._flow.values.arguments import Arguments
 from lint_rules._flow.values.events import LoaderBuild, LoaderCall

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from cleanguard import hazards
-from cleanguard.findings import Fix
+from cleanguard.catalogue import hazards
+from cleanguard.catalogue.findings import Fix
 from lint_rules._flow.analysis import Flow
 from lint_rules._flow.values.events import CallSite, ModelLoad
 from lint_rules._flow.values.text import piece_of

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from cleanguard import hazards
-from cleanguard.families import is_not_causal
-from cleanguard.findings import Fix
+from cleanguard.catalogue import hazards
+from cleanguard.catalogue.families import is_not_causal
+from cleanguard.catalogue.findings import Fix
 from lint_rules._flow.analysis import Flow
 from lint_rules._flow.values.events import ModelLoad
 from lint_rules._questions.standing import described, load_severity

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import libcst as cst
 
-from cleanguard import hazards
-from cleanguard.findings import Fix
+from cleanguard.catalogue import hazards
+from cleanguard.catalogue.findings import Fix
 from lint_rules._flow.analysis import Flow
 from lint_rules._flow.values.arguments import UNSET, Arguments
 from lint_rules._flow.values.events import AttributeSet, Encode, TokenizerLoad

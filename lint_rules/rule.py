@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 import libcst as cst
 
-from cleanguard.findings import Confidence, Fix
-from cleanguard.hazards import Hazard, Severity
+from cleanguard.catalogue.findings import Confidence, Fix
+from cleanguard.catalogue.hazards import Hazard, Severity
 from lint_rules._flow.analysis import Flow
 from lint_rules.edits import Edit
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import libcst as cst
 
-from cleanguard import hazards
+from cleanguard.catalogue import hazards
 from lint_rules._flow.analysis import Flow
 from lint_rules._flow.values.syntax import dotted
 from lint_rules._run.neighbours import stranger_beside

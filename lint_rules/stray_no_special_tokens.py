@@ -10,9 +10,9 @@ from collections.abc import Iterator
 
 import libcst as cst
 
-from cleanguard import hazards
-from cleanguard.families import family_of
-from cleanguard.findings import Fix
+from cleanguard.catalogue import hazards
+from cleanguard.catalogue.families import family_of
+from cleanguard.catalogue.findings import Fix
 from lint_rules._flow.analysis import Flow
 from lint_rules._flow.libraries.hf_calls import is_rendered
 from lint_rules._flow.values.events import CallSite, Encode, Forward, Generate

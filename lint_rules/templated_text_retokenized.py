@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from cleanguard import hazards
-from cleanguard.families import family_of
-from cleanguard.hazards import Severity
+from cleanguard.catalogue import hazards
+from cleanguard.catalogue.families import family_of
+from cleanguard.catalogue.hazards import Severity
 from lint_rules._flow.analysis import Flow
 from lint_rules._flow.values.arguments import Argument
 from lint_rules._flow.values.events import CallSite, TemplateApply

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 import libcst as cst
 
-from cleanguard import hazards
+from cleanguard.catalogue import hazards
 from lint_rules._flow.analysis import Flow
 from lint_rules._flow.values.events import CallSite, Generate, LoaderCall, Rate
 from lint_rules._flow.values.joins import LibraryObject, first

@@ -13,9 +13,9 @@ from difflib import get_close_matches
 
 import libcst as cst
 
-from cleanguard import hazards
-from cleanguard.findings import Fix
-from cleanguard.hazards import Severity
+from cleanguard.catalogue import hazards
+from cleanguard.catalogue.findings import Fix
+from cleanguard.catalogue.hazards import Severity
 from lint_rules._flow.analysis import Flow
 from lint_rules._flow.values.arguments import Argument, Arguments
 from lint_rules._flow.values.events import CallSite, Encode, ModelLoad, TemplateApply, TokenizerLoad

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from cleanguard import hazards
+from cleanguard.catalogue import hazards
 from lint_rules._flow.analysis import Flow
 from lint_rules._flow.values.arguments import UNSET, Arguments
 from lint_rules._flow.values.events import CallSite

@@ -6,9 +6,16 @@ import re
 
 import pytest
 
-from cleanguard.config import Settings
-from cleanguard.explain import FIXES, GROUPS
-from cleanguard.hazards import BY_CODE, BY_NAME, CATALOGUE, UNREADABLE, UNUSED_SUPPRESSION, Hazard
+from cleanguard.catalogue.explain import FIXES, GROUPS
+from cleanguard.catalogue.hazards import (
+    BY_CODE,
+    BY_NAME,
+    CATALOGUE,
+    UNREADABLE,
+    UNUSED_SUPPRESSION,
+    Hazard,
+)
+from cleanguard.settings.config import Settings
 from lint_rules._engine.checking import check_source
 from lint_rules.registry import RULES
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from cleanguard.cli._group import COMMANDS
+from cleanguard.cli.group import COMMANDS
 
 yaml = pytest.importorskip("yaml", reason="PyYAML comes with the guard extra")
 

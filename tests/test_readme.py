@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from cleanguard.cli._group import COMMANDS
-from cleanguard.config import Settings, load_settings
-from cleanguard.explain import GROUPS
-from cleanguard.hazards import CATALOGUE
+from cleanguard.catalogue.explain import GROUPS
+from cleanguard.catalogue.hazards import CATALOGUE
+from cleanguard.cli.group import COMMANDS
+from cleanguard.settings.config import Settings, load_settings
 from codemods.migration import migrate_source
 from lint_rules._engine.checking import check_source
 

@@ -17,7 +17,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from cleanguard.config import Settings
+from cleanguard.settings.config import Settings
 from codemods.migration import Migration, migrate_source
 from stages.tiny import model_path
 

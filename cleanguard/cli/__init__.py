@@ -9,8 +9,8 @@ from typing import NoReturn
 
 import click
 
-from cleanguard.cli._exit_codes import CANNOT_DO, CLEAN, INTERRUPTED
-from cleanguard.cli._group import ReaderLeft, group
+from cleanguard.cli.exit_codes import CANNOT_DO, CLEAN, INTERRUPTED
+from cleanguard.cli.group import ReaderLeft, group
 from cleanguard.errors import JobError
 
 __all__ = ["main"]

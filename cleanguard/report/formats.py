@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from importlib import import_module
 
-from cleanguard.findings import Finding
-from cleanguard.fingerprints import Sources
+from cleanguard.catalogue.findings import Finding
+from cleanguard.catalogue.fingerprints import Sources
 
 TEXT = ("full", "concise")
 MACHINE = ("json", "json-lines", "github", "gitlab", "sarif", "junit", "rdjson", "markdown")

@@ -6,8 +6,8 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from cleanguard.findings import Finding, Position
-from cleanguard.fingerprints import Sources, fingerprints
+from cleanguard.catalogue.findings import Finding, Position
+from cleanguard.catalogue.fingerprints import Sources, fingerprints
 
 _SEVERITY = {"error": "major", "warning": "minor"}
 

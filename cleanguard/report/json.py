@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from cleanguard.findings import Finding, Position
+from cleanguard.catalogue.findings import Finding, Position
 
 
 def render(findings: Sequence[Finding]) -> str:

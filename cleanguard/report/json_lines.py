@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-from cleanguard.findings import Finding
+from cleanguard.catalogue.findings import Finding
 from cleanguard.report.json import as_object
 
 

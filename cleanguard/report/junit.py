@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from itertools import groupby
 from xml.sax.saxutils import quoteattr
 
-from cleanguard.findings import Finding
+from cleanguard.catalogue.findings import Finding
 
 # What XML 1.0 cannot hold, even escaped.
 _UNPRINTABLE = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from cleanguard.findings import Finding
+from cleanguard.catalogue.findings import Finding
 from cleanguard.report.styled import printable
 
 

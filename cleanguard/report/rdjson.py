@@ -6,8 +6,8 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from cleanguard.findings import Finding, Position
-from cleanguard.fingerprints import Sources
+from cleanguard.catalogue.findings import Finding, Position
+from cleanguard.catalogue.fingerprints import Sources
 
 
 def render(findings: Sequence[Finding], sources: Sources) -> str:

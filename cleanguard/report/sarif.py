@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from cleanguard.findings import Finding
-from cleanguard.fingerprints import Sources, fingerprints
-from cleanguard.hazards import BY_CODE, Hazard
+from cleanguard.catalogue.findings import Finding
+from cleanguard.catalogue.fingerprints import Sources, fingerprints
+from cleanguard.catalogue.hazards import BY_CODE, Hazard
 from cleanguard.version import VERSION
 
 _SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"

@@ -6,8 +6,8 @@ import json
 from collections import Counter
 from collections.abc import Sequence
 
-from cleanguard.findings import Finding
-from cleanguard.hazards import BY_CODE
+from cleanguard.catalogue.findings import Finding
+from cleanguard.catalogue.hazards import BY_CODE
 from cleanguard.report.styled import Line, Span
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from cleanguard.findings import Applicability, Finding
-from cleanguard.fingerprints import Sources
+from cleanguard.catalogue.findings import Applicability, Finding
+from cleanguard.catalogue.fingerprints import Sources
 from cleanguard.report.styled import Line, Span, columns, printable, wrapped
 
 _COLOUR = {"error": "bold red", "warning": "bold yellow"}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import libcst as cst
 
-from cleanguard.families import family_of
+from cleanguard.catalogue.families import family_of
 from codemods.plan.edits import Edit
 from codemods.plan.sites import CannotRewrite, Note
 from codemods.script.script import Script

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from cleanguard.edits import Edit, OverlapError, apply
+from cleanguard.editing.edits import Edit, OverlapError, apply
 
 __all__ = ["Edit", "OverlapError", "apply", "tidy"]
 

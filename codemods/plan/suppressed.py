@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from cleanguard.config import Settings
-from cleanguard.hazards import CATALOGUE
-from cleanguard.suppressions import suppresses
+from cleanguard.catalogue.hazards import CATALOGUE
+from cleanguard.settings.config import Settings
+from cleanguard.settings.suppressions import suppresses
 from lint_rules._questions.exempt import active_codes
 
 _REWRITTEN = frozenset(hazard.code for hazard in CATALOGUE if hazard.fix == "migrate")

@@ -8,9 +8,9 @@ from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from cleanguard import hazards
-from cleanguard.config import Settings
-from cleanguard.findings import Finding
+from cleanguard.catalogue import hazards
+from cleanguard.catalogue.findings import Finding
+from cleanguard.settings.config import Settings
 from codemods.plan.edits import Edit
 from codemods.plan.sites import Site
 from codemods.script.script import Script

@@ -8,7 +8,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from cleanguard.families import family_of
+from cleanguard.catalogue.families import family_of
 
 _BOS, _EOS, _OFFSET = 1, 2, 3
 ANSWER = [byte + _OFFSET for byte in b" ok."]

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import libcst as cst
 
-from cleanguard.families import family_of
+from cleanguard.catalogue.families import family_of
 from codemods.plan.sites import CannotRewrite, Note
 from codemods.script.purity import is_pure
 from codemods.script.purposes import uses_max_length

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 import libcst as cst
 
-from cleanguard.config import Settings
+from cleanguard.settings.config import Settings
 from codemods.plan.edits import Edit
 from codemods.plan.options import EVERYTHING, Wishes
 from codemods.plan.sites import CannotRewrite

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from cleanguard.hazards import Hazard
+from cleanguard.catalogue.hazards import Hazard
 
 Verdict = Literal["pass", "recorded", "overridden", "skipped"]
 

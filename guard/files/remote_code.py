@@ -6,7 +6,7 @@ import re
 from importlib.util import find_spec
 from typing import Any
 
-from cleanguard import hazards
+from cleanguard.catalogue import hazards
 from guard.base.checks import CheckList
 from guard.errors import RemoteCodeError
 from guard.files.request import LoadRequest

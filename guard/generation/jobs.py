@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from cleanguard import hazards
+from cleanguard.catalogue import hazards
 from guard.errors import GuardWarning, TruncatedPromptError
 from guard.generation.sampling import record_seed
 from guard.generation.settings import Settings

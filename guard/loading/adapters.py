@@ -12,7 +12,7 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cleanguard import hazards
+from cleanguard.catalogue import hazards
 from guard.errors import GuardWarning, ModelNotFoundError, PickleWeightsError, SettingsError
 from guard.files import hub
 from guard.files.request import path_text

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from cleanguard import hazards
+from cleanguard.catalogue import hazards
 from guard.base.checks import CheckList
 from guard.errors import AdapterAsBaseError
 from guard.files.remote_code import check_pin

@@ -14,7 +14,7 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cleanguard import hazards
+from cleanguard.catalogue import hazards
 from guard.errors import GuardWarning, ModelNotFoundError
 from guard.files.request import path_text
 from guard.prompts.policy import policy_of, remember, tokenizer_digest

@@ -17,7 +17,7 @@ from dataclasses import asdict
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from cleanguard import hazards
+from cleanguard.catalogue import hazards
 from guard.errors import ContaminationError, SettingsError
 from guard.files.hub import torch
 from guard.prompts.control_tokens import Hit

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from cleanguard.families import BosPolicy
+from cleanguard.catalogue.families import BosPolicy
 from guard.base.vocabulary import Vocabulary
 
 
@@ -17,7 +17,7 @@ class TokenFamily:
     """A family as its tokens show it.
 
     Attributes:
-        name: The name that `cleanguard.families` uses.
+        name: The name that `cleanguard.catalogue.families` uses.
         tokens: Tokens that its vocabulary has, all of them; with an id where only the id tells it
             from others.
         bos: The BOS token that a prompt begins with; None where the family has none.

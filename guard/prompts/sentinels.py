@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cleanguard import hazards
+from cleanguard.catalogue import hazards
 from guard.base.checks import CheckList
 from guard.errors import ContaminationError, DoubledBosError, MissingBosError
 from guard.prompts.encoding import encode_rows

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from cleanguard import hazards
-from cleanguard.families import standing_of
+from cleanguard.catalogue import hazards
+from cleanguard.catalogue.families import standing_of
 from guard.base.checks import CheckList
 from guard.errors import ChatModelError
 from guard.files.source import ModelSource

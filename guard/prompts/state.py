@@ -7,7 +7,7 @@ from collections import Counter
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from cleanguard.hazards import Hazard
+from cleanguard.catalogue.hazards import Hazard
 from guard.errors import UnguardedModelError
 from guard.prompts.policy import PromptPolicy
 from guard.provenance.record import Event, Provenance, utc_now

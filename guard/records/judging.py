@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from cleanguard import hazards
+from cleanguard.catalogue import hazards
 from guard.base.redaction import redact_value
 from guard.records.statement import FILE_TYPE, Statement, adapters_in, load_digest, params_digest
 from guard.records.verdicts import CODE, Problem

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-from cleanguard import hazards
+from cleanguard.catalogue import hazards
 
 Kind = Literal[
     "no-statement", "broken-statement", "edited-file", "edited-statement", "unsealed", "unreadable-record",

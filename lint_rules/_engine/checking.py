@@ -8,12 +8,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cleanguard import hazards
-from cleanguard.config import Settings, selected
+from cleanguard.catalogue import hazards
+from cleanguard.catalogue.findings import Finding, Fix, Position
 from cleanguard.files import SourceFile
-from cleanguard.findings import Finding, Fix, Position
-from cleanguard.per_file import with_severity
-from cleanguard.suppressions import may_suppress, suppressed
+from cleanguard.settings.config import Settings, selected
+from cleanguard.settings.per_file import with_severity
+from cleanguard.settings.suppressions import may_suppress, suppressed
 from lint_rules._questions.exempt import active_codes
 from lint_rules._run.notebook import SUFFIX, read
 from lint_rules._run.others import OtherFiles

@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from cleanguard.config import Settings
-from cleanguard.edits import Edit, apply
+from cleanguard.catalogue.findings import Finding
+from cleanguard.editing.edits import Edit, apply
 from cleanguard.files import SourceFile
-from cleanguard.findings import Finding
+from cleanguard.settings.config import Settings
 from lint_rules._engine.checking import check_source
 from lint_rules._run.others import OtherFiles
 from lint_rules._run.source import SourceError, decode, parse_fast

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 
-from cleanguard.suppressions import may_suppress
+from cleanguard.settings.suppressions import may_suppress
 from lint_rules._run.notebook import SUFFIX
 from lint_rules._run.screen import has_trigger
 

@@ -13,9 +13,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from cleanguard.cache import Cache, Entry, open_cache, run_digest
-from cleanguard.config import Settings
+from cleanguard.catalogue.findings import Finding
 from cleanguard.files import SourceFile
-from cleanguard.findings import Finding
+from cleanguard.settings.config import Settings
 from lint_rules._engine import worker
 from lint_rules._engine.checking import CheckRun, unreadable
 from lint_rules._engine.pool import Family, Lost, Pool

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from cleanguard.edits import Edit
-from cleanguard.findings import Finding, Fix, Position
-from cleanguard.hazards import BY_CODE
+from cleanguard.catalogue.findings import Finding, Fix, Position
+from cleanguard.catalogue.hazards import BY_CODE
+from cleanguard.editing.edits import Edit
 
 Plain = list[Any]
 

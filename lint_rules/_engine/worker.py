@@ -15,8 +15,8 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Literal
 
-from cleanguard.config import Settings
 from cleanguard.files import SourceFile
+from cleanguard.settings.config import Settings
 from lint_rules._engine.checking import RuleCrashError, check_source, io_problem, unreadable
 from lint_rules._engine.gate import needs_check
 from lint_rules._engine.wire import Plain, to_plain

@@ -9,7 +9,7 @@ from typing import TypeVar, cast
 
 import libcst as cst
 
-from cleanguard.config import Settings
+from cleanguard.settings.config import Settings
 from lint_rules._flow.libraries.hf_calls import model_id_of
 from lint_rules._flow.state.program import Linker, Program
 from lint_rules._flow.values.arguments import Argument

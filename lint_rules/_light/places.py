@@ -9,7 +9,7 @@ from typing import Any
 
 import libcst as cst
 
-from cleanguard.findings import Position
+from cleanguard.catalogue.findings import Position
 from lint_rules._light.expressions import BY_TYPE
 from lint_rules._light.nodes import FIELDS
 from lint_rules._light.rows import Rows

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import libcst as cst
 from libcst.metadata import ByteSpanPositionProvider, MetadataWrapper
 
-from cleanguard.findings import Position
+from cleanguard.catalogue.findings import Position
 from lint_rules._light.rows import Rows
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 
-from cleanguard.findings import Position
+from cleanguard.catalogue.findings import Position
 
 _NEWLINE = re.compile(rb"\r\n|\r|\n")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cleanguard.findings import Confidence
+from cleanguard.catalogue.findings import Confidence
 
 _RANK: dict[Confidence, int] = {"followed": 0, "annotated": 1, "named": 2}
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from cleanguard import hazards
-from cleanguard.config import Settings, selected
-from cleanguard.per_file import ignored_in
+from cleanguard.catalogue import hazards
+from cleanguard.settings.config import Settings, selected
+from cleanguard.settings.per_file import ignored_in
 
 
 def is_loader_module(path: Path, settings: Settings) -> bool:

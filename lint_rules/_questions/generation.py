@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from cleanguard.hazards import Severity
+from cleanguard.catalogue.hazards import Severity
 from lint_rules._flow.analysis import Flow
 from lint_rules._flow.libraries.hf_calls import is_rendered
 from lint_rules._flow.values.arguments import Arguments

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from cleanguard.config import Settings
-from cleanguard.hazards import Severity
+from cleanguard.catalogue.hazards import Severity
+from cleanguard.settings.config import Settings
 from lint_rules._flow.values.joins import ModelId
 
 

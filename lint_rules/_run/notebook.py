@@ -10,7 +10,7 @@ from bisect import bisect_right
 from dataclasses import dataclass, replace
 from typing import Any
 
-from cleanguard.findings import Finding, Position
+from cleanguard.catalogue.findings import Finding, Position
 from lint_rules._run.source import Source, SourceError
 
 SUFFIX = ".ipynb"

@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cleanguard.config import Settings
 from cleanguard.files import SourceFile
+from cleanguard.settings.config import Settings
 from lint_rules._run.screen import Screened
 
 if TYPE_CHECKING:

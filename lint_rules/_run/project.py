@@ -15,8 +15,8 @@ from pathlib import Path
 
 import libcst as cst
 
-from cleanguard.config import Settings
 from cleanguard.files import SourceFile
+from cleanguard.settings.config import Settings
 from lint_rules._flow.analysis import Flow, run
 from lint_rules._flow.state.program import Program
 from lint_rules._flow.values.joins import ModuleRef, Symbol, Value

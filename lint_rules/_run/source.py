@@ -9,7 +9,7 @@ import warnings
 from codecs import BOM_UTF8
 from dataclasses import dataclass
 
-from cleanguard.findings import Position
+from cleanguard.catalogue.findings import Position
 
 # Characters; some hundred bytes of syntax tree for each come near the memory that a file may take.
 _LARGE = 4_000_000

@@ -7,9 +7,9 @@ from dataclasses import dataclass, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar, get_type_hints
 
-from cleanguard.config_file import ConfigError
+from cleanguard.catalogue.selection import did_you_mean
 from cleanguard.errors import JobError
-from cleanguard.selection import did_you_mean
+from cleanguard.settings.config_file import ConfigError
 from stages.config.fields import Option, options_of
 from stages.config.source import read_settings
 from stages.config.values import ValueProblem, value_for

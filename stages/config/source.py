@@ -9,7 +9,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from cleanguard.config_file import ConfigError
+from cleanguard.settings.config_file import ConfigError
 
 if sys.version_info >= (3, 11):
     import tomllib

@@ -7,7 +7,7 @@ from datetime import date, time
 from pathlib import Path
 from typing import Any
 
-from cleanguard.selection import did_you_mean
+from cleanguard.catalogue.selection import did_you_mean
 from stages.config.fields import Option
 
 _BOOLEANS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}

@@ -11,8 +11,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from cleanguard.catalogue.selection import did_you_mean
 from cleanguard.errors import JobError
-from cleanguard.selection import did_you_mean
 from stages.jsonl import located_lines, text_of
 from stages.preferences.config import PreferencesConfig
 from stages.text import normalised, value_of

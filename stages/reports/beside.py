@@ -7,8 +7,8 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from cleanguard.catalogue.hazards import TRAIN_TEST_OVERLAP
 from cleanguard.errors import JobError
-from cleanguard.hazards import TRAIN_TEST_OVERLAP
 from guard.provenance.record import Provenance
 from stages.jsonl import read_lines
 from stages.reports.model import GateCheck, Overlap, SessionGate

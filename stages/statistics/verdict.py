@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from cleanguard.hazards import TOO_FEW_ITEMS
+from cleanguard.catalogue.hazards import TOO_FEW_ITEMS
 from stages.statistics.detectable import Detectable
 from stages.statistics.interval import Interval
 

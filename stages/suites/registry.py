@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from cleanguard.hazards import TOO_FEW_ITEMS
-from cleanguard.selection import did_you_mean
+from cleanguard.catalogue.hazards import TOO_FEW_ITEMS
+from cleanguard.catalogue.selection import did_you_mean
 from stages.suites import world
 from stages.suites.item import Suite, SuiteError
 from stages.suites.user import read_suite

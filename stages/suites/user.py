@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, get_args
 
-from cleanguard.selection import did_you_mean
+from cleanguard.catalogue.selection import did_you_mean
 from stages.jsonl import parsed
 from stages.suites.item import ScorerName, Shot, Suite, SuiteError, SuiteItem
 from stages.suites.scorers import passes

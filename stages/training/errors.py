@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cleanguard import hazards
+from cleanguard.catalogue import hazards
 from guard.errors import GuardError
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from cleanguard.catalogue.selection import did_you_mean
 from cleanguard.errors import JobError
-from cleanguard.selection import did_you_mean
 
 
 def check_reporters(names: Sequence[str]) -> None:

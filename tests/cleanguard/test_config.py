@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from cleanguard.config import ConfigError, Settings, load_settings, selected
-from cleanguard.hazards import CATALOGUE
+from cleanguard.catalogue.hazards import CATALOGUE
+from cleanguard.settings.config import ConfigError, Settings, load_settings, selected
 
 
 def write(folder: Path, table: str, name: str = "pyproject.toml") -> Path:

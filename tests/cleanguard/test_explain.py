@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
+from cleanguard.catalogue.explain import Page, as_markdown, find, reporters
+from cleanguard.catalogue.hazards import ADAPTER_AS_BASE, RAW_GENERATE, UNREADABLE
 from cleanguard.errors import JobError
-from cleanguard.explain import Page, as_markdown, find, reporters
-from cleanguard.hazards import ADAPTER_AS_BASE, RAW_GENERATE, UNREADABLE
 
 
 @pytest.mark.parametrize("query", ["CG301", "cg301", "raw-generate", "Raw-Generate"])

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from cleanguard.findings import Finding, Position
-from cleanguard.fingerprints import fingerprints
-from cleanguard.hazards import RAW_GENERATE
+from cleanguard.catalogue.findings import Finding, Position
+from cleanguard.catalogue.fingerprints import fingerprints
+from cleanguard.catalogue.hazards import RAW_GENERATE
 
 
 def of(text: str, *rows: int, name: str = "a.py") -> list[str]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cleanguard.config import ConfigError, Settings, load_settings, selected
+from cleanguard.settings.config import ConfigError, Settings, load_settings, selected
 from lint_rules._engine.checking import check_source
 
 LOAD = b"""from transformers import AutoModelForCausalLM

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from cleanguard.config import Settings
-from cleanguard.edits import apply
-from cleanguard.findings import Finding
+from cleanguard.catalogue.findings import Finding
+from cleanguard.editing.edits import apply
+from cleanguard.settings.config import Settings
 from lint_rules._engine.checking import check_source
 
 HEAD = "from transformers import AutoModelForCausalLM, AutoTokenizer\n"

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from cleanguard.config import Settings
+from cleanguard.settings.config import Settings
 from codemods.migration import Migration, migrate_source
 
 Migrate = Callable[..., Migration]

@@ -7,7 +7,7 @@ import ast
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cleanguard.config import Settings
+from cleanguard.settings.config import Settings
 from codemods.migration import migrate_source
 
 SPACE = st.sampled_from(["", " ", "  ", "\t"])

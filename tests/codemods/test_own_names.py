@@ -5,7 +5,7 @@ from __future__ import annotations
 import libcst as cst
 import pytest
 
-from cleanguard.config import Settings
+from cleanguard.settings.config import Settings
 from codemods.script.script import Script
 from lint_rules._run.source import decode
 

@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from cleanguard.patch import unified
+from cleanguard.editing.patch import unified
 
 
 @pytest.mark.parametrize(

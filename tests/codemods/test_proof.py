@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cleanguard.config import Settings
+from cleanguard.settings.config import Settings
 from codemods import migration
 from codemods.loads import model_loads
 from codemods.migration import migrate_source

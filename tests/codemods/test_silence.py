@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from cleanguard.config import Settings, load_settings
+from cleanguard.settings.config import Settings, load_settings
 from codemods.migration import migrate_source
 from tests.codemods.conftest import Migrate
 

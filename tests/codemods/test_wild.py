@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from cleanguard.config import Settings
+from cleanguard.settings.config import Settings
 from codemods.migration import Migration, PlannedSite, migrate_source
 
 FOLDER = Path(__file__).parent / "wild"

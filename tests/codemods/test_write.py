@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from cleanguard import write
-from cleanguard.write import WriteError, clear_leftovers, replace_file
+from cleanguard.editing import write
+from cleanguard.editing.write import WriteError, clear_leftovers, replace_file
 
 OLD, NEW = b"old\n", b"new\n"
 
@@ -109,7 +109,7 @@ def test_leftovers_of_a_killed_run_go_when_they_are_old(script, tmp_path):
 _WRITER = """
 import sys
 from pathlib import Path
-from cleanguard.write import replace_file
+from cleanguard.editing.write import replace_file
 path = Path(sys.argv[1])
 texts = [bytes([65 + n]) * 200_000 for n in range(2)]
 print("ready", flush=True)

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import guard
 import stages
-from cleanguard import hazards
-from cleanguard.hazards import CATALOGUE
+from cleanguard.catalogue import hazards
+from cleanguard.catalogue.hazards import CATALOGUE
 from guard import errors
 from guard.errors import ContaminationError, GuardError
 
@@ -36,7 +36,7 @@ def named_in_stages() -> set[str]:
     found: set[str] = set()
     for path in STAGES:
         for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.ImportFrom) and node.module == "cleanguard.hazards":
+            if isinstance(node, ast.ImportFrom) and node.module == "cleanguard.catalogue.hazards":
                 found |= {alias.name for alias in node.names}
             if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
                 found |= {node.attr} if node.value.id == "hazards" else set()

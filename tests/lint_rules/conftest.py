@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from cleanguard.config import Settings
+from cleanguard.catalogue.findings import Finding
 from cleanguard.files import SourceFile
-from cleanguard.findings import Finding
+from cleanguard.settings.config import Settings
 from lint_rules._engine.checking import check_files, check_source
 
 EVERYTHING = Settings(select=("ALL",))

@@ -6,8 +6,8 @@ import itertools
 
 import pytest
 
-from cleanguard.config import Settings
 from cleanguard.files import SourceFile
+from cleanguard.settings.config import Settings
 from lint_rules._engine.checking import check_files
 
 _LOADER = """\

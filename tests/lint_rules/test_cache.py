@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from cleanguard import cache
-from cleanguard.config import load_settings
 from cleanguard.files import SourceFile, discover
+from cleanguard.settings.config import load_settings
 from lint_rules._engine import pipeline, worker
 from lint_rules._engine.checking import CheckRun
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import libcst as cst
 import pytest
 
-from cleanguard.config import Settings
+from cleanguard.catalogue.findings import Position
 from cleanguard.files import SourceFile
-from cleanguard.findings import Position
+from cleanguard.settings.config import Settings
 from lint_rules import registry
 from lint_rules._engine.checking import check_files, check_source
 from lint_rules.rule import Rule

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cleanguard.config import Settings
+from cleanguard.settings.config import Settings
 from lint_rules._engine.checking import check_source
 from lint_rules.registry import RULES
 

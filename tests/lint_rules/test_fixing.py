@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import libcst as cst
 import pytest
 
-from cleanguard.config import Settings
-from cleanguard.findings import Fix
-from cleanguard.hazards import BY_CODE
+from cleanguard.catalogue.findings import Fix
+from cleanguard.catalogue.hazards import BY_CODE
+from cleanguard.settings.config import Settings
 from lint_rules import registry
 from lint_rules._engine.fixing import fix_source
 from lint_rules._flow.analysis import Flow

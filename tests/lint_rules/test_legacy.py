@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import cleanguard
-from cleanguard.config import Settings
+from cleanguard.settings.config import Settings
 from lint_rules._engine.checking import check_source
 
 _FOLDER = Path(cleanguard.__file__).parent / "legacy"

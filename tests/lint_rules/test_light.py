@@ -16,7 +16,7 @@ from typing import Any
 import libcst as cst
 import pytest
 
-from cleanguard.config import Settings
+from cleanguard.settings.config import Settings
 from lint_rules._engine import checking
 from lint_rules._light import light_module
 

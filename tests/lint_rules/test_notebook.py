@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from cleanguard.config import Settings
-from cleanguard.findings import Finding, Position
+from cleanguard.catalogue.findings import Finding, Position
+from cleanguard.settings.config import Settings
 from lint_rules._engine.checking import check_source
 from tests.cleanguard.cli.conftest import run as run
 

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from cleanguard.cache import open_cache
-from cleanguard.config import Settings
+from cleanguard.catalogue.findings import Finding
 from cleanguard.files import SourceFile, discover
-from cleanguard.findings import Finding
+from cleanguard.settings.config import Settings
 from lint_rules._engine import checking, pipeline, worker
 from lint_rules._engine.checking import CheckRun
 from lint_rules._engine.gate import parses

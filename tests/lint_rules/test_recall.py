@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from cleanguard.config import Settings
+from cleanguard.settings.config import Settings
 from lint_rules._engine.checking import check_source
 
 _MARK = re.compile(r"#>\s*(?P<codes>CG\d+(?::\w+)?(?:\s+CG\d+(?::\w+)?)*)")

@@ -8,7 +8,7 @@ import re
 from pathlib import Path
 
 import lint_rules
-from cleanguard.config_values import LIBRARIES
+from cleanguard.settings.config_values import LIBRARIES
 from lint_rules._questions import signatures
 from lint_rules.registry import RULES
 from lint_rules.rule import Rule

@@ -8,7 +8,7 @@ from importlib import metadata
 
 import pytest
 
-from cleanguard.config import Settings
+from cleanguard.settings.config import Settings
 from lint_rules._questions import signatures
 from lint_rules._questions.signatures import known
 

@@ -8,8 +8,8 @@ from typing import Literal
 
 import pytest
 
-from cleanguard.config_file import ConfigError
 from cleanguard.errors import JobError
+from cleanguard.settings.config_file import ConfigError
 from stages.config import as_toml, option, options_of, resolve, section
 from stages.config.source import load_data
 from stages.registry import BY_NAME, STAGES, Stage

@@ -144,7 +144,7 @@ def test_zero_trains_what_data_parallel_does(
 def test_the_command_prints_where_a_shipped_file_is(name: str) -> None:
     from click.testing import CliRunner
 
-    from cleanguard.cli.run import command
+    from cleanguard.cli.commands.run import command
 
     done = CliRunner().invoke(command, ["--launch-file", name])
     assert done.exit_code == 0

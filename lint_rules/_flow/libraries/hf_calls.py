@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import libcst as cst
 
-from cleanguard.config import Settings
-from cleanguard.families import standing_of
+from cleanguard.catalogue.families import standing_of
+from cleanguard.settings.config import Settings
 from lint_rules._flow.state import library_names
 from lint_rules._flow.state.program import Cursor, Program
 from lint_rules._flow.values.arguments import Argument, Arguments

@@ -9,7 +9,7 @@ from typing import Protocol, TypeAlias
 
 import libcst as cst
 
-from cleanguard.config import Settings
+from cleanguard.settings.config import Settings
 from lint_rules._flow.state.library_names import LOADER_CLASSES
 from lint_rules._flow.values.arguments import Arguments
 from lint_rules._flow.values.events import Event, Place

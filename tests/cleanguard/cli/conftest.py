@@ -9,10 +9,10 @@ from types import ModuleType
 
 import pytest
 
+from cleanguard.catalogue.findings import Finding
 from cleanguard.cli import main
-from cleanguard.config import Settings
 from cleanguard.files import SourceFile
-from cleanguard.findings import Finding
+from cleanguard.settings.config import Settings
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from cleanguard.findings import Finding, Fix, Position
-from cleanguard.hazards import RAW_GENERATE
+from cleanguard.catalogue.findings import Finding, Fix, Position
+from cleanguard.catalogue.hazards import RAW_GENERATE
 from tests.cleanguard.cli.conftest import FakeEngine, Run
 
 FINDING = Finding(

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from cleanguard.cli import _demo_acts, _demo_chain
+from cleanguard.cli.showing import demo_acts, demo_chain
 from cleanguard.errors import JobError
 from tests.cleanguard.cli.conftest import Run
 
@@ -20,7 +20,7 @@ def test_a_missing_extra_is_2_and_named(
     def find_spec(name: str) -> ModuleSpec | None:
         return None if name == "bitsandbytes" else ModuleSpec(name, None)
 
-    monkeypatch.setattr(_demo_acts, "find_spec", find_spec)
+    monkeypatch.setattr(demo_acts, "find_spec", find_spec)
     ran = run("demo", "--keep", str(tmp_path / "new"))
     assert (ran.code, ran.out) == (2, "")
     assert "bitsandbytes" in ran.err
@@ -32,7 +32,7 @@ def test_the_whole_of_it_needs_more(run: Run, monkeypatch: pytest.MonkeyPatch) -
     def find_spec(name: str) -> ModuleSpec | None:
         return None if name in ("trl", "matplotlib") else ModuleSpec(name, None)
 
-    monkeypatch.setattr(_demo_acts, "find_spec", find_spec)
+    monkeypatch.setattr(demo_acts, "find_spec", find_spec)
     ran = run("demo", "--full")
     assert (ran.code, ran.out) == (2, "")
     assert "needs trl, matplotlib" in ran.err
@@ -69,15 +69,15 @@ def test_each_step_of_the_chain_must_be_shown_to_help(
     run_script.chmod(0o755)
     monkeypatch.setattr(sys, "executable", str(run_script))
     begun: list[str] = []
-    found = _demo_chain.run_chain(tmp_path, begun.append)
+    found = demo_chain.run_chain(tmp_path, begun.append)
     assert begun == ["sft"]
-    assert found == _demo_chain.Chain(("a line",), 9, 3, better)
+    assert found == demo_chain.Chain(("a line",), 9, 3, better)
 
 
 def test_a_chain_that_fails_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "chain").write_text("a file where the folder should be")
     with pytest.raises(JobError, match="cannot be used as a run's folder"):
-        _demo_chain.run_chain(tmp_path, lambda _: None)
+        demo_chain.run_chain(tmp_path, lambda _: None)
 
 
 def test_a_folder_that_exists_is_left_alone(run: Run, tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from cleanguard.hazards import CATALOGUE
+from cleanguard.catalogue.hazards import CATALOGUE
 from lint_rules.registry import RULES
 from tests.cleanguard.cli.conftest import Run
 

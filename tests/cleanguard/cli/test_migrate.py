@@ -157,7 +157,7 @@ def test_a_clean_tree_is_written(run, script, tmp_path):
 def test_interactive(answers, wanted, script):
     from click.testing import CliRunner
 
-    from cleanguard.cli.migrate import command
+    from cleanguard.cli.commands.migrate import command
 
     result = CliRunner().invoke(command, ["--write", "--interactive", "script.py"], input=answers)
     assert result.exception is None or isinstance(result.exception, SystemExit)

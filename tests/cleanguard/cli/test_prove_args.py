@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 import pytest
 
-from cleanguard.cli._prove_args import CommandLines
+from cleanguard.cli.migrating.prove_args import CommandLines
 
 NAMES = ["scripts/eval.py", "scripts/train.py", "old/train.py"]
 

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from cleanguard.cli import _shadowing
+from cleanguard.cli import shadowing
 from cleanguard.errors import JobError
 
-HOME = Path(_shadowing.__file__).parents[2]
+HOME = Path(shadowing.__file__).parents[2]
 
 
 def run(strangers: Path, *args: str) -> subprocess.CompletedProcess[str]:
@@ -41,7 +41,7 @@ def test_help_and_version_still_answer(tmp_path: Path) -> None:
 
 
 def test_our_own_packages_pass() -> None:
-    _shadowing.refuse_strangers()
+    shadowing.refuse_strangers()
 
 
 def test_a_folder_without_init_does_not_hide_ours(tmp_path: Path) -> None:
@@ -50,9 +50,9 @@ def test_a_folder_without_init_does_not_hide_ours(tmp_path: Path) -> None:
 
 
 def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_shadowing, "find_spec", lambda name: None)
+    monkeypatch.setattr(shadowing, "find_spec", lambda name: None)
     with pytest.raises(JobError, match=r"`guard` is missing from .*; install cleanguard again"):
-        _shadowing.refuse_strangers()
+        shadowing.refuse_strangers()
 
 
 def test_a_namespace_package_in_its_place_is_named(
@@ -63,6 +63,6 @@ def test_a_namespace_package_in_its_place_is_named(
     spec = ModuleSpec("guard", None, is_package=True)
     assert spec.submodule_search_locations is not None
     spec.submodule_search_locations.append(str(tmp_path))
-    monkeypatch.setattr(_shadowing, "find_spec", lambda name: spec)
+    monkeypatch.setattr(shadowing, "find_spec", lambda name: spec)
     with pytest.raises(JobError, match=str(tmp_path)):
-        _shadowing.refuse_strangers()
+        shadowing.refuse_strangers()

@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from cleanguard.cli import _watch
-from cleanguard.cli._watch import watch
+from cleanguard.cli.checking.watch import watch
 
 
 def test_each_change_runs_again(tmp_path: Path) -> None:
@@ -60,7 +59,7 @@ def test_the_configuration_is_watched_and_a_broken_one_ends_nothing(
             raise KeyboardInterrupt
         config.write_text(text)
 
-    monkeypatch.setattr(_watch.watch, "__defaults__", (wait,))
+    monkeypatch.setattr(watch, "__defaults__", (wait,))
     ran = run("check", "--watch", "--output-format", "concise")
     assert ran.out.count("CG101") == 1
     assert "No hazards found" in ran.out

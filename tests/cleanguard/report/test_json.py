@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 
-from cleanguard.findings import Finding, Fix, Position
-from cleanguard.hazards import RAW_GENERATE
+from cleanguard.catalogue.findings import Finding, Fix, Position
+from cleanguard.catalogue.hazards import RAW_GENERATE
 from cleanguard.report import json as report
 
 

@@ -9,8 +9,8 @@ from xml.etree import ElementTree
 
 import pytest
 
-from cleanguard.findings import Finding, Position
-from cleanguard.hazards import DOUBLE_BOS, RAW_GENERATE
+from cleanguard.catalogue.findings import Finding, Position
+from cleanguard.catalogue.hazards import DOUBLE_BOS, RAW_GENERATE
 from cleanguard.report.formats import MACHINE, render
 from cleanguard.report.statistics import as_json
 

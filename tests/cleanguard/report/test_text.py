@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from cleanguard.findings import Finding, Fix, Position
-from cleanguard.hazards import RAW_GENERATE
+from cleanguard.catalogue.findings import Finding, Fix, Position
+from cleanguard.catalogue.hazards import RAW_GENERATE
 from cleanguard.report import text
 from cleanguard.report.styled import Line, columns
 

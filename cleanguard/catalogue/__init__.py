@@ -1,0 +1,1 @@
+"""The hazard catalogue: hazards, model families, findings, and how to name and explain them."""

@@ -1,0 +1,95 @@
+"""What a check reports: one frozen value per finding, complete when it is built."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from cleanguard.catalogue.hazards import Hazard, Severity
+from cleanguard.editing.edits import Edit
+
+Confidence = Literal["followed", "annotated", "named"]
+Applicability = Literal["safe", "unsafe", "migrate"]
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Position:
+    """A place in a file: 1-based row, 1-based column counted in characters.
+
+    Attributes:
+        row: Line of the file, or of the cell.
+        column: Character of the line.
+        cell: Number of a notebook's cell; 0 in other files.
+    """
+
+    row: int
+    column: int
+    cell: int = 0
+
+    def __str__(self) -> str:
+        """`row:column`, with the cell before it in a notebook."""
+        cell = f"cell {self.cell}:" if self.cell else ""
+        return f"{cell}{self.row}:{self.column}"
+
+
+@dataclass(frozen=True, slots=True)
+class Fix:
+    """What the tool could do about a finding, and with which command.
+
+    Attributes:
+        applicability: `safe` for `--fix`, `unsafe` for `--unsafe-fixes`, `migrate` for that command.
+        message: What it would do, as an imperative.
+        edits: The rewrite itself; empty where only `migrate` can plan it, and where a check was not
+            asked for edits.
+    """
+
+    applicability: Applicability
+    message: str
+    edits: tuple[Edit, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One hazard at one place.
+
+    Attributes:
+        hazard: The catalogue entry; its code and name are the finding's.
+        severity: At most a warning when `confidence` is `named`.
+        confidence: How the value was known: followed through the code, annotated, or guessed by name.
+        filename: The path as it was given.
+        location: First character of the call or statement.
+        end_location: Position after its last character.
+        message: What is wrong here, in one sentence.
+        remedy: What to do here.
+        fix: None where nothing can be rewritten.
+    """
+
+    hazard: Hazard
+    severity: Severity
+    confidence: Confidence
+    filename: str
+    location: Position
+    end_location: Position
+    message: str
+    remedy: str
+    fix: Fix | None = None
+
+    @property
+    def code(self) -> str:
+        """The hazard's code."""
+        return self.hazard.code
+
+    @property
+    def name(self) -> str:
+        """The hazard's name."""
+        return self.hazard.name
+
+    @property
+    def edits(self) -> tuple[Edit, ...]:
+        """The rewrite of a safe or unsafe fix; never part of a report."""
+        return self.fix.edits if self.fix else ()
+
+    @property
+    def sort_key(self) -> tuple[str, int, Position, str, str]:
+        """Order of a report: file, place, code."""
+        return (self.filename, self.location.cell, self.location, self.code, self.message)

@@ -1,0 +1,1 @@
+"""What `check` needs beside its command: options, output, fixes, known findings, watching."""

@@ -1,0 +1,92 @@
+"""Fixes the files of a run, or shows what would be fixed."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from cleanguard.catalogue.findings import Finding
+from cleanguard.editing.patch import unified
+from cleanguard.editing.write import WriteError, replace_file
+from cleanguard.files import SourceFile
+from cleanguard.settings.config import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Fixes:
+    """What fixing came to.
+
+    Attributes:
+        findings: What is left, or would be.
+        codes: How many findings of each code were fixed, or would be.
+        patch: The unified diff.
+        failures: Files that could not be fixed or written, with the reason.
+        files: The files as they are now.
+        stdin: The fixed standard input, None if that was not checked or nothing is written.
+    """
+
+    findings: tuple[Finding, ...]
+    codes: Mapping[str, int]
+    patch: bytes
+    failures: tuple[str, ...]
+    files: tuple[SourceFile, ...]
+    stdin: bytes | None = None
+
+
+def fix_files(
+    findings: Sequence[Finding],
+    files: Sequence[SourceFile],
+    settings: Settings,
+    *,
+    unsafe: bool,
+    write: bool,
+) -> Fixes:
+    """Fixes the files whose findings carry edits; a file that cannot be fixed costs only itself."""
+    from lint_rules._engine.checking import RuleCrashError
+    from lint_rules._engine.fixing import fix_source
+
+    fixable = {
+        finding.filename
+        for finding in findings
+        if finding.fix and finding.fix.applicability != "migrate"
+    }
+    left = [finding for finding in findings if finding.filename not in fixable]
+    codes: Counter[str] = Counter()
+    now = {file.name: file for file in files}
+    patches: list[bytes] = []
+    failures: list[str] = []
+    roots = (
+        Path.cwd(),
+        *(file.path.absolute().parent for file in files if not file.path.is_symlink()),
+    )
+    for file in files:
+        if file.name not in fixable:
+            continue
+        try:
+            raw = file.read()
+            fixed = fix_source(file.name, raw, settings, files, file.path, unsafe=unsafe)
+            if write and fixed.changed and file.content is None:
+                replace_file(file.path, raw, fixed.after, roots)
+        except (OSError, WriteError, RuleCrashError) as error:
+            failures.append(str(error))
+            left += [finding for finding in findings if finding.filename == file.name]
+            continue
+        if fixed.refusal:
+            failures.append(f"{file.name}: not fixed: {fixed.refusal}; please report it")
+        left += fixed.findings
+        codes.update(fixed.codes)
+        patches.append(unified(file.name, raw, fixed.after))
+        if file.content is not None and write:
+            now[file.name] = replace(file, content=fixed.after)
+    stdin = next((file.content for file in now.values() if file.content is not None), None)
+    ordered = sorted(left, key=lambda finding: finding.sort_key)
+    return Fixes(
+        tuple(ordered),
+        codes,
+        b"".join(patches),
+        tuple(failures),
+        tuple(now.values()),
+        stdin if write else None,
+    )

@@ -1,0 +1,55 @@
+"""`cleanguard baseline`: enter today's findings, so that a check reports only new ones."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from cleanguard.cli.checking.output import sources_of
+from cleanguard.cli.exit_codes import CANNOT_DO, CLEAN
+from cleanguard.cli.inputs import inputs_of
+from cleanguard.errors import JobError
+from cleanguard.settings import baseline
+
+
+@click.command("baseline")
+@click.argument("paths", nargs=-1, type=click.Path())
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help=f"Where to write it; the configured one, or {baseline.DEFAULT_NAME}.",
+)
+@click.option(
+    "--config",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Read [tool.cleanguard] from this file.",
+)
+@click.pass_context
+def command(
+    ctx: click.Context, paths: tuple[str, ...], output: Path | None, config: Path | None
+) -> None:
+    """Write the findings in PATHS to a file that `cleanguard check --baseline` holds new ones against.
+
+    Broken files (CG900) are not entered; they are reported until they are mended.
+    """
+    from lint_rules._engine.pipeline import check_files
+
+    settings, files = inputs_of(paths, config, notebooks=True)
+    file = output or settings.root / (settings.baseline or baseline.DEFAULT_NAME)
+    run = check_files(files, settings)
+    for failure in run.failures:
+        click.echo(f"cleanguard: {failure}", err=True)
+    if run.failures:
+        ctx.exit(CANNOT_DO)
+    entries = baseline.entries_of(run.findings, sources_of(files), file)
+    try:
+        file.write_text(baseline.dump(entries), encoding="utf-8", errors="backslashreplace")
+    except OSError as error:
+        reason = (error.strerror or type(error).__name__).lower()
+        raise JobError(f"{file}: cannot write the baseline: {reason}") from None
+    number = len(entries)
+    click.echo(f"Wrote {number} {'finding' if number == 1 else 'findings'} to {file}.")
+    ctx.exit(CLEAN)

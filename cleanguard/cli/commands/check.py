@@ -1,0 +1,135 @@
+"""`cleanguard check`: find hazards in Python files."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import click
+
+from cleanguard.cli.checking.known import Known
+from cleanguard.cli.checking.options import STDIN, CheckOptions, check_options
+from cleanguard.cli.checking.output import Output, colour_of, sources_of
+from cleanguard.cli.exit_codes import CANNOT_DO, CLEAN, FINDINGS
+from cleanguard.cli.inputs import inputs_of
+from cleanguard.cli.progress import bar
+from cleanguard.errors import JobError
+from cleanguard.files import SourceFile
+from cleanguard.settings.config import Settings
+
+
+@click.command("check")
+@check_options
+@click.pass_context
+def command(ctx: click.Context, /, **given: Any) -> None:
+    """Find hazards in Python files; PATHS are files and folders, the current folder if none.
+
+    CODES are codes (CG201), prefixes (CG2), names (double-bos) or ALL, separated by commas. The path
+    `-` is standard input; with --fix the fixed text goes to standard output.
+    """
+    options = CheckOptions(**given)
+    if not options.watch:
+        ctx.exit(_check(options, *_inputs(options)))
+    if _reads_stdin(options) or options.output_file:
+        raise click.UsageError("--watch needs files, and prints to the terminal")
+    from cleanguard.cli.checking.watch import watch
+
+    def again() -> None:
+        click.clear()
+        try:
+            _check(options, *_inputs(options))
+        except JobError as error:  # the next change may mend it
+            click.echo(f"cleanguard: {error}", err=True)
+
+    watch(again, lambda: _looked_at(options))
+
+
+def _looked_at(options: CheckOptions) -> list[Path]:
+    """The files whose changes count: those that are checked, and what says how."""
+    found = [path for path in (options.config, options.baseline) if path is not None]
+    top = Path(os.path.commonpath([Path(path).absolute() for path in options.paths or (".",)]))
+    found += [folder / "pyproject.toml" for folder in (top, *top.parents)]
+    with suppress(JobError):
+        found += [file.path for file in _inputs(options)[1]]
+    return found
+
+
+def _reads_stdin(options: CheckOptions) -> bool:
+    return STDIN in options.paths or (options.stdin_filename is not None and not options.paths)
+
+
+def _inputs(options: CheckOptions) -> tuple[Settings, tuple[SourceFile, ...]]:
+    stdin = None
+    if _reads_stdin(options):
+        if options.paths not in ((), (STDIN,)):
+            raise click.UsageError("`-` excludes other paths")
+        name = options.stdin_filename or STDIN
+        stdin = SourceFile(name, Path(name), sys.stdin.buffer.read())
+    elif options.stdin_filename is not None:
+        raise click.UsageError("--stdin-filename goes with the path `-`")
+    return inputs_of(
+        options.paths,
+        options.config,
+        select=options.select,
+        extend_select=options.extend_select,
+        ignore=options.ignore,
+        scope=options.scope,
+        force_exclude=options.force_exclude,
+        stdin=stdin,
+        notebooks=True,
+    )
+
+
+def _check(options: CheckOptions, settings: Settings, files: Sequence[SourceFile]) -> int:
+    """Checks, fixes where asked, prints, and says how to leave."""
+    from lint_rules._engine.pipeline import check_files
+
+    known = Known(options, settings)
+    with bar() as progress:
+        run = check_files(
+            files, settings, jobs=options.jobs, cached=not options.no_cache, progress=progress
+        )
+    findings, failures = run.findings, list(run.failures)
+    colour = colour_of(options.color)
+    output = Output(options.output_format, options.output_file, options.statistics, colour)
+    if not options.fixes:
+        findings = known.without(findings, files)
+        output.print(findings, run.checked, sources_of(files), sys.stdout)
+    else:
+        from cleanguard.cli.checking.fixes import fix_files
+
+        write = not options.diff
+        fixes = fix_files(findings, files, settings, unsafe=options.unsafe_fixes, write=write)
+        findings = known.without(fixes.findings, fixes.files)
+        failures += fixes.failures
+        sys.stdout.flush()
+        if options.diff:
+            sys.stdout.buffer.write(fixes.patch)
+            output.print_fixed(fixes.codes, "Would fix")
+            _print_unfixed(len(findings))
+            return _leave(bool(fixes.patch) or bool(findings), failures, options)
+        sys.stdout.buffer.write(fixes.stdin or b"")
+        stream = sys.stdout if fixes.stdin is None else sys.stderr
+        output.print(findings, run.checked, sources_of(fixes.files), stream)
+        output.print_fixed(fixes.codes, "Fixed")
+    return _leave(bool(findings), failures, options)
+
+
+def _print_unfixed(count: int) -> None:
+    """A patch tells nothing of what is not in it."""
+    if count:
+        left = f"{count} findings are in no fix; check without --diff shows them"
+        one = "1 finding is in no fix; check without --diff shows it"
+        click.echo(f"cleanguard: {one if count == 1 else left}", err=True)
+
+
+def _leave(found: bool, failures: Sequence[str], options: CheckOptions) -> int:
+    for failure in failures:
+        click.echo(f"cleanguard: {failure}", err=True)
+    if failures:
+        return CANNOT_DO
+    return FINDINGS if found and not options.exit_zero else CLEAN

@@ -1,0 +1,202 @@
+"""`cleanguard gate`: go or no-go before a GPU session, with the evidence in a file."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+import warnings
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any, Literal
+
+import click
+
+from cleanguard.cli.exit_codes import CLEAN, FINDINGS
+from cleanguard.cli.inputs import inputs_of
+from cleanguard.errors import JobError
+from cleanguard.files import SourceFile
+from cleanguard.settings.config import Settings
+from cleanguard.version import VERSION
+
+SCHEMA = "cleanguard.gate/1"
+Verdict = Literal["pass", "fail", "skipped"]
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One check of the gate.
+
+    Attributes:
+        name: `findings`, `compiles`, `versions`, `model`.
+        verdict: How it ended.
+        detail: In words.
+    """
+
+    name: str
+    verdict: Verdict
+    detail: str
+
+
+@click.command("gate")
+@click.argument("paths", nargs=-1, type=click.Path())
+@click.option(
+    "--model",
+    metavar="ID",
+    help="Load this model, guarded, with its sentinels: a folder or hub id.",
+)
+@click.option("--no-model", is_flag=True, help="Leave the model out; the gate says so.")
+@click.option("--load-in-8bit", is_flag=True, help="Load the model in int8.")
+@click.option("--load-in-4bit", is_flag=True, help="Load the model in nf4.")
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path, dir_okay=False),
+    default=Path("gate.json"),
+    show_default=True,
+    help="Where the evidence is written.",
+)
+@click.option(
+    "--config",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Read [tool.cleanguard] from this file.",
+)
+@click.pass_context
+def command(
+    ctx: click.Context,
+    paths: tuple[str, ...],
+    model: str | None,
+    no_model: bool,
+    load_in_8bit: bool,
+    load_in_4bit: bool,
+    output: Path,
+    config: Path | None,
+) -> None:
+    """Check that PATHS have no error, that all compile, that the versions are known, and that the model passes.
+
+    Exit codes: 0 go, 1 no-go, 2 the gate could not be held. In each case but the last the evidence is
+    in gate.json, which a stage can record and require.
+    """
+    if (model is None) != no_model:
+        raise click.UsageError("name the session's model with --model, or pass --no-model")
+    settings, files = inputs_of(paths, config)
+    contents = _read(files)
+    checks = [_findings(contents, settings), _compiles(contents)]
+    environment, versions = _environment()
+    checks.append(versions)
+    measured: dict[str, Any] | None = None
+    if model is None:
+        checks.append(Check("model", "skipped", "left out with --no-model"))
+    else:
+        measured, check = _model(model, load_in_8bit=load_in_8bit, load_in_4bit=load_in_4bit)
+        checks.append(check)
+    go = all(check.verdict != "fail" for check in checks)
+    document = {
+        "schema": SCHEMA,
+        "cleanguard": VERSION,
+        "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "go": go,
+        "checks": [asdict(check) for check in checks],
+        "scripts": {name: hashlib.sha256(raw).hexdigest() for name, raw in contents.items()},
+        "environment": environment,
+        "model": measured,
+    }
+    try:
+        output.write_text(json.dumps(document, indent=2, default=str) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise JobError(
+            f"{output}: {error.strerror or error}; the gate's evidence is not there"
+        ) from error
+    _show(checks, output, go=go)
+    ctx.exit(CLEAN if go else FINDINGS)
+
+
+def _read(files: Sequence[SourceFile]) -> dict[str, bytes]:
+    found: dict[str, bytes] = {}
+    for file in files:
+        try:
+            found[file.name] = file.path.read_bytes()
+        except OSError as error:
+            raise JobError(f"{file.name}: {error.strerror or error}") from error
+    return found
+
+
+def _findings(contents: dict[str, bytes], settings: Settings) -> Check:
+    from lint_rules._engine.checking import check_source
+
+    found = [item for name, raw in contents.items() for item in check_source(name, raw, settings)]
+    errors = [item for item in found if item.severity == "error"]
+    detail = (
+        f"{len(errors)} errors and {len(found) - len(errors)} warnings in {len(contents)} files"
+    )
+    if errors:
+        first = errors[0]
+        detail += f"; first {first.filename}:{first.location.row} {first.code}"
+    return Check("findings", "fail" if errors else "pass", detail)
+
+
+def _compiles(contents: dict[str, bytes]) -> Check:
+    for name, raw in contents.items():
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                compile(raw, name, "exec", dont_inherit=True)
+        except (SyntaxError, ValueError, RecursionError) as error:
+            return Check("compiles", "fail", f"{name}: {error}")
+    return Check("compiles", "pass", f"all {len(contents)} files compile")
+
+
+def _environment() -> tuple[dict[str, Any] | None, Check]:
+    try:
+        from guard.provenance.environment import measure_environment
+
+        found = asdict(measure_environment())
+    except ImportError as error:
+        return None, Check("versions", "fail", f'{error}; install "cleanguard[guard]"')
+    python = found.get("python") or sys.version.split()[0]
+    return found, Check(
+        "versions", "pass", f"Python {python}; libraries, CUDA and git state recorded"
+    )
+
+
+def _model(
+    model: str, *, load_in_8bit: bool, load_in_4bit: bool
+) -> tuple[dict[str, Any] | None, Check]:
+    """Loads the model guarded: its sentinels and every other check of the load run on the way."""
+    try:
+        from guard import CleanModelLoader
+        from guard.errors import GuardError
+    except ImportError as error:
+        return None, Check("model", "fail", f'{error}; install "cleanguard[guard]"')
+    try:
+        loader = CleanModelLoader(model, load_in_8bit=load_in_8bit, load_in_4bit=load_in_4bit)
+        provenance = loader.load().provenance.to_dict()
+    except GuardError as error:
+        return None, Check("model", "fail", str(error).splitlines()[0])
+    held = provenance.get("checks", [])
+    return provenance, Check(
+        "model", "pass", f"{model} loaded guarded; {len(held)} checks of the load held"
+    )
+
+
+def _show(checks: Sequence[Check], output: Path, *, go: bool) -> None:
+    from cleanguard.report import styled
+    from cleanguard.report.styled import Line, Span, printable
+
+    colours = {"pass": "green", "fail": "bold red", "skipped": "yellow"}
+    lines: list[Line] = [
+        [
+            Span(f"{check.verdict:<8}", colours[check.verdict]),
+            Span(f"{check.name:<10}", "bold"),
+            Span(printable(check.detail)),
+        ]
+        for check in checks
+    ]
+    word = "GO" if go else "NO-GO"
+    lines += [
+        [],
+        [Span(f"{word}: the evidence is in {output}.", "bold green" if go else "bold red")],
+    ]
+    styled.write(lines, sys.stdout)

@@ -1,0 +1,262 @@
+"""`cleanguard migrate`: rewrite hazards into CleanModelLoader calls."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from cleanguard.cli.exit_codes import CANNOT_DO, CLEAN, FINDINGS
+from cleanguard.cli.inputs import inputs_of
+from cleanguard.cli.migrating.prove_args import CommandLines
+from cleanguard.files import SourceFile
+from cleanguard.settings.config import Scope, Settings
+from codemods.migration import Migration
+
+if TYPE_CHECKING:
+    from codemods.plan.options import Wishes
+
+
+@click.command("migrate")
+@click.argument("paths", nargs=-1, type=click.Path())
+@click.option("--write", is_flag=True, help="Rewrite the files; without it only the plan is shown.")
+@click.option("--diff", "patch", is_flag=True, help="Print only the patch, for `git apply`.")
+@click.option(
+    "--select",
+    multiple=True,
+    metavar="CODES",
+    help="Rewrite only these hazards: codes, prefixes or names, separated by commas.",
+)
+@click.option(
+    "--unsafe", is_flag=True, help="Also take rewrites that may change results; each is told."
+)
+@click.option("--interactive", is_flag=True, help="Ask about each place.")
+@click.option(
+    "--allow-dirty", is_flag=True, help="Write although git has changes that are not committed."
+)
+@click.option(
+    "--notice",
+    "notice_file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Write the Methodology Change Notice (Markdown) for the readers of the results.",
+)
+@click.option(
+    "--prove",
+    "proving",
+    is_flag=True,
+    help="Run each script before and after, with stand-ins for the models, and compare. "
+    "This runs the scripts' code, in a copy of the current folder.",
+)
+@click.option(
+    "--prove-args",
+    "command_lines",
+    multiple=True,
+    metavar="[SCRIPT:]ARGS",
+    help="The command line that --prove gives to the scripts, or to the one named in front: "
+    "'eval.py: --limit 2'. May be repeated.",
+)
+@click.option(
+    "--scope", type=click.Choice(["base", "all"]), help="Leave known chat models alone, or not."
+)
+@click.option(
+    "--config",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Read [tool.cleanguard] from this file.",
+)
+@click.pass_context
+def command(
+    ctx: click.Context,
+    paths: tuple[str, ...],
+    write: bool,
+    patch: bool,
+    select: tuple[str, ...],
+    unsafe: bool,
+    interactive: bool,
+    allow_dirty: bool,
+    notice_file: Path | None,
+    proving: bool,
+    command_lines: tuple[str, ...],
+    scope: Scope | None,
+    config: Path | None,
+) -> None:
+    """Rewrite hazards in Python files; PATHS are files and folders, the current folder if none.
+
+    Each rewritten file parses, has lost its findings and gained none, would not change again, and
+    is the same outside the edits; a file for which that cannot be shown is left as it is.
+
+    Exit codes: 0 nothing is left to do, 1 something is (also in a preview), 2 a file could not be
+    read, written or proven.
+    """
+    if patch and (write or interactive):
+        raise click.UsageError("--diff excludes --write and --interactive")
+    if command_lines and not proving:
+        raise click.UsageError("--prove-args is for --prove, which runs the scripts' code")
+    settings, files = inputs_of(paths, config, scope=scope)
+    wishes = _wishes(select, unsafe)
+    given = CommandLines(command_lines, [file.name for file in files])
+    plans, failures = _plan(files, settings, wishes)
+    where = {file.name: file.path for file in files}
+    if interactive:
+        plans = _chosen(plans, settings, wishes)
+    verdicts = _prove(plans, where, given, failures) if proving else ()
+    if write:
+        changed = [where[plan.filename] for plan in plans if plan.changed]
+        if changed and not allow_dirty:
+            from cleanguard.cli.migrating.git_tree import refuse_dirty
+
+            refuse_dirty(changed)
+    notice_text = _notice(plans, paths, verdicts) if notice_file is not None else ""
+    if write:
+        plans = _write(plans, where, paths, failures)
+    if notice_file is not None:
+        _write_notice(notice_file, notice_text, failures)
+    _print(plans, write, patch)
+    for name, verdict in verdicts if not patch else ():
+        click.echo(f"proof of {name}: {verdict}")
+    for failure in failures:
+        click.echo(f"cleanguard: {failure}", err=True)
+    if failures or any(plan.refusal for plan in plans):
+        ctx.exit(CANNOT_DO)
+    pending = any(plan.manual or (plan.changed and not write) for plan in plans)
+    ctx.exit(FINDINGS if pending else CLEAN)
+
+
+def _wishes(select: Sequence[str], unsafe: bool) -> Wishes:
+    from dataclasses import replace
+
+    from cleanguard.settings.config import selected
+    from codemods.plan.options import EVERYTHING
+
+    names = tuple(name.strip() for given in select for name in given.split(",") if name.strip())
+    codes = frozenset(selected(Settings(select=names))) if names else frozenset()
+    return replace(EVERYTHING, unsafe=unsafe, select=codes)
+
+
+def _plan(
+    files: Sequence[SourceFile], settings: Settings, wishes: Wishes
+) -> tuple[list[Migration], list[str]]:
+    from codemods.migration import migrate_source
+    from lint_rules._run.source import SourceError
+
+    plans: list[Migration] = []
+    failures: list[str] = []
+    for file in files:
+        try:
+            plans.append(migrate_source(file.name, file.path.read_bytes(), settings, wishes))
+        except OSError as error:
+            failures.append(f"{file.name}: {error.strerror or error}; the file was left as it is")
+        except SourceError as error:
+            place = f"{file.name}:{error.position.row}"
+            failures.append(
+                f"{place}: {error} (CG900); mend it and run again, it was left as it is"
+            )
+        except RecursionError:
+            failures.append(f"{file.name}: nested too deeply to be read; it was left as it is")
+    return plans, failures
+
+
+def _chosen(plans: Sequence[Migration], settings: Settings, wishes: Wishes) -> list[Migration]:
+    from cleanguard.cli.migrating.choose import choose
+    from codemods.migration import migrate_source
+
+    def replan(plan: Migration, wanted: Wishes) -> Migration:
+        return migrate_source(plan.filename, plan.before, settings, wanted)
+
+    return choose(plans, wishes, replan)
+
+
+def _prove(
+    plans: Sequence[Migration],
+    where: dict[str, Path],
+    given: CommandLines,
+    failures: list[str],
+) -> tuple[tuple[str, str], ...]:
+    """Runs what changed before and after; a difference is a failure."""
+    from codemods.proof.prove import compare_runs
+
+    verdicts: list[tuple[str, str]] = []
+    for plan in plans:
+        if plan.changed:
+            outcome = compare_runs(
+                where[plan.filename],
+                plan.before,
+                plan.after,
+                given.of(plan.filename),
+                Path.cwd(),
+            )
+            verdicts.append((plan.filename, outcome.verdict))
+            failures += [f"{plan.filename}: {line}" for line in outcome.differences]
+    return tuple(verdicts)
+
+
+def _notice(
+    plans: Sequence[Migration], paths: Sequence[str], verdicts: tuple[tuple[str, str], ...]
+) -> str:
+    from datetime import datetime, timezone
+
+    from cleanguard.cli.migrating.git_tree import commit_of
+    from cleanguard.version import VERSION
+    from codemods.notice import Origin, notice
+
+    commit, dirty = commit_of(Path((paths or (".",))[0]))
+    today = datetime.now(timezone.utc).date().isoformat()
+    return notice(plans, Origin(VERSION, commit, dirty, today, verdicts))
+
+
+def _write_notice(target: Path, text: str, failures: list[str]) -> None:
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(text, encoding="utf-8")
+    except OSError as error:
+        failures.append(f"{target}: {error.strerror or error}; the notice was not written")
+
+
+def _write(
+    plans: Sequence[Migration],
+    where: dict[str, Path],
+    paths: Sequence[str],
+    failures: list[str],
+) -> list[Migration]:
+    """Writes what changed; a file that could not be written leaves the list and joins the failures."""
+    from cleanguard.editing.write import WriteError, clear_leftovers, replace_file
+
+    named = (Path(path) for path in (*paths, "."))
+    roots = tuple((path if path.is_dir() else path.parent).resolve() for path in named)
+    done: list[Migration] = []
+    for folder in {where[plan.filename].resolve().parent for plan in plans}:
+        clear_leftovers(folder)
+    for plan in plans:
+        try:
+            if plan.changed:
+                replace_file(where[plan.filename], plan.before, plan.after, roots)
+            done.append(plan)
+        except WriteError as error:
+            failures.append(str(error))
+    return done
+
+
+def _print(plans: Sequence[Migration], write: bool, patch: bool) -> None:
+    if patch:
+        from cleanguard.editing.patch import unified
+
+        sys.stdout.flush()
+        for plan in plans:
+            sys.stdout.buffer.write(unified(plan.filename, plan.before, plan.after))
+        return
+    from cleanguard.cli.migrating import plan_report as report
+    from cleanguard.report import styled
+
+    width = styled.width_of(sys.stdout)
+    lines = report.table(plans, width)
+    for plan in plans:
+        if plan.sites:
+            lines += [[], *report.sites(plan, width)]
+            if not write and plan.changed:
+                lines += [[], *report.diff(plan)]
+    lines += [[]] if lines else []
+    styled.write([*lines, *report.summary(plans, write, width)], sys.stdout)

@@ -1,0 +1,198 @@
+"""`cleanguard run STAGE`: generation and training, each stage with its own configuration."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from cleanguard.catalogue.selection import did_you_mean
+from cleanguard.cli.exit_codes import CLEAN, FINDINGS
+from cleanguard.errors import JobError
+from stages.config import Option, as_toml, options_of, resolve
+from stages.ranks import leave, rank
+from stages.registry import BY_NAME, STAGES, Stage
+from stages.training.launch import LAUNCH_FILES, launch_file
+
+# Set before torch and transformers are imported, unless the caller decided otherwise.
+_QUIET = {
+    "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+    "HF_DATASETS_DISABLE_PROGRESS_BARS": "1",
+    "TOKENIZERS_PARALLELISM": "false",
+    "TRANSFORMERS_VERBOSITY": "error",
+}
+
+
+class StageGroup(click.Group):
+    """Builds a stage's command, options included, when it is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The stages in the order in which one runs them."""
+        return list(BY_NAME)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import one stage's configuration and make its command."""
+        stage = BY_NAME.get(cmd_name)
+        return None if stage is None else _command(stage)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the stages without importing them."""
+        with formatter.section("Stages"):
+            formatter.write_dl([(stage.name, stage.summary) for stage in STAGES])
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Propose the nearest stage for an unknown one."""
+        if args and args[0] not in BY_NAME and not args[0].startswith("-"):
+            ctx.fail(f"There is no stage {args[0]!r}{did_you_mean(args[0], BY_NAME)}")
+        return super().resolve_command(ctx, args)
+
+
+class _StageCommand(click.Command):
+    """Proposes the nearest option by cleanguard's own rule, sections included."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        try:
+            return super().parse_args(ctx, [_hyphened(arg) for arg in args])
+        except click.NoSuchOption as error:
+            known = [name for param in self.params for name in param.opts]
+            wanted = error.option_name.lstrip("-")
+            ends = [name for name in known if name.rpartition(".")[2] == wanted]
+            near = (
+                f"; did you mean {ends[0]!r}?" if ends else did_you_mean(error.option_name, known)
+            )
+            raise click.UsageError(f"No such option {error.option_name!r}{near}", ctx) from None
+
+
+def _print_launch_file(ctx: click.Context, param: click.Parameter, name: str | None) -> None:
+    if name is not None:
+        click.echo(launch_file(name))
+        ctx.exit(CLEAN)
+
+
+@click.group("run", cls=StageGroup)
+@click.option(
+    "--launch-file",
+    type=click.Choice(LAUNCH_FILES),
+    is_eager=True,
+    expose_value=False,
+    callback=_print_launch_file,
+    help="Print the path of a shipped configuration: fsdp for accelerate, zero2 and zero3 for DeepSpeed.",
+)
+def command() -> None:
+    """Run a stage: data generation, fine-tuning, preference training, evaluation.
+
+    Every stage runs on the small built-in model as it is; `--preset` or `--config` take another one.
+    A run that was stopped goes on where it was. Exit codes: 0 done, 1 a check failed, 2 it could not
+    be done.
+    """
+
+
+def _command(stage: Stage) -> click.Command:
+    options: list[click.Parameter] = [
+        click.Option(
+            ["--config", "_file"],
+            type=click.Path(path_type=Path, dir_okay=False),
+            metavar="FILE",
+            help="Settings in TOML or YAML; options win over them.",
+        ),
+        click.Option(
+            ["--preset", "_preset"],
+            metavar="NAME",
+            help=f"Settings to begin with: {', '.join(stage.presets)}.",
+        ),
+        click.Option(
+            ["--show-config", "_show"], is_flag=True, help="Print the settings as TOML and stop."
+        ),
+        *(_click_option(one) for one in options_of(stage.config)),
+    ]
+
+    def carry_out(
+        _file: Path | None, _preset: str | None, _show: bool, **given: str | None
+    ) -> None:
+        overrides = {
+            one.key: text
+            for one in options_of(stage.config)
+            if (text := given[_variable(one)]) is not None
+        }
+        config: Any = resolve(
+            stage.config, stage.presets, file=_file, preset=_preset, overrides=overrides
+        )
+        if _show:
+            click.echo(as_toml(config), nl=False)
+            return
+        click.get_current_context().exit(_run(stage, config))
+
+    return _StageCommand(
+        stage.name,
+        params=options,
+        callback=carry_out,
+        help=stage.summary,
+        context_settings={"max_content_width": 100},
+    )
+
+
+def _click_option(one: Option) -> click.Option:
+    kind = "LIST" if one.many else "|".join(one.choices) or _METAVARS[one.kind]
+    shown = ",".join(map(str, one.default)) if one.many else one.default
+    default = "" if shown in (None, "") else f"  [{_as_typed(shown)}]"
+    name = f"--{one.key.replace('_', '-')}"
+    return click.Option([name, _variable(one)], metavar=kind, help=f"{one.help}{default}")
+
+
+_METAVARS = {str: "TEXT", int: "N", float: "X", bool: "true|false", Path: "PATH"}
+
+
+def _as_typed(value: Any) -> str:
+    text = str(value).lower() if isinstance(value, bool) else str(value)
+    return text if text.isprintable() else repr(text)
+
+
+def _hyphened(arg: str) -> str:
+    """An option as it is spelt here, if somebody wrote it as in a file."""
+    name, equals, value = arg.partition("=")
+    return name.replace("_", "-") + equals + value if name.startswith("--") else arg
+
+
+def _variable(one: Option) -> str:
+    return "o_" + one.key.replace(".", "__")
+
+
+def _run(stage: Stage, config: Any) -> int:
+    stage.require()
+    for name, value in _QUIET.items():
+        os.environ.setdefault(name, value)
+    _log_to_stderr()
+    from guard.errors import GuardError
+
+    try:
+        outcome = stage.run(config)
+    except GuardError as error:
+        raise JobError(str(error)) from error
+    leave()
+    if rank() == 0:
+        _print(outcome.lines)
+    return CLEAN if outcome.passed else FINDINGS
+
+
+def _print(lines: Sequence[str]) -> None:
+    for line in lines:
+        click.echo(line)
+
+
+def _log_to_stderr() -> None:
+    # transformers and trl tell each other of renamed arguments; nobody who runs a stage can act on it.
+    warnings.filterwarnings("ignore", category=FutureWarning, module=r"transformers|trl|peft")
+    logger = logging.getLogger("cleanguard")
+    if not logger.handlers:
+        handler = logging.StreamHandler(sys.stderr)
+        handler.setFormatter(logging.Formatter("%(message)s"))
+        logger.addHandler(handler)
+        logger.setLevel(logging.ERROR if rank() else logging.INFO)

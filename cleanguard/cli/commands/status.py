@@ -1,0 +1,158 @@
+"""`cleanguard status`: which scripts are clean, pending, migrated or left out."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Literal
+
+import click
+
+from cleanguard.cli.exit_codes import CANNOT_DO, CLEAN, FINDINGS
+from cleanguard.cli.inputs import inputs_of
+from cleanguard.files import SourceFile, discover
+
+State = Literal["clean", "pending", "migrated", "excluded", "unreadable"]
+_ORDER: tuple[State, ...] = ("pending", "unreadable", "migrated", "clean", "excluded")
+_COLOUR = {
+    "pending": "yellow",
+    "unreadable": "bold red",
+    "migrated": "green",
+    "clean": "",
+    "excluded": "",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where one script stands.
+
+    Attributes:
+        filename: As the user would write it.
+        state: What it is.
+        auto: Places that `cleanguard migrate` rewrites.
+        manual: Places that it leaves to a person.
+        findings: What `cleanguard check` reports.
+        why: The reason, for a file that cannot be read or whose rewrite cannot be proven.
+    """
+
+    filename: str
+    state: State
+    auto: int = 0
+    manual: int = 0
+    findings: int = 0
+    why: str | None = None
+
+
+@click.command("status")
+@click.argument("paths", nargs=-1, type=click.Path())
+@click.option(
+    "--output-format",
+    "form",
+    type=click.Choice(["text", "json", "markdown"]),
+    default="text",
+    help="Markdown is a page for a registry.",
+)
+@click.option(
+    "--config",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Read [tool.cleanguard] from this file.",
+)
+@click.pass_context
+def command(ctx: click.Context, paths: tuple[str, ...], form: str, config: Path | None) -> None:
+    """Say for each script whether it is clean, pending, migrated or excluded.
+
+    Exit codes: 0 nothing is pending, 1 something is, 2 a file could not be read.
+    """
+    settings, files = inputs_of(paths, config)
+    taken = {file.path.resolve() for file in files}
+    found = [_standing_of(file, settings) for file in files]
+    found += [
+        Standing(file.name, "excluded")
+        for file in discover(paths or (".",), (), settings.root)
+        if file.path.resolve() not in taken
+    ]
+    found.sort(key=lambda item: item.filename)
+    _show(found, form)
+    if any(item.state == "unreadable" for item in found):
+        ctx.exit(CANNOT_DO)
+    ctx.exit(FINDINGS if any(item.state == "pending" for item in found) else CLEAN)
+
+
+def _standing_of(file: SourceFile, settings: object) -> Standing:
+    from cleanguard.settings.config import Settings
+    from codemods.migration import migrate_source
+    from lint_rules._engine.checking import check_source
+    from lint_rules._run.source import SourceError
+
+    assert isinstance(settings, Settings)
+    try:
+        raw = file.path.read_bytes()
+        plan = migrate_source(file.name, raw, settings)
+    except OSError as error:
+        return Standing(file.name, "unreadable", why=error.strerror or str(error))
+    except (SourceError, RecursionError) as error:
+        return Standing(file.name, "unreadable", why=str(error) or "nested too deeply")
+    findings = len(check_source(file.name, raw, settings))
+    auto = 0 if plan.refusal else len(plan.automatic)
+    manual = len(plan.sites) if plan.refusal else len(plan.manual)
+    if auto or manual or findings:
+        return Standing(file.name, "pending", auto, manual, findings, plan.refusal)
+    guarded = b"CleanModelLoader" in raw
+    return Standing(file.name, "migrated" if guarded else "clean")
+
+
+def _show(found: Sequence[Standing], form: str) -> None:
+    totals = Counter(item.state for item in found)
+    if form == "json":
+        document = {
+            "totals": {state: totals[state] for state in _ORDER},
+            "scripts": [asdict(item) for item in found],
+        }
+        click.echo(json.dumps(document, indent=2))
+    elif form == "markdown":
+        click.echo("\n".join(_markdown(found, totals)))
+    else:
+        _text(found, totals)
+
+
+def _markdown(found: Sequence[Standing], totals: Counter[State]) -> list[str]:
+    lines = [
+        "# Migration status",
+        "",
+        ", ".join(f"{totals[state]} {state}" for state in _ORDER if totals[state]) + ".",
+        "",
+        "| script | state | automatic | left to a person | findings |",
+        "|---|---|---:|---:|---:|",
+    ]
+    for item in found:
+        name = item.filename.replace("|", "\\|")
+        lines.append(f"| `{name}` | {item.state} | {item.auto} | {item.manual} | {item.findings} |")
+    return lines
+
+
+def _text(found: Sequence[Standing], totals: Counter[State]) -> None:
+    from cleanguard.report import styled
+    from cleanguard.report.styled import Line, Span, printable
+
+    lines: list[Line] = []
+    for item in found:
+        told = ""
+        if item.state == "pending":
+            told = f"{item.auto} automatic, {item.manual} left to you, {item.findings} findings"
+        told = f"{told}; {item.why}" if item.why and told else item.why or told
+        lines.append(
+            [
+                Span(f"{item.state:<11}", _COLOUR[item.state]),
+                Span(printable(item.filename)),
+                Span(f"  {printable(told)}" if told else ""),
+            ]
+        )
+    summary = ", ".join(f"{totals[state]} {state}" for state in _ORDER if totals[state])
+    lines += [[], [Span(f"{len(found)} scripts: {summary}.", "bold")]]
+    styled.write(lines, sys.stdout)

@@ -1,0 +1,67 @@
+"""The settings and files that a command works on, as its arguments say."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from cleanguard.errors import JobError
+from cleanguard.files import NOTEBOOKS, SUFFIXES, SourceFile, discover, is_excluded
+from cleanguard.settings.config import Scope, Settings, load_settings, selected
+
+
+def inputs_of(
+    paths: Sequence[str],
+    config: Path | None,
+    *,
+    select: Sequence[str] = (),
+    extend_select: Sequence[str] = (),
+    ignore: Sequence[str] = (),
+    scope: Scope | None = None,
+    force_exclude: bool = False,
+    stdin: SourceFile | None = None,
+    notebooks: bool = False,
+) -> tuple[Settings, tuple[SourceFile, ...]]:
+    """The configured settings with the command line's on top, and the files that the paths name.
+
+    Raises:
+        JobError: The configuration or a path cannot be used, or there is nothing to look at.
+    """
+    paths = (stdin.name,) if stdin else paths or (".",)
+    absolute = [os.path.abspath(path) for path in paths]  # noqa: PTH100 - links stay as they were named
+    settings = load_settings(Path(os.path.commonpath(absolute)), config)
+    settings = replace(
+        settings,
+        select=_chosen(select) or settings.select,
+        extend_select=(*settings.extend_select, *_split(extend_select)),
+        ignore=(*settings.ignore, *_split(ignore)),
+        scope=scope or settings.scope,
+        force_exclude=force_exclude or settings.force_exclude,
+    )
+    selected(settings)
+    if stdin:
+        excluded = is_excluded(stdin.name, settings.exclude, os.path.abspath(settings.root))  # noqa: PTH100
+        return settings, () if settings.force_exclude and excluded else (stdin,)
+    force = settings.force_exclude
+    suffixes = SUFFIXES + NOTEBOOKS if notebooks else SUFFIXES
+    files = discover(paths, settings.exclude, settings.root, force_exclude=force, suffixes=suffixes)
+    # A hook that names only excluded files has nothing to do; without the switch it is a mistake.
+    if not files and not force:
+        raise JobError(
+            f"no Python files under {', '.join(paths)}, so nothing was checked; "
+            "name a folder with .py files, or look at `exclude` and .gitignore"
+        )
+    return settings, files
+
+
+def _chosen(select: Sequence[str]) -> tuple[str, ...]:
+    codes = _split(select)
+    if select and not codes:
+        raise JobError("`--select` names no code; leave it out for the configured ones")
+    return codes
+
+
+def _split(values: Sequence[str]) -> tuple[str, ...]:
+    return tuple(entry.strip() for value in values for entry in value.split(",") if entry.strip())

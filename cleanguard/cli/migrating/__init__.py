@@ -1,0 +1,1 @@
+"""What `migrate` needs beside its command: choices, git, the plan for people, proof arguments."""

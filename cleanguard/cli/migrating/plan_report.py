@@ -1,0 +1,84 @@
+"""A migration's plan for people: what is rewritten, what is left to them and why, and the diff."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from cleanguard.editing.patch import unified
+from cleanguard.report.styled import Line, Span, printable, wrapped
+from codemods.migration import Migration, PlannedSite
+
+_NOTE_COLOUR = {"carried": "cyan", "dropped": "cyan", "changed": "yellow", "fault": "bold red"}
+
+
+def table(plans: Sequence[Migration], width: int | None) -> list[Line]:
+    """One row per file that has a site: how many are rewritten and how many left."""
+    shown = [plan for plan in plans if plan.sites]
+    if not shown:
+        return []
+    room = max(len(plan.filename) for plan in shown)
+    room = min(room, (width or 80) - 22)
+    lines: list[Line] = [[Span(f"{'file':<{room}}  rewritten  left to you", "bold")]]
+    for plan in shown:
+        name = plan.filename if len(plan.filename) <= room else "…" + plan.filename[-(room - 1) :]
+        left = len(plan.sites) if plan.refusal else len(plan.manual)
+        done = 0 if plan.refusal else len(plan.automatic)
+        lines.append(
+            [
+                Span(f"{printable(name):<{room}}  "),
+                Span(f"{done:>9}", "green" if done else ""),
+                Span(f"  {left:>11}", "yellow" if left else ""),
+            ]
+        )
+    return lines
+
+
+def sites(plan: Migration, width: int | None) -> Iterator[Line]:
+    """The sites of one file with their notes and reasons."""
+    yield [Span(printable(plan.filename), "bold")]
+    if plan.refusal:
+        yield from wrapped([Span("  refused  ", "bold red")], plan.refusal, width)
+    for site in _distinct(plan.sites):
+        head = [Span(f"{site.row:>6}  ", "blue"), Span(f"{site.code}  ", "bold")]
+        if site.reason is None:
+            yield from wrapped(head, site.summary, width)
+        else:
+            yield from wrapped([*head, Span("left to you: ", "yellow")], site.reason, width)
+        for note in site.notes:
+            label = Span(f"{'':>8}{note.kind:<8} ", _NOTE_COLOUR[note.kind])
+            yield from wrapped([label], note.text, width)
+
+
+def diff(plan: Migration) -> Iterator[Line]:
+    """The patch of one file, coloured."""
+    for raw in unified(plan.filename, plan.before, plan.after).splitlines():
+        text = raw.decode("utf-8", errors="replace").rstrip("\r")
+        style = {"+": "green", "-": "red", "@": "cyan"}.get(text[:1], "")
+        yield [Span(printable(text.replace("\t", "    ")), style)]
+
+
+def summary(plans: Sequence[Migration], written: bool, width: int | None) -> list[Line]:
+    """What was, or would be, done in all."""
+    files = [plan for plan in plans if plan.changed]
+    done = sum(len(plan.automatic) for plan in files)
+    left = sum(len(plan.manual) for plan in plans)
+    refused = sum(plan.refusal is not None for plan in plans)
+    if not done and not left and not refused:
+        return [[Span(f"Nothing to migrate in {_count(len(plans), 'file')}.", "bold green")]]
+    verb = "Rewrote" if written else "Would rewrite"
+    text = f"{verb} {_count(done, 'place')} in {_count(len(files), 'file')}; {left} left to you."
+    if refused:
+        text += f" Refused {_count(refused, 'file')} whose rewrite could not be proven."
+    lines = wrapped([], text, width, "bold")
+    if done and not written:
+        lines += wrapped([], "`cleanguard migrate --write` does it.", width)
+    return lines
+
+
+def _distinct(planned: Sequence[PlannedSite]) -> list[PlannedSite]:
+    """The sites without repetitions, such as the two lines that alias one pad token."""
+    return list(dict.fromkeys(planned))
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

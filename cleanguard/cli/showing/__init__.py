@@ -1,0 +1,1 @@
+"""What the demo does, act by act."""

@@ -1,0 +1,1 @@
+"""Edits of bytes, how they are written, and how they are shown."""

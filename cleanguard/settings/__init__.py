@@ -1,0 +1,1 @@
+"""What a configuration, a comment or a baseline says about a run."""

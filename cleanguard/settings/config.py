@@ -1,0 +1,137 @@
+"""Settings of a run: `[tool.cleanguard]` in pyproject.toml, or the file given with `--config`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cleanguard.catalogue.selection import UnknownSelectorError, did_you_mean, resolve
+from cleanguard.settings.config_file import ConfigError, ConfigFile, read
+from cleanguard.settings.config_values import PARSERS, FileIgnores, Scope, Severities
+
+__all__ = ["ConfigError", "Scope", "Settings", "load_settings", "selected"]
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything that a check or a migration can be told.
+
+    Attributes:
+        select: Codes, code prefixes such as `CG1`, hazard names, or `ALL`; empty means the defaults.
+        extend_select: More of the same, added to `select` or to the defaults.
+        ignore: Codes, prefixes or names that are never reported; wins over `select`.
+        exclude: gitignore-style patterns, relative to `root`, added to the built-in ones.
+        scope: `base` leaves known chat models alone, `all` reports their loads too.
+        base_models: Shell-style patterns of model ids that are base models.
+        chat_models: Shell-style patterns of model ids that are chat models.
+        min_items: Fewest evaluation items that a reported rate may rest on.
+        target_versions: Requirements such as `transformers>=5` that keyword checks are made for;
+            the installed versions where none is given, the newest known ones otherwise.
+        loader_modules: gitignore-style patterns of files that are the loader itself and may load raw.
+        require_suppression_reason: A suppression comment must say why, or it suppresses nothing.
+        force_exclude: `exclude` holds for files that are named as well.
+        per_file_ignores: gitignore-style patterns, and the codes that are not reported in those files.
+        severities: Codes, prefixes or names, and the severity of their findings; the last one counts.
+        baseline: The file of findings that are known, relative to `root`.
+        root: The folder that patterns and paths are relative to.
+    """
+
+    select: tuple[str, ...] = ()
+    extend_select: tuple[str, ...] = ()
+    ignore: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    scope: Scope = "base"
+    base_models: tuple[str, ...] = ()
+    chat_models: tuple[str, ...] = ()
+    min_items: int = 200
+    target_versions: tuple[str, ...] = ()
+    loader_modules: tuple[str, ...] = ()
+    require_suppression_reason: bool = True
+    force_exclude: bool = False
+    per_file_ignores: FileIgnores = ()
+    severities: Severities = ()
+    baseline: str | None = None
+    root: Path = Path()
+
+
+def selected(settings: Settings) -> frozenset[str]:
+    """The codes that a run with these settings reports.
+
+    Raises:
+        ConfigError: An entry of `select`, `extend_select` or `ignore` names nothing that a lint rule looks for.
+    """
+    try:
+        return resolve(settings.select, settings.ignore, settings.extend_select)
+    except UnknownSelectorError as error:
+        raise ConfigError(str(error)) from None
+
+
+def load_settings(start: Path, explicit: Path | None = None) -> Settings:
+    """The settings that hold for `start`.
+
+    Args:
+        start: The file or folder that is checked. The nearest pyproject.toml with a
+            `[tool.cleanguard]` table in it or above it counts, up to the folder that holds `.git`.
+        explicit: A file with the same table, read instead; its patterns are relative to the current folder.
+
+    Raises:
+        ConfigError: A file that cannot be read, a key that does not exist, a value of the wrong type.
+    """
+    if explicit is not None:
+        source = read(explicit)
+        table = _table(source.data)
+        if table is None:
+            raise source.error("there is no [tool.cleanguard] table; add one above the keys")
+        return _settings(source, table, Path.cwd())
+    start = start.absolute()
+    folder = top = start if start.is_dir() else start.parent
+    for top in _folders_up(folder):
+        path = top / "pyproject.toml"
+        if path.is_file():
+            source = read(path)
+            table = _table(source.data)
+            if table is not None:
+                return _settings(source, table, top)
+    return Settings(root=top if (top / ".git").exists() else folder)
+
+
+def _folders_up(folder: Path) -> Iterator[Path]:
+    for candidate in (folder, *folder.parents):
+        yield candidate
+        if (candidate / ".git").exists():
+            return
+
+
+def _table(data: Mapping[str, Any]) -> Any:
+    tool = data.get("tool", {})
+    return tool.get("cleanguard") if isinstance(tool, dict) else None
+
+
+def _settings(source: ConfigFile, table: Any, root: Path) -> Settings:
+    return Settings(**_values(source, table, (source.path.resolve(),)), root=root)
+
+
+def _values(source: ConfigFile, table: Any, seen: tuple[Path, ...]) -> dict[str, Any]:
+    """The values of a table, on top of those of the file that it extends."""
+    if not isinstance(table, dict):
+        raise source.error("`tool.cleanguard` must be a table", "cleanguard")
+    values: dict[str, Any] = {}
+    for key, value in table.items():
+        if key not in PARSERS:
+            known = ", ".join(sorted(PARSERS))
+            problem = f"unknown key {key!r}{did_you_mean(key, PARSERS)} (known keys: {known})"
+            raise source.error(problem, key)
+        values[key.replace("-", "_")] = PARSERS[key](source, key, value)
+    extended = values.pop("extend", None)
+    if extended is None:
+        return values
+    path = (seen[-1].parent / extended).resolve()
+    if path in seen:
+        raise source.error("`extend` leads back to this file", "extend")
+    base = read(path)
+    inherited = _table(base.data)
+    if inherited is None:
+        raise base.error("there is no [tool.cleanguard] table to extend")
+    return {**_values(base, inherited, (*seen, path)), **values}
