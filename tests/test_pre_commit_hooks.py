@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from cleanguard.cli.group import COMMANDS
+from cleanguard.cli.command_group import COMMANDS
 
 yaml = pytest.importorskip("yaml", reason="PyYAML comes with the guard extra")
 

@@ -9,7 +9,7 @@ import pytest
 
 from cleanguard.catalogue.explain import GROUPS
 from cleanguard.catalogue.hazards import CATALOGUE
-from cleanguard.cli.group import COMMANDS
+from cleanguard.cli.command_group import COMMANDS
 from cleanguard.settings.config import Settings, load_settings
 from codemods.migration import migrate_source
 from lint_rules._engine.checking import check_source

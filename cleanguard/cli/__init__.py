@@ -9,8 +9,8 @@ from typing import NoReturn
 
 import click
 
+from cleanguard.cli.command_group import ReaderLeft, group
 from cleanguard.cli.exit_codes import CANNOT_DO, CLEAN, INTERRUPTED
-from cleanguard.cli.group import ReaderLeft, group
 from cleanguard.errors import JobError
 
 __all__ = ["main"]

@@ -169,7 +169,7 @@ def test_two_runs_cannot_write_one_file(tiny: Loaded, out: Path) -> None:
         ("a", {"key": 1}, "'key'"),
         ("a", {"provenance": 1}, "'provenance'"),
         ("a", {"x": float("nan")}, "JSON"),
-        ("a", {"x": object()}, "JSON"),
+        pytest.param("a", {"x": object()}, "JSON", id="a-an object-JSON"),
         ("a", {1: 2}, "JSON"),
         ("a", ["x"], "JSON"),
         ("first", {}, "already"),

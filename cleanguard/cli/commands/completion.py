@@ -16,7 +16,7 @@ def command(shell: str) -> None:
     For bash, add `eval "$(cleanguard completion bash)"` to ~/.bashrc; for zsh the same in ~/.zshrc;
     for fish, write it to ~/.config/fish/completions/cleanguard.fish.
     """
-    from cleanguard.cli.group import group
+    from cleanguard.cli.command_group import group
 
     maker = get_completion_class(shell)
     assert maker is not None

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from cleanguard.cli import group
+from cleanguard.cli import command_group
 from cleanguard.version import VERSION
 from tests.cleanguard.cli.conftest import FakeEngine, Run
 
@@ -36,12 +36,12 @@ def test_version(run: Run) -> None:
 def test_help_lists_every_command_with_what_it_does(run: Run) -> None:
     ran = run("--help")
     assert ran.code == 0
-    for name, purpose in group.COMMANDS.items():
+    for name, purpose in command_group.COMMANDS.items():
         assert f"{name}  " in ran.out
         assert purpose in ran.out
 
 
-@pytest.mark.parametrize("name", group.COMMANDS)
+@pytest.mark.parametrize("name", command_group.COMMANDS)
 def test_every_command_has_help(run: Run, name: str) -> None:
     ran = run(name, "-h")
     assert (ran.code, ran.err) == (0, "")
