@@ -179,6 +179,8 @@ def _became_unused(
     """Whether every use of an imported name lies in edited text: it was used before, and is not now."""
     if name in words or f'"{name}"' in script.source.text or f"'{name}'" in script.source.text:
         return False
+    if script.is_taken_elsewhere(name):
+        return False
     own = {
         id(other.function): other.function
         for other in every

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 import libcst as cst
@@ -13,6 +13,7 @@ from codemods import imports
 from codemods.generation import generate_calls, scoring
 from codemods.loads import adapters, model_loads, pad_tests, quantization, templates, upgrade
 from codemods.loads.own_loader import left_to_own_loader
+from codemods.loads.whole_models import half_done
 from codemods.plan.edits import Edit, apply, tidy
 from codemods.plan.options import EVERYTHING, Wishes
 from codemods.plan.planned import Migration, PlannedSite
@@ -20,6 +21,7 @@ from codemods.plan.sites import CannotRewrite, Note, Site
 from codemods.proof.conditions import ProofError, prove
 from codemods.proof.rescue import rescued
 from codemods.script.comments import keep_comments
+from codemods.script.elsewhere import Elsewhere
 from codemods.script.purposes import trains
 from codemods.script.script import Script
 from lint_rules._run.source import SourceError, decode
@@ -28,7 +30,11 @@ __all__ = ["Migration", "PlannedSite", "migrate_source"]
 
 
 def migrate_source(
-    filename: str, raw: bytes, settings: Settings, wishes: Wishes = EVERYTHING
+    filename: str,
+    raw: bytes,
+    settings: Settings,
+    wishes: Wishes = EVERYTHING,
+    others: Elsewhere | None = None,
 ) -> Migration:
     """Plans and proves the migration of one file; writes nothing.
 
@@ -40,38 +46,53 @@ def migrate_source(
         raw: The file's bytes.
         settings: The configuration of the check.
         wishes: What is to be rewritten.
+        others: The other files of the run, which may take names from this one.
 
     Raises:
         SourceError: The file cannot be read as Python.
     """
-    return _best(filename, raw, settings, wishes, again=True)
+    known = Elsewhere() if others is None else others
+    return _best(filename, raw, settings, wishes, known, again=True)
 
 
 def _best(
-    filename: str, raw: bytes, settings: Settings, wishes: Wishes, *, again: bool
+    filename: str,
+    raw: bytes,
+    settings: Settings,
+    wishes: Wishes,
+    others: Elsewhere,
+    *,
+    again: bool,
 ) -> Migration:
     """The whole plan, or what of it can be proven; `again` looks whether a second run changes it."""
-    plan = _attempt(filename, raw, settings, wishes)
+    plan = _attempt(filename, raw, settings, wishes, others)
     if plan.refusal is None:
         return plan
 
     def attempt(unproven: frozenset[tuple[str, int]]) -> Migration:
         wanted = replace(wishes, unproven=unproven, doubt=plan.refusal or "")
-        return _attempt(filename, raw, settings, wanted)
+        return _attempt(filename, raw, settings, wanted, others)
 
     def settles(found: Migration) -> bool:
-        return not again or not _best(filename, found.after, settings, wishes, again=False).changed
+        return (
+            not again
+            or not _best(filename, found.after, settings, wishes, others, again=False).changed
+        )
 
     return rescued(plan, attempt, settles) or plan
 
 
-def _attempt(filename: str, raw: bytes, settings: Settings, wishes: Wishes) -> Migration:
+def _attempt(
+    filename: str, raw: bytes, settings: Settings, wishes: Wishes, others: Elsewhere
+) -> Migration:
     source = decode(raw)
     try:
-        script = Script(filename, source, settings, wishes)
+        script = Script(filename, source, settings, wishes, others)
     except cst.ParserSyntaxError as error:
         position = Position(max(error.raw_line, 1), error.raw_column + 1)
         raise SourceError(f"syntax error: {error.message}", position) from error
+    except cst.CSTValidationError as error:  # valid Python that libcst's nodes refuse
+        raise SourceError(f"libcst cannot take the file apart: {error}", Position(1, 1)) from error
     sites = _plan(script)
     edits = _unique(edit for site in sites for edit in site.edits)
     arriving = imports.rewrite(script, edits)
@@ -84,7 +105,7 @@ def _attempt(filename: str, raw: bytes, settings: Settings, wishes: Wishes) -> M
     try:
         exposed = prove(filename, source, after, edits, sites, script, settings)
         if not (wishes.declined or wishes.unproven) and any(
-            site.edits for site in _plan(Script(filename, decode(after), settings, wishes))
+            site.edits for site in _plan(Script(filename, decode(after), settings, wishes, others))
         ):
             raise ProofError("a second run would change the file again")
     except ProofError as error:
@@ -99,7 +120,25 @@ def _exposed(finding: Finding) -> PlannedSite:
 
 
 def _plan(script: Script) -> list[Site]:
-    sites = model_loads.rewrite(script)
+    """The sites of a script: all of a model's are rewritten, or none."""
+    held: dict[cst.CSTNode, str] = {}
+    by_choice = frozenset(
+        node for code, node in script.declined if not script.is_unproven(code, node)
+    ) | {node for _, node in script.silenced}
+    own: dict[tuple[str, cst.CSTNode], str] = {}  # why a site stays for itself, not for another
+    while True:
+        sites = _sites(script, held)
+        for site in sites:
+            if site.reason is not None:
+                own.setdefault((site.code, site.node), site.reason)
+        found = half_done(script, sites, by_choice)
+        if not found.keys() - held.keys():
+            return [replace(s, reason=own.get((s.code, s.node), s.reason)) for s in sites]
+        held |= found
+
+
+def _sites(script: Script, held: Mapping[cst.CSTNode, str]) -> list[Site]:
+    sites = model_loads.rewrite(script, held)
     declined = [
         Site(code, node, "left as it is", reason=script.reason_for(code, node))
         for code, node in script.declined

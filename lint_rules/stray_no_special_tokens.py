@@ -6,7 +6,7 @@ single tokens, counting, labels). So the rule asks where the encoding goes, and 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import libcst as cst
 
@@ -19,6 +19,8 @@ from lint_rules._flow.values.events import CallSite, Encode, Forward, Generate
 from lint_rules._flow.values.joins import UNKNOWN, Dataset, first, front_of, options
 from lint_rules._flow.values.text import BOS_TEXTS, leads_with
 from lint_rules._questions.confidence import weakest
+from lint_rules._questions.hand_made_text import bos_reach
+from lint_rules._questions.reach import Reach
 from lint_rules._questions.standing import load_severity
 from lint_rules._questions.training import is_trainer, trains
 from lint_rules.rule import Report, Rule
@@ -32,11 +34,15 @@ def _check(flow: Flow) -> Iterator[Report]:
 
 
 def _here(flow: Flow) -> Iterator[Report]:
+    reach: Reach | None = None
     for encode in flow.events(Encode):
         if not _is_bare(encode):
             continue
         uses = flow.uses(encode)
         if not uses:
+            continue
+        reach = reach or bos_reach(flow.module)
+        if _brings_bos(encode, uses, reach):
             continue
         model = encode.tokenizer.model if encode.tokenizer.model.text else uses[0].model.model
         severity = load_severity(model, flow.settings)
@@ -110,6 +116,19 @@ def _is_bare(encode: Encode) -> bool:
     if encode.args.literal("add_special_tokens") is not False or is_rendered(encode):
         return False
     return not leads_with(encode.text, BOS_TEXTS)  # or BOS is written out
+
+
+def _brings_bos(encode: Encode, uses: Sequence[Generate | Forward], reach: Reach) -> bool:
+    """Whether code may put BOS before the text, or before the ids on their way to the model."""
+    text = encode.args.get("text", 0)
+    if text is not None and text.expression is not None and reach.touches(text.expression):
+        return True
+    return any(reach.touches(arg.value) for use in uses for arg in use.node.args if _is_ids(arg))
+
+
+def _is_ids(arg: cst.Arg) -> bool:
+    keyword = arg.keyword
+    return keyword is None or keyword.value in ("input_ids", "inputs")
 
 
 def _message(model_id: str | None) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import libcst as cst
 
 from cleanguard.catalogue.families import family_of
+from codemods.generation.prompts import prompt_code
 from codemods.plan.edits import Edit
 from codemods.plan.sites import CannotRewrite, Note
 from codemods.script.script import Script
@@ -51,7 +52,7 @@ def prompt_of(encode: Encode) -> Argument:
 def truncation_note(script: Script, encode: Encode) -> list[Note]:
     """What becomes of a prompt that used to be cut."""
     if (
-        encode.args.literal("truncation") in (False, None)
+        encode.args.written("truncation") in (False, None)
         or "truncation" not in encode.args.keywords
     ):
         return []
@@ -97,12 +98,14 @@ def encoding_edit(script: Script, encode: Encode) -> tuple[Edit, list[Note]]:
     """
     text = prompt_of(encode)
     assert text.expression is not None
-    if encode.args.literal("return_tensors") != "pt":
+    if encode.args.written("return_tensors") != "pt":
         raise CannotRewrite("the prompt is not encoded to PyTorch tensors")
-    notes = truncation_note(script, encode)
+    code, notes = prompt_code(script, encode, text.expression)
+    cuts = truncation_note(script, encode)
+    notes += cuts
     limit = encode.args.get("max_length")
-    arguments = [script.code(receiver(encode.node)), script.code(text.expression)]
-    if notes and limit is not None and limit.expression is not None:
+    arguments = [script.code(receiver(encode.node)), code]
+    if cuts and limit is not None and limit.expression is not None:
         arguments.append(f"max_length={script.code(limit.expression)}")
     suffix = '["input_ids"]' if encode.method == "encode" else ""
     span = script.span(encode.node)

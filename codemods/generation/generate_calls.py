@@ -17,6 +17,7 @@ from codemods.generation.guarded_call import (
 )
 from codemods.generation.in_place import rewrite_in_place
 from codemods.generation.left_unused import without_unread
+from codemods.loads.whole_models import reaches
 from codemods.plan.sites import CannotRewrite, Note, Site
 from codemods.script.purity import assigned_name
 from codemods.script.receiver import loader_at
@@ -74,7 +75,12 @@ def _sites(script: Script, call: Generate, unmigrated: frozenset[cst.CSTNode]) -
 def _encode_of(script: Script, call: Generate, unmigrated: frozenset[cst.CSTNode]) -> Encode:
     if call.model.origin is None:
         raise CannotRewrite("where the model is loaded cannot be seen in this file")
-    stays = [load for load in script.flow.events(ModelLoad) if load.node in unmigrated]
+    stays = [
+        load
+        for load in script.flow.events(ModelLoad)
+        if load.node in unmigrated
+        and (load.node is call.model.origin or reaches(script, load, call.node.func))
+    ]
     if stays:
         line = script.line_of(stays[0].node)
         raise CannotRewrite(f"the model load in line {line} stays as it is")
@@ -110,7 +116,7 @@ def _folded(
     )
     head = loader_at(script, call, unmigrated) + (".generate" if single else ".generate_batch")
     edits = chain.edits(script.call(head, arguments, chain.indent, chain.room))
-    return _with_encoding(encode, [Site("CG301", call.node, _SUMMARY, edits, tuple(notes))])
+    return _with_encoding(script, encode, [Site("CG301", call.node, _SUMMARY, edits, tuple(notes))])
 
 
 def _decode_of(script: Script, call: Generate) -> Decode:
@@ -138,10 +144,10 @@ def _otherwise(
     Raises:
         CannotRewrite: Neither can be done; with the reason that a reader can do most about.
     """
-    if call.args.literal("return_dict_in_generate") is True:
+    if call.args.written("return_dict_in_generate") is True:
         edit, said = encoding_edit(script, encode)
         site = Site("CG301", call.node, _SUMMARY, (edit,), (_SCORES, *said))
-        return _with_encoding(encode, [site])
+        return _with_encoding(script, encode, [site])
     name = assigned_name(script.statement(call.place))
     if name is None:
         raise CannotRewrite(reason)
@@ -157,12 +163,13 @@ def _otherwise(
     sites: list[Site] = []
     for number, ((tokenised, other), notes) in enumerate(zip(pairs, done.notes, strict=True)):
         edits = done.edits if number == 0 else ()
-        sites += _with_encoding(tokenised, [Site("CG301", other.node, _SUMMARY, edits, notes)])
+        found = [Site("CG301", other.node, _SUMMARY, edits, notes)]
+        sites += _with_encoding(script, tokenised, found)
     return sites
 
 
-def _with_encoding(encode: Encode, sites: list[Site]) -> list[Site]:
-    if encode.args.literal("add_special_tokens") is False:
+def _with_encoding(script: Script, encode: Encode, sites: list[Site]) -> list[Site]:
+    if script.reports("CG201", encode.node):
         sites.append(
             Site(
                 "CG201", encode.node, "tokenise with CleanModelLoader", (), (specials_note(encode),)

@@ -8,6 +8,7 @@ import libcst as cst
 
 from codemods.generation.encoding import prompt_of, receiver, truncation_note
 from codemods.generation.prompt_cut import refuse_other_cuts
+from codemods.generation.prompts import prompt_code
 from codemods.plan.sites import CannotRewrite, Note
 from codemods.script.load_context import padding_note
 from codemods.script.script import Script
@@ -26,11 +27,18 @@ from lint_rules._flow.values.syntax import dotted
 Many = Literal["one", "many", "unclear"]
 
 _SPECIALS = ("add_bos_token", "add_eos_token", "bos_token", "bos_token_id")
+_NEVER = (False, None, "do_not_pad")
 _LISTS = ("List", "list", "Sequence", "Iterable", "tuple", "Tuple")
 
 
 def arguments_of(
-    script: Script, encode: Encode, generate: Generate, decode: Decode, *, full: bool, prompt: str
+    script: Script,
+    encode: Encode,
+    generate: Generate,
+    decode: Decode,
+    *,
+    full: bool,
+    prompt: tuple[str, list[Note]],
 ) -> tuple[list[str], list[Note]]:
     """The arguments of the guarded call, and what became of the old calls' keywords.
 
@@ -42,7 +50,8 @@ def arguments_of(
     if decode.tokenizer.origin is not encode.tokenizer.origin:
         raise CannotRewrite("it is decoded with another tokenizer than it was tokenised with")
     _refuse_other_specials(script, encode)
-    notes = truncation_note(script, encode)
+    text, told = prompt
+    notes = [*told, *truncation_note(script, encode)]
     if one_or_many(encode) != "one":
         notes += padding_note(script, encode)
     given, more = carry_generate_keywords(script, generate)
@@ -53,7 +62,7 @@ def arguments_of(
         decoding.append("return_full_text=True")
     model = script.code(receiver(generate.node))
     tokenizer = script.code(receiver(encode.node))
-    return [model, tokenizer, prompt, *given, *decoding], notes
+    return [model, tokenizer, text, *given, *decoding], notes
 
 
 def _refuse_other_specials(script: Script, encode: Encode) -> None:
@@ -79,17 +88,19 @@ def one_or_many(encode: Encode) -> Many:
         return "one"
     if isinstance(expression, (cst.List, cst.ListComp)):
         return "many"
-    if first(text.value, Constant) or first(text.value, Formatted):
-        return "one"
-    if first(text.value, Sequence) or first(text.value, Items):
-        return "many"
+    one = first(text.value, Constant) or first(text.value, Formatted)
+    many = first(text.value, Sequence) or first(text.value, Items)
+    if one or many:
+        return "unclear" if one and many else "one" if one else "many"
     annotated = _annotation(expression, encode)
     if annotated is not None:
         return "many" if annotated in _LISTS else "one" if annotated == "str" else "unclear"
-    if encode.args.literal("padding") not in (False, None) and "padding" in encode.args.keywords:
-        return "many"
     name = (dotted(expression) or "").rpartition(".")[2].lower()
-    return "one" if name and not name.endswith("s") and "batch" not in name else "unclear"
+    several = name.endswith("s") or "batch" in name or "list" in name
+    pads = "padding" in encode.args.keywords and encode.args.written("padding") not in _NEVER
+    if pads:  # one prompt may be padded as well, to a length
+        return "many" if several else "unclear"
+    return "one" if name and not several else "unclear"
 
 
 def single_item(node: cst.BaseExpression) -> cst.BaseExpression | None:
@@ -100,7 +111,7 @@ def single_item(node: cst.BaseExpression) -> cst.BaseExpression | None:
     return None
 
 
-def one_prompt(script: Script, encode: Encode) -> str:
+def one_prompt(script: Script, encode: Encode) -> tuple[str, list[Note]]:
     """The prompt as an argument of `generate`.
 
     Raises:
@@ -111,10 +122,10 @@ def one_prompt(script: Script, encode: Encode) -> str:
     only = single_item(expression)
     if only is None and one_or_many(encode) == "many":
         raise CannotRewrite("a batch is encoded and only one row decoded")
-    return script.code(only or expression)
+    return prompt_code(script, encode, only or expression)
 
 
-def many_prompts(script: Script, encode: Encode) -> str:
+def many_prompts(script: Script, encode: Encode) -> tuple[str, list[Note]]:
     """The prompts as an argument of `generate_batch`.
 
     Raises:
@@ -125,8 +136,8 @@ def many_prompts(script: Script, encode: Encode) -> str:
     shape = one_or_many(encode)
     if shape == "unclear":
         raise CannotRewrite("it cannot be told whether one prompt or a batch is encoded")
-    code = script.code(expression)
-    return code if shape == "many" or isinstance(expression, cst.List) else f"[{code}]"
+    code, notes = prompt_code(script, encode, expression)
+    return code if shape == "many" or isinstance(expression, cst.List) else f"[{code}]", notes
 
 
 def takes_first(script: Script, decode: Decode) -> bool:

@@ -11,6 +11,7 @@ from codemods.loads.load_dicts import say_dict
 from codemods.loads.loader_classes import other_classes
 from codemods.loads.partners import mentions, partner_of
 from codemods.loads.quantization import Said, say
+from codemods.loads.quantization_keywords import four_bit_options
 from codemods.plan.edits import Edit
 from codemods.plan.sites import CannotRewrite, Note, Site
 from codemods.script.load_context import is_statement, refuse_empty_weights, refuse_moved_padding
@@ -39,11 +40,16 @@ class _Plan:
     touched: tuple[Edit, ...] = ()
 
 
-def rewrite(script: Script) -> list[Site]:
-    """The sites of all loads of the script that are our business."""
+def rewrite(script: Script, held: Mapping[cst.CSTNode, str]) -> list[Site]:
+    """The sites of all loads of the script that are our business.
+
+    Args:
+        script: The script.
+        held: Loads that must stay, with the reason.
+    """
     flow = script.flow
     models, tokenizers = list(flow.events(ModelLoad)), list(flow.events(TokenizerLoad))
-    blocked = other_classes(script, models, tokenizers)
+    blocked = {**held, **other_classes(script, models, tokenizers)}
     while True:
         plans = _plans(script, blocked)
         found = _leaning_on_others(script, plans)
@@ -213,8 +219,10 @@ def _loader_arguments(script: Script, model: ModelLoad, tokenizer: TokenizerLoad
     if trains(script):
         given.append("for_training=True")
         notes.append(Note("carried", "`for_training=True`: the script trains what it loads"))
+    if config is None and any(argument.startswith("load_in_4bit=") for argument in given):
+        given += [f"{name}={value}" for name, value in four_bit_options(script, {})]
     return _Loader(
-        (_id_argument(script, model.args), *bits, *given),
+        (_id_argument(script, model.args), *_once([*bits, *given])),
         tuple(notes),
         carried.after,
         after_tokenizer,
@@ -222,6 +230,22 @@ def _loader_arguments(script: Script, model: ModelLoad, tokenizer: TokenizerLoad
         tuple(name for part in said for name in part.names),
         tuple(edit for part in said for edit in part.touched),
     )
+
+
+def _once(arguments: Sequence[str]) -> list[str]:
+    """The arguments, one that is said twice in the same words once.
+
+    Raises:
+        CannotRewrite: One is said twice and differently, or perhaps in a `**` dict as well.
+    """
+    found = list(dict.fromkeys(arguments))
+    names = [argument.partition("=")[0] for argument in found if not argument.startswith("**")]
+    twice = [name for name in names if names.count(name) > 1]
+    if len(names) < len(found):
+        twice += [name for name in names if name in ("load_in_8bit", "load_in_4bit")]
+    if twice:
+        raise CannotRewrite(f"the load says `{twice[0]}` twice, beside a quantization config")
+    return found
 
 
 def _spread(script: Script, model: ModelLoad) -> list[Said]:

@@ -35,7 +35,7 @@ def prove(
     script: Script,
     settings: Settings,
 ) -> tuple[Finding, ...]:
-    """Checks a rewritten file: it parses, its findings are gone, none is new, nothing else changed.
+    """Checks a rewritten file: it compiles, its findings are gone, none is new, nothing else changed.
 
     Returns:
         Findings that only guarded output can have, and that are therefore new without being caused.
@@ -44,19 +44,31 @@ def prove(
         ProofError: With the part of the contract that does not hold.
     """
     text = after.decode(source.encoding).removeprefix("\ufeff")
-    tree = _parsed(text)
+    tree = _parsed(text, script.source.text)
     _compare_untouched(script, edits, text, tree)
     _compare_names(script.source.text, text)
     return _compare_findings(filename, source, after, sites, settings)
 
 
-def _parsed(text: str) -> ast.Module:
+def _parsed(text: str, before: str) -> ast.Module:
+    """The tree of a file that compiles; one that did not before need only parse."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return ast.parse(text)
+            tree = ast.parse(text)
+            if _compiles(before):
+                compile(text, "<migrated>", "exec", dont_inherit=True)
+            return tree
     except (SyntaxError, ValueError) as error:
-        raise ProofError(f"the rewritten file would not parse: {error}") from error
+        raise ProofError(f"the rewritten file would not compile: {error}") from error
+
+
+def _compiles(text: str) -> bool:
+    try:
+        compile(text, "<script>", "exec", dont_inherit=True)
+    except (SyntaxError, ValueError):
+        return False
+    return True
 
 
 def _compare_names(before: str, after: str) -> None:

@@ -63,7 +63,7 @@ def padding_note(script: Script, encode: Encode) -> list[Note]:
 
 def _pads(encode: Encode) -> bool:
     argument = encode.args.get("padding")
-    if argument is None or encode.args.literal("padding_side") == "left":
+    if argument is None or encode.args.written("padding_side") == "left":
         return False
     return argument.value not in (Constant(False), Constant("do_not_pad"))
 

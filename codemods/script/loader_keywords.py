@@ -16,8 +16,8 @@ from codemods.plan.sites import CannotRewrite, Note
 from codemods.script.purity import is_pure
 from codemods.script.purposes import uses_max_length
 from codemods.script.script import Script
-from lint_rules._flow.values.arguments import UNSET, Argument, Arguments
-from lint_rules._flow.values.joins import UNKNOWN, Constant, ModelId, Value, first
+from lint_rules._flow.values.arguments import Argument, Arguments, written_literal
+from lint_rules._flow.values.joins import UNKNOWN, Constant, ModelId, Value
 
 GENERATE_KEYWORDS = (
     "max_new_tokens",
@@ -95,9 +95,8 @@ _NATIVE = (
 
 
 def literal_of(argument: Argument) -> object:
-    """The literal value of an argument, UNSET if it is not one."""
-    constant = first(argument.value, Constant)
-    return UNSET if constant is None or not constant.fixed else constant.value
+    """The literal that is written for an argument, UNSET if it is any other expression."""
+    return written_literal(argument.expression)
 
 
 def literal_value(node: cst.BaseExpression) -> Value:
@@ -166,9 +165,10 @@ def fate_of_model_keyword(script: Script, name: str, argument: Argument, model: 
         return _remote_code(script, argument, model)
     if name in ("load_in_8bit", "load_in_4bit"):
         return Fate(name, written(script, argument))
-    if name == "use_cache" and isinstance(literal, bool):
-        note = Note("carried", f"`use_cache={literal}` is set on the loaded model's config")
-        return Fate(None, notes=(note,), after=f"config.use_cache = {literal}")
+    if name == "use_cache":
+        value = written(script, argument)
+        note = Note("carried", f"`use_cache={value}` is set on the loaded model's config")
+        return Fate(None, notes=(note,), after=f"config.use_cache = {value}")
     raise CannotRewrite(f"the keyword `{name}` of the load has no place in CleanModelLoader")
 
 

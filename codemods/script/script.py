@@ -5,7 +5,8 @@ from __future__ import annotations
 import io
 import tokenize
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import TypeVar
 
 import libcst as cst
@@ -15,10 +16,12 @@ from codemods.plan.edits import Edit
 from codemods.plan.options import EVERYTHING, Wishes
 from codemods.plan.sites import CannotRewrite
 from codemods.plan.suppressed import silence
+from codemods.script.elsewhere import Elsewhere
 from codemods.script.walks import Blocks, Elses, Lines, Names, NameUse, Shared, Values
 from lint_rules._flow.analysis import Flow, analyse
 from lint_rules._flow.values.events import Event, Place
 from lint_rules._light.positions import Positions, Span
+from lint_rules._questions.reach import Reach
 from lint_rules._run.source import Source
 from lint_rules.registry import RULES
 
@@ -32,9 +35,16 @@ class Script:
     """Everything that rewrites read; they answer with sites and change nothing here."""
 
     def __init__(
-        self, filename: str, source: Source, settings: Settings, wishes: Wishes = EVERYTHING
+        self,
+        filename: str,
+        source: Source,
+        settings: Settings,
+        wishes: Wishes = EVERYTHING,
+        others: Elsewhere | None = None,
     ) -> None:
         self.source = source
+        self._path = Path(filename)
+        self._others = Elsewhere() if others is None else others
         self.unsafe = wishes.unsafe
         self.utf8 = source.text.encode("utf-8")
         self.module = cst.parse_module(source.text)
@@ -71,6 +81,7 @@ class Script:
         self.module.visit(shared)
         self.shared_names = shared.found
         self._comments = list(self._find_comments())
+        self._reaches: dict[str, Reach] = {}
 
     def reports(self, code: str, node: cst.CSTNode) -> bool:
         """Whether the linter reports a hazard at a node; what it does not is none of our business."""
@@ -79,6 +90,10 @@ class Script:
     def reason_for(self, code: str, node: cst.CSTNode) -> str:
         """Why a declined finding is left."""
         return self._wishes.reason(code, self.line_of(node))
+
+    def is_unproven(self, code: str, node: cst.CSTNode) -> bool:
+        """Whether a declined finding is left because its rewrite could not be proven."""
+        return self._wishes.is_unproven(code, self.line_of(node))
 
     # --- text
 
@@ -106,7 +121,7 @@ class Script:
         text = self.utf8[line_start:start].decode()
         if text.strip():
             raise CannotRewrite("several statements stand on one line")
-        return text
+        return _indentation(text)
 
     def place_of(self, node: cst.CSTNode) -> tuple[str, int]:
         """The indentation of the line on which an expression starts, and the width of what is beside it."""
@@ -115,13 +130,14 @@ class Script:
         end = self._lines[min(bisect_right(self._lines, span.end - 1), len(self._lines) - 1)]
         before = self.utf8[start : span.start].decode()
         after = self.utf8[span.end : max(end, span.end)].decode().rstrip()
-        indent = before[: len(before) - len(before.lstrip())]
+        indent = _indentation(before)
         return indent, len(before) - len(indent) + len(after)
 
     def lines_of(self, node: cst.CSTNode) -> Span:
-        """The whole lines that a statement occupies, its line end included."""
+        """The whole lines that a statement occupies, its line end included; form feeds before it stay."""
         span = self.span(node)
         start = self._lines[bisect_right(self._lines, span.start) - 1]
+        start = max(start, self.utf8.rfind(b"\f", start, span.start) + 1)
         last = bisect_right(self._lines, max(span.end - 1, span.start))
         end = self._lines[last] if last < len(self._lines) else len(self.utf8)
         return Span(start, end)
@@ -136,6 +152,12 @@ class Script:
                 line = self._lines[token.start[0] - 1]
                 offset = line + len(token.line[: token.start[1]].encode())
                 yield offset, token.string
+
+    def reach(self, kind: str, make: Callable[[cst.CSTNode], Reach]) -> Reach:
+        """Where something of a kind may end up in the module, found once."""
+        if kind not in self._reaches:
+            self._reaches[kind] = make(self.module)
+        return self._reaches[kind]
 
     # --- statements
 
@@ -154,12 +176,12 @@ class Script:
 
     def line_above(self, offset: int) -> tuple[int, str]:
         """Where the innermost statement around an offset begins its line, and its indentation."""
-        statements = [*self.module.body, *(node for block in self._blocks() for node in block)]
+        statements = [*self.module.body, *(node for block in self.blocks() for node in block)]
         spans = [self.span(node) for node in statements]
         around = [span.start for span in spans if span.start <= offset < span.end]
         start = self._lines[bisect_right(self._lines, max(around, default=offset)) - 1]
         text = self.utf8[start : max(around, default=offset)].decode()
-        return start, text[: len(text) - len(text.lstrip())]
+        return start + text.rfind("\f") + 1, _indentation(text)
 
     def delete(self, node: cst.CSTNode) -> Edit:
         """Takes a statement's lines away; its comments stay, on lines of their own."""
@@ -176,7 +198,7 @@ class Script:
         found = list(edits)
         elses = Elses()
         self.module.visit(elses)
-        for block in self._blocks():
+        for block in self.blocks():
             if not block:
                 continue
             begin, end = self.lines_of(block[0]).start, self.span(block[-1])
@@ -229,7 +251,8 @@ class Script:
             line for line in visitor.found if region.start <= self.span(line).start < region.end
         ]
 
-    def _blocks(self) -> list[tuple[cst.BaseStatement, ...]]:
+    def blocks(self) -> list[tuple[cst.BaseStatement, ...]]:
+        """The statements of each indented block."""
         visitor = Blocks()
         self.module.visit(visitor)
         return visitor.found
@@ -285,9 +308,18 @@ class Script:
         """Whether a name occurs anywhere in the module."""
         return any(use.name == name for use in self._names)
 
+    def is_taken_elsewhere(self, name: str, scope: cst.FunctionDef | None = None) -> bool:
+        """Whether another file takes a name of this module, or may; those of functions are their own."""
+        return scope is None and self._others.takes(self._path, name)
+
     def events_in(self, kind: type[E], function: cst.FunctionDef | None) -> list[E]:
         """Events of one kind in one function, module level for None."""
         return [event for event in self.flow.events(kind) if event.place.function is function]
+
+
+def _indentation(line: str) -> str:
+    """The blanks that a line begins with; a form feed starts them anew."""
+    return line[: len(line) - len(line.lstrip())].rpartition("\f")[2]
 
 
 def _says_code(text: str) -> bool:

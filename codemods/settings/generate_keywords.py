@@ -12,6 +12,7 @@ from codemods.script.dict_keys import Keys
 from codemods.script.loader_keywords import GENERATE_KEYWORDS, literal_of, literal_value, written
 from codemods.script.purity import assigned_name, is_pure
 from codemods.script.script import Script
+from codemods.settings.config_changes import settings_after
 from codemods.settings.contradictions import refuse_contradictions
 from codemods.settings.generate_dicts import keys_of
 from codemods.settings.sampling import Given, say_length, say_sampling
@@ -146,18 +147,39 @@ def _refuse_set_config(script: Script) -> None:
 
 
 class _SetConfigs(cst.CSTVisitor):
-    """Assignments to a model's generation_config, but for the pad token and for None."""
+    """Where a model's generation_config may be changed: any use but reading, and setting pad or None."""
 
     def __init__(self) -> None:
-        self.found: list[cst.Assign] = []
+        self.found: list[cst.CSTNode] = []
+        self._fine: set[cst.CSTNode] = set()
 
     def visit_Assign(self, node: cst.Assign) -> None:
         for target in node.targets:
             path = (dotted(target.target) or "").split(".")
-            if "generation_config" not in path[1:] or path[-1] == "pad_token_id":
-                continue
-            if path[-1] == "generation_config" or literal_value(node.value) != Constant(None):
+            none = literal_value(node.value) == Constant(None) and path[-1] != "generation_config"
+            if "generation_config" in path[1:-1] and not none and path[-1] != "pad_token_id":
                 self.found.append(node)
+
+    def visit_Call(self, node: cst.Call) -> None:
+        named = [a.value for a in node.args[1:2] if isinstance(a.value, cst.SimpleString)]
+        if dotted(node.func) == "setattr" and any(
+            name.evaluated_value == "generation_config" for name in named
+        ):
+            self.found.append(node)
+        # `model.generation_config.to_dict()` and its kin only tell
+        path = (dotted(node.func) or "").split(".")
+        if "generation_config" in path[1:-1] and not path[-1].startswith(("to_", "get")):
+            self.found.append(node)
+
+    def visit_Attribute(self, node: cst.Attribute) -> None:
+        if isinstance(node.value, cst.Attribute) and node.attr.value != "__dict__":
+            self._fine.add(node.value)
+        if node.attr.value == "generation_config" and node not in self._fine:
+            self.found.append(node)  # given away, kept by another name, or set
+
+    def visit_AugAssign(self, node: cst.AugAssign) -> None:
+        if "generation_config" in (dotted(node.target) or "").split(".")[1:]:
+            self.found.append(node)
 
 
 def _keywords(script: Script, call: Generate) -> dict[str, Argument]:
@@ -169,6 +191,8 @@ def _keywords(script: Script, call: Generate) -> dict[str, Argument]:
             if arg.keyword is None:
                 raise CannotRewrite("the GenerationConfig is not written out")
             found[arg.keyword.value] = Argument(literal_value(arg.value), arg.value, arg)
+        if isinstance(config.expression, cst.Name):
+            found |= settings_after(script, call, config.expression.value)
     found |= {
         name: argument
         for name, argument in call.args.keywords.items()
@@ -209,6 +233,8 @@ def unread_config(
     if not isinstance(node, cst.Name):
         return None
     scope = script.home_of(node.value, call.place.function)
+    if script.is_taken_elsewhere(node.value, scope):
+        return None
     uses = script.uses(node.value, scope)
     lines = [
         line

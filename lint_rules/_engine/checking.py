@@ -208,6 +208,8 @@ def _parse_full(source: Source, *, parsed: bool) -> cst.Module:
                 message, Position(max(error.raw_line, 1), error.raw_column + 1)
             ) from error
         raise syntax_error(source) from error
+    except cst.CSTValidationError as error:  # valid Python that libcst's nodes refuse
+        raise SourceError(f"libcst cannot take the file apart: {error}", _START) from error
 
 
 def _followed(job: _Job, tree: ast.Module | cst.Module | None) -> Flow:

@@ -11,6 +11,9 @@ from libcst.metadata import ByteSpanPositionProvider, MetadataWrapper
 from cleanguard.catalogue.findings import Position
 from lint_rules._light.rows import Rows
 
+_FORM_FEED = 0x0C
+_ALL = 1 << 62  # more than any shift
+
 
 @dataclass(frozen=True, slots=True)
 class Span:
@@ -33,7 +36,7 @@ class Positions:
         # The nodes of a freshly parsed tree are distinct: the wrapper's deep copy is not needed.
         wrapper = MetadataWrapper(module, unsafe_skip_copy=True)
         self._spans = wrapper.resolve(ByteSpanPositionProvider)
-        self._dropped = _dropped_form_feeds(module, self._rows.utf8)
+        self._shifts = _form_feeds(module, self._rows.utf8)
 
     def span(self, node: cst.CSTNode) -> Span:
         """The bytes of a node, without the whitespace and comments around it."""
@@ -49,21 +52,30 @@ class Positions:
         return self._rows.position(self.span(node).end)
 
     def _real(self, offset: int) -> int:
-        return offset + bisect_right(self._dropped, offset) if self._dropped else offset
+        if not self._shifts:
+            return offset
+        at = bisect_right(self._shifts, (offset, _ALL)) - 1
+        return offset + (self._shifts[at][1] if at >= 0 else 0)
 
 
-def _dropped_form_feeds(module: cst.Module, original: bytes) -> list[int]:
-    """Where libcst lost a form feed: it forgets those before the first token of a line."""
+def _form_feeds(module: cst.Module, original: bytes) -> list[tuple[int, int]]:
+    """From which offset of libcst's own text on the original is shifted, and by how much.
+
+    Libcst forgets form feeds before the first token of a line, and repeats one before the first line
+    of a block at all of its lines.
+    """
     if b"\x0c" not in original:
         return []
     generated = module.code.encode("utf-8")
-    if generated == original:
-        return []
-    dropped: list[int] = []
-    at = 0
-    for byte in original:
-        if at < len(generated) and generated[at] == byte:
-            at += 1
-        else:
-            dropped.append(at)
-    return dropped
+    shifts: list[tuple[int, int]] = []
+    here = there = 0
+    while here < len(original) and there < len(generated) and generated != original:
+        if original[here] == generated[there]:
+            here, there = here + 1, there + 1
+            continue
+        if original[here] == _FORM_FEED:
+            here += 1
+        else:  # a form feed that libcst repeats
+            there += 1
+        shifts.append((there, here - there))
+    return shifts

@@ -444,11 +444,10 @@ model = AutoModelForCausalLM.from_pretrained("gpt2", config=AutoConfig.from_pret
         """\
 from transformers import AutoModelForCausalLM, BitsAndBytesConfig
 
-config = BitsAndBytesConfig(load_in_4bit=True)
-model = AutoModelForCausalLM.from_pretrained("gpt2", quantization_config=config)
+model = AutoModelForCausalLM.from_pretrained("gpt2", quantization_config=BitsAndBytesConfig(**options))
 """,
-        "the 4-bit config is fp4, the loader's is nf4: other weights, other results (`--unsafe` takes it)",
-        id="fp4",
+        "the quantization config is not written out",
+        id="options from outside",
     ),
     pytest.param(
         """\

@@ -141,13 +141,17 @@ def _plan(
     files: Sequence[SourceFile], settings: Settings, wishes: Wishes
 ) -> tuple[list[Migration], list[str]]:
     from codemods.migration import migrate_source
+    from codemods.script.elsewhere import Elsewhere
     from lint_rules._run.source import SourceError
 
+    others = Elsewhere(file.path for file in files)
     plans: list[Migration] = []
     failures: list[str] = []
     for file in files:
         try:
-            plans.append(migrate_source(file.name, file.path.read_bytes(), settings, wishes))
+            plans.append(
+                migrate_source(file.name, file.path.read_bytes(), settings, wishes, others)
+            )
         except OSError as error:
             failures.append(f"{file.name}: {error.strerror or error}; the file was left as it is")
         except SourceError as error:
@@ -157,6 +161,11 @@ def _plan(
             )
         except RecursionError:
             failures.append(f"{file.name}: nested too deeply to be read; it was left as it is")
+        except Exception as error:  # noqa: BLE001 - our own fault in one file costs no other
+            cause = f"{type(error).__name__}: {error}"
+            failures.append(
+                f"{file.name}: planning crashed ({cause}); please report it; the file was left as it is"
+            )
     return plans, failures
 
 

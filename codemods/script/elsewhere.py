@@ -1,0 +1,82 @@
+"""Which names of a file other files take from it, as far as the run and the file's folder show them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from functools import cached_property
+from pathlib import Path
+
+_MOST_NEIGHBOURS = 500
+_MOST_BYTES = 4 << 20
+_IMPORTS = re.compile(r"\bfrom\s+([.\w]+)\s+import\s+(\([^)]*\)|[^\n]*)|\bimport\s+([^\n;\"']+)")
+_WORD = re.compile(r"\w+")
+
+
+class Elsewhere:
+    """The other files of a run, read when first asked.
+
+    Args:
+        files: All files of the run, the asked ones among them.
+    """
+
+    def __init__(self, files: Iterable[Path] = ()) -> None:
+        self._files = list(files)
+        self._texts: dict[Path, str] = {}
+        self._folders: dict[Path, list[Path]] = {}
+
+    def takes(self, path: Path, name: str) -> bool:
+        """Whether another file imports a module-level name of a file, or the module and names it."""
+        stem = path.parent.name if path.stem == "__init__" else path.stem
+        word = re.compile(rf"\b{re.escape(name)}\b")
+        return any(
+            word.search(text) and _imports(text, stem, name)
+            for other in self._others(path)
+            if stem in (text := self._text(other)) and name in text
+        )
+
+    def _others(self, path: Path) -> list[Path]:
+        own = path.absolute()
+        every = [*self._run, *self._neighbours(own.parent)]
+        return [other for other in dict.fromkeys(every) if other != own]
+
+    @cached_property
+    def _run(self) -> list[Path]:
+        return [file.absolute() for file in self._files]
+
+    def _neighbours(self, folder: Path) -> list[Path]:
+        if folder not in self._folders:
+            try:
+                entries = sorted(folder.iterdir())[:_MOST_NEIGHBOURS]
+            except OSError:
+                entries = []
+            self._folders[folder] = [
+                entry for entry in entries if entry.suffix in (".py", ".ipynb") and entry.is_file()
+            ]
+        return self._folders[folder]
+
+    def _text(self, path: Path) -> str:
+        if path not in self._texts:
+            try:
+                large = path.stat().st_size > _MOST_BYTES
+                text = "" if large else path.read_bytes().decode("utf-8", errors="replace")
+            except OSError:
+                text = ""
+            self._texts[path] = text if "import" in text else ""
+        return self._texts[path]
+
+
+def _imports(text: str, stem: str, name: str) -> bool:
+    """Whether a text imports a name from a module of this last name, all of it, or the module itself."""
+    for found in _IMPORTS.finditer(text):
+        module, names, plain = found.groups()
+        if plain is not None:
+            if stem in _WORD.findall(plain):
+                return True
+            continue
+        words = _WORD.findall(names)
+        if module.rpartition(".")[2] == stem and (name in words or "*" in names):
+            return True
+        if stem in words:  # `from package import module`
+            return True
+    return False
