@@ -77,7 +77,8 @@ def _leading(node: cst.BaseExpression) -> Iterator[tuple[cst.CSTNode, cst.CSTNod
         first = node.parts[0]
         if (
             isinstance(first, cst.FormattedStringExpression)
-            and first.format_spec is first.conversion is None
+            and first.format_spec is None
+            and first.conversion is None
             and _is_bos(first.expression)
         ):
             yield first, None

@@ -53,8 +53,8 @@ def _leads(script: Script, tokenizer: TokenizerLoad, target: Target, model: Mode
     between = [s for s in between if not isinstance(s, cst.FunctionDef)]
     if any(mentions(script, statement, target.text) for statement in between):
         return False
-    between.append(target_line(model))
-    return not _may_read(script, between, target.text, tokenizer.place.function)
+    calls: list[cst.CSTNode] = [*between, target_line(model)]
+    return not _may_read(script, calls, target.text, tokenizer.place.function)
 
 
 def target_line(model: ModelLoad) -> cst.CSTNode:

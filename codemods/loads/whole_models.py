@@ -36,9 +36,10 @@ def half_done(
     """
     done = {site.node for site in sites if site.automatic}
     reasons = {site.node: site.reason or "" for site in sites if site.node not in left_by_choice}
+    every: list[_Load] = [*script.flow.events(ModelLoad), *script.flow.events(TokenizerLoad)]
     loads = [
         load
-        for load in (*script.flow.events(ModelLoad), *script.flow.events(TokenizerLoad))
+        for load in every
         if load.node in done or load.node in reasons
     ]
     groups = _groups(script, loads)
@@ -95,7 +96,7 @@ def reaches(script: Script, load: ModelLoad, node: cst.CSTNode) -> bool:
 
 def _groups(script: Script, loads: Sequence[_Load]) -> dict[cst.CSTNode, list[_Load]]:
     """The loads that belong together: by their name, or because one generation uses both."""
-    groups = {load.node: [load] for load in loads}
+    groups: dict[cst.CSTNode, list[_Load]] = {load.node: [load] for load in loads}
 
     def unite(one: cst.CSTNode, other: cst.CSTNode) -> None:
         first_, second = groups[one], groups[other]
