@@ -12,6 +12,7 @@ from cleanguard.settings.config import Settings
 from codemods import imports
 from codemods.generation import generate_calls, scoring
 from codemods.loads import adapters, model_loads, pad_tests, quantization, templates, upgrade
+from codemods.loads.model_configs import unread_configs
 from codemods.loads.own_loader import left_to_own_loader
 from codemods.loads.whole_models import half_done
 from codemods.plan.edits import Edit, apply, tidy
@@ -154,6 +155,10 @@ def _sites(script: Script, held: Mapping[cst.CSTNode, str]) -> list[Site]:
     sites = left_to_own_loader(script, sites + declined)
     if any(site.edits for site in sites):
         sites += _companions(script, unmigrated)
+        gone = unread_configs(script, [edit for site in sites for edit in site.edits])
+        if gone:
+            first = next(i for i, site in enumerate(sites) if site.edits)
+            sites[first] = replace(sites[first], edits=(*sites[first].edits, *gone))
         edits = [edit for site in sites for edit in site.edits]
         sites += pad_tests.rewrite(script, sites, edits)
     return sites

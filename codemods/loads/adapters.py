@@ -19,6 +19,12 @@ from lint_rules._questions.standing import load_severity
 
 # Keywords that peft hands to the hub, which takes no notice of them.
 _IGNORED = ("torch_dtype", "dtype")
+_PLACING = ("device_map", "torch_device", "max_memory", "offload_folder", "low_cpu_mem_usage")
+_PLACED = Note(
+    "dropped",
+    "where the adapter is to lie: it lies where the layers do that it changes",
+    "where nothing of the base is offloaded",
+)
 _IN_PLACE = Note(
     "fault",
     "peft puts the adapter into the base itself, so what still uses the base gets the adapter's answers; "
@@ -37,6 +43,8 @@ def rewrite(script: Script, unmigrated: frozenset[cst.CSTNode]) -> list[Site]:
             in_place = base_is_seen(script, attach)
             edits = _edits(script, attach, unmigrated, in_place=in_place)
             notes = (_IN_PLACE,) if in_place else ()
+            if any(name in _PLACING for name in attach.args.keywords):
+                notes = (*notes, _PLACED)
             sites.append(Site("CG101", attach.node, _SUMMARY, edits, notes))
         except CannotRewrite as reason:
             sites.append(Site("CG101", attach.node, _SUMMARY, reason=str(reason)))
@@ -53,7 +61,7 @@ def _edits(
         raise CannotRewrite("the call takes arguments that this tool does not take apart")
     arguments = [written(script, model), written(script, path)]
     for name, argument in attach.args.keywords.items():
-        if name in ("model", "model_id", *_IGNORED):
+        if name in ("model", "model_id", *_IGNORED, *_PLACING):
             continue
         if name not in ("is_trainable", "adapter_name"):
             raise CannotRewrite(f"the keyword `{name}` has no place in attach_adapter")

@@ -9,6 +9,7 @@ import libcst as cst
 
 from codemods.loads.load_dicts import say_dict
 from codemods.loads.loader_classes import other_classes
+from codemods.loads.model_configs import drop_config
 from codemods.loads.partners import mentions, partner_of
 from codemods.loads.quantization import Said, say
 from codemods.loads.quantization_keywords import four_bit_options
@@ -198,7 +199,7 @@ def _loader_arguments(script: Script, model: ModelLoad, tokenizer: TokenizerLoad
     if grows_vocabulary(script):
         raise CannotRewrite("tokens are added to the tokenizer: it would no longer be the model's")
     carried = carry_model_keywords(script, model.args, model.model)
-    given, notes = list(carried.given), list(carried.notes)
+    given, notes = list(carried.given), [*carried.notes, *drop_config(script, model)]
     said = _spread(script, model)
     after_tokenizer: tuple[str, ...] = ()
     config = model.args.keywords.get("quantization_config")
