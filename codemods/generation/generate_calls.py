@@ -7,6 +7,7 @@ from dataclasses import replace
 import libcst as cst
 
 from codemods.generation.chain import chain_of
+from codemods.generation.completions import rewrite_completion
 from codemods.generation.decoded_ids import generated_in, has_prompt
 from codemods.generation.encoding import encoding_edit, specials_note
 from codemods.generation.guarded_call import (
@@ -15,7 +16,7 @@ from codemods.generation.guarded_call import (
     one_prompt,
     takes_first,
 )
-from codemods.generation.in_place import rewrite_in_place
+from codemods.generation.in_place import InPlace, rewrite_in_place
 from codemods.generation.left_unused import without_unread
 from codemods.loads.whole_models import reaches
 from codemods.plan.sites import CannotRewrite, Note, Site
@@ -159,7 +160,16 @@ def _otherwise(
         and assigned_name(other.place.line) == name
     ]
     pairs = [(_encode_of(script, other, frozenset()), other) for other in group]
-    done = rewrite_in_place(script, pairs, name, unmigrated)
+    try:
+        done = rewrite_in_place(script, pairs, name, unmigrated)
+    except CannotRewrite as text_only:
+        if len(group) > 1:
+            raise
+        try:
+            planned, told = rewrite_completion(script, encode, call, unmigrated)
+        except CannotRewrite:
+            raise text_only from None
+        done = InPlace(tuple(dict.fromkeys(planned)), (tuple(told),))
     sites: list[Site] = []
     for number, ((tokenised, other), notes) in enumerate(zip(pairs, done.notes, strict=True)):
         edits = done.edits if number == 0 else ()

@@ -23,7 +23,7 @@ def refuse_other_cuts(script: Script, encode: Encode, generate: Generate, decode
     given = decode.args.get("token_ids", 0) or decode.args.get("sequences")
     if given is None or given.expression is None:
         return
-    prompt = _prompt_names(script, encode, function)
+    prompt = prompt_names(script, encode, function)
     pairs = _Pairs()
     scope.visit(pairs)
     seen: set[str] = set()
@@ -52,11 +52,11 @@ def _refuse_slice(
 ) -> None:
     if node.upper is not None or node.step is not None:
         raise CannotRewrite("the end of what is generated is cut off before it is decoded")
-    if node.lower is not None and not _is_length(script, node.lower, prompt, function, 4):
+    if node.lower is not None and not is_length(script, node.lower, prompt, function, 4):
         raise CannotRewrite("it cannot be told that what is cut off is just the prompt")
 
 
-def _prompt_names(script: Script, encode: Encode, function: cst.FunctionDef | None) -> set[str]:
+def prompt_names(script: Script, encode: Encode, function: cst.FunctionDef | None) -> set[str]:
     """The names that hold the encoded prompt, or rows and parts of it."""
     line = encode.place.line
     found = set() if line is None else script.stored_in(script.span(line))
@@ -76,7 +76,7 @@ def _prompt_names(script: Script, encode: Encode, function: cst.FunctionDef | No
     return found
 
 
-def _is_length(
+def is_length(
     script: Script,
     node: cst.BaseExpression,
     prompt: set[str],
@@ -87,7 +87,7 @@ def _is_length(
     if isinstance(node, cst.Name):
         values = script.assigned_values(node.value, function)
         return bool(values and depth) and all(
-            _is_length(script, value, prompt, function, depth - 1) for value in values
+            is_length(script, value, prompt, function, depth - 1) for value in values
         )
     if not script.names_in(script.span(node)) & prompt:
         return False

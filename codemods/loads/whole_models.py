@@ -6,12 +6,15 @@ from collections.abc import Iterator, Sequence
 
 import libcst as cst
 
+from cleanguard.catalogue.families import family_of
 from codemods.loads.partners import model_text
 from codemods.plan.sites import Site
+from codemods.script.purposes import trains
 from codemods.script.script import Script
 from lint_rules._flow.values.events import (
     AdapterAttach,
     Encode,
+    Forward,
     Generate,
     ModelLoad,
     PipelineBuild,
@@ -37,11 +40,7 @@ def half_done(
     done = {site.node for site in sites if site.automatic}
     reasons = {site.node: site.reason or "" for site in sites if site.node not in left_by_choice}
     every: list[_Load] = [*script.flow.events(ModelLoad), *script.flow.events(TokenizerLoad)]
-    loads = [
-        load
-        for load in every
-        if load.node in done or load.node in reasons
-    ]
+    loads = [load for load in every if load.node in done or load.node in reasons]
     groups = _groups(script, loads)
     found: dict[cst.CSTNode, str] = {}
     for load in loads:
@@ -71,6 +70,10 @@ def _left(
             continue
         if call.model.origin in nodes or any(reaches(script, m, call.node.func) for m in models):
             yield call.node, reasons.get(call.node, "it generates from ids, or from a chat")
+    for forward in script.flow.events(Forward):
+        ours = forward.model.origin in nodes
+        if ours and not forward.model.guarded and _may_lack_bos(script, forward, done):
+            yield forward.node, "its ids may lack the BOS that the guard asks for"
     for attach in script.flow.events(AdapterAttach):
         if attach.model.origin in nodes and attach.node in reasons and attach.node not in done:
             yield attach.node, reasons[attach.node]
@@ -83,6 +86,19 @@ def _left(
             held = first(argument.value, CausalLM) or first(argument.value, Tokenizer)
             if held is not None and held.origin in nodes:
                 yield built.node, "a pipeline generates with settings of its own"
+
+
+def _may_lack_bos(script: Script, forward: Forward, done: set[cst.CSTNode]) -> bool:
+    """Whether a prompt that is scored may come without BOS, which the guard refuses where a family has one."""
+    family = family_of(forward.model.model.text or "")
+    if trains(script) or (family is not None and family.bos == "none"):
+        return False
+    encode = script.flow.event_at(forward.encoded.origin if forward.encoded else None, Encode)
+    if encode is None:
+        return True
+    return "add_special_tokens" in encode.args.keywords and (
+        encode.args.written("add_special_tokens") is not True and encode.node not in done
+    )
 
 
 def reaches(script: Script, load: ModelLoad, node: cst.CSTNode) -> bool:
