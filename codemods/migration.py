@@ -14,15 +14,16 @@ from codemods.generation import generate_calls, scoring
 from codemods.loads import adapters, model_loads, pad_tests, quantization, templates, upgrade
 from codemods.loads.model_configs import unread_configs
 from codemods.loads.own_loader import left_to_own_loader
-from codemods.loads.whole_models import half_done
+from codemods.loads.whole_models import half_done, left_of_foreign
 from codemods.plan.edits import Edit, apply, tidy
 from codemods.plan.options import EVERYTHING, Wishes
-from codemods.plan.planned import Migration, PlannedSite
+from codemods.plan.planned import Links, LoadKey, Migration, PlannedSite
 from codemods.plan.sites import CannotRewrite, Note, Site
 from codemods.proof.conditions import ProofError, prove
 from codemods.proof.rescue import rescued
 from codemods.script.comments import keep_comments
 from codemods.script.elsewhere import Elsewhere
+from codemods.script.foreign import foreign_loads, own_loads
 from codemods.script.purposes import trains
 from codemods.script.script import Script
 from lint_rules._run.source import SourceError, decode
@@ -94,24 +95,26 @@ def _attempt(
         raise SourceError(f"syntax error: {error.message}", position) from error
     except cst.CSTValidationError as error:  # valid Python that libcst's nodes refuse
         raise SourceError(f"libcst cannot take the file apart: {error}", Position(1, 1)) from error
-    sites = _plan(script)
+    sites, links = _plan(script)
     edits = _unique(edit for site in sites for edit in site.edits)
     arriving = imports.rewrite(script, edits)
     edits = tidy(script.utf8, script.without_empty_blocks(edits))
     edits = keep_comments(script, [*edits, *tidy(script.utf8, arriving)])
     planned = tuple(sorted(_planned(script, sites), key=lambda site: (site.row, site.code)))
     if not edits:
-        return Migration(filename, raw, raw, planned)
+        return Migration(filename, raw, raw, planned, links=links)
     after = source.to_bytes(apply(script.utf8, edits).decode("utf-8"))
     try:
         exposed = prove(filename, source, after, edits, sites, script, settings)
         if not (wishes.declined or wishes.unproven) and any(
-            site.edits for site in _plan(Script(filename, decode(after), settings, wishes, others))
+            site.edits
+            for site in _plan(Script(filename, decode(after), settings, wishes, others))[0]
         ):
             raise ProofError("a second run would change the file again")
     except ProofError as error:
-        return Migration(filename, raw, raw, planned, str(error))
-    return Migration(filename, raw, after, (*planned, *map(_exposed, exposed)))
+        nothing = _nothing_done(script, links, str(error))
+        return Migration(filename, raw, raw, planned, str(error), nothing)
+    return Migration(filename, raw, after, (*planned, *map(_exposed, exposed)), links=links)
 
 
 def _exposed(finding: Finding) -> PlannedSite:
@@ -120,9 +123,11 @@ def _exposed(finding: Finding) -> PlannedSite:
     return PlannedSite(finding.code, finding.location.row, finding.message, (), reason)
 
 
-def _plan(script: Script) -> list[Site]:
+def _plan(script: Script) -> tuple[list[Site], Links]:
     """The sites of a script: all of a model's are rewritten, or none."""
-    held: dict[cst.CSTNode, str] = {}
+    own_keys = own_loads(script)
+    others = script.others
+    held = {node: others.held[key] for node, key in own_keys.items() if key in others.held}
     by_choice = frozenset(
         node for code, node in script.declined if not script.is_unproven(code, node)
     ) | {node for _, node in script.silenced}
@@ -134,8 +139,39 @@ def _plan(script: Script) -> list[Site]:
                 own.setdefault((site.code, site.node), site.reason)
         found = half_done(script, sites, by_choice)
         if not found.keys() - held.keys():
-            return [replace(s, reason=own.get((s.code, s.node), s.reason)) for s in sites]
+            links = _links(script, sites, by_choice, own_keys)
+            sites = [replace(s, reason=own.get((s.code, s.node), s.reason)) for s in sites]
+            return sites, links
         held |= found
+
+
+def _links(
+    script: Script,
+    sites: list[Site],
+    by_choice: frozenset[cst.CSTNode],
+    own: Mapping[cst.CSTNode, LoadKey],
+) -> Links:
+    """Which loads stay here, and which of other files' must stay for what stays here."""
+    done = {site.node for site in sites if site.automatic}
+    foreign = {node: key for node, key in foreign_loads(script).items() if key is not None}
+    why = left_of_foreign(script, frozenset(foreign), sites, by_choice)
+    return Links(
+        {key: _stays(script, node) for node, key in own.items() if node not in done},
+        frozenset(foreign.values()),
+        {} if why is None else dict.fromkeys(foreign.values(), why),
+    )
+
+
+def _stays(script: Script, node: cst.CSTNode) -> str:
+    return f"{script.path.name}:{script.line_of(node)} stays as it is"
+
+
+def _nothing_done(script: Script, links: Links, doubt: str) -> Links:
+    """The links of a plan that is refused."""
+    own = own_loads(script)
+    left = {key: _stays(script, node) for node, key in own.items()}
+    why = f"{script.path.name} stays as it is: {doubt}"
+    return Links(left, links.uses, dict.fromkeys(links.uses, why))
 
 
 def _sites(script: Script, held: Mapping[cst.CSTNode, str]) -> list[Site]:
@@ -145,7 +181,9 @@ def _sites(script: Script, held: Mapping[cst.CSTNode, str]) -> list[Site]:
         for code, node in script.declined
     ]
     left = [site.node for site in (*sites, *declined) if not site.automatic]
-    unmigrated = frozenset((*left, *(node for _, node in script.silenced)))
+    stays = script.others.left
+    foreign = [n for n, key in foreign_loads(script).items() if key is None or key in stays]
+    unmigrated = frozenset((*left, *foreign, *(node for _, node in script.silenced)))
     sites += templates.rewrite(script, unmigrated)
     sites += adapters.rewrite(script, unmigrated)
     sites += quantization.rewrite(script, [edit for site in sites for edit in site.edits])

@@ -76,6 +76,8 @@ def _sites(script: Script, call: Generate, unmigrated: frozenset[cst.CSTNode]) -
 def _encode_of(script: Script, call: Generate, unmigrated: frozenset[cst.CSTNode]) -> Encode:
     if call.model.origin is None:
         raise CannotRewrite("where the model is loaded cannot be seen in this file")
+    if call.model.origin in unmigrated and not script.flow.event_at(call.model.origin, ModelLoad):
+        raise CannotRewrite("the model's load in another file stays as it is")
     stays = [
         load
         for load in script.flow.events(ModelLoad)
@@ -92,6 +94,8 @@ def _encode_of(script: Script, call: Generate, unmigrated: frozenset[cst.CSTNode
     encode = script.flow.event_at(call.encoded.origin if call.encoded else None, Encode)
     if encode is None:
         raise CannotRewrite("the prompt's tokenisation cannot be followed to this call")
+    if encode.tokenizer.origin in unmigrated:
+        raise CannotRewrite("the tokenizer's load stays as it is")
     return encode
 
 

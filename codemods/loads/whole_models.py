@@ -52,6 +52,24 @@ def half_done(
     return found
 
 
+def left_of_foreign(
+    script: Script,
+    foreign: frozenset[cst.CSTNode],
+    sites: Sequence[Site],
+    by_choice: frozenset[cst.CSTNode],
+) -> str | None:
+    """Why loads of other files must stay for what this one does with them; None where all is rewritten."""
+    if not foreign:
+        return None
+    if trains(script):
+        return f"all of a model or none: {script.path.name} trains it"
+    done = {site.node for site in sites if site.automatic}
+    reasons = {site.node: site.reason or "" for site in sites if not site.automatic}
+    for node, why in _undone(script, foreign, (), done, reasons, by_choice):
+        return f"all of a model or none: {script.path.name}:{script.line_of(node)} stays, {why}"
+    return None
+
+
 def _left(
     script: Script,
     group: Sequence[_Load],
@@ -63,8 +81,20 @@ def _left(
     for load in group:
         if load.node not in done and load.node not in by_choice:
             yield load.node, reasons[load.node]
-    nodes = {load.node for load in group}
+    nodes = frozenset(load.node for load in group)
     models = [load for load in group if isinstance(load, ModelLoad)]
+    yield from _undone(script, nodes, models, done, reasons, by_choice)
+
+
+def _undone(
+    script: Script,
+    nodes: frozenset[cst.CSTNode],
+    models: Sequence[ModelLoad],
+    done: set[cst.CSTNode],
+    reasons: dict[cst.CSTNode, str],
+    by_choice: frozenset[cst.CSTNode],
+) -> Iterator[tuple[cst.CSTNode, str]]:
+    """What is done with models and tokenizers and not rewritten."""
     for call in script.flow.events(Generate):
         if call.node in done or call.node in by_choice or call.model.guarded:
             continue

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from codemods.plan.sites import Note
 
@@ -26,6 +27,25 @@ class PlannedSite:
     reason: str | None
 
 
+# A load: its file, and its number among the calls of the file.
+LoadKey = tuple[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Links:
+    """What a plan says about the loads of other files of the run, and to them.
+
+    Attributes:
+        left: Loads of this file that stay, with the reason.
+        uses: Loads of other files that this one uses.
+        wants: Those of them that must stay for its sake, with the reason.
+    """
+
+    left: Mapping[LoadKey, str]
+    uses: frozenset[LoadKey] = frozenset()
+    wants: Mapping[LoadKey, str] = field(default_factory=dict)
+
+
 @dataclass(frozen=True, slots=True)
 class Migration:
     """The plan for one file.
@@ -36,6 +56,7 @@ class Migration:
         after: Its bytes when migrated; equal to `before` where nothing is rewritten.
         sites: In the order of the file.
         refusal: Why nothing is written although there was something to rewrite, None otherwise.
+        links: What it means for the other files of the run.
     """
 
     filename: str
@@ -43,6 +64,7 @@ class Migration:
     after: bytes
     sites: tuple[PlannedSite, ...]
     refusal: str | None = None
+    links: Links = field(default=Links({}), compare=False)
 
     @property
     def changed(self) -> bool:

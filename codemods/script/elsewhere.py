@@ -7,6 +7,14 @@ from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
 
+import libcst as cst
+
+from cleanguard.files import SourceFile
+from cleanguard.settings.config import Settings
+from codemods.plan.planned import LoadKey
+from lint_rules._flow.analysis import Flow
+from lint_rules._run.project import Project
+
 _MOST_NEIGHBOURS = 500
 _MOST_BYTES = 4 << 20
 _IMPORTS = re.compile(r"\bfrom\s+([.\w]+)\s+import\s+(\([^)]*\)|[^\n]*)|\bimport\s+([^\n;\"']+)")
@@ -18,12 +26,30 @@ class Elsewhere:
 
     Args:
         files: All files of the run, the asked ones among them.
+        settings: What the run was told; None leaves the values of other files unfollowed.
+
+    Attributes:
+        held: Loads that must stay for another file's sake, with the reason.
+        left: Loads that stay, with the reason.
     """
 
-    def __init__(self, files: Iterable[Path] = ()) -> None:
-        self._files = list(files)
+    def __init__(self, files: Iterable[SourceFile] = (), settings: Settings | None = None) -> None:
+        self._sources = list(files)
+        self._files = [file.path for file in self._sources]
+        self._settings = settings
+        self._project: Project | None = None
+        self.held: dict[LoadKey, str] = {}
+        self.left: dict[LoadKey, str] = {}
         self._texts: dict[Path, str] = {}
         self._folders: dict[Path, list[Path]] = {}
+
+    def flow(self, path: Path, module: cst.Module) -> Flow | None:
+        """The flow of a file with what it imports from the run; None for one that is not of it."""
+        if self._settings is None or len(self._sources) < 2 or path.resolve() not in self._real:
+            return None
+        if self._project is None:
+            self._project = Project(self._sources, self._settings)
+        return self._project.exact_flow(path.resolve(), module)
 
     def takes(self, path: Path, name: str) -> bool:
         """Whether another file imports a module-level name of a file, or the module and names it."""
@@ -39,6 +65,10 @@ class Elsewhere:
         own = path.absolute()
         every = [*self._run, *self._neighbours(own.parent)]
         return [other for other in dict.fromkeys(every) if other != own]
+
+    @cached_property
+    def _real(self) -> frozenset[Path]:
+        return frozenset(file.resolve() for file in self._files)
 
     @cached_property
     def _run(self) -> list[Path]:

@@ -43,12 +43,14 @@ class Script:
         others: Elsewhere | None = None,
     ) -> None:
         self.source = source
-        self._path = Path(filename)
-        self._others = Elsewhere() if others is None else others
+        self.path = Path(filename)
+        self.others = Elsewhere() if others is None else others
         self.unsafe = wishes.unsafe
         self.utf8 = source.text.encode("utf-8")
         self.module = cst.parse_module(source.text)
-        self.flow: Flow = analyse(self.module, settings)
+        linked = self.others.flow(self.path, self.module)
+        self.is_linked = linked is not None
+        self.flow: Flow = analyse(self.module, settings) if linked is None else linked
         self.positions = Positions(self.module, source.text)
         reported = [
             (rule.hazard.code, report.node) for rule in RULES for report in rule.check(self.flow)
@@ -310,7 +312,7 @@ class Script:
 
     def is_taken_elsewhere(self, name: str, scope: cst.FunctionDef | None = None) -> bool:
         """Whether another file takes a name of this module, or may; those of functions are their own."""
-        return scope is None and self._others.takes(self._path, name)
+        return scope is None and self.others.takes(self.path, name)
 
     def events_in(self, kind: type[E], function: cst.FunctionDef | None) -> list[E]:
         """Events of one kind in one function, module level for None."""

@@ -12,12 +12,12 @@ import click
 from cleanguard.cli.exit_codes import CANNOT_DO, CLEAN, FINDINGS
 from cleanguard.cli.inputs import inputs_of
 from cleanguard.cli.migrating.prove_args import CommandLines
-from cleanguard.files import SourceFile
 from cleanguard.settings.config import Scope, Settings
 from codemods.migration import Migration
 
 if TYPE_CHECKING:
     from codemods.plan.options import Wishes
+    from codemods.script.elsewhere import Elsewhere
 
 
 @click.command("migrate")
@@ -99,10 +99,12 @@ def command(
     settings, files = inputs_of(paths, config, scope=scope)
     wishes = _wishes(select, unsafe)
     given = CommandLines(command_lines, [file.name for file in files])
-    plans, failures = _plan(files, settings, wishes)
+    from cleanguard.cli.migrating.planning import plan_files
+
+    plans, failures, others = plan_files(files, settings, wishes)
     where = {file.name: file.path for file in files}
     if interactive:
-        plans = _chosen(plans, settings, wishes)
+        plans = _chosen(plans, settings, wishes, others)
     verdicts = _prove(plans, where, given, failures) if proving else ()
     if write:
         changed = [where[plan.filename] for plan in plans if plan.changed]
@@ -137,44 +139,14 @@ def _wishes(select: Sequence[str], unsafe: bool) -> Wishes:
     return replace(EVERYTHING, unsafe=unsafe, select=codes)
 
 
-def _plan(
-    files: Sequence[SourceFile], settings: Settings, wishes: Wishes
-) -> tuple[list[Migration], list[str]]:
-    from codemods.migration import migrate_source
-    from codemods.script.elsewhere import Elsewhere
-    from lint_rules._run.source import SourceError
-
-    others = Elsewhere(file.path for file in files)
-    plans: list[Migration] = []
-    failures: list[str] = []
-    for file in files:
-        try:
-            plans.append(
-                migrate_source(file.name, file.path.read_bytes(), settings, wishes, others)
-            )
-        except OSError as error:
-            failures.append(f"{file.name}: {error.strerror or error}; the file was left as it is")
-        except SourceError as error:
-            place = f"{file.name}:{error.position.row}"
-            failures.append(
-                f"{place}: {error} (CG900); mend it and run again, it was left as it is"
-            )
-        except RecursionError:
-            failures.append(f"{file.name}: nested too deeply to be read; it was left as it is")
-        except Exception as error:  # noqa: BLE001 - our own fault in one file costs no other
-            cause = f"{type(error).__name__}: {error}"
-            failures.append(
-                f"{file.name}: planning crashed ({cause}); please report it; the file was left as it is"
-            )
-    return plans, failures
-
-
-def _chosen(plans: Sequence[Migration], settings: Settings, wishes: Wishes) -> list[Migration]:
+def _chosen(
+    plans: Sequence[Migration], settings: Settings, wishes: Wishes, others: Elsewhere
+) -> list[Migration]:
     from cleanguard.cli.migrating.choose import choose
     from codemods.migration import migrate_source
 
     def replan(plan: Migration, wanted: Wishes) -> Migration:
-        return migrate_source(plan.filename, plan.before, settings, wanted)
+        return migrate_source(plan.filename, plan.before, settings, wanted, others)
 
     return choose(plans, wishes, replan)
 
