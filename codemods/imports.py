@@ -212,7 +212,8 @@ def _kept(script: Script, item: _Import, unused: set[str]) -> list[str]:
     module = script.code(item.node.module) if item.node.module is not None else ""
     line = f"from {module} import {', '.join(aliases)}"
     indent = script.indent_of(item.line)
-    if len(indent) + len(line) <= script.max_width:
+    rows = {script.line_of(alias) for alias in item.node.names}
+    if len(indent) + len(line) <= script.max_width and len(rows) == 1:
         return [line]
     unit = script.indent_unit
     return [f"from {module} import (", *(f"{unit}{alias}," for alias in aliases), ")"]

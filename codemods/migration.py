@@ -26,6 +26,7 @@ from codemods.script.elsewhere import Elsewhere
 from codemods.script.foreign import foreign_loads, own_loads
 from codemods.script.purposes import trains
 from codemods.script.script import Script
+from lint_rules._flow.values.events import ModelLoad
 from lint_rules._run.source import SourceError, decode
 
 __all__ = ["Migration", "PlannedSite", "migrate_source"]
@@ -183,7 +184,9 @@ def _sites(script: Script, held: Mapping[cst.CSTNode, str]) -> list[Site]:
     left = [site.node for site in (*sites, *declined) if not site.automatic]
     stays = script.others.left
     foreign = [n for n, key in foreign_loads(script).items() if key is None or key in stays]
-    unmigrated = frozenset((*left, *foreign, *(node for _, node in script.silenced)))
+    done = {site.node for site in sites if site.automatic}
+    models = (load.node for load in script.flow.events(ModelLoad) if load.node not in done)
+    unmigrated = frozenset((*left, *foreign, *models, *(node for _, node in script.silenced)))
     sites += templates.rewrite(script, unmigrated)
     sites += adapters.rewrite(script, unmigrated)
     sites += quantization.rewrite(script, [edit for site in sites for edit in site.edits])

@@ -21,6 +21,7 @@ from lint_rules._flow.values.joins import (
     Sequence,
     Tokenizer,
     first,
+    options,
 )
 from lint_rules._flow.values.syntax import dotted
 
@@ -70,8 +71,14 @@ def _refuse_other_specials(script: Script, encode: Encode) -> None:
     for event in script.flow.events(AttributeSet):
         if (
             event.attribute in _SPECIALS
-            and isinstance(event.target, Tokenizer)
-            and event.target.origin is encode.tokenizer.origin
+            and any(isinstance(option, Tokenizer) for option in options(event.target))
+            and (
+                any(
+                    isinstance(option, Tokenizer) and option.origin is encode.tokenizer.origin
+                    for option in options(event.target)
+                )
+                or script.code(event.node).startswith(script.code(receiver(encode.node)) + ".")
+            )
         ):
             line = script.line_of(event.node)
             raise CannotRewrite(

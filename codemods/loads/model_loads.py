@@ -24,6 +24,7 @@ from lint_rules._flow.values.arguments import Arguments
 from lint_rules._flow.values.events import ModelLoad, TokenizerLoad
 
 _MODEL, _TOKENIZER = ".load().model", ".load_tokenizer()"
+_GROWS = "tokens are added to the tokenizer: it would no longer be the model's"
 _GREEDY = Note(
     "changed",
     "generation_config.json is replaced by an explicit greedy one; what it said is recorded",
@@ -151,6 +152,8 @@ def _rewrite_tokenizer(script: Script, tokenizer: TokenizerLoad) -> Site:
     try:
         if tokenizer.args.spread:
             raise CannotRewrite("the tokenizer's load takes `**` arguments")
+        if grows_vocabulary(script):
+            raise CannotRewrite(_GROWS)
         refuse_moved_padding(script, tokenizer)
         carried = carry_tokenizer_keywords(
             script, tokenizer.args, tokenizer.model, training=trains(script)
@@ -197,7 +200,7 @@ class _Loader:
 def _loader_arguments(script: Script, model: ModelLoad, tokenizer: TokenizerLoad | None) -> _Loader:
     refuse_empty_weights(model)
     if grows_vocabulary(script):
-        raise CannotRewrite("tokens are added to the tokenizer: it would no longer be the model's")
+        raise CannotRewrite(_GROWS)
     carried = carry_model_keywords(script, model.args, model.model)
     given, notes = list(carried.given), [*carried.notes, *drop_config(script, model)]
     said = _spread(script, model)

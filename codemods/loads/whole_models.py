@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 
 import libcst as cst
@@ -9,6 +10,7 @@ import libcst as cst
 from cleanguard.catalogue.families import family_of
 from codemods.loads.partners import model_text
 from codemods.plan.sites import Site
+from codemods.script.load_targets import target_of
 from codemods.script.purposes import trains
 from codemods.script.script import Script
 from lint_rules._flow.values.events import (
@@ -16,15 +18,20 @@ from lint_rules._flow.values.events import (
     Encode,
     Forward,
     Generate,
+    LoaderCall,
     ModelLoad,
     PipelineBuild,
     TemplateApply,
     TokenizerLoad,
 )
 from lint_rules._flow.values.joins import CausalLM, Tokenizer, first
+from lint_rules._flow.values.syntax import dotted
 from lint_rules._questions.reach import Reach
 
 _Load = ModelLoad | TokenizerLoad
+_MODELS = ("Model", "ForCausalLM", "LMHeadModel")
+# What a module says in which prompts are made, or texts generated.
+_IDS = re.compile(r"\.generate\(|input_ids|\.logits|\.encode\(")
 
 
 def half_done(
@@ -81,6 +88,7 @@ def _left(
     for load in group:
         if load.node not in done and load.node not in by_choice:
             yield load.node, reasons[load.node]
+    yield from _of_other_classes(script, group)
     nodes = frozenset(load.node for load in group)
     models = [load for load in group if isinstance(load, ModelLoad)]
     yield from _undone(script, nodes, models, done, reasons, by_choice)
@@ -95,6 +103,19 @@ def _undone(
     by_choice: frozenset[cst.CSTNode],
 ) -> Iterator[tuple[cst.CSTNode, str]]:
     """What is done with models and tokenizers and not rewritten."""
+    known = {call.node for call in script.flow.events(Generate)}
+    calls = _Calls()
+    script.module.visit(calls)
+    for node in calls.found if models else ():
+        assert isinstance(node.func, cst.Attribute)
+        owner = dotted(node.func.value) or ""
+        unseen = node not in known and owner.rpartition(".")[2] != "CleanModelLoader"
+        loaders = script.flow.event_at(node, LoaderCall)
+        if unseen and loaders is None and any(reaches(script, m, node.func.value) for m in models):
+            yield node, "it generates with what the model was put into"
+    for given, name in _given_away(script) if models and not trains(script) else ():
+        if any(reaches(script, m, arg.value) for m in models for arg in given.args):
+            yield given, f"`{name}` of another file gets the model, and gives it ids"
     for call in script.flow.events(Generate):
         if call.node in done or call.node in by_choice or call.model.guarded:
             continue
@@ -111,11 +132,82 @@ def _undone(
         if applied.tokenizer.origin in nodes:
             yield applied.node, "it renders a chat template, which the guard blocks"
     for built in script.flow.events(PipelineBuild):
-        given = (*built.args.positional, *built.args.keywords.values())
-        for argument in given:
+        held_by = (*built.args.positional, *built.args.keywords.values())
+        for argument in held_by:
             held = first(argument.value, CausalLM) or first(argument.value, Tokenizer)
             if held is not None and held.origin in nodes:
                 yield built.node, "a pipeline generates with settings of its own"
+
+
+def _of_other_classes(script: Script, group: Sequence[_Load]) -> Iterator[tuple[cst.CSTNode, str]]:
+    """Loads of a model by the same name through a class that is not followed, such as one of the script's own."""
+    names = {model_text(script, load.args) for load in group} - {None}
+    nodes = {load.node for load in script.flow.events(ModelLoad)}
+    calls = _Calls("from_pretrained")
+    script.module.visit(calls)
+    for node in calls.found:
+        plain = [arg.value for arg in node.args if arg.keyword is None and not arg.star]
+        owner = (dotted(node.func) or "").rpartition(".")[0].rpartition(".")[2]
+        if node in nodes or not plain or not owner.endswith(_MODELS):
+            continue
+        literal = isinstance(plain[0], cst.SimpleString)
+        text = repr(plain[0].evaluated_value) if isinstance(plain[0], cst.SimpleString) else None
+        if (text if literal else script.code(plain[0])) in names:
+            yield node, f"`{owner}` loads the model, and the loader does not take that class"
+
+
+def _given_away(script: Script) -> Iterator[tuple[cst.Call, str]]:
+    """Calls of what other files of the run define and where ids are made or generated from."""
+    taken = _Imported()
+    script.module.visit(taken)
+    risky = {
+        local: name
+        for local, module, name in taken.found
+        if script.others.mentions(script.path, module, _IDS)
+    }
+    calls = _Calls(None)
+    script.module.visit(calls)
+    for node in calls.found if risky else ():
+        root = (dotted(node.func) or "").partition(".")[0]
+        if root in risky:
+            yield node, dotted(node.func) or root
+
+
+class _Calls(cst.CSTVisitor):
+    """The calls of methods of one name; of anything for None."""
+
+    def __init__(self, name: str | None = "generate") -> None:
+        self.name = name
+        self.found: list[cst.Call] = []
+
+    def visit_Call(self, node: cst.Call) -> None:
+        function = node.func
+        named = isinstance(function, cst.Attribute) and function.attr.value == self.name
+        if named or self.name is None:
+            self.found.append(node)
+
+
+class _Imported(cst.CSTVisitor):
+    """What is imported: the local name, the module, and the name there."""
+
+    def __init__(self) -> None:
+        self.found: list[tuple[str, str, str]] = []
+
+    def visit_ImportFrom(self, node: cst.ImportFrom) -> None:
+        module = "." * len(node.relative) + ((dotted(node.module) or "") if node.module else "")
+        for alias in node.names if not isinstance(node.names, cst.ImportStar) else ():
+            name = dotted(alias.name) or ""
+            renamed = None if alias.asname is None else alias.asname.name
+            self.found.append(
+                (renamed.value if isinstance(renamed, cst.Name) else name, module, name)
+            )
+
+    def visit_Import(self, node: cst.Import) -> None:
+        for alias in node.names:
+            name = dotted(alias.name) or ""
+            renamed = None if alias.asname is None else alias.asname.name
+            local = renamed.value if isinstance(renamed, cst.Name) else name.partition(".")[0]
+            self.found.append((local, name, name))
 
 
 def _may_lack_bos(script: Script, forward: Forward, done: set[cst.CSTNode]) -> bool:
@@ -158,6 +250,10 @@ def _groups(script: Script, loads: Sequence[_Load]) -> dict[cst.CSTNode, list[_L
             if name is None or name == (load.place.function, None):
                 continue
             unite(load.node, by_name.setdefault(name, load.node))
+        target = target_of(script, load)
+        if target is not None:  # branches that give one name its model
+            place = ("target", load.place.function, target.text)
+            unite(load.node, by_name.setdefault(place, load.node))
     for call in script.flow.events(Generate):
         encode = script.flow.event_at(call.encoded.origin if call.encoded else None, Encode)
         tokenizer = None if encode is None else encode.tokenizer.origin

@@ -40,6 +40,7 @@ class Elsewhere:
         self._project: Project | None = None
         self.held: dict[LoadKey, str] = {}
         self.left: dict[LoadKey, str] = {}
+        self._wholes: dict[Path, str] = {}
         self._texts: dict[Path, str] = {}
         self._folders: dict[Path, list[Path]] = {}
 
@@ -50,6 +51,22 @@ class Elsewhere:
         if self._project is None:
             self._project = Project(self._sources, self._settings)
         return self._project.exact_flow(path.resolve(), module)
+
+    def mentions(self, path: Path, module: str, words: re.Pattern[str]) -> bool:
+        """Whether a file of the run that a module's name ends in says one of some words."""
+        last = module.rpartition(".")[2]
+        return bool(last) and any(
+            other.stem == last and other != path.absolute() and words.search(self._whole(other))
+            for other in self._run
+        )
+
+    def _whole(self, path: Path) -> str:
+        if path not in self._wholes:
+            try:
+                self._wholes[path] = path.read_text("utf-8", errors="replace")
+            except OSError:
+                self._wholes[path] = ""
+        return self._wholes[path]
 
     def takes(self, path: Path, name: str) -> bool:
         """Whether another file imports a module-level name of a file, or the module and names it."""

@@ -14,11 +14,13 @@ _GROWS = ("add_special_tokens", "add_tokens", "resize_token_embeddings")
 def trains(script: Script) -> bool:
     """Whether the script trains what it loads: by a trainer of any kind, or in a loop of its own.
 
-    A trainer that is only asked to evaluate trains nothing, and `Accelerator()` alone only places.
+    A trainer that is only asked to evaluate trains nothing, nor do gradients without a step, and
+    `Accelerator()` alone only places.
     """
-    if script.has_attribute("backward(") or any(script.is_taken(name) for name in _PREPARES):
+    steps = script.has_attribute("backward(") and script.has_attribute("step(")
+    if steps or script.names_end_with(*_PREPARES):
         return True
-    trainer = script.names_end_with("Trainer") or script.names_end_with("TrainingArguments")
+    trainer = script.names_end_with("Trainer", "TrainingArguments")
     asks = any(map(script.has_attribute, _ONLY_ASKS))
     return trainer and (script.has_attribute("train(") or not asks)
 

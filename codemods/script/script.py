@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import tokenize
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -17,7 +18,17 @@ from codemods.plan.options import EVERYTHING, Wishes
 from codemods.plan.sites import CannotRewrite
 from codemods.plan.suppressed import silence
 from codemods.script.elsewhere import Elsewhere
-from codemods.script.walks import Blocks, Elses, Lines, Names, NameUse, Shared, Values
+from codemods.script.walks import (
+    Attributes,
+    Blocks,
+    Elses,
+    Lines,
+    Names,
+    NameUse,
+    Shared,
+    Tests,
+    Values,
+)
 from lint_rules._flow.analysis import Flow, analyse
 from lint_rules._flow.values.events import Event, Place
 from lint_rules._light.positions import Positions, Span
@@ -27,6 +38,8 @@ from lint_rules.registry import RULES
 
 # Lines are no longer than this, or than the script's own up to the larger number.
 _WIDTH, _WIDEST = 100, 120
+
+_DIRECTIVE = re.compile(r"#\s*(noqa|type:\s*ignore|pylint:|pragma:|fmt:|isort:|ruff:|yapf:)", re.I)
 
 E = TypeVar("E", bound=Event)
 
@@ -83,6 +96,7 @@ class Script:
         self.module.visit(shared)
         self.shared_names = shared.found
         self._comments = list(self._find_comments())
+        self._attributes: set[str] | None = None
         self._reaches: dict[str, Reach] = {}
 
     def reports(self, code: str, node: cst.CSTNode) -> bool:
@@ -145,8 +159,12 @@ class Script:
         return Span(start, end)
 
     def comments_in(self, span: Span) -> list[str]:
-        """The comments inside a range, in order."""
-        return [text for offset, text in self._comments if span.start <= offset < span.end]
+        """The comments inside a range, in order, without directives to tools, which go with their lines."""
+        return [
+            text
+            for offset, text in self._comments
+            if span.start <= offset < span.end and not _DIRECTIVE.match(text)
+        ]
 
     def _find_comments(self) -> Iterator[tuple[int, str]]:
         for token in tokenize.generate_tokens(io.StringIO(self.source.text, newline="").readline):
@@ -195,11 +213,12 @@ class Script:
     def without_empty_blocks(self, edits: Sequence[Edit]) -> list[Edit]:
         """The edits, with a `pass` in each block that they would leave without a statement.
 
-        An `else` that would be left so goes with them, unless comments are left in it.
+        An `else`, and an `if` that only looks at something, go with them, unless comments are left.
         """
         found = list(edits)
-        elses = Elses()
+        elses, tests = Elses(), Tests()
         self.module.visit(elses)
+        self.module.visit(tests)
         for block in self.blocks():
             if not block:
                 continue
@@ -213,6 +232,10 @@ class Script:
             if clause is not None and not any(edit.text for edit in gone):
                 head = self.lines_of(clause).start
                 found.append(Edit(head, begin))
+                continue
+            asked = tests.found.get(block[0])
+            if asked is not None and not any(edit.text for edit in gone):
+                found.append(Edit(self.lines_of(asked).start, begin))
                 continue
             line = f"{self.indent_of(block[0])}pass{self.newline}"
             found[found.index(last)] = Edit(last.start, last.end, last.text + line)
@@ -302,9 +325,15 @@ class Script:
         """Whether an attribute of this name occurs anywhere in the module."""
         return f".{name}".encode() in self.utf8
 
-    def names_end_with(self, ending: str) -> bool:
-        """Whether a name in code ends so."""
-        return any(use.name.endswith(ending) for use in self._names)
+    def names_end_with(self, *endings: str) -> bool:
+        """Whether a name in code, or the last part of one, ends so; those that are only imported do not count."""
+        if any(use.name.endswith(endings) for use in self._names):
+            return True
+        if self._attributes is None:
+            attributes = Attributes()
+            self.module.visit(attributes)
+            self._attributes = attributes.found
+        return any(name.endswith(endings) for name in self._attributes)
 
     def is_taken(self, name: str) -> bool:
         """Whether a name occurs anywhere in the module."""

@@ -62,8 +62,10 @@ def test_in_a_class(migrate):
     ("rest", "trains"),
     [
         ("accelerator = Accelerator()\nmodel = accelerator.prepare(model)\n", False),
-        ("accelerator = Accelerator()\naccelerator.backward(loss)\n", True),
-        ("loss.backward()\n", True),
+        ("accelerator = Accelerator()\naccelerator.backward(loss)\noptimizer.step()\n", True),
+        ("loss.backward()\noptimizer.step()\n", True),
+        ("loss.backward()\n", False),
+        ("trainer = transformers.Trainer(model)\ntrainer.train()\n", True),
         ("trainer = Trainer(model)\ntrainer.train()\n", True),
         ("trainer = SFTTrainer(model)\n", True),
         ("trainer = Trainer(model)\nprint(trainer.evaluate())\n", False),
