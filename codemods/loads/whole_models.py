@@ -257,8 +257,12 @@ def _groups(script: Script, loads: Sequence[_Load]) -> dict[cst.CSTNode, list[_L
     for call in script.flow.events(Generate):
         encode = script.flow.event_at(call.encoded.origin if call.encoded else None, Encode)
         tokenizer = None if encode is None else encode.tokenizer.origin
-        if call.model.origin in groups and tokenizer in groups:
-            assert call.model.origin is not None
-            assert tokenizer is not None
+        if call.model.origin is None or call.model.origin not in groups:
+            continue
+        if tokenizer is not None and tokenizer in groups:
             unite(call.model.origin, tokenizer)
+            continue
+        for load in loads:  # which of them makes its prompts cannot be seen
+            if isinstance(load, TokenizerLoad) and load.place.function is call.place.function:
+                unite(call.model.origin, load.node)
     return groups

@@ -175,6 +175,16 @@ def test_where_an_adapter_lies_is_the_bases_matter(keyword, migrate):
     assert 'attach_adapter(base, "adapter")' in text
 
 
+@pytest.mark.parametrize("name", ["somebody/alpaca-lora-7b", "checkpoints/sft", "./somebody/lora"])
+def test_an_adapter_on_the_hub_is_no_folder(name, migrate):
+    plan = migrate(
+        HEAD
+        + 'base = AutoModelForCausalLM.from_pretrained("gpt2")\n'
+        + f'model = PeftModel.from_pretrained(base, "{name}")\n'
+    )
+    assert plan.changed is (name != "somebody/alpaca-lora-7b")
+
+
 @pytest.mark.parametrize(
     "use",
     [

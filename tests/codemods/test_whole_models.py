@@ -36,6 +36,19 @@ GOES = "out = model.generate(**inputs, max_new_tokens=5)\nprint(tokenizer.decode
         pytest.param("def f(model):\n    return model.generate(x, max_new_tokens=5)\n", id="by its name in a function"),
         pytest.param("loss = model(chunk, labels=chunk).loss\n", id="ids that may lack BOS are scored"),
         pytest.param(
+            "class Own(Base):\n    pass\n\n\nmodel = Own.from_pretrained(model)\nmodel.generate(x)\n",
+            id="what it is put into generates",
+        ),
+        pytest.param(
+            "from mine import LlamaForCausalLM\n\nother = LlamaForCausalLM.from_pretrained(NAME)\n",
+            id="a class of somebody's own",
+        ),
+        pytest.param(
+            "model = AutoModelForCausalLM.from_pretrained(NAME, invented=1)\n",
+            id="the same name gets another model that stays",
+        ),
+        pytest.param("tokenizer.add_tokens(['x'])\n", id="tokens are added"),
+        pytest.param(
             "model(tokenizer('a', add_special_tokens=False, return_tensors='np')['input_ids'])\n",
             id="a bare encoding that stays is scored",
         ),
