@@ -106,7 +106,8 @@ def _undone(
     known = {call.node for call in script.flow.events(Generate)}
     calls = _Calls()
     script.module.visit(calls)
-    for node in calls.found if models else ():
+    own = calls.defines  # what such a method of the script's own does is seen
+    for node in calls.found if models and not own else ():
         assert isinstance(node.func, cst.Attribute)
         owner = dotted(node.func.value) or ""
         unseen = node not in known and owner.rpartition(".")[2] != "CleanModelLoader"
@@ -179,6 +180,10 @@ class _Calls(cst.CSTVisitor):
     def __init__(self, name: str | None = "generate") -> None:
         self.name = name
         self.found: list[cst.Call] = []
+        self.defines = False
+
+    def visit_FunctionDef(self, node: cst.FunctionDef) -> None:
+        self.defines = self.defines or node.name.value == self.name
 
     def visit_Call(self, node: cst.Call) -> None:
         function = node.func

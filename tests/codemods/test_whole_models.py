@@ -73,6 +73,27 @@ def test_a_model_goes_whole(rest, migrate):
     assert b"from_pretrained" not in plan.after
 
 
+def test_a_generate_of_the_scripts_own_is_looked_into(migrate):
+    plan = migrate(
+        LOADS.replace("NAME", '"gpt2"')
+        + """
+class Tester:
+    def __init__(self, model):
+        self.model = model
+
+    def generate(self, prompt: str):
+        ids = tokenizer(prompt, return_tensors="pt")
+        out = self.model.generate(**ids, max_new_tokens=5)
+        return tokenizer.decode(out[0], skip_special_tokens=True)
+
+
+tester = Tester(model)
+print(tester.generate("a"))
+"""
+    )
+    assert plan.manual == ()
+
+
 def test_another_model_of_the_file_goes(migrate):
     plan = migrate(
         LOADS
