@@ -282,9 +282,8 @@ def _linear(model: Any) -> str:
 def _kind(module: Any) -> str:
     name = type(module).__name__
     if name == "Linear4bit":
-        state = getattr(module.weight, "quant_state", None)
-        more = (module.weight.quant_type, module.weight.compress_statistics, module.compute_dtype)
-        return f"{name}{(*more, None if state is None else state.nested)}"
+        weight = module.weight
+        return f"{name}{(weight.quant_type, weight.compress_statistics, module.compute_dtype)}"
     if name == "Linear8bitLt":
         return f"{name}({module.state.threshold})"
     return name

@@ -38,14 +38,15 @@ class Outcome:
     after: dict[str, str] = field(default_factory=dict)
 
 
-Planner = Callable[[Program], Mapping[str, Migration]]
+Planner = Callable[[Room, Program], Mapping[str, Migration]]
 
 
-def plans_of(program: Program) -> dict[str, Migration]:
-    """The migration of each file."""
+def plans_of(room: Room, program: Program) -> dict[str, Migration]:
+    """The migration of each file, as they lie in one folder."""
+    room.lay(program.files)
     wishes = Wishes(unsafe=program.unsafe)
     return {
-        name: migrate_source(name, text.encode(), Settings(), wishes)
+        name: migrate_source(str(room.folder / name), text.encode(), Settings(), wishes)
         for name, text in program.files.items()
     }
 
@@ -58,7 +59,7 @@ def migrated(plans: Mapping[str, Migration]) -> dict[str, str]:
 def attempt(room: Room, program: Program, planner: Planner = plans_of) -> Outcome:
     """Try one program."""
     try:
-        plans = planner(program)
+        plans = planner(room, program)
     except SourceError as error:
         return Outcome("different", Difference("cannot be planned", str(error)))
     except Exception as error:  # noqa: BLE001 - a crash of the planner is what is looked for
@@ -95,6 +96,6 @@ def attempt(room: Room, program: Program, planner: Planner = plans_of) -> Outcom
 
 def traces(room: Room, program: Program) -> tuple[Trace, Trace]:
     """Both runs, for who wants to look."""
-    plans = plans_of(program)
+    plans = plans_of(room, program)
     amends = amends_of(plans)
     return room.run(program.files, "main.py", amends), room.run(migrated(plans), "main.py")
