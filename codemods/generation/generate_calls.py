@@ -17,6 +17,7 @@ from codemods.generation.guarded_call import (
     takes_first,
 )
 from codemods.generation.in_place import InPlace, rewrite_in_place
+from codemods.generation.kept_specials import refuse_kept_fill
 from codemods.generation.left_unused import without_unread
 from codemods.loads.whole_models import reaches
 from codemods.plan.sites import CannotRewrite, Note, Site
@@ -66,9 +67,11 @@ def _sites(script: Script, call: Generate, unmigrated: frozenset[cst.CSTNode]) -
     try:
         encode = _encode_of(script, call, unmigrated)
         try:
-            return _folded(script, call, encode, unmigrated)
+            sites = _folded(script, call, encode, unmigrated)
         except CannotRewrite as reason:
-            return _otherwise(script, call, encode, unmigrated, str(reason))
+            sites = _otherwise(script, call, encode, unmigrated, str(reason))
+        refuse_kept_fill(script, sites)
+        return sites
     except CannotRewrite as reason:
         return [Site("CG301", call.node, _SUMMARY, reason=str(reason))]
 

@@ -7,6 +7,7 @@ from typing import Literal
 import libcst as cst
 
 from codemods.generation.encoding import prompt_of, receiver, truncation_note
+from codemods.generation.mode import mode_note
 from codemods.generation.prompt_cut import refuse_other_cuts
 from codemods.generation.prompts import prompt_code
 from codemods.plan.sites import CannotRewrite, Note
@@ -58,7 +59,7 @@ def arguments_of(
     given, more = carry_generate_keywords(script, generate)
     notes += more
     decoding, more = carry_decode_keywords(script, decode)
-    notes += more
+    notes += [*more, *mode_note(script, generate)]
     if full:
         decoding.append("return_full_text=True")
     model = script.code(receiver(generate.node))

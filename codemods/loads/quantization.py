@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import libcst as cst
 
+from codemods.loads.config_uses import refuse_changed
 from codemods.loads.quantization_keywords import carry_quantization
 from codemods.plan.edits import Edit
 from codemods.plan.sites import CannotRewrite, Note, Site
@@ -47,8 +48,9 @@ def say(script: Script, load: ModelLoad, node: cst.BaseExpression) -> Said:
         CannotRewrite: It is made where this tool does not follow it, or is none that the loader has.
     """
     build = _build_at(script, node)
-    if build is None and isinstance(node, cst.Name):
-        build = _only_build(script, load, node.value)
+    if isinstance(node, cst.Name):
+        refuse_changed(script, node.value, script.home_of(node.value, load.place.function))
+        build = build or _only_build(script, load, node.value)
     if build is not None:
         bits, notes = carry_quantization(script, build.args)
         return Said(tuple(f"{name}={value}" for name, value in bits), tuple(notes))

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import libcst as cst
 
+from codemods.plan.edits import Edit
 from codemods.plan.sites import CannotRewrite, Note
 from codemods.script.purposes import trains
 from codemods.script.script import Script
@@ -38,13 +41,19 @@ def refuse_moved_padding(script: Script, tokenizer: TokenizerLoad) -> None:
     Raises:
         CannotRewrite: Positions counted from the left would be others, as the loader pads on the left.
     """
-    if trains(script) or _says_left(script, tokenizer):
+    if trains(script):
         return
+    left = _says_left(script, tokenizer)
     for encode in script.flow.events(Encode):
-        if encode.tokenizer.origin is not tokenizer.node or not _pads(encode):
+        if encode.tokenizer.origin is not tokenizer.node or "padding" not in encode.args.keywords:
             continue
-        if any(isinstance(use, Forward) for use in script.flow.uses(encode)):
-            line = script.line_of(encode.node)
+        scored = [use for use in script.flow.uses(encode) if isinstance(use, Forward)]
+        line = script.line_of(encode.node)
+        if not all(map(_is_masked, scored)) and _may_pad(encode):
+            raise CannotRewrite(
+                f"a padded batch is scored without its mask (line {line}), which the guard refuses"
+            )
+        if scored and not left and _pads(encode):
             raise CannotRewrite(
                 f"a padded batch is scored (line {line}) and the loader pads on the left: positions "
                 'counted from the left would move; say `padding_side="left"` if none are'
@@ -59,6 +68,32 @@ def padding_note(script: Script, encode: Encode) -> list[Note]:
     text = "a batch is padded on the left; it was padded on the tokenizer's own side"
     unless = "where that was the left, or the prompts of a batch were equally long"
     return [Note("changed", text, unless)]
+
+
+def padding_notes(script: Script, edits: Sequence[Edit]) -> list[tuple[Encode, Note]]:
+    """What becomes of padded batches that stay in the script, with a tokenizer that the loader gives."""
+    found: list[tuple[Encode, Note]] = []
+    for encode in script.flow.events(Encode):
+        load = script.flow.event_at(encode.tokenizer.origin, TokenizerLoad)
+        if load is None or not script.reports("CG102", load.node):
+            continue
+        start, loaded = script.span(encode.node).start, script.span(load.node).start
+        if any(edit.covers(start) for edit in edits) or not any(
+            edit.covers(loaded) for edit in edits
+        ):
+            continue
+        found += [(encode, note) for note in padding_note(script, encode)]
+    return found
+
+
+def _is_masked(scored: Forward) -> bool:
+    """Whether a forward pass gets a mask, or a dict of all that the tokenizer gave."""
+    args = scored.args
+    return bool(args.spread) or "attention_mask" in args.keywords or len(args.positional) > 1
+
+
+def _may_pad(encode: Encode) -> bool:
+    return encode.args.written("padding") not in (False, None, "do_not_pad")
 
 
 def _pads(encode: Encode) -> bool:

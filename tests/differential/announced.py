@@ -11,7 +11,9 @@ runs must be the same, with nothing let pass:
 | truncation …: a prompt is no longer cut | tokenizer calls that truncate, in the function of that line, do not |
 | `model_max_length`: a prompt is no longer cut | tokenizer loads of that file do not take it |
 | generation_config.json is replaced … | the model loaded in that line gets a greedy one, with its end tokens |
-| `if … pad_token …` no longer holds | tokenizers of that file bring the pad token that the guard chooses |
+| `if … pad_token …` no longer holds, a pad token is read | tokenizers of that file bring the pad token that the guard chooses, and lines that the plan drops do not set another |
+| the padding side is read | tokenizers of that file pad on the left |
+| guarded generation is in evaluation mode | the `generate` of that line runs in evaluation mode |
 
 One that does not fit raises: where the plan says so (truncation), `TruncatedPromptError` may end the new program where
 the old one went on. `sampled texts are drawn anew` needs nothing: drawing is taken out of both runs.
@@ -29,6 +31,7 @@ from typing import Any
 
 import transformers
 from transformers import GenerationConfig
+from transformers.generation.utils import GenerationMixin
 from transformers.tokenization_utils_base import PreTrainedTokenizerBase
 
 from codemods.migration import Migration
@@ -47,6 +50,8 @@ class Amends:
         left: Tokenizer calls that pad on the left.
         uncut: Tokenizer calls that do not truncate.
         greedy: Model loads whose generation config is replaced.
+        evaluating: Calls of generate that run in evaluation mode.
+        dropped: Assignments that the plan drops.
         loads_left, loads_long, loads_pad: Files whose tokenizer loads pad left, are not cut to
             `model_max_length`, or bring a pad token.
         refusals: Classes of guard errors that may end the new program.
@@ -56,6 +61,8 @@ class Amends:
     left: _Lines = field(default_factory=set)
     uncut: _Lines = field(default_factory=set)
     greedy: _Lines = field(default_factory=set)
+    evaluating: _Lines = field(default_factory=set)
+    dropped: _Lines = field(default_factory=set)
     loads_left: set[str] = field(default_factory=set)
     loads_long: set[str] = field(default_factory=set)
     loads_pad: set[str] = field(default_factory=set)
@@ -76,6 +83,8 @@ def amends_of(plans: Mapping[str, Migration]) -> Amends:
 
 
 def _amend(found: Amends, name: str, tree: ast.Module, row: int, kind: str, text: str) -> None:
+    if kind == "dropped" and text.startswith(("`pad_token", "`padding_side`")):
+        found.dropped.add((name, row))
     if kind != "changed":
         return
     if text.startswith("special tokens:"):
@@ -94,6 +103,12 @@ def _amend(found: Amends, name: str, tree: ast.Module, row: int, kind: str, text
         found.greedy |= _lines(name, _calls(tree, lambda call: call.lineno == row))
     elif text.startswith("`if ") and "no longer holds" in text:
         found.loads_pad.add(name)
+    elif "is read here: it is the guard's now" in text:
+        found.loads_pad.add(name)
+    elif "is read here: the loader pads on the left" in text:
+        found.loads_left.add(name)
+    elif "puts the model into training mode" in text:
+        found.evaluating |= _lines(name, _calls(tree, lambda call: call.lineno == row))
 
 
 def _calls(tree: ast.AST, wanted: Callable[[ast.Call], bool]) -> list[ast.Call]:
@@ -155,6 +170,8 @@ def install() -> None:
     for name in ("__call__", "encode"):
         plain = getattr(PreTrainedTokenizerBase, name)
         setattr(PreTrainedTokenizerBase, name, _amended_encoding(plain))
+    PreTrainedTokenizerBase.__setattr__ = _amended_setting(PreTrainedTokenizerBase.__setattr__)
+    GenerationMixin.generate = _amended_generate(GenerationMixin.generate)
     causal = transformers.AutoModelForCausalLM
     causal.from_pretrained = classmethod(_amended_load(causal.from_pretrained.__func__))
     transformers.AutoTokenizer.from_pretrained = staticmethod(
@@ -180,12 +197,41 @@ def _amended_encoding(plain: Callable[..., Any]) -> Callable[..., Any]:
     return encode
 
 
+def _amended_setting(plain: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(plain)
+    def setting(self: Any, name: str, value: Any) -> None:
+        if _now is not None and name in ("pad_token", "pad_token_id", "padding_side"):
+            line = _line()
+            wholes = _now.loads_left if name == "padding_side" else _now.loads_pad
+            if line in _now.dropped and line[0] in wholes:
+                return
+        plain(self, name, value)
+
+    return setting
+
+
+def _amended_generate(plain: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(plain)
+    def generate(self: Any, *args: Any, **kwargs: Any) -> Any:
+        if _now is None or not _now.evaluating or _line() not in _now.evaluating:
+            return plain(self, *args, **kwargs)
+        training = self.training
+        self.eval()
+        try:
+            return plain(self, *args, **kwargs)
+        finally:
+            self.train(training)
+
+    return generate
+
+
 def _amended_load(plain: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(plain)
     def from_pretrained(cls: Any, *args: Any, **kwargs: Any) -> Any:
         amends = _now
         found = plain(cls, *args, **kwargs)
-        for module in found.modules():
+        model = found[0] if isinstance(found, tuple) else found
+        for module in model.modules():
             # The guard keeps 4-bit layers off a path that repacks their weights, with other sums.
             if "support_avx512bf16_for_cpu" in vars(module):
                 module.support_avx512bf16_for_cpu = False

@@ -48,6 +48,7 @@ class Parts:
     Attributes:
         family: The model's family.
         tok, lm: How the tokenizer and the model are called where they are used.
+        local: The model is named by a folder.
         imports: Import lines.
         constants: Lines at the top of the module.
         helpers: Functions at the top of the module.
@@ -57,6 +58,7 @@ class Parts:
     family: Family
     tok: str
     lm: str
+    local: bool = False
     imports: list[str] = field(default_factory=list)
     constants: list[str] = field(default_factory=list)
     helpers: list[list[str]] = field(default_factory=list)

@@ -27,6 +27,7 @@ def lines(draw: Draw, parts: Parts, *, many: bool) -> list[str]:
 
 def _model_id(draw: Draw, parts: Parts) -> str:
     text = parts.family.folder if draw.chance("folder", 0.2) else parts.family.hub
+    parts.local = text == parts.family.folder
     how = draw.pick("id", {"literal": 4, "constant": 5, "dict": 1, "environment": 1, "argparse": 1, "path": 0.6})
     if how == "constant":
         parts.constant(f'MODEL = "{text}"')
@@ -46,6 +47,7 @@ def _model_id(draw: Draw, parts: Parts) -> str:
         return "args.model"
     if how == "path":
         parts.need("from pathlib import Path")
+        parts.local = True
         parts.constant(f'FOLDER = Path("{parts.family.folder}")')
         return "str(FOLDER)"
     return f'"{text}"'
@@ -62,8 +64,8 @@ def _tokenizer_load(draw: Draw, parts: Parts, named: str) -> str:
         choices |= {"add_bos_token=True": 0.4, "add_bos_token=False": 0.4}
     for _ in range(draw.rng.choice([1, 1, 1, 2])):
         extra = draw.pick("tokenizer_keyword", choices)
-        if extra == 'revision="main"' and "/" not in parts.family.hub:
-            continue
+        if extra == 'revision="main"' and parts.local:
+            continue  # it means nothing there
         if extra != "none" and not any(extra.split("=")[0] in one for one in given[1:]):
             given.append(extra)
     return f"{parts.tok} = AutoTokenizer.from_pretrained({', '.join(given)})"
@@ -145,7 +147,7 @@ def _model_load(draw: Draw, parts: Parts, named: str) -> tuple[list[str], str]:
         "config": {"": 9, "config": 0.4},
     }.items():
         value = draw.pick(name, {k or "none": v for k, v in values.items()})
-        if value == "none":
+        if value == "none" or (name == "revision" and parts.local):
             continue
         if "FAST" in value:
             parts.constant(f"FAST = {draw.rng.choice(['True', 'False'])}")
@@ -285,7 +287,6 @@ def _after(draw: Draw, parts: Parts, named: str) -> list[str]:
         parts.need("from peft import PeftModel")
     if more == "conditional adapter":
         parts.constant(f"ADAPTER = {draw.rng.choice([path, 'None'])}")
-    score = 'torch.tensor([[5, 6, 7]])'
     return {
         "none": [],
         "adapter": [f"{lm} = PeftModel.from_pretrained({lm}, {path})"],
@@ -311,4 +312,4 @@ def _after(draw: Draw, parts: Parts, named: str) -> list[str]:
             f"print({tok}.decode(answer[0], skip_special_tokens=True))",
         ],
         "seed": ["torch.manual_seed(7)"],
-    }[more] if score else []
+    }[more]

@@ -193,7 +193,7 @@ def _settings(ids: Any, given: dict[str, Any], config: Any, loop: str) -> dict[s
                 said["temperature"] = processor._temperature
             for cut in processor._cuts:
                 said |= _of_processor(cut)
-        else:
+        elif not type(processor).__module__.startswith("guard."):
             said |= _of_processor(processor)
     said["sampling"] = sampling
     for criterion in given.get("stopping_criteria") or ():
@@ -203,7 +203,7 @@ def _settings(ids: Any, given: dict[str, Any], config: Any, loop: str) -> dict[s
             said["eos"] = sorted(criterion.eos_token_id.flatten().tolist())
         elif isinstance(criterion, stopping_criteria.StopStringCriteria):
             said["stop_strings"] = sorted(criterion.stop_strings)
-        else:
+        elif not type(criterion).__module__.startswith("guard."):
             said[type(criterion).__name__] = True
     if config.num_beams > 1:
         said |= {

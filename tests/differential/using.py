@@ -21,7 +21,7 @@ def lines(
         "also",
         {"none": 16, "new count": 1.2, "row count": 0.7, "ids": 0.6, "prompt count": 1, "finish": 0.6, "scored": 1.2, "loss": 0.7,
          "shape": 0.6, "encoding kept": 0.7, "scores": 3 if "output_scores" in given else 0, "side": 0.15, "pad": 0.15,
-         "mode": 0.3, "config read": 0.2, "deleted": 0.3, "prompt again": 0.5, "answer scored": 0.5},
+         "mode": 0.3, "config read": 0.2, "prompt again": 0.5, "answer scored": 0.5},
     )  # fmt: skip
     first = {
         "none": [],
@@ -39,7 +39,6 @@ def lines(
         "pad": [f"print({tok}.pad_token)"],
         "mode": [f"print({lm}.training)"],
         "config read": [f"print({lm}.generation_config.do_sample)"],
-        "deleted": [f"del {out}"] if False else [],
         "prompt again": [f'again = {tok}({prompt}{"[0]" if many else ""}, return_tensors="pt").input_ids', "print(again.shape)"],
         "answer scored": [
             "with torch.no_grad():",
