@@ -57,6 +57,7 @@ def arguments_of(
     if one_or_many(encode) != "one":
         notes += padding_note(script, encode)
     given, more = carry_generate_keywords(script, generate)
+    _refuse_total_length(encode, generate, given)
     notes += more
     decoding, more = carry_decode_keywords(script, decode)
     notes += [*more, *mode_note(script, generate)]
@@ -65,6 +66,15 @@ def arguments_of(
     model = script.code(receiver(generate.node))
     tokenizer = script.code(receiver(encode.node))
     return [model, tokenizer, text, *given, *decoding], notes
+
+
+def _refuse_total_length(encode: Encode, generate: Generate, given: list[str]) -> None:
+    """`max_length` of a batch counted its padding, so that shorter prompts got shorter answers."""
+    names = {*generate.args.keywords, *(argument.partition("=")[0] for argument in given)}
+    if "max_length" in names and "max_new_tokens" not in names and one_or_many(encode) != "one":
+        raise CannotRewrite(
+            "`max_length` counts the padding of a batch as well; name `max_new_tokens` in the call"
+        )
 
 
 def _refuse_other_specials(script: Script, encode: Encode) -> None:

@@ -186,7 +186,8 @@ def _settings(ids: Any, given: dict[str, Any], config: Any, loop: str) -> dict[s
     """What a decoding loop was told, after all merging."""
     said: dict[str, Any] = {"loop": loop, "use_cache": config.use_cache is not False}
     sampling = bool(config.do_sample)
-    for processor in given.get("logits_processor") or ():
+    for outer in given.get("logits_processor") or ():
+        processor = getattr(outer, "_inner", outer)  # the guard's penalties see no padding
         if isinstance(processor, guard_sampling.SeededSampling):
             sampling = True
             if processor._temperature != 1.0:
