@@ -17,8 +17,8 @@ from codemods.generation.guarded_call import (
     takes_first,
 )
 from codemods.generation.in_place import InPlace, rewrite_in_place
-from codemods.generation.kept_specials import refuse_kept_fill
 from codemods.generation.left_unused import without_unread
+from codemods.generation.unclear_texts import refuse_unclear_texts
 from codemods.loads.whole_models import reaches
 from codemods.plan.sites import CannotRewrite, Note, Site
 from codemods.script.purity import assigned_name
@@ -70,7 +70,7 @@ def _sites(script: Script, call: Generate, unmigrated: frozenset[cst.CSTNode]) -
             sites = _folded(script, call, encode, unmigrated)
         except CannotRewrite as reason:
             sites = _otherwise(script, call, encode, unmigrated, str(reason))
-        refuse_kept_fill(script, sites)
+        refuse_unclear_texts(script, sites)
         return sites
     except CannotRewrite as reason:
         return [Site("CG301", call.node, _SUMMARY, reason=str(reason))]

@@ -54,7 +54,7 @@ def arguments_of(
     _refuse_other_specials(script, encode)
     text, told = prompt
     notes = [*told, *truncation_note(script, encode)]
-    if one_or_many(encode) != "one":
+    if one_or_many(encode) != "one" or encode.args.written("padding") == "max_length":
         notes += padding_note(script, encode)
     given, more = carry_generate_keywords(script, generate)
     _refuse_total_length(encode, generate, given)

@@ -11,10 +11,13 @@ from codemods.plan.sites import Note, Site
 from codemods.script.load_context import padding_notes
 from codemods.script.purposes import trains
 from codemods.script.script import Script
+from lint_rules._flow.values.events import Encode
 from lint_rules._flow.values.syntax import dotted
 
 _SUMMARY = "a pad token is there now"
 _UNLESS = "where the tokenizer brings a pad token of its own"
+_ENCODES = "CleanModelLoader.encode("
+_KEPT = "the encoded batch that stays is padded on the left, with the guard's pad token"
 _LOOKED_AT = ("pad_token", "pad_token_id", "padding_side")
 _READ = "it is the guard's now, which is not EOS where the vocabulary has a token to spare"
 _SIDE = "the loader pads on the left"
@@ -53,6 +56,12 @@ def rewrite(script: Script, sites: Sequence[Site], edits: Iterable[Edit]) -> lis
         what = _SIDE if read.attr.value == "padding_side" else _READ
         note = Note("changed", f"`{script.code(read)}` is read here: {what}", _UNLESS)
         found.append(Site("CG102", read, "what the loader sets is read", (), (note,)))
+    for encode in script.flow.events(Encode):
+        start = script.span(encode.node).start
+        kept = any(e.start == start and e.text.startswith(_ENCODES) for e in gone)
+        if kept and "padding" in encode.args.keywords:
+            note = Note("changed", _KEPT, "where nothing looks at what fills it up")
+            found.append(Site("CG102", encode.node, "a batch is padded", (), (note,)))
     for encode, note in padding_notes(script, gone):
         found.append(Site("CG102", encode.node, "a batch is padded", (), (note,)))
     return found

@@ -193,6 +193,8 @@ def _keywords(script: Script, call: Generate) -> dict[str, Argument]:
             found[arg.keyword.value] = Argument(literal_value(arg.value), arg.value, arg)
         if isinstance(config.expression, cst.Name):
             found |= settings_after(script, call, config.expression.value)
+    # None in a config leaves the setting to the model's own, while None in the call switches it off.
+    found = {name: given for name, given in found.items() if given.value != Constant(None)}
     found |= {
         name: argument
         for name, argument in call.args.keywords.items()

@@ -12,6 +12,7 @@ runs must be the same, with nothing let pass:
 | `model_max_length`: a prompt is no longer cut | tokenizer loads of that file do not take it |
 | generation_config.json is replaced … | the model loaded in that line gets a greedy one, with its end tokens |
 | `if … pad_token …` no longer holds, a pad token is read | tokenizers of that file bring the pad token that the guard chooses, and lines that the plan drops do not set another |
+| the encoded batch that stays is padded … | both: the pad token, and the tokenizer call of that line pads on the left |
 | the padding side is read | tokenizers of that file pad on the left |
 | guarded generation is in evaluation mode | the `generate` of that line runs in evaluation mode |
 
@@ -39,6 +40,18 @@ from guard.loading.padding import settle_padding
 from guard.prompts.control_tokens import ends_a_turn
 
 _Lines = set[tuple[str, int]]
+# Greedy, said aloud: what it comes to is the same as where nothing is said.
+_EXPLICIT: dict[str, Any] = {
+    "do_sample": False,
+    "num_beams": 1,
+    "temperature": 1.0,
+    "top_p": 1.0,
+    "repetition_penalty": 1.0,
+    "no_repeat_ngram_size": 0,
+    "length_penalty": 1.0,
+    "early_stopping": False,
+    "use_cache": True,
+}
 
 
 @dataclass(slots=True)
@@ -75,6 +88,9 @@ def amends_of(plans: Mapping[str, Migration]) -> Amends:
     for name, plan in plans.items():
         if not plan.changed:
             continue
+        if b"load_in_8bit" in plan.before:
+            # One matrix is made of all that a batch holds: what fills it up moves the outliers' columns.
+            found.loads_pad.add(name)
         tree = ast.parse(plan.before)
         for site in plan.sites:
             for note in site.notes:
@@ -103,6 +119,9 @@ def _amend(found: Amends, name: str, tree: ast.Module, row: int, kind: str, text
         found.greedy |= _lines(name, _calls(tree, lambda call: call.lineno == row))
     elif text.startswith("`if ") and "no longer holds" in text:
         found.loads_pad.add(name)
+    elif text.startswith("the encoded batch that stays is padded"):
+        found.loads_pad.add(name)
+        found.left |= _lines(name, _calls(tree, lambda call: call.lineno == row))
     elif "is read here: it is the guard's now" in text:
         found.loads_pad.add(name)
     elif "is read here: the loader pads on the left" in text:
@@ -242,6 +261,7 @@ def _amended_load(plain: Callable[..., Any]) -> Callable[..., Any]:
                 bos_token_id=old.bos_token_id,
                 eos_token_id=_ends(name, old.eos_token_id),
                 pad_token_id=old.pad_token_id,
+                **_EXPLICIT,
             )
         return found
 

@@ -17,7 +17,12 @@ def lines(
     """Decodes `rows`."""
     tok, size = parts.tok, encoded.length
     skip = draw.pick("skip", {"True": 9, "False": 0.7, "left out": 1, "name": 0.3})
-    more = {"True": ", skip_special_tokens=True", "False": ", skip_special_tokens=False", "left out": "", "name": ", skip_special_tokens=SKIP"}[skip]
+    more = {
+        "True": ", skip_special_tokens=True",
+        "False": ", skip_special_tokens=False",
+        "left out": "",
+        "name": ", skip_special_tokens=SKIP",
+    }[skip]
     if skip == "name":
         parts.constant(f"SKIP = {draw.rng.choice(['True', 'False'])}")
     if draw.chance("clean_up", 0.05):
@@ -57,11 +62,17 @@ def lines(
 
 
 def _many(draw: Draw, tok: str, rows: str, size: str, more: str) -> list[str]:
-    form = draw.pick("decode", {"batch": 5, "batch full": 2, "comprehension": 2, "loop": 2, "new": 2})
+    form = draw.pick(
+        "decode", {"batch": 5, "batch full": 2, "comprehension": 2, "loop": 2, "new": 2}
+    )
     return {
         "batch": [f"texts = {tok}.batch_decode({rows}[:, {size}:]{more})"],
         "batch full": [f"texts = {tok}.batch_decode({rows}{more})"],
         "comprehension": [f"texts = [{tok}.decode(row[{size}:]{more}) for row in {rows}]"],
-        "loop": ["texts = []", f"for row in {rows}:", f"    texts.append({tok}.decode(row[{size}:]{more}))"],
+        "loop": [
+            "texts = []",
+            f"for row in {rows}:",
+            f"    texts.append({tok}.decode(row[{size}:]{more}))",
+        ],
         "new": [f"new = {rows}[:, {size}:]", f"texts = {tok}.batch_decode(new{more})"],
     }[form]

@@ -34,7 +34,9 @@ def lines(draw: Draw, parts: Parts, prompt: str, *, many: bool) -> Encoded:
     """Tokenises the expression."""
     tok, lm = parts.tok, parts.lm
     has_bos_text = any(tag.startswith("bos=") for tag in draw.tags)
-    bare = draw.chance("bare", 0.75 if has_bos_text else 0.5 if "prompt=chat" in draw.tags else 0.14)
+    bare = draw.chance(
+        "bare", 0.75 if has_bos_text else 0.5 if "prompt=chat" in draw.tags else 0.14
+    )
     more: list[str] = []
     if bare:
         more.append("add_special_tokens=False")
@@ -65,12 +67,20 @@ def lines(draw: Draw, parts: Parts, prompt: str, *, many: bool) -> Encoded:
     )  # fmt: skip
     name = draw.rng.choice(["inputs", "inputs", "encoded", "batch"])
     ids = draw.rng.choice([f"{name}.input_ids", f'{name}["input_ids"]'])
-    length = draw.rng.choice([f"{ids}.shape[1]", f"{ids}.shape[-1]", f"len({ids}[0])", f"{ids}.size(1)"])
+    length = draw.rng.choice(
+        [f"{ids}.shape[1]", f"{ids}.shape[-1]", f"len({ids}[0])", f"{ids}.size(1)"]
+    )
     plain = f'{tok}({prompt}, return_tensors="pt"{options})'
     if form == "call":
         return Encoded([f"{name} = {plain}"], f"**{name}", length, ids, f"**{name}")
     if form == "text=":
-        return Encoded([f'{name} = {tok}(text={prompt}, return_tensors="pt"{options})'], f"**{name}", length, ids, f"**{name}")
+        return Encoded(
+            [f'{name} = {tok}(text={prompt}, return_tensors="pt"{options})'],
+            f"**{name}",
+            length,
+            ids,
+            f"**{name}",
+        )
     if form == "moved":
         place = draw.rng.choice([f"{lm}.device", '"cpu"', f"{lm}.device"])
         if draw.chance("moved_later", 0.25):
@@ -84,10 +94,18 @@ def lines(draw: Draw, parts: Parts, prompt: str, *, many: bool) -> Encoded:
         return Encoded(made, given, "ids.shape[1]", "ids", "ids")
     if form == "parts":
         given = f"{name}.input_ids, attention_mask={name}.attention_mask"
-        given = draw.rng.choice([given, f'input_ids={name}["input_ids"], attention_mask={name}["attention_mask"]'])
+        given = draw.rng.choice(
+            [given, f'input_ids={name}["input_ids"], attention_mask={name}["attention_mask"]']
+        )
         return Encoded([f"{name} = {plain}"], given, length, ids, f"**{name}")
     if form == "ids":
-        return Encoded([f"ids = {plain}.input_ids"], draw.rng.choice(["ids", "input_ids=ids"]), "ids.shape[1]", "ids", "ids")
+        return Encoded(
+            [f"ids = {plain}.input_ids"],
+            draw.rng.choice(["ids", "input_ids=ids"]),
+            "ids.shape[1]",
+            "ids",
+            "ids",
+        )
     if form == "list":
         made = [f'{name} = {tok}([{prompt}], return_tensors="pt"{options})']
         return Encoded(made, f"**{name}", length, ids, f"**{name}")
@@ -98,10 +116,15 @@ def lines(draw: Draw, parts: Parts, prompt: str, *, many: bool) -> Encoded:
         made = [f"ids = {plain}.input_ids", "mask = (ids != -1).long()"]
         return Encoded(made, "input_ids=ids, attention_mask=mask", "ids.shape[1]", "ids", "ids")
     if form == "tensor":
-        inner = draw.rng.choice([f"{tok}.encode({prompt}{options})", f'{tok}({prompt}{options})["input_ids"]'])
+        inner = draw.rng.choice(
+            [f"{tok}.encode({prompt}{options})", f'{tok}({prompt}{options})["input_ids"]']
+        )
         return Encoded([f"ids = torch.tensor([{inner}])"], "ids", "ids.shape[1]", "ids", "ids")
     if form == "tokens":
-        made = [f"tokens = {tok}.tokenize({prompt})", f"ids = torch.tensor([{tok}.convert_tokens_to_ids(tokens)])"]
+        made = [
+            f"tokens = {tok}.tokenize({prompt})",
+            f"ids = torch.tensor([{tok}.convert_tokens_to_ids(tokens)])",
+        ]
         return Encoded(made, "ids", "ids.shape[1]", "ids", "ids")
     if form == "bos ids":
         start = f"[{tok}.bos_token_id]" if parts.family.bos else "[]"
@@ -110,13 +133,19 @@ def lines(draw: Draw, parts: Parts, prompt: str, *, many: bool) -> Encoded:
     if form == "helper":
         if tok.startswith("self."):
             return Encoded([f"{name} = {plain}"], f"**{name}", length, ids, f"**{name}")
-        parts.helper("def encode_text(t, text):", f'    return t(text, return_tensors="pt"{options})', "")
-        return Encoded([f"{name} = encode_text({tok}, {prompt})"], f"**{name}", length, ids, f"**{name}")
+        parts.helper(
+            "def encode_text(t, text):", f'    return t(text, return_tensors="pt"{options})', ""
+        )
+        return Encoded(
+            [f"{name} = encode_text({tok}, {prompt})"], f"**{name}", length, ids, f"**{name}"
+        )
     if form == "inline":
         counted = f"len({tok}({prompt}{options})['input_ids'])"
         return Encoded([], f"**{plain}", counted, f"{plain}.input_ids", f"**{plain}")
     made = [f"{name} = dict({plain})"]
-    return Encoded(made, f"**{name}", f'{name}["input_ids"].shape[1]', f'{name}["input_ids"]', f"**{name}")
+    return Encoded(
+        made, f"**{name}", f'{name}["input_ids"].shape[1]', f'{name}["input_ids"]', f"**{name}"
+    )
 
 
 def _batch(draw: Draw, parts: Parts, prompt: str, options: str) -> Encoded:
@@ -126,6 +155,12 @@ def _batch(draw: Draw, parts: Parts, prompt: str, options: str) -> Encoded:
     plain = f'{parts.tok}({prompt}, return_tensors="pt"{options})'
     length = f"{ids}.shape[1]"
     if form == "batch moved":
-        return Encoded([f"{name} = {plain}.to({parts.lm}.device)"], f"**{name}", length, ids, f"**{name}")
-    given = f"{name}.input_ids, attention_mask={name}.attention_mask" if form == "batch parts" else f"**{name}"
+        return Encoded(
+            [f"{name} = {plain}.to({parts.lm}.device)"], f"**{name}", length, ids, f"**{name}"
+        )
+    given = (
+        f"{name}.input_ids, attention_mask={name}.attention_mask"
+        if form == "batch parts"
+        else f"**{name}"
+    )
     return Encoded([f"{name} = {plain}"], given, length, ids, f"**{name}")

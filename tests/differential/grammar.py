@@ -83,8 +83,15 @@ class Parts:
 def program(seed: str) -> Program:
     """The program of a seed."""
     draw = Draw(random.Random(seed))
-    family = draw.one("family", [(4, FAMILIES[0]), (4, FAMILIES[1]), (4, FAMILIES[2]), (1, FAMILIES[3])], [f.name for f in FAMILIES])
-    layout = draw.pick("layout", {"flat": 5, "functions": 5, "main": 3, "loading": 2, "class": 3, "module": 2, "early": 2})
+    family = draw.one(
+        "family",
+        [(4, FAMILIES[0]), (4, FAMILIES[1]), (4, FAMILIES[2]), (1, FAMILIES[3])],
+        [f.name for f in FAMILIES],
+    )
+    layout = draw.pick(
+        "layout",
+        {"flat": 5, "functions": 5, "main": 3, "loading": 2, "class": 3, "module": 2, "early": 2},
+    )
     prefix = "self." if layout == "class" else ""
     parts = Parts(
         family,
@@ -128,7 +135,9 @@ def _ask(draw: Draw, parts: Parts, *, many: bool) -> list[str]:
     else:
         lines += [*encoded.lines, *before]
     lines += generate
-    first, second = (late[0], decoded) if draw.chance("use_before_decode", 0.12) else ([], [*decoded, *late[0]])
+    first, second = (
+        (late[0], decoded) if draw.chance("use_before_decode", 0.12) else ([], [*decoded, *late[0]])
+    )
     return [*lines, *first, *second, *late[1]]
 
 
@@ -136,11 +145,16 @@ def _flat(draw: Draw, parts: Parts, loads: list[str], body: list[str], many: boo
     return [*loads, "", *_started(), *_over(body, many), *_ended()]
 
 
-def _functions(draw: Draw, parts: Parts, loads: list[str], body: list[str], many: bool) -> list[str]:
+def _functions(
+    draw: Draw, parts: Parts, loads: list[str], body: list[str], many: bool
+) -> list[str]:
     kind = ": str" if draw.chance("annotated", 0.3) and not many else ""
     early = draw.chance("function_first", 0.3)
     name = "prompts" if many else "p"
-    function = [f"def ask({name}{kind}):", *_indented(["", *body, f"return {'texts' if many else 'text'}"])]
+    function = [
+        f"def ask({name}{kind}):",
+        *_indented(["", *body, f"return {'texts' if many else 'text'}"]),
+    ]
     call = ["ask(PROMPTS)"] if many else ["for item in PROMPTS:", "    ask(item)"]
     if early:
         return [*function, "", "", *loads, "", *_started(), *call, *_ended()]
@@ -155,7 +169,11 @@ def _main(draw: Draw, parts: Parts, loads: list[str], body: list[str], many: boo
         inner = _indented([*loads, *_over(body, many)])
         return [*_started(), "def main():", *inner, "", "", "main()", *_ended()]
     function = [f"def ask({taken}):", *_indented([*body, f"return {'texts' if many else 'text'}"])]
-    call = [f"ask({parts.lm}, {parts.tok}, PROMPTS)"] if many else ["for item in PROMPTS:", f"    ask({parts.lm}, {parts.tok}, item)"]
+    call = (
+        [f"ask({parts.lm}, {parts.tok}, PROMPTS)"]
+        if many
+        else ["for item in PROMPTS:", f"    ask({parts.lm}, {parts.tok}, item)"]
+    )
     return [
         *_started(), *function, "", "", "def main():", *_indented([*loads, *call]), "", "",
         'if __name__ == "__main__":', "    main()", *_indented(_ended()),
@@ -186,7 +204,11 @@ def _class(draw: Draw, parts: Parts, loads: list[str], body: list[str], many: bo
 def _module(draw: Draw, parts: Parts, loads: list[str], body: list[str], many: bool) -> list[str]:
     """The loads stand in a module of their own, in a function or at its top."""
     top = draw.chance("at_its_top", 0.4)
-    inner = [*loads] if top else ["def load():", *_indented([*loads, f"return {parts.lm}, {parts.tok}"])]
+    inner = (
+        [*loads]
+        if top
+        else ["def load():", *_indented([*loads, f"return {parts.lm}, {parts.tok}"])]
+    )
     text = [*parts.imports, "", *parts.constants]
     for helper in parts.helpers:
         text += ["", *helper]
@@ -204,7 +226,10 @@ def _early(draw: Draw, parts: Parts, loads: list[str], body: list[str], many: bo
     helper = ["def count(text):", f'    return len({parts.tok}(text)["input_ids"])', ""]
     use = {
         "def": ["sizes = [count(text) for text in PROMPTS]"],
-        "lambda": [f'size = lambda text: len({parts.tok}.encode(text))', "sizes = [size(text) for text in PROMPTS]"],
+        "lambda": [
+            f"size = lambda text: len({parts.tok}.encode(text))",
+            "sizes = [size(text) for text in PROMPTS]",
+        ],
         "map": ["sizes = list(map(count, PROMPTS))"],
         "direct": [f'sizes = [len({parts.tok}(PROMPTS[0])["input_ids"])]'],
         "comprehension": [f"sizes = [len({parts.tok}.tokenize(text)) for text in PROMPTS]"],

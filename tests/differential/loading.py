@@ -28,7 +28,9 @@ def lines(draw: Draw, parts: Parts, *, many: bool) -> list[str]:
 def _model_id(draw: Draw, parts: Parts) -> str:
     text = parts.family.folder if draw.chance("folder", 0.2) else parts.family.hub
     parts.local = text == parts.family.folder
-    how = draw.pick("id", {"literal": 4, "constant": 5, "dict": 1, "environment": 1, "argparse": 1, "path": 0.6})
+    how = draw.pick(
+        "id", {"literal": 4, "constant": 5, "dict": 1, "environment": 1, "argparse": 1, "path": 0.6}
+    )
     if how == "constant":
         parts.constant(f'MODEL = "{text}"')
         return "MODEL"
@@ -75,7 +77,16 @@ def _tokenizer_lines(draw: Draw, parts: Parts, *, many: bool) -> list[str]:
     tok = parts.tok
     pad = draw.pick(
         "pad",
-        {"none": (0 if parts.family.name.startswith("llama") else 1) if many else 8, "eos": 4, "if none": 4, "id": 1, "unk": 0.3, "if not": 0.6, "or": 0.3, "helper": 0.6},
+        {
+            "none": (0 if parts.family.name.startswith("llama") else 1) if many else 8,
+            "eos": 4,
+            "if none": 4,
+            "id": 1,
+            "unk": 0.3,
+            "if not": 0.6,
+            "or": 0.3,
+            "helper": 0.6,
+        },
     )
     found = {
         "none": [],
@@ -102,13 +113,14 @@ def _tokenizer_lines(draw: Draw, parts: Parts, *, many: bool) -> list[str]:
     }[side]
     if side == "branch":
         parts.constant(f"LEFT = {draw.rng.choice(['True', 'False'])}")
-    more = draw.pick(
-        "template", {"none": 8, "None": 1.5, "hasattr": 0.6}
-    )
+    more = draw.pick("template", {"none": 8, "None": 1.5, "hasattr": 0.6})
     found += {
         "none": [],
         "None": [f"{tok}.chat_template = None"],
-        "hasattr": [f'if hasattr({tok}, "default_chat_template"):', f"    {tok}.default_chat_template = None"],
+        "hasattr": [
+            f'if hasattr({tok}, "default_chat_template"):',
+            f"    {tok}.default_chat_template = None",
+        ],
     }[more]
     if parts.family.bos and draw.chance("add_bos_set", 0.06):
         value = draw.rng.choice(["True", "False"])
@@ -123,7 +135,16 @@ def _model_load(draw: Draw, parts: Parts, named: str) -> tuple[list[str], str]:
     given: dict[str, str] = {}
     dtype = draw.pick(
         "dtype",
-        {"none": 8, "torch_dtype": 3, "dtype": 2, "auto": 1.5, "bf16": 1, "conditional": 0.7, "constant": 0.8, "text": 0.5},
+        {
+            "none": 8,
+            "torch_dtype": 3,
+            "dtype": 2,
+            "auto": 1.5,
+            "bf16": 1,
+            "conditional": 0.7,
+            "constant": 0.8,
+            "text": 0.5,
+        },
     )
     if dtype != "none":
         name = draw.rng.choice(["torch_dtype", "torch_dtype", "dtype"])
@@ -138,9 +159,20 @@ def _model_load(draw: Draw, parts: Parts, named: str) -> tuple[list[str], str]:
     for name, values in {
         "device_map": {"": 8, '"cpu"': 1.5, "None": 0.4, '"auto"': 0.3},
         "low_cpu_mem_usage": {"": 9, "True": 1, "False": 0.2},
-        "use_cache": {"": 9, "True": 0.4, "False": 0.4, "not FAST": 0.3, "False if FAST else True": 0.3},
+        "use_cache": {
+            "": 9,
+            "True": 0.4,
+            "False": 0.4,
+            "not FAST": 0.3,
+            "False if FAST else True": 0.3,
+        },
         "trust_remote_code": {"": 9, "True": 0.7, "False": 0.3},
-        "attn_implementation": {"": 9, '"eager"': 0.7, '"sdpa"': 0.5, '"eager" if FAST else "sdpa"': 0.3},
+        "attn_implementation": {
+            "": 9,
+            '"eager"': 0.7,
+            '"sdpa"': 0.5,
+            '"eager" if FAST else "sdpa"': 0.3,
+        },
         "revision": {"": 9, '"main"': 0.4},
         "pad_token_id": {"": 9, f"{parts.tok}.eos_token_id": 0.2},
         "output_hidden_states": {"": 9, "False": 0.2},
@@ -160,14 +192,19 @@ def _model_load(draw: Draw, parts: Parts, named: str) -> tuple[list[str], str]:
                 before.append("config.use_cache = False")
         given[name] = value
     before += _quantization(draw, parts, given)
-    form = draw.pick("load_dict", {"none": 9, "literal": 0.7, "built": 0.7, "update": 0.4, "branch": 0.5, "dict()": 0.4})
+    form = draw.pick(
+        "load_dict",
+        {"none": 9, "literal": 0.7, "built": 0.7, "update": 0.4, "branch": 0.5, "dict()": 0.4},
+    )
     if form == "none" or not given:
         text = ", ".join([named, *(f"{key}={value}" for key, value in given.items())])
     else:
         before += _as_dict(draw, "load_kwargs", given, form, parts)
         text = f"{named}, **load_kwargs"
     load = f"AutoModelForCausalLM.from_pretrained({text})"
-    tail = draw.pick("load_tail", {"none": 9, ".eval()": 0.8, '.to("cpu")': 0.6, '.eval().to("cpu")': 0.3})
+    tail = draw.pick(
+        "load_tail", {"none": 9, ".eval()": 0.8, '.to("cpu")': 0.6, '.eval().to("cpu")': 0.3}
+    )
     return before, f"{parts.lm} = {load}{'' if tail == 'none' else tail}"
 
 
@@ -208,7 +245,17 @@ def _quantization(draw: Draw, parts: Parts, given: dict[str, str]) -> list[str]:
     made = f"BitsAndBytesConfig({_CONFIGS[kind]})"
     form = draw.pick(
         "config_form",
-        {"inline": 2, "name": 3, "changed": 1, "setattr": 0.4, "condition": 1, "helper": 0.7, "module": 0.8, "if": 0.7, "used again": 0.5},
+        {
+            "inline": 2,
+            "name": 3,
+            "changed": 1,
+            "setattr": 0.4,
+            "condition": 1,
+            "helper": 0.7,
+            "module": 0.8,
+            "if": 0.7,
+            "used again": 0.5,
+        },
     )
     given["quantization_config"] = "bnb"
     change = "llm_int8_threshold = 3.0" if "8bit=" in made else "bnb_4bit_use_double_quant = True"
@@ -232,7 +279,12 @@ def _quantization(draw: Draw, parts: Parts, given: dict[str, str]) -> list[str]:
         given["quantization_config"] = "quantized()"
         return []
     if form == "module":
-        parts.files["options.py"] = ["import torch", "from transformers import BitsAndBytesConfig", "", f"bnb = {made}"]
+        parts.files["options.py"] = [
+            "import torch",
+            "from transformers import BitsAndBytesConfig",
+            "",
+            f"bnb = {made}",
+        ]
         parts.need("from options import bnb")
         return []
     if form == "used again":
@@ -263,8 +315,13 @@ def _model_lines(draw: Draw, parts: Parts) -> list[str]:
         "pad id": [f"{lm}.config.pad_token_id = {lm}.config.eos_token_id"],
         "gc pad": [f"{lm}.generation_config.pad_token_id = {lm}.config.eos_token_id"],
         "gc attribute": [f"{lm}.generation_config.repetition_penalty = 1.2"],
-        "gc none": [f"{lm}.generation_config.temperature = None", f"{lm}.generation_config.top_p = None"],
-        "gc new": [f"{lm}.generation_config = GenerationConfig(max_new_tokens=3, eos_token_id={lm}.config.eos_token_id)"],
+        "gc none": [
+            f"{lm}.generation_config.temperature = None",
+            f"{lm}.generation_config.top_p = None",
+        ],
+        "gc new": [
+            f"{lm}.generation_config = GenerationConfig(max_new_tokens=3, eos_token_id={lm}.config.eos_token_id)"
+        ],
         "gc update": [f"{lm}.generation_config.update(repetition_penalty=1.3)"],
         "gc setattr": [f'setattr({lm}.generation_config, "no_repeat_ngram_size", 2)'],
         "config eos": [f"{lm}.config.eos_token_id = 5"],
@@ -291,14 +348,20 @@ def _after(draw: Draw, parts: Parts, named: str) -> list[str]:
         "none": [],
         "adapter": [f"{lm} = PeftModel.from_pretrained({lm}, {path})"],
         "adapter keyword": [f"{lm} = PeftModel.from_pretrained({lm}, {path}, is_trainable=False)"],
-        "merged": [f"{lm} = PeftModel.from_pretrained({lm}, {path})", f"{lm} = {lm}.merge_and_unload()"],
+        "merged": [
+            f"{lm} = PeftModel.from_pretrained({lm}, {path})",
+            f"{lm} = {lm}.merge_and_unload()",
+        ],
         "base used": [
             f"tuned = PeftModel.from_pretrained({lm}, {path})",
             f'probe = {tok}("The lamp", return_tensors="pt")',
             "with torch.no_grad():",
             f"    print(round(float(tuned(**probe).logits.sum()), 2), round(float({lm}(**probe).logits.sum()), 2))",
         ],
-        "conditional adapter": ["if ADAPTER:", f"    {lm} = PeftModel.from_pretrained({lm}, ADAPTER)"],
+        "conditional adapter": [
+            "if ADAPTER:",
+            f"    {lm} = PeftModel.from_pretrained({lm}, ADAPTER)",
+        ],
         "second model": [
             f"other = AutoModelForCausalLM.from_pretrained({named})",
             "other.eval()",

@@ -46,7 +46,10 @@ def _made(draw: Draw, parts: Parts, kind: str) -> tuple[list[str], str]:
     if kind == "chat":
         form = draw.pick("chat", {"rendered": 2, "generation prompt": 2})
         more = ", add_generation_prompt=True" if form == "generation prompt" else ""
-        return [], f'{tok}.apply_chat_template([{{"role": "user", "content": p}}], tokenize=False{more})'
+        return (
+            [],
+            f'{tok}.apply_chat_template([{{"role": "user", "content": p}}], tokenize=False{more})',
+        )
     if kind == "by hand":
         return [], 'f"<|im_start|>user\\n{p}<|im_end|>\\n"'
     if kind == "helper":
@@ -67,7 +70,10 @@ def _with_bos(draw: Draw, parts: Parts) -> tuple[list[str], str]:
     tok, bos = parts.tok, parts.family.bos
     if bos is None:
         form = draw.pick("bos", {"or": 2, "or empty": 1})
-        return {"or": ([], f'({tok}.bos_token or "") + p'), "or empty": ([f'prefix = {tok}.bos_token or ""'], "prefix + p")}[form]
+        return {
+            "or": ([], f'({tok}.bos_token or "") + p'),
+            "or empty": ([f'prefix = {tok}.bos_token or ""'], "prefix + p"),
+        }[form]
     form = draw.pick(
         "bos",
         {"plus": 3, "f-string": 2, "format": 1, "prefix": 1, "join": 1, "map": 1, "decode": 1, "literal": 2, "helper": 1,

@@ -13,7 +13,11 @@ if TYPE_CHECKING:
 def lines(draw: Draw, parts: Parts) -> tuple[list[str], str]:
     """Lines before the call, and the arguments of `generate` behind the prompt."""
     said = _said(draw, parts)
-    direct = {k: v for k, v in said.items() if k in ("tokenizer", "return_dict_in_generate", "output_scores")}
+    direct = {
+        k: v
+        for k, v in said.items()
+        if k in ("tokenizer", "return_dict_in_generate", "output_scores")
+    }
     rest = {k: v for k, v in said.items() if k not in direct}
     form = draw.pick("settings", {"keywords": 9, "dict": 4, "config": 4, "config and keywords": 1})
     if form == "keywords" or not rest:
@@ -27,7 +31,9 @@ def lines(draw: Draw, parts: Parts) -> tuple[list[str], str]:
         name = draw.rng.choice(list(rest))
         kept = {name: rest.pop(name)}
     before, config = _config(draw, parts, rest)
-    return before, ", ".join(filter(None, [f"generation_config={config}", _keywords({**kept, **direct})]))
+    return before, ", ".join(
+        filter(None, [f"generation_config={config}", _keywords({**kept, **direct})])
+    )
 
 
 def _keywords(said: dict[str, str]) -> str:
@@ -37,22 +43,43 @@ def _keywords(said: dict[str, str]) -> str:
 def _said(draw: Draw, parts: Parts) -> dict[str, str]:
     tok = parts.tok
     said: dict[str, str] = {}
-    length = draw.pick("length", {"max_new_tokens": 20, "max_length": 1, "none": 0.6, "constant": 2, "both": 0.3})
+    length = draw.pick(
+        "length", {"max_new_tokens": 20, "max_length": 1, "none": 0.6, "constant": 2, "both": 0.3}
+    )
     if length == "constant":
         parts.constant("TOKENS = 5")
     said |= {
         "max_new_tokens": {"max_new_tokens": draw.rng.choice(["3", "5", "8"])}, "max_length": {"max_length": "40"},
         "none": {}, "constant": {"max_new_tokens": "TOKENS"}, "both": {"max_new_tokens": "4", "max_length": "60"},
     }[length]  # fmt: skip
-    kind = draw.pick("sampling", {"said greedy": 8, "unsaid": 5, "sampled": 6, "temperature alone": 1, "beams": 1.2, "expression": 0.8})
+    kind = draw.pick(
+        "sampling",
+        {
+            "said greedy": 8,
+            "unsaid": 5,
+            "sampled": 6,
+            "temperature alone": 1,
+            "beams": 1.2,
+            "expression": 0.8,
+        },
+    )
     if kind == "said greedy":
         said["do_sample"] = "False"
         if draw.chance("unused_sampling", 0.2):
-            said[draw.rng.choice(["temperature", "top_p"])] = draw.rng.choice(["None", "1.0", "0.7"])
+            said[draw.rng.choice(["temperature", "top_p"])] = draw.rng.choice(
+                ["None", "1.0", "0.7"]
+            )
     if kind == "sampled":
         said["do_sample"] = "True"
-        for name, values in {"temperature": ["0.7", "1.0", "0.3"], "top_p": ["0.9", "0.5"], "top_k": ["20", "0", "None"], "min_p": ["0.1"]}.items():
-            if draw.chance(name, {"temperature": 0.7, "top_p": 0.5, "top_k": 0.3, "min_p": 0.1}[name]):
+        for name, values in {
+            "temperature": ["0.7", "1.0", "0.3"],
+            "top_p": ["0.9", "0.5"],
+            "top_k": ["20", "0", "None"],
+            "min_p": ["0.1"],
+        }.items():
+            if draw.chance(
+                name, {"temperature": 0.7, "top_p": 0.5, "top_k": 0.3, "min_p": 0.1}[name]
+            ):
                 said[name] = draw.rng.choice(values)
         if draw.chance("several", 0.08):
             said["num_return_sequences"] = "2"
@@ -62,13 +89,19 @@ def _said(draw: Draw, parts: Parts) -> dict[str, str]:
         said["num_beams"] = "2"
         if draw.chance("said_too", 0.6):
             said["do_sample"] = "False"
-        for name, value in {"early_stopping": "True", "length_penalty": "0.8", "num_return_sequences": "2"}.items():
+        for name, value in {
+            "early_stopping": "True",
+            "length_penalty": "0.8",
+            "num_return_sequences": "2",
+        }.items():
             if draw.chance(f"beam_{name}", 0.3):
                 said[name] = value
     if kind == "expression":
         parts.constant(f"TEMPERATURE = {draw.rng.choice(['0.0', '0.8'])}")
         said["do_sample"] = "TEMPERATURE > 0"
-        said["temperature"] = draw.rng.choice(["TEMPERATURE or 1.0", "TEMPERATURE if TEMPERATURE > 0 else None"])
+        said["temperature"] = draw.rng.choice(
+            ["TEMPERATURE or 1.0", "TEMPERATURE if TEMPERATURE > 0 else None"]
+        )
     for name, (value, share) in {
         "repetition_penalty": ("1.2", 0.1), "no_repeat_ngram_size": ("2", 0.07), "min_new_tokens": ("2", 0.06),
         "eos_token_id": (f"{tok}.eos_token_id", 0.12), "use_cache": (draw.rng.choice(["True", "True", "False", "not False"]), 0.1),
@@ -76,11 +109,19 @@ def _said(draw: Draw, parts: Parts) -> dict[str, str]:
         if draw.chance(name, share):
             said[name] = value
     pad = draw.pick("pad_id", {"none": 6, "eos": 4, "pad": 1, "number": 0.4})
-    said |= {"none": {}, "eos": {"pad_token_id": f"{tok}.eos_token_id"}, "pad": {"pad_token_id": f"{tok}.pad_token_id"}, "number": {"pad_token_id": "0"}}[pad]
+    said |= {
+        "none": {},
+        "eos": {"pad_token_id": f"{tok}.eos_token_id"},
+        "pad": {"pad_token_id": f"{tok}.pad_token_id"},
+        "number": {"pad_token_id": "0"},
+    }[pad]
     if draw.chance("eos_list", 0.03):
         said["eos_token_id"] = f"[{tok}.eos_token_id, 7]"
     if draw.chance("stop_strings", 0.05):
-        said |= {"stop_strings": draw.rng.choice(['["."]', '"a"', '["\\n", "e"]']), "tokenizer": tok}
+        said |= {
+            "stop_strings": draw.rng.choice(['["."]', '"a"', '["\\n", "e"]']),
+            "tokenizer": tok,
+        }
     if draw.chance("returns_dict", 0.06):
         said["return_dict_in_generate"] = "True"
         if draw.chance("output_scores", 0.6):

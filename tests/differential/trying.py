@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 from cleanguard.settings.config import Settings
 from codemods.migration import Migration, migrate_source
 from codemods.plan.options import Wishes
+from lint_rules._run.source import SourceError
 from tests.differential.announced import amends_of
 from tests.differential.comparing import Difference, compare
 from tests.differential.grammar import Program
 from tests.differential.running import Room, TooSlow, Trace
-from lint_rules._run.source import SourceError
 
 
 @dataclass(slots=True)
@@ -63,7 +63,9 @@ def attempt(room: Room, program: Program, planner: Planner = plans_of) -> Outcom
     except SourceError as error:
         return Outcome("different", Difference("cannot be planned", str(error)))
     except Exception as error:  # noqa: BLE001 - a crash of the planner is what is looked for
-        return Outcome("different", Difference("planning crashes", f"{type(error).__name__}: {error}"))
+        return Outcome(
+            "different", Difference("planning crashes", f"{type(error).__name__}: {error}")
+        )
     outcome = Outcome("untouched")
     for plan in plans.values():
         for site in plan.sites:

@@ -12,7 +12,15 @@ if TYPE_CHECKING:
 
 
 def lines(
-    draw: Draw, parts: Parts, rows: str, encoded: Encoded, prompt: str, *, many: bool, out: str, given: str
+    draw: Draw,
+    parts: Parts,
+    rows: str,
+    encoded: Encoded,
+    prompt: str,
+    *,
+    many: bool,
+    out: str,
+    given: str,
 ) -> tuple[list[str], list[str]]:
     """Lines that need no text, and lines that do."""
     tok, lm, size, ids = parts.tok, parts.lm, encoded.length, encoded.ids

@@ -1,22 +1,24 @@
-"""Special tokens that stay in texts of several rows: with them, the tokens that fill rows up stay as well."""
+"""Texts that the guard cannot give: with what fills rows up, or now with the prompt and now without."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from codemods.generation.decoded_ids import generated_in
+from codemods.generation.decoded_ids import generated_in, has_prompt
 from codemods.generation.guarded_call import one_or_many
 from codemods.plan.sites import CannotRewrite, Site
 from codemods.script.loader_keywords import literal_of
 from codemods.script.script import Script
 from lint_rules._flow.values.events import Decode, Encode, Generate
+from lint_rules._flow.values.joins import Generated, element_of, options
 
 
-def refuse_kept_fill(script: Script, sites: Sequence[Site]) -> None:
-    """Raise if a rewritten call's rows were decoded with what fills them up: the guard's texts have none.
+def refuse_unclear_texts(script: Script, sites: Sequence[Site]) -> None:
+    """Raise if a rewritten call's rows were decoded with what fills them up, or on a condition.
 
     Raises:
-        CannotRewrite: Several rows, and special tokens are not certainly left out.
+        CannotRewrite: Several rows, and special tokens are not certainly left out; or the prompt is in
+            front of what is decoded only sometimes.
     """
     calls = {site.node for site in sites if site.code == "CG301" and site.edits}
     for decode in script.flow.events(Decode):
@@ -24,6 +26,9 @@ def refuse_kept_fill(script: Script, sites: Sequence[Site]) -> None:
         call = script.flow.event_at(generated.origin if generated else None, Generate)
         if call is None or call.node not in calls:
             continue
+        found = (*options(decode.source), *options(element_of(decode.source)))
+        if len({has_prompt(one) for one in found if isinstance(one, Generated)}) > 1:
+            raise CannotRewrite("it is decoded now with and now without the prompt")
         skip = decode.args.get("skip_special_tokens")
         if skip is not None and literal_of(skip) is True:
             continue
