@@ -191,6 +191,9 @@ def _model_load(draw: Draw, parts: Parts, named: str) -> tuple[list[str], str]:
             if draw.chance("config_changed", 0.3):
                 before.append("config.use_cache = False")
         given[name] = value
+    if "config" in given:  # those would go to the class then, which has none of them
+        for name in ("use_cache", "output_hidden_states", "pad_token_id"):
+            given.pop(name, None)
     before += _quantization(draw, parts, given)
     form = draw.pick(
         "load_dict",
@@ -293,7 +296,7 @@ def _quantization(draw: Draw, parts: Parts, given: dict[str, str]) -> list[str]:
 
 
 def _model_lines(draw: Draw, parts: Parts) -> list[str]:
-    lm, tok = parts.lm, parts.tok
+    lm = parts.lm
     found: list[str] = []
     if draw.chance("eval", 0.6):
         found.append(f"{lm}.eval()")

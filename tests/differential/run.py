@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 import time
 from collections import Counter, defaultdict
 from pathlib import Path
@@ -27,7 +28,7 @@ def main() -> None:
     parser.add_argument("--minimise", action="store_true", help="show one small program per kind")
     given = parser.parse_args()
     if given.report:
-        print(report(read(given.out)))
+        sys.stdout.write(report(read(given.out)) + "\n")
     elif given.minimise:
         _minimise(read(given.out))
     else:
@@ -144,12 +145,13 @@ def _minimise(lines: list[dict[str, Any]]) -> None:
 
         made = program(line["seed"])
         if not still(made):
-            print(f"## {kind}: {line['seed']} is the same now")
+            sys.stdout.write(f"## {kind}: {line['seed']} is the same now\n")
             continue
         small = minimised(made, still)
-        print(f"## {kind}: {line['seed']}: {line['text']}")
+        sys.stdout.write(f"## {kind}: {line['seed']}: {line['text']}\n")
         for name, text in small.files.items():
-            print(f"--- {name}\n{text}", flush=True)
+            sys.stdout.write(f"--- {name}\n{text}\n")
+        sys.stdout.flush()
 
 
 if __name__ == "__main__":

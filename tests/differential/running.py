@@ -128,7 +128,7 @@ def _place(error: BaseException, folder: Path) -> str:
 @contextlib.contextmanager
 def _inside(folder: Path) -> Iterator[None]:
     """The folder is the current one and the first to import from; seeds are set, time is limited."""
-    here, argv, path, environment = os.getcwd(), sys.argv, list(sys.path), dict(os.environ)
+    here, argv, path, environment = Path.cwd(), sys.argv, list(sys.path), dict(os.environ)
     os.chdir(folder)
     sys.argv = ["main.py"]
     sys.path.insert(0, str(folder))
