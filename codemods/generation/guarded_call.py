@@ -17,6 +17,7 @@ from codemods.settings.generate_keywords import carry_decode_keywords, carry_gen
 from lint_rules._flow.values.events import AttributeSet, Decode, Encode, Generate
 from lint_rules._flow.values.joins import (
     Constant,
+    Encoded,
     Formatted,
     Items,
     Sequence,
@@ -54,7 +55,8 @@ def arguments_of(
     _refuse_other_specials(script, encode)
     text, told = prompt
     notes = [*told, *truncation_note(script, encode)]
-    if one_or_many(encode) != "one" or encode.args.written("padding") == "max_length":
+    _refuse_read_padding(encode, generate)
+    if one_or_many(encode) != "one":
         notes += padding_note(script, encode)
     given, more = carry_generate_keywords(script, generate)
     _refuse_total_length(encode, generate, given)
@@ -66,6 +68,21 @@ def arguments_of(
     model = script.code(receiver(generate.node))
     tokenizer = script.code(receiver(encode.node))
     return [model, tokenizer, text, *given, *decoding], notes
+
+
+def _refuse_read_padding(encode: Encode, generate: Generate) -> None:
+    """Padding that the model reads as text: of one prompt, or of a batch that goes without its mask."""
+    padding = encode.args.written("padding")
+    if "padding" not in encode.args.keywords or padding in _NEVER:
+        return
+    if padding == "max_length" and one_or_many(encode) != "many":
+        raise CannotRewrite("one prompt is padded to a length, and the guard does not pad it")
+    args = generate.args
+    masked = "attention_mask" in args.keywords or any(
+        first(argument.value, Encoded) is not None for argument in args.spread
+    )
+    if not masked and one_or_many(encode) != "one":
+        raise CannotRewrite("a padded batch goes without its mask: its padding was read as text")
 
 
 def _refuse_total_length(encode: Encode, generate: Generate, given: list[str]) -> None:

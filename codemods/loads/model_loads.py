@@ -30,6 +30,11 @@ _GREEDY = Note(
     "generation_config.json is replaced by an explicit greedy one; what it said is recorded",
     "where that file named no sampling and no penalties",
 )
+_REFUSES = Note(
+    "changed",
+    "what reaches the model is checked: a chat control token in it is refused when it comes",
+    "where no prompt, and no text of the model that is read again, holds one",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +118,13 @@ def _rewrite_pair(script: Script, model: ModelLoad, tokenizer: TokenizerLoad) ->
         return _Plan(model.node, (left, _rewrite_tokenizer(script, tokenizer)))
     edits = (edit, *_needless_eval(script, model, target), *said.edits)
     sites = (
-        Site("CG101", model.node, "load through CleanModelLoader", edits, (*said.notes, _GREEDY)),
+        Site(
+            "CG101",
+            model.node,
+            "load through CleanModelLoader",
+            edits,
+            (*said.notes, _GREEDY, _REFUSES),
+        ),
         Site("CG102", tokenizer.node, "take the tokenizer that load() returns", (removal,)),
     )
     return _Plan(model.node, (*sites, *_bits_site(script, model)), said.names, said.touched)
@@ -136,7 +147,7 @@ def _rewrite_model(script: Script, model: ModelLoad) -> _Plan:
             edits = (statement, *_needless_eval(script, model, target))
     except CannotRewrite as reason:
         return _Plan(model.node, (_left(model, "CG101", str(reason)),))
-    notes = (*said.notes, _GREEDY)
+    notes = (*said.notes, _GREEDY, _REFUSES)
     site = Site("CG101", model.node, "load through CleanModelLoader", (*edits, *said.edits), notes)
     return _Plan(model.node, (site, *_bits_site(script, model)), said.names, said.touched)
 

@@ -16,6 +16,10 @@ runs must be the same, with nothing let pass:
 | the padding side is read | tokenizers of that file pad on the left |
 | guarded generation is in evaluation mode | the `generate` of that line runs in evaluation mode |
 
+`a chat control token in it is refused when it comes`: `ContaminationError` may end the new program where the old one gave
+its model a text to read that the model itself had written, control token and all. What the program's own text holds is no
+such case: it is there to be seen before.
+
 One that does not fit raises: where the plan says so (truncation), `TruncatedPromptError` may end the new program where
 the old one went on. `sampled texts are drawn anew` needs nothing: drawing is taken out of both runs.
 """
@@ -115,6 +119,8 @@ def _amend(found: Amends, name: str, tree: ast.Module, row: int, kind: str, text
     elif text.startswith("`model_max_length`"):
         found.loads_long.add(name)
         found.refusals.add("TruncatedPromptError")
+    elif "a chat control token in it is refused" in text:
+        found.refusals.add("ContaminationError")
     elif text.startswith("generation_config.json is replaced"):
         found.greedy |= _lines(name, _calls(tree, lambda call: call.lineno == row))
     elif text.startswith("`if ") and "no longer holds" in text:

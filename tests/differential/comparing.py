@@ -13,6 +13,8 @@ from tests.differential.running import Trace
 # Sums in another order: a batch in another order, padding on the other side. bfloat16 has 8 bits.
 _LOOSE = {"torch.bfloat16": 0.06, "torch.float16": 0.02}
 _TIGHT = 2e-3
+# `<|im_start|>` and `<|im_end|>`, or `<|start_header_id|>`, of the families that have them.
+CONTROL_IDS = frozenset({1, 2})
 _NUMBER = re.compile(r"-?\d+\.\d+(?:e-?\d+)?")
 
 
@@ -37,6 +39,8 @@ def compare(old: Trace, new: Trace, amends: Amends) -> Difference | None:
     if old.error is not None:
         return _failing(old, new)
     refused = new.error is not None and new.error in amends.refusals
+    if new.error == "ContaminationError" and not _wrote_control(old, len(new.calls)):
+        refused = False
     begun = new.error is not None and bool(new.calls) and not new.calls[-1].rows
     for number, (a, b) in enumerate(zip(old.calls, new.calls, strict=False), start=1):
         if begun and number == len(new.calls):
@@ -59,6 +63,16 @@ def compare(old: Trace, new: Trace, amends: Amends) -> Difference | None:
         if not _same_text(text, new.files[name]):
             return Difference("written", f"{name}: {_first_line(text, new.files[name])}")
     return None
+
+
+def _wrote_control(old: Trace, before: int) -> bool:
+    """Whether the model itself had written one of the tiny vocabularies' control tokens until a call."""
+    return any(
+        index in CONTROL_IDS
+        for call in old.calls[:before]
+        for row in call.rows
+        for index in row.new
+    )
 
 
 def _failing(old: Trace, new: Trace) -> Difference | None:

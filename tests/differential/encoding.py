@@ -151,13 +151,15 @@ def lines(draw: Draw, parts: Parts, prompt: str, *, many: bool) -> Encoded:
 def _batch(draw: Draw, parts: Parts, prompt: str, options: str) -> Encoded:
     name = draw.rng.choice(["batch", "inputs"])
     ids = draw.rng.choice([f"{name}.input_ids", f'{name}["input_ids"]'])
-    form = draw.pick("encode", {"batch": 6, "batch moved": 3, "batch parts": 2})
+    form = draw.pick("encode", {"batch": 6, "batch moved": 3, "batch parts": 2, "batch ids": 0.6})
     plain = f'{parts.tok}({prompt}, return_tensors="pt"{options})'
     length = f"{ids}.shape[1]"
     if form == "batch moved":
         return Encoded(
             [f"{name} = {plain}.to({parts.lm}.device)"], f"**{name}", length, ids, f"**{name}"
         )
+    if form == "batch ids":
+        return Encoded([f"{name} = {plain}"], f"{name}.input_ids", length, ids, f"**{name}")
     given = (
         f"{name}.input_ids, attention_mask={name}.attention_mask"
         if form == "batch parts"

@@ -72,4 +72,6 @@ def lines(
         "again": [f'second = {tok}({one} + " The", return_tensors="pt")', f"print({lm}(**second).logits.shape)"],
         "joined": [f'print({prompt}{"[0]" if many else ""} + " => " + {one})'],
     }[late]  # fmt: skip
+    if late not in ("print", "record", "both"):  # whatever else is done with it, the text is seen
+        last.append(f'records.append({{"text": {text}}})')
     return first, last
