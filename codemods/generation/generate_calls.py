@@ -114,14 +114,14 @@ def _folded(
     generated = generated_in(decode)
     assert generated is not None
     chain = chain_of(script, encode, call, decode)
-    several = "num_return_sequences" in call.args.keywords
     single = decode.method == "decode" or takes_first(script, decode)
     prompt = one_prompt(script, encode) if single else many_prompts(script, encode)
-    if single and several:
-        raise CannotRewrite("several texts are generated and only the first is decoded")
     arguments, notes = arguments_of(
         script, encode, call, decode, full=has_prompt(generated), prompt=prompt
     )
+    named = {*call.args.keywords, *(argument.partition("=")[0] for argument in arguments)}
+    if single and "num_return_sequences" in named:
+        raise CannotRewrite("several texts are generated and only the first is decoded")
     head = loader_at(script, call, unmigrated) + (".generate" if single else ".generate_batch")
     edits = chain.edits(script.call(head, arguments, chain.indent, chain.room))
     return _with_encoding(script, encode, [Site("CG301", call.node, _SUMMARY, edits, tuple(notes))])

@@ -6,10 +6,12 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from cleanguard.cli.migrating.planning import plan_files
+from cleanguard.errors import JobError
+from cleanguard.files import SourceFile
 from cleanguard.settings.config import Settings
-from codemods.migration import Migration, migrate_source
+from codemods.migration import Migration
 from codemods.plan.options import Wishes
-from lint_rules._run.source import SourceError
 from tests.differential.announced import amends_of
 from tests.differential.comparing import Difference, compare
 from tests.differential.grammar import Program
@@ -42,13 +44,13 @@ Planner = Callable[[Room, Program], Mapping[str, Migration]]
 
 
 def plans_of(room: Room, program: Program) -> dict[str, Migration]:
-    """The migration of each file, as they lie in one folder."""
+    """The migration of each file of a run, as they lie in one folder."""
     room.lay(program.files)
-    wishes = Wishes(unsafe=program.unsafe)
-    return {
-        name: migrate_source(str(room.folder / name), text.encode(), Settings(), wishes)
-        for name, text in program.files.items()
-    }
+    files = [SourceFile(room.folder / name, str(room.folder / name)) for name in program.files]
+    plans, failures, _ = plan_files(files, Settings(), Wishes(unsafe=program.unsafe))
+    if failures:
+        raise JobError("; ".join(failures))
+    return dict(zip(program.files, plans, strict=True))
 
 
 def migrated(plans: Mapping[str, Migration]) -> dict[str, str]:
@@ -60,7 +62,7 @@ def attempt(room: Room, program: Program, planner: Planner = plans_of) -> Outcom
     """Try one program."""
     try:
         plans = planner(room, program)
-    except SourceError as error:
+    except JobError as error:
         return Outcome("different", Difference("cannot be planned", str(error)))
     except Exception as error:  # noqa: BLE001 - a crash of the planner is what is looked for
         return Outcome(
