@@ -46,7 +46,7 @@ Planner = Callable[[Room, Program], Mapping[str, Migration]]
 def plans_of(room: Room, program: Program) -> dict[str, Migration]:
     """The migration of each file of a run, as they lie in one folder."""
     room.lay(program.files)
-    files = [SourceFile(room.folder / name, str(room.folder / name)) for name in program.files]
+    files = [SourceFile(str(room.folder / name), room.folder / name) for name in program.files]
     plans, failures, _ = plan_files(files, Settings(), Wishes(unsafe=program.unsafe))
     if failures:
         raise JobError("; ".join(failures))
