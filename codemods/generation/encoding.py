@@ -10,8 +10,8 @@ from codemods.plan.edits import Edit
 from codemods.plan.sites import CannotRewrite, Note
 from codemods.script.script import Script
 from lint_rules._flow.values.arguments import Argument
-from lint_rules._flow.values.events import Encode
-from lint_rules._flow.values.joins import Constant
+from lint_rules._flow.values.events import AttributeSet, Encode
+from lint_rules._flow.values.joins import Constant, Tokenizer, options
 
 # What a tokenizer call may say besides the prompt, and the guard decides or does anyway.
 DECIDED = (
@@ -26,6 +26,9 @@ DECIDED = (
     "padding_side",
     "verbose",
 )
+
+# What decides which special tokens a tokenizer puts around a prompt.
+_SPECIALS = ("add_bos_token", "add_eos_token", "bos_token", "bos_token_id")
 
 
 def prompt_of(encode: Encode) -> Argument:
@@ -96,6 +99,7 @@ def encoding_edit(script: Script, encode: Encode) -> tuple[Edit, list[Note]]:
     Raises:
         CannotRewrite: The call does not give PyTorch tensors, or takes what the loader has no place for.
     """
+    refuse_other_specials(script, encode)
     text = prompt_of(encode)
     assert text.expression is not None
     if encode.args.written("return_tensors") != "pt":
@@ -111,3 +115,23 @@ def encoding_edit(script: Script, encode: Encode) -> tuple[Edit, list[Note]]:
     span = script.span(encode.node)
     call = f"CleanModelLoader.encode({', '.join(arguments)}){suffix}"
     return Edit(span.start, span.end, call), notes
+
+
+def refuse_other_specials(script: Script, encode: Encode) -> None:
+    """What a script tells its tokenizer to put around prompts, the guard would not put there."""
+    for event in script.flow.events(AttributeSet):
+        if (
+            event.attribute in _SPECIALS
+            and any(isinstance(option, Tokenizer) for option in options(event.target))
+            and (
+                any(
+                    isinstance(option, Tokenizer) and option.origin is encode.tokenizer.origin
+                    for option in options(event.target)
+                )
+                or script.code(event.node).startswith(script.code(receiver(encode.node)) + ".")
+            )
+        ):
+            line = script.line_of(event.node)
+            raise CannotRewrite(
+                f"line {line} sets `{event.attribute}`, and the guard puts the family's BOS, no other"
+            )

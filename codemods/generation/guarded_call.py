@@ -6,7 +6,12 @@ from typing import Literal
 
 import libcst as cst
 
-from codemods.generation.encoding import prompt_of, receiver, truncation_note
+from codemods.generation.encoding import (
+    prompt_of,
+    receiver,
+    refuse_other_specials,
+    truncation_note,
+)
 from codemods.generation.mode import mode_note
 from codemods.generation.prompt_cut import refuse_other_cuts
 from codemods.generation.prompts import prompt_code
@@ -14,22 +19,19 @@ from codemods.plan.sites import CannotRewrite, Note
 from codemods.script.load_context import padding_note
 from codemods.script.script import Script
 from codemods.settings.generate_keywords import carry_decode_keywords, carry_generate_keywords
-from lint_rules._flow.values.events import AttributeSet, Decode, Encode, Generate
+from lint_rules._flow.values.events import Decode, Encode, Generate
 from lint_rules._flow.values.joins import (
     Constant,
     Encoded,
     Formatted,
     Items,
     Sequence,
-    Tokenizer,
     first,
-    options,
 )
 from lint_rules._flow.values.syntax import dotted
 
 Many = Literal["one", "many", "unclear"]
 
-_SPECIALS = ("add_bos_token", "add_eos_token", "bos_token", "bos_token_id")
 _NEVER = (False, None, "do_not_pad")
 _LISTS = ("List", "list", "Sequence", "Iterable", "tuple", "Tuple")
 
@@ -52,7 +54,7 @@ def arguments_of(
     refuse_other_cuts(script, encode, generate, decode)
     if decode.tokenizer.origin is not encode.tokenizer.origin:
         raise CannotRewrite("it is decoded with another tokenizer than it was tokenised with")
-    _refuse_other_specials(script, encode)
+    refuse_other_specials(script, encode)
     text, told = prompt
     notes = [*told, *truncation_note(script, encode)]
     _refuse_read_padding(encode, generate)
@@ -92,26 +94,6 @@ def _refuse_total_length(encode: Encode, generate: Generate, given: list[str]) -
         raise CannotRewrite(
             "`max_length` counts the padding of a batch as well; name `max_new_tokens` in the call"
         )
-
-
-def _refuse_other_specials(script: Script, encode: Encode) -> None:
-    """What a script tells its tokenizer to put around prompts, the guard would not put there."""
-    for event in script.flow.events(AttributeSet):
-        if (
-            event.attribute in _SPECIALS
-            and any(isinstance(option, Tokenizer) for option in options(event.target))
-            and (
-                any(
-                    isinstance(option, Tokenizer) and option.origin is encode.tokenizer.origin
-                    for option in options(event.target)
-                )
-                or script.code(event.node).startswith(script.code(receiver(encode.node)) + ".")
-            )
-        ):
-            line = script.line_of(event.node)
-            raise CannotRewrite(
-                f"line {line} sets `{event.attribute}`, and the guard puts the family's BOS, no other"
-            )
 
 
 def one_or_many(encode: Encode) -> Many:

@@ -12,6 +12,8 @@ from codemods.script.script import Script
 from lint_rules._flow.values.events import Decode, Encode, Generate
 from lint_rules._flow.values.joins import Generated, element_of, options
 
+_COUNT = "num_return_sequences="
+
 
 def refuse_unclear_texts(script: Script, sites: Sequence[Site]) -> None:
     """Raise if a rewritten call's rows were decoded with what fills them up, or on a condition.
@@ -21,7 +23,9 @@ def refuse_unclear_texts(script: Script, sites: Sequence[Site]) -> None:
             front of what is decoded only sometimes.
     """
     calls = {site.node for site in sites if site.code == "CG301" and site.edits}
-    counted = any("num_return_sequences" in edit.text for site in sites for edit in site.edits)
+    texts = [edit.text for site in sites for edit in site.edits if _COUNT in edit.text]
+    if any(".generate(" in text for text in texts):
+        raise CannotRewrite("several texts are generated and only the first is decoded")
     for decode in script.flow.events(Decode):
         generated = generated_in(decode)
         call = script.flow.event_at(generated.origin if generated else None, Generate)
@@ -34,7 +38,7 @@ def refuse_unclear_texts(script: Script, sites: Sequence[Site]) -> None:
         if skip is not None and literal_of(skip) is True:
             continue
         encode = script.flow.event_at(call.encoded.origin if call.encoded else None, Encode)
-        if counted or (encode and _several(encode)):
+        if texts or (encode and _several(encode)):
             raise CannotRewrite(
                 "special tokens stay in the texts of several rows, and with them what fills the rows up"
             )

@@ -63,7 +63,7 @@ def refuse_moved_padding(script: Script, tokenizer: TokenizerLoad) -> None:
 def padding_note(script: Script, encode: Encode) -> list[Note]:
     """What becomes of a batch that was padded on the side that the tokenizer happened to have."""
     load = script.flow.event_at(encode.tokenizer.origin, TokenizerLoad)
-    if load is None or not _pads(encode) or _says_left(script, load):
+    if not _pads(encode) or (load is not None and _says_left(script, load)):
         return []
     text = "a batch is padded on the left; it was padded on the tokenizer's own side"
     unless = "where that was the left, or the prompts of a batch were equally long"
