@@ -8,6 +8,7 @@ from cleanguard.catalogue.families import family_of
 from codemods.generation.prompts import prompt_code
 from codemods.plan.edits import Edit
 from codemods.plan.sites import CannotRewrite, Note
+from codemods.script.load_context import SPECIALS
 from codemods.script.script import Script
 from lint_rules._flow.values.arguments import Argument
 from lint_rules._flow.values.events import AttributeSet, Encode
@@ -26,9 +27,6 @@ DECIDED = (
     "padding_side",
     "verbose",
 )
-
-# What decides which special tokens a tokenizer puts around a prompt.
-_SPECIALS = ("add_bos_token", "add_eos_token", "bos_token", "bos_token_id")
 
 
 def prompt_of(encode: Encode) -> Argument:
@@ -121,7 +119,7 @@ def refuse_other_specials(script: Script, encode: Encode) -> None:
     """What a script tells its tokenizer to put around prompts, the guard would not put there."""
     for event in script.flow.events(AttributeSet):
         if (
-            event.attribute in _SPECIALS
+            event.attribute in SPECIALS
             and any(isinstance(option, Tokenizer) for option in options(event.target))
             and (
                 any(

@@ -10,11 +10,14 @@ import libcst as cst
 from cleanguard.catalogue.families import family_of
 from codemods.loads.partners import model_text
 from codemods.plan.sites import Site
+from codemods.script.load_context import SPECIALS, is_masked, may_pad
 from codemods.script.load_targets import target_of
 from codemods.script.purposes import trains
 from codemods.script.script import Script
+from codemods.script.set_configs import set_configs
 from lint_rules._flow.values.events import (
     AdapterAttach,
+    AttributeSet,
     Encode,
     Forward,
     Generate,
@@ -126,9 +129,24 @@ def _undone(
         ours = forward.model.origin in nodes
         if ours and not forward.model.guarded and _may_lack_bos(script, forward, done):
             yield forward.node, "its ids may lack the BOS that the guard asks for"
+        if ours and not is_masked(forward):
+            encode = script.flow.event_at(
+                forward.encoded.origin if forward.encoded else None, Encode
+            )
+            if encode is not None and may_pad(encode) and "padding" in encode.args.keywords:
+                yield forward.node, "a padded batch is scored without its mask"
     for attach in script.flow.events(AdapterAttach):
         if attach.model.origin in nodes and attach.node in reasons and attach.node not in done:
             yield attach.node, reasons[attach.node]
+    for event in script.flow.events(AttributeSet) if not trains(script) else ():
+        if event.attribute in SPECIALS and getattr(event.target, "origin", None) in nodes:
+            yield (
+                event.node,
+                f"it sets `{event.attribute}`, and the guard puts the family's BOS, no other",
+            )
+    if models and next(script.flow.events(Generate), None) is None:  # another file may generate
+        for node in set_configs(script):
+            yield node, "it sets `generation_config`, which the guard replaces"
     for applied in script.flow.events(TemplateApply):
         if applied.tokenizer.origin in nodes:
             yield applied.node, "it renders a chat template, which the guard blocks"

@@ -17,6 +17,9 @@ from lint_rules._flow.values.syntax import dotted
 # Contexts in which a load makes parameters without values: there is nothing to check or to run.
 _EMPTY = ("init_empty_weights", "init_on_device", "no_init_weights", "LoadWoInit", "Init", "device")
 
+# What decides which special tokens a tokenizer puts around a prompt.
+SPECIALS = ("add_bos_token", "add_eos_token", "bos_token", "bos_token_id")
+
 
 def refuse_empty_weights(model: ModelLoad) -> None:
     """Raise for a load under `with init_empty_weights():` and its kin.
@@ -49,7 +52,7 @@ def refuse_moved_padding(script: Script, tokenizer: TokenizerLoad) -> None:
             continue
         scored = [use for use in script.flow.uses(encode) if isinstance(use, Forward)]
         line = script.line_of(encode.node)
-        if not all(map(_is_masked, scored)) and _may_pad(encode):
+        if not all(map(is_masked, scored)) and may_pad(encode):
             raise CannotRewrite(
                 f"a padded batch is scored without its mask (line {line}), which the guard refuses"
             )
@@ -86,13 +89,14 @@ def padding_notes(script: Script, edits: Sequence[Edit]) -> list[tuple[Encode, N
     return found
 
 
-def _is_masked(scored: Forward) -> bool:
+def is_masked(scored: Forward) -> bool:
     """Whether a forward pass gets a mask, or a dict of all that the tokenizer gave."""
     args = scored.args
     return bool(args.spread) or "attention_mask" in args.keywords or len(args.positional) > 1
 
 
-def _may_pad(encode: Encode) -> bool:
+def may_pad(encode: Encode) -> bool:
+    """Whether a tokenizer call that names `padding` may pad."""
     return encode.args.written("padding") not in (False, None, "do_not_pad")
 
 

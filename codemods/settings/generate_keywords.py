@@ -12,6 +12,7 @@ from codemods.script.dict_keys import Keys
 from codemods.script.loader_keywords import GENERATE_KEYWORDS, literal_of, literal_value, written
 from codemods.script.purity import assigned_name, is_pure
 from codemods.script.script import Script
+from codemods.script.set_configs import set_configs
 from codemods.settings.config_changes import settings_after
 from codemods.settings.contradictions import refuse_contradictions
 from codemods.settings.generate_dicts import keys_of
@@ -137,49 +138,12 @@ def _refuse_other_mask(script: Script, call: Generate, argument: Argument) -> No
 
 def _refuse_set_config(script: Script) -> None:
     """Settings that the script puts into `model.generation_config` do not reach the guarded call."""
-    visitor = _SetConfigs()
-    script.module.visit(visitor)
-    if visitor.found:
-        line = script.line_of(visitor.found[0])
+    found = set_configs(script)
+    if found:
+        line = script.line_of(found[0])
         raise CannotRewrite(
             f"line {line} sets `generation_config`, which the guard replaces; say it in the call"
         )
-
-
-class _SetConfigs(cst.CSTVisitor):
-    """Where a model's generation_config may be changed: any use but reading, and setting pad or None."""
-
-    def __init__(self) -> None:
-        self.found: list[cst.CSTNode] = []
-        self._fine: set[cst.CSTNode] = set()
-
-    def visit_Assign(self, node: cst.Assign) -> None:
-        for target in node.targets:
-            path = (dotted(target.target) or "").split(".")
-            none = literal_value(node.value) == Constant(None) and path[-1] != "generation_config"
-            if "generation_config" in path[1:-1] and not none and path[-1] != "pad_token_id":
-                self.found.append(node)
-
-    def visit_Call(self, node: cst.Call) -> None:
-        named = [a.value for a in node.args[1:2] if isinstance(a.value, cst.SimpleString)]
-        if dotted(node.func) == "setattr" and any(
-            name.evaluated_value == "generation_config" for name in named
-        ):
-            self.found.append(node)
-        # `model.generation_config.to_dict()` and its kin only tell
-        path = (dotted(node.func) or "").split(".")
-        if "generation_config" in path[1:-1] and not path[-1].startswith(("to_", "get")):
-            self.found.append(node)
-
-    def visit_Attribute(self, node: cst.Attribute) -> None:
-        if isinstance(node.value, cst.Attribute) and node.attr.value != "__dict__":
-            self._fine.add(node.value)
-        if node.attr.value == "generation_config" and node not in self._fine:
-            self.found.append(node)  # given away, kept by another name, or set
-
-    def visit_AugAssign(self, node: cst.AugAssign) -> None:
-        if "generation_config" in (dotted(node.target) or "").split(".")[1:]:
-            self.found.append(node)
 
 
 def _keywords(script: Script, call: Generate) -> dict[str, Argument]:

@@ -28,6 +28,7 @@ EQUIVALENT = {
     "device_map='cpu'": "there is nothing but a CPU",
     "device_map='auto'": "there is nothing but a CPU",
     "device_map=None": "the default",
+    "do_sample=True": "a temperature above 0 asks for sampling as well",
     "revision='main'": "the default",
     "attn_implementation='sdpa'": "the default",
     "top_k=None": "off is the default",
@@ -88,6 +89,10 @@ def _places(tree: ast.Module) -> Iterator[tuple[list[ast.stmt], int]]:
 
 def _depend(one: ast.stmt, other: ast.stmt) -> bool:
     """Whether one of two statements stores what the other uses: only then their order says something."""
+    if isinstance(one, (ast.FunctionDef, ast.ClassDef)) or isinstance(
+        other, (ast.FunctionDef, ast.ClassDef)
+    ):
+        return False  # what stands in it runs later
     names = [[n for n in ast.walk(s) if isinstance(n, ast.Name)] for s in (one, other)]
     for mine, theirs in (names, names[::-1]):
         stored = {n.id for n in mine if isinstance(n.ctx, ast.Store)}

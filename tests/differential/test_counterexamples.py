@@ -126,6 +126,36 @@ FILES["a quantization config is changed after it was made"] = {
     )
     + ASK.format(settings="max_new_tokens=4"),
 }
+FILES["several texts of which one is decoded"] = {
+    "main.py": HEAD
+    + QWEN
+    + CONFIGURED.format(change="config.do_sample = True\nconfig.num_return_sequences = 2")
+}
+FILES["specials are set beside an encoding that stays"] = {
+    "main.py": HEAD
+    + LLAMA3
+    + "tokenizer.add_bos_token = False\n"
+    + ASK.format(settings="max_new_tokens=4, return_dict_in_generate=True").replace(
+        "out[0]", "out.sequences[0]"
+    )
+}
+TAKEN = "from loaded import model, tokenizer\n" + HEAD
+FILES["another file sets which specials are added"] = {
+    "main.py": TAKEN + ASK.format(settings="max_new_tokens=4"),
+    "loaded.py": HEAD + LLAMA3 + "tokenizer.add_bos_token = False\n",
+}
+FILES["another file sets the model's config"] = {
+    "main.py": TAKEN + ASK.format(settings="max_new_tokens=4"),
+    "loaded.py": HEAD + QWEN + 'setattr(model.generation_config, "no_repeat_ngram_size", 2)\n',
+}
+FILES["another file's tokenizer pads a batch"] = {
+    "main.py": TAKEN
+    + BATCH.format(
+        settings="max_new_tokens=4",
+        use="print(tokenizer.batch_decode(out, skip_special_tokens=True))",
+    ),
+    "loaded.py": HEAD + QWEN,
+}
 
 
 @pytest.fixture(scope="module")
