@@ -14,6 +14,7 @@ from codemods.generation.guarded_call import (
     arguments_of,
     many_prompts,
     one_prompt,
+    refuse_read_padding,
     takes_first,
 )
 from codemods.generation.in_place import InPlace, rewrite_in_place
@@ -153,6 +154,7 @@ def _otherwise(
         CannotRewrite: Neither can be done; with the reason that a reader can do most about.
     """
     if call.args.written("return_dict_in_generate") is True:
+        refuse_read_padding(encode, call)
         edit, said = encoding_edit(script, encode)
         site = Site("CG301", call.node, _SUMMARY, (edit,), (_SCORES, *said))
         return _with_encoding(script, encode, [site])

@@ -57,7 +57,7 @@ def arguments_of(
     refuse_other_specials(script, encode)
     text, told = prompt
     notes = [*told, *truncation_note(script, encode)]
-    _refuse_read_padding(encode, generate)
+    refuse_read_padding(encode, generate)
     if one_or_many(encode) != "one":
         notes += padding_note(script, encode)
     given, more = carry_generate_keywords(script, generate)
@@ -72,7 +72,7 @@ def arguments_of(
     return [model, tokenizer, text, *given, *decoding], notes
 
 
-def _refuse_read_padding(encode: Encode, generate: Generate) -> None:
+def refuse_read_padding(encode: Encode, generate: Generate) -> None:
     """Padding that the model reads as text: of one prompt, or of a batch that goes without its mask."""
     padding = encode.args.written("padding")
     if "padding" not in encode.args.keywords or padding in _NEVER:
