@@ -145,8 +145,8 @@ def _undone(
                 f"it sets `{event.attribute}`, and the guard puts the family's BOS, no other",
             )
     if models and next(script.flow.events(Generate), None) is None:  # another file may generate
-        for node in set_configs(script):
-            yield node, "it sets `generation_config`, which the guard replaces"
+        for change in set_configs(script):
+            yield change, "it sets `generation_config`, which the guard replaces"
     for applied in script.flow.events(TemplateApply):
         if applied.tokenizer.origin in nodes:
             yield applied.node, "it renders a chat template, which the guard blocks"
