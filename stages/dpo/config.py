@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from cleanguard.errors import JobError
 from stages.config import option, section
-from stages.models import ModelConfig
+from stages.models import LARGE_MODEL, TINY_MODEL, ModelConfig
 from stages.training.config import HoldoutConfig, LoraConfig, TrainConfig
 
 
@@ -57,8 +57,7 @@ class DpoConfig:
 
 PRESETS: Mapping[str, Mapping[str, Any]] = {
     "tiny": {
-        "model.id": "tiny",
-        "model.dtype": "float32",
+        **TINY_MODEL,
         "train.steps": 140,
         "train.batch_size": 16,
         "train.learning_rate": 1e-3,
@@ -70,10 +69,8 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
         "holdout.near": "report",
     },
     "qwen2.5-32b": {
-        "model.id": "Qwen/Qwen2.5-32B",
+        **LARGE_MODEL,
         "model.quant": "nf4",
-        "model.dtype": "bfloat16",
-        "model.device_map": "auto",
         "train.batch_size": 2,
         "train.accumulate": 8,
         "train.optimizer": "paged_adamw_8bit",
