@@ -17,6 +17,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+from cleanguard.nesting import nested_deeper_than
 from guard.base.canonical import canonical, digest, one_line
 from guard.base.redaction import redact_value
 from guard.errors import RecordsError
@@ -267,7 +268,8 @@ def _plain(value: Any, what: str) -> dict[str, Any]:
         if not isinstance(fields, Mapping) or not all(isinstance(name, str) for name in fields):
             raise TypeError(f"{type(value).__name__} is no mapping of names")
         text = canonical(dict(fields))
-        if text.count(b"[") + text.count(b"{") > _DEEPEST and _depth(fields) > _DEEPEST:
+        opened = text.count(b"[") + text.count(b"{")
+        if opened > _DEEPEST and nested_deeper_than(fields, _DEEPEST):
             raise RecursionError
     except RecursionError:
         raise RecordsError(
@@ -280,16 +282,3 @@ def _plain(value: Any, what: str) -> dict[str, Any]:
             remedy="use strings, finite numbers, booleans, None, lists and dicts",
         ) from error
     return dict(fields)
-
-
-def _depth(value: Any) -> int:
-    """How deep lists and dicts stand in one another."""
-    depth, level = 0, [value]
-    while level := [part for part in level if isinstance(part, (Mapping, list, tuple))]:
-        depth += 1
-        level = [
-            member
-            for part in level
-            for member in (part.values() if isinstance(part, Mapping) else part)
-        ]
-    return depth
