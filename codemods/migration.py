@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from pathlib import Path
 
 import libcst as cst
 
@@ -72,7 +73,7 @@ def _attempt(filename: str, raw: bytes, settings: Settings, wishes: Wishes) -> M
     except cst.ParserSyntaxError as error:
         position = Position(max(error.raw_line, 1), error.raw_column + 1)
         raise SourceError(f"syntax error: {error.message}", position) from error
-    sites = _plan(script)
+    sites = _plan(script, Path(filename))
     edits = _unique(edit for site in sites for edit in site.edits)
     arriving = imports.rewrite(script, edits)
     edits = tidy(script.utf8, script.without_empty_blocks(edits))
@@ -84,7 +85,8 @@ def _attempt(filename: str, raw: bytes, settings: Settings, wishes: Wishes) -> M
     try:
         exposed = prove(filename, source, after, edits, sites, script, settings)
         if not (wishes.declined or wishes.unproven) and any(
-            site.edits for site in _plan(Script(filename, decode(after), settings, wishes))
+            site.edits
+            for site in _plan(Script(filename, decode(after), settings, wishes), Path(filename))
         ):
             raise ProofError("a second run would change the file again")
     except ProofError as error:
@@ -98,7 +100,7 @@ def _exposed(finding: Finding) -> PlannedSite:
     return PlannedSite(finding.code, finding.location.row, finding.message, (), reason)
 
 
-def _plan(script: Script) -> list[Site]:
+def _plan(script: Script, path: Path) -> list[Site]:
     sites = model_loads.rewrite(script)
     declined = [
         Site(code, node, "left as it is", reason=script.reason_for(code, node))
@@ -112,7 +114,7 @@ def _plan(script: Script) -> list[Site]:
     sites += generate_calls.rewrite(script, unmigrated)
     sites += scoring.rewrite(script, unmigrated, [edit for site in sites for edit in site.edits])
     sites += upgrade.rewrite(script)
-    sites = left_to_own_loader(script, sites + declined)
+    sites = left_to_own_loader(script, sites + declined, path)
     if any(site.edits for site in sites):
         sites += _companions(script, unmigrated)
         edits = [edit for site in sites for edit in site.edits]

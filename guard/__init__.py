@@ -7,6 +7,8 @@ used.
 from __future__ import annotations
 
 from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -53,8 +55,22 @@ _HOME = {
 
 def __getattr__(name: str) -> Any:
     if name in _HOME:
+        _refuse_a_strangers_cleanguard()
         return getattr(import_module(_HOME[name]), name)
     raise AttributeError(f"module 'guard' has no attribute {name!r}")
+
+
+def _refuse_a_strangers_cleanguard() -> None:
+    """A `cleanguard.py` of the user's would answer every import below with an error of Python's."""
+    found = find_spec("cleanguard")
+    home = Path(__file__).resolve().parents[1]
+    if found is None or not found.origin:
+        raise ImportError(f"the package `cleanguard` is missing from {home}; install it again")
+    if Path(found.origin).resolve() != home / "cleanguard" / "__init__.py":
+        raise ImportError(
+            f"`cleanguard` would be imported from {found.origin}, which hides the one in {home} "
+            "(CG603 shadowed-guard); rename it, or take its folder off PYTHONPATH"
+        )
 
 
 def __dir__() -> list[str]:
