@@ -14,7 +14,7 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -139,11 +139,8 @@ def run_digest(paths: Iterable[str]) -> str:
 
 def _tool(home: Path = _HOME) -> str:
     parts = [VERSION.encode(), sys.version.encode()]
-    for package in _SOURCES:
-        for base, folders, files in os.walk(home / package):
-            folders[:] = sorted(name for name in folders if name not in ("__pycache__", "legacy"))
-            for name in sorted(files):
-                parts += [name.encode(), Path(base, name).read_bytes()]
+    for path in _sources(home):
+        parts += [os.path.basename(path).encode(), Path(path).read_bytes()]
     for entry in sys.path:
         with suppress(OSError):
             parts += sorted(
@@ -152,6 +149,15 @@ def _tool(home: Path = _HOME) -> str:
                 if name.startswith(_LIBRARIES) and name.endswith("-info")
             )
     return _digest(parts)
+
+
+def _sources(home: Path) -> Iterator[str]:
+    """The files that decide what a check finds, always in one order."""
+    for package in _SOURCES:
+        for base, folders, files in os.walk(home / package):
+            folders[:] = sorted(name for name in folders if name not in ("__pycache__", "legacy"))
+            for name in sorted(files):
+                yield os.path.join(base, name)
 
 
 def _digest(parts: Iterable[bytes]) -> str:

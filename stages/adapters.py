@@ -14,7 +14,7 @@ from guard import CleanModelLoader
 from guard.errors import GuardError
 from guard.files.hub import need
 from stages.jsonl import parsed
-from stages.training.lineage import lineage_of
+from stages.lineage import lineage_of
 
 if TYPE_CHECKING:
     from guard import Loaded

@@ -12,11 +12,11 @@ from stages.adapters import attach
 from stages.dpo.config import DpoConfig
 from stages.dpo.rows import paired, prove_pairs, prove_reference
 from stages.folder import file_entry, run_folder
+from stages.lineage import lineage_of
 from stages.models import loader_of
 from stages.registry import Outcome
 from stages.training import engine
 from stages.training.data import read_traced
-from stages.training.lineage import lineage_of
 from stages.training.overlap import refuse_overlap
 from stages.training.reporting import check_reporters
 from stages.training.watch import Watch

@@ -8,13 +8,13 @@ from typing import Any
 
 from guard import provenance_of
 from stages.folder import file_entry, run_folder
+from stages.lineage import lineage_of
 from stages.models import loader_of
 from stages.registry import Outcome
 from stages.sft.config import SftConfig
 from stages.sft.rows import labelled, prove_loss
 from stages.training import engine
 from stages.training.data import read_traced, split_by_group
-from stages.training.lineage import lineage_of
 from stages.training.overlap import refuse_overlap
 from stages.training.reporting import check_reporters
 from stages.training.watch import Watch

@@ -17,12 +17,12 @@ from guard import CleanModelLoader, Provenance, provenance_of
 from guard.records.attestation import attest
 from stages.config import as_plain
 from stages.folder import file_entry, write_json, write_text
+from stages.lineage import LINEAGE
 from stages.models import ModelConfig
 from stages.ranks import agreed, rank, world_size
 from stages.stacks import entry_below
 from stages.training.checkpoints import last_valid
 from stages.training.config import LoraConfig, TrainConfig
-from stages.training.lineage import LINEAGE
 from stages.training.sharded import whole_adapter
 from stages.training.watch import AllStepsDoneError
 
