@@ -2,6 +2,8 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
+# Processes that run the tests.
+CORES ?= auto
 INSTALLED := $(VENV)/.installed
 
 .PHONY: demo test lint slow model clean
@@ -10,7 +12,7 @@ demo: $(INSTALLED)
 	$(BIN)/cleanguard demo
 
 test: lint
-	$(BIN)/pytest --cov --cov-report=html
+	$(BIN)/pytest -n $(CORES) --cov --cov-report=html
 	@echo "branch coverage: $$($(BIN)/coverage report --format=total) %, by file in htmlcov/"
 
 lint: $(INSTALLED)
@@ -21,7 +23,7 @@ lint: $(INSTALLED)
 
 # The tests that take minutes.
 slow: $(INSTALLED)
-	$(BIN)/pytest -m slow
+	$(BIN)/pytest -n $(CORES) -m slow
 
 model: $(INSTALLED)
 	$(BIN)/python tools/build_tiny_model.py
