@@ -11,8 +11,8 @@ from dataclasses import asdict, dataclass, fields
 from datetime import datetime, timezone
 from typing import Any, Literal
 
+from cleanguard.secrets.redaction import redact_value
 from guard.base.checks import Check
-from guard.base.redaction import redact_value
 from guard.provenance.environment import Environment
 
 SCHEMA = "cleanguard-provenance/1"

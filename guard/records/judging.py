@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from cleanguard.catalogue import hazards
-from guard.base.redaction import redact_value
+from cleanguard.secrets.redaction import redact_value
 from guard.records.statement import FILE_TYPE, Statement, adapters_in, load_digest, params_digest
 from guard.records.verdicts import CODE, Problem
 

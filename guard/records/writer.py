@@ -18,8 +18,8 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from cleanguard.nesting import nested_deeper_than
+from cleanguard.secrets.redaction import redact_value
 from guard.base.canonical import canonical, digest, one_line
-from guard.base.redaction import redact_value
 from guard.errors import RecordsError
 from guard.provenance.record import Provenance, utc_now
 from guard.records.journal import Journal, Line

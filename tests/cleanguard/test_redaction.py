@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from guard.base.redaction import (
+from cleanguard.secrets.redaction import (
     HIDDEN,
     known_secrets,
     names_a_secret,

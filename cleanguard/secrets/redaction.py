@@ -1,7 +1,8 @@
 """Takes secrets out of what is written down: command lines, URLs, environment values, whole records.
 
-Three nets, since each has holes: formats that secrets are known by, names that say a value is
-secret, and the values of this process's own secret environment variables, wherever they turn up.
+Three nets, since each has holes: formats that secrets are known by (those of a published scanner and a
+few that it leaves out), names that say a value is secret, and the values of this process's own secret
+environment variables, wherever they turn up.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ import re
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
+
+from cleanguard.secrets.formats import hide_published
 
 HIDDEN = "[redacted]"
 
@@ -27,12 +30,19 @@ _FORMATS = re.compile(
         | SG\.[\w-]{8,}\.[\w-]{8,} | r8_[A-Za-z0-9]{16,} | nvapi-[\w-]{16,} | gsk_[A-Za-z0-9]{16,}
         | wandb_v\d_\w{8,} | key-[a-f0-9]{32}
         | eyJ[\w-]{8,}\.eyJ[\w-]{4,}(?:\.[\w-]*)?
-        | \d{8,10}:[\w-]{35}
+        | \d{8,10}:[\w-]{35} | fw_[A-Za-z0-9]{16,} | xai-[A-Za-z0-9]{16,} | tgp_v\d_[\w-]{16,}
+        | hv[sbr]\.[\w-]{16,} | dckr_(?:pat|oat)_[\w-]{16,} | dapi[a-f0-9]{32}
       )
+    | (?<=hooks\.slack\.com/services/)[\w/]{16,}
+    | (?<=discord\.com/api/webhooks/)\d+/[\w-]{16,} | (?<=discordapp\.com/api/webhooks/)\d+/[\w-]{16,}
+    | AGE-SECRET-KEY-1[A-Z0-9]{16,}
     | -----BEGIN[ ][A-Z ]*PRIVATE[ ]KEY-----(?:.*?-----END[ ][A-Z ]*PRIVATE[ ]KEY-----|.*)
     """,
     re.VERBOSE | re.DOTALL,
 )
+# `machine example.org login someone password it` in a netrc file.
+_NETRC = re.compile(r"(?<![\w-])(password|passwd|account)(\s+)(?=\S)([^\s\"']+)(?=\s|$)")
+_NETRC_HEAD = re.compile(r"(?<![\w-])(?:machine\s+\S+|default)\s+(?:login|user|password)\s+\S")
 _USER_INFO = re.compile(r"(?<=://)[^/?#\s\"']+(?=@)")
 _SCHEME = re.compile(r"(?i)\b(bearer|basic|digest|negotiate)[ ]+[\w.~+/=:-]{6,}")
 _SEGMENTS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[A-Z]|\d+")
@@ -130,6 +140,9 @@ def redact_text(text: str, secrets: Sequence[str] | None = None) -> str:
     for secret in known_secrets() if secrets is None else secrets:
         text = text.replace(secret, HIDDEN)
     text = _FORMATS.sub(HIDDEN, text)
+    text = hide_published(text, HIDDEN)
+    if _NETRC_HEAD.search(text):
+        text = _NETRC.sub(lambda match: f"{match[1]}{match[2]}{HIDDEN}", text)
     text = _USER_INFO.sub(HIDDEN, text)
     text = _SCHEME.sub(lambda match: f"{match[1]} {HIDDEN}", text)
     text = _HEADER.sub(lambda match: f"{match[1]}{match[2]}{HIDDEN}", text)
