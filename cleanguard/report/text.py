@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from cleanguard.catalogue.findings import Applicability, Finding
 from cleanguard.catalogue.fingerprints import Sources
 from cleanguard.report.styled import Line, Span, columns, printable, wrapped
+from cleanguard.secrets.redaction import redact_text
 
 _COLOUR = {"error": "bold red", "warning": "bold yellow"}
 _COMMANDS: dict[Applicability, str] = {
@@ -121,7 +122,7 @@ def _frame(finding: Finding, source: Sequence[str], width: int | None) -> list[L
 
 
 def _shown(code: str) -> str:
-    return printable(code.replace("\t", " " * _TAB))
+    return printable(redact_text(code, ()).replace("\t", " " * _TAB))
 
 
 def _cropped(code: str, room: int | None) -> str:

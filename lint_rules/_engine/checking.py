@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from cleanguard.catalogue import hazards
 from cleanguard.catalogue.findings import Finding, Fix, Position
 from cleanguard.files import SourceFile
+from cleanguard.secrets.redaction import redact_text
 from cleanguard.settings.config import Settings, selected
 from cleanguard.settings.per_file import with_severity
 from cleanguard.settings.suppressions import may_suppress, suppressed
@@ -257,8 +258,8 @@ def _finding(
         filename=filename,
         location=positions.start(report.node),
         end_location=positions.end(report.node),
-        message=_message(report),
-        remedy=report.remedy or rule.hazard.remedy,
+        message=redact_text(_message(report), ()),
+        remedy=redact_text(report.remedy or rule.hazard.remedy, ()),
         fix=fix,
     )
 
