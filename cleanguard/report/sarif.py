@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -75,4 +76,4 @@ def _result(finding: Finding, rule: int, fingerprint: str) -> dict[str, Any]:
 
 def _uri(filename: str) -> str:
     path = Path(filename)
-    return path.as_uri() if path.is_absolute() else quote(path.as_posix())
+    return path.as_uri() if path.is_absolute() else quote(os.fsencode(path.as_posix()))

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 
 from cleanguard.catalogue.findings import Applicability, Finding
 from cleanguard.catalogue.fingerprints import Sources
-from cleanguard.report.styled import Line, Span, columns, printable, wrapped
+from cleanguard.report.escaping import printable
+from cleanguard.report.styled import Line, Span, columns, wrapped
 from cleanguard.secrets.redaction import redact_text
 
 _COLOUR = {"error": "bold red", "warning": "bold yellow"}

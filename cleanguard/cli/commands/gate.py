@@ -183,7 +183,8 @@ def _model(
 
 def _show(checks: Sequence[Check], output: Path, *, go: bool) -> None:
     from cleanguard.report import styled
-    from cleanguard.report.styled import Line, Span, printable
+    from cleanguard.report.escaping import printable
+    from cleanguard.report.styled import Line, Span
 
     colours = {"pass": "green", "fail": "bold red", "skipped": "yellow"}
     lines: list[Line] = [

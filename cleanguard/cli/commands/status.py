@@ -138,7 +138,8 @@ def _markdown(found: Sequence[Standing], totals: Counter[State]) -> list[str]:
 
 def _text(found: Sequence[Standing], totals: Counter[State]) -> None:
     from cleanguard.report import styled
-    from cleanguard.report.styled import Line, Span, printable
+    from cleanguard.report.escaping import printable
+    from cleanguard.report.styled import Line, Span
 
     lines: list[Line] = []
     for item in found:

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import click
 
-from cleanguard.report.styled import printable
+from cleanguard.report.escaping import printable
 from codemods.migration import Migration, PlannedSite
 from codemods.plan.options import Wishes
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from cleanguard.editing.patch import unified
-from cleanguard.report.styled import Line, Span, printable, wrapped
+from cleanguard.report.escaping import printable
+from cleanguard.report.styled import Line, Span, wrapped
 from codemods.migration import Migration, PlannedSite
 
 _NOTE_COLOUR = {"carried": "cyan", "dropped": "cyan", "changed": "yellow", "fault": "bold red"}
