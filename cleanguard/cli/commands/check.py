@@ -67,6 +67,8 @@ def _inputs(options: CheckOptions) -> tuple[Settings, tuple[SourceFile, ...]]:
     if _reads_stdin(options):
         if options.paths not in ((), (STDIN,)):
             raise click.UsageError("`-` excludes other paths")
+        if sys.stdin is None:
+            raise JobError("standard input is closed, so there is nothing to check")
         name = options.stdin_filename or STDIN
         stdin = SourceFile(name, Path(name), sys.stdin.buffer.read())
     elif options.stdin_filename is not None:
