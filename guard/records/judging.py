@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -39,8 +40,12 @@ def statement_problems(path: Path, statement: Statement) -> Iterator[Problem]:
     if statement.name != path.name:
         yield Problem("edited-statement", f"it speaks of a file called {statement.name!r}")
     yield from _check_loads(statement)
+    named: dict[str, int] = {}
     for at, run in enumerate(statement.runs, start=1):
-        yield from _check_run(statement, run, f"run {at} of {len(statement.runs)}")
+        which = f"run {at} of {len(statement.runs)}"
+        yield from _check_run(statement, run, which)
+        if run.get("id") is not None and named.setdefault(run["id"], at) != at:
+            yield Problem("edited-statement", f"{which} has the name of run {named[run['id']]}")
     yield from _check_adapters(path, statement)
     traced = bool(statement.runs) and all(run["loads"] for run in statement.runs)
     if statement.kind == FILE_TYPE and not traced:
@@ -99,10 +104,30 @@ def _check_run(statement: Statement, run: Mapping[str, Any], which: str) -> Iter
     # Statements of earlier versions have no digest of the params.
     if run.get("params_sha256") not in (None, params_digest(run["params"])):
         yield Problem("edited-statement", f"the params of {which} were edited")
+    yield from _check_times(run, which)
     # A record says for itself whether it was written before or after.
     reasons = lift_reasons(run) if statement.kind == FILE_TYPE else None
     if reasons is not None:
         yield Problem("lifted-guard", f"it was made after the guard was lifted{reasons}")
+
+
+def _check_times(run: Mapping[str, Any], which: str) -> Iterator[Problem]:
+    """Whether a run ended after it began, and says so if it says how it ended."""
+    started, ended = run.get("started"), run.get("ended")
+    outcome = run["outcome"]
+    if ended is not None and started is not None and _moment(ended) < _moment(started):
+        yield Problem(
+            "edited-statement",
+            f"{which} ended before it began ({started}, {ended})",
+        )
+    if outcome == "complete" and "ended" in run and ended is None:
+        yield Problem("edited-statement", f"{which} is called complete, and has no end")
+    if outcome == "open" and ended is not None:
+        yield Problem("edited-statement", f"{which} is called open, and ended at {ended}")
+
+
+def _moment(text: str) -> datetime:
+    return datetime.fromisoformat(text.replace("Z", "+00:00"))
 
 
 def lift_reasons(run: Mapping[str, Any] | None) -> str | None:

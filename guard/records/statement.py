@@ -118,6 +118,8 @@ def parse_statement(found: Any) -> Statement:
         )
         well_formed = (
             found["_type"] == STATEMENT_TYPE
+            and set(found) == {"_type", "subject", "predicateType", "predicate"}
+            and set(subject) == {"name", "digest"}
             and statement.kind in (RECORDS_TYPE, FILE_TYPE)
             and isinstance(statement.name, str)
             and isinstance(statement.sha256, str)
