@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from guard.errors import GuardError
     from guard.generation.completion import Completion
     from guard.loader import CleanModelLoader, Loaded
-    from guard.prompts.enforcement import unguarded
+    from guard.prompts.passing import unguarded
     from guard.prompts.state import provenance_of
     from guard.provenance.record import Provenance
     from guard.records.attestation import attest
@@ -49,7 +49,7 @@ _HOME = {
     "attest": "guard.records.attestation",
     "item_key": "guard.records.writer",
     "provenance_of": "guard.prompts.state",
-    "unguarded": "guard.prompts.enforcement",
+    "unguarded": "guard.prompts.passing",
 }
 
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from transformers import BatchEncoding, PreTrainedModel, PreTrainedTokenizerBase
     from typing_extensions import Unpack
 
+    from guard.files.request import SpecialTokens
     from guard.generation.batches import OnFinished
     from guard.generation.completion import Completion
     from guard.generation.settings import GenerationOptions, TextOptions
@@ -31,9 +32,12 @@ class GuardedCalls:
         prompt: str | Sequence[str],
         *,
         max_length: int | None = None,
+        special_tokens: SpecialTokens | None = None,
     ) -> BatchEncoding:
         """Tokenise for a base model; see `guard.prompts.encoding.encode`."""
-        return encoding.encode(tokenizer, prompt, max_length=max_length)
+        return encoding.encode(
+            tokenizer, prompt, max_length=max_length, special_tokens=special_tokens
+        )
 
     @overload
     @staticmethod

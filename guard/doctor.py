@@ -72,7 +72,8 @@ class Diagnosis:
         standing: `chat` if anything says so, `base` if the id says so, otherwise `unknown`.
         evidence: What speaks for a chat model.
         bos_prefix, bos_tokens: What every prompt begins with.
-        bos_source: `tokenizer`, `inserted` or `none`.
+        bos_source: `tokenizer`, `inserted`, `asked` or `none`.
+        bos_evidence: What was weighed for BOS.
         eos, pad: Tokens as the tokenizer names them.
         vocabulary: Number of tokens.
         control: Control ids with their text.
@@ -96,6 +97,7 @@ class Diagnosis:
     bos_prefix: tuple[int, ...]
     bos_tokens: tuple[str, ...]
     bos_source: str
+    bos_evidence: tuple[str, ...]
     eos: str | None
     pad: str | None
     vocabulary: int
@@ -123,9 +125,15 @@ def diagnose(request: LoadRequest) -> Diagnosis:
 
     Raises:
         ModelNotFoundError: There is no such model, or its tokenizer cannot be read.
+        MissingWeightsError: There is nothing but GGUF files.
         RemoteCodeError: Its tokenizer is code of its own, not trusted or not pinned.
     """
     source = open_source(request, weights=False)
+    names = source.names()
+    if any(n.endswith(".gguf") for n in names) and not any(
+        n.startswith("tokenizer") for n in names
+    ):
+        refuse_files(names, str(source.directory), request)
     if request.trust_remote_code:
         check_pin(request, source, CheckList())
     tokenizer = read_tokenizer(request, source, CheckList(), look_only=True)
@@ -149,6 +157,7 @@ def diagnose(request: LoadRequest) -> Diagnosis:
         bos_prefix=policy.prefix,
         bos_tokens=tuple(tokenizer.convert_ids_to_tokens(list(policy.prefix))),
         bos_source=policy.bos_source,
+        bos_evidence=policy.bos_evidence,
         eos=tokenizer.eos_token,
         pad=tokenizer.pad_token,
         vocabulary=len(tokenizer),
@@ -193,6 +202,8 @@ def _remarks(
             hazards.STRAY_NO_SPECIAL_TOKENS,
             "the tokenizer does not add the BOS that the family needs; CleanModelLoader inserts it",
         )
+    if policy.bos_doubt:
+        yield remark(hazards.STRAY_NO_SPECIAL_TOKENS, policy.bos_doubt)
     if generation:
         said = ", ".join(f"{name}={value}" for name, value in generation.items())
         yield remark(hazards.INHERITED_SAMPLING, f"generation_config.json sets {said}")

@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 from guard.base.keywords import refuse_unknown
 from guard.calls import GuardedCalls
-from guard.files.request import DeviceMap, LoadRequest, PaddingSide, path_text
+from guard.files.request import (
+    BosChoice,
+    DeviceMap,
+    LoadRequest,
+    PaddingSide,
+    SpecialTokens,
+    path_text,
+)
 from guard.loading.assembly import assemble
 from guard.loading.tokenizer_load import load_tokenizer, save_tokenizer
 from guard.provenance.record import Provenance
@@ -55,6 +62,11 @@ class CleanModelLoader(GuardedCalls):
             saving that tokenizer saves the original files.
         padding_side: `left`; `right` only for training.
         allow_chat_model, allow_adapter, allow_pickle: Load what is refused otherwise; recorded.
+        bos: What prompts begin with. `auto` follows what the tokenizer does, then what its family
+            needs; `add` puts before them the BOS that the files name (the whole of it, where it is
+            several tokens), `none` puts nothing. What was weighed is recorded in each case.
+        special_tokens: `refuse` a prompt that spells a special token, or read the spelling as plain
+            `text`; recorded. What the chat template writes as ordinary text is refused either way.
 
     Raises:
         LoaderCallError: A keyword that does not exist, with the one that was meant.
@@ -94,6 +106,8 @@ class CleanModelLoader(GuardedCalls):
         allow_chat_model: bool = False,
         allow_adapter: bool = False,
         allow_pickle: bool = False,
+        bos: BosChoice = "auto",
+        special_tokens: SpecialTokens = "refuse",
         **unknown: NoReturn,
     ) -> None:
         refuse_unknown("CleanModelLoader", unknown, LOADER_KEYWORDS)
@@ -128,6 +142,8 @@ class CleanModelLoader(GuardedCalls):
             allow_chat_model=allow_chat_model,
             allow_adapter=allow_adapter,
             allow_pickle=allow_pickle,
+            bos=bos,
+            special_tokens=special_tokens,
         )
 
     @property

@@ -16,12 +16,15 @@ if TYPE_CHECKING:
 
 DeviceMap: TypeAlias = "str | int | torch.device | dict[str, Any] | None"
 PaddingSide = Literal["left", "right"]
+BosChoice = Literal["auto", "add", "none"]
+SpecialTokens = Literal["refuse", "text"]
 QuantizationName = Literal["none", "int8", "nf4"]
 _DTYPES = ("auto", "bfloat16", "float16", "float32", "float64")
 _SWITCHES = (
     *("load_in_8bit", "load_in_4bit", "local_files_only", "trust_remote_code", "for_training"),
     *("allow_chat_model", "allow_adapter", "allow_pickle", "force_download", "offload_buffers"),
 )
+_CHOICES = {"bos": ("auto", "add", "none"), "special_tokens": ("refuse", "text")}
 
 _KINDS: dict[str, tuple[tuple[type, ...], str]] = {
     "attn_implementation": ((str, dict), "a name such as sdpa, or a dict of them"),
@@ -126,6 +129,8 @@ class LoadRequest:
     allow_chat_model: bool
     allow_adapter: bool
     allow_pickle: bool
+    bos: BosChoice = "auto"
+    special_tokens: SpecialTokens = "refuse"
 
     def __post_init__(self) -> None:
         if not self.model_id.strip():
@@ -147,6 +152,11 @@ class LoadRequest:
             if named is not None and not isinstance(named, str):
                 raise SettingsError(
                     f"{name}={named!r} is no string", remedy="quote it: it may be a number"
+                )
+        for name, known in _CHOICES.items():
+            if getattr(self, name) not in known:
+                raise SettingsError(
+                    f"{name}={getattr(self, name)!r}", remedy=f"{name} is one of {', '.join(known)}"
                 )
         _refuse_climbing(self.subfolder)
         _refuse_device_map(self.device_map)

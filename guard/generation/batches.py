@@ -19,8 +19,8 @@ from guard.generation.completion import Completion, decode, emitted_control, tri
 from guard.generation.jobs import Job, make_jobs, next_batch, warn_of_context
 from guard.generation.sampling import SeededSampling
 from guard.generation.settings import Settings, config_for, refuse_ends_beyond, settle
-from guard.prompts.encoding import encode_rows, pad_left
-from guard.prompts.enforcement import is_lifted, vetted
+from guard.prompts.encoding import encode_rows, pad_left, with_special_tokens
+from guard.prompts.passing import is_lifted, vetted
 from guard.prompts.policy import policy_of
 from guard.prompts.state import GuardState, state_of
 
@@ -72,6 +72,7 @@ def prepare(
     weight = getattr(model.get_input_embeddings(), "weight", None)
     refuse_ends_beyond(settings, None if weight is None else int(weight.shape[0]))
     context = state.provenance.model.context
+    policy = with_special_tokens(tokenizer, policy, settings.special_tokens)
     rows = encode_rows(tokenizer, policy, prompts, max_length=context, lifted=is_lifted(state))
     jobs = make_jobs(state, rows, settings)
     warn_of_context(state, jobs, context)
@@ -208,7 +209,7 @@ def run_batch(task: Task, batch: list[Job], **extra: Any) -> list[tuple[Job, Com
     if settings.sampling:
         noise = SeededSampling([job.seed or 0 for job in batch], settings, model.device)
         extra["logits_processor"] = transformers.LogitsProcessorList([noise])
-    with vetted():
+    with vetted(task.state):
         output = model.generate(
             input_ids=ids.to(model.device),
             attention_mask=mask.to(model.device),

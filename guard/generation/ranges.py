@@ -48,6 +48,7 @@ def _text(value: Any) -> bool:
 
 _SWITCH: Rule = (lambda value: isinstance(value, bool), "True or False")
 _RULES: Mapping[str, Rule] = {
+    "special_tokens": (lambda value: value in ("refuse", "text"), '"refuse" or "text"'),
     "max_new_tokens": _from(1),
     "max_length": _from(1),
     "min_new_tokens": _from(0),

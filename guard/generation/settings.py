@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 from guard.base.keywords import refuse_unknown
 from guard.errors import SettingsError
 from guard.files.hub import transformers
+from guard.files.request import SpecialTokens
 from guard.generation.ranges import in_range
 
 if TYPE_CHECKING:
@@ -36,6 +37,8 @@ class TextOptions(TypedDict, total=False):
             unless said otherwise.
         return_full_text: The text begins with the prompt.
         seed: Seed for sampling; drawn and recorded if missing.
+        special_tokens: `text` reads the spelling of a special token in a prompt as plain characters,
+            which is recorded as an event; `refuse` refuses it. What the loader was told holds otherwise.
     """
 
     max_new_tokens: int | None
@@ -59,6 +62,7 @@ class TextOptions(TypedDict, total=False):
     clean_up_tokenization_spaces: bool | None
     return_full_text: bool
     seed: int | None
+    special_tokens: SpecialTokens | None
 
 
 class GenerationOptions(TextOptions, total=False):
@@ -110,6 +114,7 @@ class Settings:
     return_full_text: bool
     seed: int | None
     ignored: tuple[str, ...]
+    special_tokens: SpecialTokens | None = None
 
 
 def settle(call: str, given: Mapping[str, Any]) -> Settings:
@@ -155,6 +160,7 @@ def settle(call: str, given: Mapping[str, Any]) -> Settings:
         return_full_text=said.get("return_full_text", False),
         seed=said.get("seed"),
         ignored=tuple(ignored),
+        special_tokens=said.get("special_tokens"),
     )
 
 

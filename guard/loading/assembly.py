@@ -15,9 +15,14 @@ from guard.generation.settings import greedy_config
 from guard.loading.model_load import read_model, refuse_strange_tokenizer
 from guard.loading.padding import settle_padding
 from guard.loading.tokenizer_files import strip_for_training
-from guard.loading.tokenizer_load import read_config, read_tokenizer, tokenizer_record
-from guard.prompts.control_tokens import ends_a_turn
+from guard.loading.tokenizer_load import (
+    read_config,
+    read_tokenizer,
+    refuse_prefix_beyond,
+    tokenizer_record,
+)
 from guard.prompts.enforcement import install
+from guard.prompts.names import ends_a_turn
 from guard.prompts.policy import PromptPolicy, policy_of
 from guard.prompts.sentinels import run_token_sentinels
 from guard.prompts.state import GuardState
@@ -60,6 +65,7 @@ def assemble(request: LoadRequest) -> tuple[PreTrainedModel, PreTrainedTokenizer
         "pass" if pad.distinct_from_eos else "recorded",
     )
     policy = policy_of(tokenizer)
+    refuse_prefix_beyond(policy, rows, request)
     settings = _replace_generation_config(model, policy, tokenizer, checks)
     block_templates(tokenizer, request.model_id)
     run_token_sentinels(tokenizer, policy, checks)

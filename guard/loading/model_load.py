@@ -20,7 +20,7 @@ from guard.files.hub import torch, transformers
 from guard.files.remote_code import refuse_code, runs_code
 from guard.files.request import LoadRequest
 from guard.files.source import ModelSource
-from guard.loading.tokenizer_load import first_line, place
+from guard.loading.tokenizer_read import first_line, place
 
 if TYPE_CHECKING:
     from transformers import PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerBase

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 def check_bos(
     policy: PromptPolicy, ids: torch.Tensor, mask: torch.Tensor | None, *, may_lack: bool = False
 ) -> None:
-    """Check that every row of ids, of shape (rows, positions), begins with exactly one BOS.
+    """Check that every row of ids, of shape (rows, positions), begins with exactly one BOS,
+    all ids of it.
 
     Args:
         policy: The rules of the model that the ids are for.
@@ -26,6 +27,7 @@ def check_bos(
     Raises:
         MissingBosError, DoubledBosError: See their classes.
     """
+    prefix, width = list(policy.prefix), len(policy.prefix)
     masks = mask.tolist() if mask is not None and mask.dim() == 2 else None
     for number, row in enumerate(ids.tolist()):
         if masks is not None and len(masks[number]) == len(row):
@@ -38,17 +40,23 @@ def check_bos(
                 and row[first] == policy.pad_id
             ):
                 first += 1
-        begin = row[first : first + 2]
-        if begin[:1] != [policy.bos_id] and not may_lack:
+        begin = row[first : first + 2 * width]
+        # One token at a time, a prompt may come in with a part of the prefix only.
+        whole = prefix[: len(begin)]
+        if begin[: len(whole)] != whole and not may_lack:
             raise MissingBosError(
-                f"row {number} begins with id {begin[0]}; this family needs BOS ({policy.bos_id})",
-                evidence={"row": number, "position": first, "ids": begin},
+                f"row {number} begins with {_named(begin[:width])}; this family needs BOS ({_named(prefix)})",
+                evidence={"row": number, "position": first, "ids": begin[:width]},
             )
-        if begin == [policy.bos_id, policy.bos_id]:
+        if begin[:width] == prefix and begin[width : width + 1] == prefix[:1]:
             raise DoubledBosError(
-                f"row {number} begins with BOS twice ({policy.bos_id})",
+                f"row {number} begins with BOS twice ({_named(prefix)})",
                 evidence={"row": number, "position": first, "ids": begin},
             )
+
+
+def _named(ids: list[int]) -> str:
+    return f"id {ids[0]}" if len(ids) == 1 else f"ids {ids}"
 
 
 def check_padding(

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from cleanguard.catalogue import hazards
-from cleanguard.catalogue.families import standing_of
+from cleanguard.catalogue.families import family_of, standing_of
 from guard.base.checks import CheckList
 from guard.errors import ChatModelError
 from guard.files.source import ModelSource
-from guard.prompts.control_tokens import ends_a_turn
+from guard.prompts.names import ends_a_turn
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -29,7 +29,17 @@ def chat_evidence(source: ModelSource, tokenizer: PreTrainedTokenizerBase) -> li
             token = tokenizer.convert_ids_to_tokens(index)
             if ends_a_turn(token):
                 found.append(f"{name} ends texts at {token!r} ({index})")
+    made_of = source.read_json("config.json").get("_name_or_path")
+    if isinstance(made_of, str) and _says_chat(made_of):
+        found.append(f"config.json says that it was made of {made_of}")
     return found
+
+
+def _says_chat(model_id: str) -> bool:
+    """Whether the id itself says so, not only its family."""
+    family = family_of(model_id)
+    known = family is None or family.base_by_default
+    return known and standing_of(model_id) == "chat"
 
 
 def refuse_chat_model(
@@ -56,4 +66,5 @@ def refuse_chat_model(
 
 
 def _as_list(value: Any) -> list[int]:
-    return [] if value is None else [value] if isinstance(value, int) else list(value)
+    listed = value if isinstance(value, list) else [value]
+    return [index for index in listed if type(index) is int and index >= 0]

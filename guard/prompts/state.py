@@ -29,6 +29,7 @@ class GuardState:
         events: What happened since.
         run_seed: The seed drawn for sampling without one; None until then.
         drawn: How often each prompt was sampled without a seed.
+        told: Kinds of events that are noted once.
     """
 
     policy: PromptPolicy
@@ -37,6 +38,7 @@ class GuardState:
     events: list[Event] = field(default_factory=list)
     run_seed: int | None = None
     drawn: Counter[bytes] = field(default_factory=Counter)
+    told: set[str] = field(default_factory=set)
 
     def __setstate__(self, state: tuple[None, dict[str, Any]]) -> None:
         # Copies and pickles come through here: lifting the guard of one must not lift the other's.
@@ -48,6 +50,12 @@ class GuardState:
         """Record an event."""
         code = hazard.code if hazard else None
         self.events.append(Event(kind, utc_now(), detail, code))
+
+    def note_once(self, kind: str, hazard: Hazard | None = None, **detail: Any) -> None:
+        """Record an event that would only repeat itself."""
+        if kind not in self.told:
+            self.told.add(kind)
+            self.note(kind, hazard, **detail)
 
 
 def put_state(owner: PreTrainedModel | PreTrainedTokenizerBase, state: GuardState) -> None:

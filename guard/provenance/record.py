@@ -128,13 +128,17 @@ class TokenizerRecord:
         size: Number of tokens.
         family: As its tokens show it.
         bos_prefix: The ids that every prompt begins with.
-        bos_source: `tokenizer`, `inserted` or `none`.
+        bos_source: `tokenizer`, `inserted`, `asked` or `none`.
         special_tokens: BOS, EOS, PAD and UNK as the tokenizer names them.
         pad: The padding token in use.
         padding_side: `left` or `right`.
         templates: sha256 of each chat template.
         control_ids: Ids that no prompt may hold.
         control_markers: Text that no prompt may hold and that has no id.
+        bos_asked: What the caller said of BOS: `auto`, `add` or `none`.
+        bos_evidence: What was weighed for BOS, in words.
+        special_tokens_spelt: `refuse` or `text`: what the spelling of a special token in a prompt is.
+        read_from: The file or files that the tokenizer was made of, and by what.
     """
 
     kind: str
@@ -149,6 +153,10 @@ class TokenizerRecord:
     templates: dict[str, str]
     control_ids: tuple[int, ...]
     control_markers: tuple[str, ...]
+    bos_asked: str = "auto"
+    bos_evidence: tuple[str, ...] = ()
+    special_tokens_spelt: str = "refuse"
+    read_from: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +193,7 @@ class Event:
     """Something that happened to a loaded model: a lifted guard, a drawn seed, a warning.
 
     Attributes:
-        kind: `unguarded`, `seed-drawn` or `warning`.
+        kind: Such as `unguarded` or `seed-drawn`; docs/border.md lists those of prompts.
         at: UTC time, ISO 8601.
         detail: JSON types only.
         code: The hazard that it bears on.

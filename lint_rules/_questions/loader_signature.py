@@ -37,6 +37,8 @@ LOADER_KEYWORDS: frozenset[str] = frozenset(
         "allow_chat_model",
         "allow_adapter",
         "allow_pickle",
+        "bos",
+        "special_tokens",
     ]
 )
 _OPTIONS: frozenset[str] = frozenset(
@@ -62,6 +64,7 @@ _OPTIONS: frozenset[str] = frozenset(
         "clean_up_tokenization_spaces",
         "return_full_text",
         "seed",
+        "special_tokens",
         "num_return_sequences",
     ]
 )
@@ -69,7 +72,7 @@ _BATCH = frozenset(["model", "tokenizer", "prompts", "batch_size", "progress", "
 METHOD_KEYWORDS: dict[str, frozenset[str]] = {
     "load": frozenset(),
     "load_tokenizer": frozenset(),
-    "encode": frozenset(["tokenizer", "prompt", "max_length"]),
+    "encode": frozenset(["tokenizer", "prompt", "max_length", "special_tokens"]),
     "generate": _OPTIONS | {"model", "tokenizer", "prompt"},
     "generate_batch": _OPTIONS | _BATCH,
     "complete": _OPTIONS | _BATCH,
