@@ -1,6 +1,6 @@
 """What earlier runs found, by the content of the files: a run over unchanged files reads and compares.
 
-One JSON file for each folder and configuration, in the user's cache folder, or where
+One file for each folder and configuration, in the user's cache folder, or where
 `CLEANGUARD_CACHE_DIR` says. An entry counts only if nothing that it rests on has changed: the file, the
 tool's own sources, the configuration, the interpreter, the versions of the libraries that rules look
 up, the names of the files of the run and the content of those that were followed.
@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import stat
 import sys
 import tempfile
 import time
@@ -59,10 +60,10 @@ class Cache:
         self._tool = tool
         self._entries: dict[str, list[Any]] = {}
         self._changed = False
-        with suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
-            data = json.loads(file.read_bytes())
-            if data["tool"] == tool:
-                self._entries = dict(data["entries"])
+        with suppress(OSError, ValueError):
+            head, _, body = _read_regular(file).partition(b"\n")
+            if head == _head(tool, body):
+                self._entries = json.loads(body)
 
     def __bool__(self) -> bool:
         """Whether there is any entry."""
@@ -101,18 +102,33 @@ class Cache:
         """Write what is new; a cache that cannot be written is none, and no reason to fail."""
         if not self._changed:
             return
-        text = json.dumps({"tool": self._tool, "entries": self._entries}, separators=(",", ":"))
+        text = json.dumps(self._entries, separators=(",", ":"))
+        body = text.encode("utf-8", "surrogatepass")
         with suppress(OSError):
             self._file.parent.mkdir(parents=True, exist_ok=True)
             handle, name = tempfile.mkstemp(dir=self._file.parent, suffix=".tmp")
             try:
-                with os.fdopen(handle, "w", encoding="utf-8", errors="surrogatepass") as stream:
-                    stream.write(text)
+                with os.fdopen(handle, "wb") as stream:
+                    stream.write(_head(self._tool, body) + b"\n" + body)
                 os.replace(name, self._file)
             except BaseException:
                 os.unlink(name)
                 raise
             _prune(self._file.parent)
+
+
+def _head(tool: str, body: bytes) -> bytes:
+    """The first line of a cache: whoever changes, cuts or swaps what follows makes it count as empty."""
+    return f"{tool} {_digest([body])}".encode()
+
+
+def _read_regular(file: Path) -> bytes:
+    """A file's content; raises OSError for what is no regular file, without waiting for it."""
+    handle = os.open(file, os.O_RDONLY | os.O_NONBLOCK)
+    with os.fdopen(handle, "rb") as stream:
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            raise OSError(f"{file} is no regular file")
+        return stream.read()
 
 
 def open_cache(settings: Settings) -> Cache:
