@@ -12,6 +12,12 @@ from stages.config import option, section
 from stages.models import LARGE_MODEL, TINY_MODEL, ModelConfig
 from stages.training.config import HoldoutConfig, LoraConfig, TrainConfig
 
+# What trl's DPOTrainer knows; known here, so that a slip is told before anything is loaded.
+LossName = Literal[
+    "sigmoid", "hinge", "ipo", "exo_pair", "nca_pair", "robust", "bco_pair", "sppo_hard", "aot",
+    "aot_unpaired", "apo_zero", "apo_down", "discopop", "sft", "sigmoid_norm",
+]  # fmt: skip
+
 
 @dataclass(frozen=True)
 class DpoConfig:
@@ -32,7 +38,7 @@ class DpoConfig:
         at_most=2**32 - 1,
     )
     beta: float = option(0.1, "How close the model is kept to the reference.", at_least=0)
-    loss: tuple[str, ...] = option(
+    loss: tuple[LossName, ...] = option(
         ("sigmoid", "sft"), "Losses that are added, as trl names them; `sft` is that of the chosen."
     )
     loss_weights: tuple[float, ...] = option((), "Weight of each loss; all 1 if left out.")
