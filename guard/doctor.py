@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cleanguard.catalogue import hazards
-from cleanguard.catalogue.families import family_of, standing_of
+from cleanguard.catalogue.families import family_of
+from cleanguard.catalogue.standing import standing_of
 from cleanguard.catalogue.hazards import Hazard
 from guard.base.checks import CheckList
 from guard.errors import GuardError, ModelNotFoundError

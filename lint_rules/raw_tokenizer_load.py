@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from cleanguard.catalogue import hazards
-from cleanguard.catalogue.families import is_not_causal
+from cleanguard.catalogue.standing import is_not_causal
 from cleanguard.catalogue.findings import Fix
 from cleanguard.catalogue.hazards import Severity
 from lint_rules._flow.analysis import Flow

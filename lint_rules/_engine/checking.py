@@ -209,6 +209,9 @@ def _parse_full(source: Source, *, parsed: bool) -> cst.Module:
                 message, Position(max(error.raw_line, 1), error.raw_column + 1)
             ) from error
         raise syntax_error(source) from error
+    except Exception as error:  # noqa: BLE001 - libcst raises what it likes on some valid code
+        message = f"this version of libcst cannot parse the file ({error})"
+        raise SourceError(message, Position(1, 1)) from error
 
 
 def _followed(job: _Job, tree: ast.Module | cst.Module | None) -> Flow:

@@ -30,6 +30,7 @@ from lint_rules._flow.values.joins import (
     options,
 )
 from lint_rules._flow.values.ledger import Unit
+from lint_rules._flow.values.settings_state import NOTHING_SET
 from lint_rules._flow.walking.statements import Executor
 
 # Call chains of this depth are followed to the end; real scripts need three or four.
@@ -181,13 +182,14 @@ def _walk(program: Program, executor: Executor) -> bool:
     due = definitions.due
     walked = ledger.is_stale(None)
     if walked:
-        before = program.globals.names
+        before, set_before = program.globals.names, program.globals.state
         ledger.begin(None)
         program.globals.names = dict(before)
+        program.globals.state = NOTHING_SET
         executor.run_body()
         for function in definitions.take_pending():
             ledger.add(function)
-        if program.globals.names != before:
+        if program.globals.names != before or program.globals.state != set_before:
             definitions.forget_replays()
             due.update(unit for unit in ledger.units if unit is not None)
     for unit in _in_turn(ledger.units):

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import libcst as cst
 
-from cleanguard.catalogue.families import standing_of
+from cleanguard.catalogue.standing import standing_of
 from cleanguard.settings.config import Settings
 from lint_rules._flow.state import library_names
 from lint_rules._flow.state.program import Cursor, Program

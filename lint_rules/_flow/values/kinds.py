@@ -11,7 +11,7 @@ from typing import Literal, TypeAlias
 
 import libcst as cst
 
-from cleanguard.catalogue.families import Standing
+from cleanguard.catalogue.standing import Standing
 from cleanguard.catalogue.findings import Confidence
 from lint_rules._flow.values.record import by_content
 

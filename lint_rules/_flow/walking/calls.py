@@ -98,12 +98,14 @@ class CallReader:
             self.program.called_names.add(called.value)
         elif type(called) is cst.Attribute and self.program.path_of(called) is not None:
             self.program.called_names.add(called.attr.value)
+        self.cursor.state = env.state
         if isinstance(function, Unknown):
             return self._unknown_call(node, args, env)
         if type(function) is not Choice:
             return better(self._call(function, node, args, env))
         result: Value = UNKNOWN
         for option in function.options:
+            self.cursor.state = env.state
             result = join(result, self._call(option, node, args, env))
         return result
 
@@ -139,15 +141,15 @@ class CallReader:
         if isinstance(function, Symbol):
             return self._call_symbol(function.name, node, args, env)
         if isinstance(function, FunctionRef):
-            return self.own.function(function, args)
+            return self.own.function(function, args, env)
         if isinstance(function, ClassRef):
-            return self.own.construct(function, args)
+            return self.own.construct(function, args, env)
         if isinstance(function, Tokenizer):
             return self.hf.encode(function, "__call__", node, args)
         if isinstance(function, CausalLM):
             return self.hf.forward(function, node, args)
         if isinstance(function, Instance):
-            return self.own.instance(function, args)
+            return self.own.instance(function, args, env)
         if isinstance(function, Partial):
             self.program.ledger.read(function.node)
             given = self.program.partials.get(function.node, _NOTHING).then(args)
@@ -200,7 +202,7 @@ class CallReader:
             name in ("builtins.setattr", "builtins.object.__setattr__")
             and len(args.positional) == 3
         ):
-            self._setattr(node, args)
+            self._setattr(node, args, env)
             return UNKNOWN
         if name == "builtins.getattr" and len(args.positional) >= 2:
             attribute = first(args.positional[1].value, Constant)
@@ -237,12 +239,13 @@ class CallReader:
             self._call(option, node, passed, env)
         return UNKNOWN
 
-    def _setattr(self, node: cst.Call, args: Arguments) -> None:
+    def _setattr(self, node: cst.Call, args: Arguments, env: Env) -> None:
         attribute = first(args.positional[1].value, Constant)
         expression = args.positional[2].expression
         if attribute is not None and isinstance(attribute.value, str) and expression is not None:
             target, value = args.positional[0].value, args.positional[2].value
             self.hf.attribute_set(node, target, attribute.value, value, expression)
+            env.set_on(target, attribute.value, value)
 
     # --- methods of known values
 

@@ -246,7 +246,7 @@ class Evaluator:
             node, FunctionFacts(env.scope, None, home=self.program)
         )
         self.program.ledger.read((node, "arguments"))
-        inner = Env(env, env.function, env.owner)
+        inner = env.inner()
         for parameter in node.params.params:
             inner.put(parameter.name.value, facts.arguments.get(parameter.name.value, UNKNOWN))
         self.program.add_result(node, self.evaluate(node.body, inner))
@@ -273,7 +273,7 @@ class Evaluator:
         return Mapping((), value)
 
     def _bind_comprehension(self, clause: cst.CompFor, env: Env) -> Env:
-        inner = Env(env, env.function, env.owner)
+        inner = env.inner()
         current: cst.CompFor | None = clause
         while current is not None:
             bind_target(self, current.target, element_of(self.evaluate(current.iter, inner)), inner)

@@ -178,6 +178,7 @@ class Executor:
         env: Env,
     ) -> None:
         owner = self.evaluator.evaluate(target.value, env)
+        env.set_on(owner, target.attr.value, value)
         if first(owner, Tokenizer) is not None or first(owner, CausalLM) is not None:
             self.evaluator.calls.hf.attribute_set(node, owner, target.attr.value, value, expression)
 
@@ -200,6 +201,8 @@ class Executor:
     def _return(self, node: cst.Return, env: Env) -> bool:
         if node.value is not None:
             self.evaluator.returned(self.evaluator.evaluate(node.value, env), env)
+        if env.state:
+            env.scope.exits.append(env.state)
         return False
 
     def _global(self, node: cst.Global, env: Env) -> bool:
@@ -272,13 +275,14 @@ class Executor:
         missed: set[str] = set()
         around, self.evaluator.missed = self.evaluator.missed, missed
         for _ in range(rounds):
-            before = env.names
+            before, set_before = env.names, env.state
             inner = env.fork()
             enter(inner)
             self._body(node, node.body, inner)
             env.join([env, inner])
             late = missed & (env.names.keys() - before.keys())
-            if not late and all(env.names[name] == value for name, value in before.items()):
+            same = env.state is set_before or env.state == set_before
+            if not late and same and all(env.names[name] == value for name, value in before.items()):
                 break  # the next round would see the same
         self._repeating = outer
         self.evaluator.missed = around
