@@ -30,7 +30,7 @@ from lint_rules._flow.values.joins import (
     options,
 )
 from lint_rules._flow.values.ledger import Unit
-from lint_rules._flow.values.settings_state import NOTHING_SET
+from lint_rules._flow.values.settings_state import NOTHING_SET, SEED
 from lint_rules._flow.walking.statements import Executor
 
 # Call chains of this depth are followed to the end; real scripts need three or four.
@@ -54,6 +54,11 @@ class Flow:
         for event in self._events.values():
             self._by_kind[type(event)].append(event)
         self._functions = program.functions
+        self._order: dict[int, int] = {}
+        # Whether any part of the module, or what it calls, seeds torch's generator.
+        self.seeds_somewhere = SEED in program.globals.state or any(
+            SEED in facts.sets for facts in program.functions.values()
+        )
 
     def events(self, kind: type[E]) -> Iterator[E]:
         """All events of one kind, in the order of the walk."""
@@ -66,6 +71,17 @@ class Flow:
             return None
         event = self._events.get((cast("type[Event]", kind), node))
         return event if isinstance(event, kind) else None
+
+    def order_of(self, event: Event) -> int:
+        """Where an event stands in the walk of its function."""
+        if not self._order:
+            self._order = {id(event): at for at, event in enumerate(self._events.values())}
+        return self._order[id(event)]
+
+    def is_called(self, function: cst.FunctionDef | None) -> bool:
+        """Whether a call of a function is in sight; the module's body is run by whoever imports it."""
+        facts = None if function is None else self._functions.get(function)
+        return function is None or (facts is not None and facts.called)
 
     def event_elsewhere(self, node: cst.CSTNode, kind: type[E]) -> tuple[Path, E] | None:
         """The event of an origin in another module of the run, and that module's file."""

@@ -9,7 +9,7 @@ from cleanguard.catalogue.hazards import Severity
 from lint_rules._flow.analysis import Flow
 from lint_rules._flow.libraries.hf_calls import is_rendered
 from lint_rules._flow.values.arguments import Arguments
-from lint_rules._flow.values.events import CallSite, Decode, Encode, Generate
+from lint_rules._flow.values.events import CallSite, Decode, Encode, Generate, ModelLoad
 from lint_rules._flow.values.joins import (
     ChatText,
     Generated,
@@ -40,7 +40,8 @@ def text_generations(flow: Flow) -> Iterator[TextGeneration]:
     decoded = {origin for decode in flow.events(Decode) for origin in _origins(decode.source)}
     for call in flow.events(Generate):
         encode = flow.event_at(call.encoded.origin if call.encoded else None, Encode)
-        if encode is None and call.node not in decoded:
+        known = encode is not None or call.node in decoded or _is_loaded_here(call, flow)
+        if not known and (call.encoded is None or call.encoded.padded is None):
             continue  # not text: a diffusion model, a vision model, a stub
         if _is_chat(call, encode) or (call.model.confidence == "named" and _translates(flow)):
             continue
@@ -52,12 +53,25 @@ def text_generations(flow: Flow) -> Iterator[TextGeneration]:
             yield TextGeneration(call, encode, model, severity)
 
 
+def _is_loaded_here(call: Generate, flow: Flow) -> bool:
+    """Whether a causal LM that is loaded in sight is given ids from elsewhere: they are text."""
+    loaded = flow.event_at(call.model.origin, ModelLoad)
+    if loaded is None or loaded.api.startswith("nnsight.") or call.model.confidence != "followed":
+        return False
+    return not any("embeds" in name or "pixel" in name or "image" in name for name in call.args.keywords)
+
+
 def config_of(call: Generate, flow: Flow) -> Arguments:
     """What a `GenerationConfig(…)` that the call is given was built with."""
     given = first(call.args.value("generation_config"), LibraryObject)
-    known = given is not None and given.symbol.endswith(".GenerationConfig")
-    built = flow.event_at(given.origin, CallSite) if given is not None and known else None
+    built = built_config(given, flow)
     return NO_ARGUMENTS if built is None else built.args
+
+
+def built_config(given: LibraryObject | None, flow: Flow) -> CallSite | None:
+    """The call that built a `GenerationConfig`."""
+    known = given is not None and given.symbol.endswith(".GenerationConfig")
+    return flow.event_at(given.origin, CallSite) if given is not None and known else None
 
 
 def _translates(flow: Flow) -> bool:

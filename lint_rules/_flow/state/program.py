@@ -16,6 +16,7 @@ from lint_rules._flow.values.events import Event, Place
 from lint_rules._flow.values.joins import (
     UNKNOWN,
     FunctionRef,
+    ModelId,
     Symbol,
     Value,
     bounded,
@@ -104,6 +105,8 @@ class Program:
         self.classes: dict[cst.ClassDef, ClassFacts] = {}
         self.ledger = Ledger()
         self.partials: dict[cst.Call, Arguments] = {}
+        # The models that inference engines are built with.
+        self.engines: dict[cst.Call, ModelId] = {}
         self.parser_defaults: dict[cst.CSTNode, dict[str, Value]] = {}
         self.called_names: set[str] = set()
         self.imported_names: set[str] = set()
@@ -192,6 +195,7 @@ class Program:
         for owner, known in other.classes.items():
             self.classes.setdefault(owner, known)
         self.partials.update(other.partials)
+        self.engines.update(other.engines)
         self.parser_defaults.update(other.parser_defaults)
 
     def adopted(self) -> Iterator[Program]:

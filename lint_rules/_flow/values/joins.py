@@ -47,6 +47,7 @@ from lint_rules._flow.values.kinds import (
     Sequence,
     Symbol,
     Tokenizer,
+    Tokens,
     Unknown,
     Value,
 )
@@ -90,6 +91,7 @@ __all__ = [
     "Sequence",
     "Symbol",
     "Tokenizer",
+    "Tokens",
     "Unknown",
     "Value",
     "as_mapping",

@@ -145,20 +145,41 @@ class Loader:
 
 @by_content
 class ChatText:
-    """Text, or ids, that a chat template rendered; `cut` tells that its beginning was taken off."""
+    """Text, or ids, that a chat template rendered.
+
+    `cut` tells that its beginning was taken off, or is not known: a helper out of sight rendered it.
+    """
 
     origin: cst.CSTNode
     cut: bool = False
 
 
 @by_content
+class Tokens:
+    """The tokens that `tokenizer.tokenize` made of a text: no special ones are among them."""
+
+    text: Value
+
+
+@by_content
 class Encoded:
-    """What a tokenizer returned, or one member of it (`part`); `rendered`: from a chat template's text."""
+    """What a tokenizer returned, or one member of it.
+
+    Attributes:
+        origin: The call of the tokenizer.
+        tokenizer: Whose call.
+        part: The member, `input_ids` or `attention_mask`.
+        rendered: The text was a chat template's.
+        cut: The first ids were taken off.
+        padded: A call of `pad`, or of a collator, that made one batch of several.
+    """
 
     origin: cst.Call
     tokenizer: Tokenizer
     part: str | None = None
     rendered: bool = False
+    cut: bool = False
+    padded: cst.Call | None = None
 
 
 @by_content
@@ -299,7 +320,7 @@ class Choice:
 
 Value: TypeAlias = (
     "Unknown | Constant | Formatted | Symbol | FunctionRef | ClassRef | Instance | Partial | "
-    "Method | Tokenizer | CausalLM | QuantConfig | Loader | ChatText | Encoded | JoinedIds | "
+    "Method | Tokenizer | CausalLM | QuantConfig | Loader | ChatText | Tokens | Encoded | JoinedIds | "
     "EncodedShape | PromptLength | Generated | Decoded | Sequence | Items | Mapping | ModuleRef | LibraryObject | "
     "Dataset | Count | GuardedText | Provenance | OptionParser | Choice"
 )

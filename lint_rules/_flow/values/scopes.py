@@ -87,6 +87,22 @@ class Env:
             if key is not None:
                 self.state = with_setting(self.state, key, value)
 
+    def drop_settings(self, owner: Value, prefix: str) -> None:
+        """Forgets what an object's attributes of this kind were set to."""
+        for option in options(owner):
+            whole = key_of(option, "")
+            if whole is not None:
+                self.state = {
+                    key: value
+                    for key, value in self.state.items()
+                    if key[:2] != whole[:2] or not key[2].startswith(prefix)
+                }
+
+    def begin_anew(self, origin: cst.CSTNode) -> None:
+        """An object is made: what the one that was made here before was set to is not its own."""
+        if any(key[1] is origin for key in self.state):
+            self.state = {key: value for key, value in self.state.items() if key[1] is not origin}
+
     def inner(self) -> Env:
         """The scope of a comprehension or a lambda."""
         scope = Env(self, self.function, self.owner)

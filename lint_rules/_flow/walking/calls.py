@@ -9,6 +9,7 @@ import libcst as cst
 from lint_rules._flow.libraries.builtin_calls import builtin_call
 from lint_rules._flow.libraries.hf_calls import HfCalls
 from lint_rules._flow.libraries.rates import KEEPS_ITEMS, MEANS, items_averaged, items_in
+from lint_rules._flow.libraries.seeds import seeds_torch, sounds_like_seeding
 from lint_rules._flow.libraries.value_methods import (
     dataset_method,
     mapping_method,
@@ -18,7 +19,7 @@ from lint_rules._flow.libraries.value_methods import (
 )
 from lint_rules._flow.state import library_names
 from lint_rules._flow.state.program import Cursor, Program
-from lint_rules._flow.values.arguments import Argument, Arguments, collect, given_later
+from lint_rules._flow.values.arguments import Argument, Arguments, collect
 from lint_rules._flow.values.events import CallSite, Rate
 from lint_rules._flow.values.joins import (
     UNKNOWN,
@@ -53,8 +54,10 @@ from lint_rules._flow.values.joins import (
     options,
 )
 from lint_rules._flow.values.scopes import Env
+from lint_rules._flow.values.settings_state import SEED, with_setting
 from lint_rules._flow.values.text import BOS_TEXTS, leads_with
 from lint_rules._flow.walking.own_calls import OwnCalls
+from lint_rules._flow.walking.passed_calls import PassedCalls
 
 _NOTHING = Arguments((), {}, (), False)
 # Methods of accelerate's and its like's objects that hand a model or a batch through.
@@ -88,6 +91,7 @@ class CallReader:
         self.cursor = evaluator.cursor
         self.hf = HfCalls(evaluator.program, evaluator.cursor)
         self.own = OwnCalls(evaluator.program)
+        self.passed = PassedCalls(self._call)
 
     def read(self, node: cst.Call, env: Env) -> Value:
         """The value of a call expression."""
@@ -165,9 +169,20 @@ class CallReader:
 
     def _unknown_call(self, node: cst.Call, args: Arguments, env: Env) -> Value:
         """A call of something unknown; a few methods are told by their names."""
-        if type(node.func) is not cst.Attribute or not args.positional:
+        if type(node.func) is not cst.Attribute:
             return UNKNOWN
         name = node.func.attr.value
+        if name == "get_prompt" and not node.args:
+            return ChatText(node, cut=True)  # FastChat's conversations
+        if name == "generate":
+            return self.hf.guessed_generate(node, args)
+        if not args.positional:
+            return UNKNOWN
+        if sounds_like_seeding(name):
+            env.state = with_setting(env.state, SEED, Constant(True))
+        handed = self.passed.by_name(name, node, args, env) if name != "map" or len(args.positional) > 1 else None
+        if handed is not None:
+            return handed
         if name in _HANDS_THROUGH:
             given = tuple(argument.value for argument in args.positional)
             return given[0] if len(given) == 1 else Sequence(given)
@@ -189,7 +204,14 @@ class CallReader:
             self.program.record(CallSite(node, self.cursor.place(), name, UNKNOWN, "", args))
         kind = library_names.kind_of_call(name)
         if kind is not None:
-            return self.hf.library_call(kind, name, node, args)
+            env.begin_anew(node)
+            return self.hf.library_call(kind, name, node, args, env)
+        seeded = seeds_torch(name)
+        if seeded is not None:
+            env.state = with_setting(env.state, SEED, Constant(seeded))
+        handed = self.passed.by_symbol(name, node, args, env)
+        if handed is not None:
+            return handed
         if name == "functools.partial" and args.positional:
             rest = Arguments(args.positional[1:], args.keywords, args.spread, args.opaque)
             known = self.program.partials.get(node)
@@ -209,8 +231,6 @@ class CallReader:
             if attribute is not None and isinstance(attribute.value, str):
                 return self.evaluator.attribute(args.positional[0].value, attribute.value)
             return UNKNOWN
-        if name == "threading.Thread":
-            return self._start(node, args, env)
         if name == "builtins.super":
             return self._parent(env)
         if name == "argparse.ArgumentParser":
@@ -219,9 +239,23 @@ class CallReader:
         if name in MEANS:
             self._rate(node, items_averaged(args))
         result = builtin_call(name, args)
-        if isinstance(result, Unknown) and library_names.makes_object(name):
-            return LibraryObject(name, node)
+        if isinstance(result, Unknown):
+            return self._made_elsewhere(name, node, args, env)
         return result
+
+    def _made_elsewhere(self, name: str, node: cst.Call, args: Arguments, env: Env) -> Value:
+        """What a library's callable gives where only its name and its arguments matter."""
+        if name.endswith(".DataCollatorWithPadding"):
+            collated = first(args.value("tokenizer", 0), Tokenizer)
+            return UNKNOWN if collated is None else Method(collated, "pad")
+        if library_names.makes_object(name):
+            env.begin_anew(node)
+            if name == "vllm.LLM":
+                self.program.engines[node] = self.hf.model_id(args.get("model", 0))
+            return LibraryObject(name, node)
+        if library_names.renders(name):
+            return ChatText(node, cut=True)
+        return UNKNOWN
 
     def _rate(self, node: cst.Call, count: int | None) -> None:
         if count is not None:
@@ -231,13 +265,6 @@ class CallReader:
         """What `super()` stands for: the class that is inherited from, where the run sees it."""
         facts = None if env.owner is None else self.program.classes.get(env.owner)
         return Instance(facts.parents[0]) if facts is not None and facts.parents else UNKNOWN
-
-    def _start(self, node: cst.Call, args: Arguments, env: Env) -> Value:
-        """`Thread(target=model.generate, kwargs=…)` calls its target."""
-        passed = given_later(args.value("args"), args.value("kwargs"))
-        for option in options(args.value("target", 1)):
-            self._call(option, node, passed, env)
-        return UNKNOWN
 
     def _setattr(self, node: cst.Call, args: Arguments, env: Env) -> None:
         attribute = first(args.positional[1].value, Constant)
@@ -255,9 +282,9 @@ class CallReader:
         if isinstance(receiver, (Tokenizer, CausalLM, Dataset)):
             self.program.record(CallSite(node, self.cursor.place(), "", receiver, name, args))
         if isinstance(receiver, Tokenizer):
-            return self.hf.tokenizer_method(receiver, name, node, args)
+            return self.hf.tokenizer_method(receiver, name, node, args, env)
         if isinstance(receiver, CausalLM):
-            return self.hf.model_method(receiver, name, node, args)
+            return self.hf.model_method(receiver, name, node, args, env)
         if isinstance(receiver, Loader):
             return self.hf.loader_method(receiver, name, node, args)
         if isinstance(receiver, LibraryObject):
@@ -309,6 +336,10 @@ class CallReader:
         if name in _HANDS_THROUGH and args.positional:
             given = tuple(argument.value for argument in args.positional)
             return given[0] if len(given) == 1 else Sequence(given)
+        if name == "get_tokenizer" and receiver.origin in self.program.engines:
+            return Tokenizer(node, self.program.engines[receiver.origin])
+        if name == "get_default_sampling_params":
+            return LibraryObject(library_names.DEFAULT_PARAMETERS, node)
         return receiver if name in ("to", "cuda", "eval") else UNKNOWN
 
     def _parsed_dataclasses(self, parser: LibraryObject) -> Value:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import builtins
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, TypeAlias
 
 import libcst as cst
@@ -36,7 +36,7 @@ from lint_rules._flow.values.joins import (
     join,
 )
 from lint_rules._flow.values.scopes import Env
-from lint_rules._flow.values.text import add_text, is_chat, piece_of
+from lint_rules._flow.values.text import add_text, filled, percent_filled
 from lint_rules._flow.walking.binding import bind_target
 from lint_rules._flow.walking.calls import CallReader
 from lint_rules._flow.walking.imports import star_imported
@@ -44,6 +44,12 @@ from lint_rules._light.nodes import LightFloat, LightInteger, LightString
 
 _Literal: TypeAlias = "cst.SimpleString | cst.Integer | cst.Float"
 _BUILTINS = frozenset(dir(builtins))
+_SLASH = Constant("/")
+_TEXT_PARTS = tuple(
+    getattr(cst, name)
+    for name in ("FormattedStringText", "TemplatedStringText")
+    if hasattr(cst, name)
+)
 _CONSTANTS = {"True": True, "False": False, "None": None}
 
 
@@ -86,7 +92,11 @@ class Evaluator:
             cst.Comparison: self._comparison,
             cst.Await: lambda node, env: self.evaluate(node.expression, env),
             cst.Yield: self._yield,
+            cst.StarredElement: lambda node, env: self.evaluate(node.value, env),
         }
+        for name in ("TemplatedString",):  # Python 3.14's, in newer versions of libcst
+            if hasattr(cst, name):
+                self._by_type[getattr(cst, name)] = self._formatted
 
     def evaluate(self, node: cst.BaseExpression, env: Env) -> Value:
         """The value of an expression in a scope."""
@@ -172,16 +182,24 @@ class Evaluator:
         return add_text(self.evaluate(node.left, env), self.evaluate(node.right, env))
 
     def _formatted(self, node: cst.FormattedString, env: Env) -> Value:
-        pieces: list[str] = []
-        chat = False
+        """An f-string, or a t-string."""
+        parts: list[str | Value] = []
         for part in node.parts:
-            if type(part) is cst.FormattedStringText:
-                pieces.append(part.value)
-            elif type(part) is cst.FormattedStringExpression:
-                value = self.evaluate(part.expression, env)
-                pieces.extend(piece_of(value) or ([] if pieces else [""]))
-                chat = is_chat(value) or chat
-        return Formatted(tuple(dict.fromkeys(pieces)), chat)
+            if type(part) in _TEXT_PARTS:
+                parts.append(part.value)  # type: ignore[union-attr]  # by its type
+            else:
+                parts.append(self.evaluate(part.expression, env))  # type: ignore[union-attr]
+                spec = part.format_spec  # type: ignore[union-attr]
+                if spec:
+                    parts[-1] = UNKNOWN
+                    self._spec(spec, env)
+        return filled(parts)
+
+    def _spec(self, parts: Iterable[Any], env: Env) -> None:
+        """What stands in braces behind the colon is evaluated as well."""
+        for part in parts:
+            if type(part) not in _TEXT_PARTS:
+                self.evaluate(part.expression, env)
 
     def _sequence(self, node: cst.Tuple | cst.List, env: Env) -> Value:
         kind = "tuple" if type(node) is cst.Tuple else "list"
@@ -290,6 +308,8 @@ class Evaluator:
             front = front_of(left)
             return add_text(left, right) if front is None else JoinedIds(front)
         if type(node.operator) is cst.Modulo and isinstance(left, (Constant, Formatted)):
+            if isinstance(left, Constant) and isinstance(left.value, str):
+                return percent_filled(left.value, right)
             return add_text(left, right)  # "…%s…" % text
         if type(node.operator) is cst.Multiply and isinstance(left, (Sequence, Items)):
             return Items(element_of(left))
@@ -298,7 +318,10 @@ class Evaluator:
             if size is not None:
                 self.program.record(Rate(node, self.cursor.place(), size.value))
             is_path = isinstance(right, (Constant, Formatted)) and not _is_number(right)
-            return add_text(left, right) if is_path else UNKNOWN
+            if not is_path:
+                return UNKNOWN
+            ends = isinstance(left, Constant) and str(left.value).endswith("/")
+            return add_text(left if ends else add_text(left, _SLASH), right)
         if (
             type(node.operator) is cst.BitOr
             and isinstance(left, Mapping)

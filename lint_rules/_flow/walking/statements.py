@@ -16,6 +16,7 @@ from lint_rules._flow.values.joins import (
     Items,
     Mapping,
     Sequence,
+    Symbol,
     Tokenizer,
     Unknown,
     Value,
@@ -31,8 +32,12 @@ from lint_rules._flow.walking.binding import bind_target
 from lint_rules._flow.walking.definitions import Definitions
 from lint_rules._flow.walking.expressions import Evaluator
 from lint_rules._flow.walking.imports import bind_import, bind_import_from
+from lint_rules._flow.walking.patterns import bind_pattern
 
 _EMPTY = Sequence((), "list")
+_SWALLOWING = frozenset(
+    ["suppress", "raises", "assertRaises", "assertRaisesRegex", "ignored", "warns"]
+)
 
 
 class Executor:
@@ -72,7 +77,12 @@ class Executor:
             cst.Assert: self._assert,
             cst.Continue: lambda _node, _env: False,
             cst.Break: lambda _node, _env: False,
+            cst.TypeAlias: self._type_alias,
         }
+        # Python 3.15's `lazy import`, in newer versions of libcst.
+        for name, plain in (("LazyImport", cst.Import), ("LazyImportFrom", cst.ImportFrom)):
+            if hasattr(cst, name):
+                self._small[getattr(cst, name)] = self._small[plain]
 
     def run_body(self) -> None:
         """Runs the module's body."""
@@ -224,6 +234,10 @@ class Executor:
             self.evaluator.evaluate(node.exc, env)
         return False
 
+    def _type_alias(self, node: cst.TypeAlias, env: Env) -> bool:
+        env.put(node.name.value, self.evaluator.evaluate(node.value, env))
+        return True
+
     def _assert(self, node: cst.Assert, env: Env) -> bool:
         self.evaluator.evaluate(node.test, env)
         return True
@@ -297,7 +311,16 @@ class Executor:
             value = self.evaluator.evaluate(item.item, env)
             if item.asname is not None:
                 bind_target(self.evaluator, item.asname.name, value, env)
-        return self._body(node, node.body, env)
+        falls = self._body(node, node.body, env)
+        return falls or any(self._swallows(item.item, env) for item in node.items)
+
+    def _swallows(self, item: cst.BaseExpression, env: Env) -> bool:
+        """Whether a `with` goes on behind an error of its body."""
+        if type(item) is not cst.Call:
+            return False
+        called = self.evaluator.evaluate(item.func, env)
+        name = called.name if isinstance(called, Symbol) else dotted(item.func) or ""
+        return name.rsplit(".", 1)[-1] in _SWALLOWING
 
     def _try(self, node: cst.Try | cst.TryStar, env: Env) -> bool:
         before = env.fork()
@@ -317,10 +340,13 @@ class Executor:
         return bool(live) or not (node.handlers or falls)
 
     def _match(self, node: cst.Match, env: Env) -> bool:
-        self.evaluator.evaluate(node.subject, env)
+        subject = self.evaluator.evaluate(node.subject, env)
         live = [env.fork()]
         for case in node.cases:
             branch = env.fork()
+            bind_pattern(self.evaluator, case.pattern, subject, branch)
+            if case.guard is not None:
+                self.evaluator.evaluate(case.guard, branch)
             if self._body(node, case.body, branch):
                 live.append(branch)
         env.join(live)
