@@ -9,6 +9,7 @@ from cleanguard.catalogue import hazards
 from cleanguard.catalogue.findings import Fix
 from lint_rules._flow.analysis import Flow
 from lint_rules._flow.values.events import CallSite, ModelLoad
+from lint_rules._flow.values.joins import CausalLM, LibraryObject, first
 from lint_rules._flow.values.text import piece_of
 from lint_rules._questions.standing import load_severity
 from lint_rules.edits import add_keyword, replace
@@ -31,16 +32,16 @@ def _check(flow: Flow) -> Iterator[Report]:
             yield Report(load.node, message, fix=fix, edits=edits)
     for call in flow.events(CallSite):
         if call.symbol == "torch.load":
-            yield from _torch_load(call)
+            yield from _torch_load(call, flow)
 
 
-def _torch_load(call: CallSite) -> Iterator[Report]:
+def _torch_load(call: CallSite, flow: Flow) -> Iterator[Report]:
     only = call.args.get("weights_only")
     said = call.args.literal("weights_only")
     if only is not None and said is not False:
         return
     weights = any(_WEIGHTS.search(piece) for piece in piece_of(call.args.value("f", 0)))
-    if not weights:
+    if not weights and not _goes_into_a_model(call, flow):
         return
     if only is not None and only.node is not None:
         message = "`torch.load(…, weights_only=False)` runs any code that the weights file holds"
@@ -52,6 +53,17 @@ def _torch_load(call: CallSite) -> Iterator[Report]:
         yield Report(
             call.node, message, fix=_FIX, edits=add_keyword(call.node, "weights_only=True")
         )
+
+
+def _goes_into_a_model(call: CallSite, flow: Flow) -> bool:
+    """Whether a causal LM that is known takes the loaded state."""
+    for site in flow.events(CallSite):
+        if site.method != "load_state_dict" or not isinstance(site.receiver, CausalLM):
+            continue
+        state = first(site.args.value("state_dict", 0), LibraryObject)
+        if state is not None and state.origin is call.node:
+            return True
+    return False
 
 
 RULE = Rule(

@@ -28,13 +28,16 @@ from lint_rules.rule import Report, Rule
 
 _MODELS: tuple[type[Event], ...] = (ModelLoad, Generate, Forward, PipelineBuild, LoaderBuild)
 _ENGINES = ("vllm.", "unsloth.", "sglang.", "lmdeploy.")
-_OTHER_LOADS = (
-    "Model.from_pretrained",
-    "ForSequenceClassification.from_pretrained",
-    "ForTokenClassification.from_pretrained",
-    "ForMaskedLM.from_pretrained",
-    "ForSeq2SeqLM.from_pretrained",
-    "ForConditionalGeneration.from_pretrained",
+_OTHER_CLASSES = (
+    "Model",
+    "ForSequenceClassification",
+    "ForTokenClassification",
+    "ForMaskedLM",
+    "ForSeq2SeqLM",
+    "ForConditionalGeneration",
+    "ForQuestionAnswering",
+    "ForMultipleChoice",
+    "EncoderModel",
 )
 
 
@@ -42,7 +45,7 @@ def _severity(load: TokenizerLoad, flow: Flow) -> Severity | None:
     severity = load_severity(load.model, flow.settings)
     if load.model.text is not None and is_not_causal(load.model.text):
         return None
-    if severity == "warning" and _belongs_to_another_model(load, flow):
+    if severity is not None and _belongs_to_another_model(load, flow, severity):
         return None
     if severity == "error" and _only_counts(load, flow):
         return "warning"
@@ -69,22 +72,31 @@ def _only_counts(load: TokenizerLoad, flow: Flow) -> bool:
     )
 
 
-def _belongs_to_another_model(load: TokenizerLoad, flow: Flow) -> bool:
-    """Whether a model that is no causal LM is loaded by the same expression in the same function."""
+def _belongs_to_another_model(load: TokenizerLoad, flow: Flow, severity: Severity) -> bool:
+    """Whether a model that is no causal LM is loaded in the same function, by the same name.
+
+    Where the name is chosen at run time, the only model of the function counts by whatever expression.
+    """
     name = _first_argument(load.args)
     function = load.place.function
-    if name is None or any(
-        model.place.function is function and _first_argument(model.args) == name
-        for model in flow.events(ModelLoad)
-    ):
+    causal = [model for model in flow.events(ModelLoad) if model.place.function is function]
+    if any(_first_argument(model.args) == name for model in causal):
         return False
+    by_any_name = severity == "warning" and function is not None and not causal
     return any(
-        site.symbol.startswith("transformers.")
-        and site.symbol.endswith(_OTHER_LOADS)
-        and site.place.function is function
-        and _first_argument(site.args) == name
+        site.place.function is function
+        and _is_another_load(site)
+        and (by_any_name or (name is not None and _first_argument(site.args) == name))
         for site in flow.events(CallSite)
     )
+
+
+def _is_another_load(site: CallSite) -> bool:
+    """Whether a model is loaded whose class says that it is no causal LM."""
+    parts = site.symbol.split(".")
+    if parts[-1] != "from_pretrained" or len(parts) < 3 or parts[0] != "transformers":
+        return False
+    return parts[-2].endswith(_OTHER_CLASSES)
 
 
 def _first_argument(args: Arguments) -> object:

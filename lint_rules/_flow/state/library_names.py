@@ -166,7 +166,7 @@ def makes_object(symbol: str) -> bool:
     root, _, _ = symbol.partition(".")
     last = symbol.rsplit(".", 1)[-1]
     # A load of another kind of model gives an object as well: no causal LM, so nobody takes it for one.
-    return root in _OBJECTS and (last[:1].isupper() or last in _LOADS)
+    return root in _OBJECTS and (last[:1].isupper() or last in _LOADS or symbol == "torch.load")
 
 
 def is_language_model_annotation(symbol: str) -> Literal["tokenizer", "model"] | None:

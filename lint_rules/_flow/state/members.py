@@ -23,6 +23,7 @@ from lint_rules._flow.values.joins import (
     Generated,
     Instance,
     Items,
+    LibraryObject,
     Mapping,
     Method,
     ModuleRef,
@@ -132,6 +133,8 @@ class Members:
             if base.part is None and literal in _PARTS:
                 return replace(base, part=str(literal))
             return base if base.part is not None else UNKNOWN
+        if isinstance(base, LibraryObject) and base.symbol == "torch.load":
+            return base  # a checkpoint's part
         if isinstance(base, Method) and base.name == "special_tokens_map":
             return Method(base.receiver, str(literal))
         return PromptLength(base.origin) if isinstance(base, EncodedShape) else UNKNOWN

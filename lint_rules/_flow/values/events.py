@@ -233,6 +233,15 @@ class MemberSet:
 
 
 @by_identity
+class PadMask:
+    """Labels that hold -100 where ids are the pad token; `tokenizer` is whose, if that is known."""
+
+    node: cst.CSTNode
+    place: Place
+    tokenizer: Tokenizer | None
+
+
+@by_identity
 class Rate:
     """A division by the length of a collection, or the mean of one, whose size a literal gives."""
 
@@ -258,5 +267,6 @@ Event: TypeAlias = (
     | CallSite
     | Unpack
     | MemberSet
+    | PadMask
     | Rate
 )

@@ -36,10 +36,15 @@ MIXED = Mixed()
 
 @by_content
 class Constant:
-    """A literal. `fixed` is false for a default that the run may replace (environment, option)."""
+    """A literal.
+
+    `fixed` is false for a default that the run may replace (environment, option), `optional` true where
+    some way through the program leaves None instead.
+    """
 
     value: Scalar
     fixed: bool = True
+    optional: bool = False
 
 
 @by_content

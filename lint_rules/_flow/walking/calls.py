@@ -57,6 +57,7 @@ from lint_rules._flow.values.scopes import Env
 from lint_rules._flow.values.settings_state import SEED, with_setting
 from lint_rules._flow.values.text import BOS_TEXTS, leads_with
 from lint_rules._flow.walking.own_calls import OwnCalls
+from lint_rules._flow.walking.pad_masks import MASKING_CALLS, note_mask_in_call
 from lint_rules._flow.walking.passed_calls import PassedCalls
 
 _NOTHING = Arguments((), {}, (), False)
@@ -100,8 +101,12 @@ class CallReader:
         called = node.func
         if type(called) is cst.Name:
             self.program.called_names.add(called.value)
-        elif type(called) is cst.Attribute and self.program.path_of(called) is not None:
-            self.program.called_names.add(called.attr.value)
+        elif type(called) is cst.Attribute:
+            if self.program.path_of(called) is not None:
+                self.program.called_names.add(called.attr.value)
+            if called.attr.value in MASKING_CALLS:
+                given = (*args.positional, *args.keywords.values())
+                note_mask_in_call(self.evaluator, node, [one.value for one in given], env)
         self.cursor.state = env.state
         if isinstance(function, Unknown):
             return self._unknown_call(node, args, env)

@@ -40,6 +40,7 @@ from lint_rules._flow.values.text import add_text, filled, percent_filled
 from lint_rules._flow.walking.binding import bind_target
 from lint_rules._flow.walking.calls import CallReader
 from lint_rules._flow.walking.imports import star_imported
+from lint_rules._flow.walking.pad_masks import IGNORED, note_mask
 from lint_rules._light.nodes import LightFloat, LightInteger, LightString
 
 _Literal: TypeAlias = "cst.SimpleString | cst.Integer | cst.Float"
@@ -243,7 +244,10 @@ class Evaluator:
 
     def _if_expression(self, node: cst.IfExp, env: Env) -> Value:
         self.evaluate(node.test, env)
-        return join(self.evaluate(node.body, env), self.evaluate(node.orelse, env))
+        body, other = self.evaluate(node.body, env), self.evaluate(node.orelse, env)
+        if IGNORED in (body, other):
+            note_mask(self, node, node.test, env)
+        return join(body, other)
 
     def _boolean(self, node: cst.BooleanOperation, env: Env) -> Value:
         left, right = self.evaluate(node.left, env), self.evaluate(node.right, env)
@@ -315,8 +319,9 @@ class Evaluator:
             return Items(element_of(left))
         if type(node.operator) is cst.Divide:
             size = first(right, Count)
-            if size is not None:
-                self.program.record(Rate(node, self.cursor.place(), size.value))
+            counted = size.value if size is not None else _number_by_name(node.right, right)
+            if counted is not None:
+                self.program.record(Rate(node, self.cursor.place(), counted))
             is_path = isinstance(right, (Constant, Formatted)) and not _is_number(right)
             if not is_path:
                 return UNKNOWN
@@ -354,6 +359,12 @@ class Evaluator:
         elif node.value is not None:
             self.returned(Items(self.evaluate(node.value, env)), env)
         return UNKNOWN
+
+
+def _number_by_name(node: cst.BaseExpression, value: Value) -> int | None:
+    """`N` where `N = 15`: what a name says is how many there are."""
+    only = value.value if isinstance(value, Constant) and type(node) is cst.Name else None
+    return only if type(only) is int else None
 
 
 def _is_number(value: Value) -> bool:

@@ -32,6 +32,7 @@ from lint_rules._flow.walking.binding import bind_target
 from lint_rules._flow.walking.definitions import Definitions
 from lint_rules._flow.walking.expressions import Evaluator
 from lint_rules._flow.walking.imports import bind_import, bind_import_from
+from lint_rules._flow.walking.pad_masks import IGNORED, note_mask
 from lint_rules._flow.walking.patterns import bind_pattern
 
 _EMPTY = Sequence((), "list")
@@ -176,6 +177,9 @@ class Executor:
                 self.program.record(Unpack(node, self.cursor.place(), bound, value))
             elif type(bound) is cst.Subscript:
                 self.program.record(MemberSet(node, self.cursor.place(), bound, value))
+                key = bound.slice[0].slice
+                if value == IGNORED and type(key) is cst.Index:
+                    note_mask(self.evaluator, node, key.value, env)
             bind_target(self.evaluator, target.target, value, env)
         return True
 
