@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from cleanguard.catalogue import hazards
 from cleanguard.catalogue.findings import Fix
 from lint_rules._flow.analysis import Flow
-from lint_rules._flow.values.events import CallSite, ModelLoad
-from lint_rules._flow.values.joins import CausalLM, LibraryObject, first
+from lint_rules._flow.values.events import CallSite, ModelLoad, TokenizerLoad
+from lint_rules._flow.values.joins import CausalLM, LibraryObject, Unknown, first
 from lint_rules._flow.values.text import piece_of
 from lint_rules._questions.standing import load_severity
 from lint_rules.edits import add_keyword, replace
@@ -57,8 +57,10 @@ def _torch_load(call: CallSite, flow: Flow) -> Iterator[Report]:
 
 def _goes_into_a_model(call: CallSite, flow: Flow) -> bool:
     """Whether a causal LM that is known takes the loaded state."""
+    loads = any(True for _ in flow.events(ModelLoad)) or any(True for _ in flow.events(TokenizerLoad))
     for site in flow.events(CallSite):
-        if site.method != "load_state_dict" or not isinstance(site.receiver, CausalLM):
+        known = isinstance(site.receiver, CausalLM) or (loads and isinstance(site.receiver, Unknown))
+        if site.method != "load_state_dict" or not known:
             continue
         state = first(site.args.value("state_dict", 0), LibraryObject)
         if state is not None and state.origin is call.node:

@@ -16,7 +16,7 @@ from lint_rules.rule import Report, Rule
 def _check(flow: Flow) -> Iterator[Report]:
     for load in flow.events(ModelLoad):
         severity = load_severity(load.model, flow.settings)
-        if load.model.text is not None and is_not_causal(load.model.text):
+        if load.model.text is not None and load.model.fixed and is_not_causal(load.model.text):
             continue
         if severity is not None:
             api = ".".join(load.api.rsplit(".", 2)[-2:])

@@ -44,18 +44,49 @@ _OTHER_CLASSES = (
 def _severity(load: TokenizerLoad, flow: Flow) -> Severity | None:
     severity = load_severity(load.model, flow.settings)
     if load.model.text is not None and is_not_causal(load.model.text):
-        return None
+        if load.model.fixed or not _has_causal_partner(load, flow):
+            return None
     if severity is not None and _belongs_to_another_model(load, flow, severity):
+        return None
+    if severity is not None and _feeds_nothing(load, flow):
         return None
     if severity == "error" and _only_counts(load, flow):
         return "warning"
     if severity != "warning" or any(True for _ in flow.events(ModelLoad)):
+        return severity
+    if any(site.symbol.startswith(_ENGINES) for site in flow.events(CallSite)):
         return severity
     # An unknown id in a file without a causal LM may be any tokenizer: BERT's, Whisper's, a test's.
     feeds = any(
         encode.tokenizer.origin is load.node and flow.uses(encode) for encode in flow.events(Encode)
     )
     return "warning" if feeds else None
+
+
+def _has_causal_partner(load: TokenizerLoad, flow: Flow) -> bool:
+    """Whether a causal LM is loaded in the same function by the same expression."""
+    name = _first_argument(load.args)
+    return name is not None and any(
+        model.place.function is load.place.function and _first_argument(model.args) == name
+        for model in flow.events(ModelLoad)
+    )
+
+
+def _feeds_nothing(load: TokenizerLoad, flow: Flow) -> bool:
+    """Whether a tokenizer only counts or cuts texts: what it makes reaches no model and no other code.
+
+    So it is in a function that keeps it to itself, and in a module that talks to a hosted model alone.
+    """
+    encodes = [one for one in flow.events(Encode) if one.tokenizer.origin is load.node]
+    if any(flow.uses(encode) for encode in encodes):
+        return False
+    if flow.talks_to_an_api and not any(True for kind in _MODELS for _ in flow.events(kind)):
+        return True
+    if load.place.function is None or not encodes:
+        return False
+    if any(flow.escapes(encode) or flow.is_row(encode) for encode in encodes):
+        return False
+    return not flow.keeps(load.node) and not flow.is_passed(load.node)
 
 
 def _only_counts(load: TokenizerLoad, flow: Flow) -> bool:

@@ -67,9 +67,20 @@ def _padding_of(found: TextGeneration, flow: Flow) -> _Padding | None:
     if site is not None and encoded is not None:
         padder = first(site.receiver, Tokenizer) or encoded.tokenizer
         return _Padding(site.node, site.place, padder, NO_ARGUMENTS, UNKNOWN)
-    if encode is not None and _pads(encode.args):
+    if encode is not None and _pads(encode.args) and not _is_one(encode):
         return _Padding(encode.node, encode.place, encode.tokenizer, encode.args, encode.text)
     return None
+
+
+def _is_one(encode: Encode) -> bool:
+    """Whether a single text is padded to nothing but its own length."""
+    if encode.args.literal("padding") == "max_length":
+        return False
+    text = encode.text
+    return first(text, Constant) is not None or all(
+        isinstance(option, Formatted) or (isinstance(option, Sequence) and count_of(option) == 1)
+        for option in options(text)
+    )
 
 
 def _pads(args: Arguments) -> bool:

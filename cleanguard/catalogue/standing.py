@@ -87,6 +87,11 @@ def judge(
     return _judged(model_id)
 
 
+def says_chat(piece: str) -> bool:
+    """Whether a part of a name holds a word that publishers keep for a tuned model."""
+    return _CHAT_WORD.search(piece.lower()) is not None
+
+
 def last_part(model_id: str) -> str:
     """The name of a model without its owner or folder, lower-cased."""
     return model_id.rstrip("/").rsplit("/", 1)[-1].lower()

@@ -10,10 +10,10 @@ from typing import TypeVar, cast
 import libcst as cst
 
 from cleanguard.settings.config import Settings
-from lint_rules._flow.libraries.hf_calls import model_id_of
+from lint_rules._flow.libraries.hf_calls import encodings_in, model_id_of
 from lint_rules._flow.state.program import Linker, Program
 from lint_rules._flow.values.arguments import Argument
-from lint_rules._flow.values.events import Encode, Event, Forward, Generate
+from lint_rules._flow.values.events import CallSite, Encode, Event, Forward, Generate
 from lint_rules._flow.values.joins import (
     UNKNOWN,
     Encoded,
@@ -36,6 +36,8 @@ from lint_rules._flow.walking.statements import Executor
 # Call chains of this depth are followed to the end; real scripts need three or four.
 MAX_ROUNDS = 8
 
+_HOSTED = frozenset({"openai", "anthropic", "cohere", "litellm"})
+
 E = TypeVar("E", bound=Event)
 
 
@@ -48,6 +50,8 @@ class Flow:
         self.path = program.path
         self.imported_names: frozenset[str] = frozenset(program.imported_names)
         self.called_names: frozenset[str] = frozenset(program.called_names)
+        # Whether it imports the client of a hosted model.
+        self.talks_to_an_api = bool(_HOSTED & program.imported_roots)
         self._program = program
         self._events = program.ledger.all_events()
         self._by_kind: dict[type[object], list[Event]] = defaultdict(list)
@@ -97,7 +101,8 @@ class Flow:
         return [
             call
             for call in calls
-            if call.encoded is not None and call.encoded.origin is encode.node
+            if call.encoded is not None
+            and any(given.origin is encode.node for given in encodings_in(call.args))
         ]
 
     def escapes(self, encode: Encode) -> bool:
@@ -113,6 +118,17 @@ class Flow:
         values = [facts.result for facts in self._functions.values()]
         for known in self._program.classes.values():
             values += known.attributes.values()
+        return any(_has_tokenizer(value, load, 0) for value in values)
+
+    def is_passed(self, load: cst.Call) -> bool:
+        """Whether a tokenizer is given to a function, or a call of a library."""
+        values = [
+            argument.value
+            for site in self.events(CallSite)
+            for argument in (*site.args.positional, *site.args.keywords.values())
+        ]
+        for facts in self._functions.values():
+            values += facts.arguments.values()
         return any(_has_tokenizer(value, load, 0) for value in values)
 
     def is_row(self, encode: Encode) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from cleanguard.catalogue.hazards import Severity
+from cleanguard.catalogue.standing import is_not_causal
 from lint_rules._flow.analysis import Flow
 from lint_rules._flow.libraries.hf_calls import is_rendered
 from lint_rules._flow.values.arguments import Arguments
@@ -48,6 +49,9 @@ def text_generations(flow: Flow) -> Iterator[TextGeneration]:
         model = call.model.model
         if encode is not None and model.standing == "unknown" and model.text is None:
             model = encode.tokenizer.model
+        if model.text is not None and is_not_causal(model.text):
+            if model.fixed or flow.event_at(call.model.origin, ModelLoad) is None:
+                continue
         severity = load_severity(model, flow.settings)
         if severity is not None:
             yield TextGeneration(call, encode, model, severity)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import TypeGuard
 
 import libcst as cst
 
-from cleanguard.catalogue.standing import standing_of
+from cleanguard.catalogue.standing import says_chat, standing_of
 from cleanguard.settings.config import Settings
 from lint_rules._flow.state import library_names
 from lint_rules._flow.state.program import Cursor, Program
@@ -35,6 +36,7 @@ from lint_rules._flow.values.joins import (
     Constant,
     Decoded,
     Encoded,
+    Formatted,
     Generated,
     GuardedText,
     Instance,
@@ -272,12 +274,18 @@ class HfCalls:
 
 def _encoded_in(args: Arguments) -> Encoded | None:
     """The encoded prompt among the arguments of generate or forward; a stop string's ids are none."""
+    return next(encodings_in(args), None)
+
+
+def encodings_in(args: Arguments) -> Iterator[Encoded]:
+    """The encodings that may be the prompt of generate or forward."""
     prompts = [argument for name in _PROMPT_KEYWORDS if (argument := args.get(name)) is not None]
     for argument in (*args.positional[:1], *prompts, *args.spread):
-        encoded = first(argument.value, Encoded)
-        if encoded is not None:
-            return encoded
-    return None
+        for option in options(argument.value):
+            inner = option.get("input_ids") if isinstance(option, Mapping) else option
+            for value in () if inner is None else options(inner):
+                if isinstance(value, Encoded):
+                    yield value
 
 
 def adapter_name(args: Arguments, position: int) -> str | None:
@@ -322,6 +330,9 @@ def model_id_of(argument: Argument | None, settings: Settings) -> ModelId:
         for option in options(argument.value)
         if isinstance(option, Constant) and isinstance(option.value, str) and option.value
     ]
+    partly = first(argument.value, Formatted)
+    if partly is not None and any(map(says_chat, partly.pieces)):
+        return ModelId(None, "chat", fixed=False)
     known = first(argument.value, Method)
     if known is not None and known.name in _NAMES and not texts:
         return known.receiver.model if isinstance(known.receiver, _NAMED) else UNKNOWN_MODEL

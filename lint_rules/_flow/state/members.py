@@ -143,7 +143,10 @@ class Members:
 def _entry(mapping: Mapping, key: Value) -> Value:
     if isinstance(key, Constant):
         found = mapping.get(key.value)
-        return mapping.rest if found is None else found
+        if found is None:
+            return mapping.rest
+        by_default = isinstance(found, Constant) and not key.fixed
+        return replace(found, fixed=False) if by_default else found
     result = mapping.rest
     for _, value in mapping.entries:
         result = join(result, value)

@@ -110,6 +110,7 @@ class Program:
         self.parser_defaults: dict[cst.CSTNode, dict[str, Value]] = {}
         self.called_names: set[str] = set()
         self.imported_names: set[str] = set()
+        self.imported_roots: set[str] = set()
         self.star_imports: list[str] = []
         # What objects are set to by the functions that make them, for functions that nobody calls.
         self.births: State = {}

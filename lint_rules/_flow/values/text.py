@@ -15,6 +15,7 @@ from lint_rules._flow.values.joins import (
     Mapping,
     Method,
     Sequence,
+    Symbol,
     Value,
     element_of,
     options,
@@ -25,6 +26,12 @@ from lint_rules._flow.values.joins import (
 BOS = "\0bos"
 _PERCENT = re.compile(r"%(?:\((\w+)\))?[-#0 +]*\d*(?:\.\d+)?[a-zA-Z]|%%")
 _BRACES = re.compile(r"\{\{|\}\}|\{(\w*)[^{}]*\}")
+# Names of files that transformers and peft keep as constants.
+_FILE_NAMES = {
+    "WEIGHTS_NAME": ("pytorch_model.bin",),
+    "SAFE_WEIGHTS_NAME": ("model.safetensors",),
+    "ADAPTER_WEIGHTS_NAME": ("adapter_model.bin",),
+}
 BOS_TEXTS = (BOS, "<|begin_of_text|>", "<bos>", "<s>", "<｜begin▁of▁sentence｜>")
 
 
@@ -160,6 +167,8 @@ def _pieces(value: Value) -> tuple[str, ...]:
         return value.pieces
     if isinstance(value, Constant) and isinstance(value.value, str):
         return (value.value,)
+    if isinstance(value, Symbol):
+        return _FILE_NAMES.get(value.name.rsplit(".", 1)[-1], ())
     if isinstance(value, Method) and value.name == "bos_token":
         return (BOS,)
     if isinstance(value, Choice):  # `(tokenizer.bos_token or "") + prompt`

@@ -55,6 +55,7 @@ from lint_rules._flow.values.joins import (
 )
 from lint_rules._flow.values.scopes import Env
 from lint_rules._flow.values.settings_state import SEED, with_setting
+from lint_rules._flow.values.syntax import dotted
 from lint_rules._flow.values.text import BOS_TEXTS, leads_with
 from lint_rules._flow.walking.own_calls import OwnCalls
 from lint_rules._flow.walking.pad_masks import MASKING_CALLS, note_mask_in_call
@@ -63,6 +64,7 @@ from lint_rules._flow.walking.passed_calls import PassedCalls
 _NOTHING = Arguments((), {}, (), False)
 # Methods of accelerate's and its like's objects that hand a model or a batch through.
 _HANDS_THROUGH = frozenset({"prepare", "prepare_model", "unwrap_model", "wait_for", "to_device"})
+_MODEL_NAMES = frozenset({"model", "lm", "llm", "net", "base_model", "policy", "language_model"})
 _TEXT_METHODS = frozenset(
     ["strip", "lstrip", "rstrip", "replace", "lower", "removeprefix", "removesuffix"]
 )
@@ -81,6 +83,11 @@ class Evaluates(Protocol):
     def attribute(self, base: Value, name: str) -> Value:
         """An attribute of one value."""
         ...
+
+
+def _is_a_model(node: cst.BaseExpression) -> bool:
+    """Whether something unknown is a model by its name, and no optimizer."""
+    return (dotted(node) or "").rsplit(".", 1)[-1].lower().lstrip("_") in _MODEL_NAMES
 
 
 class CallReader:
@@ -177,6 +184,9 @@ class CallReader:
         if type(node.func) is not cst.Attribute:
             return UNKNOWN
         name = node.func.attr.value
+        if name == "load_state_dict" and _is_a_model(node.func.value):
+            self.program.record(CallSite(node, self.cursor.place(), "", UNKNOWN, name, args))
+            return UNKNOWN
         if name == "get_prompt" and not node.args:
             return ChatText(node, cut=True)  # FastChat's conversations
         if name == "generate":

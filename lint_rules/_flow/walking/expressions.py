@@ -247,7 +247,7 @@ class Evaluator:
         body, other = self.evaluate(node.body, env), self.evaluate(node.orelse, env)
         if IGNORED in (body, other):
             note_mask(self, node, node.test, env)
-        return join(body, other)
+        return join(_unless_other(body, other), _unless_other(other, body))
 
     def _boolean(self, node: cst.BooleanOperation, env: Env) -> Value:
         left, right = self.evaluate(node.left, env), self.evaluate(node.right, env)
@@ -359,6 +359,13 @@ class Evaluator:
         elif node.value is not None:
             self.returned(Items(self.evaluate(node.value, env)), env)
         return UNKNOWN
+
+
+def _unless_other(value: Value, other: Value) -> Value:
+    """One side of a condition whose other side is unknown: a literal is one of many values."""
+    if isinstance(value, Constant) and value.value is not None and isinstance(other, Unknown):
+        return Constant(value.value, fixed=False, optional=value.optional)
+    return value
 
 
 def _number_by_name(node: cst.BaseExpression, value: Value) -> int | None:

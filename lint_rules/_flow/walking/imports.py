@@ -14,6 +14,7 @@ def bind_import(program: Program, node: cst.Import, env: Env) -> bool:
     """Binds the names of `import a.b as c`."""
     for alias in node.names:
         path = dotted(alias.name) or ""
+        program.imported_roots.add(path.partition(".")[0])
         if alias.asname is not None and type(alias.asname.name) is cst.Name:
             env.put(alias.asname.name.value, program.imported(path))
         else:
@@ -26,6 +27,7 @@ def bind_import_from(program: Program, node: cst.ImportFrom, env: Env) -> bool:
     """Binds the names of `from a import b as c`."""
     name = "" if node.module is None else dotted(node.module) or ""
     module = "." * len(node.relative) + name
+    program.imported_roots.add(module.partition(".")[0])
     if isinstance(node.names, cst.ImportStar):
         program.star_imports.append(module)
         return True
