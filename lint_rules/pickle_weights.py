@@ -5,11 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+import libcst as cst
+
 from cleanguard.catalogue import hazards
 from cleanguard.catalogue.findings import Fix
 from lint_rules._flow.analysis import Flow
 from lint_rules._flow.values.events import CallSite, ModelLoad, TokenizerLoad
 from lint_rules._flow.values.joins import CausalLM, LibraryObject, Unknown, first
+from lint_rules._flow.values.syntax import dotted
 from lint_rules._flow.values.text import piece_of
 from lint_rules._questions.standing import load_severity
 from lint_rules.edits import add_keyword, replace
@@ -17,6 +20,7 @@ from lint_rules.rule import Report, Rule
 
 # A name that says that the file holds a model's weights; optimizer states and data are not ours.
 _WEIGHTS = re.compile(r"(pytorch_model|adapter_model|consolidated)[\w.\-]*\.(bin|pth?|ckpt)$")
+_CAUSAL = ("ForCausalLM", "LMHeadModel", "AutoModelForCausalLM.from_config")
 _FIX = Fix("unsafe", "load tensors only: `weights_only=True`")
 
 
@@ -59,13 +63,21 @@ def _goes_into_a_model(call: CallSite, flow: Flow) -> bool:
     """Whether a causal LM that is known takes the loaded state."""
     loads = any(True for _ in flow.events(ModelLoad)) or any(True for _ in flow.events(TokenizerLoad))
     for site in flow.events(CallSite):
-        known = isinstance(site.receiver, CausalLM) or (loads and isinstance(site.receiver, Unknown))
+        made = isinstance(site.receiver, LibraryObject) and site.receiver.symbol.endswith(_CAUSAL)
+        known = made or isinstance(site.receiver, CausalLM)
+        known = known or (isinstance(site.receiver, Unknown) and (loads or _says_language(site.node)))
         if site.method != "load_state_dict" or not known:
             continue
         state = first(site.args.value("state_dict", 0), LibraryObject)
         if state is not None and state.origin is call.node:
             return True
     return False
+
+
+def _says_language(node: cst.Call) -> bool:
+    """Whether what takes the state is a language model by its name: `lm.model.load_state_dict`."""
+    path = dotted(node.func) or ""
+    return bool(set(path.lower().split(".")) & {"lm", "llm", "language_model"})
 
 
 RULE = Rule(

@@ -19,6 +19,8 @@ from lint_rules._flow.values.events import (
     LoaderBuild,
     ModelLoad,
     PipelineBuild,
+    QuantConfigBuild,
+    TemplateApply,
     TokenizerLoad,
 )
 from lint_rules._flow.values.syntax import shape
@@ -27,6 +29,8 @@ from lint_rules._questions.training import is_trainer
 from lint_rules.rule import Report, Rule
 
 _MODELS: tuple[type[Event], ...] = (ModelLoad, Generate, Forward, PipelineBuild, LoaderBuild)
+# Classes that load any model's tokenizer; another one's name says that it is a language model's.
+_ANY_CLASS = ("AutoTokenizer", "PreTrainedTokenizer", "PreTrainedTokenizerFast", "PreTrainedTokenizerBase")
 _ENGINES = ("vllm.", "unsloth.", "sglang.", "lmdeploy.")
 _OTHER_CLASSES = (
     "Model",
@@ -50,17 +54,33 @@ def _severity(load: TokenizerLoad, flow: Flow) -> Severity | None:
         return None
     if severity is not None and _feeds_nothing(load, flow):
         return None
-    if severity == "error" and _only_counts(load, flow):
+    if severity == "error" and (_only_counts(load, flow) or _has_no_partner(load, flow)):
         return "warning"
+    if severity == "warning" and _only_renders(load, flow):
+        return None
     if severity != "warning" or any(True for _ in flow.events(ModelLoad)):
+        return severity
+    if load.api.rsplit(".", 2)[-2] not in _ANY_CLASS or any(True for _ in flow.events(QuantConfigBuild)):
         return severity
     if any(site.symbol.startswith(_ENGINES) for site in flow.events(CallSite)):
         return severity
     # An unknown id in a file without a causal LM may be any tokenizer: BERT's, Whisper's, a test's.
-    feeds = any(
-        encode.tokenizer.origin is load.node and flow.uses(encode) for encode in flow.events(Encode)
-    )
+    encodes = [encode for encode in flow.events(Encode) if encode.tokenizer.origin is load.node]
+    feeds = any(flow.uses(encode) or _is_running_text(encode, flow) for encode in encodes)
     return "warning" if feeds else None
+
+
+def _is_running_text(encode: Encode, flow: Flow) -> bool:
+    """Whether a function gives a text's ids to its caller uncut and unpadded, as causal LMs read them."""
+    shaped = any(encode.args.get(name) is not None for name in ("padding", "truncation", "max_length"))
+    return not shaped and encode.args.get("return_tensors") is not None and flow.escapes(encode)
+
+
+def _only_renders(load: TokenizerLoad, flow: Flow) -> bool:
+    """Whether a tokenizer of a model that nobody knows is used for a chat template alone."""
+    applied = any(one.tokenizer.origin is load.node for one in flow.events(TemplateApply))
+    used = any(one.tokenizer.origin is load.node for one in flow.events(Encode))
+    return applied and not used and not any(True for _ in flow.events(ModelLoad))
 
 
 def _has_causal_partner(load: TokenizerLoad, flow: Flow) -> bool:
@@ -89,6 +109,17 @@ def _feeds_nothing(load: TokenizerLoad, flow: Flow) -> bool:
     return not flow.keeps(load.node) and not flow.is_passed(load.node)
 
 
+def _has_no_partner(load: TokenizerLoad, flow: Flow) -> bool:
+    """Whether only other models are loaded beside a tokenizer that is kept here and feeds none of them."""
+    others = [model.model.text for model in flow.events(ModelLoad)]
+    if not others or None in others or load.model.text in others or flow.keeps(load.node):
+        return False
+    encodes = [one for one in flow.events(Encode) if one.tokenizer.origin is load.node]
+    if not encodes or any(flow.uses(one) or flow.escapes(one) or flow.is_row(one) for one in encodes):
+        return False
+    return not any(is_trainer(site) for site in flow.events(CallSite))
+
+
 def _only_counts(load: TokenizerLoad, flow: Flow) -> bool:
     """Whether a function keeps the tokenizer to itself in a module without any language model.
 
@@ -111,14 +142,19 @@ def _belongs_to_another_model(load: TokenizerLoad, flow: Flow, severity: Severit
     name = _first_argument(load.args)
     function = load.place.function
     causal = [model for model in flow.events(ModelLoad) if model.place.function is function]
+    others = [
+        site
+        for site in flow.events(CallSite)
+        if site.place.function is function and _is_another_load(site)
+    ]
     if any(_first_argument(model.args) == name for model in causal):
-        return False
+        # One branch for each kind of model: the load in the same block tells which this is.
+        block = load.place.block
+        beside = [site for site in others if site.place.block is block]
+        return bool(beside) and not any(model.place.block is block for model in causal)
     by_any_name = severity == "warning" and function is not None and not causal
     return any(
-        site.place.function is function
-        and _is_another_load(site)
-        and (by_any_name or (name is not None and _first_argument(site.args) == name))
-        for site in flow.events(CallSite)
+        by_any_name or (name is not None and _first_argument(site.args) == name) for site in others
     )
 
 

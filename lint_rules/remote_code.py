@@ -46,7 +46,7 @@ def _check(flow: Flow) -> Iterator[Report]:
                 "pretrained_model_name", 0
             )
             model = flow.model_id(given)
-            if model.text is None or not is_not_causal(model.text):
+            if model.text is None or not model.fixed or not is_not_causal(model.text):
                 found.append((site.node, model, site.args))
     for node, model, args in found:
         if not runs_remote_code(args) or is_pinned(args) is not False:

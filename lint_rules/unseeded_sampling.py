@@ -72,6 +72,8 @@ def is_seeded(place: Place, flow: Flow) -> bool:
     seeded = place.state.get(SEED)
     if seeded is not None:
         return seeded == Constant(True)
+    if place.owner is not None and flow.inherits(place.owner, "Trainer"):
+        return True  # its `__init__` seeds
     # Nobody is seen to call this function: whoever does may come from where it is seeded.
     return not flow.is_called(place.function) and flow.seeds_somewhere
 

@@ -87,6 +87,15 @@ class Flow:
         facts = None if function is None else self._functions.get(function)
         return function is None or (facts is not None and facts.called)
 
+    def inherits(self, owner: cst.ClassDef, ending: str) -> bool:
+        """Whether a class inherits from a library's class whose name ends so."""
+        facts = self._program.classes.get(owner)
+        if facts is None:
+            return False
+        return any(base.endswith(ending) for base in facts.bases) or any(
+            self.inherits(parent, ending) for parent in facts.parents
+        )
+
     def event_elsewhere(self, node: cst.CSTNode, kind: type[E]) -> tuple[Path, E] | None:
         """The event of an origin in another module of the run, and that module's file."""
         for other in self._program.adopted():
@@ -154,10 +163,13 @@ def _holds(value: Value, origin: cst.Call, depth: int) -> bool:
     for option in options(value):
         if isinstance(option, Encoded) and option.origin is origin:
             return True
+        members: tuple[Value, ...] = ()
         if isinstance(option, Mapping):
-            members: tuple[Value, ...] = tuple(item for _, item in option.entries)
-        else:
-            members = option.items if isinstance(option, Sequence) else ()
+            members = tuple(item for _, item in option.entries)
+        elif isinstance(option, Sequence):
+            members = option.items
+        elif isinstance(option, Items):
+            members = (option.element,)
         if any(_holds(member, origin, depth + 1) for member in members):
             return True
     return False

@@ -62,6 +62,9 @@ def _is_loaded_here(call: Generate, flow: Flow) -> bool:
     loaded = flow.event_at(call.model.origin, ModelLoad)
     if loaded is None or loaded.api.startswith("nnsight.") or call.model.confidence != "followed":
         return False
+    only_hands_on = bool(call.args.spread) and not (call.args.positional or call.args.keywords)
+    if only_hands_on:
+        return False  # a wrapper's own `generate(*args, **kwargs)`
     return not any("embeds" in name or "pixel" in name or "image" in name for name in call.args.keywords)
 
 

@@ -87,7 +87,7 @@ class Evaluates(Protocol):
 
 def _is_a_model(node: cst.BaseExpression) -> bool:
     """Whether something unknown is a model by its name, and no optimizer."""
-    return (dotted(node) or "").rsplit(".", 1)[-1].lower().lstrip("_") in _MODEL_NAMES
+    return bool(set((dotted(node) or "").lower().split(".")) & _MODEL_NAMES)
 
 
 class CallReader:
@@ -311,6 +311,8 @@ class CallReader:
         if isinstance(receiver, ChatText) and name in ("replace", "removeprefix", "lstrip"):
             begins = args.value("old", 0)
             return ChatText(receiver.origin, cut=receiver.cut or leads_with(begins, BOS_TEXTS))
+        if isinstance(receiver, ChatText) and name in library_names.KEEPS_ENCODED:
+            return receiver  # the template gave ids
         if isinstance(receiver, (Decoded, ChatText, GuardedText)):
             return receiver if name in _TEXT_METHODS else UNKNOWN
         return self._plain_method(receiver, name, node, args, env)
