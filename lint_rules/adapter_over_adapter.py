@@ -26,9 +26,10 @@ def _check(flow: Flow) -> Iterator[Report]:
             yield from _report(attach.node, attach.model, flow)
     for site in flow.events(CallSite):
         model = site.receiver
-        if site.method == "load_adapter" and isinstance(model, CausalLM) and model.adapters:
-            if _is_taken(model, site.args, 1, site.place):
-                yield from _report(site.node, model, flow)
+        if site.method != "load_adapter" or not isinstance(model, CausalLM) or not model.adapters:
+            continue
+        if _is_taken(model, site.args, 1, site.place):
+            yield from _report(site.node, model, flow)
 
 
 def _is_taken(model: CausalLM, args: Arguments, position: int, place: Place) -> bool:
@@ -41,7 +42,9 @@ def _is_taken(model: CausalLM, args: Arguments, position: int, place: Place) -> 
 def _report(node: cst.Call, model: CausalLM, flow: Flow) -> Iterator[Report]:
     if load_severity(model.model, flow.settings) is None:
         return
-    message = "this name holds an adapter already: the parts that only the first one has stay active"
+    message = (
+        "this name holds an adapter already: the parts that only the first one has stay active"
+    )
     yield Report(node, message, model.confidence)
 
 

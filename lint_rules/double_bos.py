@@ -13,7 +13,7 @@ from cleanguard.catalogue.findings import Fix
 from cleanguard.catalogue.hazards import Severity
 from lint_rules._flow.analysis import Flow
 from lint_rules._flow.libraries.hf_calls import is_rendered
-from lint_rules._flow.values.events import Encode, LoaderCall, TemplateApply
+from lint_rules._flow.values.events import Encode, TemplateApply
 from lint_rules._flow.values.joins import (
     ChatText,
     Constant,
@@ -44,7 +44,9 @@ def _tokenizers(flow: Flow) -> Iterator[Report]:
             continue
         if encode.tokenizer.guarded:
             continue  # the guard raises, with the ids to show
-        if encode.method == "convert_tokens_to_ids" or bos_is_off(encode.tokenizer, encode.place, flow):
+        if encode.method == "convert_tokens_to_ids" or bos_is_off(
+            encode.tokenizer, encode.place, flow
+        ):
             continue
         holds = _how_it_holds_bos(encode)
         uses = flow.uses(encode)
@@ -137,7 +139,9 @@ def _severity(holds: str, model: ModelId, renderer: Tokenizer | None) -> Severit
             writes = "unknown"
     if "no" in (adds, writes):
         return None
-    return "error" if adds == writes == "yes" and (model.fixed or holds != "rendered") else "warning"
+    return (
+        "error" if adds == writes == "yes" and (model.fixed or holds != "rendered") else "warning"
+    )
 
 
 def _message(holds: str, model: ModelId) -> str:

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from cleanguard.catalogue import hazards
 from cleanguard.catalogue.findings import Fix
 from lint_rules._flow.analysis import Flow
+from lint_rules._flow.state.library_names import DEFAULT_PARAMETERS
 from lint_rules._flow.values.arguments import UNSET, Arguments
 from lint_rules._flow.values.events import CallSite, Generate
 from lint_rules._flow.values.joins import Constant, LibraryObject, Value, first, options
-from lint_rules._flow.state.library_names import DEFAULT_PARAMETERS
 from lint_rules._questions.engines import engine_calls
 from lint_rules._questions.generation import (
     TextGeneration,
@@ -72,7 +72,9 @@ def _contradicting(args: Arguments) -> tuple[str, ...]:
 
 def _is_fixed(args: Arguments, name: str) -> bool:
     """Whether a keyword is always this literal: a parameter's default is one of many values."""
-    return all(isinstance(option, Constant) and option.fixed for option in options(args.value(name)))
+    return all(
+        isinstance(option, Constant) and option.fixed for option in options(args.value(name))
+    )
 
 
 def _undecided(found: TextGeneration, flow: Flow) -> bool:
@@ -114,7 +116,9 @@ def _pipelines(flow: Flow) -> Iterator[Report]:
         severity = load_severity(call.model, flow.settings)
         if severity is None or call.is_chat or call.gives(*_DECIDES, "generation_config"):
             continue
-        message = "nothing says `do_sample`: a pipeline samples by itself, as generation_config.json says"
+        message = (
+            "nothing says `do_sample`: a pipeline samples by itself, as generation_config.json says"
+        )
         yield Report(call.site.node, message, severity="warning")
 
 
@@ -127,7 +131,9 @@ def _engines(flow: Flow) -> Iterator[Report]:
             continue
         given = call.site.args.get("sampling_params", 1)
         if given is None or given.value == Constant(None) or _are_defaults(given.value):
-            message = "no sampling parameters: vLLM takes those of the model's generation_config.json"
+            message = (
+                "no sampling parameters: vLLM takes those of the model's generation_config.json"
+            )
             yield Report(call.site.node, message, severity="warning")
 
 

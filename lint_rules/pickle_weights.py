@@ -61,11 +61,15 @@ def _torch_load(call: CallSite, flow: Flow) -> Iterator[Report]:
 
 def _goes_into_a_model(call: CallSite, flow: Flow) -> bool:
     """Whether a causal LM that is known takes the loaded state."""
-    loads = any(True for _ in flow.events(ModelLoad)) or any(True for _ in flow.events(TokenizerLoad))
+    loads = any(True for _ in flow.events(ModelLoad)) or any(
+        True for _ in flow.events(TokenizerLoad)
+    )
     for site in flow.events(CallSite):
         made = isinstance(site.receiver, LibraryObject) and site.receiver.symbol.endswith(_CAUSAL)
         known = made or isinstance(site.receiver, CausalLM)
-        known = known or (isinstance(site.receiver, Unknown) and (loads or _says_language(site.node)))
+        known = known or (
+            isinstance(site.receiver, Unknown) and (loads or _says_language(site.node))
+        )
         if site.method != "load_state_dict" or not known:
             continue
         state = first(site.args.value("state_dict", 0), LibraryObject)

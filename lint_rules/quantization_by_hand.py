@@ -33,8 +33,12 @@ def _check(flow: Flow) -> Iterator[Report]:
         if load_severity(load.model, flow.settings) is None:
             continue
         said = first(load.args.value("quantization_config"), Mapping)
-        if said is not None and any(isinstance(key, str) and key in _SETTINGS for key, _ in said.entries):
-            message = "quantization config by hand: a dict, whose unknown keys are dropped without a word"
+        if said is not None and any(
+            isinstance(key, str) and key in _SETTINGS for key, _ in said.entries
+        ):
+            message = (
+                "quantization config by hand: a dict, whose unknown keys are dropped without a word"
+            )
             yield Report(load.node, message, severity="warning", fix=_FIX)
         given = [name for name in _BITS if name in load.args.keywords]
         if given:

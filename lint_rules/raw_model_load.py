@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from cleanguard.catalogue import hazards
-from cleanguard.catalogue.standing import is_not_causal
 from cleanguard.catalogue.findings import Fix
+from cleanguard.catalogue.standing import is_not_causal
 from lint_rules._flow.analysis import Flow
 from lint_rules._flow.values.events import ModelLoad
 from lint_rules._questions.standing import described, load_severity

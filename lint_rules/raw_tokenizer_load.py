@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from cleanguard.catalogue import hazards
-from cleanguard.catalogue.standing import is_not_causal
 from cleanguard.catalogue.findings import Fix
 from cleanguard.catalogue.hazards import Severity
+from cleanguard.catalogue.standing import is_not_causal
 from lint_rules._flow.analysis import Flow
 from lint_rules._flow.values.arguments import Arguments
 from lint_rules._flow.values.events import (
@@ -30,7 +30,12 @@ from lint_rules.rule import Report, Rule
 
 _MODELS: tuple[type[Event], ...] = (ModelLoad, Generate, Forward, PipelineBuild, LoaderBuild)
 # Classes that load any model's tokenizer; another one's name says that it is a language model's.
-_ANY_CLASS = ("AutoTokenizer", "PreTrainedTokenizer", "PreTrainedTokenizerFast", "PreTrainedTokenizerBase")
+_ANY_CLASS = (
+    "AutoTokenizer",
+    "PreTrainedTokenizer",
+    "PreTrainedTokenizerFast",
+    "PreTrainedTokenizerBase",
+)
 _ENGINES = ("vllm.", "unsloth.", "sglang.", "lmdeploy.")
 _OTHER_CLASSES = (
     "Model",
@@ -47,9 +52,9 @@ _OTHER_CLASSES = (
 
 def _severity(load: TokenizerLoad, flow: Flow) -> Severity | None:
     severity = load_severity(load.model, flow.settings)
-    if load.model.text is not None and is_not_causal(load.model.text):
-        if load.model.fixed or not _has_causal_partner(load, flow):
-            return None
+    other_kind = load.model.text is not None and is_not_causal(load.model.text)
+    if other_kind and (load.model.fixed or not _has_causal_partner(load, flow)):
+        return None
     if severity is not None and _belongs_to_another_model(load, flow, severity):
         return None
     if severity is not None and _feeds_nothing(load, flow):
@@ -60,7 +65,9 @@ def _severity(load: TokenizerLoad, flow: Flow) -> Severity | None:
         return None
     if severity != "warning" or any(True for _ in flow.events(ModelLoad)):
         return severity
-    if load.api.rsplit(".", 2)[-2] not in _ANY_CLASS or any(True for _ in flow.events(QuantConfigBuild)):
+    if load.api.rsplit(".", 2)[-2] not in _ANY_CLASS or any(
+        True for _ in flow.events(QuantConfigBuild)
+    ):
         return severity
     if any(site.symbol.startswith(_ENGINES) for site in flow.events(CallSite)):
         return severity
@@ -72,7 +79,9 @@ def _severity(load: TokenizerLoad, flow: Flow) -> Severity | None:
 
 def _is_running_text(encode: Encode, flow: Flow) -> bool:
     """Whether a function gives a text's ids to its caller uncut and unpadded, as causal LMs read them."""
-    shaped = any(encode.args.get(name) is not None for name in ("padding", "truncation", "max_length"))
+    shaped = any(
+        encode.args.get(name) is not None for name in ("padding", "truncation", "max_length")
+    )
     return not shaped and encode.args.get("return_tensors") is not None and flow.escapes(encode)
 
 
@@ -115,7 +124,9 @@ def _has_no_partner(load: TokenizerLoad, flow: Flow) -> bool:
     if not others or None in others or load.model.text in others or flow.keeps(load.node):
         return False
     encodes = [one for one in flow.events(Encode) if one.tokenizer.origin is load.node]
-    if not encodes or any(flow.uses(one) or flow.escapes(one) or flow.is_row(one) for one in encodes):
+    if not encodes or any(
+        flow.uses(one) or flow.escapes(one) or flow.is_row(one) for one in encodes
+    ):
         return False
     return not any(is_trainer(site) for site in flow.events(CallSite))
 

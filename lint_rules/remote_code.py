@@ -19,7 +19,6 @@ from lint_rules._questions.hub import is_hub_id, is_pinned, runs_remote_code
 from lint_rules._questions.standing import described, load_severity
 from lint_rules.rule import Report, Rule
 
-
 # They run the repository's code as well, and know it by the same keyword.
 _OTHER_LOADS = (
     ".AutoConfig.from_pretrained",

@@ -43,7 +43,7 @@ def _check(flow: Flow) -> Iterator[Report]:
             continue
         if found.encode is not None and padding.args is found.encode.args:
             yield from _without_mask(found, found.encode)
-        for report in _right_sides(padding, found, flow):
+        for report in _right_sides(padding, flow):
             if report.node not in sides:
                 sides.add(report.node)
                 yield report
@@ -119,7 +119,7 @@ def _mask_edits(call: cst.Call) -> tuple[Edit, ...]:
     return ()
 
 
-def _right_sides(padding: _Padding, found: TextGeneration, flow: Flow) -> Iterator[Report]:
+def _right_sides(padding: _Padding, flow: Flow) -> Iterator[Report]:
     """What makes a batch padded on the right: what is said last before it is padded counts."""
     given = padding.args.get("padding_side")
     if given is not None:
@@ -139,7 +139,7 @@ def _right_sides(padding: _Padding, found: TextGeneration, flow: Flow) -> Iterat
     if at_load is not None:
         if load.args.literal("padding_side") == "right":
             yield _report(load.node, at_load.expression, padding, flow)
-    elif _is_a_batch(padding, found) and not pads_left(load.model):
+    elif _is_a_batch(padding) and not pads_left(load.model):
         yield Report(
             padding.node,
             "nothing says `padding_side`, and most tokenizers pad on the right: pad tokens come between "
@@ -177,7 +177,7 @@ def _where_said(padding: _Padding, flow: Flow) -> AttributeSet | None:
     return next((one for one in reversed(here) if flow.order_of(one) < end), here[-1])
 
 
-def _is_a_batch(padding: _Padding, found: TextGeneration) -> bool:
+def _is_a_batch(padding: _Padding) -> bool:
     """Whether several prompts are padded: one alone gets no pad tokens."""
     if first(padding.texts, Constant) or first(padding.texts, Formatted):
         return False

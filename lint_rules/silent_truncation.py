@@ -16,6 +16,7 @@ from lint_rules._questions.standing import load_severity
 from lint_rules.edits import drop_keywords
 from lint_rules.rule import Report, Rule
 
+_CUT_BY_ENGINE = "`truncate_prompt_tokens` cuts a long prompt without a word; generation goes on from what is left"
 _LENGTHS = ("truncation", "max_length")
 
 
@@ -50,11 +51,9 @@ def _in_engines(flow: Flow) -> Iterator[Report]:
             )
             site = None if params is None else flow.event_at(params.origin, CallSite)
             if site is not None and site.symbol == PARAMETERS and _cuts(site.args):
-                message = "`truncate_prompt_tokens` cuts a long prompt without a word; generation goes on from what is left"
-                yield Report(site.node, message)
+                yield Report(site.node, _CUT_BY_ENGINE)
         if _cuts(call.site.args):
-            message = "`truncate_prompt_tokens` cuts a long prompt without a word"
-            yield Report(call.site.node, message)
+            yield Report(call.site.node, _CUT_BY_ENGINE)
 
 
 def _cuts(args: Arguments) -> bool:

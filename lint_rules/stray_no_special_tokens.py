@@ -27,7 +27,6 @@ from lint_rules._questions.standing import load_severity
 from lint_rules._questions.training import is_trainer, trains
 from lint_rules.rule import Report, Rule
 
-
 _KEYWORD = "`add_special_tokens=False`"
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from cleanguard.catalogue import hazards
 from lint_rules._flow.analysis import Flow
 from lint_rules._flow.values.events import CallSite, Encode, Generate, PipelineBuild, TemplateApply
-from lint_rules._flow.values.joins import ChatText, LibraryObject, ModelId, Value, element_of, first
+from lint_rules._flow.values.joins import ChatText, LibraryObject, ModelId, element_of, first
 from lint_rules._questions.engines import ENGINE
 from lint_rules._questions.pipelines import are_messages
 from lint_rules._questions.training import gets_a_chat_format, trains

@@ -97,13 +97,19 @@ def _rendered_for(text: Value, flow: Flow) -> Tokenizer | None:
 def _own_template(applied: TemplateApply) -> str | None:
     """Whether the template that the script itself gives writes BOS; None if it gives none."""
     given = applied.args.get("chat_template")
-    own = given.value if given is not None else applied.place.setting(applied.tokenizer, "chat_template")
+    own = (
+        given.value
+        if given is not None
+        else applied.place.setting(applied.tokenizer, "chat_template")
+    )
     if own is None or own == Constant(None):
         return None
     text = first(own, Constant)
     if text is None or not isinstance(text.value, str):
         return "unknown"
-    return "yes" if "bos_token" in text.value or any(bos in text.value for bos in BOS_TEXTS) else "no"
+    return (
+        "yes" if "bos_token" in text.value or any(bos in text.value for bos in BOS_TEXTS) else "no"
+    )
 
 
 def _severity(tokenizer: Tokenizer | None) -> Severity | None:

@@ -26,7 +26,9 @@ _SCORES = re.compile(
     "acc|correct|exact|f1|hit|match|^ok$|pass|right|score|solved|success|win", re.IGNORECASE
 )
 # What is counted up item by item, whatever the number of items.
-_COUNTS = re.compile("correct|hit|match|^ok$|n_ok|passed|right|solved|success|^wins?$", re.IGNORECASE)
+_COUNTS = re.compile(
+    "correct|hit|match|^ok$|n_ok|passed|right|solved|success|^wins?$", re.IGNORECASE
+)
 # Averages of these say nothing about how often something was right.
 _QUANTITIES = re.compile(
     "time|elapsed|second|duration|latency|took|speed|token|length|^len$|chars?$|loss|nll|ppl|perplex|entropy|"
@@ -35,7 +37,8 @@ _QUANTITIES = re.compile(
 )
 # Nor do averages over these say something about items.
 _RUNS_NAMED = re.compile(
-    "seed|task|run|fold|layer|head|epoch|step|rank|world|gpu|device|batch|^bs$|worker|model|metric|shot", re.IGNORECASE
+    "seed|task|run|fold|layer|head|epoch|step|rank|world|gpu|device|batch|^bs$|worker|model|metric|shot",
+    re.IGNORECASE,
 )
 _ASKS = ("generate", "generate_batch", "complete")
 

@@ -41,7 +41,9 @@ def _check(flow: Flow) -> Iterator[Report]:
         if severity is None or piped.is_chat or piped.literal("do_sample") is not True:
             continue
         if not is_seeded(piped.site.place, flow):
-            message = "the pipeline samples tokens and nothing seeds them: the same run gives other texts"
+            message = (
+                "the pipeline samples tokens and nothing seeds them: the same run gives other texts"
+            )
             yield Report(piped.site.node, message, severity="warning")
     yield from _engines(flow)
 

@@ -95,7 +95,7 @@ _PUBLISHED: tuple[tuple[re.Pattern[str], Beginning], ...] = (
         "TinyLlama/TinyLlama-1.1B-Chat-v1.0: `'<|user|>\\n' + message['content'] + eos_token`, no bos_token",
     ),
     _published(
-        r"(?:huggingfaceh4/)?zephyr-(?:7b-(?:alpha|beta|gemma-v0\.1)|orpo-141b-a35b-v0\.1)", "yes", "no", _SENTENCEPIECE,
+        r"(?:huggingfaceh4/)?zephyr-7b-(?:alpha|beta)", "yes", "no", _SENTENCEPIECE,
         "HuggingFaceH4/zephyr-7b-beta: `'<|user|>\\n' + message['content'] + eos_token`, no bos_token",
     ),
     _published(
@@ -136,7 +136,9 @@ def beginning_of(model_id: str) -> Beginning:
     bos = _FAMILY_BOS.get(family.name)
     exact = judge(model_id).standing == "base" and not _is_by_others(last_part(model_id))
     if family.bos == "one" and bos is not None and exact:
-        return Beginning("yes", "unknown", bos, f"the tokenizer of the {family.name} bases adds BOS")
+        return Beginning(
+            "yes", "unknown", bos, f"the tokenizer of the {family.name} bases adds BOS"
+        )
     return UNKNOWN_BEGINNING
 
 

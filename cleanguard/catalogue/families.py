@@ -36,7 +36,13 @@ FAMILIES: tuple[Family, ...] = (
     Family("qwen2", re.compile(r"^(qwen1\.5|qwen2(\.5)?)\b"), "none"),
     Family("qwen", re.compile(r"^qwen-"), "none"),
     Family("llama3", re.compile(r"^(meta-)?llama-?3"), "one"),
-    Family("llama2", re.compile(r"^(meta-)?llama-?2|^llama-\d+b|^open_?llama|^tinyllama|^codellama|^sheared-llama|^llemma"), "one"),
+    Family(
+        "llama2",
+        re.compile(
+            r"^(meta-)?llama-?2|^llama-\d+b|^open_?llama|^tinyllama|^codellama|^sheared-llama|^llemma"
+        ),
+        "one",
+    ),
     Family("gemma", re.compile(r"^gemma"), "one"),
     Family("mistral", re.compile(r"^(mistral|mixtral|ministral)"), "one"),
     Family("deepseek", re.compile(r"^deepseek"), "one"),
@@ -55,6 +61,7 @@ FAMILIES: tuple[Family, ...] = (
     Family("granite", re.compile(r"^granite-"), "none"),
     Family("mamba", re.compile(r"^(falcon-)?mamba"), "none"),
 )
+
 
 def family_of(model_id: str) -> Family | None:
     """The family that a hub id or directory name belongs to, None if the name tells nothing."""

@@ -32,9 +32,7 @@ class Line:
 
 
 def _lines(bare: Standing, why: str, *patterns: str) -> tuple[Line, ...]:
-    return tuple(
-        Line(re.compile(pattern.replace("SIZE", SIZE)), bare, why) for pattern in patterns
-    )
+    return tuple(Line(re.compile(pattern.replace("SIZE", SIZE)), bare, why) for pattern in patterns)
 
 
 _PRETRAINED = "the publisher gives the bare name to the pretrained weights"

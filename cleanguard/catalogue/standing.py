@@ -28,14 +28,24 @@ _NEUTRAL = re.compile(
     r"v?\d+(?:\.\d+)*(?:b(?=$))?|\d+k|\d+m(?=$)|hf|\d+t|ft0|preview|(?:stage|step|iter)\d+\w*|\d{4,8}|"
     + SIZE
 )
-_ANY_BASE = re.compile(rf"[a-z][a-z0-9.]*(?:-v?\d+(?:\.\d+)*)?[-_]{SIZE}[-_](?:base|pretrain(?:ed)?)")
+_ANY_BASE = re.compile(
+    rf"[a-z][a-z0-9.]*(?:-v?\d+(?:\.\d+)*)?[-_]{SIZE}[-_](?:base|pretrain(?:ed)?)"
+)
 # Names whose words mean something else than they say.
 _EXCEPTIONS: tuple[tuple[re.Pattern[str], Standing, str], ...] = (
     (re.compile(r"ernie-4\.5-.*-base-pt$"), "base", "-PT is PyTorch here, -Base says it"),
-    (re.compile(r"ernie-4\.5-.*-pt$"), "chat", "-PT is PyTorch here; the bare name is post-trained"),
+    (
+        re.compile(r"ernie-4\.5-.*-pt$"),
+        "chat",
+        "-PT is PyTorch here; the bare name is post-trained",
+    ),
     (re.compile(r"(?:.*-)?rwkv.*raven"), "chat", "Raven is tuned on instructions"),
     (re.compile(r"glm-4-32b-base-0414$"), "base", "-Base says it"),
-    (re.compile(r"chatglm\d-\d+b-base$"), "base", "-Base says it; the name of the line holds `chat`"),
+    (
+        re.compile(r"chatglm\d-\d+b-base$"),
+        "base",
+        "-Base says it; the name of the line holds `chat`",
+    ),
     (re.compile(r"bitnet_?b1_58-(?:large|xl|3b)$"), "base", "a reproduction, pretrained only"),
 )
 # Encoders, sequence-to-sequence, speech, vision and embedding models: no prompt is completed by them.
@@ -46,7 +56,9 @@ _NOT_CAUSAL = re.compile(
     r"madlad400|donut|trocr|perceiver|funnel|rembert|ernie-[23]\.0|infoxlm|indictrans\w*)(?=$|[-_.\d])"
 )
 # Their checkpoints read images or sound: no causal LM of text alone.
-_NOT_TEXT = re.compile(r"(^|[-_.\d])(vl|vision|audio|omni|multimodal|llava|smolvlm|paligemma\w*|ocr)(?=$|[-_.\d])")
+_NOT_TEXT = re.compile(
+    r"(^|[-_.\d])(vl|vision|audio|omni|multimodal|llava|smolvlm|paligemma\w*|ocr)(?=$|[-_.\d])"
+)
 _MODEL_ID = re.compile(r"^[A-Za-z0-9][\w.\-]*(/[A-Za-z0-9][\w.\-]*)?/?$")
 
 

@@ -210,8 +210,7 @@ def _try_of(node: Any) -> Any:
 
 def _match_of(node: ast.Match) -> Any:
     cases = [
-        _case(pattern(case.pattern), _suite(case.body), optional(case.guard))
-        for case in node.cases
+        _case(pattern(case.pattern), _suite(case.body), optional(case.guard)) for case in node.cases
     ]
     return _match(expression(node.subject), cases)
 
@@ -239,7 +238,9 @@ SIMPLE: dict[type[ast.AST], Callable[[Any], Any]] = {
     ast.Continue: lambda _: _CONTINUE,
 }
 if hasattr(ast, "TypeAlias"):  # Python 3.12 and newer
-    SIMPLE[ast.TypeAlias] = lambda node: _type_alias(make_name(node.name.id), expression(node.value))
+    SIMPLE[ast.TypeAlias] = lambda node: _type_alias(
+        make_name(node.name.id), expression(node.value)
+    )
 _COMPOUND: dict[type[ast.AST], Callable[[Any], Any]] = {
     ast.FunctionDef: _function_of,
     ast.AsyncFunctionDef: _function_of,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from cleanguard.catalogue.begin_tokens import Beginning, UNKNOWN_BEGINNING, beginning_of
+from cleanguard.catalogue.begin_tokens import UNKNOWN_BEGINNING, Beginning, beginning_of
 from cleanguard.catalogue.families import family_of
 from cleanguard.catalogue.standing import last_part
 from lint_rules._flow.analysis import Flow

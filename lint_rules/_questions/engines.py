@@ -15,7 +15,6 @@ from lint_rules._flow.values.joins import (
     LibraryObject,
     Mapping,
     ModelId,
-    Sequence,
     Value,
     element_of,
     first,
@@ -57,7 +56,10 @@ def engine_prompts(flow: Flow) -> Iterator[tuple[CallSite, ModelId, Value]]:
 def engine_ids(call: EngineCall) -> Encoded | None:
     """The encoding whose ids an engine is given, before which it puts nothing."""
     args = call.site.args
-    for given in (args.value("prompt_token_ids", 2), _member(args.value("prompts", 0), "prompt_token_ids")):
+    for given in (
+        args.value("prompt_token_ids", 2),
+        _member(args.value("prompts", 0), "prompt_token_ids"),
+    ):
         for value in (given, element_of(given), element_of(element_of(given))):
             found = first(value, Encoded)
             if found is not None:
@@ -71,7 +73,7 @@ def _member(prompts: Value, key: str) -> Value:
     for option in options(prompts):
         if isinstance(option, Mapping):
             result = join(result, option.get(key) or UNKNOWN)
-        elif isinstance(option, (Items, Sequence)) and first(element_of(option), Mapping):
+        elif first(element_of(option), Mapping) is not None:
             result = join(result, Items(_member(element_of(option), key)))
         elif key == "prompt":
             result = join(result, option)

@@ -49,9 +49,10 @@ def text_generations(flow: Flow) -> Iterator[TextGeneration]:
         model = call.model.model
         if encode is not None and model.standing == "unknown" and model.text is None:
             model = encode.tokenizer.model
-        if model.text is not None and is_not_causal(model.text):
-            if model.fixed or flow.event_at(call.model.origin, ModelLoad) is None:
-                continue
+        loaded = flow.event_at(call.model.origin, ModelLoad) is not None
+        certain = model.fixed or not loaded
+        if model.text is not None and certain and is_not_causal(model.text):
+            continue
         severity = load_severity(model, flow.settings)
         if severity is not None:
             yield TextGeneration(call, encode, model, severity)
@@ -65,7 +66,9 @@ def _is_loaded_here(call: Generate, flow: Flow) -> bool:
     only_hands_on = bool(call.args.spread) and not (call.args.positional or call.args.keywords)
     if only_hands_on:
         return False  # a wrapper's own `generate(*args, **kwargs)`
-    return not any("embeds" in name or "pixel" in name or "image" in name for name in call.args.keywords)
+    return not any(
+        "embeds" in name or "pixel" in name or "image" in name for name in call.args.keywords
+    )
 
 
 def config_of(call: Generate, flow: Flow) -> Arguments:

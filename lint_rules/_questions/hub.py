@@ -25,7 +25,9 @@ def is_pinned(args: Arguments) -> bool | None:
     if any(isinstance(option, Unknown) or not isinstance(option, Constant) for option in found):
         return None
     return all(
-        isinstance(option, Constant) and not option.optional and _COMMIT.match(str(option.value)) is not None
+        isinstance(option, Constant)
+        and not option.optional
+        and _COMMIT.match(str(option.value)) is not None
         for option in found
     )
 

@@ -102,6 +102,10 @@ def _plain_names(tree: ast.Module) -> dict[str, Value | Target]:
             for target in node.targets:
                 if isinstance(target, ast.Name) and value is not None:
                     names[target.id] = value
+        elif isinstance(node, ast.Import):
+            for alias in node.names:
+                whole = alias.name if alias.asname else alias.name.partition(".")[0]
+                names[alias.asname or whole] = Target(whole)
         elif isinstance(node, ast.ImportFrom):
             module = "." * node.level + (node.module or "")
             joint = "" if module.endswith(".") else "."

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import TypeGuard
 
 import libcst as cst
 
@@ -293,11 +292,9 @@ def adapter_name(args: Arguments, position: int) -> str | None:
     given = args.get("adapter_name", position)
     if given is None:
         return "default"
-    return given.value.value if _is_text(given.value) else None
-
-
-def _is_text(value: Value) -> TypeGuard[Constant]:
-    return isinstance(value, Constant) and isinstance(value.value, str) and value.fixed
+    name = given.value
+    said = name.value if isinstance(name, Constant) and name.fixed else None
+    return said if isinstance(said, str) else None
 
 
 def _padded(tokenizer: Tokenizer, node: cst.Call, rows: Value) -> Value:

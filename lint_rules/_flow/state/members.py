@@ -145,8 +145,9 @@ def _entry(mapping: Mapping, key: Value) -> Value:
         found = mapping.get(key.value)
         if found is None:
             return mapping.rest
-        by_default = isinstance(found, Constant) and not key.fixed
-        return replace(found, fixed=False) if by_default else found
+        if isinstance(found, Constant) and not key.fixed:
+            return Constant(found.value, fixed=False, optional=found.optional)
+        return found
     result = mapping.rest
     for _, value in mapping.entries:
         result = join(result, value)

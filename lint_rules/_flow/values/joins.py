@@ -153,9 +153,7 @@ def join(left: Value, right: Value) -> Value:
         and type(left.value) is type(right.value)
         and left.value == right.value
     ):
-        return Constant(
-            left.value, left.fixed and right.fixed, left.optional or right.optional
-        )
+        return Constant(left.value, left.fixed and right.fixed, left.optional or right.optional)
     if one is not other and {one, other} != {Items, Sequence}:
         return _alternatives(left, right)
     if isinstance(left, Mapping) and isinstance(right, Mapping):

@@ -11,8 +11,8 @@ from typing import Literal, TypeAlias
 
 import libcst as cst
 
-from cleanguard.catalogue.standing import Standing
 from cleanguard.catalogue.findings import Confidence
+from cleanguard.catalogue.standing import Standing
 from lint_rules._flow.values.record import by_content
 
 Scalar: TypeAlias = "str | bytes | int | float | complex | bool | None"

@@ -57,13 +57,12 @@ from lint_rules._flow.values.scopes import Env
 from lint_rules._flow.values.settings_state import SEED, with_setting
 from lint_rules._flow.values.syntax import dotted
 from lint_rules._flow.values.text import BOS_TEXTS, leads_with
+from lint_rules._flow.walking.object_calls import HANDS_THROUGH, ObjectCalls
 from lint_rules._flow.walking.own_calls import OwnCalls
 from lint_rules._flow.walking.pad_masks import MASKING_CALLS, note_mask_in_call
 from lint_rules._flow.walking.passed_calls import PassedCalls
 
 _NOTHING = Arguments((), {}, (), False)
-# Methods of accelerate's and its like's objects that hand a model or a batch through.
-_HANDS_THROUGH = frozenset({"prepare", "prepare_model", "unwrap_model", "wait_for", "to_device"})
 _MODEL_NAMES = frozenset({"model", "lm", "llm", "net", "base_model", "policy", "language_model"})
 _TEXT_METHODS = frozenset(
     ["strip", "lstrip", "rstrip", "replace", "lower", "removeprefix", "removesuffix"]
@@ -100,6 +99,7 @@ class CallReader:
         self.hf = HfCalls(evaluator.program, evaluator.cursor)
         self.own = OwnCalls(evaluator.program)
         self.passed = PassedCalls(self._call)
+        self.objects = ObjectCalls(evaluator.program, evaluator.cursor, self.hf)
 
     def read(self, node: cst.Call, env: Env) -> Value:
         """The value of a call expression."""
@@ -176,7 +176,7 @@ class CallReader:
         if isinstance(function, Method):
             return self._call_method(function.receiver, function.name, node, args, env)
         if isinstance(function, LibraryObject):
-            return self._library_method(function, "__call__", node, args)
+            return self.objects.method(function, "__call__", node, args)
         return UNKNOWN
 
     def _unknown_call(self, node: cst.Call, args: Arguments, env: Env) -> Value:
@@ -195,10 +195,14 @@ class CallReader:
             return UNKNOWN
         if sounds_like_seeding(name):
             env.state = with_setting(env.state, SEED, Constant(True))
-        handed = self.passed.by_name(name, node, args, env) if name != "map" or len(args.positional) > 1 else None
+        handed = (
+            self.passed.by_name(name, node, args, env)
+            if name != "map" or len(args.positional) > 1
+            else None
+        )
         if handed is not None:
             return handed
-        if name in _HANDS_THROUGH:
+        if name in HANDS_THROUGH:
             given = tuple(argument.value for argument in args.positional)
             return given[0] if len(given) == 1 else Sequence(given)
         if name == "map":
@@ -255,22 +259,8 @@ class CallReader:
             self._rate(node, items_averaged(args))
         result = builtin_call(name, args)
         if isinstance(result, Unknown):
-            return self._made_elsewhere(name, node, args, env)
+            return self.objects.made(name, node, args, env)
         return result
-
-    def _made_elsewhere(self, name: str, node: cst.Call, args: Arguments, env: Env) -> Value:
-        """What a library's callable gives where only its name and its arguments matter."""
-        if name.endswith(".DataCollatorWithPadding"):
-            collated = first(args.value("tokenizer", 0), Tokenizer)
-            return UNKNOWN if collated is None else Method(collated, "pad")
-        if library_names.makes_object(name):
-            env.begin_anew(node)
-            if name == "vllm.LLM":
-                self.program.engines[node] = self.hf.model_id(args.get("model", 0))
-            return LibraryObject(name, node)
-        if library_names.renders(name):
-            return ChatText(node, cut=True)
-        return UNKNOWN
 
     def _rate(self, node: cst.Call, count: int | None) -> None:
         if count is not None:
@@ -303,7 +293,7 @@ class CallReader:
         if isinstance(receiver, Loader):
             return self.hf.loader_method(receiver, name, node, args)
         if isinstance(receiver, LibraryObject):
-            return self._library_method(receiver, name, node, args)
+            return self.objects.method(receiver, name, node, args)
         if isinstance(receiver, Encoded):
             return self._encoded_method(receiver, name, node)
         if isinstance(receiver, Generated):
@@ -343,29 +333,6 @@ class CallReader:
                 self._rate(node, items_in(receiver))
             return receiver if name in KEEPS_ITEMS else UNKNOWN
         return UNKNOWN
-
-    def _library_method(
-        self, receiver: LibraryObject, name: str, node: cst.Call, args: Arguments
-    ) -> Value:
-        self.program.record(CallSite(node, self.cursor.place(), "", receiver, name, args))
-        if receiver.symbol in library_names.DATACLASS_PARSERS and name.startswith("parse_"):
-            return self._parsed_dataclasses(receiver)
-        if name in _HANDS_THROUGH and args.positional:
-            given = tuple(argument.value for argument in args.positional)
-            return given[0] if len(given) == 1 else Sequence(given)
-        if name == "get_tokenizer" and receiver.origin in self.program.engines:
-            return Tokenizer(node, self.program.engines[receiver.origin])
-        if name == "get_default_sampling_params":
-            return LibraryObject(library_names.DEFAULT_PARAMETERS, node)
-        return receiver if name in ("to", "cuda", "eval") else UNKNOWN
-
-    def _parsed_dataclasses(self, parser: LibraryObject) -> Value:
-        """`HfArgumentParser((A, B)).parse_args_into_dataclasses()`: an object of each."""
-        built = self.program.ledger.event(CallSite, parser.origin)
-        given = built.args.value("dataclass_types", 0) if isinstance(built, CallSite) else UNKNOWN
-        classes = given.items if isinstance(given, Sequence) else (given,)
-        instances = [Instance(one.node) for one in classes if isinstance(one, ClassRef)]
-        return Sequence(tuple(instances)) if len(instances) == len(classes) else UNKNOWN
 
     def _encoded_method(self, receiver: Encoded, name: str, node: cst.Call) -> Value:
         if name in library_names.KEEPS_ENCODED:

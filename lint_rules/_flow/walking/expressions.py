@@ -4,23 +4,19 @@ from __future__ import annotations
 
 import builtins
 from collections.abc import Callable, Iterable
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 import libcst as cst
 
 from lint_rules._flow.state.members import Members
 from lint_rules._flow.state.program import Cursor, FunctionFacts, Program
-from lint_rules._flow.values.events import Rate
 from lint_rules._flow.values.joins import (
     UNKNOWN,
     Choice,
     Constant,
-    Count,
     Encoded,
-    Formatted,
     FunctionRef,
     Items,
-    JoinedIds,
     Mapping,
     Sequence,
     Symbol,
@@ -32,20 +28,19 @@ from lint_rules._flow.values.joins import (
     count_of,
     element_of,
     first,
-    front_of,
     join,
 )
 from lint_rules._flow.values.scopes import Env
-from lint_rules._flow.values.text import add_text, filled, percent_filled
+from lint_rules._flow.values.text import add_text, filled
 from lint_rules._flow.walking.binding import bind_target
 from lint_rules._flow.walking.calls import CallReader
 from lint_rules._flow.walking.imports import star_imported
+from lint_rules._flow.walking.operations import operation
 from lint_rules._flow.walking.pad_masks import IGNORED, note_mask
 from lint_rules._light.nodes import LightFloat, LightInteger, LightString
 
 _Literal: TypeAlias = "cst.SimpleString | cst.Integer | cst.Float"
 _BUILTINS = frozenset(dir(builtins))
-_SLASH = Constant("/")
 _TEXT_PARTS = tuple(
     getattr(cst, name)
     for name in ("FormattedStringText", "TemplatedStringText")
@@ -88,7 +83,7 @@ class Evaluator:
             cst.SetComp: self._comprehension,
             cst.GeneratorExp: self._comprehension,
             cst.DictComp: self._dict_comprehension,
-            cst.BinaryOperation: self._binary,
+            cst.BinaryOperation: lambda node, env: operation(self, node, env),
             cst.UnaryOperation: self._unary,
             cst.Comparison: self._comparison,
             cst.Await: lambda node, env: self.evaluate(node.expression, env),
@@ -185,15 +180,15 @@ class Evaluator:
     def _formatted(self, node: cst.FormattedString, env: Env) -> Value:
         """An f-string, or a t-string."""
         parts: list[str | Value] = []
-        for part in node.parts:
+        for part in cast("Iterable[Any]", node.parts):
             if type(part) in _TEXT_PARTS:
-                parts.append(part.value)  # type: ignore[union-attr]  # by its type
-            else:
-                parts.append(self.evaluate(part.expression, env))  # type: ignore[union-attr]
-                spec = part.format_spec  # type: ignore[union-attr]
-                if spec:
-                    parts[-1] = UNKNOWN
-                    self._spec(spec, env)
+                parts.append(part.value)
+                continue
+            value = self.evaluate(part.expression, env)
+            if part.format_spec:
+                value = UNKNOWN
+                self._spec(part.format_spec, env)
+            parts.append(value)
         return filled(parts)
 
     def _spec(self, parts: Iterable[Any], env: Env) -> None:
@@ -304,39 +299,6 @@ class Evaluator:
             current = current.inner_for_in
         return inner
 
-    def _binary(self, node: cst.BinaryOperation, env: Env) -> Value:
-        left, right = self.evaluate(node.left, env), self.evaluate(node.right, env)
-        if type(node.operator) is cst.Add:
-            if isinstance(left, Sequence) and isinstance(right, Sequence):
-                return Sequence((*left.items, *right.items), left.kind)
-            front = front_of(left)
-            return add_text(left, right) if front is None else JoinedIds(front)
-        if type(node.operator) is cst.Modulo and isinstance(left, (Constant, Formatted)):
-            if isinstance(left, Constant) and isinstance(left.value, str):
-                return percent_filled(left.value, right)
-            return add_text(left, right)  # "…%s…" % text
-        if type(node.operator) is cst.Multiply and isinstance(left, (Sequence, Items)):
-            return Items(element_of(left))
-        if type(node.operator) is cst.Divide:
-            size = first(right, Count)
-            counted = size.value if size is not None else _number_by_name(node.right, right)
-            if counted is not None:
-                self.program.record(Rate(node, self.cursor.place(), counted))
-            is_path = isinstance(right, (Constant, Formatted)) and not _is_number(right)
-            if not is_path:
-                return UNKNOWN
-            ends = isinstance(left, Constant) and str(left.value).endswith("/")
-            return add_text(left if ends else add_text(left, _SLASH), right)
-        if (
-            type(node.operator) is cst.BitOr
-            and isinstance(left, Mapping)
-            and isinstance(right, Mapping)
-        ):
-            for name, item in right.entries:
-                left = left.put(name, item)
-            return left
-        return UNKNOWN
-
     def _unary(self, node: cst.UnaryOperation, env: Env) -> Value:
         value = self.evaluate(node.expression, env)
         if (
@@ -366,13 +328,3 @@ def _unless_other(value: Value, other: Value) -> Value:
     if isinstance(value, Constant) and value.value is not None and isinstance(other, Unknown):
         return Constant(value.value, fixed=False, optional=value.optional)
     return value
-
-
-def _number_by_name(node: cst.BaseExpression, value: Value) -> int | None:
-    """`N` where `N = 15`: what a name says is how many there are."""
-    only = value.value if isinstance(value, Constant) and type(node) is cst.Name else None
-    return only if type(only) is int else None
-
-
-def _is_number(value: Value) -> bool:
-    return isinstance(value, Constant) and not isinstance(value.value, str)

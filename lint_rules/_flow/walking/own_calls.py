@@ -83,7 +83,7 @@ class OwnCalls:
                 self.program.mark_called(function.node, facts)
             self.program.demand(function.node)
             self.program.ledger.read(function.node)
-        self._leave(facts, given, env)
+        self._leave(function.node, facts, given, env)
         result = facts.result
         replay = None if facts.home is None else facts.home.replay
         if (
@@ -98,8 +98,14 @@ class OwnCalls:
             return element_of(result)
         return result
 
-    def _leave(self, facts: FunctionFacts, given: dict[str, Value], env: Env) -> None:
+    def _leave(
+        self, node: Function, facts: FunctionFacts, given: dict[str, Value], env: Env
+    ) -> None:
         """Takes over what a called function has set: later uses find it so."""
+        if env.state and facts.home is self.program:
+            made = self.program.ledger.made_by(node)
+            if any(key[1] in made for key in env.state):
+                env.state = {key: kept for key, kept in env.state.items() if key[1] not in made}
         if not facts.sets or self.program.quiet:
             return
         sets: dict[Key, Value] = dict(facts.sets)
@@ -134,7 +140,7 @@ class OwnCalls:
             known = self.program.functions.get(initializer)
             if known is not None:
                 self.program.ledger.read((initializer, "sets"))
-                self._leave(known, given, env)
+                self._leave(initializer, known, given, env)
             return instance
         for name, argument in zip(facts.fields, args.positional, strict=False):
             self.program.add_attribute(reference.node, name, argument.value)

@@ -29,9 +29,7 @@ class Evaluates(Protocol):
         ...
 
 
-def note_mask(
-    evaluator: Evaluates, node: cst.CSTNode, test: cst.BaseExpression, env: Env
-) -> None:
+def note_mask(evaluator: Evaluates, node: cst.CSTNode, test: cst.BaseExpression, env: Env) -> None:
     """Records a mask if a test compares with a pad token."""
     while type(test) is cst.UnaryOperation:
         test = test.expression
@@ -49,9 +47,7 @@ def note_mask(
             return
 
 
-def note_mask_in_call(
-    evaluator: Evaluates, node: cst.Call, values: list[Value], env: Env
-) -> None:
+def note_mask_in_call(evaluator: Evaluates, node: cst.Call, values: list[Value], env: Env) -> None:
     """`torch.where(ids == pad, -100, ids)` and `ids.masked_fill(ids == pad, -100)`."""
     if IGNORED in values:
         for argument in node.args:

@@ -28,7 +28,13 @@ from lint_rules._flow.values.scopes import Env
 
 Call = Callable[[Value, cst.Call, Arguments, Env], Value]
 # Where the function stands among the positional arguments; those behind it are its own.
-_HANDED: dict[str, int] = {"submit": 0, "to_thread": 0, "run_in_executor": 1, "run_sync": 0, "apply_async": 0}
+_HANDED: dict[str, int] = {
+    "submit": 0,
+    "to_thread": 0,
+    "run_in_executor": 1,
+    "run_sync": 0,
+    "apply_async": 0,
+}
 _MAPS = frozenset({"map", "imap", "imap_unordered", "starmap", "thread_map", "process_map"})
 _HYDRA = ("hydra.utils.instantiate", "hydra.utils.call", "hydra.instantiate")
 

@@ -20,9 +20,7 @@ from lint_rules._flow.values.scopes import Env
 from lint_rules._flow.walking.binding import Evaluates, bind_target
 
 
-def bind_pattern(
-    evaluator: Evaluates, pattern: cst.MatchPattern, subject: Value, env: Env
-) -> None:
+def bind_pattern(evaluator: Evaluates, pattern: cst.MatchPattern, subject: Value, env: Env) -> None:
     """Binds what a pattern captures; what stands where is not known is bound to the unknown."""
     if type(pattern) is cst.MatchAs:
         if pattern.pattern is not None:
@@ -68,11 +66,10 @@ def _bind_parts(
                 value = join(value, option.items[index])
             elif starred or not isinstance(option, Sequence):
                 value = join(value, element_of(option))
-        if type(part) is cst.MatchStar:
-            if part.name is not None:
-                bind_target(evaluator, part.name, UNKNOWN, env)
-        else:
+        if isinstance(part, cst.MatchSequenceElement):
             bind_pattern(evaluator, part.value, value, env)
+        elif part.name is not None:
+            bind_target(evaluator, part.name, UNKNOWN, env)
 
 
 def _entry(subject: Value, key: Value) -> Value:

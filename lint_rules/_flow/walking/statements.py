@@ -12,9 +12,7 @@ from lint_rules._flow.values.events import MemberSet, Unpack
 from lint_rules._flow.values.joins import (
     UNKNOWN,
     CausalLM,
-    Instance,
     Items,
-    Mapping,
     Sequence,
     Symbol,
     Tokenizer,
@@ -23,7 +21,6 @@ from lint_rules._flow.values.joins import (
     count_of,
     element_of,
     first,
-    join,
 )
 from lint_rules._flow.values.scopes import Env, Outer
 from lint_rules._flow.values.syntax import dotted
@@ -32,6 +29,7 @@ from lint_rules._flow.walking.binding import bind_target
 from lint_rules._flow.walking.definitions import Definitions
 from lint_rules._flow.walking.expressions import Evaluator
 from lint_rules._flow.walking.imports import bind_import, bind_import_from
+from lint_rules._flow.walking.mutations import mutate
 from lint_rules._flow.walking.pad_masks import IGNORED, note_mask
 from lint_rules._flow.walking.patterns import bind_pattern
 
@@ -141,31 +139,9 @@ class Executor:
         self.evaluator.evaluate(node.value, env)
         call = node.value
         if type(call) is cst.Call and type(call.func) is cst.Attribute:
-            self._mutating_call(call, call.func, env)
+            mutate(self.evaluator, call, call.func, env)
             return dotted(call.func) not in ("sys.exit", "os._exit")
         return True
-
-    def _mutating_call(self, call: cst.Call, func: cst.Attribute, env: Env) -> None:
-        """`rows.append(x)` and `settings.update(…)` change what the name holds."""
-        path = dotted(func.value)
-        if path is None or func.attr.value not in ("append", "extend", "add", "update"):
-            return
-        container = self.evaluator.evaluate(func.value, env)
-        if func.attr.value == "update":
-            mapping = first(container, Mapping)
-            if mapping is None:
-                return
-            given = self.evaluator.calls.arguments(call, env)
-            other = first(given.positional[0].value, Mapping) if given.positional else None
-            for name, value in () if other is None else other.entries:
-                mapping = mapping.put(name, value)
-            for name, argument in given.keywords.items():
-                mapping = mapping.put(name, argument.value)
-            bind_target(self.evaluator, func.value, mapping, env)
-        elif call.args and not isinstance(container, (Tokenizer, CausalLM, Instance)):
-            value = self.evaluator.evaluate(call.args[0].value, env)
-            each = element_of(value) if func.attr.value == "extend" else value
-            bind_target(self.evaluator, func.value, Items(join(element_of(container), each)), env)
 
     def _assign(self, node: cst.Assign, env: Env) -> bool:
         value = self.evaluator.evaluate(node.value, env)
@@ -300,7 +276,11 @@ class Executor:
             env.join([env, inner])
             late = missed & (env.names.keys() - before.keys())
             same = env.state is set_before or env.state == set_before
-            if not late and same and all(env.names[name] == value for name, value in before.items()):
+            if (
+                not late
+                and same
+                and all(env.names[name] == value for name, value in before.items())
+            ):
                 break  # the next round would see the same
         self._repeating = outer
         self.evaluator.missed = around
