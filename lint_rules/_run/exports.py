@@ -64,16 +64,26 @@ class Exports:
 
     def plain(self, name: str) -> Value | Target | None:
         """A literal or a re-export; None for anything else."""
+        if self._plain is None and _defines(self._raw, name):
+            return None
+        return self._names().get(name)
+
+    def star(self) -> Target | None:
+        """What a plain module brings in by `from library import *`, with the star for the name."""
+        if self._plain is None and b"*" not in self._raw:
+            return None
+        found = self._names().get("*")
+        return found if isinstance(found, Target) else None
+
+    def _names(self) -> dict[str, Value | Target]:
         if self._plain is None:
-            if _defines(self._raw, name):
-                return None
             try:
                 tree = parse_fast(decode(self._raw))
             except SourceError:
                 tree = None
             self._plain = {} if tree is None else _plain_names(tree)
             self._raw = b""
-        return self._plain.get(name)
+        return self._plain
 
 
 def _defines(raw: bytes, name: str) -> bool:

@@ -189,12 +189,9 @@ class Project:
     def _plain_member(self, path: str, name: str) -> Value | None:
         """A literal or a re-export of a module in which nothing else can matter."""
         found = self._exports_of(path).plain(name)
-        if found is None and (star := self._exports_of(path).plain("*")) is not None:
-            # `from library import *`: classes and modules only, as a name may be anything.
-            found = (
-                Target(star.dotted.removesuffix("*") + name) if isinstance(star, Target) else None
-            )
-            found = found if name[:1].isupper() else None
+        if found is None and name[:1].isupper():  # of a library's star, classes only
+            star = self._exports_of(path).star()
+            found = None if star is None else Target(star.dotted.removesuffix("*") + name)
         if not isinstance(found, Target):
             return found
         if (path, name) in self._following:

@@ -24,6 +24,8 @@ from lint_rules._flow.values.joins import (
 # Stands for a tokenizer's own BOS among the pieces of a text. A text that begins with something unknown
 # has an empty first piece.
 BOS = "\0bos"
+# Stands for rendered text whose beginning is not its template's, or not known.
+_CUT = "\0cut"
 _PERCENT = re.compile(r"%(?:\((\w+)\))?[-#0 +]*\d*(?:\.\d+)?[a-zA-Z]|%%")
 _BRACES = re.compile(r"\{\{|\}\}|\{(\w*)[^{}]*\}")
 # Names of files that transformers and peft keep as constants.
@@ -49,6 +51,8 @@ def keeps_bos(value: Value) -> bool:
     """Whether rendered text still begins as the template wrote it."""
     for option in options(value):
         if isinstance(option, ChatText) and option.cut:
+            return False
+        if isinstance(option, Formatted) and _CUT in option.pieces:
             return False
         if isinstance(option, (Items, Sequence)) and not keeps_bos(element_of(option)):
             return False
@@ -167,6 +171,8 @@ def _pieces(value: Value) -> tuple[str, ...]:
         return value.pieces
     if isinstance(value, Constant) and isinstance(value.value, str):
         return (value.value,)
+    if isinstance(value, ChatText) and value.cut:
+        return (_CUT,)
     if isinstance(value, Symbol):
         return _FILE_NAMES.get(value.name.rsplit(".", 1)[-1], ())
     if isinstance(value, Method) and value.name == "bos_token":
