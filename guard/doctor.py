@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cleanguard.catalogue import hazards
-from cleanguard.catalogue.families import family_of, standing_of
+from cleanguard.catalogue.families import family_of
 from cleanguard.catalogue.hazards import Hazard
+from cleanguard.catalogue.standing import standing_of
 from guard.base.checks import CheckList
 from guard.errors import GuardError, ModelNotFoundError
 from guard.files.hub import transformers

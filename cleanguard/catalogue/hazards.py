@@ -163,6 +163,18 @@ UNKNOWN_KEYWORD = Hazard(
     fix="safe",
     linted=True,
 )
+ADAPTER_OVER_ADAPTER = Hazard(
+    code="CG111",
+    name="adapter-over-adapter",
+    severity="error",
+    summary="an adapter is put under a name that one before it has on the same base",
+    why=(
+        "peft replaces the weights that both adapters have and leaves the rest of the first active: what "
+        "is evaluated is a mixture of two adapters. unload() before the second gives the right model."
+    ),
+    remedy="unload() the first, load the base anew, or give each adapter a name of its own",
+    linted=True,
+)
 STRAY_NO_SPECIAL_TOKENS = Hazard(
     code="CG201",
     name="stray-no-special-tokens",
@@ -397,6 +409,7 @@ CATALOGUE: tuple[Hazard, ...] = (
     CHAT_MODEL_AS_BASE,
     ADAPTER_AS_BASE,
     UNKNOWN_KEYWORD,
+    ADAPTER_OVER_ADAPTER,
     STRAY_NO_SPECIAL_TOKENS,
     DOUBLE_BOS,
     TEMPLATE_ON_BASE,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from cleanguard.catalogue import hazards
-from cleanguard.catalogue.families import family_of, standing_of
+from cleanguard.catalogue.standing import last_part, says_chat, standing_of
 from guard.base.checks import CheckList
 from guard.errors import ChatModelError
 from guard.files.source import ModelSource
@@ -37,9 +37,7 @@ def chat_evidence(source: ModelSource, tokenizer: PreTrainedTokenizerBase) -> li
 
 def _says_chat(model_id: str) -> bool:
     """Whether the id itself says so, not only its family."""
-    family = family_of(model_id)
-    known = family is None or family.base_by_default
-    return known and standing_of(model_id) == "chat"
+    return says_chat(last_part(model_id))
 
 
 def refuse_chat_model(

@@ -209,6 +209,10 @@ def _parse_full(source: Source, *, parsed: bool) -> cst.Module:
                 message, Position(max(error.raw_line, 1), error.raw_column + 1)
             ) from error
         raise syntax_error(source) from error
+    # Raised on valid code: two adjacent t-strings.
+    except getattr(cst, "CSTLogicError", cst.ParserSyntaxError) as error:
+        message = f"this version of libcst cannot parse the file ({error})"
+        raise SourceError(message, Position(1, 1)) from error
 
 
 def _followed(job: _Job, tree: ast.Module | cst.Module | None) -> Flow:

@@ -31,6 +31,7 @@ from lint_rules._flow.values.joins import (
 )
 from lint_rules._flow.values.ledger import Summary
 from lint_rules._flow.values.scopes import Env
+from lint_rules._flow.values.settings_state import State, merged_states
 from lint_rules._flow.values.syntax import dotted, has_decorator
 from lint_rules._flow.walking.expressions import Evaluator
 from lint_rules._light import light_expression
@@ -69,6 +70,7 @@ class Definitions:
         self._walking = 0
         # The parameters that a function was walked with.
         self._bound: dict[cst.FunctionDef, dict[str, Value]] = {}
+        self._entered: dict[cst.FunctionDef, State] = {}
         self._budget = MAX_REPLAYS
 
     def function(self, node: cst.FunctionDef, env: Env) -> bool:
@@ -99,6 +101,7 @@ class Definitions:
             self._inherit(node, facts, parent)
         facts.bases = tuple(value.name for value in bases if isinstance(value, Symbol))
         body = Env(env, None, node)
+        body.state = env.state
         self._run_body(node, node.body, body)
         for statement in node.body.body:
             if type(statement) is cst.FunctionDef:
@@ -139,12 +142,41 @@ class Definitions:
         env = self._scope(node, facts)
         self._bind_parameters(node, facts, facts.arguments, env)
         self._bound[node] = dict(env.names)
+        env.state = self._entered[node] = self._entry(facts)
         cursor = self.evaluator.cursor
         saved = (cursor.function, cursor.owner, cursor.parents)
         cursor.function, cursor.owner, cursor.parents = node, env.owner, ()
-        self._run_body(node, node.body, env)
+        falls = self._run_body(node, node.body, env)
         cursor.function, cursor.owner, cursor.parents = saved
         self._walking -= 1
+        if env.state or env.exits:
+            self._note_sets(node, facts, [*env.exits, env.state] if falls else env.exits)
+        elif facts.sets:
+            self._note_sets(node, facts, [env.state])
+
+    def _entry(self, facts: FunctionFacts) -> State:
+        """What objects are set to when a function begins."""
+        if facts.called:
+            return facts.entry
+        self.program.ledger.read("births")
+        if not self.program.births:
+            return facts.env.state
+        return {**self.program.births, **facts.env.state}
+
+    def _note_sets(self, node: cst.FunctionDef, facts: FunctionFacts, exits: list[State]) -> None:
+        """Notes what a function leaves set, for its callers, and for all where it made the object."""
+        left = merged_states(exits) if exits else {}
+        entry = self._entered[node]
+        sets = {key: value for key, value in left.items() if entry.get(key) != value}
+        if sets != facts.sets:
+            facts.sets = sets
+            self.program.ledger.change(node)
+            self.program.ledger.change((node, "sets"))
+        if sets:
+            made = {origin for _, origin in self.program.ledger.events}
+            born = {key: value for key, value in sets.items() if key[1] in made}
+            if born:
+                self.program.add_births(born)
 
     def demand(self, node: Function) -> None:
         """Runs a function that another one calls before its turn, so that its result is known."""
@@ -165,7 +197,7 @@ class Definitions:
         env = self._scope(node, facts)
         self.program.ledger.resume(node)
         self._bind_parameters(node, facts, facts.arguments, env)
-        return env.names != self._bound[node]
+        return env.names != self._bound[node] or self._entry(facts) != self._entered[node]
 
     def replay(self, function: FunctionRef, arguments: dict[str, Value]) -> Value:
         """The result of a function for the arguments of one call; records nothing."""
