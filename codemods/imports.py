@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import libcst as cst
 
 from codemods.plan.edits import Edit
+from codemods.script.looking import Looking
 from codemods.script.script import Script
 from lint_rules._flow.values.syntax import dotted
 
@@ -124,7 +125,7 @@ def _imports(module: cst.Module) -> Iterator[_Import]:
     yield from visitor.found
 
 
-class _Imports(cst.CSTVisitor):
+class _Imports(Looking):
     def __init__(self) -> None:
         self.found: list[_Import] = []
         self._blocks: list[cst.IndentedBlock] = []

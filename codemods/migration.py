@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from codemods.plan.edits import Edit, apply, tidy
 from codemods.plan.options import EVERYTHING, Wishes
 from codemods.plan.planned import Migration, PlannedSite
 from codemods.plan.sites import CannotRewrite, Note, Site
-from codemods.proof.conditions import ProofError, prove
+from codemods.proof.conditions import EXPOSED, ProofError, prove_findings, prove_text
 from codemods.proof.rescue import rescued
 from codemods.script.comments import keep_comments
 from codemods.script.purposes import trains
@@ -45,53 +45,86 @@ def migrate_source(
     Raises:
         SourceError: The file cannot be read as Python.
     """
-    return _best(filename, raw, settings, wishes, again=True)
+    return _Planner(filename, raw, settings).best(wishes)
 
 
-def _best(
-    filename: str, raw: bytes, settings: Settings, wishes: Wishes, *, again: bool
-) -> Migration:
-    """The whole plan, or what of it can be proven; `again` looks whether a second run changes it."""
-    plan = _attempt(filename, raw, settings, wishes)
-    if plan.refusal is None:
-        return plan
+class _Planner:
+    """Plans one file, which is read once however often it is planned."""
 
-    def attempt(unproven: frozenset[tuple[str, int]]) -> Migration:
-        wanted = replace(wishes, unproven=unproven, doubt=plan.refusal or "")
-        return _attempt(filename, raw, settings, wanted)
+    def __init__(self, filename: str, raw: bytes, settings: Settings) -> None:
+        self._filename, self._raw, self._settings = filename, raw, settings
+        self._source = decode(raw)
+        try:
+            self._script = Script(filename, self._source, settings)
+        except cst.ParserSyntaxError as error:
+            position = Position(max(error.raw_line, 1), error.raw_column + 1)
+            raise SourceError(f"syntax error: {error.message}", position) from error
 
-    def settles(found: Migration) -> bool:
-        return not again or not _best(filename, found.after, settings, wishes, again=False).changed
+    def best(self, wishes: Wishes, *, again: bool = True) -> Migration:
+        """The whole plan, or what of it can be proven; `again` looks whether a second run changes it."""
+        plan = self._attempt(wishes)
+        if plan.refusal is None:
+            return plan
 
-    return rescued(plan, attempt, settles) or plan
+        def attempt(unproven: frozenset[tuple[str, int]]) -> Migration:
+            return self._attempt(replace(wishes, unproven=unproven, doubt=plan.refusal or ""))
 
+        def settles(found: Migration) -> bool:
+            if not again:
+                return True
+            second = _Planner(self._filename, found.after, self._settings)
+            return not second.best(wishes, again=False).changed
 
-def _attempt(filename: str, raw: bytes, settings: Settings, wishes: Wishes) -> Migration:
-    source = decode(raw)
-    try:
-        script = Script(filename, source, settings, wishes)
-    except cst.ParserSyntaxError as error:
-        position = Position(max(error.raw_line, 1), error.raw_column + 1)
-        raise SourceError(f"syntax error: {error.message}", position) from error
-    sites = _plan(script, Path(filename))
-    edits = _unique(edit for site in sites for edit in site.edits)
-    arriving = imports.rewrite(script, edits)
-    edits = tidy(script.utf8, script.without_empty_blocks(edits))
-    edits = keep_comments(script, [*edits, *tidy(script.utf8, arriving)])
-    planned = tuple(sorted(_planned(script, sites), key=lambda site: (site.row, site.code)))
-    if not edits:
-        return Migration(filename, raw, raw, planned)
-    after = source.to_bytes(apply(script.utf8, edits).decode("utf-8"))
-    try:
-        exposed = prove(filename, source, after, edits, sites, script, settings)
+        return rescued(plan, attempt, settles) or plan
+
+    def _attempt(self, wishes: Wishes) -> Migration:
+        script = self._script.wished(wishes)
+        sites = _plan(script, Path(self._filename))
+        edits = _unique(edit for site in sites for edit in site.edits)
+        arriving = imports.rewrite(script, edits)
+        edits = tidy(script.utf8, script.without_empty_blocks(edits))
+        edits = keep_comments(script, [*edits, *tidy(script.utf8, arriving)])
+        planned = tuple(sorted(_planned(script, sites), key=lambda site: (site.row, site.code)))
+        if not edits:
+            return Migration(self._filename, self._raw, self._raw, planned)
+        text = apply(script.utf8, edits).decode("utf-8")
+        try:
+            exposed = self._proven(script, text, edits, sites, wishes)
+        except ProofError as error:
+            return Migration(self._filename, self._raw, self._raw, planned, str(error))
+        after = self._source.to_bytes(text)
+        return Migration(self._filename, self._raw, after, (*planned, *map(_exposed, exposed)))
+
+    def _proven(
+        self,
+        script: Script,
+        text: str,
+        edits: Sequence[Edit],
+        sites: Sequence[Site],
+        wishes: Wishes,
+    ) -> list[Finding]:
+        """Proves a rewritten text, on one reading of it.
+
+        Returns:
+            Findings that only guarded output can have, and that are therefore new without being caused.
+
+        Raises:
+            ProofError: With the part of the contract that does not hold.
+        """
+        prove_text(script, text, edits)
+        try:
+            source = decode(self._source.to_bytes(text))
+            rewritten = Script(self._filename, source, self._settings, wishes)
+        except (cst.ParserSyntaxError, SourceError, UnicodeEncodeError) as error:
+            raise ProofError(f"the rewritten file could not be read: {error}") from error
+        before, after = script.findings(), rewritten.findings()
+        prove_findings(before, after, sites)
         if not (wishes.declined or wishes.unproven) and any(
-            site.edits
-            for site in _plan(Script(filename, decode(after), settings, wishes), Path(filename))
+            site.edits for site in _plan(rewritten, Path(self._filename))
         ):
             raise ProofError("a second run would change the file again")
-    except ProofError as error:
-        return Migration(filename, raw, raw, planned, str(error))
-    return Migration(filename, raw, after, (*planned, *map(_exposed, exposed)))
+        old = {found.code for found in before}
+        return [found for found in after if found.code in EXPOSED and found.code not in old]
 
 
 def _exposed(finding: Finding) -> PlannedSite:

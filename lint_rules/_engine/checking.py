@@ -127,6 +127,34 @@ def check_source(
     return tuple(map(notebook.placed, found)) if notebook else found
 
 
+def followed_findings(
+    filename: str,
+    source: Source,
+    reports: Sequence[tuple[Rule, Report]],
+    positions: Positions,
+    settings: Settings,
+) -> tuple[Finding, ...]:
+    """The findings of a file that was followed already, as `check_source` gives them.
+
+    Args:
+        filename: The path as the report gives it.
+        source: Its text.
+        reports: What all rules report on its full tree.
+        positions: Of that tree.
+        settings: What the run was told.
+    """
+    active = active_codes(Path(filename), settings)
+    found = tuple(
+        _finding(filename, rule, report, positions, _fix(report))
+        for rule, report in reports
+        if rule.hazard.code in active
+    )
+    if may_suppress(source.raw):
+        reason = settings.require_suppression_reason
+        found = suppressed(found, source.text, filename, active, reason)
+    return tuple(with_severity(finding, settings) for finding in found)
+
+
 @dataclass(frozen=True, slots=True)
 class _Job:
     """What checking one file needs besides its text."""
