@@ -8,13 +8,16 @@ from pathlib import Path
 
 import libcst as cst
 
-from cleanguard.catalogue.findings import Finding, Position
+from cleanguard.catalogue.findings import Finding
+from cleanguard.catalogue.hazards import UNREADABLE
 from cleanguard.settings.config import Settings
 from codemods import imports
 from codemods.generation import generate_calls, scoring
 from codemods.loads import adapters, model_loads, pad_tests, quantization, templates, upgrade
 from codemods.loads.own_loader import left_to_own_loader
+from codemods.plan.documents import Document, ScriptDocument
 from codemods.plan.edits import Edit, apply, tidy
+from codemods.plan.left import beside, rows_before
 from codemods.plan.options import EVERYTHING, Wishes
 from codemods.plan.planned import Migration, PlannedSite
 from codemods.plan.sites import CannotRewrite, Note, Site
@@ -23,13 +26,24 @@ from codemods.proof.rescue import rescued
 from codemods.script.comments import keep_comments
 from codemods.script.purposes import trains
 from codemods.script.script import Script
-from lint_rules._run.source import SourceError, decode
+from lint_rules._engine.checking import check_source
+from lint_rules._run.others import OtherFiles
+from lint_rules._run.source import SourceError
 
 __all__ = ["Migration", "PlannedSite", "migrate_source"]
 
+# Code of an older loader is brought up to date without a finding.
+_LOADER = b"CleanModelLoader"
+
 
 def migrate_source(
-    filename: str, raw: bytes, settings: Settings, wishes: Wishes = EVERYTHING
+    filename: str,
+    raw: bytes,
+    settings: Settings,
+    wishes: Wishes = EVERYTHING,
+    *,
+    seen: OtherFiles | None = None,
+    path: Path | None = None,
 ) -> Migration:
     """Plans and proves the migration of one file; writes nothing.
 
@@ -41,24 +55,46 @@ def migrate_source(
         raw: The file's bytes.
         settings: The configuration of the check.
         wishes: What is to be rewritten.
+        seen: The files of the run, as `check` sees them from this one.
+        path: Where the file stands, if that is not `filename`.
 
     Raises:
         SourceError: The file cannot be read as Python.
+        RuleCrashError: A rule failed on it.
     """
-    return _Planner(filename, raw, settings).best(wishes)
+    found = check_source(filename, raw, settings, seen, path, edits=False)
+    broken = next((one for one in found if one.code == UNREADABLE.code), None)
+    if broken is not None:
+        reason = broken.message.removeprefix("the file was not checked: ")
+        raise SourceError(reason, broken.location)
+    if not found and _LOADER not in raw:  # with what is silenced nothing is done either
+        return Migration(filename, raw, raw, ())
+    plan = _Planner(filename, ScriptDocument(raw), settings, found).best(wishes)
+    return replace(plan, found=len(found))
 
 
 class _Planner:
-    """Plans one file, which is read once however often it is planned."""
+    """Plans one document, which is read once however often it is planned.
 
-    def __init__(self, filename: str, raw: bytes, settings: Settings) -> None:
-        self._filename, self._raw, self._settings = filename, raw, settings
-        self._source = decode(raw)
-        try:
-            self._script = Script(filename, self._source, settings)
-        except cst.ParserSyntaxError as error:
-            position = Position(max(error.raw_line, 1), error.raw_column + 1)
-            raise SourceError(f"syntax error: {error.message}", position) from error
+    Args:
+        filename: The path as it was given.
+        document: What is planned.
+        settings: The configuration of the check.
+        found: What `check` reports of it among the files of the run; None if it stands alone.
+    """
+
+    def __init__(
+        self,
+        filename: str,
+        document: Document,
+        settings: Settings,
+        found: Sequence[Finding] | None = None,
+    ) -> None:
+        self._filename, self._document, self._settings = filename, document, settings
+        self._raw = document.raw
+        self._script = Script(filename, document.source, settings)
+        self._alone = self._script.findings()
+        self._found = self._alone if found is None else found
 
     def best(self, wishes: Wishes, *, again: bool = True) -> Migration:
         """The whole plan, or what of it can be proven; `again` looks whether a second run changes it."""
@@ -72,7 +108,8 @@ class _Planner:
         def settles(found: Migration) -> bool:
             if not again:
                 return True
-            second = _Planner(self._filename, found.after, self._settings)
+            document = self._document.again(found.after)
+            second = _Planner(self._filename, document, self._settings)
             return not second.best(wishes, again=False).changed
 
         return rescued(plan, attempt, settles) or plan
@@ -86,45 +123,68 @@ class _Planner:
         edits = keep_comments(script, [*edits, *tidy(script.utf8, arriving)])
         planned = tuple(sorted(_planned(script, sites), key=lambda site: (site.row, site.code)))
         if not edits:
-            return Migration(self._filename, self._raw, self._raw, planned)
-        text = apply(script.utf8, edits).decode("utf-8")
+            return self._unchanged(planned, None)
         try:
-            exposed = self._proven(script, text, edits, sites, wishes)
-        except ProofError as error:
-            return Migration(self._filename, self._raw, self._raw, planned, str(error))
-        after = self._source.to_bytes(text)
-        return Migration(self._filename, self._raw, after, (*planned, *map(_exposed, exposed)))
+            edits = self._document.fitted(edits)
+            after = self._document.written(edits)
+            left = self._proven(script, after, edits, sites, wishes)
+        except (ProofError, SourceError) as error:
+            return self._unchanged(planned, str(error))
+        old = {found.code for found in self._alone}
+        exposed = [found for found in left if found.code in EXPOSED and found.code not in old]
+        manual = [site for site in planned if site.reason is not None]
+        before = rows_before(script.utf8, edits)
+        also = beside([found for found in left if found not in exposed], manual, before)
+        return Migration(
+            self._filename,
+            self._raw,
+            after,
+            (*planned, *map(_exposed, exposed)),
+            also=(*also, *self._seen_from_others(planned)),
+        )
+
+    def _unchanged(self, planned: tuple[PlannedSite, ...], refusal: str | None) -> Migration:
+        also = beside(self._found, planned, lambda row: row)
+        return Migration(self._filename, self._raw, self._raw, planned, refusal, also)
+
+    def _seen_from_others(self, planned: Sequence[PlannedSite]) -> tuple[PlannedSite, ...]:
+        """What `check` reports only because of other files, where nothing is rewritten."""
+        alone = {(found.code, found.location.row) for found in self._alone}
+        more = [one for one in self._found if (one.code, one.location.row) not in alone]
+        return beside(more, planned, lambda row: row)
 
     def _proven(
         self,
         script: Script,
-        text: str,
+        after: bytes,
         edits: Sequence[Edit],
         sites: Sequence[Site],
         wishes: Wishes,
-    ) -> list[Finding]:
-        """Proves a rewritten text, on one reading of it.
+    ) -> tuple[Finding, ...]:
+        """Proves a rewritten file, on one reading of it.
 
         Returns:
-            Findings that only guarded output can have, and that are therefore new without being caused.
+            What `check` reports of it.
 
         Raises:
             ProofError: With the part of the contract that does not hold.
         """
+        text = apply(script.utf8, edits).decode("utf-8")
         prove_text(script, text, edits)
         try:
-            source = decode(self._source.to_bytes(text))
+            source = self._document.again(after).source
+            if source.text != text:
+                raise ProofError("what would be written is not what was planned")
             rewritten = Script(self._filename, source, self._settings, wishes)
-        except (cst.ParserSyntaxError, SourceError, UnicodeEncodeError) as error:
+        except SourceError as error:
             raise ProofError(f"the rewritten file could not be read: {error}") from error
-        before, after = script.findings(), rewritten.findings()
-        prove_findings(before, after, sites)
+        left = rewritten.findings()
+        prove_findings(self._alone, left, sites)
         if not (wishes.declined or wishes.unproven) and any(
             site.edits for site in _plan(rewritten, Path(self._filename))
         ):
             raise ProofError("a second run would change the file again")
-        old = {found.code for found in before}
-        return [found for found in after if found.code in EXPOSED and found.code not in old]
+        return left
 
 
 def _exposed(finding: Finding) -> PlannedSite:

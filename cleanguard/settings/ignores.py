@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cleanguard.editing.read import read_file
+
 if TYPE_CHECKING:
     from pathspec import GitIgnoreSpec
 
@@ -91,8 +93,8 @@ def gitignore_of(folder: str) -> Patterns | None:
     Lines that git itself cannot use are skipped, as git skips them.
     """
     try:
-        text = Path(folder, ".gitignore").read_text(encoding="utf-8", errors="surrogateescape")
-    except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
+        text = read_file(Path(folder, ".gitignore")).decode("utf-8", errors="surrogateescape")
+    except OSError:
         return None
     usable = [line for line in text.splitlines() if _compiles(line)]
     return Patterns.of(folder, usable) if usable else None

@@ -19,7 +19,7 @@ from codemods.plan.options import EVERYTHING, Wishes
 from codemods.plan.sites import CannotRewrite
 from codemods.plan.suppressed import silence
 from codemods.script.walks import Blocks, Elses, Lines, Names, NameUse, Shared, Values
-from lint_rules._engine.checking import followed_findings
+from lint_rules._engine.checking import followed_findings, parse_full
 from lint_rules._flow.analysis import Flow, analyse
 from lint_rules._flow.values.events import Event, Place
 from lint_rules._light.positions import Positions, Span
@@ -38,10 +38,15 @@ class Script:
     def __init__(
         self, filename: str, source: Source, settings: Settings, wishes: Wishes = EVERYTHING
     ) -> None:
+        """Reads and follows a script.
+
+        Raises:
+            SourceError: Libcst refuses it.
+        """
         self.source = source
         self.utf8 = source.text.encode("utf-8")
         self._whole = Span(0, len(self.utf8))
-        self.module = cst.parse_module(source.text)
+        self.module = parse_full(source, parsed=True)
         self.flow: Flow = analyse(self.module, settings)
         self.positions = Positions(self.module, source.text)
         self._filename, self._settings = filename, settings
