@@ -31,29 +31,39 @@ def prove_text(script: Script, text: str, edits: Sequence[Edit]) -> None:
     Raises:
         ProofError: With the part of the contract that does not hold.
     """
-    tree = _compiled(script, text)
+    tree = _compiled(script.source.text, text)
     _compare_untouched(script, edits, text, tree)
     _compare_names(script.source.text, text)
 
 
-def _compiled(script: Script, text: str) -> ast.Module:
+def _compiled(before: str, text: str) -> ast.Module:
     """The rewritten text's tree; what parses may still not compile, as a keyword said twice."""
     try:
-        return _compile(text)
+        _parse(before)
     except (SyntaxError, ValueError) as error:
-        try:
-            _compile(script.source.text)
-        except (SyntaxError, ValueError) as old:
-            raise ProofError(f"this Python cannot compile the file as it is: {old}") from error
+        raise ProofError(f"this Python cannot parse the file as it is: {error}") from error
+    try:
+        tree = _parse(text)
+        if _compiles(before):
+            compile(tree, "<script>", "exec", _AWAITS, dont_inherit=True)
+    except (SyntaxError, ValueError) as error:
         raise ProofError(f"the rewritten file would not compile: {error}") from error
+    return tree
 
 
-def _compile(text: str) -> ast.Module:
+def _parse(text: str) -> ast.Module:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        tree = ast.parse(text)
-        compile(tree, "<script>", "exec", _AWAITS, dont_inherit=True)
-    return tree
+        return ast.parse(text)
+
+
+def _compiles(text: str) -> bool:
+    """Whether a text compiles; one that does not, as the cells of a notebook may, need only parse."""
+    try:
+        compile(_parse(text), "<script>", "exec", _AWAITS, dont_inherit=True)
+    except (SyntaxError, ValueError):
+        return False
+    return True
 
 
 def _compare_names(before: str, after: str) -> None:

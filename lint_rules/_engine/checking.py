@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -104,24 +104,38 @@ def check_source(
     Raises:
         RuleCrashError: A rule failed on this file.
     """
-    notebook = None
+    job = _Job(filename, path or Path(filename), settings, others, edits)
     try:
-        notebook = read(raw) if filename.endswith(SUFFIX) else None
-        source = notebook.source if notebook else decode(raw)
-        job = _Job(filename, path or Path(filename), settings, others, edits)
-        found: tuple[Finding, ...] = ()
+        if not filename.endswith(SUFFIX):
+            return _check_text(job, decode(raw))
+        notebook = read(raw)
+    except SourceError as error:
+        return unreadable(filename, str(error), settings, error.position)
+    found = list(_check_text(job, notebook.source))
+    for written in notebook.sources[1:]:  # files of their own, which nothing here imports yet
+        found += _check_text(replace(job, others=None), written)
+    placed = [notebook.placed(one) for one in found]
+    for reason, place in notebook.problems:
+        placed += unreadable(filename, reason, settings, place, "cell")
+    return tuple(sorted(placed, key=lambda one: one.sort_key))
+
+
+def _check_text(job: _Job, source: Source) -> tuple[Finding, ...]:
+    filename, settings, others = job.filename, job.settings, job.others
+    found: tuple[Finding, ...] = ()
+    try:
         said = None if others is None else others.known(job.path)
         tree = parse_fast(source) if said is None else None
         if said is None and tree is None:
             found = _check_full(job, source, parsed=False)
-        elif said is None and has_trigger(raw):
+        elif said is None and has_trigger(source.raw):
             assert tree is not None
             said = screened(tree, source.text)
             if others is not None:
                 others.know(job.path, tree, said)
         if said is not None and said.matters:
             found = _check_light(job, source, tree)
-        if may_suppress(raw):
+        if may_suppress(source.raw):
             reason = settings.require_suppression_reason
             found = suppressed(
                 found, source.text, filename, active_codes(job.path, settings), reason
@@ -130,8 +144,7 @@ def check_source(
         found = unreadable(filename, str(error), settings, error.position)
     except RecursionError:
         found = unreadable(filename, "nested too deeply to be followed", settings)
-    found = tuple(with_severity(finding, settings) for finding in found)
-    return tuple(map(notebook.placed, found)) if notebook else found
+    return tuple(with_severity(finding, settings) for finding in found)
 
 
 def followed_findings(

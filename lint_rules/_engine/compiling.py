@@ -28,23 +28,33 @@ class Content:
 
 
 def content_of(file: SourceFile) -> Content:
-    """Reads a file and compiles it; a notebook's cells as one module, which may await at the top.
+    """Reads a file and compiles it; of a notebook each cell, which may await at the top.
 
     Raises:
         OSError: It cannot be read.
         SourceError: Its bytes are no text, or no notebook.
     """
     raw = file.read()
-    is_notebook = file.name.endswith(SUFFIX)
-    text: str | bytes = read(raw).source.text if is_notebook else raw
-    if not is_notebook:
+    digest = hashlib.sha256(raw).hexdigest()
+    if not file.name.endswith(SUFFIX):
         decode(raw)
-    flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT if is_notebook else 0
-    problem = None
+        return Content(file.name, digest, _problem(raw, file.name, 0))
+    notebook = read(raw)
+    for reason, place in notebook.problems:
+        return Content(file.name, digest, f"{reason} ({place})")
+    for cell, number in zip(notebook.cells, notebook.numbers, strict=True):
+        text = "\n".join(cell.lines)
+        problem = _problem(text, f"cell {number}", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+        if problem is not None:
+            return Content(file.name, digest, problem)
+    return Content(file.name, digest, None)
+
+
+def _problem(text: str | bytes, name: str, flags: int) -> str | None:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            compile(text, file.name, "exec", flags, dont_inherit=True)
+            compile(text, name, "exec", flags, dont_inherit=True)
     except (SyntaxError, ValueError) as error:
-        problem = str(error)
-    return Content(file.name, hashlib.sha256(raw).hexdigest(), problem)
+        return str(error)
+    return None

@@ -58,9 +58,13 @@ def io_problem(error: OSError) -> str:
 
 
 def unreadable(
-    filename: str, reason: str, settings: Settings, position: Position = START
+    filename: str,
+    reason: str,
+    settings: Settings,
+    position: Position = START,
+    what: str = "file",
 ) -> tuple[Finding, ...]:
-    """The finding for a file that could not be checked."""
+    """The finding for a file, or a cell of it, that could not be checked."""
     if hazards.UNREADABLE.code not in selected(settings):
         return ()
     finding = Finding(
@@ -70,7 +74,7 @@ def unreadable(
         filename=filename,
         location=position,
         end_location=position,
-        message=f"the file was not checked: {reason}",
+        message=f"the {what} was not checked: {reason}",
         remedy=hazards.UNREADABLE.remedy,
     )
     return (with_severity(finding, settings),)
