@@ -220,7 +220,8 @@ def _kept(script: Script, item: _Import, unused: set[str]) -> list[str]:
 def _insertion(script: Script) -> Edit:
     """After the last import at the top of the module that is not relative, else after its docstring or header."""
     last: cst.SimpleStatementLine | None = None
-    for index, statement in enumerate(script.module.body):
+    body = [item for item in script.module.body if not script.is_foreign(item)]
+    for index, statement in enumerate(body):
         if not isinstance(statement, cst.SimpleStatementLine):
             break
         first = statement.body[0] if statement.body else None

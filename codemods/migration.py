@@ -18,6 +18,7 @@ from codemods.loads.own_loader import left_to_own_loader
 from codemods.plan.documents import Document, ScriptDocument
 from codemods.plan.edits import Edit, apply, tidy
 from codemods.plan.left import beside, rows_before
+from codemods.plan.notebook_document import NotebookDocument
 from codemods.plan.options import EVERYTHING, Wishes
 from codemods.plan.planned import Migration, PlannedSite
 from codemods.plan.sites import CannotRewrite, Note, Site
@@ -27,6 +28,7 @@ from codemods.script.comments import keep_comments
 from codemods.script.purposes import trains
 from codemods.script.script import Script
 from lint_rules._engine.checking import check_source
+from lint_rules._run.notebook import SUFFIX, read
 from lint_rules._run.others import OtherFiles
 from lint_rules._run.source import SourceError
 
@@ -63,14 +65,41 @@ def migrate_source(
         RuleCrashError: A rule failed on it.
     """
     found = check_source(filename, raw, settings, seen, path, edits=False)
-    broken = next((one for one in found if one.code == UNREADABLE.code), None)
+    unread = [one for one in found if one.code == UNREADABLE.code]
+    broken = next((one for one in unread if not one.location.cell), None)
     if broken is not None:
         reason = broken.message.removeprefix("the file was not checked: ")
         raise SourceError(reason, broken.location)
     if not found and _LOADER not in raw:  # with what is silenced nothing is done either
         return Migration(filename, raw, raw, ())
-    plan = _Planner(filename, ScriptDocument(raw), settings, found).best(wishes)
-    return replace(plan, found=len(found))
+    rest = [one for one in found if one.code != UNREADABLE.code]
+    if not filename.endswith(SUFFIX):
+        plan = _Planner(filename, ScriptDocument(raw), settings, rest).best(wishes)
+        return replace(plan, found=len(found))
+    told = tuple(f"{one.location}: {one.message}" for one in unread)
+    plan = _migrate_notebook(filename, raw, settings, wishes, rest)
+    return replace(plan, found=len(found), unread=told)
+
+
+def _migrate_notebook(
+    filename: str, raw: bytes, settings: Settings, wishes: Wishes, found: Sequence[Finding]
+) -> Migration:
+    """The plan of a notebook's module, and of each file that a cell of it writes."""
+    notebook = read(raw)
+    sites: list[PlannedSite] = []
+    also: list[PlannedSite] = []
+    refusals: list[str] = []
+    after = raw
+    for index in range(len(notebook.sources)):
+        document = NotebookDocument(after, index)
+        own = [document.unplaced(one) for one in found if document.holds(one.location.cell)]
+        plan = _Planner(filename, document, settings, own).best(wishes)
+        after = plan.after
+        sites += plan.left_alone if plan.refusal else plan.sites
+        also += plan.also
+        refusals += [plan.refusal] if plan.refusal else []
+    refused = "; ".join(dict.fromkeys(refusals)) if after == raw and refusals else None
+    return Migration(filename, raw, after, tuple(sites), refused, tuple(also))
 
 
 class _Planner:
@@ -92,7 +121,7 @@ class _Planner:
     ) -> None:
         self._filename, self._document, self._settings = filename, document, settings
         self._raw = document.raw
-        self._script = Script(filename, document.source, settings)
+        self._script = Script(filename, document.source, settings, foreign=document.foreign)
         self._alone = self._script.findings()
         self._found = self._alone if found is None else found
 
@@ -121,7 +150,7 @@ class _Planner:
         arriving = imports.rewrite(script, edits)
         edits = tidy(script.utf8, script.without_empty_blocks(edits))
         edits = keep_comments(script, [*edits, *tidy(script.utf8, arriving)])
-        planned = tuple(sorted(_planned(script, sites), key=lambda site: (site.row, site.code)))
+        planned = self._placed(sorted(_planned(script, sites), key=lambda one: (one.row, one.code)))
         if not edits:
             return self._unchanged(planned, None)
         try:
@@ -139,12 +168,19 @@ class _Planner:
             self._filename,
             self._raw,
             after,
-            (*planned, *map(_exposed, exposed)),
-            also=(*also, *self._seen_from_others(planned)),
+            (*planned, *self._placed(map(_exposed, exposed), self._document.again(after))),
+            also=self._placed((*also, *self._seen_from_others(planned))),
         )
 
+    def _placed(
+        self, sites: Iterable[PlannedSite], document: Document | None = None
+    ) -> tuple[PlannedSite, ...]:
+        """The sites with their cells, if this is a notebook."""
+        place = (document or self._document).place
+        return tuple(replace(site, place=place(site.row)) for site in sites)
+
     def _unchanged(self, planned: tuple[PlannedSite, ...], refusal: str | None) -> Migration:
-        also = beside(self._found, planned, lambda row: row)
+        also = self._placed(beside(self._found, planned, lambda row: row))
         return Migration(self._filename, self._raw, self._raw, planned, refusal, also)
 
     def _seen_from_others(self, planned: Sequence[PlannedSite]) -> tuple[PlannedSite, ...]:
@@ -172,10 +208,12 @@ class _Planner:
         text = apply(script.utf8, edits).decode("utf-8")
         prove_text(script, text, edits)
         try:
-            source = self._document.again(after).source
-            if source.text != text:
+            again = self._document.again(after)
+            if again.source.text != text:
                 raise ProofError("what would be written is not what was planned")
-            rewritten = Script(self._filename, source, self._settings, wishes)
+            rewritten = Script(
+                self._filename, again.source, self._settings, wishes, foreign=again.foreign
+            )
         except SourceError as error:
             raise ProofError(f"the rewritten file could not be read: {error}") from error
         left = rewritten.findings()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
+from cleanguard.catalogue.findings import Position
 from codemods.plan.edits import Edit
 from lint_rules._run.source import Source, decode
 
@@ -19,6 +20,13 @@ class Document(Protocol):
     @property
     def source(self) -> Source:
         """The text that is planned."""
+
+    @property
+    def foreign(self) -> frozenset[int]:
+        """The lines that are not the file's own, which no edit may touch."""
+
+    def place(self, row: int) -> Position | None:
+        """Cell and line of a line of the text; None in a script."""
 
     def fitted(self, edits: Sequence[Edit]) -> list[Edit]:
         """The edits as they can be written.
@@ -49,9 +57,14 @@ class ScriptDocument:
         SourceError: It cannot be read.
     """
 
+    foreign: frozenset[int] = frozenset()
+
     def __init__(self, raw: bytes) -> None:
         self.raw = raw
         self.source = decode(raw)
+
+    def place(self, _row: int) -> None:
+        """None: lines are the file's."""
 
     def fitted(self, edits: Sequence[Edit]) -> list[Edit]:
         """All of them."""

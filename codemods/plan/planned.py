@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from cleanguard.catalogue.findings import Position
 from codemods.plan.sites import Note
@@ -46,6 +46,7 @@ class Migration:
         refusal: Why nothing is written although there was something to rewrite, None otherwise.
         also: What `check` reports of the result and no rewrite is for.
         found: How many findings `check` reports now.
+        unread: Cells of a notebook that are no Python and were left as they are: where, and why.
     """
 
     filename: str
@@ -55,6 +56,7 @@ class Migration:
     refusal: str | None = None
     also: tuple[PlannedSite, ...] = ()
     found: int = 0
+    unread: tuple[str, ...] = ()
 
     @property
     def changed(self) -> bool:
@@ -75,6 +77,12 @@ class Migration:
     def manual(self) -> tuple[PlannedSite, ...]:
         """The sites left to a person."""
         return tuple(site for site in self.sites if site.reason is not None)
+
+    @property
+    def left_alone(self) -> tuple[PlannedSite, ...]:
+        """All sites, none of which is rewritten, with the reason for which the file is refused."""
+        reason = self.refusal
+        return tuple(replace(site, notes=(), reason=site.reason or reason) for site in self.sites)
 
     @property
     def done(self) -> tuple[PlannedSite, ...]:

@@ -36,7 +36,13 @@ class Script:
     """Everything that rewrites read; they answer with sites and change nothing here."""
 
     def __init__(
-        self, filename: str, source: Source, settings: Settings, wishes: Wishes = EVERYTHING
+        self,
+        filename: str,
+        source: Source,
+        settings: Settings,
+        wishes: Wishes = EVERYTHING,
+        *,
+        foreign: frozenset[int] = frozenset(),
     ) -> None:
         """Reads and follows a script.
 
@@ -44,6 +50,7 @@ class Script:
             SourceError: Libcst refuses it.
         """
         self.source = source
+        self._foreign = foreign
         self.utf8 = source.text.encode("utf-8")
         self._whole = Span(0, len(self.utf8))
         self.module = parse_full(source, parsed=True)
@@ -120,6 +127,10 @@ class Script:
     def line_of(self, node: cst.CSTNode) -> int:
         """The 1-based line on which a node starts."""
         return self.positions.start(node).row
+
+    def is_foreign(self, node: cst.CSTNode) -> bool:
+        """Whether a statement only stands for a notebook's magic."""
+        return bool(self._foreign) and self.line_of(node) in self._foreign
 
     def row_at(self, offset: int) -> int:
         """The 1-based line of a byte."""

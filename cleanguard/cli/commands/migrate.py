@@ -153,6 +153,10 @@ def _plan(planner: Planner, wishes: Wishes) -> tuple[list[Migration], list[str]]
         for outcome in planner.plans(wishes, progress):
             if not isinstance(outcome, Unread):
                 plans.append(outcome)
+                failures += [
+                    f"{outcome.filename}:{told} (CG900); mend it and run again"
+                    for told in outcome.unread
+                ]
             elif outcome.crashed:
                 failures.append(f"{outcome.reason}; the file was left as it is")
             else:
@@ -177,14 +181,21 @@ def _prove(
         if plan.changed:
             outcome = compare_runs(
                 where[plan.filename],
-                plan.before,
-                plan.after,
+                _code_of(plan.filename, plan.before),
+                _code_of(plan.filename, plan.after),
                 given.of(plan.filename),
                 Path.cwd(),
             )
             verdicts.append((plan.filename, outcome.verdict))
             failures += [f"{plan.filename}: {line}" for line in outcome.differences]
     return tuple(verdicts)
+
+
+def _code_of(filename: str, raw: bytes) -> bytes:
+    """What is run: a script as it is, of a notebook the module of its cells."""
+    from lint_rules._run.notebook import SUFFIX, read
+
+    return read(raw).source.raw if filename.endswith(SUFFIX) else raw
 
 
 def _notice(

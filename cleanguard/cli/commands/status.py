@@ -98,6 +98,11 @@ def _standing_of(outcome: Migration | Unread) -> Standing:
         where = outcome.line.removeprefix(f"{outcome.name}:")
         return Standing(outcome.name, "unreadable", why=f"line {where}: {outcome.reason}")
     plan = outcome
+    if plan.unread:
+        why = "; ".join(plan.unread)
+        return Standing(
+            plan.filename, "unreadable", len(plan.done), len(plan.left), plan.found, why
+        )
     if plan.done or plan.left:
         return Standing(
             plan.filename, "pending", len(plan.done), len(plan.left), plan.found, plan.refusal

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from cleanguard.editing.patch import unified
+from cleanguard.files import NOTEBOOKS
 from cleanguard.report.escaping import printable
 from cleanguard.report.styled import Line, Span, wrapped
 from codemods.migration import Migration, PlannedSite
@@ -50,11 +51,23 @@ def sites(plan: Migration, width: int | None) -> Iterator[Line]:
 
 
 def diff(plan: Migration) -> Iterator[Line]:
-    """The patch of one file, coloured."""
-    for raw in unified(plan.filename, plan.before, plan.after).splitlines():
+    """The patch of one file, coloured; of a notebook, the text of each cell that changes."""
+    for raw in _patch(plan).splitlines():
         text = raw.decode("utf-8", errors="replace").rstrip("\r")
         style = {"+": "green", "-": "red", "@": "cyan"}.get(text[:1], "")
         yield [Span(printable(text.replace("\t", "    ")), style)]
+
+
+def _patch(plan: Migration) -> bytes:
+    if not plan.filename.endswith(NOTEBOOKS):
+        return unified(plan.filename, plan.before, plan.after)
+    from lint_rules._run.notebook import cells
+
+    pairs = zip(cells(plan.before), cells(plan.after), strict=True)
+    return b"".join(
+        unified(f"{plan.filename}:cell {number}", f"{old}\n".encode(), f"{new}\n".encode())
+        for (number, old), (_, new) in pairs
+    )
 
 
 def summary(plans: Sequence[Migration], written: bool, width: int | None) -> list[Line]:
