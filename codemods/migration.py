@@ -28,6 +28,7 @@ from codemods.script.comments import keep_comments
 from codemods.script.purposes import trains
 from codemods.script.script import Script
 from lint_rules._engine.checking import check_source
+from lint_rules._engine.gate import needs_check
 from lint_rules._run.notebook import SUFFIX, read
 from lint_rules._run.others import OtherFiles
 from lint_rules._run.source import SourceError
@@ -64,6 +65,8 @@ def migrate_source(
         SourceError: The file cannot be read as Python.
         RuleCrashError: A rule failed on it.
     """
+    if not needs_check(raw, filename):
+        return Migration(filename, raw, raw, ())
     found = check_source(filename, raw, settings, seen, path, edits=False)
     unread = [one for one in found if one.code == UNREADABLE.code]
     broken = next((one for one in unread if not one.location.cell), None)

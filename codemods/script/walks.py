@@ -132,6 +132,7 @@ class Names(Looking):
         self._scope: Scope | None = None
         self._by_name: dict[str, list[tuple[cst.Name, Scope | None]]] = defaultdict(list)
         self._stores: set[cst.CSTNode] = set()
+        self._named: dict[tuple[str, bool], list[NameUse]] = {}
 
     @cached_property
     def uses(self) -> list[NameUse]:
@@ -141,6 +142,11 @@ class Names(Looking):
 
     def named(self, name: str, *, stores: bool = False) -> list[NameUse]:
         """The occurrences of one name, in the order of the text; only those that store it, if asked."""
+        if (name, stores) not in self._named:
+            self._named[name, stores] = self._name(name, stores)
+        return self._named[name, stores]
+
+    def _name(self, name: str, stores: bool) -> list[NameUse]:
         found = [
             NameUse(
                 name,
