@@ -263,7 +263,7 @@ def parse_full(source: Source, *, parsed: bool) -> cst.Module:
 
     try:
         return cst.parse_module(source.text)
-    except (RecursionError, MemoryError):
+    except (RecursionError, MemoryError, AssertionError):
         raise
     except Exception as error:  # of any class: a tree may be refused after it was parsed
         if not parsed:
