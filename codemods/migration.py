@@ -2,34 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import libcst as cst
 
-from cleanguard.catalogue.findings import Finding, Position
+from cleanguard.catalogue.findings import Finding
+from cleanguard.catalogue.hazards import UNREADABLE
 from cleanguard.settings.config import Settings
 from codemods import imports
 from codemods.generation import generate_calls, scoring
 from codemods.loads import adapters, model_loads, pad_tests, quantization, templates, upgrade
 from codemods.loads.own_loader import left_to_own_loader
+from codemods.plan.documents import Document, ScriptDocument
 from codemods.plan.edits import Edit, apply, tidy
+from codemods.plan.left import beside, rows_before
+from codemods.plan.notebook_document import NotebookDocument
 from codemods.plan.options import EVERYTHING, Wishes
 from codemods.plan.planned import Migration, PlannedSite
 from codemods.plan.sites import CannotRewrite, Note, Site
-from codemods.proof.conditions import ProofError, prove
+from codemods.proof.conditions import EXPOSED, ProofError, prove_findings, prove_text
 from codemods.proof.rescue import rescued
 from codemods.script.comments import keep_comments
 from codemods.script.purposes import trains
 from codemods.script.script import Script
-from lint_rules._run.source import SourceError, decode
+from lint_rules._engine.checking import check_source
+from lint_rules._engine.gate import needs_check
+from lint_rules._run.notebook import SUFFIX, read
+from lint_rules._run.others import OtherFiles
+from lint_rules._run.source import SourceError
 
 __all__ = ["Migration", "PlannedSite", "migrate_source"]
 
+# Code of an older loader is brought up to date without a finding.
+_LOADER = b"CleanModelLoader"
+
 
 def migrate_source(
-    filename: str, raw: bytes, settings: Settings, wishes: Wishes = EVERYTHING
+    filename: str,
+    raw: bytes,
+    settings: Settings,
+    wishes: Wishes = EVERYTHING,
+    *,
+    seen: OtherFiles | None = None,
+    path: Path | None = None,
 ) -> Migration:
     """Plans and proves the migration of one file; writes nothing.
 
@@ -41,57 +58,174 @@ def migrate_source(
         raw: The file's bytes.
         settings: The configuration of the check.
         wishes: What is to be rewritten.
+        seen: The files of the run, as `check` sees them from this one.
+        path: Where the file stands, if that is not `filename`.
 
     Raises:
         SourceError: The file cannot be read as Python.
+        RuleCrashError: A rule failed on it.
     """
-    return _best(filename, raw, settings, wishes, again=True)
+    if not needs_check(raw, filename):
+        return Migration(filename, raw, raw, ())
+    found = check_source(filename, raw, settings, seen, path, edits=False)
+    unread = [one for one in found if one.code == UNREADABLE.code]
+    broken = next((one for one in unread if not one.location.cell), None)
+    if broken is not None:
+        reason = broken.message.removeprefix("the file was not checked: ")
+        raise SourceError(reason, broken.location)
+    if not found and _LOADER not in raw:  # with what is silenced nothing is done either
+        return Migration(filename, raw, raw, ())
+    rest = [one for one in found if one.code != UNREADABLE.code]
+    if not filename.endswith(SUFFIX):
+        plan = _Planner(filename, ScriptDocument(raw), settings, rest).best(wishes)
+        return replace(plan, found=len(found))
+    told = tuple(f"{one.location}: {one.message}" for one in unread)
+    plan = _migrate_notebook(filename, raw, settings, wishes, rest)
+    return replace(plan, found=len(found), unread=told)
 
 
-def _best(
-    filename: str, raw: bytes, settings: Settings, wishes: Wishes, *, again: bool
+def _migrate_notebook(
+    filename: str, raw: bytes, settings: Settings, wishes: Wishes, found: Sequence[Finding]
 ) -> Migration:
-    """The whole plan, or what of it can be proven; `again` looks whether a second run changes it."""
-    plan = _attempt(filename, raw, settings, wishes)
-    if plan.refusal is None:
-        return plan
+    """The plan of a notebook's module, and of each file that a cell of it writes."""
+    notebook = read(raw)
+    sites: list[PlannedSite] = []
+    also: list[PlannedSite] = []
+    refusals: list[str] = []
+    after = raw
+    for index in range(len(notebook.sources)):
+        document = NotebookDocument(after, index)
+        own = [document.unplaced(one) for one in found if document.holds(one.location.cell)]
+        plan = _Planner(filename, document, settings, own).best(wishes)
+        after = plan.after
+        sites += plan.left_alone if plan.refusal else plan.sites
+        also += plan.also
+        refusals += [plan.refusal] if plan.refusal else []
+    refused = "; ".join(dict.fromkeys(refusals)) if after == raw and refusals else None
+    return Migration(filename, raw, after, tuple(sites), refused, tuple(also))
 
-    def attempt(unproven: frozenset[tuple[str, int]]) -> Migration:
-        wanted = replace(wishes, unproven=unproven, doubt=plan.refusal or "")
-        return _attempt(filename, raw, settings, wanted)
 
-    def settles(found: Migration) -> bool:
-        return not again or not _best(filename, found.after, settings, wishes, again=False).changed
+class _Planner:
+    """Plans one document, which is read once however often it is planned.
 
-    return rescued(plan, attempt, settles) or plan
+    Args:
+        filename: The path as it was given.
+        document: What is planned.
+        settings: The configuration of the check.
+        found: What `check` reports of it among the files of the run; None if it stands alone.
+    """
 
+    def __init__(
+        self,
+        filename: str,
+        document: Document,
+        settings: Settings,
+        found: Sequence[Finding] | None = None,
+    ) -> None:
+        self._filename, self._document, self._settings = filename, document, settings
+        self._raw = document.raw
+        self._script = Script(filename, document.source, settings, foreign=document.foreign)
+        self._alone = self._script.findings()
+        self._found = self._alone if found is None else found
 
-def _attempt(filename: str, raw: bytes, settings: Settings, wishes: Wishes) -> Migration:
-    source = decode(raw)
-    try:
-        script = Script(filename, source, settings, wishes)
-    except cst.ParserSyntaxError as error:
-        position = Position(max(error.raw_line, 1), error.raw_column + 1)
-        raise SourceError(f"syntax error: {error.message}", position) from error
-    sites = _plan(script, Path(filename))
-    edits = _unique(edit for site in sites for edit in site.edits)
-    arriving = imports.rewrite(script, edits)
-    edits = tidy(script.utf8, script.without_empty_blocks(edits))
-    edits = keep_comments(script, [*edits, *tidy(script.utf8, arriving)])
-    planned = tuple(sorted(_planned(script, sites), key=lambda site: (site.row, site.code)))
-    if not edits:
-        return Migration(filename, raw, raw, planned)
-    after = source.to_bytes(apply(script.utf8, edits).decode("utf-8"))
-    try:
-        exposed = prove(filename, source, after, edits, sites, script, settings)
+    def best(self, wishes: Wishes, *, again: bool = True) -> Migration:
+        """The whole plan, or what of it can be proven; `again` looks whether a second run changes it."""
+        plan = self._attempt(wishes)
+        if plan.refusal is None:
+            return plan
+
+        def attempt(unproven: frozenset[tuple[str, int]]) -> Migration:
+            return self._attempt(replace(wishes, unproven=unproven, doubt=plan.refusal or ""))
+
+        def settles(found: Migration) -> bool:
+            if not again:
+                return True
+            document = self._document.again(found.after)
+            second = _Planner(self._filename, document, self._settings)
+            return not second.best(wishes, again=False).changed
+
+        return rescued(plan, attempt, settles) or plan
+
+    def _attempt(self, wishes: Wishes) -> Migration:
+        script = self._script.wished(wishes)
+        sites = _plan(script, Path(self._filename))
+        edits = _unique(edit for site in sites for edit in site.edits)
+        arriving = imports.rewrite(script, edits)
+        edits = tidy(script.utf8, script.without_empty_blocks(edits))
+        edits = keep_comments(script, [*edits, *tidy(script.utf8, arriving)])
+        planned = self._placed(sorted(_planned(script, sites), key=lambda one: (one.row, one.code)))
+        if not edits:
+            return self._unchanged(planned, None)
+        try:
+            edits = self._document.fitted(edits)
+            after = self._document.written(edits)
+            left = self._proven(script, after, edits, sites, wishes)
+        except (ProofError, SourceError) as error:
+            return self._unchanged(planned, str(error))
+        old = {found.code for found in self._alone}
+        exposed = [found for found in left if found.code in EXPOSED and found.code not in old]
+        manual = [site for site in planned if site.reason is not None]
+        before = rows_before(script.utf8, edits)
+        also = beside([found for found in left if found not in exposed], manual, before)
+        return Migration(
+            self._filename,
+            self._raw,
+            after,
+            (*planned, *self._placed(map(_exposed, exposed), self._document.again(after))),
+            also=self._placed((*also, *self._seen_from_others(planned))),
+        )
+
+    def _placed(
+        self, sites: Iterable[PlannedSite], document: Document | None = None
+    ) -> tuple[PlannedSite, ...]:
+        """The sites with their cells, if this is a notebook."""
+        place = (document or self._document).place
+        return tuple(replace(site, place=place(site.row)) for site in sites)
+
+    def _unchanged(self, planned: tuple[PlannedSite, ...], refusal: str | None) -> Migration:
+        also = self._placed(beside(self._found, planned, lambda row: row))
+        return Migration(self._filename, self._raw, self._raw, planned, refusal, also)
+
+    def _seen_from_others(self, planned: Sequence[PlannedSite]) -> tuple[PlannedSite, ...]:
+        """What `check` reports only because of other files, where nothing is rewritten."""
+        alone = {(found.code, found.location.row) for found in self._alone}
+        more = [one for one in self._found if (one.code, one.location.row) not in alone]
+        return beside(more, planned, lambda row: row)
+
+    def _proven(
+        self,
+        script: Script,
+        after: bytes,
+        edits: Sequence[Edit],
+        sites: Sequence[Site],
+        wishes: Wishes,
+    ) -> tuple[Finding, ...]:
+        """Proves a rewritten file, on one reading of it.
+
+        Returns:
+            What `check` reports of it.
+
+        Raises:
+            ProofError: With the part of the contract that does not hold.
+        """
+        text = apply(script.utf8, edits).decode("utf-8")
+        prove_text(script, text, edits)
+        try:
+            again = self._document.again(after)
+            if again.source.text != text:
+                raise ProofError("what would be written is not what was planned")
+            rewritten = Script(
+                self._filename, again.source, self._settings, wishes, foreign=again.foreign
+            )
+        except SourceError as error:
+            raise ProofError(f"the rewritten file could not be read: {error}") from error
+        left = rewritten.findings()
+        prove_findings(self._alone, left, sites)
         if not (wishes.declined or wishes.unproven) and any(
-            site.edits
-            for site in _plan(Script(filename, decode(after), settings, wishes), Path(filename))
+            site.edits for site in _plan(rewritten, Path(self._filename))
         ):
             raise ProofError("a second run would change the file again")
-    except ProofError as error:
-        return Migration(filename, raw, raw, planned, str(error))
-    return Migration(filename, raw, after, (*planned, *map(_exposed, exposed)))
+        return left
 
 
 def _exposed(finding: Finding) -> PlannedSite:

@@ -11,6 +11,8 @@ import zlib
 from contextlib import suppress
 from pathlib import Path
 
+from cleanguard.editing.read import read_file
+
 _SUFFIX = ".cleanguard-tmp"
 # Writing one script takes milliseconds.
 _ABANDONED_SECONDS = 5.0
@@ -41,7 +43,7 @@ def replace_file(path: Path, before: bytes, after: bytes, roots: tuple[Path, ...
         mode = stat.S_IMODE(target.stat().st_mode)
         if not os.access(target, os.W_OK):
             raise WriteError(f"{path}: the file is read-only")
-        if target.read_bytes() != before:
+        if read_file(target) != before:
             raise WriteError(f"{path}: the file changed meanwhile; run again")
         _write(target, after, mode)
     except OSError as error:

@@ -8,6 +8,7 @@ from pathlib import Path
 import libcst as cst
 
 from codemods.plan.sites import Site
+from codemods.script.looking import Looking
 from codemods.script.script import Script
 from lint_rules._flow.values.syntax import dotted
 from lint_rules._run.neighbours import stranger_beside
@@ -48,7 +49,7 @@ def _own_line(script: Script) -> int | None:
     return min(lines, default=None)
 
 
-class _Renamed(cst.CSTVisitor):
+class _Renamed(Looking):
     """Imports of something else under the loader's name."""
 
     def __init__(self) -> None:

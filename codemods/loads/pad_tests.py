@@ -8,6 +8,7 @@ import libcst as cst
 
 from codemods.plan.edits import Edit
 from codemods.plan.sites import Note, Site
+from codemods.script.looking import Looking
 from codemods.script.purposes import trains
 from codemods.script.script import Script
 
@@ -42,7 +43,7 @@ def rewrite(script: Script, sites: Sequence[Site], edits: Iterable[Edit]) -> lis
     return found
 
 
-class _PadTests(cst.CSTVisitor):
+class _PadTests(Looking):
     """The `if` statements that ask whether a pad token is missing."""
 
     def __init__(self) -> None:

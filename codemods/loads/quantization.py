@@ -15,6 +15,7 @@ import libcst as cst
 from codemods.loads.quantization_keywords import carry_quantization
 from codemods.plan.edits import Edit
 from codemods.plan.sites import CannotRewrite, Note, Site
+from codemods.script.looking import Looking
 from codemods.script.script import Script
 from lint_rules._flow.values.events import ModelLoad, QuantConfigBuild
 
@@ -120,7 +121,7 @@ def _helper(script: Script, name: str) -> Said:
     return _together([as_mapping(script, definitions[0], value) for value in values], (name, None))
 
 
-class _Returns(cst.CSTVisitor):
+class _Returns(Looking):
     def __init__(self) -> None:
         self.found: list[cst.BaseExpression | None] = []
 

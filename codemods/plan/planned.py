@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from cleanguard.catalogue.findings import Position
 from codemods.plan.sites import Note
 
 
@@ -17,6 +18,7 @@ class PlannedSite:
         summary: What the rewrite does, or would do.
         notes: What was carried, dropped or changed.
         reason: Why it is left to a person, None for a rewritten site.
+        place: Cell and line in a notebook, None elsewhere.
     """
 
     code: str
@@ -24,6 +26,12 @@ class PlannedSite:
     summary: str
     notes: tuple[Note, ...]
     reason: str | None
+    place: Position | None = None
+
+    @property
+    def line(self) -> str:
+        """Where it is, for people: `12`, in a notebook `cell 3:2`."""
+        return str(self.row) if self.place is None else f"cell {self.place.cell}:{self.place.row}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +44,9 @@ class Migration:
         after: Its bytes when migrated; equal to `before` where nothing is rewritten.
         sites: In the order of the file.
         refusal: Why nothing is written although there was something to rewrite, None otherwise.
+        also: What `check` reports of the result and no rewrite is for.
+        found: How many findings `check` reports now.
+        unread: Cells of a notebook that are no Python and were left as they are: where, and why.
     """
 
     filename: str
@@ -43,11 +54,19 @@ class Migration:
     after: bytes
     sites: tuple[PlannedSite, ...]
     refusal: str | None = None
+    also: tuple[PlannedSite, ...] = ()
+    found: int = 0
+    unread: tuple[str, ...] = ()
 
     @property
     def changed(self) -> bool:
         """Whether the file would be written."""
         return self.after != self.before
+
+    @property
+    def guarded(self) -> bool:
+        """Whether the file uses the loader already."""
+        return b"CleanModelLoader" in self.before
 
     @property
     def automatic(self) -> tuple[PlannedSite, ...]:
@@ -58,3 +77,20 @@ class Migration:
     def manual(self) -> tuple[PlannedSite, ...]:
         """The sites left to a person."""
         return tuple(site for site in self.sites if site.reason is not None)
+
+    @property
+    def left_alone(self) -> tuple[PlannedSite, ...]:
+        """All sites, none of which is rewritten, with the reason for which the file is refused."""
+        reason = self.refusal
+        return tuple(replace(site, notes=(), reason=site.reason or reason) for site in self.sites)
+
+    @property
+    def done(self) -> tuple[PlannedSite, ...]:
+        """What is, or would be, rewritten: nothing of a file that is refused."""
+        return () if self.refusal else tuple(dict.fromkeys(self.automatic))
+
+    @property
+    def left(self) -> tuple[PlannedSite, ...]:
+        """What is left to a person: all that `check` reports of the result."""
+        sites = self.sites if self.refusal else self.manual
+        return tuple(dict.fromkeys((*sites, *self.also)))

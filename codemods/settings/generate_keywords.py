@@ -10,6 +10,7 @@ from codemods.plan.edits import Edit
 from codemods.plan.sites import CannotRewrite, Note
 from codemods.script.dict_keys import Keys
 from codemods.script.loader_keywords import GENERATE_KEYWORDS, literal_of, literal_value, written
+from codemods.script.looking import Looking
 from codemods.script.purity import assigned_name, is_pure
 from codemods.script.script import Script
 from codemods.settings.contradictions import refuse_contradictions
@@ -145,7 +146,7 @@ def _refuse_set_config(script: Script) -> None:
         )
 
 
-class _SetConfigs(cst.CSTVisitor):
+class _SetConfigs(Looking):
     """Assignments to a model's generation_config, but for the pad token and for None."""
 
     def __init__(self) -> None:

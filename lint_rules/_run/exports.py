@@ -6,10 +6,10 @@ import ast
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import libcst as cst
 
+from cleanguard.editing.read import read_file
 from lint_rules._flow.values.joins import Constant, Mapping, Value
 from lint_rules._flow.values.joins import Sequence as ValueSequence
 from lint_rules._light import light_module
@@ -53,7 +53,7 @@ class Exports:
     def read(cls, path: str) -> Exports:
         """A module that another one names."""
         try:
-            raw = Path(path).read_bytes()
+            raw = read_file(path)
             if not has_trigger(raw):
                 return cls(raw=raw)
             source = decode(raw)

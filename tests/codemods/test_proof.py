@@ -49,7 +49,7 @@ def test_a_result_that_does_not_parse(monkeypatch):
         return [with_edits(sites[0], Edit(edit.start, edit.end, "model = (\n"))]
 
     sabotage(monkeypatch, change)
-    assert "would not parse" in refusal()
+    assert "would not compile" in refusal()
 
 
 def test_a_finding_that_stays(monkeypatch):

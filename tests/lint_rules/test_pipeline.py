@@ -168,7 +168,7 @@ def test_a_hang_costs_one_file(project: Path, monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_waiting_for_ever_costs_one_file(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pipeline, "_WALL_SECONDS", 1.0)
+    monkeypatch.setattr(worker, "WALL_SECONDS", 1.0)
     run = _lost(project, monkeypatch, lambda: time.sleep(60))
     assert "takes longer than" in _messages(run)["load.py"]
 
