@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from guard.base.checks import CheckList
 from guard.errors import ModelNotFoundError, TokenizerMismatchError
 from guard.files.hub import transformers
-from guard.files.remote_code import check_pin, runs_code
+from guard.files.remote_code import check_pin, refuse_code, runs_code
 from guard.files.request import LoadRequest
 from guard.files.source import ModelSource, open_source
 from guard.loading.padding import settle_padding
@@ -90,6 +90,14 @@ def read_config(request: LoadRequest, source: ModelSource) -> PreTrainedConfig |
         )
     except (OSError, ValueError, KeyError):
         return None
+    # Each configuration class checks its fields in its own way, and raises what it likes.
+    except Exception as error:  # noqa: BLE001
+        refuse_code(error, request, source)
+        raise ModelNotFoundError(
+            f"{source.directory / 'config.json'} is no configuration of a model: {first_line(error)}",
+            evidence={"error": type(error).__name__},
+            remedy="fetch the file again, or look at the value that is named",
+        ) from error
     return found
 
 

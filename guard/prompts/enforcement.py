@@ -120,7 +120,7 @@ class Watch:
     def note_trace(self) -> None:
         """Note that what is being made of the model now is a copy that has no hooks."""
         if torch.jit.is_tracing():
-            self.state.note_once("traced", hazards.SHADOWED_GUARD)
+            self.state.note_once("traced")
 
 
 def _rows(embedding: torch.nn.Module) -> int | None:

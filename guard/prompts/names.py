@@ -29,7 +29,7 @@ _PRETRAINED = re.compile(
     r"fim[_-]?\w+|fim▁\w+|repo_?name|reponame|file_?sep|file_?name|gh_stars|issue_\w+|jupyter_\w+|commit_\w+|"
     r"empty_output|padding|intermediate_to_result|(begin|end)▁of▁sentence|finetune_right_pad_id|PRE|SUF|MID|"
     r"[BE]O[SP]_TOKEN|(PAD|UNK|MASK|CLS|SEP)(_TOKEN)?|sop|eop)[|｜]?>"
-    r"|\[(PAD|UNK|MASK|[gs]MASK|CLS|SEP|BOS|EOS|PREFIX|MIDDLE|SUFFIX)\]|>>[A-Z]+<<"
+    r"|\[(PAD|UNK|MASK|[gs]MASK|CLS|SEP|BOS|EOS|PREFIX|MIDDLE|SUFFIX)\]|>>[A-Z]+<<|▁?<EOT>"
 )
 MARK = re.compile(
     r"<\|[^|<>\s]{1,40}\|?>|<[^|<>\s]{1,40}\|>|<｜[^｜<>]{1,60}｜>|<</?[A-Z]+>>|</?[A-Za-z_][\w-]{0,30}>"

@@ -14,6 +14,8 @@ from guard.prompts.names import ends_a_turn
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
+_MOST_IDS = 2**31  # what a tokenizer can count to; a damaged file may say more
+
 
 def chat_evidence(source: ModelSource, tokenizer: PreTrainedTokenizerBase) -> list[str]:
     """What speaks for a chat model, in words; empty for a base model."""
@@ -65,4 +67,4 @@ def refuse_chat_model(
 
 def _as_list(value: Any) -> list[int]:
     listed = value if isinstance(value, list) else [value]
-    return [index for index in listed if type(index) is int and index >= 0]
+    return [index for index in listed if type(index) is int and 0 <= index < _MOST_IDS]

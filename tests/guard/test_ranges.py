@@ -37,6 +37,7 @@ WRONG: dict[str, list[Any]] = {
     "skip_special_tokens": ["no"],
     "clean_up_tokenization_spaces": ["no"],
     "return_full_text": ["no", 1],
+    "special_tokens": ["keep", True, 1],
 }
 CASES = [(name, value) for name, values in WRONG.items() for value in values]
 
