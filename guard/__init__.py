@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from guard.errors import GuardError
     from guard.generation.completion import Completion
     from guard.loader import CleanModelLoader, Loaded
+    from guard.observing.recorder import Seen, observe
     from guard.prompts.passing import unguarded
     from guard.prompts.state import provenance_of
     from guard.provenance.record import Provenance
@@ -30,9 +31,11 @@ __all__ = [
     "JsonlWriter",
     "Loaded",
     "Provenance",
+    "Seen",
     "attest",
     "behaviour_of",
     "item_key",
+    "observe",
     "provenance_of",
     "unguarded",
 ]
@@ -46,8 +49,10 @@ _HOME = {
     "JsonlWriter": "guard.records.writer",
     "Loaded": "guard.loader",
     "Provenance": "guard.provenance.record",
+    "Seen": "guard.observing.recorder",
     "attest": "guard.records.attestation",
     "item_key": "guard.records.writer",
+    "observe": "guard.observing.recorder",
     "provenance_of": "guard.prompts.state",
     "unguarded": "guard.prompts.passing",
 }
