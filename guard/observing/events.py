@@ -63,7 +63,8 @@ class Load(Event):
     """A from_pretrained, or an adapter put on a model.
 
     Attributes:
-        what: `model`, `tokenizer`, `adapter`, `config` or `processor`.
+        what: `model`, `tokenizer`, `adapter`, `config`, `processor`, or `quantization` for a
+            BitsAndBytesConfig that was put together.
         asked_class: The class that it was called on.
         name: The id or path that was asked for.
         asked: The keywords of the call, values as `frozen_value` gives them.

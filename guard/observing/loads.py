@@ -210,6 +210,47 @@ def _auto_classes(what: str, patches: Patches, recorder: Recorder, module: Modul
             patches.wrap(owner, "from_pretrained", _loading(what, recorder))
 
 
+def _quantization(patches: Patches, recorder: Recorder, module: ModuleType) -> None:
+    """A config that is put together is a load's first half: it takes any keyword in silence."""
+    owner = module.BitsAndBytesConfig
+
+    def make(plain: Callable[..., Any]) -> Callable[..., Any]:
+        known = frozenset(inspect.signature(plain).parameters)
+
+        def init(self: Any, *args: Any, **kwargs: Any) -> None:
+            plain(self, *args, **kwargs)
+            if recorder.once(_KIND):
+                recorder.quietly(
+                    partial(_configured, recorder, recorder.begin(), self, kwargs, known)
+                )
+
+        return init
+
+    patches.wrap(owner, "__init__", make)
+
+
+def _configured(
+    recorder: Recorder,
+    start: Start,
+    config: Any,
+    asked: Mapping[str, Any],
+    known: frozenset[str],
+) -> None:
+    unknown = tuple(name for name in asked if name not in known)
+    recorder.emit(
+        Load(
+            **start.common(),
+            what="quantization",
+            asked_class=type(config).__name__,
+            name="",
+            asked=frozen_mapping(asked),
+            loaded=frozen_mapping({"config": config.to_dict(), "unknown": unknown}),
+            subject=None,
+            guarded=start.guarded,
+        )
+    )
+
+
 def _adapter_methods(patches: Patches, recorder: Recorder, module: ModuleType) -> None:
     patches.wrap(module.PeftAdapterMixin, "load_adapter", _loading("adapter", recorder))
 
@@ -228,5 +269,6 @@ MODULES: dict[str, Callable[[Patches, Recorder, ModuleType], None]] = {
     "transformers.models.auto.processing_auto": partial(_auto_classes, "processor"),
     "transformers.models.auto.configuration_auto": partial(_auto_classes, "config"),
     "transformers.integrations.peft": _adapter_methods,
+    "transformers.utils.quantization_config": _quantization,
     "peft.peft_model": partial(_class, "PeftModel", "adapter"),
 }

@@ -65,7 +65,7 @@ def read(raw: bytes) -> Notebook:
     texts: list[str] = []
     numbers: list[int] = []
     for number, text in cells(raw):
-        texts.append(_without_magics(text))
+        texts.append(without_magics(text))
         numbers.append(number)
     starts: list[int] = []
     row = 0
@@ -146,7 +146,7 @@ def _timed(line: str) -> str | None:
     return timed["indent"] + statement
 
 
-def _without_magics(text: str) -> str:
+def without_magics(text: str) -> str:
     """The cell with as many lines, those that are not Python replaced."""
     lines = text.split("\n")
     first = next((i for i, line in enumerate(lines) if line.strip()), None)

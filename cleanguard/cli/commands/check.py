@@ -90,7 +90,7 @@ def _check(options: CheckOptions, settings: Settings, files: Sequence[SourceFile
     """Checks, fixes where asked, prints, and says how to leave."""
     from lint_rules._engine.pipeline import check_files
 
-    known = Known(options, settings)
+    known = Known(options.baseline, settings)
     with bar() as progress:
         run = check_files(
             files, settings, jobs=options.jobs, cached=not options.no_cache, progress=progress
