@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from guard.provenance.record import Provenance
     from guard.records.attestation import attest
     from guard.records.writer import JsonlWriter, item_key
+    from guard.tracing.session import Traced, traced
 
 __all__ = [
     "Behaviour",
@@ -32,11 +33,13 @@ __all__ = [
     "Loaded",
     "Provenance",
     "Seen",
+    "Traced",
     "attest",
     "behaviour_of",
     "item_key",
     "observe",
     "provenance_of",
+    "traced",
     "unguarded",
 ]
 
@@ -50,10 +53,12 @@ _HOME = {
     "Loaded": "guard.loader",
     "Provenance": "guard.provenance.record",
     "Seen": "guard.observing.recorder",
+    "Traced": "guard.tracing.session",
     "attest": "guard.records.attestation",
     "item_key": "guard.records.writer",
     "observe": "guard.observing.recorder",
     "provenance_of": "guard.prompts.state",
+    "traced": "guard.tracing.session",
     "unguarded": "guard.prompts.passing",
 }
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from guard.observing.events import Blind, Event
 from guard.observing.recorder import RECORDER, Seen
+from guard.tracing.children import follow
 from guard.tracing.journal import Journal
 
 FOLDER = "CLEANGUARD_TRACE"
@@ -25,10 +26,10 @@ class Watching:
     script without models does not have to wait for.
     """
 
-    def __init__(self, folder: Path, scope: dict[str, Any]) -> None:
-        self.journal = Journal(folder)
+    def __init__(self, journal: Journal, scope: dict[str, Any], judge: Any = None) -> None:
+        self.journal = journal
         self.scope = scope
-        self._judge: Any = None
+        self._judge = judge
         self._lock = threading.RLock()
         self._busy = False
 
@@ -49,7 +50,7 @@ class Watching:
 
     def _facts(self, event: Event) -> None:
         if self._judge is None:
-            self._judge = _judge(self.scope)
+            self._judge = judge_of(self.scope)
         for fact in self._judge.facts(event):
             self.journal.fact(fact)
 
@@ -65,7 +66,8 @@ class Watching:
         self.journal.close(training=dict(counts))
 
 
-def _judge(scope: dict[str, Any]) -> Any:
+def judge_of(scope: dict[str, Any]) -> Any:
+    """A judge for what the configuration says about models."""
     from guard.tracing.judge import Judge
     from guard.tracing.subjects import Scope
 
@@ -78,29 +80,16 @@ def start() -> None:
     folder = os.environ.get(FOLDER)
     if not folder or not Path(folder).is_dir():
         return
-    watching = Watching(Path(folder), json.loads(os.environ.get(SCOPE) or "{}"))
+    watching = Watching(Journal(Path(folder)), json.loads(os.environ.get(SCOPE) or "{}"))
     RECORDER.join(Seen(watching.hear))
     os.register_at_fork(after_in_child=watching.forked)
     atexit.register(watching.close)
-    _close_with_multiprocessing(watching)
-
-
-def _close_with_multiprocessing(watching: Watching) -> None:
-    """Its children leave without atexit, and run their own finalizers."""
-    from guard.observing.patching import ImportWatch
-
-    def register(module: Any) -> None:
-        module.register_after_fork(
-            watching, lambda one: module.Finalize(None, one.close, exitpriority=0)
-        )
-
-    # datasets' own processes come from a copy of the library under another name.
-    ImportWatch({"multiprocessing.util": register, "multiprocess.util": register}).start()
+    follow(watching.journal, watching.close)
 
 
 def main() -> None:
     """For `sitecustomize`: a fault here must not keep a script from running."""
     try:
         start()
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - said, and the script runs
         sys.stderr.write(f"cleanguard: this process is not watched: {error}\n")

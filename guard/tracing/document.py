@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
@@ -15,7 +16,7 @@ from cleanguard.catalogue.findings import Finding
 from cleanguard.errors import JobError
 from cleanguard.report.json import as_object
 from guard.base.redaction import redact_value
-from guard.observing.events import as_json
+from guard.observing.events import Site
 from guard.tracing.findings import placed
 from guard.tracing.gathering import Gathered, Seen
 
@@ -54,8 +55,9 @@ def document(
         "folder": str(folder),
         "script_exit": script_exit,
         "exit": exit_code,
-        "findings": [_with_evidence(finding, facts) for finding in findings],
-        "not_reported": sum(1 for _ in facts) - len(findings),
+        "findings": [_with_evidence(finding, facts, folder) for finding in findings],
+        "hazards": [_hazard(fact, folder) for fact in gathered.facts],
+        "files": _files(gathered, folder),
         "reached": [_place(seen, folder) for seen in gathered.reached],
         "events": list(gathered.events),
         "training": dict(gathered.training),
@@ -73,7 +75,9 @@ def dump(content: Mapping[str, Any]) -> str:
     return json.dumps(content, indent=2, default=str) + "\n"
 
 
-def _with_evidence(finding: Finding, facts: Mapping[tuple[Any, ...], Seen]) -> dict[str, Any]:
+def _with_evidence(
+    finding: Finding, facts: Mapping[tuple[Any, ...], Seen], folder: Path
+) -> dict[str, Any]:
     place = finding.location
     fact = facts[(finding.code, finding.filename, place.cell, place.row, place.column)]
     return {
@@ -81,13 +85,38 @@ def _with_evidence(finding: Finding, facts: Mapping[tuple[Any, ...], Seen]) -> d
         "count": fact.count,
         "evidence": dict(fact.content.get("evidence") or {}),
         "function": fact.site.function,
-        "related": [as_json(site) for site in fact.others],
+        "related": [_where(site, folder) for site in fact.others],
     }
 
 
 def _key(fact: Seen, folder: Path) -> tuple[Any, ...]:
     filename, start, _ = placed(fact.site, folder)
     return (fact.what, filename, start.cell, start.row, start.column)
+
+
+def _hazard(fact: Seen, folder: Path) -> dict[str, Any]:
+    """A fact, reported or not: a check is compared with all of them."""
+    place = {"code": fact.what, "severity": fact.content["severity"], **_place(fact, folder)}
+    others = [_where(site, folder) for site in fact.others]
+    return {**place, "message": fact.content["message"], "related": others}
+
+
+def _files(gathered: Gathered, folder: Path) -> dict[str, str | None]:
+    """The sha256 of each of the person's files, which says whether a trace is still about it."""
+    names = {placed(seen.site, folder)[0] for seen in (*gathered.facts, *gathered.reached)}
+    return {name: _sha256(folder / name) for name in sorted(names)}
+
+
+def _sha256(path: Path) -> str | None:
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError:
+        return None
+
+
+def _where(site: Site, folder: Path) -> dict[str, Any]:
+    filename, start, end = placed(site, folder)
+    return {"filename": filename, "location": asdict(start), "end_location": asdict(end)}
 
 
 def _place(seen: Seen, folder: Path) -> dict[str, Any]:
@@ -99,7 +128,7 @@ def _place(seen: Seen, folder: Path) -> dict[str, Any]:
         "location": asdict(start),
         "end_location": asdict(end),
         "count": seen.count,
-        "callers": [as_json(site) for site in seen.others],
+        "callers": [_where(site, folder) for site in seen.others],
         **{key: value for key, value in seen.content.items() if key not in known},
     }
 

@@ -39,7 +39,8 @@ class Gathered:
         facts: Hazards, one for each code and place.
         reached: Places of the person's code that called something that is watched.
         events: Loads, saves, seeds and what could not be seen, in their order.
-        processes: The processes, each with `argv`, `pid`, `parent`, and whether it came to its end.
+        processes: The processes, each with `argv`, `pid`, `parent`, whether it came to its end, and
+            the Python processes that it started.
         training: Counts of training rows.
     """
 
@@ -53,11 +54,14 @@ class Gathered:
     def unseen(self) -> tuple[str, ...]:
         """What could not be seen, in sentences."""
         found = [str(event["what"]) for event in self.events if event["kind"] == "blind"]
+        known = {process["pid"] for process in self.processes}
         for process in self.processes:
-            if not process["ended"]:
-                found.append(
-                    f"process {process['pid']} did not come to its end; counts are the least"
-                )
+            if not process["ended"] and process["saw"]:
+                found.append(f"process {process['pid']} was cut off; its counts are the least")
+            for child in process["children"]:
+                if child["pid"] not in known:
+                    command = " ".join(child["argv"][:4])
+                    found.append(f"the Python process {child['pid']} ({command}) was not watched")
         return tuple(dict.fromkeys(found))
 
     def count(self, kind: str) -> int:
@@ -107,8 +111,19 @@ def _process(lines: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     begun = next((line for line in lines if line.get("type") == "process"), None)
     if begun is None:
         return []
-    ended = any(line.get("type") == "end" for line in lines)
-    return [{**{key: value for key, value in begun.items() if key != "type"}, "ended": ended}]
+    kinds = {line.get("type") for line in lines}
+    return [
+        {
+            **{key: value for key, value in begun.items() if key != "type"},
+            "ended": "end" in kinds,
+            "saw": bool(kinds & {"fact", "site"}),
+            "children": [
+                {"pid": line["pid"], "argv": line["argv"]}
+                for line in lines
+                if line.get("type") == "child"
+            ],
+        }
+    ]
 
 
 def _seen(what: str, line: Mapping[str, Any], count: int) -> Seen:

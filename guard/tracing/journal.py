@@ -46,8 +46,12 @@ class Journal:
         self._counts: Counter[tuple[Any, ...]] = Counter()
         self._open()
 
+    def child(self, pid: int, argv: list[str]) -> None:
+        """A Python process that was started."""
+        self._write({"type": "child", "pid": pid, "argv": argv[:16]})
+
     def _open(self) -> None:
-        self.pid = os.getpid()
+        self.pid, self._waits = os.getpid(), False
         path = self.folder / f"{self.pid}-{time.time_ns()}{SUFFIX}"
         self._file = path.open("w", encoding="utf-8", errors="backslashreplace")
         self._counts.clear()
@@ -64,9 +68,11 @@ class Journal:
         )
 
     def forked(self) -> None:
-        """Go on in a file of the child's own."""
+        """Go on in a file of the child's own, once there is something to write."""
         self._lock = threading.RLock()
-        self._open()
+        self._file = None
+        self._counts.clear()
+        self._waits = True
 
     def event(self, event: Event) -> None:
         """Count a site, and write what is few in a run."""
@@ -105,7 +111,7 @@ class Journal:
     def close(self, **more: Any) -> None:
         """Write the final counts."""
         with self._lock:
-            if self._file is None or self.pid != os.getpid():
+            if self._file is None:
                 return
             for key, number in self._counts.items():
                 if number & (number - 1):
@@ -124,6 +130,8 @@ class Journal:
 
     def _write(self, item: dict[str, Any]) -> None:
         with self._lock:
+            if self._waits:
+                self._open()
             if self._file is not None:
                 self._file.write(json.dumps(item, default=str) + "\n")
                 self._file.flush()

@@ -81,7 +81,7 @@ class Subjects:
         if known is not None and known[0] == state:
             return known[1]
         with self.recorder.muted():
-            found = self.recorder.quietly(lambda: Tokens(tokenizer))
+            found: Tokens | None = self.recorder.quietly(lambda: Tokens(tokenizer))
         self._tokens[number] = (state, found)
         return found
 

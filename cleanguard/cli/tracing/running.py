@@ -41,19 +41,15 @@ def run(python: Sequence[str], folder: Path, settings: Settings) -> tuple[int, i
 
 def _environment(folder: Path, settings: Settings) -> dict[str, str]:
     import guard.tracing
+    from guard.tracing.session import scope_of
 
     at_start = Path(guard.tracing.__file__).parent / "at_start"
     paths = [str(at_start), *filter(None, [os.environ.get("PYTHONPATH")])]
-    scope = {
-        "scope": settings.scope,
-        "base_models": list(settings.base_models),
-        "chat_models": list(settings.chat_models),
-    }
     return {
         **os.environ,
         "PYTHONPATH": os.pathsep.join(paths),
         "CLEANGUARD_TRACE": str(folder),
-        "CLEANGUARD_TRACE_SCOPE": json.dumps(scope),
+        "CLEANGUARD_TRACE_SCOPE": json.dumps(scope_of(settings)),
     }
 
 
