@@ -113,12 +113,15 @@ class Journal:
         with self._lock:
             if self._file is None:
                 return
-            for key, number in self._counts.items():
-                if number & (number - 1):
-                    self._write({"type": "count", "key": list(key), "number": number})
+            self._write_counts()
             self._write({"type": "end", "ended": time.time(), **more})
             self._file.close()
             self._file = None
+
+    def _write_counts(self) -> None:
+        for key, number in self._counts.items():
+            if number & (number - 1):
+                self._write({"type": "count", "key": list(key), "number": number})
 
     def _count(self, key: tuple[Any, ...], first: Callable[[], dict[str, Any]]) -> None:
         with self._lock:

@@ -38,6 +38,7 @@ class Judge:
         elif isinstance(event, Render):
             self.lineage.rendered(event)
         elif isinstance(event, Encode):
+            self.subjects.used[event.tokenizer] = None
             self.lineage.encoded(event)
             self.prompts.encoded(event)
         elif isinstance(event, Batch):

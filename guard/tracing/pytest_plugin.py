@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Generator, Iterator
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -16,8 +17,8 @@ if TYPE_CHECKING:
     from cleanguard.catalogue.findings import Finding
     from guard.tracing.session import Traced
 
-_RUN = pytest.StashKey["Traced"]()
-_JUDGE = pytest.StashKey["Judge"]()
+_RUN: pytest.StashKey[Any] = pytest.StashKey()
+_JUDGE: pytest.StashKey[Any] = pytest.StashKey()
 _MARKER = "cleanguard"
 
 
@@ -60,8 +61,7 @@ def pytest_runtest_makereport(
     run = item.stash.get(_RUN, None)
     if run is None:
         return report
-    marked = item.get_closest_marker(_MARKER) is not None
-    if call.when == "call" and marked and report.passed and (found := run.findings):
+    if call.when == "call" and report.passed and (found := _failing(item, run)):
         report.outcome = "failed"
         report.longrepr = "\n".join(["cleanguard saw in this test:", *map(_line, found)])
     if call.when == "teardown":
@@ -89,29 +89,31 @@ def _is_watched(item: pytest.Item) -> bool:
 
 
 def _traced(item: pytest.Item) -> AbstractContextManager[Traced]:
+    from cleanguard.settings.config import load_settings
     from guard.tracing.child import judge_of
     from guard.tracing.session import scope_of, traced
 
-    settings = _settings(item)
+    settings = load_settings(item.config.rootpath)
     # One for all tests: a model that a fixture loaded in one is used in another.
     if _JUDGE not in item.config.stash:
         item.config.stash[_JUDGE] = judge_of(scope_of(settings))
     return traced(settings, item.config.stash[_JUDGE])
 
 
-def _settings(item: pytest.Item) -> Any:
-    from cleanguard.settings.config import load_settings
-
-    settings = load_settings(item.config.rootpath)
+def _failing(item: pytest.Item, run: Traced) -> tuple[Finding, ...]:
+    """The findings that a test's marker names; all of them where it names none."""
     marker = item.get_closest_marker(_MARKER)
     if marker is None:
-        return settings
+        return ()
+    from guard.tracing.findings import findings_of
+
     select, ignore = marker.kwargs.get("select") or (), marker.kwargs.get("ignore") or ()
-    return replace(
-        settings,
-        select=_codes(select) or settings.select,
-        ignore=(*settings.ignore, *_codes(ignore)),
+    settings = replace(
+        run.settings,
+        select=_codes(select) or run.settings.select,
+        ignore=(*run.settings.ignore, *_codes(ignore)),
     )
+    return findings_of(run.gathered, settings, Path.cwd())
 
 
 def _codes(given: Any) -> tuple[str, ...]:

@@ -38,6 +38,11 @@ class Lines(Journal):
     def _open(self) -> None:
         self._waits = False
 
+    def close(self, **more: Any) -> None:
+        """Keep the final counts."""
+        self._write_counts()
+        self._write({"type": "end", **more})
+
     def _write(self, item: dict[str, Any]) -> None:
         with self._lock:
             self.lines.append(item)

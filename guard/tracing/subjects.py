@@ -64,11 +64,13 @@ class Tokens:
 
 
 class Subjects:
-    """What was loaded in this process, and what it is."""
+    """What was loaded or used in this process, and what it is."""
 
     def __init__(self, recorder: Recorder, scope: Scope) -> None:
         self.recorder, self.scope = recorder, scope
         self.loads: dict[int, Load] = {}
+        # Tokenizers in the order of their first use; they may have been made without a load.
+        self.used: dict[int, None] = {}
         self._tokens: dict[int, tuple[object, Tokens | None]] = {}
 
     def tokens(self, number: int) -> Tokens | None:
@@ -88,10 +90,11 @@ class Subjects:
     def tokenizer_for(self, model: int) -> int | None:
         """The tokenizer that was loaded under a model's name, or the only one there is."""
         name = self.name_of(model)
-        loads = [load for load in self.loads.values() if load.what == "tokenizer"]
-        alike = [load.subject for load in loads if load.name and load.name == name]
-        found = alike or [load.subject for load in loads]
-        return found[-1] if alike or len(set(found)) == 1 else None
+        loaded = [number for number, load in self.loads.items() if load.what == "tokenizer"]
+        found = [*dict.fromkeys((*loaded, *self.used))]
+        alike = [number for number in found if name and self.name_of(number) == name]
+        found = alike or found
+        return found[-1] if alike or len(found) == 1 else None
 
     def name_of(self, subject: int) -> str:
         """The name that a model or tokenizer was loaded by; its own where nobody loaded it."""
