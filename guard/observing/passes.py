@@ -215,14 +215,17 @@ def _settle(
     for name, value in vars(effective).items():
         if name[0] == "_" or name in _NO_SETTINGS:
             continue
+        # Written without calls: this is done at every generation.
         if name in given:
             origins[name] = "call"
         elif value is None:
             continue
-        elif of_call.get(name) is not None:
+        elif name in of_call and of_call[name] is not None:
             origins[name] = "config"
+        elif name in of_model and of_model[name] is not None:
+            origins[name] = "model"
         else:
-            origins[name] = "model" if of_model.get(name) is not None else "default"
+            origins[name] = "default"
         settings[name] = value if type(value) in _PLAIN else frozen_value(value)
     running.settings, running.origins = MappingProxyType(settings), MappingProxyType(origins)
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from types import MappingProxyType
 from typing import Any
 
@@ -61,6 +62,7 @@ class Prompts:
         positions: Rows | None,
         cached: int,
     ) -> Iterator[Fact]:
+        asked: dict[int, Tokens | None] = {}
         for number, row in enumerate(ids):
             mask = masks[number] if masks and len(masks) == len(ids) else None
             mask = mask if mask is not None and len(mask) == len(row) else None
@@ -75,7 +77,9 @@ class Prompts:
                             "tokenizer, so BOS and control tokens were not judged"
                         )
                     continue
-                tokens = self.subjects.tokens(tokenizer)
+                if tokenizer not in asked:
+                    asked[tokenizer] = self.subjects.tokens(tokenizer)
+                tokens = asked[tokenizer]
                 if tokens is not None:
                     yield from self._of_row(
                         event, model, tokenizer, tokens, piece, number, origin, cached
@@ -95,7 +99,8 @@ class Prompts:
         standing = self.subjects.standing(model, tokenizer)
         severity = self.subjects.scope.severity(standing)
         made = origin.encode if origin and origin.encode else None
-        at = _At(event, made, row, number, self._shown(tokens, row), self.subjects.called(model))
+        shown = partial(self._shown, tokens, row)
+        at = _At(event, made, row, number, shown, self.subjects.called(model))
         policy = tokens.policy
         bos = policy.bos_id
         if bos is not None and not cached:
@@ -204,11 +209,16 @@ class _At:
         made: Encode | None,
         row: tuple[int, ...],
         number: int,
-        shown: str,
+        shown: Callable[[], str],
         model: str,
     ) -> None:
         self.event, self.made, self.row, self.number = event, made, row, number
-        self.shown, self.model = shown, model
+        self._shown, self.model = shown, model
+
+    @property
+    def shown(self) -> str:
+        """The first ids with their text; decoded only where there is something to say."""
+        return self._shown()
 
     def evidence(self, **more: Any) -> MappingProxyType[str, Any]:
         return _evidence(self.row, self.number, text=self.shown, **more)

@@ -9,6 +9,7 @@ import json
 import linecache
 import sys
 from pathlib import Path
+from types import ModuleType
 
 
 def main() -> None:
@@ -18,15 +19,15 @@ def main() -> None:
     notebook = content["notebook"]
     sys.argv = [notebook, *arguments]
     sys.path[0] = str(Path(notebook).parent)
-    space = sys.modules["__main__"].__dict__
-    for name in ("main", "json", "linecache", "Path", "annotations"):
-        space.pop(name, None)
-    space["__file__"] = notebook
+    # A module of its own: the cells must not meet the names of this file.
+    module = ModuleType("__main__")
+    module.__file__ = notebook
+    sys.modules["__main__"] = module
     for number, text in content["cells"]:
         name = f"{notebook}#cell{number}"
         linecache.cache[name] = (len(text), None, text.splitlines(keepends=True), name)
         # No flags of this file's own, such as its future imports.
-        exec(compile(text, name, "exec", dont_inherit=True), space)
+        exec(compile(text, name, "exec", dont_inherit=True), module.__dict__)
 
 
 if __name__ == "__main__":

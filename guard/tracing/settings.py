@@ -101,7 +101,7 @@ def samples(generate: Generate) -> bool:
 
 
 def _inherits(generate: Generate) -> str:
-    count = sum(origin == "model" for origin in generate.origins.values())
+    count = len([name for name, origin in generate.origins.items() if origin == "model"])
     return f"{count} settings inherited" if count != 1 else "1 setting inherited"
 
 
@@ -116,9 +116,9 @@ def _inherited(generate: Generate, subjects: Subjects) -> dict[str, Any]:
     load = subjects.loads.get(generate.model)
     shipped = load.loaded.get("generation_config") if load else None
     found: dict[str, Any] = {}
-    for key, neutral in _NEUTRAL.items():
-        value = generate.settings.get(key)
-        if generate.origins.get(key) != "model" or value is None or value in neutral:
+    for key in [name for name, origin in generate.origins.items() if origin == "model"]:
+        value = generate.settings[key]
+        if key not in _NEUTRAL or value in _NEUTRAL[key]:
             continue
         # What the script itself put into model.generation_config is its own.
         if shipped is not None and shipped.get(key) != value:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +73,7 @@ class Subjects:
         # Tokenizers in the order of their first use; they may have been made without a load.
         self.used: dict[int, None] = {}
         self._tokens: dict[int, tuple[object, Tokens | None]] = {}
+        self._standings: dict[tuple[int, int | None], Standing] = {}
 
     def tokens(self, number: int) -> Tokens | None:
         """A tokenizer's copy and rules; measured again when it was changed."""
@@ -111,10 +113,17 @@ class Subjects:
         if not name:
             thing = self.recorder.object_of(subject)
             return f"a {type(thing).__name__}" if thing is not None else "a model"
-        return f"`{Path(name).name if Path(name).is_absolute() else name}`"
+        return _short(name)
 
     def standing(self, model: int, tokenizer: int | None) -> Standing:
-        """Whether a model is a base model: by its name, else by how its texts end."""
+        """Whether a model is a base model, as it was when it was first asked about."""
+        key = (model, tokenizer)
+        if key not in self._standings:
+            self._standings[key] = self._standing(model, tokenizer)
+        return self._standings[key]
+
+    def _standing(self, model: int, tokenizer: int | None) -> Standing:
+        """By its name, else by how its texts end."""
         name = self.name_of(model)
         scope = self.scope
         named = standing_of(name, scope.base_models, scope.chat_models) if name else "unknown"
@@ -128,6 +137,11 @@ class Subjects:
             return named
         told = tokens is not None and tokens.policy.family in _TOLD_BY_EOS
         return "base" if told and tokens is not None and tokens.policy.eos_id is not None else named
+
+
+@lru_cache(maxsize=256)
+def _short(name: str) -> str:
+    return f"`{Path(name).name if Path(name).is_absolute() else name}`"
 
 
 def _is_configured(name: str, scope: Scope) -> bool:

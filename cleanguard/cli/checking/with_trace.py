@@ -42,7 +42,7 @@ _EXERCISED: Mapping[str, tuple[str, ...]] = {
     "CG402": ("batch",),
     "CG403": ("save",),
 }
-# Told by what a trainer was handed, wherever its collator was made.
+# `check` reports these where a side is set or a collator made, a trace where a model is handed the rows.
 _ANYWHERE = frozenset({"CG302", "CG401", "CG402"})
 
 
@@ -186,10 +186,8 @@ def _told(
     kinds = _EXERCISED.get(finding.code, ())
     own = [one for one in calls if one.what in kinds and here.meets(one.places[0])]
     meets = [one for one in seen if any(here.meets(place) for place in one.places)]
-    if not meets and not own:
-        # The finding stands at an assignment or a collator; the hazard at the call that uses it.
-        called = any(here.meets(one.places[0]) for one in calls)
-        meets = [] if called and finding.code not in _ANYWHERE else list(seen)
+    if not meets and finding.code in _ANYWHERE:
+        meets = list(seen)
     if meets:
         used.update(id(one.content) for one in meets)
         count = sum(one.count for one in meets)
