@@ -102,7 +102,7 @@ def samples(generate: Generate) -> bool:
 
 def _inherits(generate: Generate) -> str:
     count = len([name for name, origin in generate.origins.items() if origin == "model"])
-    return f"{count} settings inherited" if count != 1 else "1 setting inherited"
+    return f"{count or 'no'} setting{'' if count == 1 else 's'} inherited"
 
 
 def _inherited(generate: Generate, subjects: Subjects) -> dict[str, Any]:
