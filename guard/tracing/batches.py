@@ -75,8 +75,9 @@ class Batches:
     def _bos(
         self, event: Event, tokens: Tokens, row: tuple[int, ...], number: int
     ) -> Iterator[Fact]:
-        bos = tokens.policy.bos_id
-        if bos is None or bos == tokens.policy.eos_id or row[:2] != (bos, bos):
+        prefix = tokens.policy.prefix
+        alone = prefix in ((), (tokens.policy.eos_id,))
+        if alone or row[: 2 * len(prefix)] != prefix * 2:
             return
         self.counts["rows with a second BOS"] += 1
         text = tokens.text(row[:24])

@@ -15,7 +15,7 @@ from typing import Any
 from cleanguard.catalogue.findings import Finding
 from cleanguard.errors import JobError
 from cleanguard.report.json import as_object
-from guard.base.redaction import redact_value
+from cleanguard.secrets.redaction import redact_value
 from guard.observing.events import Site
 from guard.tracing.findings import placed
 from guard.tracing.gathering import Gathered, Seen

@@ -11,7 +11,7 @@ from typing import Any
 from cleanguard.catalogue import hazards
 from cleanguard.catalogue.families import is_not_causal, standing_of
 from guard.observing.events import Load, Save
-from guard.prompts.control_tokens import ends_a_turn
+from guard.prompts.names import ends_a_turn
 from guard.tracing.facts import Fact, places
 from guard.tracing.subjects import Subjects, completes_text
 

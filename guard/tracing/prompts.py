@@ -102,16 +102,18 @@ class Prompts:
         shown = partial(self._shown, tokens, row)
         at = _At(event, made, row, number, shown, self.subjects.called(model))
         policy = tokens.policy
-        bos = policy.bos_id
-        if bos is not None and not cached:
-            leading = next((n for n, index in enumerate(row) if index != bos), len(row))
-            if leading > 1 and bos != policy.eos_id:
+        prefix = policy.prefix
+        if prefix and not cached:
+            leading = _leading(row, prefix)
+            if leading > 1 and prefix != (policy.eos_id,):
                 said = f"the prompt begins with BOS {_times(leading)}"
                 yield at.fact(hazards.DOUBLE_BOS, "error", said)
             elif leading == 0 and severity is not None:
-                name = tokens.twin.convert_ids_to_tokens(bos)
-                said = f"the prompt lacks the BOS {name!r} ({bos}) that {at.model} needs"
-                yield at.fact(hazards.STRAY_NO_SPECIAL_TOKENS, severity, said)
+                name = "".join(tokens.twin.convert_ids_to_tokens(list(prefix)))
+                ids = ", ".join(map(str, prefix))
+                said = f"the prompt lacks the BOS {name!r} ({ids}) that {at.model} needs"
+                sure = "warning" if policy.bos_doubt else severity
+                yield at.fact(hazards.STRAY_NO_SPECIAL_TOKENS, sure, said)
         if standing == "chat" or severity is None:
             return
         if origin is not None and origin.render is not None:
@@ -258,6 +260,14 @@ def _limit(encode: Encode) -> int | None:
         return limit
     # `truncation=True` alone cuts at what the tokenizer knows as the model's length.
     return max((len(row) for row in encode.ids), default=None)
+
+
+def _leading(row: tuple[int, ...], prefix: tuple[int, ...]) -> int:
+    """How often a row begins with a family's BOS, which may be several ids."""
+    size, number = len(prefix), 0
+    while row[number * size : (number + 1) * size] == prefix:
+        number += 1
+    return number
 
 
 def _times(number: int) -> str:

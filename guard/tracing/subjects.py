@@ -14,7 +14,7 @@ from cleanguard.catalogue.hazards import Severity
 from guard.observing.events import Load
 from guard.observing.passes import is_causal
 from guard.observing.recorder import Recorder
-from guard.prompts.control_tokens import ends_a_turn
+from guard.prompts.names import ends_a_turn
 from guard.prompts.policy import PromptPolicy, policy_of
 
 # Families whose chat checkpoints end their texts at a token of their own, so that the end tells.
