@@ -40,8 +40,10 @@ def frames() -> tuple[tuple[Site, ...], bool]:
     last: FrameType | None = None
     while frame is not None:
         code = frame.f_code
-        owner = _owners.get(code)
-        if owner is None:
+        # No call for a frame that is known: stacks are deep, and this is done at every event.
+        if code in _owners:
+            owner = _owners[code]
+        else:
             owner = _owners[code] = _owner(code.co_filename, frame.f_globals.get("__name__"))
         if owner == "person":
             found.append(_site(code, frame.f_lasti, frame.f_lineno, True))
