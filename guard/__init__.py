@@ -16,11 +16,13 @@ if TYPE_CHECKING:
     from guard.errors import GuardError
     from guard.generation.completion import Completion
     from guard.loader import CleanModelLoader, Loaded
+    from guard.observing.recorder import Seen, observe
     from guard.prompts.passing import unguarded
     from guard.prompts.state import provenance_of
     from guard.provenance.record import Provenance
     from guard.records.attestation import attest
     from guard.records.writer import JsonlWriter, item_key
+    from guard.tracing.session import Traced, traced
 
 __all__ = [
     "Behaviour",
@@ -30,10 +32,14 @@ __all__ = [
     "JsonlWriter",
     "Loaded",
     "Provenance",
+    "Seen",
+    "Traced",
     "attest",
     "behaviour_of",
     "item_key",
+    "observe",
     "provenance_of",
+    "traced",
     "unguarded",
 ]
 
@@ -46,9 +52,13 @@ _HOME = {
     "JsonlWriter": "guard.records.writer",
     "Loaded": "guard.loader",
     "Provenance": "guard.provenance.record",
+    "Seen": "guard.observing.recorder",
+    "Traced": "guard.tracing.session",
     "attest": "guard.records.attestation",
     "item_key": "guard.records.writer",
+    "observe": "guard.observing.recorder",
     "provenance_of": "guard.prompts.state",
+    "traced": "guard.tracing.session",
     "unguarded": "guard.prompts.passing",
 }
 

@@ -14,6 +14,7 @@ from cleanguard.version import VERSION
 
 COMMANDS = {
     "check": "Find hazards in Python files.",
+    "trace": "Run a script as it is, and say what reached the models.",
     "migrate": "Rewrite hazards into CleanModelLoader calls.",
     "status": "Say which scripts are clean, pending, migrated or excluded.",
     "gate": "Go or no-go before a GPU session, with the evidence in a file.",
