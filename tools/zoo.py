@@ -48,7 +48,9 @@ def main() -> int:
     chosen = sys.argv[1:] or list(ENVIRONMENTS)
     unknown = [name for name in chosen if name not in ENVIRONMENTS]
     if unknown:
-        print(f"no environment {unknown[0]!r}; there are {', '.join(ENVIRONMENTS)}", file=sys.stderr)
+        print(
+            f"no environment {unknown[0]!r}; there are {', '.join(ENVIRONMENTS)}", file=sys.stderr
+        )
         return 2
     HOME.mkdir(exist_ok=True)
     for name in chosen:

@@ -15,6 +15,7 @@ from guard.loading.padding import settle_padding
 from guard.loading.tokenizer_files import copy_tokenizer, strip_for_training
 from guard.loading.tokenizer_read import (
     compare_siblings,
+    first_line,
     place,
     remedy_for,
     tokenizer_of_files,
@@ -91,7 +92,7 @@ def read_config(request: LoadRequest, source: ModelSource) -> PreTrainedConfig |
     except (OSError, ValueError, KeyError):
         return None
     # Each configuration class checks its fields in its own way, and raises what it likes.
-    except Exception as error:  # noqa: BLE001
+    except Exception as error:
         refuse_code(error, request, source)
         raise ModelNotFoundError(
             f"{source.directory / 'config.json'} is no configuration of a model: {first_line(error)}",
