@@ -22,6 +22,7 @@ from guard.errors import ContaminationError, SettingsError
 from guard.files.hub import torch
 from guard.prompts.control_tokens import Hit
 from guard.prompts.encoding import describe
+from guard.prompts.positions import check_positions
 from guard.prompts.prefill import check_bos, check_padding
 from guard.prompts.state import GuardState, find_state, put_state, state_of
 
@@ -132,6 +133,7 @@ class _Watch:
             check_bos(self.state.policy, ids, mask, may_lack=module.training)
         if not module.training:
             check_padding(self.state.policy, ids, mask, generates=False)
+            check_positions(module, ids, mask, kwargs.get("position_ids"))
 
     def check_control(self, ids: torch.Tensor) -> None:
         control = self.state.policy.control
