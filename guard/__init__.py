@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from guard.provenance.record import Provenance
     from guard.records.attestation import attest
     from guard.records.writer import JsonlWriter, item_key
+    from guard.scoring.continuations import Score, best_of
+    from guard.scoring.perplexity import Perplexity
 
 __all__ = [
     "Behaviour",
@@ -27,9 +29,12 @@ __all__ = [
     "GuardError",
     "JsonlWriter",
     "Loaded",
+    "Perplexity",
     "Provenance",
+    "Score",
     "attest",
     "behaviour_of",
+    "best_of",
     "item_key",
     "provenance_of",
     "unguarded",
@@ -43,8 +48,11 @@ _HOME = {
     "GuardError": "guard.errors",
     "JsonlWriter": "guard.records.writer",
     "Loaded": "guard.loader",
+    "Perplexity": "guard.scoring.perplexity",
     "Provenance": "guard.provenance.record",
+    "Score": "guard.scoring.continuations",
     "attest": "guard.records.attestation",
+    "best_of": "guard.scoring.continuations",
     "item_key": "guard.records.writer",
     "provenance_of": "guard.prompts.state",
     "unguarded": "guard.prompts.enforcement",
