@@ -6,22 +6,24 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from guard.base.finiteness import watching
 from guard.base.modes import evaluating
 from guard.base.progress import Progress
 from guard.errors import (
+    BrokenModelError,
     GenerationInterrupted,
     MemoryFullError,
     SettingsError,
-    TokenizerMismatchError,
 )
-from guard.files.hub import torch, transformers
+from guard.files.hub import torch
 from guard.generation.completion import Completion, decode, emitted_control, trim
+from guard.generation.inherited import refuse_changed_config
 from guard.generation.jobs import Job, make_jobs, next_batch, warn_of_context
-from guard.generation.sampling import SeededSampling
+from guard.generation.processors import processors_of
 from guard.generation.settings import Settings, config_for, refuse_ends_beyond, settle
 from guard.prompts.encoding import encode_rows, pad_left, with_special_tokens
+from guard.prompts.pairing import matching_policy
 from guard.prompts.passing import is_lifted, vetted
-from guard.prompts.policy import policy_of
 from guard.prompts.state import GuardState, state_of
 
 if TYPE_CHECKING:
@@ -62,15 +64,10 @@ def prepare(
     """Check a call and its prompts; raises as `complete`."""
     settings = settle(call, options)
     state = state_of(model)
-    policy = policy_of(tokenizer)
-    if policy.digest != state.policy.digest:
-        raise TokenizerMismatchError(
-            "this tokenizer is not the one that the model was loaded with",
-            evidence={"tokenizer": policy.digest, "expected": state.policy.digest},
-            remedy="use the tokenizer that `load()` returned with the model",
-        )
+    policy = matching_policy(tokenizer, state)
     weight = getattr(model.get_input_embeddings(), "weight", None)
     refuse_ends_beyond(settings, None if weight is None else int(weight.shape[0]))
+    refuse_changed_config(model, state)
     context = state.provenance.model.context
     policy = with_special_tokens(tokenizer, policy, settings.special_tokens)
     rows = encode_rows(tokenizer, policy, prompts, max_length=context, lifted=is_lifted(state))
@@ -204,18 +201,28 @@ def run_batch(task: Task, batch: list[Job], **extra: Any) -> list[tuple[Job, Com
     eos = settings.eos_token_id or end_ids(model)
     pad = model.generation_config.pad_token_id
     ids, mask = pad_left([job.row for job in batch], pad if pad is not None else 0)
-    if settings.stop_strings:
-        extra["tokenizer"] = tokenizer
-    if settings.sampling:
-        noise = SeededSampling([job.seed or 0 for job in batch], settings, model.device)
-        extra["logits_processor"] = transformers.LogitsProcessorList([noise])
-    with vetted(task.state):
-        output = model.generate(
+    stops = {"tokenizer": tokenizer} if settings.stop_strings else {}
+    extra |= stops
+
+    def rows(*, looks: bool = False, **more: Any) -> torch.Tensor:
+        processors = processors_of(model, batch, settings, mask, looks=looks)
+        output: torch.Tensor = model.generate(
             input_ids=ids.to(model.device),
             attention_mask=mask.to(model.device),
             generation_config=config_for(settings, eos, pad, batch[0].budget),
-            **extra,
+            logits_processor=processors,
+            **more,
         )
+        return output
+
+    with vetted(task.state):
+        try:
+            with watching(model):
+                output = rows(**extra)
+        except BrokenModelError:
+            # Once more, with a look at where it begins: texts are the same every time.
+            rows(looks=True, **stops)
+            raise
     texts_per_job = 1 if settings.sampling else settings.count
     results: list[tuple[Job, Completion]] = []
     for number, row in enumerate(output[:, ids.shape[1] :].tolist()):
