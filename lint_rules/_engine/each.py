@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -113,6 +114,10 @@ class Each(Generic[T]):
 def serve(connection: Connection, task: Callable[[SourceFile], object], doing: str) -> None:
     """Does a task with each file that is sent, until the connection ends."""
     garbage = worker.prepared()
+    with suppress(
+        OSError
+    ):  # what the parser says when it runs out of memory, the parent says better
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
     with suppress(EOFError, BrokenPipeError, ConnectionResetError):
         while worker.is_wanted(connection):
             connection.send(_limited(task, connection.recv(), doing))

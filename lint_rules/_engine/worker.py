@@ -138,8 +138,6 @@ def prepared() -> _Garbage:
         signal.signal(signal.SIGPROF, signal.SIG_DFL)  # which ends the process
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent is interrupted too, and ends us
     faulthandler.disable()  # a crash is an answer here, and the parent gives it
-    with suppress(OSError):  # so is what the parser says when it runs out of memory
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
     _limit_memory()
     _allow_depth()
     return _Garbage()
