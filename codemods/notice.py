@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from cleanguard.report.escaping import code_for_markdown, printable
 from codemods.migration import Migration, PlannedSite
 from codemods.plan.sites import Note, NoteKind
 
@@ -55,15 +56,18 @@ def notice(plans: Sequence[Migration], origin: Origin) -> str:
     ]
     for plan in concerned:
         lines.append(
-            f"| `{_cell(plan.filename)}` | {len(plan.done)} | {len(plan.left)} | {_verdict(plan)} |"
+            f"| {code_for_markdown(plan.filename)} | {len(plan.done)} | {len(plan.left)} | {_verdict(plan)} |"
         )
     if not concerned:
         lines.append("| none | 0 | 0 | unchanged |")
     lines += ["", "Checks that ran:", "", *(f"- {check}" for check in _CHECKS)]
-    lines += [f"- `{name}` run before and after: {verdict}" for name, verdict in origin.proven]
+    lines += [
+        f"- {code_for_markdown(name)} run before and after: {verdict}"
+        for name, verdict in origin.proven
+    ]
     for plan in concerned:
-        lines += ["", f"## `{plan.filename}`", "", *_script(plan)]
-    return "\n".join(lines) + "\n"
+        lines += ["", f"## {code_for_markdown(plan.filename)}", "", *_script(plan)]
+    return "\n".join(map(printable, lines)) + "\n"
 
 
 def changes(plan: Migration) -> tuple[Note, ...]:
@@ -132,7 +136,3 @@ def _place(site: PlannedSite) -> str:
 
 def _distinct(sites: Sequence[PlannedSite]) -> list[PlannedSite]:
     return list(dict.fromkeys(sites))
-
-
-def _cell(text: str) -> str:
-    return text.replace("|", "\\|")

@@ -50,6 +50,30 @@ def replace_file(path: Path, before: bytes, after: bytes, roots: tuple[Path, ...
         raise WriteError(f"{path}: {error.strerror or error}") from error
 
 
+def put_file(path: Path, content: bytes) -> None:
+    """Writes a file of our own, in the place of an earlier one if there is one: whole, or not at all.
+
+    Raises:
+        WriteError: The system refused.
+    """
+    target = path.resolve()
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if target.exists() and not target.is_file():  # /dev/stdout, a pipe
+            target.write_bytes(content)
+            return
+        mode = stat.S_IMODE(target.stat().st_mode) if target.exists() else 0o666 & ~_umask()
+        _write(target, content, mode)
+    except OSError as error:
+        raise WriteError(f"{path}: {error.strerror or error}") from error
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
 def clear_leftovers(folder: Path) -> None:
     """Takes away what a killed run left in a folder: its process is gone, or its file is old."""
     for path in folder.glob(f".*{_SUFFIX}"):

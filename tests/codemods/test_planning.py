@@ -6,6 +6,8 @@ import json
 import os
 import re
 import signal
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -174,3 +176,43 @@ def test_a_long_file_without_hazards_costs_next_to_nothing(run: Any, folder: Pat
     ran = run("migrate")
     assert ran.err == ""
     assert "Would rewrite 2 places in 2 files" in ran.out
+
+
+@pytest.mark.skipif(os.name != "posix", reason="names are bytes elsewhere too, and others")
+def test_names_that_are_no_text(run: Any, folder: Path) -> None:
+    names = [b"bad\xff.py", b'quo"te\ttab.py', b"pipe|.py"]
+    for name in names:
+        Path(os.fsdecode(name)).write_text(LOAD)
+    for command in (["migrate"], ["status"], ["status", "--output-format", "markdown"], ["check"]):
+        ran = run(*command)
+        assert (ran.code, ran.err) == (1, "")
+    assert run("migrate", "--write", "--notice", "notes/NOTICE.md").code == 0
+    for name in names:
+        assert "loader.load()" in Path(os.fsdecode(name)).read_text()
+    text = (folder / "notes" / "NOTICE.md").read_text(encoding="utf-8")
+    assert "`bad\\udcff.py`" in text
+    assert [path.name for path in (folder / "notes").iterdir()] == ["NOTICE.md"]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="see above")
+def test_git_applies_the_patch_of_odd_names(folder: Path) -> None:
+    names = [b"bad\xff.py", b'quo"te\ttab.py', b"back\\slash.py"]
+    for name in names:
+        Path(os.fsdecode(name)).write_text(LOAD)
+    subprocess.run(["git", "init", "-q"], check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", "from cleanguard.cli import main; main()", "migrate", "--diff"],
+        capture_output=True, check=False,
+        env={**os.environ, "PYTHONPATH": str(Path(planning.__file__).parents[1])},
+    )  # fmt: skip
+    assert done.returncode == 1, done.stderr
+    subprocess.run(["git", "apply", "-"], input=done.stdout, check=True)
+    for name in names:
+        assert "loader.load()" in Path(os.fsdecode(name)).read_text()
+
+
+def test_a_notice_that_cannot_be_written_leaves_what_was_there(run: Any, folder: Path) -> None:
+    (folder / "taken").write_text("x")
+    ran = run("migrate", "--notice", "taken/NOTICE.md")
+    assert ran.code == 2
+    assert "the notice was not written" in ran.err

@@ -213,11 +213,12 @@ def _notice(
 
 
 def _write_notice(target: Path, text: str, failures: list[str]) -> None:
+    from cleanguard.editing.write import WriteError, put_file
+
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(text, encoding="utf-8")
-    except OSError as error:
-        failures.append(f"{target}: {error.strerror or error}; the notice was not written")
+        put_file(target, text.encode("utf-8", errors="backslashreplace"))
+    except WriteError as error:
+        failures.append(f"{error}; the notice was not written")
 
 
 def _write(
