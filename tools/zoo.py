@@ -28,7 +28,17 @@ ENVIRONMENTS: dict[str, tuple[str, ...]] = {
     "5.24.0": ("transformers==5.24.0",),
     "5.24.0 +extras": ("transformers==5.24.0", *EXTRAS),
 }
-NEEDED = ("safetensors", "accelerate", "jinja2", "pytest", "click", "libcst", "pathspec", "rich")
+NEEDED = (
+    "safetensors",
+    "accelerate",
+    "jinja2",
+    "pytest",
+    "pytest-xdist",
+    "click",
+    "libcst",
+    "pathspec",
+    "rich",
+)
 BORROWED = ("torch", "torchgen", "functorch", "sympy", "mpmath", "networkx")
 HEAD = """# Tokenizers of the zoo
 
