@@ -1,6 +1,7 @@
 """Runs tests/guard/zoo with several releases of transformers and sets of extras, and writes docs/families.md.
 
-    python tools/zoo.py [NAME ...]      # all environments, or those named; `make zoo` runs them all
+    python tools/zoo.py [NAME ...]           # all environments, or those named; `make zoo` runs them all
+    python tools/zoo.py --again [NAME ...]   # only the tests that failed in the last run
 
 Each environment is a venv under .zoo/ with packages of its own; torch is borrowed from the Python that runs
 this. The first run fetches about 400 MB and takes an hour on two cores.
@@ -28,7 +29,17 @@ ENVIRONMENTS: dict[str, tuple[str, ...]] = {
     "5.24.0": ("transformers==5.24.0",),
     "5.24.0 +extras": ("transformers==5.24.0", *EXTRAS),
 }
-NEEDED = ("safetensors", "accelerate", "jinja2", "pytest", "click", "libcst", "pathspec", "rich")
+NEEDED = (
+    "safetensors",
+    "accelerate",
+    "jinja2",
+    "pytest",
+    "pytest-xdist",
+    "click",
+    "libcst",
+    "pathspec",
+    "rich",
+)
 BORROWED = ("torch", "torchgen", "functorch", "sympy", "mpmath", "networkx")
 HEAD = """# Tokenizers of the zoo
 
@@ -45,7 +56,8 @@ the same ids from `encode`, a batch, `generate`, `complete` and `stream`, and si
 
 def main() -> int:
     """Make the environments, run the tests in each, write the table; 1 if a test failed."""
-    chosen = sys.argv[1:] or list(ENVIRONMENTS)
+    again = "--again" in sys.argv[1:]
+    chosen = [name for name in sys.argv[1:] if name != "--again"] or list(ENVIRONMENTS)
     unknown = [name for name in chosen if name not in ENVIRONMENTS]
     if unknown:
         print(
@@ -54,7 +66,7 @@ def main() -> int:
         return 2
     HOME.mkdir(exist_ok=True)
     for name in chosen:
-        run(name, make(name))
+        run(name, make(name), again=again)
     done = {name: HOME / f"{slug(name)}.xml" for name in ENVIRONMENTS}
     results = {name: read(path) for name, path in done.items() if path.is_file()}
     (ROOT / "docs" / "families.md").write_text(table(results), encoding="utf-8")
@@ -90,11 +102,19 @@ def make(name: str) -> Path:
     return python
 
 
-def run(name: str, python: Path) -> None:
-    """Run the zoo's tests in an environment; what failed is in its XML."""
+def run(name: str, python: Path, *, again: bool) -> None:
+    """Run the zoo's tests in an environment, or those that failed; the results are in its XML files."""
+    first, second = (HOME / f"{slug(name)}{part}.xml" for part in ("", "-again"))
+    tests = ["tests/guard/zoo"]
+    if again:
+        tests = [f"tests/guard/zoo/test_zoo.py::{c}" for c, end in cases(first).items() if end == 1]
+    else:
+        second.unlink(missing_ok=True)
+    if not tests:
+        return
     command = [
-        *(str(python), "-m", "pytest", "-q", "tests/guard/zoo", "-m", "slow or not slow"),
-        f"--junitxml={HOME / f'{slug(name)}.xml'}",
+        *(str(python), "-m", "pytest", "-q", *tests, "-m", "slow or not slow"),
+        f"--junitxml={second if again else first}",
     ]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
     print(f"== transformers {name}", flush=True)
@@ -105,14 +125,23 @@ def read(path: Path) -> dict[str, tuple[int, int, int]]:
     """Tests passed, failed and skipped per tokenizer."""
     found: dict[str, list[int]] = defaultdict(lambda: [0, 0, 0])
     known = entries()
-    for case in ET.parse(path).getroot().iter("testcase"):
-        which = case.get("name", "").partition("[")[2].rstrip("]")
+    for case, end in {**cases(path), **cases(path.with_name(f"{path.stem}-again.xml"))}.items():
+        which = case.partition("[")[2].rstrip("]")
         name = next((n for n in sorted(known, key=len, reverse=True) if which.startswith(n)), None)
-        if name is None:
-            continue
-        kinds = {child.tag for child in case}
-        found[name][1 if kinds & {"failure", "error"} else 2 if "skipped" in kinds else 0] += 1
+        if name is not None:
+            found[name][end] += 1
     return {name: (passed, bad, skipped) for name, (passed, bad, skipped) in found.items()}
+
+
+def cases(path: Path) -> dict[str, int]:
+    """How each test of a run ended: 0 passed, 1 failed, 2 skipped; nothing where there is no run."""
+    found: dict[str, int] = {}
+    for case in ET.parse(path).getroot().iter("testcase") if path.is_file() else ():
+        kinds = {child.tag for child in case}
+        found[case.get("name", "")] = (
+            1 if kinds & {"failure", "error"} else 2 if "skipped" in kinds else 0
+        )
+    return found
 
 
 def entries() -> dict[str, dict[str, object]]:

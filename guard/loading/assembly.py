@@ -30,6 +30,7 @@ from guard.prompts.enforcement import install
 from guard.prompts.names import ends_a_turn
 from guard.prompts.policy import PromptPolicy, policy_of
 from guard.prompts.sentinels import run_token_sentinels
+from guard.prompts.standing import ids_in
 from guard.prompts.state import GuardState
 from guard.prompts.templates import block_templates
 from guard.provenance.environment import installed, measure_environment
@@ -143,7 +144,7 @@ def explicit_generation(
     """
     old = {n: v for n, v in inherited.items() if n not in NO_SETTING and v is not None}
     named = old.get("eos_token_id", named_eos)
-    listed = [] if named is None else [named] if isinstance(named, int) else list(named)
+    listed = ids_in(named)
     ends = dict.fromkeys([*([] if policy.eos_id is None else [policy.eos_id]), *listed])
     kept = tuple(
         i for i in ends if i == policy.eos_id or not ends_a_turn(tokenizer.convert_ids_to_tokens(i))

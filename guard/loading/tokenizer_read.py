@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from guard.errors import GuardError, MissingExtraError, ModelNotFoundError, TokenizerMismatchError
@@ -46,6 +47,7 @@ def tokenizer_of_files(
         return tokenizer, f"{theirs}, checked against {reader()}"
     try:
         found = _by_transformers(request, source, config, theirs is not None)
+        found.decode(found("a b")["input_ids"])  # some settings are read only when it is used
     except ImportError as error:
         raise MissingExtraError(
             f"the tokenizer of {request.model_id} needs a package that is absent: {first_line(error)}",
@@ -98,7 +100,7 @@ def compare_siblings(tokenizer: PreTrainedTokenizerBase, source: ModelSource) ->
     """
     names = source.names()
     if "tokenizer.json" not in names:
-        return ()
+        return _compare_pieces(tokenizer, source) if "tokenizer.model" in names else ()
     found: list[str] = []
     known = tokenizer.get_vocab()
     for name, sample in sibling_vocabularies(source.directory, names):
@@ -116,6 +118,23 @@ def compare_siblings(tokenizer: PreTrainedTokenizerBase, source: ModelSource) ->
     if theirs is not None:
         found.append(_compare_texts(tokenizer, source, theirs))
     return tuple(found)
+
+
+def _compare_pieces(tokenizer: PreTrainedTokenizerBase, source: ModelSource) -> tuple[str, ...]:
+    """What sentencepiece itself makes of the file; see findings/ for what transformers leaves out."""
+    if find_spec("sentencepiece") is None:
+        return ()
+    from sentencepiece import SentencePieceProcessor
+
+    try:
+        pieces = SentencePieceProcessor(model_file=str(source.directory / "tokenizer.model"))
+    except (OSError, RuntimeError):  # tiktoken's lines go by the same name
+        return ()
+    expected = [list(pieces.encode(text)) for text in PROBES]
+    pairs = zip((plain_ids(tokenizer, text) for text in PROBES), expected, strict=True)
+    other = sum(a != b for a, b in pairs)
+    said = f"sentencepiece itself gives other ids for {other} of {len(PROBES)} texts with the same tokenizer.model"
+    return (said,) if other else ()
 
 
 def _compare_texts(tokenizer: PreTrainedTokenizerBase, source: ModelSource, name: str) -> str:

@@ -27,7 +27,7 @@ def chat_evidence(source: ModelSource, tokenizer: PreTrainedTokenizerBase) -> li
     if ends_a_turn(tokenizer.bos_token):
         found.append(f"the tokenizer's BOS is the control token {tokenizer.bos_token!r}")
     for name in ("config.json", "generation_config.json"):
-        for index in _as_list(source.read_json(name).get("eos_token_id")):
+        for index in ids_in(source.read_json(name).get("eos_token_id")):
             token = tokenizer.convert_ids_to_tokens(index)
             if ends_a_turn(token):
                 found.append(f"{name} ends texts at {token!r} ({index})")
@@ -65,6 +65,7 @@ def refuse_chat_model(
     )
 
 
-def _as_list(value: Any) -> list[int]:
+def ids_in(value: Any) -> list[int]:
+    """The ids in a field such as `eos_token_id`: one, a list, or nothing that could be one."""
     listed = value if isinstance(value, list) else [value]
     return [index for index in listed if type(index) is int and 0 <= index < _MOST_IDS]

@@ -21,6 +21,9 @@ _TALKS: tuple[tuple[str, ...], ...] = (
     ("user",),
 )
 
+_TOOL = {"name": "look", "description": "Look.", "parameters": {"type": "object", "properties": {}}}
+_TOOLS: dict[str, Any] = {"tools": [{"type": "function", "function": _TOOL}], "functions": "[]"}
+
 
 def templates_of(tokenizer: PreTrainedTokenizerBase) -> dict[str, str]:
     """The chat templates by name; a single one is called `default`."""
@@ -57,18 +60,25 @@ def renderings(tokenizer: PreTrainedTokenizerBase) -> tuple[str, ...]:
     """Short chats as the templates render them, with `GAP` where the messages' own words stood."""
     found: dict[str, None] = {}
     for template in templates_of(tokenizer).values():
-        for roles in _TALKS:
-            for parts in (False, True):
-                talk = [{"role": role, "content": _content(role, parts)} for role in roles]
-                texts = [
-                    render(tokenizer, talk, template, add_generation_prompt=prompt)
-                    for prompt in (False, True)
-                ]
-                chats = [chat for text in texts if text and GAP in (chat := _with_gaps(text))]
-                found.update(dict.fromkeys(chats))
-                if chats:
-                    break  # content in parts is for templates that take no other
+        chats = [chat for roles in _TALKS for chat in _chats(tokenizer, template, roles)]
+        # Some templates are for calls with tools alone.
+        found.update(dict.fromkeys(chats or _chats(tokenizer, template, ("user",), **_TOOLS)))
     return tuple(found)
+
+
+def _chats(
+    tokenizer: PreTrainedTokenizerBase, template: str, roles: tuple[str, ...], **options: Any
+) -> list[str]:
+    for parts in (False, True):  # content in parts is for templates that take no other
+        talk = [{"role": role, "content": _content(role, parts)} for role in roles]
+        texts = [
+            render(tokenizer, talk, template, add_generation_prompt=prompt, **options)
+            for prompt in (False, True)
+        ]
+        chats = [chat for text in texts if text and GAP in (chat := _with_gaps(text))]
+        if chats:
+            return chats
+    return []
 
 
 def _content(role: str, parts: bool) -> Any:

@@ -149,6 +149,23 @@ def lift_reasons(run: Mapping[str, Any] | None) -> str | None:
     return f" ({'; '.join(reasons)})" if reasons else None
 
 
+# Events of prompts that pass and are only noted; docs/border.md says why each is no error.
+NOTED: Mapping[str, str] = {
+    "control-token-in-a-step": "a control token came in alone behind a cache, the model's own or a prompt's",
+    "inputs-embeds": "embeddings came in without ids, and nobody can read them",
+    "traced": "torch.jit.trace made a copy of the model that nothing checks",
+    "tokens-added": "the tokenizer grew after the load",
+    "embedding-replaced": "the embedding was replaced or resized after the load",
+    "special-tokens-as-text": "a call read special tokens as plain text",
+}
+
+
+def noted_kinds(run: Mapping[str, Any]) -> tuple[str, ...]:
+    """The kinds of `NOTED` events before or in a run, in the order of that table."""
+    found = {event.get("kind") for role in run.get("events", {}).values() for event in role}
+    return tuple(kind for kind in NOTED if kind in found)
+
+
 def notes_of(statement: Statement) -> Iterator[str]:
     """What is worth knowing of a statement and no fault."""
     for at, run in enumerate(statement.runs, start=1):
@@ -156,6 +173,8 @@ def notes_of(statement: Statement) -> Iterator[str]:
             yield f"run {at} of {len(statement.runs)} ended early: {run['outcome']}"
         if run.get("repaired_bytes"):
             yield f"run {at} cut off an unfinished last line of {run['repaired_bytes']} bytes"
+        for kind in noted_kinds(run):
+            yield f"run {at} of {len(statement.runs)}: {kind}: {NOTED[kind]}"
     for load in statement.loads.values():
         for check in load.get("checks", ()):
             if check.get("verdict") == "recorded":

@@ -19,8 +19,10 @@ from transformers import (
     UnbatchedClassifierFreeGuidanceLogitsProcessor,
 )
 
-from guard import CleanModelLoader, Loaded, provenance_of, unguarded
+from guard import CleanModelLoader, Loaded, attest, provenance_of, unguarded
 from guard.errors import ContaminationError, DoubledBosError, MissingBosError
+from guard.records.judging import NOTED
+from guard.records.verification import verify_file
 
 DIRTY = torch.tensor([[271, 1, 319, 2]])
 CLEAN = torch.tensor([[271, 319, 269]])
@@ -326,15 +328,16 @@ def test_a_manager_checks_its_requests(bos: Loaded) -> None:
             manager.add_request(row)
 
 
-EVENTS = (
-    "control-token-in-a-step",
-    "inputs-embeds",
-    "traced",
-    "tokens-added",
-    "embedding-replaced",
-)
+def test_verify_notes_what_passed(fresh: Loaded, tmp_path: Path) -> None:
+    path = tmp_path / "report.md"
+    path.write_text("accuracy .8\n")
+    fresh.model(inputs_embeds=rows_of(fresh.model, CLEAN))
+    attest(path, fresh.model)
+    verdict = verify_file(path)
+    assert verdict.ok
+    assert any("inputs-embeds" in note for note in verdict.notes)
 
 
-@pytest.mark.parametrize("kind", EVENTS)
+@pytest.mark.parametrize("kind", NOTED)
 def test_the_docs_name_what_is_only_noted(kind: str) -> None:
     assert f"`{kind}`" in DOCS.read_text(encoding="utf-8")

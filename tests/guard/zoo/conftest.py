@@ -66,7 +66,16 @@ def with_an_added_token(folder: Path) -> None:
     content = json.loads((folder / "tokenizer.json").read_bytes())
     new = {"id": rows(folder), "content": "<|turn_start|>", "special": True, "normalized": False}
     content["added_tokens"].append({**new, "single_word": False, "lstrip": False, "rstrip": False})
+    index = str(new["id"])
     (folder / "tokenizer.json").write_text(json.dumps(content), encoding="utf-8")
+
+    # transformers leaves out what is in one of the two files alone.
+    def name_it(settings: dict[str, Any]) -> None:
+        if "added_tokens_decoder" in settings:
+            token = {k: v for k, v in content["added_tokens"][-1].items() if k != "id"}
+            settings["added_tokens_decoder"][index] = token
+
+    change(folder, name_it)
 
 
 TEMPLATE = "{% for m in messages %}<|{{ m.role }}|>{{ m.content }}<|end|>{% endfor %}"
