@@ -165,7 +165,8 @@ class Prefill(Event):
         grad: Gradients were on.
         dtype: The model's, as `torch.float32`.
         generation: Number of the Generate event that it belongs to; None outside of one.
-        batch: Number of the Batch event of a trainer that it belongs to; None outside of one.
+        batch: Number of the Batch event of a trainer that it belongs to, or of its evaluation step;
+            None outside of one.
     """
 
     model: int

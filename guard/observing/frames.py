@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import sysconfig
 from functools import lru_cache
 from itertools import islice
+from pathlib import Path
 from types import CodeType, FrameType
 from typing import Literal
 
@@ -18,8 +20,12 @@ _LIBRARIES = frozenset(
         *("accelerate", "bitsandbytes", "datasets", "deepspeed", "lm_eval", "peft", "tokenizers"),
         *("torch", "transformers", "trl", "vllm", "multiprocess", "IPython", "ipykernel"),
         *("pytest", "_pytest", "pluggy", "runpy"),
-        *("cleanguard", "codemods", "guard", "lint_rules", "stages"),
     }
+)
+_HOME = Path(__file__).resolve().parents[2]
+_OURS = tuple(
+    f"{_HOME / name}{os.sep}"
+    for name in ("cleanguard", "codemods", "guard", "lint_rules", "stages")
 )
 _INSTALLED = ("site-packages", "dist-packages")
 # Parts of the guard that load and generate for the person, and not those that watch.
@@ -51,15 +57,19 @@ def frames() -> tuple[tuple[Site, ...], bool]:
                 break
         elif owner == "guard" and not found:
             guarded = True
-        last, frame = frame, frame.f_back
-    if not found and last is not None:
+        if code.co_filename[0] != "<":
+            last = frame
+        frame = frame.f_back
+    if not found:
+        last = last or sys._getframe(1)
         found.append(_site(last.f_code, last.f_lasti, last.f_lineno, False))
     return tuple(found), guarded
 
 
 def _owner(filename: str, module: object) -> Owner:
-    if isinstance(module, str) and module.startswith(_GUARDING):
-        return "library" if module.startswith(_WATCHING) else "guard"
+    if filename.startswith(_OURS):
+        guards = isinstance(module, str) and module.startswith(_GUARDING)
+        return "guard" if guards and not str(module).startswith(_WATCHING) else "library"
     return "person" if _is_own(filename, module) else "library"
 
 

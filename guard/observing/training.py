@@ -31,6 +31,25 @@ def _steps(recorder: Recorder) -> Callable[..., Any]:
     return make
 
 
+def _evaluates(recorder: Recorder) -> Callable[..., Any]:
+    """Rows that a trainer evaluates on are its data as well, and nobody's prompts."""
+    here = recorder.here
+
+    def make(plain: Callable[..., Any]) -> Callable[..., Any]:
+        def prediction_step(self: Any, *args: Any, **kwargs: Any) -> Any:
+            if here.batch is not None:
+                return plain(self, *args, **kwargs)
+            here.batch = recorder.begin().number
+            try:
+                return plain(self, *args, **kwargs)
+            finally:
+                here.batch = None
+
+        return prediction_step
+
+    return make
+
+
 def _batch(recorder: Recorder, trainer: Any, inputs: Any) -> int | None:
     if not isinstance(inputs, Mapping):
         return None
@@ -56,6 +75,7 @@ def _batch(recorder: Recorder, trainer: Any, inputs: Any) -> int | None:
 
 def _trainer(patches: Patches, recorder: Recorder, module: ModuleType) -> None:
     patches.wrap(module.Trainer, "training_step", _steps(recorder))
+    patches.wrap(module.Trainer, "prediction_step", _evaluates(recorder))
 
 
 def _trl(patches: Patches, recorder: Recorder, module: ModuleType) -> None:
@@ -63,6 +83,7 @@ def _trl(patches: Patches, recorder: Recorder, module: ModuleType) -> None:
     for owner in tuple(vars(module).values()):
         if isinstance(owner, type) and owner.__module__ == module.__name__:
             patches.wrap(owner, "training_step", _steps(recorder))
+            patches.wrap(owner, "prediction_step", _evaluates(recorder))
 
 
 _TRL = ("sft", "dpo", "kto", "reward", "grpo", "rloo", "orpo", "cpo", "bco", "gkd", "online_dpo")

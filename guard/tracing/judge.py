@@ -64,6 +64,8 @@ class Judge:
         prefill = self._prefills.pop(generate.number, None)
         if generate.guarded or not (generate.settings or prefill):
             return
+        if prefill is not None and prefill.batch is not None:
+            return  # a trainer that generates in the course of a step, as GRPO's does
         if generate.engine == "vllm":
             yield from self.prompts.of_engine(generate)
         elif prefill is not None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from guard.observing.events import Encode, Render, Rows
 
-_MOST_ROWS = 8192
+_MOST_IDS = 2_000_000
 _MOST_RENDERS = 256
 _SHORTEST = 4  # characters of a rendered text that is looked for inside of another
 
@@ -41,6 +41,7 @@ class Lineage:
 
     def __init__(self) -> None:
         self._rows: OrderedDict[tuple[int, ...], Origin] = OrderedDict()
+        self._kept = 0
         self._renders: deque[tuple[str, Render]] = deque(maxlen=_MOST_RENDERS)
 
     def rendered(self, render: Render) -> None:
@@ -76,10 +77,12 @@ class Lineage:
         return next((render for made, render in reversed(self._renders) if made in text), None)
 
     def _put(self, row: tuple[int, ...], origin: Origin) -> None:
+        if row not in self._rows:
+            self._kept += len(row)
         self._rows[row] = origin
         self._rows.move_to_end(row)
-        if len(self._rows) > _MOST_ROWS:
-            self._rows.popitem(last=False)
+        while self._kept > _MOST_IDS and len(self._rows) > 1:
+            self._kept -= len(self._rows.popitem(last=False)[0])
 
 
 def masks_of(encode: Encode) -> Rows | tuple[None, ...]:

@@ -81,7 +81,9 @@ def _tokenizers(load: Load, subjects: Subjects) -> Iterator[Fact]:
         if models and models[0].subject is not None:
             named = subjects.standing(models[0].subject, found.subject)
         severity = subjects.scope.severity(named)
-        if severity is not None and (models or named == "base"):
+        first = found.number not in subjects.told
+        if severity is not None and (models or named == "base") and first:
+            subjects.told.add(found.number)
             said = f"the tokenizer of {_called(found)} was loaded outside CleanModelLoader"
             yield _fact(found, hazards.RAW_TOKENIZER_LOAD, said, severity)
         eos = found.loaded.get("eos")

@@ -254,6 +254,9 @@ def _limit(encode: Encode) -> int | None:
     limit = encode.asked.get("max_length")
     if truncation in (False, "do_not_truncate"):
         return None
+    # What does not fit is handed out in further rows; and words that were split have no text.
+    if encode.asked.get("return_overflowing_tokens") or encode.asked.get("is_split_into_words"):
+        return None
     if truncation is None and (limit is None or encode.asked.get("padding") == "max_length"):
         return None
     if isinstance(limit, int):

@@ -5,6 +5,9 @@ The file holds `{"notebook": PATH, "cells": [[number, text], …]}`; the noteboo
 
 from __future__ import annotations
 
+import ast
+import asyncio
+import inspect
 import json
 import linecache
 import sys
@@ -22,12 +25,21 @@ def main() -> None:
     # A module of its own: the cells must not meet the names of this file.
     module = ModuleType("__main__")
     module.__file__ = notebook
+    module.__dict__["display"] = print  # a kernel has it without an import
     sys.modules["__main__"] = module
     for number, text in content["cells"]:
         name = f"{notebook}#cell{number}"
         linecache.cache[name] = (len(text), None, text.splitlines(keepends=True), name)
-        # No flags of this file's own, such as its future imports.
-        exec(compile(text, name, "exec", dont_inherit=True), module.__dict__)
+        # No flags of this file's own, such as its future imports; a cell may await, as in a kernel.
+        flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
+        code = compile(text, name, "exec", flags=flags, dont_inherit=True)
+        waits = eval(code, module.__dict__)
+        if inspect.iscoroutine(waits):
+            asyncio.run(_await(waits))
+
+
+async def _await(waits: object) -> None:
+    await waits  # type: ignore[misc]
 
 
 if __name__ == "__main__":

@@ -72,6 +72,8 @@ class Subjects:
         self.loads: dict[int, Load] = {}
         # Tokenizers in the order of their first use; they may have been made without a load.
         self.used: dict[int, None] = {}
+        # Tokenizer loads that were reported; each is looked at again with every load of its name.
+        self.told: set[int] = set()
         self._tokens: dict[int, tuple[object, Tokens | None]] = {}
         self._standings: dict[tuple[int, int | None], Standing] = {}
 

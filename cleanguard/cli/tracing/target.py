@@ -154,7 +154,8 @@ def _notebook(path: Path, arguments: Sequence[str], scratch: Path) -> Target:
     from lint_rules._run.source import SourceError
 
     try:
-        every = [(number, read_cell(text)) for number, text in cells(_read(path))]
+        texts = cells(_read(path))
+        every = [(number, read_cell(text)) for number, text in texts]
     except SourceError as error:
         raise JobError(f"{path}: {error}; nothing was run") from None
     for number, cell in every:
@@ -164,6 +165,12 @@ def _notebook(path: Path, arguments: Sequence[str], scratch: Path) -> Target:
     found = [(number, "\n".join(cell.lines)) for number, cell in every if cell.kind == "python"]
     if not found:
         raise JobError(f"{path}: there is no Python cell to run")
+    ran = dict(found)
+    changed = [str(number) for number, text in texts if ran.get(number) != text]
+    if changed:
+        where = f"cell{'s' if len(changed) > 1 else ''} {', '.join(changed)}"
+        said = f"magics and cells of other languages in {path} are left out ({where})"
+        click.echo(f"cleanguard: {said}", err=True)
     prepared = scratch / "cells.json"
     content = {"notebook": str(path.absolute()), "cells": found}
     prepared.write_text(json.dumps(content), encoding="utf-8")

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from cleanguard.cli.tracing.target import split
+from tests.cleanguard.cli.conftest import Run
 
 Trace = Callable[..., "subprocess.CompletedProcess[str]"]
 WITH_VALUES = frozenset({"--select", "--output-format", "--save"})
@@ -170,6 +171,30 @@ def test_what_cannot_be_run_is_said_in_a_sentence(
     assert said in done.stderr
     assert done.stdout == "", "nothing was run"
     assert "Traceback" not in done.stderr
+
+
+def test_a_missing_extra_is_named_before_anything_runs(
+    run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    from cleanguard.cli.commands import trace as command
+
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path, "open('ran', 'w')\n")
+    monkeypatch.setattr(command, "find_spec", lambda name: None)
+    done = run("trace", "script.py")
+    assert (done.code, done.out) == (2, "")
+    assert "cleanguard[guard]" in done.err
+    assert not (tmp_path / "ran").exists()
+
+
+def test_the_persons_own_sitecustomize_still_runs(trace: Trace, tmp_path: Path) -> None:
+    (tmp_path / "site").mkdir()
+    write(tmp_path / "site", "import builtins\nbuiltins.of_the_person = 1\n", "sitecustomize.py")
+    write(tmp_path, "print(of_the_person)\n")
+    paths = os.pathsep.join([str(tmp_path / "site"), str(Path(__file__).parents[3])])
+    done = trace("script.py", env={"PYTHONPATH": paths})
+    assert done.stdout == "1\n"
+    assert "used no model" in done.stderr
 
 
 def test_findings_are_at_the_persons_line_and_leave_with_one(trace: Trace, tmp_path: Path) -> None:

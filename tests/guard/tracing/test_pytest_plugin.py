@@ -47,7 +47,9 @@ def ran(pytester: pytest.Pytester) -> pytest.Pytester:
 
 def go(pytester: pytest.Pytester, *options: str) -> pytest.RunResult:
     return pytester.runpytest_subprocess(
-        "-p", "guard.tracing.pytest_plugin", "-p", "no:cacheprovider", *options
+        # By its entry point it is there already where cleanguard is installed.
+        *("-p", "no:cleanguard", "-p", "guard.tracing.pytest_plugin", "-p", "no:cacheprovider"),
+        *options,
     )
 
 
