@@ -12,6 +12,7 @@ from lint_rules._flow.values.ledger import Ledger
 from lint_rules._flow.values.settings_state import (
     NOTHING_SET,
     State,
+    is_kept,
     key_of,
     merged_states,
     with_setting,
@@ -82,7 +83,7 @@ class Env:
 
     def set_on(self, owner: Value, attribute: str, value: Value) -> None:
         """Notes that an object's attribute is set, whatever name holds the object."""
-        for option in options(owner):
+        for option in options(owner) if is_kept(attribute) else ():
             key = key_of(option, attribute)
             if key is not None:
                 self.state = with_setting(self.state, key, value)
@@ -122,7 +123,12 @@ class Env:
         """Becomes what holds after any of the branches; none leaves it as it is."""
         if not branches:
             return
-        self.state = merged_states([branch.state for branch in branches])
+        state = branches[0].state
+        for branch in branches:
+            if branch.state is not state:
+                state = merged_states([one.state for one in branches])
+                break
+        self.state = state
         merged = dict(branches[0].names)
         changed: set[str] = set()
         for branch in branches:
