@@ -55,6 +55,9 @@ def assemble(request: LoadRequest) -> tuple[PreTrainedModel, PreTrainedTokenizer
         hazards.PICKLE_WEIGHTS,
         verdict="overridden" if request.allow_pickle else "pass",
     )
+    if request.idle_options:
+        said = f"{', '.join(request.idle_options)}: no effect with {request.quantization}"
+        checks.add("quantization-options", None, said, "recorded")
     rows = model.get_input_embeddings().weight.shape[0]
     refuse_strange_tokenizer(tokenizer, rows, request)
     pad = settle_padding(tokenizer, request.padding_side, rows)

@@ -20,6 +20,11 @@ from guard.files.hub import torch, transformers
 from guard.files.remote_code import refuse_code, runs_code
 from guard.files.request import LoadRequest
 from guard.files.source import ModelSource
+from guard.loading.quantization import (
+    bitsandbytes_config,
+    refuse_unquantized,
+    settle_compute_dtype,
+)
 from guard.loading.tokenizer_read import first_line, place
 
 if TYPE_CHECKING:
@@ -59,7 +64,9 @@ def read_model(
     if request.quantization != "none":
         quiet_bitsandbytes()
         hub.need("bitsandbytes", "train")
-        options["quantization_config"] = _quantization_config(request, source)
+        options["quantization_config"] = bitsandbytes_config(
+            request, config, trusted=options["trust_remote_code"]
+        )
     try:
         model, report = transformers.AutoModelForCausalLM.from_pretrained(
             source.load_from,
@@ -100,6 +107,8 @@ def read_model(
             remedy="leave it out, or install a newer transformers",
         ) from error
     _refuse_invented(report, request.model_id)
+    refuse_unquantized(model, request)
+    settle_compute_dtype(model, request)
     found: PreTrainedModel = model
     return found
 
@@ -132,17 +141,3 @@ def _refuse_invented(report: dict[str, Any], model_id: str) -> None:
             evidence={"missing": absent[:50], "mismatched": wrong[:50]},
             remedy="fetch the files again, or name the checkpoint that config.json belongs to",
         )
-
-
-def _quantization_config(request: LoadRequest, source: ModelSource) -> Any:
-    if request.load_in_8bit:
-        return transformers.BitsAndBytesConfig(load_in_8bit=True)
-    config = source.read_json("config.json")
-    named = config.get("dtype") or config.get("torch_dtype") or "float32"
-    compute = named if request.dtype == "auto" else request.dtype
-    return transformers.BitsAndBytesConfig(
-        load_in_4bit=True,
-        bnb_4bit_quant_type="nf4",
-        bnb_4bit_use_double_quant=True,
-        bnb_4bit_compute_dtype=getattr(torch, compute) if isinstance(compute, str) else compute,
-    )
