@@ -26,6 +26,7 @@ from guard.loading.tokenizer_load import read_tokenizer
 from guard.prompts.policy import PromptPolicy, policy_of
 from guard.prompts.standing import chat_evidence
 from guard.prompts.templates import templates_of
+from guard.provenance.tensors import weight_files
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -229,11 +230,11 @@ def _generation(source: ModelSource) -> dict[str, Any]:
 
 
 def _weights(source: ModelSource) -> WeightSizes | None:
-    names = [
-        n for n in source.names() if n.endswith(".safetensors") and not n.startswith("adapter")
-    ]
     try:
-        return weight_sizes(source.directory / name for name in names)
+        read = weight_files(source.directory)
+        return weight_sizes(
+            path for path in read if path.is_file() and not path.name.startswith("adapter")
+        )
     except ValueError as error:
         raise ModelNotFoundError(str(error), remedy="fetch the file again") from error
 

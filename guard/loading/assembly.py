@@ -12,8 +12,10 @@ from guard.files.remote_code import check_pin
 from guard.files.request import LoadRequest
 from guard.files.source import fetch_weights, open_source
 from guard.generation.settings import greedy_config
+from guard.loading.leftovers import check_use
 from guard.loading.model_load import read_model, refuse_strange_tokenizer
 from guard.loading.padding import settle_padding
+from guard.loading.stored_quantization import check_stored
 from guard.loading.tokenizer_files import strip_for_training
 from guard.loading.tokenizer_load import (
     read_config,
@@ -21,6 +23,7 @@ from guard.loading.tokenizer_load import (
     refuse_prefix_beyond,
     tokenizer_record,
 )
+from guard.loading.weight_files import check_weight_files
 from guard.prompts.enforcement import install
 from guard.prompts.names import ends_a_turn
 from guard.prompts.policy import PromptPolicy, policy_of
@@ -48,7 +51,8 @@ def assemble(request: LoadRequest) -> tuple[PreTrainedModel, PreTrainedTokenizer
     config = read_config(request, source)
     tokenizer = read_tokenizer(request, source, checks, config=config)
     fetch_weights(request, source)
-    model = read_model(request, source, config)
+    check_weight_files(request, source, checks)
+    model, unused = read_model(request, source, config)
     _check_adapter(model, request, checks)
     checks.add(
         "safetensors-only",
@@ -58,6 +62,7 @@ def assemble(request: LoadRequest) -> tuple[PreTrainedModel, PreTrainedTokenizer
     if request.idle_options:
         said = f"{', '.join(request.idle_options)}: no effect with {request.quantization}"
         checks.add("quantization-options", None, said, "recorded")
+    check_use(model, source, unused, checks, request.variant)
     rows = model.get_input_embeddings().weight.shape[0]
     refuse_strange_tokenizer(tokenizer, rows, request)
     pad = settle_padding(tokenizer, request.padding_side, rows)
@@ -79,7 +84,8 @@ def assemble(request: LoadRequest) -> tuple[PreTrainedModel, PreTrainedTokenizer
         strip_for_training(tokenizer, source.directory)
     else:
         model.eval()
-    measured = model_record(model, source, request.revision, request.variant)
+    measured = model_record(model, source, request.revision, request.variant, unused)
+    check_stored(source, measured.quantization, checks)
     check_hub_files(measured.files, checks)
     environment = measure_environment()
     provenance = Provenance(

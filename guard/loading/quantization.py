@@ -10,10 +10,10 @@ import copy
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
-from guard.errors import SettingsError
+from guard.errors import MissingWeightsError, SettingsError
 from guard.files.hub import torch, transformers
 from guard.files.request import LoadRequest
-from guard.provenance.measure import quantization_of
+from guard.provenance.quantization import broken_layers, quantization_of
 
 if TYPE_CHECKING:
     from transformers import PreTrainedConfig, PreTrainedModel
@@ -69,7 +69,20 @@ def settle_compute_dtype(model: PreTrainedModel, request: LoadRequest) -> None:
 
 
 def refuse_unquantized(model: PreTrainedModel, request: LoadRequest) -> None:
-    """Raise SettingsError if quantization was asked for and no layer of the model has it."""
+    """Refuse a model with layers that should be quantized and are not.
+
+    Raises:
+        MissingWeightsError: Layers of bitsandbytes hold weights that were never quantized.
+        SettingsError: Quantization was asked for and no layer has it.
+    """
+    broken = broken_layers(model)
+    if broken:
+        raise MissingWeightsError(
+            f"config.json of {request.model_id} says that its weights are quantized, and those of "
+            f"{len(broken)} layers are not ({', '.join(broken[:3])}, …)",
+            evidence={"layers": broken[:50]},
+            remedy="take quantization_config out of config.json, or fetch the weight files again",
+        )
     if request.quantization == "none" or quantization_of(model).layers:
         return
     offloads = request.llm_int8_enable_fp32_cpu_offload

@@ -61,16 +61,27 @@ class QuantizationRecord:
     """The quantized layers as found in the loaded model.
 
     Attributes:
-        kind: `none`, `int8`, `nf4`, `fp4` or `mixed`.
+        kind: `none`, `int8`, `nf4`, `fp4`, `mixed`, or another method and what it made of a layer,
+            such as `torchao Int8Tensor`.
         layers: How many linear layers are quantized.
         double: Their scales are quantized as well; None without 4-bit layers.
         compute_dtype: What 4-bit layers compute in.
+        storage: The dtype that packed 4-bit weights are stored as.
+        threshold: From which magnitude int8 layers compute a column in 16 bit; 0 never.
+        fp16_weight: int8 layers keep 16-bit weights.
+        modules: The quantized layers, numbers as ranges: `model.layers.0-23.mlp.up_proj`.
+        left: The linear layers that are not quantized, in a model where others are.
     """
 
     kind: str
     layers: int
     double: bool | None = None
     compute_dtype: str | None = None
+    storage: str | None = None
+    threshold: float | None = None
+    fp16_weight: bool | None = None
+    modules: tuple[str, ...] = ()
+    left: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +102,8 @@ class ModelRecord:
         quantization: As found in its layers.
         files: Weights, tokenizer and configuration files.
         weights: The stored tensors; None for pickled weights.
+        unused: Stored tensors that no part of the model takes.
+        tied: The output head is the embedding; None where that cannot be told.
     """
 
     kind: Literal["local", "hub"]
@@ -106,6 +119,8 @@ class ModelRecord:
     quantization: QuantizationRecord
     files: tuple[FileRecord, ...]
     weights: WeightsRecord | None
+    unused: tuple[str, ...] = ()
+    tied: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)

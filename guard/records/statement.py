@@ -24,6 +24,8 @@ FILE_TYPE = "urn:cleanguard:file:v1"
 # What decides a text, of all that a provenance says; a resumed run must agree on it.
 _IDENTITY = ("quantization", "dtype", "for_training", "overrides")
 
+_QUANTIZED = ("layers", "double", "compute_dtype")
+
 
 class StatementError(ValueError):
     """A file that is no statement of ours, or one that contradicts itself."""
@@ -151,6 +153,12 @@ def identity(provenance: Mapping[str, Any]) -> dict[str, Any]:
     weights = provenance["model"]["weights"]
     return {
         **{name: provenance[name] for name in _IDENTITY},
+        "quantized": {
+            name: value
+            for name, value in (provenance["model"].get("quantization") or {}).items()
+            # Statements of earlier versions say no more than these three.
+            if name in _QUANTIZED and value
+        },
         "weights": weights["digest"] if weights else _hashes(provenance["model"]["files"]),
         "tokenizer": provenance["tokenizer"]["digest"],
         "bos": provenance["tokenizer"]["bos_prefix"],
