@@ -62,6 +62,10 @@ class ModelTooLargeError(GuardError):
     """The memory does not suffice for the model."""
 
 
+class BrokenModelError(GuardError):
+    """The model's scores are no numbers: weights that hold NaN, or an overflow."""
+
+
 class SettingsError(GuardError, ValueError):
     """Settings that contradict each other or say too little."""
 

@@ -14,10 +14,11 @@ from guard.errors import (
     SettingsError,
     TokenizerMismatchError,
 )
-from guard.files.hub import torch, transformers
+from guard.files.hub import torch
 from guard.generation.completion import Completion, decode, emitted_control, trim
+from guard.generation.inherited import refuse_changed_config
 from guard.generation.jobs import Job, make_jobs, next_batch, warn_of_context
-from guard.generation.sampling import SeededSampling
+from guard.generation.processors import processors_of
 from guard.generation.settings import Settings, config_for, refuse_ends_beyond, settle
 from guard.prompts.encoding import encode_rows, pad_left, with_special_tokens
 from guard.prompts.passing import is_lifted, vetted
@@ -71,6 +72,7 @@ def prepare(
         )
     weight = getattr(model.get_input_embeddings(), "weight", None)
     refuse_ends_beyond(settings, None if weight is None else int(weight.shape[0]))
+    refuse_changed_config(model, state)
     context = state.provenance.model.context
     policy = with_special_tokens(tokenizer, policy, settings.special_tokens)
     rows = encode_rows(tokenizer, policy, prompts, max_length=context, lifted=is_lifted(state))
@@ -206,9 +208,7 @@ def run_batch(task: Task, batch: list[Job], **extra: Any) -> list[tuple[Job, Com
     ids, mask = pad_left([job.row for job in batch], pad if pad is not None else 0)
     if settings.stop_strings:
         extra["tokenizer"] = tokenizer
-    if settings.sampling:
-        noise = SeededSampling([job.seed or 0 for job in batch], settings, model.device)
-        extra["logits_processor"] = transformers.LogitsProcessorList([noise])
+    extra["logits_processor"] = processors_of(model, batch, settings, mask)
     with vetted(task.state):
         output = model.generate(
             input_ids=ids.to(model.device),

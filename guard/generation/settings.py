@@ -188,9 +188,15 @@ def _refuse_contradictions(
             "sampling together with num_beams > 1", remedy="choose one: beams, or do_sample"
         )
     if count > 1 and not sampling and count > beams:
+        if beams == 1:
+            raise SettingsError(
+                f"{count} texts from a greedy call are the same text",
+                remedy="sample, use num_beams, or leave out num_return_sequences",
+            )
         raise SettingsError(
-            f"{count} texts from a greedy call are the same text",
-            remedy="sample, use num_beams, or leave out num_return_sequences",
+            f"num_return_sequences={count} with num_beams={beams}: a search with {beams} beams ends "
+            f"with {beams} texts",
+            remedy=f"num_beams={count} or more, num_return_sequences={beams} or fewer, or sample",
         )
 
 
@@ -229,13 +235,11 @@ def greedy_config(
 def config_for(
     settings: Settings, eos: tuple[int, ...], pad: int | None, budget: int
 ) -> GenerationConfig:
-    """The config of one call; sampling is done by a logits processor, so it is greedy as well."""
+    """The config of one call; processors do the sampling and the penalties, so it is plain and greedy."""
     named = {
         "min_new_tokens": settings.min_new_tokens,
         "length_penalty": settings.length_penalty,
         "early_stopping": settings.early_stopping,
-        "repetition_penalty": settings.repetition_penalty,
-        "no_repeat_ngram_size": settings.no_repeat_ngram_size,
         "stop_strings": list(settings.stop_strings) or None,
     }
     changes: dict[str, Any] = {name: value for name, value in named.items() if value is not None}

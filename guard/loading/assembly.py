@@ -11,6 +11,8 @@ from guard.errors import AdapterAsBaseError
 from guard.files.remote_code import check_pin
 from guard.files.request import LoadRequest
 from guard.files.source import fetch_weights, open_source
+from guard.generation.inherited import NO_SETTING
+from guard.generation.inherited import effective as effective_settings
 from guard.generation.settings import greedy_config
 from guard.loading.leftovers import check_use
 from guard.loading.model_load import read_model, refuse_strange_tokenizer
@@ -36,11 +38,6 @@ from guard.provenance.record import SCHEMA, GenerationRecord, Provenance, utc_no
 
 if TYPE_CHECKING:
     from transformers import GenerationConfig, PreTrainedModel, PreTrainedTokenizerBase
-
-# Not settings of a text: BOS is only used without a prompt, and padding has a record of its own.
-_NO_SETTING = frozenset(
-    {"_from_model_config", "transformers_version", "bos_token_id", "pad_token_id"}
-)
 
 
 def assemble(request: LoadRequest) -> tuple[PreTrainedModel, PreTrainedTokenizerBase, Provenance]:
@@ -144,7 +141,7 @@ def explicit_generation(
         policy, tokenizer: Of the model.
         checks: Gets the verdict.
     """
-    old = {n: v for n, v in inherited.items() if n not in _NO_SETTING and v is not None}
+    old = {n: v for n, v in inherited.items() if n not in NO_SETTING and v is not None}
     named = old.get("eos_token_id", named_eos)
     listed = [] if named is None else [named] if isinstance(named, int) else list(named)
     ends = dict.fromkeys([*([] if policy.eos_id is None else [policy.eos_id]), *listed])
@@ -152,7 +149,7 @@ def explicit_generation(
         i for i in ends if i == policy.eos_id or not ends_a_turn(tokenizer.convert_ids_to_tokens(i))
     )
     config = greedy_config(kept, policy.bos_id, policy.pad_id)
-    effective = {k: v for k, v in config.to_diff_dict().items() if k not in _NO_SETTING}
+    effective = effective_settings(config)
     unset = {"use_cache": True, "output_attentions": False, "output_hidden_states": False}
     dropped = {k: v for k, v in old.items() if effective.get(k, unset.get(k)) != v}
     said = ", ".join(f"{name}={value}" for name, value in sorted(dropped.items()))
