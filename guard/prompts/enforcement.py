@@ -16,6 +16,7 @@ from cleanguard.catalogue import hazards
 from guard.files.hub import torch
 from guard.prompts import roads
 from guard.prompts.passing import close_window, open_window, passes
+from guard.prompts.positions import check_positions
 from guard.prompts.prefill import check_bos, check_padding
 from guard.prompts.raw_ids import RawIds
 from guard.prompts.state import GuardState, find_state, put_state
@@ -97,6 +98,7 @@ class Watch:
             check_bos(self.state.policy, ids, mask, may_lack=module.training)
         if not module.training:
             check_padding(self.state.policy, ids, mask, generates=False)
+            check_positions(module, ids, mask, kwargs.get("position_ids"))
 
     def judge_step(self, module: Any, ids: torch.Tensor | None, kwargs: dict[str, Any]) -> None:
         """Check a single position per row, or embeddings in place of ids."""
