@@ -145,6 +145,12 @@ class AdapterAsBaseError(GuardError):
     hazard = hazards.ADAPTER_AS_BASE
 
 
+class AdapterMismatch(GuardError):  # noqa: N818 - it names what was found
+    """An adapter that does not fit its base, in whole or in part."""
+
+    hazard = hazards.ADAPTER_AS_BASE
+
+
 class MissingBosError(GuardError):
     """A prompt for a family that needs BOS begins without it."""
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from cleanguard.catalogue.hazards import Hazard
 from guard.errors import UnguardedModelError
+from guard.prompts.observation import observe
 from guard.prompts.policy import PromptPolicy
 from guard.provenance.record import Event, Provenance, utc_now
 
@@ -30,6 +31,8 @@ class GuardState:
         run_seed: The seed drawn for sampling without one; None until then.
         drawn: How often each prompt was sampled without a seed.
         told: Kinds of events that are noted once.
+        adapters_seen: The digest of each adapter at the last look.
+        active_seen: The adapters that took part at the last look; None before the first.
     """
 
     policy: PromptPolicy
@@ -39,6 +42,8 @@ class GuardState:
     run_seed: int | None = None
     drawn: Counter[bytes] = field(default_factory=Counter)
     told: set[str] = field(default_factory=set)
+    adapters_seen: dict[str, str] = field(default_factory=dict)
+    active_seen: tuple[str, ...] | None = None
 
     def __setstate__(self, state: tuple[None, dict[str, Any]]) -> None:
         # Copies and pickles come through here: lifting the guard of one must not lift the other's.
@@ -83,9 +88,15 @@ def state_of(owner: object) -> GuardState:
 def provenance_of(model: PreTrainedModel) -> Provenance:
     """A guarded model's provenance as of now: with the adapters and events since it was loaded."""
     state = state_of(model)
-    return replace(
-        state.provenance, events=tuple(state.events), active_adapters=active_adapters(model)
-    )
+    active = look_at(model)
+    return replace(state.provenance, events=tuple(state.events), active_adapters=active)
+
+
+def look_at(model: Any) -> tuple[str, ...]:
+    """Note what became of a guarded model's adapters since the last look; returns the active ones."""
+    active = active_adapters(model)
+    observe(model, state_of(model), active)
+    return active
 
 
 def active_adapters(model: Any) -> tuple[str, ...]:

@@ -193,6 +193,9 @@ class AdapterRecord:
         files: Its files.
         weights: Its stored tensors.
         on: The adapter that it was trained on top of; None for one on the base.
+        replaces: Tensors of the base that its files hold whole, and that it put others in place of.
+        live: sha256 over its tensors and scales as they lie in the model, as hex.
+        changed: They are no longer those that its files gave: it was trained, mixed or loaded over.
     """
 
     name: str
@@ -201,6 +204,9 @@ class AdapterRecord:
     files: tuple[FileRecord, ...]
     weights: WeightsRecord | None = None
     on: str | None = None
+    replaces: tuple[str, ...] = ()
+    live: str | None = None
+    changed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,7 +214,8 @@ class Event:
     """Something that happened to a loaded model: a lifted guard, a drawn seed, a warning.
 
     Attributes:
-        kind: Such as `unguarded` or `seed-drawn`; docs/border.md lists those of prompts.
+        kind: Such as `unguarded` or `seed-drawn`; docs/border.md lists those of prompts,
+            docs/checkpoints.md those of adapters.
         at: UTC time, ISO 8601.
         detail: JSON types only.
         code: The hazard that it bears on.

@@ -74,6 +74,8 @@ def _check_adapters(path: Path, statement: Statement) -> Iterator[Problem]:
         for name, adapter in adapters_in(load).items():
             if adapter is None:
                 yield Problem("unknown-load", unknown_adapter(name))
+            elif adapter.get("changed"):
+                yield Problem("unknown-load", changed_adapter(name))
 
 
 def unknown_adapter(name: str) -> str:
@@ -81,6 +83,14 @@ def unknown_adapter(name: str) -> str:
     return (
         f"the adapter {name!r} took part, and nothing says what it is: attach_adapter did not "
         "attach it"
+    )
+
+
+def changed_adapter(name: str) -> str:
+    """What to say of an adapter that is no longer the one that its files gave."""
+    return (
+        f"the adapter {name!r} took part, and it was not the one of its files any more: it was trained, "
+        "mixed or loaded over in memory"
     )
 
 

@@ -164,7 +164,7 @@ def identity(provenance: Mapping[str, Any]) -> dict[str, Any]:
         "bos": provenance["tokenizer"]["bos_prefix"],
         "generation": provenance["generation"]["effective"],
         "adapters": [
-            _hashes(adapter["files"]) if adapter else None
+            _adapter_identity(adapter) if adapter else None
             for adapter in adapters_in(provenance).values()
         ],
     }
@@ -179,6 +179,11 @@ def adapters_in(provenance: Mapping[str, Any]) -> dict[str, Mapping[str, Any] | 
     known = {adapter["name"]: adapter for adapter in provenance.get("adapters", ())}
     found = {name: adapter for name, adapter in known.items() if name in part}
     return {**found, **{name: None for name in part if name not in known}}
+
+
+def _adapter_identity(adapter: Mapping[str, Any]) -> dict[str, str]:
+    changed = {"live": str(adapter["live"])} if adapter.get("changed") else {}
+    return _hashes(adapter["files"]) | changed
 
 
 def sync_folder(folder: Path) -> None:

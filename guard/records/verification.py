@@ -12,6 +12,7 @@ from typing import Any
 
 from guard.base.canonical import digest, parse
 from guard.records.judging import (
+    changed_adapter,
     file_problems,
     lift_reasons,
     notes_of,
@@ -187,6 +188,9 @@ class _Chain:
         for role, load in used.items():
             if load not in loads:
                 yield f"its load ({role}) is not in the statement"
+            known = adapters_in(loads.get(load, {}))
             for name, said in adapters[role].items():
-                if said is None and adapters_in(loads.get(load, {})).get(name) is None:
+                if said is None and known.get(name) is None:
                     yield unknown_adapter(name)
+                elif (known.get(name) or {}).get("changed"):
+                    yield changed_adapter(name)
