@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from guard.provenance.record import Provenance
     from guard.records.attestation import attest
     from guard.records.writer import JsonlWriter, item_key
+    from guard.scoring.continuations import Score, best_of
+    from guard.scoring.perplexity import Perplexity
     from guard.tracing.session import Traced, traced
 
 __all__ = [
@@ -31,11 +33,14 @@ __all__ = [
     "GuardError",
     "JsonlWriter",
     "Loaded",
+    "Perplexity",
     "Provenance",
+    "Score",
     "Seen",
     "Traced",
     "attest",
     "behaviour_of",
+    "best_of",
     "item_key",
     "observe",
     "provenance_of",
@@ -51,10 +56,13 @@ _HOME = {
     "GuardError": "guard.errors",
     "JsonlWriter": "guard.records.writer",
     "Loaded": "guard.loader",
+    "Perplexity": "guard.scoring.perplexity",
     "Provenance": "guard.provenance.record",
     "Seen": "guard.observing.recorder",
     "Traced": "guard.tracing.session",
+    "Score": "guard.scoring.continuations",
     "attest": "guard.records.attestation",
+    "best_of": "guard.scoring.continuations",
     "item_key": "guard.records.writer",
     "observe": "guard.observing.recorder",
     "provenance_of": "guard.prompts.state",

@@ -1,8 +1,8 @@
-"""What is done with a model that was loaded: encoding, generating, adapters; no loader is needed."""
+"""What is done with a loaded model: encoding, generating, scoring, adapters; no loader is needed."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 from os import PathLike
 from typing import TYPE_CHECKING, Any, Literal, overload
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from guard.generation.completion import Completion
     from guard.generation.settings import GenerationOptions, TextOptions
     from guard.generation.streaming import TextStream
+    from guard.scoring.continuations import Score
+    from guard.scoring.perplexity import Perplexity
 
 
 class GuardedCalls:
@@ -166,6 +168,50 @@ class GuardedCalls:
         from guard.generation.streaming import stream
 
         return stream(model, tokenizer, prompt, options)
+
+    @staticmethod
+    def score(
+        model: PreTrainedModel,
+        tokenizer: PreTrainedTokenizerBase,
+        prompt: str,
+        continuations: Sequence[str],
+        *,
+        batch_size: int | None = None,
+    ) -> list[Score]:
+        """Log-probabilities of continuations of a prompt; see `guard.scoring.continuations.score`."""
+        from guard.scoring import continuations as scoring
+
+        return scoring.score(model, tokenizer, prompt, continuations, batch_size=batch_size)
+
+    @staticmethod
+    def score_batch(
+        model: PreTrainedModel,
+        tokenizer: PreTrainedTokenizerBase,
+        questions: Iterable[tuple[str, Sequence[str]]],
+        *,
+        batch_size: int | None = None,
+    ) -> list[list[Score]]:
+        """`score` for many prompts; see `guard.scoring.continuations.score_batch`."""
+        from guard.scoring import continuations as scoring
+
+        return scoring.score_batch(model, tokenizer, questions, batch_size=batch_size)
+
+    @staticmethod
+    def perplexity(
+        model: PreTrainedModel,
+        tokenizer: PreTrainedTokenizerBase,
+        texts: Sequence[str],
+        *,
+        window: int | None = None,
+        overlap: int | None = None,
+        batch_size: int | None = None,
+    ) -> Perplexity:
+        """How likely whole texts are; see `guard.scoring.perplexity.perplexity`."""
+        from guard.scoring.perplexity import perplexity
+
+        return perplexity(
+            model, tokenizer, texts, window=window, overlap=overlap, batch_size=batch_size
+        )
 
     @staticmethod
     def attach_adapter(

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from guard.base.finiteness import refuse_broken
 from guard.files.hub import torch
 from guard.prompts.encoding import pad_left
 from guard.prompts.policy import policy_of
@@ -43,6 +44,9 @@ def likelihoods(
         tokenizer: Its tokenizer.
         rows: As `stages.tokens.rows_of` gives them.
         batch_size: Rows at a time; rows of similar length go together.
+
+    Raises:
+        BrokenModelError: The model's scores are NaN or infinite; the layer is named.
     """
     order = sorted(range(len(rows)), key=lambda at: -len(rows[at].prompt + rows[at].completion))
     found: dict[int, Likelihood] = {}
@@ -64,13 +68,15 @@ def _batch(model: Any, tokenizer: PreTrainedTokenizerBase, rows: Sequence[Row]) 
     ids, mask = pad_left([row.prompt + row.completion for row in rows], pad)
     ids, mask = ids.to(model.device), mask.to(model.device)
     longest = max(len(row.completion) for row in rows)
+    inputs = {
+        "input_ids": ids,
+        "attention_mask": mask,
+        "position_ids": (mask.cumsum(-1) - 1).clamp(min=0),
+    }
     with torch.inference_mode():
-        logits = model(
-            input_ids=ids,
-            attention_mask=mask,
-            position_ids=(mask.cumsum(-1) - 1).clamp(min=0),
-            logits_to_keep=longest + 1,
-        ).logits[:, :-1]
+        logits = model(**inputs, logits_to_keep=longest + 1).logits[:, :-1]
+        real = mask[:, -logits.shape[1] - 1 : -1].bool()
+        refuse_broken(model, logits[real], inputs, f"{len(rows)} texts")
         of_next = logits.float().log_softmax(-1)
         chosen = of_next.gather(-1, ids[:, -longest:].unsqueeze(-1)).squeeze(-1)
     # Padding is on the left, so every completion ends in the last column.

@@ -12,7 +12,6 @@ from guard.errors import (
     GenerationInterrupted,
     MemoryFullError,
     SettingsError,
-    TokenizerMismatchError,
 )
 from guard.files.hub import torch
 from guard.generation.completion import Completion, decode, emitted_control, trim
@@ -21,8 +20,8 @@ from guard.generation.jobs import Job, make_jobs, next_batch, warn_of_context
 from guard.generation.processors import processors_of
 from guard.generation.settings import Settings, config_for, refuse_ends_beyond, settle
 from guard.prompts.encoding import encode_rows, pad_left, with_special_tokens
+from guard.prompts.pairing import matching_policy
 from guard.prompts.passing import is_lifted, vetted
-from guard.prompts.policy import policy_of
 from guard.prompts.state import GuardState, state_of
 
 if TYPE_CHECKING:
@@ -63,13 +62,7 @@ def prepare(
     """Check a call and its prompts; raises as `complete`."""
     settings = settle(call, options)
     state = state_of(model)
-    policy = policy_of(tokenizer)
-    if policy.digest != state.policy.digest:
-        raise TokenizerMismatchError(
-            "this tokenizer is not the one that the model was loaded with",
-            evidence={"tokenizer": policy.digest, "expected": state.policy.digest},
-            remedy="use the tokenizer that `load()` returned with the model",
-        )
+    policy = matching_policy(tokenizer, state)
     weight = getattr(model.get_input_embeddings(), "weight", None)
     refuse_ends_beyond(settings, None if weight is None else int(weight.shape[0]))
     refuse_changed_config(model, state)
