@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from guard.errors import BrokenModelError
@@ -22,6 +25,9 @@ def refuse_broken(model: Any, scores: torch.Tensor, inputs: dict[str, Any], what
     Raises:
         BrokenModelError: The best score of some position is NaN or infinite.
     """
+    # One number to wait for at each step: NaN and infinity come through a maximum.
+    if not scores.numel() or math.isfinite(float(scores.amax())):
+        return
     best = scores.amax(-1)
     broken = best.isnan() | (best == float("inf"))
     if not bool(broken.any()):
@@ -33,6 +39,28 @@ def refuse_broken(model: Any, scores: torch.Tensor, inputs: dict[str, Any], what
         remedy="look at the weights of that layer; load in bfloat16 or float32 where float16 "
         "overflowed, or take the merge or the adapter off",
     )
+
+
+@contextmanager
+def watching(model: Any) -> Iterator[None]:
+    """Inside the block a model's forward raises as soon as its last scores are no numbers.
+
+    A hook costs less than a logits processor, whose signature transformers reads at each step.
+
+    Raises:
+        BrokenModelError: Without the layer: whoever knows the ids finds it with `refuse_broken`.
+    """
+
+    def look(_module: Any, _args: Any, output: Any) -> None:
+        if not math.isfinite(float(output.logits[:, -1].amax())):
+            raise BrokenModelError("the model's scores are no numbers")
+
+    base = model.get_base_model() if hasattr(model, "get_base_model") else model
+    handle = base.register_forward_hook(look)
+    try:
+        yield
+    finally:
+        handle.remove()
 
 
 def first_broken_layer(model: Any, inputs: dict[str, Any]) -> tuple[str, str]:

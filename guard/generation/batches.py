@@ -6,9 +6,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from guard.base.finiteness import watching
 from guard.base.modes import evaluating
 from guard.base.progress import Progress
 from guard.errors import (
+    BrokenModelError,
     GenerationInterrupted,
     MemoryFullError,
     SettingsError,
@@ -199,16 +201,28 @@ def run_batch(task: Task, batch: list[Job], **extra: Any) -> list[tuple[Job, Com
     eos = settings.eos_token_id or end_ids(model)
     pad = model.generation_config.pad_token_id
     ids, mask = pad_left([job.row for job in batch], pad if pad is not None else 0)
-    if settings.stop_strings:
-        extra["tokenizer"] = tokenizer
-    extra["logits_processor"] = processors_of(model, batch, settings, mask)
-    with vetted(task.state):
-        output = model.generate(
+    stops = {"tokenizer": tokenizer} if settings.stop_strings else {}
+    extra |= stops
+
+    def rows(*, looks: bool = False, **more: Any) -> torch.Tensor:
+        processors = processors_of(model, batch, settings, mask, looks=looks)
+        output: torch.Tensor = model.generate(
             input_ids=ids.to(model.device),
             attention_mask=mask.to(model.device),
             generation_config=config_for(settings, eos, pad, batch[0].budget),
-            **extra,
+            logits_processor=processors,
+            **more,
         )
+        return output
+
+    with vetted(task.state):
+        try:
+            with watching(model):
+                output = rows(**extra)
+        except BrokenModelError:
+            # Once more, with a look at where it begins: texts are the same every time.
+            rows(looks=True, **stops)
+            raise
     texts_per_job = 1 if settings.sampling else settings.count
     results: list[tuple[Job, Completion]] = []
     for number, row in enumerate(output[:, ids.shape[1] :].tolist()):

@@ -6,6 +6,7 @@ would be in force and stand in no record.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -37,6 +38,8 @@ def refuse_changed_config(model: PreTrainedModel, state: GuardState) -> None:
             "model.generation_config was taken away after the load",
             remedy="leave it as it is: it is the explicit, greedy one",
         )
+    if vars(model.generation_config) == state.config_seen:
+        return
     now = effective(model.generation_config)
     before = state.provenance.generation.effective
     changed = {
@@ -58,6 +61,7 @@ def refuse_changed_config(model: PreTrainedModel, state: GuardState) -> None:
         last = [event for event in state.events if event.kind == "generation-config-changed"]
         if not last or last[-1].detail != detail:
             state.note("generation-config-changed", hazards.INHERITED_SAMPLING, **detail)
+    state.config_seen = copy.deepcopy(vars(model.generation_config))
 
 
 def effective(config: Any) -> dict[str, Any]:

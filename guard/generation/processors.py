@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 Processor = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
 
-def processors_of(model: Any, batch: Sequence[Job], settings: Settings, mask: torch.Tensor) -> Any:
+def processors_of(
+    model: Any, batch: Sequence[Job], settings: Settings, mask: torch.Tensor, *, looks: bool = False
+) -> Any:
     """The processors of one batch, in order.
 
     Args:
@@ -28,8 +30,9 @@ def processors_of(model: Any, batch: Sequence[Job], settings: Settings, mask: to
         batch: The rows.
         settings: Of the call.
         mask: Attention mask of the padded prompts, of shape (rows, positions).
+        looks: Look at each step whether scores are numbers, and find the layer if not.
     """
-    found: list[Processor] = [SoundScores(model, mask)]
+    found: list[Processor] = [SoundScores(model, mask)] if looks else []
     pads = [int(count) for count in (mask == 0).sum(dim=1)]
     if settings.repetition_penalty is not None and settings.repetition_penalty != 1:
         penalty = transformers.RepetitionPenaltyLogitsProcessor(float(settings.repetition_penalty))

@@ -38,7 +38,7 @@ def unused_tensors(
             layer that is there. The model would be another one than the files hold.
     """
     unused = sorted(str(name) for name in report.get("unexpected_keys") or ())
-    inside = _belonging(unused, model)
+    inside = _belonging(unused, model) if unused else []
     if inside:
         raise MissingWeightsError(
             f"the weight files of {model_id} hold {len(inside)} tensors that config.json leaves out "

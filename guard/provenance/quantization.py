@@ -124,8 +124,8 @@ def _kind(module: torch.nn.Module, model: PreTrainedModel) -> str | None:
 
 
 def _own_tensors(module: torch.nn.Module) -> Iterator[tuple[str, Any]]:
-    yield from module.named_parameters(recurse=False)
-    yield from module.named_buffers(recurse=False)
+    for held in (module._parameters, module._buffers):
+        yield from ((name, tensor) for name, tensor in held.items() if tensor is not None)
 
 
 def _is_linear(module: torch.nn.Module) -> bool:
