@@ -177,11 +177,15 @@ class GuardedCalls:
         continuations: Sequence[str],
         *,
         batch_size: int | None = None,
+        special_tokens: SpecialTokens | None = None,
     ) -> list[Score]:
         """Log-probabilities of continuations of a prompt; see `guard.scoring.continuations.score`."""
         from guard.scoring import continuations as scoring
 
-        return scoring.score(model, tokenizer, prompt, continuations, batch_size=batch_size)
+        return scoring.score(
+            model, tokenizer, prompt, continuations,
+            batch_size=batch_size, special_tokens=special_tokens,
+        )  # fmt: skip
 
     @staticmethod
     def score_batch(
@@ -190,11 +194,14 @@ class GuardedCalls:
         questions: Iterable[tuple[str, Sequence[str]]],
         *,
         batch_size: int | None = None,
+        special_tokens: SpecialTokens | None = None,
     ) -> list[list[Score]]:
         """`score` for many prompts; see `guard.scoring.continuations.score_batch`."""
         from guard.scoring import continuations as scoring
 
-        return scoring.score_batch(model, tokenizer, questions, batch_size=batch_size)
+        return scoring.score_batch(
+            model, tokenizer, questions, batch_size=batch_size, special_tokens=special_tokens
+        )
 
     @staticmethod
     def perplexity(
@@ -205,13 +212,15 @@ class GuardedCalls:
         window: int | None = None,
         overlap: int | None = None,
         batch_size: int | None = None,
+        special_tokens: SpecialTokens | None = None,
     ) -> Perplexity:
         """How likely whole texts are; see `guard.scoring.perplexity.perplexity`."""
         from guard.scoring.perplexity import perplexity
 
         return perplexity(
-            model, tokenizer, texts, window=window, overlap=overlap, batch_size=batch_size
-        )
+            model, tokenizer, texts, window=window, overlap=overlap,
+            batch_size=batch_size, special_tokens=special_tokens,
+        )  # fmt: skip
 
     @staticmethod
     def attach_adapter(

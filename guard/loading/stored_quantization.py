@@ -109,7 +109,8 @@ def stored_failure(error: Exception, method: str, request: LoadRequest) -> Guard
     """What to say where a quantized checkpoint could not be loaded: its method, and the reason."""
     reason = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
     said = f"{request.model_id} is quantized with {method}, and cannot be loaded here: {reason}"
-    if isinstance(error, ImportError):
+    # Some methods say with a ValueError that their package is absent.
+    if isinstance(error, ImportError) or "pip install" in reason:
         package = _PACKAGES.get(method)
         return MissingExtraError(
             said,

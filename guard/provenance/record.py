@@ -214,8 +214,8 @@ class Event:
     """Something that happened to a loaded model: a lifted guard, a drawn seed, a warning.
 
     Attributes:
-        kind: Such as `unguarded`, `seed-drawn`, `adapter-changed` or `warning`; docs/border.md lists those of
-            prompts.
+        kind: Such as `unguarded` or `seed-drawn`; docs/border.md lists those of prompts,
+            docs/checkpoints.md those of adapters.
         at: UTC time, ISO 8601.
         detail: JSON types only.
         code: The hazard that it bears on.

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from guard.errors import SettingsError
-from guard.prompts.encoding import encode_rows
+from guard.prompts.encoding import encode_rows, text_ids
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -65,7 +65,7 @@ def pair_of(
     [row] = encode_rows(tokenizer, policy, [prompt + continuation], max_length=most, lifted=lifted)
     before = len(policy.prefix)
     plain = row[before:]
-    at, borrowed = _start(tokenizer, prompt, continuation, plain)
+    at, borrowed = _start(tokenizer, policy, prompt, continuation, plain)
     if at >= len(plain):
         raise SettingsError(
             f"the continuation {continuation!r} gives no token after this prompt",
@@ -93,14 +93,18 @@ def first_context(policy: PromptPolicy) -> int:
 
 
 def _start(
-    tokenizer: PreTrainedTokenizerBase, prompt: str, continuation: str, ids: list[int]
+    tokenizer: PreTrainedTokenizerBase,
+    policy: PromptPolicy,
+    prompt: str,
+    continuation: str,
+    ids: list[int],
 ) -> tuple[int, str]:
     """The number of the first token with a character of the continuation, and what else it holds."""
     if not prompt:
         return 0, ""
     spans = _spans(tokenizer, prompt + continuation, ids)
     if spans is None:
-        return _common(tokenizer, prompt, ids), ""
+        return _common(text_ids(tokenizer, prompt, policy.special_tokens), ids), ""
     at = next((n for n, (_, end) in enumerate(spans) if end > len(prompt)), len(spans))
     first = spans[at][0] if at < len(spans) else len(prompt)
     return at, prompt[first:]
@@ -123,10 +127,8 @@ def _spans(
     return list(found["offset_mapping"]) if list(found["input_ids"]) == ids else None
 
 
-def _common(tokenizer: PreTrainedTokenizerBase, prompt: str, ids: list[int]) -> int:
+def _common(alone: list[int], ids: list[int]) -> int:
     """How many ids the joined text begins with that the prompt alone begins with as well."""
-    alone = tokenizer(
-        prompt, add_special_tokens=False, truncation=False, padding=False, verbose=False
-    )["input_ids"]
     pairs = zip(alone, ids, strict=False)
-    return next((n for n, (one, other) in enumerate(pairs) if one != other), min(len(alone), len(ids)))  # fmt: skip
+    differ = (number for number, (one, other) in enumerate(pairs) if one != other)
+    return next(differ, min(len(alone), len(ids)))

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from guard.errors import SettingsError
+from guard.files.request import SpecialTokens
+from guard.prompts.encoding import with_special_tokens
 from guard.prompts.pairing import matching_policy
 from guard.prompts.passing import is_lifted
 from guard.prompts.state import look_at, state_of
@@ -66,6 +68,7 @@ def score(
     continuations: Sequence[str],
     *,
     batch_size: int | None = None,
+    special_tokens: SpecialTokens | None = None,
 ) -> list[Score]:
     """Score continuations of one prompt.
 
@@ -75,6 +78,7 @@ def score(
         continuations: Plain texts, none empty. They are joined to the prompt as they stand: a space
             between the two belongs to one of them.
         batch_size: Rows at a time; None begins with 32. Halved when memory is full.
+        special_tokens: As in `encode`.
 
     Returns:
         One `Score` per continuation, in their order.
@@ -87,7 +91,13 @@ def score(
         TokenizerMismatchError, UnguardedModelError: The tokenizer or model is another one.
         MemoryFullError: One text alone does not fit.
     """
-    [found] = score_batch(model, tokenizer, [(prompt, continuations)], batch_size=batch_size)
+    [found] = score_batch(
+        model,
+        tokenizer,
+        [(prompt, continuations)],
+        batch_size=batch_size,
+        special_tokens=special_tokens,
+    )
     return found
 
 
@@ -97,18 +107,19 @@ def score_batch(
     questions: Iterable[tuple[str, Sequence[str]]],
     *,
     batch_size: int | None = None,
+    special_tokens: SpecialTokens | None = None,
 ) -> list[list[Score]]:
     """Score continuations of many prompts; raises as `score`.
 
     Args:
-        model, tokenizer, batch_size: As in `score`.
+        model, tokenizer, batch_size, special_tokens: As in `score`.
         questions: Prompts, each with its continuations.
 
     Returns:
         The scores of each question, in their order.
     """
     state = state_of(model)
-    policy = matching_policy(tokenizer, state)
+    policy = with_special_tokens(tokenizer, matching_policy(tokenizer, state), special_tokens)
     refuse_size(batch_size)
     look_at(model)
     context = state.provenance.model.context

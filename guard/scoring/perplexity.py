@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from guard.errors import SettingsError
-from guard.prompts.encoding import encode_rows
+from guard.files.request import SpecialTokens
+from guard.prompts.encoding import encode_rows, with_special_tokens
 from guard.prompts.pairing import matching_policy
 from guard.prompts.passing import is_lifted
 from guard.prompts.state import look_at, state_of
@@ -77,6 +78,7 @@ def perplexity(
     window: int | None = None,
     overlap: int | None = None,
     batch_size: int | None = None,
+    special_tokens: SpecialTokens | None = None,
 ) -> Perplexity:
     """Score whole texts, every token of them once.
 
@@ -91,6 +93,7 @@ def perplexity(
         overlap: Tokens that a later window reads again, 1 or more; None is half of the window. 1
             is what lm-evaluation-harness does.
         batch_size: Windows at a time; None begins with 32. Halved when memory is full.
+        special_tokens: As in `encode`.
 
     Raises:
         SettingsError: A text is none or empty; a window that holds no token beyond its overlap, or
@@ -101,7 +104,7 @@ def perplexity(
         MemoryFullError: One window alone does not fit.
     """
     state = state_of(model)
-    policy = matching_policy(tokenizer, state)
+    policy = with_special_tokens(tokenizer, matching_policy(tokenizer, state), special_tokens)
     refuse_size(batch_size)
     look_at(model)
     given = _given(texts)

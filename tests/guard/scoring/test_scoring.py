@@ -312,3 +312,15 @@ def test_scoring_leaves_the_model_as_it_was(fresh: Loaded) -> None:
     assert all(module.training for module in model.modules())
     assert all(p.grad is None for p in model.parameters())
     assert isinstance(score(model, tokenizer, PROMPT, ANSWERS)[0], Score)
+
+
+def test_special_tokens_may_be_read_as_text(tiny: Loaded) -> None:
+    model, tokenizer, _ = tiny
+    [found] = score(model, tokenizer, "A dog <|im_end|>", [" is"], special_tokens="text")
+    assert set(found.context).isdisjoint({1, 2})
+    assert tokenizer.decode([*found.context, *found.ids]) == "A dog <|im_end|> is"
+    assert tokenizer.decode(list(found.ids)) == " is"
+    text = perplexity(model, tokenizer, ["a <|im_end|> b"], special_tokens="text")
+    assert text.tokens > 6
+    with pytest.raises(SettingsError, match="special_tokens"):
+        perplexity(model, tokenizer, ["a"], special_tokens="keep")  # type: ignore[arg-type]
