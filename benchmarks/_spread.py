@@ -18,13 +18,14 @@ def spread(bench: Bench) -> dict[str, Any]:
     The first eight rows of a left-padded batch are followed along the same tokens: at batches of 32,
     8 and 1 by the library's own way, and at 32 over fixed buffers.
     """
-    from guard.prompts.enforcement import vetted
+    from guard.prompts.passing import vetted
+    from guard.prompts.state import state_of
 
     torch = bench.torch
     model, tokenizer = bench.load_guarded()
     texts = texts_of(Row("", _ROWS, 0, 0), tokenizer)
     rows = [tokenizer(text, add_special_tokens=False)["input_ids"] for text in texts]
-    with torch.no_grad(), vetted():
+    with torch.no_grad(), vetted(state_of(model)):
         all_of_it, tokens = _library(torch, model, rows, None)
         whole = [step[:8] for step in all_of_it]
         eight, _ = _library(torch, model, rows[:8], [step[:8] for step in tokens])

@@ -24,7 +24,7 @@ from guard.generation.graphs_proof import prove
 from guard.generation.graphs_steps import Steps, rounded
 from guard.generation.graphs_support import NoRoad, support_of
 from guard.generation.jobs import filled_up
-from guard.prompts.enforcement import vetted
+from guard.prompts.passing import vetted
 from guard.prompts.state import state_of
 from tests.guard.families import FIXED, PLAIN, lay
 
@@ -128,7 +128,7 @@ def captured(monkeypatch: pytest.MonkeyPatch) -> Any:
     def steps_for(model: Any, rows: int, slots: int, *, captures: bool) -> Iterator[Steps]:
         assert not captures
         support = support_of(model)
-        with vetted():
+        with vetted(state_of(model)):
             prove(model, support, capture)
         yield Steps(model, support, rows, rounded(slots), capture)
 
@@ -151,7 +151,7 @@ def test_finished_rows_leave_and_the_others_go_on(tiny: Loaded) -> None:
             return super().step(left, chooses=chooses)
 
     steps = Watched(tiny.model, support_of(tiny.model), len(rows), 256, None)
-    with torch.no_grad(), vetted():
+    with torch.no_grad(), vetted(state_of(tiny.model)):
         found = generate(steps, Batch(rows, 40, frozenset({0}), 0))
     wanted = complete(tiny.model, tiny.tokenizer, PROMPTS, engine="plain", max_new_tokens=40)
     assert found == [list(one.ids) for one in wanted]
@@ -298,7 +298,7 @@ def test_nothing_of_an_earlier_batch_stays_not_even_a_nan(fresh: Loaded) -> None
     model = fresh.model
     rows = [fresh.tokenizer(one, add_special_tokens=False)["input_ids"] for one in PROMPTS]
     steps = Steps(model, support_of(model), len(rows), 128, None)
-    with torch.no_grad(), vetted():
+    with torch.no_grad(), vetted(state_of(fresh.model)):
         first = generate(steps, Batch(rows, 20, frozenset({0}), 0))
         for layer in steps.cache.layers:
             layer.keys.fill_(float("nan"))
@@ -385,7 +385,7 @@ def test_a_model_that_gives_other_logits_over_the_buffers_is_refused(fresh: Load
         ) if type(kwargs["past_key_values"]).__name__ == "FixedCache" else None,
         with_kwargs=True,
     )  # fmt: skip
-    with pytest.raises(NoRoad, match="off by"), torch.no_grad(), vetted():
+    with pytest.raises(NoRoad, match="off by"), torch.no_grad(), vetted(state_of(fresh.model)):
         prove(fresh.model, support, None)
     [found] = complete(fresh.model, fresh.tokenizer, PROMPTS[:1], max_new_tokens=3)
     assert found.engine == "plain"
