@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from guard.generation.graphs_steps import Steps
 
 _PER_LOOK = 8  # captured steps between two looks at what they chose: a look waits for the device
+_WORTH = 16  # steps for which a smaller batch is worth a capture
 
 
 @dataclass(slots=True)
@@ -71,7 +72,12 @@ def generate(steps: Steps, batch: Batch) -> list[list[int]]:
             pending = []
             if not texts.alive or (batch.halted is not None and batch.halted()):
                 break
-            if not batch.fixed and (kept := texts.to_keep(exact=steps.capture is None)):
+            may_leave = steps.capture is None or batch.budget - made >= _WORTH
+            if (
+                may_leave
+                and not batch.fixed
+                and (kept := texts.to_keep(exact=steps.capture is None))
+            ):
                 places = texts.keep(kept)
                 steps.keep(places)
                 if batch.scores is not None:
@@ -85,6 +91,8 @@ def generate(steps: Steps, batch: Batch) -> list[list[int]]:
             steps.feed(chosen)
         pending.append(chosen.clone() if every > 1 else chosen)
         made += 1
+        texts.tell()
+    texts.tell()
     if batch.streamer is not None:
         batch.streamer.end()
     return texts.ids
@@ -115,6 +123,8 @@ class _Texts:
         self.at = list(range(count))  # the row of the batch at each place of the buffers
         self.alive = set(range(count))
         self._made = 0
+        self._untold = [torch.tensor(self.batch.rows)] if self.batch.streamer is not None else []
+        self._telling = False
         if self.batch.stops is not None:
             before, _ = pad_left(self.batch.rows, self.batch.pad, self.batch.length)
             room = torch.full((count, self.batch.budget), self.batch.pad)
@@ -131,10 +141,19 @@ class _Texts:
                     if token in ends:
                         alive.discard(row)
             if self.batch.streamer is not None:
-                self.batch.streamer.put(torch.tensor(column))
+                self._untold.append(torch.tensor(column))
+                if self._telling:
+                    self.tell()
             if self.batch.stops is not None:
                 self._stop(column)
             self._made += 1
+
+    def tell(self) -> None:
+        """Pass on what came; from the first step on, since until then the plain road may be taken."""
+        self._telling = True
+        for one in self._untold:
+            self.batch.streamer.put(one)
+        self._untold = []
 
     def _stop(self, column: Sequence[int]) -> None:
         assert self.batch.stops is not None

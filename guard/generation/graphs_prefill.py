@@ -48,8 +48,6 @@ def read_in(steps: Steps, batch: Batch, count: int = 1) -> torch.Tensor:
     lengths_of_all = torch.tensor([len(row) for row in batch.rows], device=model.device)
     padded = any(len(row) != longest for row in batch.rows)
     masks = StepMasks(steps.support, longest - lengths_of_all, model.dtype, padded)
-    if batch.streamer is not None:
-        batch.streamer.put(torch.tensor(batch.rows))
     steps.begin(masks, longest, lengths_of_all)
     return logits
 

@@ -400,3 +400,20 @@ def test_a_hook_keeps_tensors_that_can_be_trained_on(fresh: Loaded) -> None:
     assert found.engine == "loop"
     assert seen
     assert not any(one.is_inference() for one in seen)
+
+
+def test_a_stream_that_takes_the_plain_road_late_tells_nothing_twice(
+    fresh: Loaded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_args: Any, **_more: Any) -> Any:
+        raise torch.OutOfMemoryError("full")
+
+    wanted = CleanModelLoader.generate(fresh.model, fresh.tokenizer, PROMPTS[3], max_new_tokens=9)
+    monkeypatch.setattr(graphs_steps.Steps, "step", full)
+    monkeypatch.setattr(graphs_memory, "prove", lambda *_args: None)
+    with CleanModelLoader.stream(
+        fresh.model, fresh.tokenizer, PROMPTS[3], max_new_tokens=9
+    ) as stream:
+        assert "".join(stream) == wanted
+    assert stream.completion is not None
+    assert stream.completion.engine == "plain"
