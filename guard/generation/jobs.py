@@ -17,6 +17,7 @@ from guard.prompts.state import GuardState
 
 # One for all models: it is held for microseconds, and a state must pickle.
 _drawing = threading.Lock()
+_SCALE = 64  # tokens; longer prompts are filled up by less than a quarter
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,14 +73,33 @@ def _seeds(
     return found
 
 
-def next_batch(jobs: Sequence[Job], at: int, size: int) -> list[Job]:
-    """At most `size` jobs from a place on, of equal room: a batch grows by the same length."""
+def next_batch(
+    jobs: Sequence[Job], at: int, size: int, *, invariant: bool = False, equal: bool = False
+) -> list[Job]:
+    """At most `size` jobs from a place on, of equal room: a batch grows by the same length.
+
+    Where `equal` lengths are faster, without padding and so without a mask, and more than half of them
+    are as long as the first, it is these alone. Where batches must not show, it is those that are
+    filled up to the same length.
+    """
     batch = [jobs[at]]
     for job in jobs[at + 1 : at + size]:
         if job.budget != batch[0].budget:
             break
+        if invariant and filled_up(len(job.row)) != filled_up(len(batch[0].row)):
+            break
         batch.append(job)
-    return batch
+    same = [job for job in batch if len(job.row) == len(batch[0].row)]
+    return same if equal and not invariant and 2 * len(same) > size else batch
+
+
+def filled_up(length: int) -> int:
+    """The length that a prompt is filled up to where batches must not show.
+
+    It is always longer than the prompt: with padding and without are two ways to attend.
+    """
+    step = max(_SCALE, 1 << max(length.bit_length() - 3, 0))
+    return (length // step + 1) * step
 
 
 def warn_of_context(state: GuardState, jobs: list[Job], context: int | None) -> None:

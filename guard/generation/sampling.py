@@ -53,6 +53,10 @@ class SeededSampling:
         ).to(scores.device)
         return scores - torch.log(-torch.log(noise.clamp_(1e-20, 1 - 1e-7)))
 
+    def keep(self, places: Sequence[int]) -> None:
+        """Go on with some rows; each draws on from where it is."""
+        self._generators = [self._generators[place] for place in places]
+
 
 def _divided(scores: torch.Tensor, temperature: float) -> torch.Tensor:
     """Scores by the temperature; a row that would overflow is counted from its best one first."""

@@ -144,9 +144,9 @@ def text_ids(
     return list(encoded["input_ids"])
 
 
-def pad_left(rows: Sequence[Sequence[int]], pad: int) -> tuple[Any, Any]:
-    """Ids and mask as int64 tensors of shape (rows, longest row), padded on the left."""
-    longest = max(len(row) for row in rows)
+def pad_left(rows: Sequence[Sequence[int]], pad: int, least: int = 0) -> tuple[Any, Any]:
+    """Ids and mask as int64 tensors of shape (rows, longest row or `least`), padded on the left."""
+    longest = max(least, *map(len, rows))
     ids = torch.tensor([[pad] * (longest - len(row)) + list(row) for row in rows])
     mask = torch.tensor([[0] * (longest - len(row)) + [1] * len(row) for row in rows])
     return ids, mask

@@ -43,6 +43,12 @@ def install(model: PreTrainedModel, raw: RawIds) -> None:
         model.init_continuous_batching = partial(_init_continuous, model, raw)
 
 
+def generates_as_loaded(model: Any) -> bool:
+    """Whether nobody put another `generate` on a model, or on an adapter's wrapper around one."""
+    found = vars(model).get("generate")
+    return found is None or (isinstance(found, partial) and found.func is _generate)
+
+
 def _names_only(call: Callable[..., Any]) -> inspect.Signature:
     """A call's parameters without annotations and defaults, so that it can be pickled."""
     found = inspect.signature(call).parameters.values()

@@ -76,12 +76,23 @@ _OPTIONS: frozenset[str] = frozenset(
         "num_return_sequences",
     ]
 )
-_BATCH = frozenset(["model", "tokenizer", "prompts", "batch_size", "progress", "on_finished"])
+_BATCH = frozenset(
+    [
+        "model",
+        "tokenizer",
+        "prompts",
+        "batch_size",
+        "progress",
+        "on_finished",
+        "engine",
+        "batch_invariant",
+    ]
+)
 METHOD_KEYWORDS: dict[str, frozenset[str]] = {
     "load": frozenset(),
     "load_tokenizer": frozenset(),
     "encode": frozenset(["tokenizer", "prompt", "max_length", "special_tokens"]),
-    "generate": _OPTIONS | {"model", "tokenizer", "prompt"},
+    "generate": _OPTIONS | {"model", "tokenizer", "prompt", "engine"},
     "generate_batch": _OPTIONS | _BATCH,
     "complete": _OPTIONS | _BATCH,
     "attach_adapter": frozenset(["model", "path", "name", "is_trainable", "on", "in_place"]),
