@@ -7,7 +7,8 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from cleanguard.catalogue.families import family_of, is_not_causal
+from cleanguard.catalogue.families import family_of
+from cleanguard.catalogue.standing import is_not_causal
 from stages.tiny import model_path
 
 _COMMIT = "0123456789abcdef0123456789abcdef01234567"

@@ -69,6 +69,7 @@ def compare(
                 models.lay(model_id)
             saved = work / "trace.json"
             saved.unlink(missing_ok=True)
+            print(f"{name} …", file=sys.stderr, flush=True)
             code = trace(script, arguments, saved, models, timeout)
             table.ran["0" if code == 0 else f"exit {code}"] += 1
             if not saved.is_file():
@@ -144,6 +145,13 @@ def rows(table: Table, codes: Iterable[str]) -> list[str]:
     return lines
 
 
+def counted(table: Table) -> str:
+    """The counts as JSON."""
+    counts = {f"{code} {status}": number for (code, status), number in table.counts.items()}
+    content = {"counts": counts, "ran": dict(table.ran), "told": table.told}
+    return json.dumps(content, indent=2, sort_keys=True) + "\n"
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folders", nargs="+", type=Path)
@@ -157,6 +165,11 @@ def main() -> None:
     )
     parser.add_argument("--only", action="append", help="Run only these scripts.")
     parser.add_argument("--timeout", type=int, default=300, help="Seconds a script may take.")
+    parser.add_argument(
+        "--apart",
+        action="store_true",
+        help="Give every script a copy of the folder: none reads what another wrote.",
+    )
     parser.add_argument("--json", type=Path, help="Write the counts to this file.")
     parser.add_argument("--told", action="store_true", help="List contradictions and misses.")
     options = parser.parse_args()
@@ -166,7 +179,10 @@ def main() -> None:
         for folder in options.folders:
             lines = lines_of(folder, options.arguments)
             lines = [line for line in lines if not options.only or line[0] in options.only]
-            compare(folder, lines, models, table, options.timeout)
+            for line in [[one] for one in lines] if options.apart else [lines]:
+                compare(folder, line, models, table, options.timeout)
+                if options.json:  # a run that is stopped leaves what it counted
+                    options.json.write_text(counted(table))
     print("\n".join(rows(table, CODES)))
     print()
     print("\n".join(rows(table, MORE)))
@@ -174,10 +190,6 @@ def main() -> None:
     print(f"\nscripts that ran: {left}; tokenizers: {models.described()}")
     if options.told:
         print("\n".join(table.told))
-    if options.json:
-        counts = {f"{code} {status}": number for (code, status), number in table.counts.items()}
-        content = {"counts": counts, "ran": dict(table.ran)}
-        options.json.write_text(json.dumps(content, indent=2, sort_keys=True) + "\n")
 
 
 if __name__ == "__main__":
