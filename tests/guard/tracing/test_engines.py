@@ -9,6 +9,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import torch
 
 import guard
 from cleanguard.settings.config import Settings
@@ -53,6 +54,7 @@ def engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 def run(tokenizer: Any, prompts: list[Any], params: Any) -> guard.Traced:
+    torch.seed()  # another test may have set one
     with guard.traced(Settings(select=("CG2", "CG3"))) as run:
         tokenizer("warm")
         from vllm.entrypoints.llm import LLM  # type: ignore[import-not-found]
