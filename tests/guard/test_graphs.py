@@ -15,7 +15,12 @@ from peft import LoraConfig, get_peft_model
 from transformers import AutoModelForCausalLM
 
 from guard import CleanModelLoader, Completion, Loaded
-from guard.errors import GenerationInterrupted, GuardWarning, SettingsError
+from guard.errors import (
+    BrokenModelError,
+    GenerationInterrupted,
+    GuardWarning,
+    SettingsError,
+)
 from guard.generation import graphs, graphs_memory, graphs_steps
 from guard.generation.graphs_loop import Batch, generate
 from guard.generation.graphs_prefill import groups
@@ -254,10 +259,12 @@ def test_settings_that_need_the_library(tiny: Loaded, options: dict[str, Any]) -
     assert {one.engine for one in found} == {"plain"}
 
 
-def test_a_config_that_was_changed_needs_the_library(fresh: Loaded) -> None:
-    fresh.model.generation_config.suppress_tokens = [20]
-    [found] = complete(fresh.model, fresh.tokenizer, PROMPTS[:1], max_new_tokens=4)
-    assert found.engine == "plain"
+def test_scores_that_are_no_numbers_are_an_error_with_their_layer(fresh: Loaded) -> None:
+    complete(fresh.model, fresh.tokenizer, PROMPTS, max_new_tokens=3)  # the proof is done
+    with torch.no_grad():
+        fresh.model.model.layers[1].mlp.up_proj.weight[0, 0] = float("nan")
+    with pytest.raises(BrokenModelError, match=r"layers\.1\.mlp\.up_proj"):
+        complete(fresh.model, fresh.tokenizer, PROMPTS, max_new_tokens=3)
 
 
 def test_a_replaced_generate_is_called(fresh: Loaded, monkeypatch: pytest.MonkeyPatch) -> None:
