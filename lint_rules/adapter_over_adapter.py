@@ -15,14 +15,14 @@ from lint_rules._flow.analysis import Flow
 from lint_rules._flow.libraries.hf_calls import adapter_name
 from lint_rules._flow.values.arguments import Arguments
 from lint_rules._flow.values.events import AdapterAttach, CallSite, Place
-from lint_rules._flow.values.joins import CausalLM, Constant
+from lint_rules._flow.values.joins import CausalLM, Constant, Value, options
 from lint_rules._questions.standing import load_severity
 from lint_rules.rule import Report, Rule
 
 
 def _check(flow: Flow) -> Iterator[Report]:
     for attach in flow.events(AdapterAttach):
-        if _is_taken(attach.model, attach.args, 2, attach.place):
+        if _is_taken(attach.args.value("model", 0), attach.args, 2, attach.place):
             yield from _report(attach.node, attach.model, flow)
     for site in flow.events(CallSite):
         model = site.receiver
@@ -32,11 +32,14 @@ def _check(flow: Flow) -> Iterator[Report]:
             yield from _report(site.node, model, flow)
 
 
-def _is_taken(model: CausalLM, args: Arguments, position: int, place: Place) -> bool:
+def _is_taken(model: Value, args: Arguments, position: int, place: Place) -> bool:
+    """Whether each model that this may be has an adapter of the name already."""
     name = adapter_name(args, position)
-    if name is None or args.opaque or model.origin is None:
+    models = [option for option in options(model) if isinstance(option, CausalLM)]
+    if name is None or args.opaque or any(option.origin is None for option in models):
         return False
-    return place.setting(model, f"adapter {name}") == Constant(True)
+    said = [place.setting(option, f"adapter {name}") for option in models]
+    return bool(said) and all(value == Constant(True) for value in said)
 
 
 def _report(node: cst.Call, model: CausalLM, flow: Flow) -> Iterator[Report]:

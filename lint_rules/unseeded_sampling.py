@@ -89,6 +89,8 @@ def _samples(args: Arguments) -> bool:
 def _is_warm(site: CallSite, params: LibraryObject, used: CallSite) -> bool:
     """Whether parameters sample without a seed of their own, as they are when the engine gets them."""
     args = site.args
+    if args.literal("max_tokens") == 1 and "prompt_logprobs" in args.keywords:
+        return False  # asked for what the prompt is worth, not for a text
     if args.opaque or args.spread or used.place.setting(params, "seed") is not None:
         return False
     if "seed" in args.keywords and args.literal("seed") is not None:

@@ -134,7 +134,7 @@ class HfCalls:
         self.program.record(AdapterAttach(node, self.cursor.place(), base, args))
         name = adapter_name(args, 2)
         if name is not None:
-            env.set_on(base, f"adapter {name}", Constant(True))
+            env.set_on(args.value("model", 0), f"adapter {name}", Constant(True))
         return replace(base, adapters=(*base.adapters, node)[-4:])
 
     # --- methods

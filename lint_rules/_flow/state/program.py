@@ -113,7 +113,7 @@ class Program:
         self.imported_roots: set[str] = set()
         self.star_imports: list[str] = []
         # What objects are set to by the functions that make them, for functions that nobody calls.
-        self.births: State = {}
+        self.births: dict[Function, State] = {}
         self._adopted: set[Program] = set()
         self._imported: dict[str, Value] = {}
         # Dotted paths by the node's identity; the nodes are kept so that no other takes theirs.
@@ -161,11 +161,10 @@ class Program:
             facts.entry = merged
             self.ledger.change((function, "arguments"))
 
-    def add_births(self, born: State) -> None:
-        """Notes what the function that makes an object leaves it set to."""
-        merged = {**self.births, **born}
-        if merged != self.births:
-            self.births = merged
+    def add_births(self, function: Function, born: State) -> None:
+        """Notes what a function leaves the objects set to that it makes."""
+        if self.births.get(function, {}) != born:
+            self.births[function] = born
             self.ledger.change("births")
 
     def add_result(self, function: Function, value: Value) -> None:

@@ -31,7 +31,7 @@ from lint_rules._flow.values.joins import (
 )
 from lint_rules._flow.values.ledger import Summary
 from lint_rules._flow.values.scopes import Env
-from lint_rules._flow.values.settings_state import State, merged_states
+from lint_rules._flow.values.settings_state import Key, State, merged_states
 from lint_rules._flow.values.syntax import dotted, has_decorator
 from lint_rules._flow.walking.expressions import Evaluator
 from lint_rules._light import light_expression
@@ -142,7 +142,7 @@ class Definitions:
         env = self._scope(node, facts)
         self._bind_parameters(node, facts, facts.arguments, env)
         self._bound[node] = dict(env.names)
-        env.state = self._entered[node] = self._entry(facts)
+        env.state = self._entered[node] = self._entry(node, facts)
         cursor = self.evaluator.cursor
         saved = (cursor.function, cursor.owner, cursor.parents)
         cursor.function, cursor.owner, cursor.parents = node, env.owner, ()
@@ -154,14 +154,16 @@ class Definitions:
         elif facts.sets:
             self._note_sets(node, facts, [env.state])
 
-    def _entry(self, facts: FunctionFacts) -> State:
+    def _entry(self, node: cst.FunctionDef, facts: FunctionFacts) -> State:
         """What objects are set to when a function begins."""
         if facts.called:
             return facts.entry
         self.program.ledger.read("births")
-        if not self.program.births:
-            return facts.env.state
-        return {**self.program.births, **facts.env.state}
+        born: dict[Key, Value] = {}
+        for maker, state in self.program.births.items():
+            if maker is not node:
+                born.update(state)
+        return {**born, **facts.env.state} if born else facts.env.state
 
     def _note_sets(self, node: cst.FunctionDef, facts: FunctionFacts, exits: list[State]) -> None:
         """Notes what a function leaves set, for its callers, and for all where it made the object."""
@@ -172,11 +174,11 @@ class Definitions:
             facts.sets = sets
             self.program.ledger.change(node)
             self.program.ledger.change((node, "sets"))
-        if sets:
+        if sets or node in self.program.births:
             made = {origin for _, origin in self.program.ledger.events}
-            born = {key: value for key, value in sets.items() if key[1] in made}
-            if born:
-                self.program.add_births(born)
+            self.program.add_births(
+                node, {key: value for key, value in sets.items() if key[1] in made}
+            )
 
     def demand(self, node: Function) -> None:
         """Runs a function that another one calls before its turn, so that its result is known."""
@@ -197,7 +199,7 @@ class Definitions:
         env = self._scope(node, facts)
         self.program.ledger.resume(node)
         self._bind_parameters(node, facts, facts.arguments, env)
-        return env.names != self._bound[node] or self._entry(facts) != self._entered[node]
+        return env.names != self._bound[node] or self._entry(node, facts) != self._entered[node]
 
     def replay(self, function: FunctionRef, arguments: dict[str, Value]) -> Value:
         """The result of a function for the arguments of one call; records nothing."""
