@@ -55,12 +55,11 @@ _MIRRORS = "(?:unsloth|nousresearch|huggyllama|meta-llama|mistralai|google|mistr
 
 def _published(
     pattern: str, tokenizer: Writes, template: Writes, bos: str | None, source: str
-) -> tuple[re.Pattern[str], Beginning]:
-    expression = re.compile(pattern.replace("OWNER", _MIRRORS) + "$")
-    return expression, Beginning(tokenizer, template, bos, source)
+) -> tuple[str, Beginning]:
+    return pattern.replace("OWNER", _MIRRORS), Beginning(tokenizer, template, bos, source)
 
 
-_PUBLISHED: tuple[tuple[re.Pattern[str], Beginning], ...] = (
+_PUBLISHED: tuple[tuple[str, Beginning], ...] = (
     _published(
         r"OWNER/(?:meta-)?llama-3(?:\.[123])?-\d+b-instruct", "yes", "yes", _LLAMA3,
         "meta-llama/Llama-3.1-8B-Instruct: `{{- bos_token }}`; Meta-Llama-3-8B-Instruct: `bos_token + content` "
@@ -126,7 +125,7 @@ def beginning_of(model_id: str) -> Beginning:
     """What is known of the first token of a model's texts, by its id."""
     whole = model_id.rstrip("/").lower()
     for pattern, beginning in _PUBLISHED:
-        if pattern.match(whole):
+        if re.fullmatch(pattern, whole):
             return beginning
     family = family_of(model_id)
     if family is None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import cache
 from typing import Literal
 
 Standing = Literal["base", "chat", "unknown"]
@@ -31,15 +32,22 @@ class Line:
     why: str
 
 
-def _lines(bare: Standing, why: str, *patterns: str) -> tuple[Line, ...]:
-    return tuple(Line(re.compile(pattern.replace("SIZE", SIZE)), bare, why) for pattern in patterns)
+def _lines(bare: Standing, why: str, *patterns: str) -> tuple[tuple[str, Standing, str], ...]:
+    return tuple((pattern, bare, why) for pattern in patterns)
+
+
+@cache
+def lines() -> tuple[Line, ...]:
+    """All lines; the first that matches counts. Made when a first name is judged."""
+    return tuple(
+        Line(re.compile(pattern.replace("SIZE", SIZE)), bare, why) for pattern, bare, why in _LINES
+    )
 
 
 _PRETRAINED = "the publisher gives the bare name to the pretrained weights"
 _TUNED = "the publisher gives the bare name to the chat model; its base ends in -Base"
 
-# The first that matches counts.
-LINES: tuple[Line, ...] = (
+_LINES: tuple[tuple[str, Standing, str], ...] = (
     # Where the bare name is the chat model, or there is nothing but one.
     *_lines(
         "chat",

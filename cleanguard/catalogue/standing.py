@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import lru_cache
 
-from cleanguard.catalogue.model_lines import LINES, SIZE, Standing
+from cleanguard.catalogue.model_lines import SIZE, Standing, lines
 
 __all__ = ["Judgement", "Standing", "is_not_causal", "judge", "last_part", "standing_of"]
 
@@ -127,7 +127,7 @@ def _judged(model_id: str) -> Judgement:
 
 
 def _by_line(name: str) -> Judgement:
-    for line in LINES:
+    for line in lines():
         match = line.pattern.match(name)
         if match is None or name[match.end() : match.end() + 1] not in ("", "-", "_"):
             continue

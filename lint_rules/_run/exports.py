@@ -70,7 +70,7 @@ class Exports:
 
     def star(self) -> Target | None:
         """What a plain module brings in by `from library import *`, with the star for the name."""
-        if self._plain is None and b"*" not in self._raw:
+        if self._plain is None and b"import *" not in self._raw:
             return None
         found = self._names().get("*")
         return found if isinstance(found, Target) else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 # What a function out of sight does is told by its name; `load_seed_tasks` seeds nothing.
 _NAMED = re.compile(
@@ -14,6 +15,7 @@ _NAMED = re.compile(
 _OTHERS = ("random", "numpy", "builtins", "os", "tensorflow", "jax", "faker", "sklearn", "datasets")
 
 
+@lru_cache(maxsize=65536)
 def seeds_torch(symbol: str) -> bool | None:
     """Whether a call of an imported name seeds torch's generator; False for one that unseeds it."""
     root, _, _ = symbol.partition(".")
@@ -29,6 +31,7 @@ def seeds_torch(symbol: str) -> bool | None:
     return True if sounds_like_seeding(name) else None
 
 
+@lru_cache(maxsize=65536)
 def sounds_like_seeding(name: str) -> bool:
     """Whether a function's name says that it seeds."""
     return _NAMED.fullmatch(name) is not None

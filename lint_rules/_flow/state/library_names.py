@@ -153,6 +153,7 @@ _RENDERING = re.compile(
 )
 
 
+@lru_cache(maxsize=65536)
 def renders(symbol: str) -> bool:
     """Whether a function that is not in sight makes a chat of a prompt, by its name."""
     return _RENDERING.search(symbol.rsplit(".", 1)[-1]) is not None

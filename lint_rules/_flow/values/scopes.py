@@ -122,7 +122,12 @@ class Env:
         """Becomes what holds after any of the branches; none leaves it as it is."""
         if not branches:
             return
-        self.state = merged_states([branch.state for branch in branches])
+        state = branches[0].state
+        for branch in branches:
+            if branch.state is not state:
+                state = merged_states([one.state for one in branches])
+                break
+        self.state = state
         merged = dict(branches[0].names)
         changed: set[str] = set()
         for branch in branches:

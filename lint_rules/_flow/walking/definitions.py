@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
 
 import libcst as cst
 
@@ -32,9 +31,9 @@ from lint_rules._flow.values.joins import (
 from lint_rules._flow.values.ledger import Summary
 from lint_rules._flow.values.scopes import Env
 from lint_rules._flow.values.settings_state import Key, State, merged_states
-from lint_rules._flow.values.syntax import dotted, has_decorator
+from lint_rules._flow.values.syntax import has_decorator
+from lint_rules._flow.walking.annotations import members_of, parsed
 from lint_rules._flow.walking.expressions import Evaluator
-from lint_rules._light import light_expression
 
 # A call is followed with its own arguments this deep; below, what all callers pass is joined.
 MAX_REPLAY_DEPTH = 4
@@ -157,7 +156,10 @@ class Definitions:
     def _entry(self, node: cst.FunctionDef, facts: FunctionFacts) -> State:
         """What objects are set to when a function begins."""
         if facts.called:
-            return facts.entry
+            if not facts.entry:
+                return facts.entry
+            made = self.program.ledger.made_by(node)  # by an earlier call: this one makes others
+            return {key: value for key, value in facts.entry.items() if key[1] not in made}
         self.program.ledger.read("births")
         born: dict[Key, Value] = {}
         for maker, state in self.program.births.items():
@@ -290,7 +292,7 @@ class Definitions:
         """The value that an annotation promises."""
         if annotation is None:
             return UNKNOWN
-        for member in _members(annotation.annotation):
+        for member in members_of(annotation.annotation):
             value = self._promised(self.evaluator.evaluate(member, env), env)
             if not isinstance(value, Unknown):
                 return value
@@ -300,7 +302,7 @@ class Definitions:
         if isinstance(value, ClassRef):
             return Instance(value.node)
         if isinstance(value, Constant) and isinstance(value.value, str):  # quoted
-            for member in _members(_parsed(value.value)):
+            for member in members_of(parsed(value.value)):
                 found = self._promised(self.evaluator.evaluate(member, env), env)
                 if not isinstance(found, Unknown):
                     return found
@@ -312,29 +314,6 @@ class Definitions:
         if kind == "tokenizer":
             return Tokenizer(None, confidence="annotated")
         return CausalLM(None, confidence="annotated") if kind == "model" else UNKNOWN
-
-
-def _members(node: cst.BaseExpression | None) -> Iterator[cst.BaseExpression]:
-    """What a type may be: the sides of `A | B`, the parameters of Optional, Union and Annotated."""
-    if type(node) is cst.BinaryOperation:
-        yield from _members(node.left)
-        yield from _members(node.right)
-    elif type(node) is cst.Subscript:
-        name = (dotted(node.value) or "").rsplit(".", 1)[-1]
-        inner = {"Optional": 1, "Annotated": 1, "Union": len(node.slice)}.get(name, 0)
-        for element in node.slice[:inner]:
-            if type(element.slice) is cst.Index:
-                yield from _members(element.slice.value)
-    elif node is not None:
-        yield node
-
-
-@lru_cache(maxsize=4096)
-def _parsed(text: str) -> cst.BaseExpression | None:
-    try:
-        return light_expression(text.strip())
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return None  # some text that is no type
 
 
 def _is_nothing(value: Value) -> bool:

@@ -18,6 +18,7 @@ from lint_rules._flow.values.joins import (
     Generated,
     Instance,
     Items,
+    LibraryObject,
     Mapping,
     Sequence,
     Symbol,
@@ -33,7 +34,7 @@ from lint_rules._flow.values.syntax import has_decorator
 
 # Values that a function of another module may turn into something; its own summary knows no caller.
 _CARRIED = (Tokenizer, CausalLM, Encoded, ChatText, Generated, Mapping)
-_PLAIN = (Unknown, Constant, Formatted, Symbol, Instance)
+_PLAIN = (Unknown, Constant, Formatted, Symbol, Instance, LibraryObject)
 
 
 def _is_plain(value: Value) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 
 import libcst as cst
 
@@ -39,6 +40,16 @@ _MAPS = frozenset({"map", "imap", "imap_unordered", "starmap", "thread_map", "pr
 _HYDRA = ("hydra.utils.instantiate", "hydra.utils.call", "hydra.instantiate")
 
 
+_SYMBOLS = frozenset({"threading.Thread", "torch.utils.data.DataLoader", *_HYDRA})
+
+
+@lru_cache(maxsize=65536)
+def _passing(symbol: str) -> str | None:
+    """The last part of a name whose calls call what they are given, None for all others."""
+    last = symbol.rsplit(".", 1)[-1]
+    return last if symbol in _SYMBOLS or last in _MAPS or last in _HANDED else None
+
+
 class PassedCalls:
     """Follows a call that another function makes.
 
@@ -51,13 +62,15 @@ class PassedCalls:
 
     def by_symbol(self, name: str, node: cst.Call, args: Arguments, env: Env) -> Value | None:
         """What a call of an imported name gives if it calls what it is given, else None."""
-        last = name.rsplit(".", 1)[-1]
+        last = _passing(name)
+        if last is None:
+            return None
         if name == "threading.Thread":
             passed = given_later(args.value("args"), args.value("kwargs"))
             for option in options(args.value("target", 1)):
                 self._call(option, node, passed, env)
             return UNKNOWN
-        if name in _HYDRA or name.endswith(".hydra.utils.instantiate"):
+        if name in _HYDRA:
             return self._instantiate(node, args, env)
         if name == "torch.utils.data.DataLoader":
             made = self._result(args.value("collate_fn"), node, (UNKNOWN,), env)
@@ -66,6 +79,8 @@ class PassedCalls:
 
     def by_name(self, name: str, node: cst.Call, args: Arguments, env: Env) -> Value | None:
         """What a call gives, by the name of what is called: `pool.submit(f, x)`."""
+        if name not in _HANDED and name not in _MAPS:
+            return None
         position = _HANDED.get(name)
         if position is not None and len(args.positional) > position:
             passed = [argument.value for argument in args.positional[position + 1 :]]
