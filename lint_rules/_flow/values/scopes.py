@@ -12,6 +12,7 @@ from lint_rules._flow.values.ledger import Ledger
 from lint_rules._flow.values.settings_state import (
     NOTHING_SET,
     State,
+    is_kept,
     key_of,
     merged_states,
     with_setting,
@@ -82,7 +83,7 @@ class Env:
 
     def set_on(self, owner: Value, attribute: str, value: Value) -> None:
         """Notes that an object's attribute is set, whatever name holds the object."""
-        for option in options(owner):
+        for option in options(owner) if is_kept(attribute) else ():
             key = key_of(option, attribute)
             if key is not None:
                 self.state = with_setting(self.state, key, value)

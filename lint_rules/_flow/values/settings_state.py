@@ -23,6 +23,11 @@ Key: TypeAlias = tuple[str, object, str]
 # Never changed: a walk that sets something makes a new one, so that events can keep theirs.
 State: TypeAlias = Mapping[Key, Value]
 NOTHING_SET: State = {}
+# What rules ask about; to keep more would only make functions be walked again.
+_KEPT = frozenset(
+    ["padding_side", "add_bos_token", "chat_template", "pad_token", "pad_token_id", "generation_config",
+     "do_sample", "temperature", "seed"]
+)  # fmt: skip
 # The generator that torch samples with has no object in a script.
 SEED: Key = ("generator", None, "seed")
 
@@ -36,6 +41,11 @@ def key_of(owner: Value, attribute: str) -> Key | None:
         if isinstance(inner, (CausalLM, LibraryObject)):
             return (type(inner).__name__, inner.origin, f"{owner.name}.{attribute}")
     return None
+
+
+def is_kept(attribute: str) -> bool:
+    """Whether any rule asks what an attribute was set to."""
+    return attribute in _KEPT or attribute.startswith("adapter ")
 
 
 def with_setting(state: State, key: Key, value: Value) -> State:
