@@ -18,7 +18,7 @@ def spread(bench: Bench) -> dict[str, Any]:
     The first eight rows of a left-padded batch are followed along the same tokens: at batches of 32,
     8 and 1 by the library's own way, and at 32 over fixed buffers.
     """
-    from guard.prompts.passing import vetted
+    from guard.enforcing.passing import vetted
     from guard.prompts.state import state_of
 
     torch = bench.torch
@@ -69,9 +69,9 @@ def _library(
 
 
 def _fixed(model: Any, rows: list[list[int]], tokens: list[Any]) -> list[Any]:
-    from guard.generation.graphs_loop import Batch
-    from guard.generation.graphs_memory import steps_for
-    from guard.generation.graphs_prefill import prefill
+    from guard.decoding.loop import Batch
+    from guard.decoding.memory import steps_for
+    from guard.decoding.prefill import prefill
 
     captures = model.device.type == "cuda"
     longest = max(map(len, rows))

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from guard.behaviour import Behaviour, behaviour_of
+    from guard.enforcing.passing import unguarded
     from guard.errors import GuardError
     from guard.generation.completion import Completion
     from guard.loader import CleanModelLoader, Loaded
     from guard.observing.recorder import Seen, observe
-    from guard.prompts.passing import unguarded
     from guard.prompts.state import provenance_of
     from guard.provenance.record import Provenance
     from guard.records.attestation import attest
@@ -67,7 +67,7 @@ _HOME = {
     "observe": "guard.observing.recorder",
     "provenance_of": "guard.prompts.state",
     "traced": "guard.tracing.session",
-    "unguarded": "guard.prompts.passing",
+    "unguarded": "guard.enforcing.passing",
 }
 
 

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from cleanguard.catalogue import hazards
 from guard.base.modes import evaluating
+from guard.enforcing.passing import vetted
 from guard.errors import SettingsError
 from guard.files.hub import torch
 from guard.generation import batches
-from guard.prompts.passing import vetted
 from guard.prompts.policy import policy_of
 from guard.prompts.state import state_of
 from guard.prompts.turns import Turn, finished_turns

@@ -16,14 +16,14 @@ if TYPE_CHECKING:
     from transformers import BatchEncoding, PreTrainedModel, PreTrainedTokenizerBase
     from typing_extensions import Unpack
 
+    from guard.decoding.graphs import Engine
     from guard.files.request import SpecialTokens
     from guard.generation.batches import OnFinished
     from guard.generation.completion import Completion
-    from guard.generation.graphs import Engine
-    from guard.generation.settings import GenerationOptions, TextOptions
     from guard.generation.streaming import TextStream
     from guard.scoring.continuations import Score
     from guard.scoring.perplexity import Perplexity
+    from guard.settings.settled import GenerationOptions, TextOptions
 
 
 class GuardedCalls:
@@ -77,7 +77,7 @@ class GuardedCalls:
     ) -> str | list[str]:
         """Generate from one prompt, greedily unless sampling is asked for; nothing is added.
 
-        Keywords are those of `guard.generation.settings.GenerationOptions`, named as in transformers.
+        Keywords are those of `guard.settings.settled.GenerationOptions`, named as in transformers.
         `temperature > 0` or `do_sample=True` asks for sampling; `do_sample=False` wins. `engine` as
         in `generate_batch`.
 
@@ -199,7 +199,7 @@ class GuardedCalls:
         Up to a sixteenth of the device's memory stays between two calls. A full memory, and the end
         of the model, give it back without this.
         """
-        from guard.generation.graphs import release
+        from guard.decoding.graphs import release
 
         release(model)
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from guard.base.finiteness import refuse_broken
+from guard.decoding import graphs
 from guard.files.hub import torch
-from guard.generation import graphs
 from guard.prompts.encoding import pad_left
 from guard.prompts.policy import policy_of
 from stages.tokens import Row

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from guard.base.modes import evaluating
 from guard.base.progress import Progress
+from guard.decoding import graphs
+from guard.enforcing.passing import is_lifted
 from guard.errors import (
     BrokenModelError,
     GenerationInterrupted,
@@ -15,21 +17,19 @@ from guard.errors import (
     SettingsError,
 )
 from guard.files.hub import torch
-from guard.generation import graphs
 from guard.generation.completion import Completion, decode, emitted_control, trim
-from guard.generation.inherited import refuse_changed_config
-from guard.generation.jobs import Job, filled_up, make_jobs, next_batch, warn_of_context
 from guard.generation.plain import find_broken_layer, generate_plainly
-from guard.generation.settings import Settings, refuse_ends_beyond, settle
 from guard.prompts.encoding import encode_rows, with_special_tokens
 from guard.prompts.pairing import matching_policy
-from guard.prompts.passing import is_lifted
 from guard.prompts.state import GuardState, state_of
+from guard.settings.inherited import refuse_changed_config
+from guard.settings.jobs import Job, filled_up, make_jobs, next_batch, warn_of_context
+from guard.settings.settled import Settings, refuse_ends_beyond, settle
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-    from guard.generation.graphs import Engine
+    from guard.decoding.graphs import Engine
 
 _FIRST_BATCH, _FIRST_OF_SMALL = 64, 128
 _SMALL = 100_000_000  # parameters

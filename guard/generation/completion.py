@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from guard.generation.settings import Settings
 from guard.prompts.control_tokens import ControlSet
+from guard.settings.settled import Settings
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase

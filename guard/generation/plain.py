@@ -6,17 +6,17 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from guard.base.finiteness import watching
+from guard.enforcing.passing import vetted
 from guard.files.hub import torch, transformers
-from guard.generation.processors import processors_of
-from guard.generation.settings import Settings, config_for
 from guard.prompts.encoding import pad_left
-from guard.prompts.passing import vetted
 from guard.prompts.state import state_of
+from guard.settings.processors import processors_of
+from guard.settings.settled import Settings, config_for
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-    from guard.generation.jobs import Job
+    from guard.settings.jobs import Job
 
 
 def generate_plainly(

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-    from guard.generation.graphs import Engine
+    from guard.decoding.graphs import Engine
 
 _HALF = "\ufffd"  # what a decoder writes for a character that is not complete yet
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cleanguard.catalogue import hazards
+from guard.enforcing.enforcement import watch_of
 from guard.errors import (
     AdapterMismatch,
     GuardWarning,
@@ -24,7 +25,6 @@ from guard.files import hub
 from guard.files.request import path_text
 from guard.loading.adapter_fit import refuse_misfit, whole_tensors
 from guard.loading.sharing import protect_lender, twin_of
-from guard.prompts.enforcement import watch_of
 from guard.prompts.state import GuardState, active_adapters, look_at, state_of
 from guard.provenance.adapters import has_adapter_layers, live_adapters, merged_adapters
 from guard.provenance.measure import file_records

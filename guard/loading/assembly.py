@@ -7,13 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from cleanguard.catalogue import hazards
 from guard.base.checks import CheckList
+from guard.enforcing.enforcement import install
 from guard.errors import AdapterAsBaseError
 from guard.files.remote_code import check_pin
 from guard.files.request import LoadRequest
 from guard.files.source import fetch_weights, open_source
-from guard.generation.inherited import NO_SETTING
-from guard.generation.inherited import effective as effective_settings
-from guard.generation.settings import greedy_config
 from guard.loading.leftovers import check_use
 from guard.loading.model_load import read_model, refuse_strange_tokenizer
 from guard.loading.padding import settle_padding
@@ -26,7 +24,6 @@ from guard.loading.tokenizer_load import (
     tokenizer_record,
 )
 from guard.loading.weight_files import check_weight_files
-from guard.prompts.enforcement import install
 from guard.prompts.names import ends_a_turn
 from guard.prompts.policy import PromptPolicy, policy_of
 from guard.prompts.sentinels import run_token_sentinels
@@ -36,6 +33,9 @@ from guard.prompts.templates import block_templates
 from guard.provenance.environment import installed, measure_environment
 from guard.provenance.measure import check_hub_files, model_record
 from guard.provenance.record import SCHEMA, GenerationRecord, Provenance, utc_now
+from guard.settings.inherited import NO_SETTING
+from guard.settings.inherited import effective as effective_settings
+from guard.settings.settled import greedy_config
 
 if TYPE_CHECKING:
     from transformers import GenerationConfig, PreTrainedModel, PreTrainedTokenizerBase

@@ -7,11 +7,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from guard.enforcing.passing import is_lifted
 from guard.errors import SettingsError
 from guard.files.request import SpecialTokens
 from guard.prompts.encoding import with_special_tokens
 from guard.prompts.pairing import matching_policy
-from guard.prompts.passing import is_lifted
 from guard.prompts.state import look_at, state_of
 from guard.scoring.boundary import pair_of
 from guard.scoring.rows import Row, score_rows

@@ -9,10 +9,10 @@ from typing import Any
 
 from guard.base.finiteness import refuse_broken
 from guard.base.modes import evaluating
+from guard.enforcing.passing import vetted
 from guard.errors import MemoryFullError
 from guard.files.devices import memory_is_full
 from guard.files.hub import torch
-from guard.prompts.passing import vetted
 from guard.prompts.state import state_of
 
 _FIRST_BATCH = 32

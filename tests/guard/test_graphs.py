@@ -15,22 +15,22 @@ from peft import LoraConfig, get_peft_model
 from transformers import AutoModelForCausalLM
 
 from guard import CleanModelLoader, Completion, Loaded
+from guard.decoding import graphs, memory, steps
+from guard.decoding.loop import Batch, generate
+from guard.decoding.prefill import groups
+from guard.decoding.prefix import shared_prefix
+from guard.decoding.proof import prove
+from guard.decoding.steps import Steps, rounded
+from guard.decoding.support import NoRoad, support_of
+from guard.enforcing.passing import vetted
 from guard.errors import (
     BrokenModelError,
     GenerationInterrupted,
     GuardWarning,
     SettingsError,
 )
-from guard.generation import graphs, graphs_memory, graphs_steps
-from guard.generation.graphs_loop import Batch, generate
-from guard.generation.graphs_prefill import groups
-from guard.generation.graphs_prefix import shared_prefix
-from guard.generation.graphs_proof import prove
-from guard.generation.graphs_steps import Steps, rounded
-from guard.generation.graphs_support import NoRoad, support_of
-from guard.generation.jobs import filled_up
-from guard.prompts.passing import vetted
 from guard.prompts.state import state_of
+from guard.settings.jobs import filled_up
 from tests.guard.families import FIXED, PLAIN, lay
 
 complete = CleanModelLoader.complete
@@ -295,7 +295,7 @@ def test_ctrl_c_in_a_step_leaves_the_model_usable(
         return real(self, left, chooses=chooses)
 
     wanted = complete(fresh.model, fresh.tokenizer, PROMPTS, engine="plain", max_new_tokens=12)
-    monkeypatch.setattr(graphs_steps.Steps, "step", step)
+    monkeypatch.setattr(steps.Steps, "step", step)
     with pytest.raises(GenerationInterrupted):
         complete(fresh.model, fresh.tokenizer, PROMPTS, max_new_tokens=12)
     alike(complete(fresh.model, fresh.tokenizer, PROMPTS, max_new_tokens=12), wanted)
@@ -355,13 +355,13 @@ def test_a_model_goes_with_what_was_kept_for_it(tiny_dir: Path) -> None:
     model, tokenizer, _ = CleanModelLoader(tiny_dir, dtype="float32").load()
     complete(model, tokenizer, PROMPTS, max_new_tokens=4)
     gc.collect()
-    before = len(graphs_memory._kept)
-    assert model in graphs_memory._kept
-    assert graphs_memory._kept[model].steps is None  # a CPU's buffers end with the call
+    before = len(memory._kept)
+    assert model in memory._kept
+    assert memory._kept[model].steps is None  # a CPU's buffers end with the call
     CleanModelLoader.release(model)
     del model, tokenizer, _
     gc.collect()
-    assert len(graphs_memory._kept) == before - 1
+    assert len(memory._kept) == before - 1
 
 
 def test_two_threads_and_two_models(tiny_dir: Path) -> None:
@@ -416,8 +416,8 @@ def test_a_stream_that_takes_the_plain_road_late_tells_nothing_twice(
         raise torch.OutOfMemoryError("full")
 
     wanted = CleanModelLoader.generate(fresh.model, fresh.tokenizer, PROMPTS[3], max_new_tokens=9)
-    monkeypatch.setattr(graphs_steps.Steps, "step", full)
-    monkeypatch.setattr(graphs_memory, "prove", lambda *_args: None)
+    monkeypatch.setattr(steps.Steps, "step", full)
+    monkeypatch.setattr(memory, "prove", lambda *_args: None)
     with CleanModelLoader.stream(
         fresh.model, fresh.tokenizer, PROMPTS[3], max_new_tokens=9
     ) as stream:

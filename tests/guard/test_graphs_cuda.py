@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from guard import CleanModelLoader, Loaded
+from guard.decoding import memory
 from guard.errors import GuardWarning
-from guard.generation import graphs_memory
 from tests.guard.families import FIXED, lay
 from tests.guard.test_graphs import PROMPTS, SETTINGS, SHOTS, alike
 
@@ -68,9 +68,9 @@ def test_what_cannot_be_captured_takes_the_plain_road(
     tiny_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model, tokenizer, _ = load(tiny_dir, dtype="float32")
-    real = graphs_memory.capture_cuda
+    real = memory.capture_cuda
     waits = lambda work: real(lambda: (work(), torch.zeros(1, device="cuda").item())[0])  # noqa: E731
-    monkeypatch.setattr(graphs_memory, "capture_cuda", waits)
+    monkeypatch.setattr(memory, "capture_cuda", waits)
     with pytest.warns(GuardWarning, match="cannot be captured"):
         found = complete(model, tokenizer, PROMPTS, max_new_tokens=12)
     assert {one.engine for one in found} == {"plain"}
@@ -87,7 +87,7 @@ def test_full_memory_at_a_capture(tiny_dir: Path, monkeypatch: pytest.MonkeyPatc
             raise torch.OutOfMemoryError("full")
 
     with monkeypatch.context() as patch:
-        patch.setattr(graphs_memory, "capture_cuda", full)
+        patch.setattr(memory, "capture_cuda", full)
         with pytest.warns(GuardWarning, match="memory was full"):
             found = complete(model, tokenizer, PROMPTS, max_new_tokens=12)
     assert {one.engine for one in found} == {"plain"}

@@ -12,8 +12,8 @@ import torch
 from transformers import CONFIG_MAPPING, AutoModelForCausalLM
 
 from guard import CleanModelLoader, unguarded
+from guard.enforcing.positions import absolute_positions
 from guard.errors import PaddingError
-from guard.prompts.positions import absolute_positions
 
 SIZES: dict[str, Any] = {
     "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 48,

@@ -11,8 +11,8 @@ import pytest
 
 from guard import CleanModelLoader, Loaded
 from guard.errors import SettingsError
-from guard.generation.ranges import RULED, in_range
-from guard.generation.settings import GENERATION_KEYWORDS, settle
+from guard.settings.ranges import RULED, in_range
+from guard.settings.settled import GENERATION_KEYWORDS, settle
 
 WRONG: dict[str, list[Any]] = {
     "max_new_tokens": [0, -1, 3.0, "3", True, 10**5000],

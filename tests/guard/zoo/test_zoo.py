@@ -15,6 +15,7 @@ import torch
 from transformers import AutoConfig, AutoModelForCausalLM
 
 from guard import CleanModelLoader
+from guard.enforcing.enforcement import install
 from guard.errors import (
     ChatModelError,
     ContaminationError,
@@ -24,7 +25,6 @@ from guard.errors import (
 )
 from guard.generation import batches
 from guard.prompts.control_tokens import ControlSet
-from guard.prompts.enforcement import install
 from guard.prompts.policy import policy_of
 from guard.prompts.state import GuardState
 from guard.prompts.templates import render, templates_of

@@ -7,24 +7,24 @@ from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, Literal, cast, get_args
 
+from guard.decoding.loop import Batch, generate
+from guard.decoding.memory import give_all_back, give_back, steps_for
+from guard.decoding.prefill import read_in
+from guard.decoding.scores import Scores
+from guard.decoding.support import NoRoad, inner_of, keeps_tensors
+from guard.enforcing.passing import vetted
+from guard.enforcing.roads import generates_as_loaded
 from guard.errors import GuardWarning, SettingsError
 from guard.files.hub import torch, transformers
-from guard.generation.graphs_loop import Batch, generate
-from guard.generation.graphs_memory import give_all_back, give_back, steps_for
-from guard.generation.graphs_prefill import read_in
-from guard.generation.graphs_scores import Scores
-from guard.generation.graphs_support import NoRoad, inner_of, keeps_tensors
-from guard.generation.sampling import SeededSampling
-from guard.prompts.passing import vetted
-from guard.prompts.roads import generates_as_loaded
 from guard.prompts.state import state_of
+from guard.settings.sampling import SeededSampling
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-    from guard.generation.jobs import Job
-    from guard.generation.settings import Settings
     from guard.prompts.state import GuardState
+    from guard.settings.jobs import Job
+    from guard.settings.settled import Settings
 
 __all__ = [
     "Engine",

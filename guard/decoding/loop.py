@@ -6,14 +6,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from guard.decoding.prefill import prefill
 from guard.errors import BrokenModelError
 from guard.files.hub import torch
-from guard.generation.graphs_prefill import prefill
 from guard.prompts.encoding import pad_left
 
 if TYPE_CHECKING:
-    from guard.generation.graphs_scores import Scores
-    from guard.generation.graphs_steps import Steps
+    from guard.decoding.scores import Scores
+    from guard.decoding.steps import Steps
 
 _PER_LOOK = 8  # captured steps between two looks at what they chose: a look waits for the device
 _WORTH = 16  # steps for which a smaller batch is worth a capture

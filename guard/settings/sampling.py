@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from guard.files.hub import torch, transformers
 
 if TYPE_CHECKING:
-    from guard.generation.settings import Settings
+    from guard.settings.settled import Settings
 
 # No score of a model is so large that it overflows a float32 from this temperature on.
 _SAFE = 1e-6

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 from weakref import ref
 
+from guard.decoding.attention import packed_heads
+from guard.decoding.cache import FixedCache
+from guard.decoding.masks import StepMasks, as_argument
 from guard.files.hub import torch
-from guard.generation.graphs_attention import packed_heads
-from guard.generation.graphs_cache import FixedCache
-from guard.generation.graphs_masks import StepMasks, as_argument
 
 if TYPE_CHECKING:
-    from guard.generation.graphs_support import Support
+    from guard.decoding.support import Support
 
 _LEAST = 128  # slots; windows grow by an eighth to a quarter from here on
 _MASK_BYTES = 16 << 20  # masks are made for so many steps at a time

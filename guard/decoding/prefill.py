@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from guard.decoding.masks import StepMasks
+from guard.decoding.prefix import shared_prefix
 from guard.files.hub import torch
-from guard.generation.graphs_masks import StepMasks
-from guard.generation.graphs_prefix import shared_prefix
 from guard.prompts.encoding import pad_left
 
 if TYPE_CHECKING:
-    from guard.generation.graphs_loop import Batch
-    from guard.generation.graphs_steps import Steps
+    from guard.decoding.loop import Batch
+    from guard.decoding.steps import Steps
 
 # What a pass costs beside its tokens, in tokens: launching kernels from Python.
 _PASS_ON_GPU, _PASS_ON_CPU = 2048, 128

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from guard.enforcing.passing import vetted
 from guard.errors import ContaminationError
 from guard.files.hub import torch
 from guard.prompts.control_tokens import ControlSet, Hit
 from guard.prompts.encoding import describe
-from guard.prompts.passing import vetted
 from guard.prompts.policy import policy_of
 
 if TYPE_CHECKING:

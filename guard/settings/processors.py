@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 from guard.base.finiteness import refuse_broken
 from guard.files.hub import torch, transformers
-from guard.generation.sampling import SeededSampling
+from guard.settings.sampling import SeededSampling
 
 if TYPE_CHECKING:
-    from guard.generation.jobs import Job
-    from guard.generation.settings import Settings
+    from guard.settings.jobs import Job
+    from guard.settings.settled import Settings
 
 Processor = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 

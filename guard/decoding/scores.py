@@ -6,12 +6,12 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from guard.files.hub import torch, transformers
-from guard.generation.processors import Unpadded
 from guard.prompts.encoding import pad_left
+from guard.settings.processors import Unpadded
 
 if TYPE_CHECKING:
-    from guard.generation.sampling import SeededSampling
-    from guard.generation.settings import Settings
+    from guard.settings.sampling import SeededSampling
+    from guard.settings.settled import Settings
 
 Change = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 from cleanguard.catalogue import hazards
 from guard.errors import GuardWarning, TruncatedPromptError
-from guard.generation.sampling import record_seed
-from guard.generation.settings import Settings
 from guard.prompts.state import GuardState
+from guard.settings.sampling import record_seed
+from guard.settings.settled import Settings
 
 # One for all models: it is held for microseconds, and a state must pickle.
 _drawing = threading.Lock()

@@ -6,8 +6,7 @@ import inspect
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from guard.files.hub import torch
-from guard.prompts.passing import (
+from guard.enforcing.passing import (
     close_window,
     generating,
     is_lifted,
@@ -15,8 +14,9 @@ from guard.prompts.passing import (
     open_window,
     vetted,
 )
-from guard.prompts.prefill import check_bos, check_padding
-from guard.prompts.raw_ids import RawIds
+from guard.enforcing.prefill import check_bos, check_padding
+from guard.enforcing.raw_ids import RawIds
+from guard.files.hub import torch
 from guard.prompts.state import find_state
 
 if TYPE_CHECKING:

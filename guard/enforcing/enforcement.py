@@ -2,7 +2,7 @@
 
 Three places do it. The input embedding sees every id on every road, whatever wraps the model. The
 decoder also sees the mask, the cache and embeddings that come in ready-made, so BOS is judged there.
-`guard.prompts.roads` checks the prompt of `generate` once and then lets the model's own tokens pass:
+`guard.enforcing.roads` checks the prompt of `generate` once and then lets the model's own tokens pass:
 what it emits is counted by `generate`, not refused.
 
 docs/border.md lists what is only noted or not seen.
@@ -13,12 +13,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from cleanguard.catalogue import hazards
+from guard.enforcing import roads
+from guard.enforcing.passing import close_window, open_window, passes
+from guard.enforcing.positions import check_positions
+from guard.enforcing.prefill import check_bos, check_padding
+from guard.enforcing.raw_ids import RawIds
 from guard.files.hub import torch
-from guard.prompts import roads
-from guard.prompts.passing import close_window, open_window, passes
-from guard.prompts.positions import check_positions
-from guard.prompts.prefill import check_bos, check_padding
-from guard.prompts.raw_ids import RawIds
 from guard.prompts.state import GuardState, find_state, put_state
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from guard.files.hub import torch
 
 if TYPE_CHECKING:
-    from guard.generation.graphs_support import Support
+    from guard.decoding.support import Support
 
 
 @dataclass(slots=True)

@@ -9,17 +9,17 @@ from dataclasses import dataclass, field
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from guard.files.hub import torch
-from guard.generation.graphs_proof import prove
-from guard.generation.graphs_steps import Capture, Replays, Steps, rounded
-from guard.generation.graphs_support import (
+from guard.decoding.proof import prove
+from guard.decoding.steps import Capture, Replays, Steps, rounded
+from guard.decoding.support import (
     NoRoad,
     Support,
     fingerprint,
     refuse_uncapturable,
     support_of,
 )
-from guard.prompts.passing import vetted
+from guard.enforcing.passing import vetted
+from guard.files.hub import torch
 from guard.prompts.state import state_of
 
 _SHARE = 16  # buffers of up to a sixteenth of the device stay between two calls

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from guard.decoding.loop import Batch
+from guard.decoding.prefill import prefill
+from guard.decoding.steps import Capture, Steps, rounded
+from guard.decoding.support import NoRoad, Support
 from guard.files.hub import torch
-from guard.generation.graphs_loop import Batch
-from guard.generation.graphs_prefill import prefill
-from guard.generation.graphs_steps import Capture, Steps, rounded
-from guard.generation.graphs_support import NoRoad, Support
 from guard.prompts.encoding import pad_left
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from guard.base.keywords import refuse_unknown
 from guard.errors import SettingsError
 from guard.files.hub import transformers
 from guard.files.request import SpecialTokens
-from guard.generation.ranges import in_range
+from guard.settings.ranges import in_range
 
 if TYPE_CHECKING:
     from transformers import GenerationConfig
