@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 
 from guard.base.vocabulary import Vocabulary
 from guard.prompts.families import TokenFamily
-from guard.prompts.frames import telling_pieces
-from guard.prompts.names import FOREIGN, MARK, ends_a_turn, is_pretrained
+from guard.prompts.names import FOREIGN, MARK, ends_a_turn, is_pretrained, telling_pieces
 from guard.prompts.templates import GAP, renderings, templates_of
 
 if TYPE_CHECKING:

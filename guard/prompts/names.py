@@ -1,8 +1,13 @@
-"""What a token's name says by itself: a turn of a chat, a part of pretraining, or a template's mark."""
+"""What a token's name says by itself: a turn of a chat, a part of pretraining, or a template's mark.
+
+And which of a template's words say it, where it writes no token: "### Instruction:" and "User:" open half of
+all prompts written for base models, so a template made of nothing else stays untold (docs/border.md).
+"""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 _ROLES = (
     r"user|assistant|system|developer|tools?|functions?|observation|ipython|python_tag|think|channel|message|"
@@ -57,3 +62,27 @@ def is_pretrained(token: str) -> bool:
 def without_pretrained(text: str) -> str:
     """A text with the names of pretraining's tokens taken out."""
     return _PRETRAINED.sub("\n", text)
+
+
+_SHORTEST = 4  # characters; less is found in any text
+
+# What people write in prompts for base models; each stands in tests/guard/zoo/corpus, which must pass.
+ORDINARY: frozenset[str] = frozenset(
+    {
+        "User:", "Assistant:", "Human:", "AI:", "Bot:", "System:", "Q:", "A:", "Question:", "Answer:",
+        "Instruction:", "Response:", "Input:", "Output:", "Context:", "### Instruction:", "### Response:",
+        "### Input:", "### User:", "### Assistant:", "### System:", "user", "assistant", "system", "model",
+        "You are a helpful assistant.",
+        "Below is an instruction that describes a task. Write a response that appropriately completes the request.",
+    }
+)  # fmt: skip
+
+
+def telling_pieces(pieces: Iterable[str]) -> frozenset[str]:
+    """The lines of a template's pieces that plain text is not known to hold."""
+    lines = (line.strip() for piece in pieces for line in without_pretrained(piece).splitlines())
+    return frozenset(
+        line
+        for line in lines
+        if len(line) >= _SHORTEST and line not in ORDINARY and any(map(str.isalnum, line))
+    )

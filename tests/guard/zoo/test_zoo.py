@@ -28,6 +28,7 @@ from guard.prompts.control_tokens import ControlSet
 from guard.prompts.policy import policy_of
 from guard.prompts.state import GuardState
 from guard.prompts.templates import render, templates_of
+from guard.provenance.record import GenerationRecord
 from tests.guard.zoo.conftest import CORPUS, WAYS, ZOO, lacking
 
 QUICK = {
@@ -157,9 +158,9 @@ def test_the_same_ids_on_every_road(
     seen: list[list[int]] = []
     plain_run = batches.run_batch
 
-    def spy(task: Any, jobs: Any, **extra: Any) -> Any:
+    def spy(task: Any, jobs: Any, *more: Any, **extra: Any) -> Any:
         seen.extend(job.row for job in jobs)
-        return plain_run(task, jobs, **extra)
+        return plain_run(task, jobs, *more, **extra)
 
     monkeypatch.setattr(batches, "run_batch", spy)
     monkeypatch.setattr("guard.generation.streaming.run_batch", spy)
@@ -180,7 +181,12 @@ def small_model(tokenizer: Any) -> Any:
         num_attention_heads=2, num_key_value_heads=1, bos_token_id=None, eos_token_id=None,
     )  # fmt: skip
     model = AutoModelForCausalLM.from_config(config).eval()
-    record: Any = SimpleNamespace(model=SimpleNamespace(context=4096))
+    inner = ("_from_model_config", "transformers_version")
+    settings = model.generation_config.to_diff_dict()
+    effective = {name: value for name, value in settings.items() if name not in inner}
+    record: Any = SimpleNamespace(
+        model=SimpleNamespace(context=4096), generation=GenerationRecord(effective, {})
+    )
     install(model, tokenizer, GuardState(policy_of(tokenizer), record))
     return model
 
