@@ -2,15 +2,17 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
+# Processes that run the tests.
+CORES ?= auto
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo test lint slow model clean
+.PHONY: demo test lint slow zoo model clean
 
 demo: $(INSTALLED)
 	$(BIN)/cleanguard demo
 
 test: lint
-	$(BIN)/pytest --cov --cov-report=html
+	$(BIN)/pytest -n $(CORES) --cov --cov-report=html
 	@echo "branch coverage: $$($(BIN)/coverage report --format=total) %, by file in htmlcov/"
 
 lint: $(INSTALLED)
@@ -21,13 +23,18 @@ lint: $(INSTALLED)
 
 # The tests that take minutes.
 slow: $(INSTALLED)
-	$(BIN)/pytest -m slow
+	$(BIN)/pytest -n $(CORES) -m slow
+
+# Published tokenizers with several releases of transformers, in environments of their own under .zoo/;
+# writes docs/families.md. No part of CI.
+zoo: $(INSTALLED)
+	$(BIN)/python tools/zoo.py
 
 model: $(INSTALLED)
 	$(BIN)/python tools/build_tiny_model.py
 
 clean:
-	rm -rf $(VENV) build dist htmlcov .coverage .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf $(VENV) .zoo build dist htmlcov .coverage .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
 
 $(INSTALLED): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' \

@@ -2,6 +2,7 @@
 
     python benchmarks/guard.py                                   # the embedded model, on a CPU
     python benchmarks/guard.py --shape qwen2.5-7b --device cuda --dtype bfloat16 --attn sdpa
+    python benchmarks/guard.py --shape qwen2.5-7b --device cuda --dtype bfloat16 --decode --count --spread
 
 Needs no network. Goals: load at most 1.05 times raw (digests aside), generate at most 1.02 times raw
 per token, generate_batch at least 10 times as fast as one by one on the embedded model.
@@ -82,6 +83,8 @@ def table(results: dict[str, Any]) -> str:
         if "faster_than_one_by_one" in found:
             least = found["faster_than_one_by_one_at_least"]
             more.append(f"{found['faster_than_one_by_one']:.1f}x one by one, at least {least:.1f}x")
+        if "times_raw" in found:
+            more += decoding(found)
         if "ratio_digests_aside" in found:
             more.append(
                 f"{found['ratio_digests_aside']:.3f} with the digests aside "
@@ -95,6 +98,17 @@ def table(results: dict[str, Any]) -> str:
             f"{name:<24}{found['raw_s'] * 1e3:>9,.1f} ms{found['guarded_s'] * 1e3:>9,.1f} ms"
             f"{found['ratio']:>9.3f}   {', '.join(more)}"
         )
+    if limit := results.get("memory limit"):
+        lines.append(
+            f"memory: {limit['bytes_per_s'] / 1e12:.2f} TB/s over {limit['bytes_per_token'] / 1e9:.2f} "
+            f"GB a token: {limit['tokens_per_s']:.0f} tok/s at most"
+        )
+    for name, apart in results.get("spread", {}).items():
+        if isinstance(apart, dict):
+            lines.append(
+                f"{name}: logits {apart['median']:.2%} apart, at most {apart['most']:.2%}; "
+                f"{apart['other_first_token']:.1%} have another greatest one"
+            )
     if both := results.get("counts"):
         lines += [
             f"{name}: {count:,} raw, {both['guarded'].get(name, 0):,} guarded, "
@@ -107,6 +121,26 @@ def table(results: dict[str, Any]) -> str:
             f"time, {digests['warm_s'] * 1e3:,.1f} ms afterwards"
         )
     return "\n".join(lines)
+
+
+def decoding(found: dict[str, Any]) -> list[str]:
+    """What a row of decoding says beside its times."""
+    more = [
+        f"{found['raw_tokens_per_s']:,.0f} raw, {found['times_raw']:.2f}x "
+        f"(goal {found['goal_times_raw']:.1f}x) by {found['engine']}",
+        f"first call {found['first_call_s']:.2f} s",
+    ]
+    if "of_the_limit" in found:
+        more.append(
+            f"{found['of_the_limit']:.1%} of the memory limit (raw {found['raw_of_the_limit']:.1%})"
+        )
+    if "peak_ratio" in found:
+        more.append(f"peak {found['peak'] / 1e9:.2f} GB, {found['peak_ratio']:.3f}x raw")
+    if "invariant_tokens_per_s" in found:
+        more.append(f"batch_invariant {found['invariant_tokens_per_s']:,.0f} tok/s")
+    for side, each in found.get("per_token", {}).items():
+        more.append(f"{side}: {each['kernels']:,.0f} kernels, {each['starts']:,.0f} starts a token")
+    return more
 
 
 def arguments() -> argparse.Namespace:
@@ -149,6 +183,11 @@ def arguments() -> argparse.Namespace:
     )
     parser.add_argument("--same", type=int, default=8, help="texts compared between both ways")
     parser.add_argument("--count", action="store_true", help="count calls and operators as well")
+    parser.add_argument(
+        "--decode", action="store_true", help="the rows of fast decoding, and nothing else"
+    )
+    parser.add_argument("--rows", nargs="*", default=[], help="with --decode: these rows alone")
+    parser.add_argument("--spread", action="store_true", help="how far logits lie apart as well")
     parser.add_argument("--loads-only", action="store_true")
     parser.add_argument("--no-loads", action="store_true", help="time generation only")
     parser.add_argument(
@@ -179,10 +218,20 @@ def main() -> None:
         time.sleep(2.1)  # a file that has only just been written is not remembered
         bench = Bench(options, directory)
         results: dict[str, Any] = {}
-        if not options.no_loads:
+        if options.decode:
+            from benchmarks._decoding import time_decoding
+            from benchmarks._spread import spread
+
+            for row in time_decoding(bench):
+                results |= row
+                save(options, results)
+            if options.spread:
+                results |= {"spread": spread(bench)}
+                save(options, results)
+        elif not options.no_loads:
             results |= {"digests": time_digests(bench), "load": time_loads(bench)}
             save(options, results)
-        if not options.loads_only:
+        if not options.loads_only and not options.decode:
             for row in time_generation(bench):
                 results |= row
                 save(options, results)

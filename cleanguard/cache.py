@@ -1,6 +1,6 @@
 """What earlier runs found, by the content of the files: a run over unchanged files reads and compares.
 
-One JSON file for each folder and configuration, in the user's cache folder, or where
+One file for each folder and configuration, in the user's cache folder, or where
 `CLEANGUARD_CACHE_DIR` says. An entry counts only if nothing that it rests on has changed: the file, the
 tool's own sources, the configuration, the interpreter, the versions of the libraries that rules look
 up, the names of the files of the run and the content of those that were followed.
@@ -11,10 +11,11 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import stat
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,10 +60,10 @@ class Cache:
         self._tool = tool
         self._entries: dict[str, list[Any]] = {}
         self._changed = False
-        with suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
-            data = json.loads(file.read_bytes())
-            if data["tool"] == tool:
-                self._entries = dict(data["entries"])
+        with suppress(OSError, ValueError):
+            head, _, body = _read_regular(file).partition(b"\n")
+            if head == _head(tool, body):
+                self._entries = json.loads(body)
 
     def __bool__(self) -> bool:
         """Whether there is any entry."""
@@ -101,18 +102,33 @@ class Cache:
         """Write what is new; a cache that cannot be written is none, and no reason to fail."""
         if not self._changed:
             return
-        text = json.dumps({"tool": self._tool, "entries": self._entries}, separators=(",", ":"))
+        text = json.dumps(self._entries, separators=(",", ":"))
+        body = text.encode("utf-8", "surrogatepass")
         with suppress(OSError):
             self._file.parent.mkdir(parents=True, exist_ok=True)
             handle, name = tempfile.mkstemp(dir=self._file.parent, suffix=".tmp")
             try:
-                with os.fdopen(handle, "w", encoding="utf-8", errors="surrogatepass") as stream:
-                    stream.write(text)
+                with os.fdopen(handle, "wb") as stream:
+                    stream.write(_head(self._tool, body) + b"\n" + body)
                 os.replace(name, self._file)
             except BaseException:
                 os.unlink(name)
                 raise
             _prune(self._file.parent)
+
+
+def _head(tool: str, body: bytes) -> bytes:
+    """The first line of a cache: whoever changes, cuts or swaps what follows makes it count as empty."""
+    return f"{tool} {_digest([body])}".encode()
+
+
+def _read_regular(file: Path) -> bytes:
+    """A file's content; raises OSError for what is no regular file, without waiting for it."""
+    handle = os.open(file, os.O_RDONLY | os.O_NONBLOCK)
+    with os.fdopen(handle, "rb") as stream:
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            raise OSError(f"{file} is no regular file")
+        return stream.read()
 
 
 def open_cache(settings: Settings) -> Cache:
@@ -139,11 +155,8 @@ def run_digest(paths: Iterable[str]) -> str:
 
 def _tool(home: Path = _HOME) -> str:
     parts = [VERSION.encode(), sys.version.encode()]
-    for package in _SOURCES:
-        for base, folders, files in os.walk(home / package):
-            folders[:] = sorted(name for name in folders if name not in ("__pycache__", "legacy"))
-            for name in sorted(files):
-                parts += [name.encode(), Path(base, name).read_bytes()]
+    for path in _sources(home):
+        parts += [os.path.basename(path).encode(), Path(path).read_bytes()]
     for entry in sys.path:
         with suppress(OSError):
             parts += sorted(
@@ -152,6 +165,15 @@ def _tool(home: Path = _HOME) -> str:
                 if name.startswith(_LIBRARIES) and name.endswith("-info")
             )
     return _digest(parts)
+
+
+def _sources(home: Path) -> Iterator[str]:
+    """The files that decide what a check finds, always in one order."""
+    for package in _SOURCES:
+        for base, folders, files in os.walk(home / package):
+            folders[:] = sorted(name for name in folders if name not in ("__pycache__", "legacy"))
+            for name in sorted(files):
+                yield os.path.join(base, name)
 
 
 def _digest(parts: Iterable[bytes]) -> str:

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from cleanguard.editing.read import read_file
 from cleanguard.errors import JobError
 from cleanguard.settings.ignores import BUILT_IN, Patterns, gitignore_of, gitignores_above
 
@@ -42,9 +43,9 @@ class SourceFile:
         """The file's bytes.
 
         Raises:
-            OSError: It cannot be read.
+            OSError: It cannot be read, or is a pipe or a device by now.
         """
-        return self.path.read_bytes() if self.content is None else self.content
+        return read_file(self.path) if self.content is None else self.content
 
 
 def discover(

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import libcst as cst
 
 from codemods.plan.edits import Edit
+from codemods.script.looking import Looking
 from codemods.script.script import Script
 from lint_rules._flow.values.syntax import dotted
 
@@ -124,7 +125,7 @@ def _imports(module: cst.Module) -> Iterator[_Import]:
     yield from visitor.found
 
 
-class _Imports(cst.CSTVisitor):
+class _Imports(Looking):
     def __init__(self) -> None:
         self.found: list[_Import] = []
         self._blocks: list[cst.IndentedBlock] = []
@@ -222,7 +223,8 @@ def _kept(script: Script, item: _Import, unused: set[str]) -> list[str]:
 def _insertion(script: Script) -> Edit:
     """After the last import at the top of the module that is not relative, else after its docstring or header."""
     last: cst.SimpleStatementLine | None = None
-    for index, statement in enumerate(script.module.body):
+    body = [item for item in script.module.body if not script.is_foreign(item)]
+    for index, statement in enumerate(body):
         if not isinstance(statement, cst.SimpleStatementLine):
             break
         first = statement.body[0] if statement.body else None

@@ -2,34 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from pathlib import Path
 
-import libcst as cst
-
-from cleanguard.catalogue.findings import Finding, Position
+from cleanguard.catalogue.findings import Finding
+from cleanguard.catalogue.hazards import UNREADABLE
 from cleanguard.settings.config import Settings
 from codemods import imports
-from codemods.generation import generate_calls, scoring
-from codemods.loads import adapters, model_loads, pad_tests, quantization, templates, upgrade
-from codemods.loads.model_configs import unread_configs
-from codemods.loads.own_loader import left_to_own_loader
-from codemods.loads.whole_models import half_done, left_of_foreign
+from codemods.plan.documents import Document, ScriptDocument
 from codemods.plan.edits import Edit, apply, tidy
+from codemods.plan.left import beside, rows_before
+from codemods.plan.notebook_document import NotebookDocument
 from codemods.plan.options import EVERYTHING, Wishes
-from codemods.plan.planned import Links, LoadKey, Migration, PlannedSite
-from codemods.plan.sites import CannotRewrite, Note, Site
-from codemods.proof.conditions import ProofError, prove
+from codemods.plan.planned import Links, Migration, PlannedSite
+from codemods.plan.sites import Site
+from codemods.proof.conditions import EXPOSED, ProofError, prove_findings, prove_text
 from codemods.proof.rescue import rescued
 from codemods.script.comments import keep_comments
 from codemods.script.elsewhere import Elsewhere
-from codemods.script.foreign import foreign_loads, own_loads
-from codemods.script.purposes import trains
 from codemods.script.script import Script
-from lint_rules._flow.values.events import ModelLoad
-from lint_rules._run.source import SourceError, decode
+from codemods.siting import nothing_done, sites_of
+from lint_rules._engine.checking import check_source
+from lint_rules._engine.gate import needs_check
+from lint_rules._run.notebook import SUFFIX, read
+from lint_rules._run.others import OtherFiles
+from lint_rules._run.source import SourceError
 
 __all__ = ["Migration", "PlannedSite", "migrate_source"]
+
+# Code of an older loader is brought up to date without a finding.
+_LOADER = b"CleanModelLoader"
 
 
 def migrate_source(
@@ -38,6 +41,9 @@ def migrate_source(
     settings: Settings,
     wishes: Wishes = EVERYTHING,
     others: Elsewhere | None = None,
+    *,
+    seen: OtherFiles | None = None,
+    path: Path | None = None,
 ) -> Migration:
     """Plans and proves the migration of one file; writes nothing.
 
@@ -50,172 +56,201 @@ def migrate_source(
         settings: The configuration of the check.
         wishes: What is to be rewritten.
         others: The other files of the run, which may take names from this one.
+        seen: The files of the run, as `check` sees them from this one.
+        path: Where the file stands, if that is not `filename`.
 
     Raises:
         SourceError: The file cannot be read as Python.
+        RuleCrashError: A rule failed on it.
     """
-    known = Elsewhere() if others is None else others
-    return _best(filename, raw, settings, wishes, known, again=True)
+    linked = others is not None and others.may_link(path or Path(filename), raw)
+    if not (linked or needs_check(raw, filename)):
+        return Migration(filename, raw, raw, ())
+    found = check_source(filename, raw, settings, seen, path, edits=False)
+    unread = [one for one in found if one.code == UNREADABLE.code]
+    broken = next((one for one in unread if not one.location.cell), None)
+    if broken is not None:
+        reason = broken.message.removeprefix("the file was not checked: ")
+        raise SourceError(reason, broken.location)
+    if not (found or linked or _LOADER in raw):  # with what is silenced nothing is done either
+        return Migration(filename, raw, raw, ())
+    rest = [one for one in found if one.code != UNREADABLE.code]
+    if not filename.endswith(SUFFIX):
+        plan = _Planner(filename, ScriptDocument(raw), settings, rest, others, path).best(wishes)
+        return replace(plan, found=len(found))
+    told = tuple(f"{one.location}: {one.message}" for one in unread)
+    plan = _migrate_notebook(filename, raw, settings, wishes, rest)
+    return replace(plan, found=len(found), unread=told)
 
 
-def _best(
-    filename: str,
-    raw: bytes,
-    settings: Settings,
-    wishes: Wishes,
-    others: Elsewhere,
-    *,
-    again: bool,
+def _migrate_notebook(
+    filename: str, raw: bytes, settings: Settings, wishes: Wishes, found: Sequence[Finding]
 ) -> Migration:
-    """The whole plan, or what of it can be proven; `again` looks whether a second run changes it."""
-    plan = _attempt(filename, raw, settings, wishes, others)
-    if plan.refusal is None:
-        return plan
+    """The plan of a notebook's module, and of each file that a cell of it writes."""
+    notebook = read(raw)
+    sites: list[PlannedSite] = []
+    also: list[PlannedSite] = []
+    refusals: list[str] = []
+    after = raw
+    for index in range(len(notebook.sources)):
+        document = NotebookDocument(after, index)
+        own = [document.unplaced(one) for one in found if document.holds(one.location.cell)]
+        plan = _Planner(filename, document, settings, own).best(wishes)
+        after = plan.after
+        sites += plan.left_alone if plan.refusal else plan.sites
+        also += plan.also
+        refusals += [plan.refusal] if plan.refusal else []
+    refused = "; ".join(dict.fromkeys(refusals)) if after == raw and refusals else None
+    return Migration(filename, raw, after, tuple(sites), refused, tuple(also))
 
-    def attempt(unproven: frozenset[tuple[str, int]]) -> Migration:
-        wanted = replace(wishes, unproven=unproven, doubt=plan.refusal or "")
-        return _attempt(filename, raw, settings, wanted, others)
 
-    def settles(found: Migration) -> bool:
-        return (
-            not again
-            or not _best(filename, found.after, settings, wishes, others, again=False).changed
+class _Planner:
+    """Plans one document, which is read once however often it is planned.
+
+    Args:
+        filename: The path as it was given.
+        document: What is planned.
+        settings: The configuration of the check.
+        found: What `check` reports of it among the files of the run; None if it stands alone.
+        others: The other files of the run.
+        path: Where the file stands, if that is not `filename`.
+    """
+
+    def __init__(
+        self,
+        filename: str,
+        document: Document,
+        settings: Settings,
+        found: Sequence[Finding] | None = None,
+        others: Elsewhere | None = None,
+        path: Path | None = None,
+    ) -> None:
+        self._filename, self._document, self._settings = filename, document, settings
+        self._raw = document.raw
+        self._others, self._path = others, path
+        self._script = self._read(document)
+        self._alone = self._script.findings()
+        self._found = self._alone if found is None else found
+
+    def _read(self, document: Document, wishes: Wishes = EVERYTHING) -> Script:
+        return Script(
+            self._filename,
+            document.source,
+            self._settings,
+            wishes,
+            foreign=document.foreign,
+            others=self._others,
+            path=self._path,
         )
 
-    return rescued(plan, attempt, settles) or plan
+    def best(self, wishes: Wishes, *, again: bool = True) -> Migration:
+        """The whole plan, or what of it can be proven; `again` looks whether a second run changes it."""
+        plan = self._attempt(wishes)
+        if plan.refusal is None:
+            return plan
 
+        def attempt(unproven: frozenset[tuple[str, int]]) -> Migration:
+            return self._attempt(replace(wishes, unproven=unproven, doubt=plan.refusal or ""))
 
-def _attempt(
-    filename: str, raw: bytes, settings: Settings, wishes: Wishes, others: Elsewhere
-) -> Migration:
-    source = decode(raw)
-    try:
-        script = Script(filename, source, settings, wishes, others)
-    except cst.ParserSyntaxError as error:
-        position = Position(max(error.raw_line, 1), error.raw_column + 1)
-        raise SourceError(f"syntax error: {error.message}", position) from error
-    except cst.CSTValidationError as error:  # valid Python that libcst's nodes refuse
-        raise SourceError(f"libcst cannot take the file apart: {error}", Position(1, 1)) from error
-    sites, links = _plan(script)
-    edits = _unique(edit for site in sites for edit in site.edits)
-    arriving = imports.rewrite(script, edits)
-    edits = tidy(script.utf8, script.without_empty_blocks(edits))
-    edits = keep_comments(script, [*edits, *tidy(script.utf8, arriving)])
-    planned = tuple(sorted(_planned(script, sites), key=lambda site: (site.row, site.code)))
-    if not edits:
-        return Migration(filename, raw, raw, planned, links=links)
-    after = source.to_bytes(apply(script.utf8, edits).decode("utf-8"))
-    try:
-        exposed = prove(filename, source, after, edits, sites, script, settings)
+        def settles(found: Migration) -> bool:
+            if not again:
+                return True
+            document = self._document.again(found.after)
+            second = _Planner(
+                self._filename, document, self._settings, None, self._others, self._path
+            )
+            return not second.best(wishes, again=False).changed
+
+        return rescued(plan, attempt, settles) or plan
+
+    def _attempt(self, wishes: Wishes) -> Migration:
+        script = self._script.wished(wishes)
+        sites, links = sites_of(script)
+        edits = _unique(edit for site in sites for edit in site.edits)
+        arriving = imports.rewrite(script, edits)
+        edits = tidy(script.utf8, script.without_empty_blocks(edits))
+        edits = keep_comments(script, [*edits, *tidy(script.utf8, arriving)])
+        planned = self._placed(sorted(_planned(script, sites), key=lambda one: (one.row, one.code)))
+        if not edits:
+            return self._unchanged(planned, None, links)
+        try:
+            edits = self._document.fitted(edits)
+            after = self._document.written(edits)
+            left = self._proven(script, after, edits, sites, wishes)
+        except (ProofError, SourceError) as error:
+            nothing = nothing_done(script, links, str(error))
+            return self._unchanged(planned, str(error), nothing)
+        old = {found.code for found in self._alone}
+        exposed = [found for found in left if found.code in EXPOSED and found.code not in old]
+        manual = [site for site in planned if site.reason is not None]
+        before = rows_before(script.utf8, edits)
+        also = beside([found for found in left if found not in exposed], manual, before)
+        return Migration(
+            self._filename,
+            self._raw,
+            after,
+            (*planned, *self._placed(map(_exposed, exposed), self._document.again(after))),
+            links=links,
+            also=self._placed((*also, *self._seen_from_others(planned))),
+        )
+
+    def _placed(
+        self, sites: Iterable[PlannedSite], document: Document | None = None
+    ) -> tuple[PlannedSite, ...]:
+        """The sites with their cells, if this is a notebook."""
+        place = (document or self._document).place
+        return tuple(replace(site, place=place(site.row)) for site in sites)
+
+    def _unchanged(
+        self, planned: tuple[PlannedSite, ...], refusal: str | None, links: Links
+    ) -> Migration:
+        also = self._placed(beside(self._found, planned, lambda row: row))
+        return Migration(self._filename, self._raw, self._raw, planned, refusal, also, links=links)
+
+    def _seen_from_others(self, planned: Sequence[PlannedSite]) -> tuple[PlannedSite, ...]:
+        """What `check` reports only because of other files, where nothing is rewritten."""
+        alone = {(found.code, found.location.row) for found in self._alone}
+        more = [one for one in self._found if (one.code, one.location.row) not in alone]
+        return beside(more, planned, lambda row: row)
+
+    def _proven(
+        self,
+        script: Script,
+        after: bytes,
+        edits: Sequence[Edit],
+        sites: Sequence[Site],
+        wishes: Wishes,
+    ) -> tuple[Finding, ...]:
+        """Proves a rewritten file, on one reading of it.
+
+        Returns:
+            What `check` reports of it.
+
+        Raises:
+            ProofError: With the part of the contract that does not hold.
+        """
+        text = apply(script.utf8, edits).decode("utf-8")
+        prove_text(script, text, edits)
+        try:
+            again = self._document.again(after)
+            if again.source.text != text:
+                raise ProofError("what would be written is not what was planned")
+            rewritten = self._read(again, wishes)
+        except SourceError as error:
+            raise ProofError(f"the rewritten file could not be read: {error}") from error
+        left = rewritten.findings()
+        prove_findings(self._alone, left, sites)
         if not (wishes.declined or wishes.unproven) and any(
-            site.edits
-            for site in _plan(Script(filename, decode(after), settings, wishes, others))[0]
+            site.edits for site in sites_of(rewritten)[0]
         ):
             raise ProofError("a second run would change the file again")
-    except ProofError as error:
-        nothing = _nothing_done(script, links, str(error))
-        return Migration(filename, raw, raw, planned, str(error), nothing)
-    return Migration(filename, raw, after, (*planned, *map(_exposed, exposed)), links=links)
+        return left
 
 
 def _exposed(finding: Finding) -> PlannedSite:
     """What a person can do next, now that the output is guarded; the row is the rewritten file's."""
     reason = "its text is guarded now: write `provenance` with the record"
     return PlannedSite(finding.code, finding.location.row, finding.message, (), reason)
-
-
-def _plan(script: Script) -> tuple[list[Site], Links]:
-    """The sites of a script: all of a model's are rewritten, or none."""
-    own_keys = own_loads(script)
-    others = script.others
-    held = {node: others.held[key] for node, key in own_keys.items() if key in others.held}
-    by_choice = frozenset(
-        node for code, node in script.declined if not script.is_unproven(code, node)
-    ) | {node for _, node in script.silenced}
-    own: dict[tuple[str, cst.CSTNode], str] = {}  # why a site stays for itself, not for another
-    while True:
-        sites = _sites(script, held)
-        for site in sites:
-            if site.reason is not None:
-                own.setdefault((site.code, site.node), site.reason)
-        found = half_done(script, sites, by_choice)
-        if not found.keys() - held.keys():
-            links = _links(script, sites, by_choice, own_keys)
-            sites = [replace(s, reason=own.get((s.code, s.node), s.reason)) for s in sites]
-            return sites, links
-        held |= found
-
-
-def _links(
-    script: Script,
-    sites: list[Site],
-    by_choice: frozenset[cst.CSTNode],
-    own: Mapping[cst.CSTNode, LoadKey],
-) -> Links:
-    """Which loads stay here, and which of other files' must stay for what stays here."""
-    done = {site.node for site in sites if site.automatic}
-    foreign = {node: key for node, key in foreign_loads(script).items() if key is not None}
-    why = left_of_foreign(script, frozenset(foreign), sites, by_choice)
-    return Links(
-        {key: _stays(script, node) for node, key in own.items() if node not in done},
-        frozenset(foreign.values()),
-        {} if why is None else dict.fromkeys(foreign.values(), why),
-    )
-
-
-def _stays(script: Script, node: cst.CSTNode) -> str:
-    return f"{script.path.name}:{script.line_of(node)} stays as it is"
-
-
-def _nothing_done(script: Script, links: Links, doubt: str) -> Links:
-    """The links of a plan that is refused."""
-    own = own_loads(script)
-    left = {key: _stays(script, node) for node, key in own.items()}
-    why = f"{script.path.name} stays as it is: {doubt}"
-    return Links(left, links.uses, dict.fromkeys(links.uses, why))
-
-
-def _sites(script: Script, held: Mapping[cst.CSTNode, str]) -> list[Site]:
-    sites = model_loads.rewrite(script, held)
-    declined = [
-        Site(code, node, "left as it is", reason=script.reason_for(code, node))
-        for code, node in script.declined
-    ]
-    left = [site.node for site in (*sites, *declined) if not site.automatic]
-    stays = script.others.left
-    foreign = [n for n, key in foreign_loads(script).items() if key is None or key in stays]
-    done = {site.node for site in sites if site.automatic}
-    models = (load.node for load in script.flow.events(ModelLoad) if load.node not in done)
-    unmigrated = frozenset((*left, *foreign, *models, *(node for _, node in script.silenced)))
-    sites += templates.rewrite(script, unmigrated)
-    sites += adapters.rewrite(script, unmigrated)
-    sites += quantization.rewrite(script, [edit for site in sites for edit in site.edits])
-    sites += generate_calls.rewrite(script, unmigrated)
-    sites += scoring.rewrite(script, unmigrated, [edit for site in sites for edit in site.edits])
-    sites += upgrade.rewrite(script)
-    sites = left_to_own_loader(script, sites + declined)
-    if any(site.edits for site in sites):
-        sites += _companions(script, unmigrated)
-        gone = unread_configs(script, [edit for site in sites for edit in site.edits])
-        if gone:
-            first = next(i for i, site in enumerate(sites) if site.edits)
-            sites[first] = replace(sites[first], edits=(*sites[first].edits, *gone))
-        edits = [edit for site in sites for edit in site.edits]
-        sites += pad_tests.rewrite(script, sites, edits)
-    return sites
-
-
-def _companions(script: Script, unmigrated: frozenset[cst.CSTNode]) -> list[Site]:
-    """Pad and padding lines of tokenizers that the loader gives, without a finding of their own."""
-    sites: list[Site] = []
-    for event in templates.companions(script, unmigrated, trains=trains(script)):
-        try:
-            edit = script.delete(templates.whole_statement(event))
-        except CannotRewrite:
-            continue  # harmless where it stays
-        note = Note("dropped", f"`{event.attribute}`: the loader sets it")
-        sites.append(Site("CG102", event.node, "drop what the loader does", (edit,), (note,)))
-    return sites
 
 
 def _unique(edits: Iterable[Edit]) -> list[Edit]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from cleanguard.report.escaping import code_for_markdown, printable
 from codemods.migration import Migration, PlannedSite
 from codemods.plan.sites import Note, NoteKind
 
@@ -37,8 +38,8 @@ class Origin:
 
 
 def notice(plans: Sequence[Migration], origin: Origin) -> str:
-    """The notice as Markdown; scripts without a site are not in it."""
-    concerned = [plan for plan in plans if plan.sites]
+    """The notice as Markdown; scripts with nothing to rewrite and nothing left are not in it."""
+    concerned = [plan for plan in plans if plan.sites or plan.also]
     lines = [
         "# Methodology Change Notice",
         "",
@@ -55,16 +56,18 @@ def notice(plans: Sequence[Migration], origin: Origin) -> str:
     ]
     for plan in concerned:
         lines.append(
-            f"| `{_cell(plan.filename)}` | {0 if plan.refusal else len(plan.automatic)} "
-            f"| {len(plan.sites) if plan.refusal else len(plan.manual)} | {_verdict(plan)} |"
+            f"| {code_for_markdown(plan.filename)} | {len(plan.done)} | {len(plan.left)} | {_verdict(plan)} |"
         )
     if not concerned:
         lines.append("| none | 0 | 0 | unchanged |")
     lines += ["", "Checks that ran:", "", *(f"- {check}" for check in _CHECKS)]
-    lines += [f"- `{name}` run before and after: {verdict}" for name, verdict in origin.proven]
+    lines += [
+        f"- {code_for_markdown(name)} run before and after: {verdict}"
+        for name, verdict in origin.proven
+    ]
     for plan in concerned:
-        lines += ["", f"## `{plan.filename}`", "", *_script(plan)]
-    return "\n".join(lines) + "\n"
+        lines += ["", f"## {code_for_markdown(plan.filename)}", "", *_script(plan)]
+    return "\n".join(map(printable, lines)) + "\n"
 
 
 def changes(plan: Migration) -> tuple[Note, ...]:
@@ -101,9 +104,9 @@ def _script(plan: Migration) -> list[str]:
             lines += [f"**{title}**", ""]
             lines += [line for site in _distinct(sites) for line in _site(site)]
             lines.append("")
-    if plan.manual:
+    if plan.left:
         lines += ["**Left to a person**", ""]
-        lines += [f"- line {site.row}, {site.code}: {site.reason}" for site in plan.manual]
+        lines += [f"- {_place(site)}, {site.code}: {site.reason}" for site in plan.left]
         lines.append("")
     found = changes(plan)
     lines.append(f"**Earlier numbers:** {_verdict(plan)}.")
@@ -123,12 +126,13 @@ def _script(plan: Migration) -> list[str]:
 
 def _site(site: PlannedSite) -> list[str]:
     said = [f"    - {note.kind}: {note.text}" for note in site.notes]
-    return [f"- line {site.row}, {site.code}: {site.summary}", *said]
+    return [f"- {_place(site)}, {site.code}: {site.summary}", *said]
+
+
+def _place(site: PlannedSite) -> str:
+    place = site.place
+    return f"line {site.row}" if place is None else f"cell {place.cell}, line {place.row}"
 
 
 def _distinct(sites: Sequence[PlannedSite]) -> list[PlannedSite]:
     return list(dict.fromkeys(sites))
-
-
-def _cell(text: str) -> str:
-    return text.replace("|", "\\|")

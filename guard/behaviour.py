@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from cleanguard.catalogue import hazards
 from guard.base.modes import evaluating
+from guard.enforcing.passing import vetted
 from guard.errors import SettingsError
 from guard.files.hub import torch
 from guard.generation import batches
-from guard.prompts.enforcement import vetted
 from guard.prompts.policy import policy_of
 from guard.prompts.state import state_of
 from guard.prompts.turns import Turn, finished_turns
@@ -160,7 +160,7 @@ def _turn_end(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, turn: 
     row = list(turn.ids)
     if prefix and tuple(row[: len(prefix)]) != prefix:
         row = [*prefix, *row]
-    with torch.no_grad(), vetted():
+    with torch.no_grad(), vetted(state_of(model)):
         logits = model(input_ids=torch.tensor([row], device=model.device)).logits[0, -1]
     mass = float(logits.float().softmax(-1)[turn.end])
     return TurnEnd(turn.format, turn.answer, str(tokenizer.convert_ids_to_tokens(turn.end)), mass)

@@ -1,8 +1,8 @@
-"""What is done with a model that was loaded: encoding, generating, adapters; no loader is needed."""
+"""What is done with a loaded model: encoding, generating, scoring, adapters; no loader is needed."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 from os import PathLike
 from typing import TYPE_CHECKING, Any, Literal, overload
@@ -16,10 +16,14 @@ if TYPE_CHECKING:
     from transformers import BatchEncoding, PreTrainedModel, PreTrainedTokenizerBase
     from typing_extensions import Unpack
 
+    from guard.decoding.graphs import Engine
+    from guard.files.request import SpecialTokens
     from guard.generation.batches import OnFinished
     from guard.generation.completion import Completion
-    from guard.generation.settings import GenerationOptions, TextOptions
     from guard.generation.streaming import TextStream
+    from guard.scoring.continuations import Score
+    from guard.scoring.perplexity import Perplexity
+    from guard.settings.settled import GenerationOptions, TextOptions
 
 
 class GuardedCalls:
@@ -31,9 +35,12 @@ class GuardedCalls:
         prompt: str | Sequence[str],
         *,
         max_length: int | None = None,
+        special_tokens: SpecialTokens | None = None,
     ) -> BatchEncoding:
         """Tokenise for a base model; see `guard.prompts.encoding.encode`."""
-        return encoding.encode(tokenizer, prompt, max_length=max_length)
+        return encoding.encode(
+            tokenizer, prompt, max_length=max_length, special_tokens=special_tokens
+        )
 
     @overload
     @staticmethod
@@ -43,6 +50,7 @@ class GuardedCalls:
         prompt: str,
         *,
         num_return_sequences: Literal[1] | None = None,
+        engine: Engine = "auto",
         **options: Unpack[TextOptions],
     ) -> str: ...
 
@@ -54,6 +62,7 @@ class GuardedCalls:
         prompt: str,
         *,
         num_return_sequences: int,
+        engine: Engine = "auto",
         **options: Unpack[TextOptions],
     ) -> list[str]: ...
 
@@ -62,12 +71,15 @@ class GuardedCalls:
         model: PreTrainedModel,
         tokenizer: PreTrainedTokenizerBase,
         prompt: str,
+        *,
+        engine: Engine = "auto",
         **options: Any,
     ) -> str | list[str]:
         """Generate from one prompt, greedily unless sampling is asked for; nothing is added.
 
-        Keywords are those of `guard.generation.settings.GenerationOptions`, named as in transformers.
-        `temperature > 0` or `do_sample=True` asks for sampling; `do_sample=False` wins.
+        Keywords are those of `guard.settings.settled.GenerationOptions`, named as in transformers.
+        `temperature > 0` or `do_sample=True` asks for sampling; `do_sample=False` wins. `engine` as
+        in `generate_batch`.
 
         Returns:
             The generated text without the prompt; a list of texts if `num_return_sequences` is
@@ -77,7 +89,9 @@ class GuardedCalls:
             See `guard.generation.batches.complete`.
         """
         _refuse_list(prompt)
-        [found] = batches.complete(model, tokenizer, [prompt], options, call="generate")
+        [found] = batches.complete(
+            model, tokenizer, [prompt], options, call="generate", engine=engine
+        )
         texts = [completion.text for completion in found]
         return texts[0] if len(texts) == 1 else texts
 
@@ -90,6 +104,8 @@ class GuardedCalls:
         batch_size: int | None = None,
         progress: bool | None = None,
         on_finished: OnFinished | None = None,
+        engine: Engine = "auto",
+        batch_invariant: bool = False,
         **options: Unpack[GenerationOptions],
     ) -> list[str]:
         """Generate from many prompts: batched by length, padded left, returned in their order.
@@ -97,10 +113,15 @@ class GuardedCalls:
         Args:
             model, tokenizer: As `load()` returned them.
             prompts: Plain texts.
-            batch_size: Rows at a time; None begins with 64. Halved when memory is full.
+            batch_size: Rows at a time; None begins with 64, or 128 for a small model. Halved when
+                memory is full.
             progress: Show a bar on standard error; None does on a terminal.
             on_finished: Called with the number of a prompt and its completions as soon as they are
                 there: write records from it, and Ctrl-C or a full memory loses nothing.
+            engine: `graphs` decodes with captured CUDA steps, `plain` with the library's
+                `generate`; `auto` takes the faster one that model, settings and device allow.
+            batch_invariant: A text does not depend on the other prompts, in bfloat16 neither; slower
+                (docs/performance.md).
             options: As in `generate`. With `num_return_sequences` the texts of a prompt follow each
                 other.
 
@@ -119,6 +140,8 @@ class GuardedCalls:
             batch_size=batch_size,
             progress=progress,
             on_finished=on_finished,
+            engine=engine,
+            batch_invariant=batch_invariant,
             call="generate_batch",
         )
         return [completion.text for row in found for completion in row]
@@ -132,6 +155,8 @@ class GuardedCalls:
         batch_size: int | None = None,
         progress: bool | None = None,
         on_finished: OnFinished | None = None,
+        engine: Engine = "auto",
+        batch_invariant: bool = False,
         **options: Unpack[GenerationOptions],
     ) -> list[Completion]:
         """Like `generate_batch`, with ids, token counts, finish reason and seed for each text."""
@@ -143,6 +168,8 @@ class GuardedCalls:
             batch_size=batch_size,
             progress=progress,
             on_finished=on_finished,
+            engine=engine,
+            batch_invariant=batch_invariant,
         )
         return [completion for row in found for completion in row]
 
@@ -151,6 +178,8 @@ class GuardedCalls:
         model: PreTrainedModel,
         tokenizer: PreTrainedTokenizerBase,
         prompt: str,
+        *,
+        engine: Engine = "auto",
         **options: Unpack[TextOptions],
     ) -> TextStream:
         """Generate from one prompt and give the text out in pieces as it grows.
@@ -161,7 +190,71 @@ class GuardedCalls:
         _refuse_list(prompt)
         from guard.generation.streaming import stream
 
-        return stream(model, tokenizer, prompt, options)
+        return stream(model, tokenizer, prompt, options, engine=engine)
+
+    @staticmethod
+    def release(model: PreTrainedModel) -> None:
+        """Give back the buffers and captured steps that fast generation keeps for a model on a GPU.
+
+        Up to a sixteenth of the device's memory stays between two calls. A full memory, and the end
+        of the model, give it back without this.
+        """
+        from guard.decoding.graphs import release
+
+        release(model)
+
+    @staticmethod
+    def score(
+        model: PreTrainedModel,
+        tokenizer: PreTrainedTokenizerBase,
+        prompt: str,
+        continuations: Sequence[str],
+        *,
+        batch_size: int | None = None,
+        special_tokens: SpecialTokens | None = None,
+    ) -> list[Score]:
+        """Log-probabilities of continuations of a prompt; see `guard.scoring.continuations.score`."""
+        from guard.scoring import continuations as scoring
+
+        return scoring.score(
+            model, tokenizer, prompt, continuations,
+            batch_size=batch_size, special_tokens=special_tokens,
+        )  # fmt: skip
+
+    @staticmethod
+    def score_batch(
+        model: PreTrainedModel,
+        tokenizer: PreTrainedTokenizerBase,
+        questions: Iterable[tuple[str, Sequence[str]]],
+        *,
+        batch_size: int | None = None,
+        special_tokens: SpecialTokens | None = None,
+    ) -> list[list[Score]]:
+        """`score` for many prompts; see `guard.scoring.continuations.score_batch`."""
+        from guard.scoring import continuations as scoring
+
+        return scoring.score_batch(
+            model, tokenizer, questions, batch_size=batch_size, special_tokens=special_tokens
+        )
+
+    @staticmethod
+    def perplexity(
+        model: PreTrainedModel,
+        tokenizer: PreTrainedTokenizerBase,
+        texts: Sequence[str],
+        *,
+        window: int | None = None,
+        overlap: int | None = None,
+        batch_size: int | None = None,
+        special_tokens: SpecialTokens | None = None,
+    ) -> Perplexity:
+        """How likely whole texts are; see `guard.scoring.perplexity.perplexity`."""
+        from guard.scoring.perplexity import perplexity
+
+        return perplexity(
+            model, tokenizer, texts, window=window, overlap=overlap,
+            batch_size=batch_size, special_tokens=special_tokens,
+        )  # fmt: skip
 
     @staticmethod
     def attach_adapter(

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cleanguard.catalogue import hazards
-from cleanguard.catalogue.families import family_of, standing_of
+from cleanguard.catalogue.families import family_of
 from cleanguard.catalogue.hazards import Hazard
+from cleanguard.catalogue.standing import standing_of
 from guard.base.checks import CheckList
 from guard.errors import GuardError, ModelNotFoundError
 from guard.files.hub import transformers
@@ -25,6 +26,7 @@ from guard.loading.tokenizer_load import read_tokenizer
 from guard.prompts.policy import PromptPolicy, policy_of
 from guard.prompts.standing import chat_evidence
 from guard.prompts.templates import templates_of
+from guard.provenance.tensors import weight_files
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -72,7 +74,8 @@ class Diagnosis:
         standing: `chat` if anything says so, `base` if the id says so, otherwise `unknown`.
         evidence: What speaks for a chat model.
         bos_prefix, bos_tokens: What every prompt begins with.
-        bos_source: `tokenizer`, `inserted` or `none`.
+        bos_source: `tokenizer`, `inserted`, `asked` or `none`.
+        bos_evidence: What was weighed for BOS.
         eos, pad: Tokens as the tokenizer names them.
         vocabulary: Number of tokens.
         control: Control ids with their text.
@@ -96,6 +99,7 @@ class Diagnosis:
     bos_prefix: tuple[int, ...]
     bos_tokens: tuple[str, ...]
     bos_source: str
+    bos_evidence: tuple[str, ...]
     eos: str | None
     pad: str | None
     vocabulary: int
@@ -123,9 +127,15 @@ def diagnose(request: LoadRequest) -> Diagnosis:
 
     Raises:
         ModelNotFoundError: There is no such model, or its tokenizer cannot be read.
+        MissingWeightsError: There is nothing but GGUF files.
         RemoteCodeError: Its tokenizer is code of its own, not trusted or not pinned.
     """
     source = open_source(request, weights=False)
+    names = source.names()
+    if any(n.endswith(".gguf") for n in names) and not any(
+        n.startswith("tokenizer") for n in names
+    ):
+        refuse_files(names, str(source.directory), request)
     if request.trust_remote_code:
         check_pin(request, source, CheckList())
     tokenizer = read_tokenizer(request, source, CheckList(), look_only=True)
@@ -149,6 +159,7 @@ def diagnose(request: LoadRequest) -> Diagnosis:
         bos_prefix=policy.prefix,
         bos_tokens=tuple(tokenizer.convert_ids_to_tokens(list(policy.prefix))),
         bos_source=policy.bos_source,
+        bos_evidence=policy.bos_evidence,
         eos=tokenizer.eos_token,
         pad=tokenizer.pad_token,
         vocabulary=len(tokenizer),
@@ -193,6 +204,8 @@ def _remarks(
             hazards.STRAY_NO_SPECIAL_TOKENS,
             "the tokenizer does not add the BOS that the family needs; CleanModelLoader inserts it",
         )
+    if policy.bos_doubt:
+        yield remark(hazards.STRAY_NO_SPECIAL_TOKENS, policy.bos_doubt)
     if generation:
         said = ", ".join(f"{name}={value}" for name, value in generation.items())
         yield remark(hazards.INHERITED_SAMPLING, f"generation_config.json sets {said}")
@@ -217,11 +230,11 @@ def _generation(source: ModelSource) -> dict[str, Any]:
 
 
 def _weights(source: ModelSource) -> WeightSizes | None:
-    names = [
-        n for n in source.names() if n.endswith(".safetensors") and not n.startswith("adapter")
-    ]
     try:
-        return weight_sizes(source.directory / name for name in names)
+        read = weight_files(source.directory)
+        return weight_sizes(
+            path for path in read if path.is_file() and not path.name.startswith("adapter")
+        )
     except ValueError as error:
         raise ModelNotFoundError(str(error), remedy="fetch the file again") from error
 

@@ -62,6 +62,10 @@ class ModelTooLargeError(GuardError):
     """The memory does not suffice for the model."""
 
 
+class BrokenModelError(GuardError):
+    """The model's scores are no numbers: weights that hold NaN, or an overflow."""
+
+
 class SettingsError(GuardError, ValueError):
     """Settings that contradict each other or say too little."""
 
@@ -137,6 +141,12 @@ class ChatModelError(GuardError):
 
 class AdapterAsBaseError(GuardError):
     """An adapter lies in the model's directory and would be attached silently."""
+
+    hazard = hazards.ADAPTER_AS_BASE
+
+
+class AdapterMismatch(GuardError):  # noqa: N818 - it names what was found
+    """An adapter that does not fit its base, in whole or in part."""
 
     hazard = hazards.ADAPTER_AS_BASE
 

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from os import PathLike
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 from guard.base.keywords import refuse_unknown
 from guard.calls import GuardedCalls
-from guard.files.request import DeviceMap, LoadRequest, PaddingSide, path_text
+from guard.files.request import (
+    BosChoice,
+    DeviceMap,
+    LoadRequest,
+    PaddingSide,
+    SpecialTokens,
+    path_text,
+)
 from guard.loading.assembly import assemble
 from guard.loading.tokenizer_load import load_tokenizer, save_tokenizer
 from guard.provenance.record import Provenance
@@ -34,10 +42,22 @@ class CleanModelLoader(GuardedCalls):
     Args:
         model_id: A local directory or a hub id.
         load_in_8bit: Quantize to int8 with bitsandbytes.
-        load_in_4bit: Quantize to nf4 with double quantization; the compute dtype follows `dtype`.
-        dtype: A torch dtype or its name. The default `"auto"` keeps the dtype of the checkpoint,
-            which is what transformers 5 gives to code that says nothing (transformers 4 gave
-            float32).
+        load_in_4bit: Quantize to nf4 with double quantization, computing in the dtype of the rest of
+            the model.
+        llm_int8_threshold: From which magnitude a column of inputs is computed in 16 bit; 6.0.
+        llm_int8_skip_modules: Modules to leave alone, in 8 and in 4 bit, beside those that are left
+            alone anyway (the output head): names from the root (`model.layers.0`), regular
+            expressions, or ends of names (`down_proj`).
+        llm_int8_has_fp16_weight: Keep 16-bit weights and quantize at each forward, for training.
+        llm_int8_enable_fp32_cpu_offload: Leave modules that `device_map` puts on the CPU in float32.
+        bnb_4bit_quant_type: `nf4`, the default, or `fp4`.
+        bnb_4bit_use_double_quant: Quantize the scales as well; True.
+        bnb_4bit_compute_dtype: What 4-bit layers compute in; the dtype of the rest of the model.
+        bnb_4bit_quant_storage: The dtype that packed weights are stored as; uint8. FSDP needs that
+            of the rest.
+        dtype: A torch dtype or its name. The default `"auto"`, and None, keep the dtype of the
+            checkpoint, which is what transformers 5 gives to code that says nothing (transformers 4
+            gave float32).
         device_map, attn_implementation, max_memory: As in `from_pretrained`.
         revision: Branch, tag or commit of a hub repository; it is resolved to a commit and loaded
             by it.
@@ -55,6 +75,11 @@ class CleanModelLoader(GuardedCalls):
             saving that tokenizer saves the original files.
         padding_side: `left`; `right` only for training.
         allow_chat_model, allow_adapter, allow_pickle: Load what is refused otherwise; recorded.
+        bos: What prompts begin with. `auto` follows what the tokenizer does, then what its family
+            needs; `add` puts before them the BOS that the files name (the whole of it, where it is
+            several tokens), `none` puts nothing. What was weighed is recorded in each case.
+        special_tokens: `refuse` a prompt that spells a special token, or read the spelling as plain
+            `text`; recorded. What the chat template writes as ordinary text is refused either way.
 
     Raises:
         LoaderCallError: A keyword that does not exist, with the one that was meant.
@@ -67,7 +92,15 @@ class CleanModelLoader(GuardedCalls):
         *,
         load_in_8bit: bool = False,
         load_in_4bit: bool = False,
-        dtype: str | torch.dtype = "auto",
+        llm_int8_threshold: float | None = None,
+        llm_int8_skip_modules: Sequence[str] | None = None,
+        llm_int8_has_fp16_weight: bool | None = None,
+        llm_int8_enable_fp32_cpu_offload: bool | None = None,
+        bnb_4bit_quant_type: str | None = None,
+        bnb_4bit_use_double_quant: bool | None = None,
+        bnb_4bit_compute_dtype: str | torch.dtype | None = None,
+        bnb_4bit_quant_storage: str | torch.dtype | None = None,
+        dtype: str | torch.dtype | None = "auto",
         device_map: DeviceMap = None,
         attn_implementation: str | dict[str, str] | None = None,
         revision: str | None = None,
@@ -94,6 +127,8 @@ class CleanModelLoader(GuardedCalls):
         allow_chat_model: bool = False,
         allow_adapter: bool = False,
         allow_pickle: bool = False,
+        bos: BosChoice = "auto",
+        special_tokens: SpecialTokens = "refuse",
         **unknown: NoReturn,
     ) -> None:
         refuse_unknown("CleanModelLoader", unknown, LOADER_KEYWORDS)
@@ -101,7 +136,15 @@ class CleanModelLoader(GuardedCalls):
             model_id=path_text(model_id, "the model"),
             load_in_8bit=load_in_8bit,
             load_in_4bit=load_in_4bit,
-            dtype=dtype,
+            llm_int8_threshold=llm_int8_threshold,
+            llm_int8_skip_modules=llm_int8_skip_modules,
+            llm_int8_has_fp16_weight=llm_int8_has_fp16_weight,
+            llm_int8_enable_fp32_cpu_offload=llm_int8_enable_fp32_cpu_offload,
+            bnb_4bit_quant_type=bnb_4bit_quant_type,
+            bnb_4bit_use_double_quant=bnb_4bit_use_double_quant,
+            bnb_4bit_compute_dtype=bnb_4bit_compute_dtype,
+            bnb_4bit_quant_storage=bnb_4bit_quant_storage,
+            dtype="auto" if dtype is None else dtype,
             device_map=device_map,
             attn_implementation=attn_implementation,
             revision=revision,
@@ -128,6 +171,8 @@ class CleanModelLoader(GuardedCalls):
             allow_chat_model=allow_chat_model,
             allow_adapter=allow_adapter,
             allow_pickle=allow_pickle,
+            bos=bos,
+            special_tokens=special_tokens,
         )
 
     @property

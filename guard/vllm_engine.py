@@ -19,8 +19,6 @@ from guard.files.remote_code import check_pin
 from guard.files.request import LoadRequest
 from guard.files.source import ModelSource, fetch_weights, open_source
 from guard.generation.completion import Completion, decode, emitted_control, trim
-from guard.generation.jobs import Job, make_jobs
-from guard.generation.settings import Settings, refuse_ends_beyond, settle
 from guard.loading.assembly import explicit_generation
 from guard.loading.padding import settle_padding
 from guard.loading.tokenizer_load import read_tokenizer, rows_by_config, tokenizer_record
@@ -33,6 +31,8 @@ from guard.provenance.environment import installed, measure_environment
 from guard.provenance.measure import check_hub_files, file_records
 from guard.provenance.record import SCHEMA, ModelRecord, Provenance, QuantizationRecord, utc_now
 from guard.provenance.tensors import weights_record
+from guard.settings.jobs import Job, make_jobs
+from guard.settings.settled import Settings, refuse_ends_beyond, settle
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from cleanguard.catalogue import hazards
 from lint_rules._flow.analysis import Flow
-from lint_rules._flow.values.events import CallSite, ModelLoad, TokenizerLoad
-from lint_rules._flow.values.joins import CausalLM, ModelId, Tokenizer, first
+from lint_rules._flow.values.events import AttributeSet, CallSite, ModelLoad, TokenizerLoad
+from lint_rules._flow.values.joins import CausalLM, Method, ModelId, Tokenizer, first
 from lint_rules._questions.standing import load_severity
 from lint_rules._questions.training import FORMATTERS
 from lint_rules.rule import Report, Rule
@@ -16,6 +16,7 @@ _LIBRARIES = ("trl", "unsloth")
 
 
 def _check(flow: Flow) -> Iterator[Report]:
+    yield from _taken_from_another(flow)
     for site in flow.events(CallSite):
         root, _, _ = site.symbol.partition(".")
         name = site.symbol.rsplit(".", 1)[-1]
@@ -30,6 +31,20 @@ def _check(flow: Flow) -> Iterator[Report]:
         elif _gives_a_template(site) and not _only_chat(flow):
             message = "`chat_template_path` puts a chat template on the tokenizer that is trained"
             yield Report(site.node, message)
+
+
+def _taken_from_another(flow: Flow) -> Iterator[Report]:
+    """`tokenizer.chat_template = other.chat_template`."""
+    for event in flow.events(AttributeSet):
+        target, taken = event.target, first(event.value, Method)
+        if event.attribute != "chat_template" or not isinstance(target, Tokenizer):
+            continue
+        if taken is None or taken.name != "chat_template" or target.model.standing != "base":
+            continue
+        other = taken.receiver
+        if isinstance(other, Tokenizer) and other.model != target.model:
+            message = "the template of another tokenizer is put on a base model's: it makes chats of prompts"
+            yield Report(event.node, message, target.confidence)
 
 
 def _gives_a_template(site: CallSite) -> bool:

@@ -6,24 +6,15 @@ base model, or given to CleanModelLoader, counts.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 from cleanguard.catalogue import hazards
-from cleanguard.catalogue.families import family_of
 from lint_rules._flow.analysis import Flow
-from lint_rules._flow.values.events import Encode, LoaderCall
-from lint_rules._flow.values.joins import Items, Sequence, Value, element_of, options
-from lint_rules._flow.values.text import piece_of
+from lint_rules._flow.values.events import Encode
+from lint_rules._questions.control_text import control_token_in
 from lint_rules._questions.engines import engine_prompts
+from lint_rules._questions.guarded_prompts import guarded_prompts
 from lint_rules.rule import Report, Rule
-
-_CONTROL = re.compile(
-    r"<\|(im_start|im_end|im_sep|start_header_id|end_header_id|eot_id|eom_id|user|assistant|system|end)\|>"
-    r"|<(start|end)_of_turn>|<｜(User|Assistant)｜>|\[/?AVAILABLE_TOOLS\]"
-)
-# Plain text in other families, so only where the family is known.
-_BRACKETS = re.compile(r"\[/?INST\]|<</?SYS>>")
 
 
 def _check(flow: Flow) -> Iterator[Report]:
@@ -33,38 +24,18 @@ def _check(flow: Flow) -> Iterator[Report]:
             continue
         if not (flow.uses(encode) or flow.escapes(encode)):
             continue
-        found = _control(encode.text, tokenizer.model.text)
+        found = control_token_in(encode.text, tokenizer.model.text)
         if found is not None:
             yield Report(encode.node, _message(found), tokenizer.confidence)
     for site, model_id, prompts in engine_prompts(flow):
-        found = _control(prompts, model_id.text) if model_id.standing == "base" else None
+        found = control_token_in(prompts, model_id.text) if model_id.standing == "base" else None
         if found is not None:
             yield Report(site.node, _message(found))
-    for call in flow.events(LoaderCall):
-        position = {"generate": 2, "generate_batch": 2, "complete": 2, "encode": 1}.get(call.method)
-        if position is not None:
-            name = "prompts" if call.method in ("generate_batch", "complete") else "prompt"
-            model = None if call.loader is None else call.loader.model.text
-            found = _control(call.args.value(name, position), model)
-            if found is not None:
-                yield Report(call.node, _message(found))
-
-
-def _control(text: Value, model: str | None) -> str | None:
-    for option in options(text):
-        if isinstance(option, (Items, Sequence)):
-            found = _control(element_of(option), model)
-            if found is not None:
-                return found
-    for piece in piece_of(text):
-        match = _CONTROL.search(piece)
-        if match is None and model is not None:
-            family = family_of(model)
-            bracketed = family is not None and family.name in ("llama2", "mistral")
-            match = _BRACKETS.search(piece) if bracketed else None
-        if match is not None:
-            return match[0]
-    return None
+    for call, given in guarded_prompts(flow):
+        model = None if call.loader is None else call.loader.model.text
+        found = control_token_in(given, model)
+        if found is not None:
+            yield Report(call.node, _message(found))
 
 
 def _message(token: str) -> str:

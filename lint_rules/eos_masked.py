@@ -7,65 +7,61 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import libcst as cst
-
 from cleanguard.catalogue import hazards
 from lint_rules._flow.analysis import Flow
-from lint_rules._flow.values.events import AttributeSet, CallSite, MemberSet, TokenizerLoad
-from lint_rules._flow.values.joins import UNKNOWN, Constant, Mapping, Method, Tokenizer, first
-from lint_rules._flow.values.syntax import dotted
+from lint_rules._flow.values.events import AttributeSet, CallSite, PadMask, Place, TokenizerLoad
+from lint_rules._flow.values.joins import UNKNOWN, Constant, Method, Tokenizer, first, options
 from lint_rules._questions.standing import load_severity
 from lint_rules.rule import Report, Rule
 
-_ADDS = "add_special_tokens"
+_PADS = ("pad_token", "pad_token_id")
 # What ends a text in the base models of the common families.
 _ENDS = ("<|endoftext|>", "<|end_of_text|>", "</s>", "<eos>", "<｜end▁of▁sentence｜>")
 _MASKING_COLLATOR = "transformers.DataCollatorForLanguageModeling"
 
 
 def _check(flow: Flow) -> Iterator[Report]:
-    padded = list(_padded_with_eos(flow))
-    if not padded:
-        return
     for site in flow.events(CallSite):
         if not _is_masking_collator(site):
             continue
         tokenizer = first(site.args.value("tokenizer", 0), Tokenizer)
-        same = tokenizer is not None and any(_same(tokenizer, known) for known in padded)
-        if tokenizer is not None and same:
+        if tokenizer is not None and _pads_with_eos(tokenizer, site.place, flow):
             message = "pad is eos and this collator masks pad in the labels: eos is never learnt"
             yield Report(site.node, message, tokenizer.confidence)
-    for member in flow.events(MemberSet):
-        if member.value == Constant(-100) and _compares_pad(member.target):
+    for mask in flow.events(PadMask):
+        known = _known_tokenizers(mask.tokenizer, flow)
+        found = next((one for one in known if _pads_with_eos(one, mask.place, flow)), None)
+        if found is not None:
             message = "pad is eos and the labels mask pad: eos is never learnt"
-            yield Report(member.node, message, padded[0].confidence)
+            yield Report(mask.node, message, found.confidence)
 
 
-def _padded_with_eos(flow: Flow) -> Iterator[Tokenizer]:
-    for event in flow.events(AttributeSet):
-        target = event.target
-        if not isinstance(target, Tokenizer) or event.attribute not in (
-            "pad_token",
-            "pad_token_id",
-        ):
-            continue
-        eos = first(event.value, Method)
-        ends = eos is not None and eos.name in ("eos_token", "eos_token_id")
-        if ends and load_severity(target.model, flow.settings) is not None:
-            yield target
-    for load in flow.events(TokenizerLoad):
-        if load.args.literal("pad_token") in _ENDS:
-            yield Tokenizer(load.node, load.model)
-    for site in flow.events(CallSite):
-        added = site.args.value("special_tokens_dict", 0) if site.method == _ADDS else UNKNOWN
-        tokens = first(added, Mapping)
-        pad = None if tokens is None else first(tokens.get("pad_token") or UNKNOWN, Method)
-        if pad is not None and pad.name == "eos_token" and isinstance(site.receiver, Tokenizer):
-            yield site.receiver
+def _known_tokenizers(masked: Tokenizer | None, flow: Flow) -> list[Tokenizer]:
+    """Whose pad a mask compares with: the tokenizer itself, or all that a pad token is set on."""
+    if masked is not None and masked.origin is not None:
+        return [masked]
+    targets = [
+        event.target
+        for event in flow.events(AttributeSet)
+        if event.attribute in _PADS and isinstance(event.target, Tokenizer)
+    ]
+    loads = [Tokenizer(load.node, load.model) for load in flow.events(TokenizerLoad)]
+    return [*([] if masked is None else [masked]), *targets, *loads]
 
 
-def _same(left: Tokenizer, right: Tokenizer) -> bool:
-    return left == right or left.origin is right.origin is None
+def _pads_with_eos(tokenizer: Tokenizer, place: Place, flow: Flow) -> bool:
+    """Whether a tokenizer's pad token is its eos at this place."""
+    if load_severity(tokenizer.model, flow.settings) is None:
+        return False
+    said = place.setting(tokenizer, "pad_token") or place.setting(tokenizer, "pad_token_id")
+    if said is None:
+        load = flow.event_at(tokenizer.origin, TokenizerLoad)
+        said = UNKNOWN if load is None else load.args.value("pad_token")
+    return any(
+        (isinstance(option, Method) and option.name in ("eos_token", "eos_token_id"))
+        or (isinstance(option, Constant) and option.value in _ENDS)
+        for option in options(said)
+    )
 
 
 def _is_masking_collator(site: CallSite) -> bool:
@@ -73,16 +69,6 @@ def _is_masking_collator(site: CallSite) -> bool:
         _MASKING_COLLATOR.rsplit(".", 1)[-1]
     )
     return is_ours and site.args.literal("mlm") is False
-
-
-def _compares_pad(target: cst.Subscript) -> bool:
-    """`labels[labels == tokenizer.pad_token_id]`."""
-    only = target.slice[0].slice if len(target.slice) == 1 else None
-    if not isinstance(only, cst.Index) or not isinstance(only.value, cst.Comparison):
-        return False
-    sides = (only.value.left, *(part.comparator for part in only.value.comparisons))
-    names = {(dotted(side) or "").rsplit(".", 1)[-1] for side in sides}
-    return "pad_token_id" in names
 
 
 RULE = Rule(

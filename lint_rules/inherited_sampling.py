@@ -7,10 +7,19 @@ from collections.abc import Iterator
 from cleanguard.catalogue import hazards
 from cleanguard.catalogue.findings import Fix
 from lint_rules._flow.analysis import Flow
+from lint_rules._flow.state.library_names import DEFAULT_PARAMETERS
 from lint_rules._flow.values.arguments import UNSET, Arguments
-from lint_rules._flow.values.events import AttributeSet
-from lint_rules._flow.values.joins import CausalLM
-from lint_rules._questions.generation import TextGeneration, config_of, text_generations
+from lint_rules._flow.values.events import CallSite, Generate
+from lint_rules._flow.values.joins import Constant, LibraryObject, Value, first, options
+from lint_rules._questions.engines import engine_calls
+from lint_rules._questions.generation import (
+    TextGeneration,
+    built_config,
+    config_of,
+    text_generations,
+)
+from lint_rules._questions.pipelines import pipeline_calls
+from lint_rules._questions.standing import load_severity
 from lint_rules.edits import drop_keywords
 from lint_rules.rule import Report, Rule
 
@@ -22,7 +31,7 @@ _NEUTRAL: dict[str, tuple[object, ...]] = {
     "min_p": (None, 0, 0.0),
     "typical_p": (None, 1, 1.0),
 }
-_DECIDES = ("do_sample", "generation_config", "num_beams", "penalty_alpha", "custom_generate")
+_DECIDES = ("do_sample", "num_beams", "penalty_alpha", "custom_generate")
 
 
 def _check(flow: Flow) -> Iterator[Report]:
@@ -43,34 +52,101 @@ def _check(flow: Flow) -> Iterator[Report]:
                 edits=edits,
             )
         elif _undecided(found, flow):
-            yield Report(found.call.node, _message(args), found.call.model.confidence)
+            yield Report(
+                found.call.node,
+                _message(args, config_of(found.call, flow)),
+                found.call.model.confidence,
+            )
+    yield from _pipelines(flow)
+    yield from _engines(flow)
 
 
 def _contradicting(args: Arguments) -> tuple[str, ...]:
-    if args.literal("do_sample") is not False:
+    if args.literal("do_sample") is not False or not _is_fixed(args, "do_sample"):
         return ()
-    given = ((name, args.literal(name)) for name in _NEUTRAL)
+    given = ((name, args.literal(name)) for name in _NEUTRAL if _is_fixed(args, name))
     return tuple(
         name for name, value in given if value is not UNSET and value not in _NEUTRAL[name]
     )
 
 
-def _undecided(found: TextGeneration, flow: Flow) -> bool:
-    """Whether nothing in the call says if tokens are sampled, so that the model's file decides."""
-    args = found.call.args
-    only_batch = all(argument.value == found.call.encoded for argument in args.spread)
-    if any(name in args.keywords for name in _DECIDES) or not only_batch:
-        return False
-    return not any(
-        isinstance(event.target, CausalLM) and event.attribute.startswith("generation_config")
-        for event in flow.events(AttributeSet)
+def _is_fixed(args: Arguments, name: str) -> bool:
+    """Whether a keyword is always this literal: a parameter's default is one of many values."""
+    return all(
+        isinstance(option, Constant) and option.fixed for option in options(args.value(name))
     )
 
 
-def _message(args: Arguments) -> str:
-    if "temperature" in args.keywords or "top_p" in args.keywords:
-        given = "temperature" if "temperature" in args.keywords else "top_p"
-        return f"`{given}` without `do_sample`: generation_config.json decides whether it is used"
+def _undecided(found: TextGeneration, flow: Flow) -> bool:
+    """Whether nothing says if tokens are sampled, so that the model's file decides."""
+    call = found.call
+    args = call.args
+    only_batch = all(argument.value == call.encoded for argument in args.spread)
+    if any(name in args.keywords for name in _DECIDES) or _is_greedy(args) or not only_batch:
+        return False
+    if "generation_config" in args.keywords:
+        # What it leaves open is taken from the model's own config.
+        given = first(args.value("generation_config"), LibraryObject)
+        built = built_config(given, flow)
+        return built is not None and given is not None and not _decides(built, given, call)
+    return not any(
+        call.place.setting(call.model, attribute) is not None
+        for attribute in ("generation_config", "generation_config.do_sample")
+    )
+
+
+def _decides(built: CallSite, config: LibraryObject, call: Generate) -> bool:
+    """Whether a config that is built in sight says if tokens are sampled."""
+    args = built.args
+    if args.opaque or any(name in args.keywords for name in _DECIDES) or _is_greedy(args):
+        return True
+    if call.place.setting(config, "do_sample") is not None:
+        return True
+    return call.place.setting(call.model, "generation_config.do_sample") is not None
+
+
+def _is_greedy(args: Arguments) -> bool:
+    """Whether one candidate is left, sampled or not."""
+    return args.literal("top_k") == 1
+
+
+def _pipelines(flow: Flow) -> Iterator[Report]:
+    """Pipelines sample unless they are told not to: transformers' own default for them."""
+    for call in pipeline_calls(flow):
+        severity = load_severity(call.model, flow.settings)
+        if severity is None or call.is_chat or call.gives(*_DECIDES, "generation_config"):
+            continue
+        message = (
+            "nothing says `do_sample`: a pipeline samples by itself, as generation_config.json says"
+        )
+        yield Report(call.site.node, message, severity="warning")
+
+
+def _engines(flow: Flow) -> Iterator[Report]:
+    """vLLM takes the sampling settings of generation_config.json where it is given none."""
+    for call in engine_calls(flow):
+        severity = load_severity(call.model, flow.settings)
+        from_file = call.built.get("generation_config") is None and not call.built.opaque
+        if severity is None or not from_file or call.site.args.opaque:
+            continue
+        given = call.site.args.get("sampling_params", 1)
+        if given is None or given.value == Constant(None) or _are_defaults(given.value):
+            message = (
+                "no sampling parameters: vLLM takes those of the model's generation_config.json"
+            )
+            yield Report(call.site.node, message, severity="warning")
+
+
+def _are_defaults(value: Value) -> bool:
+    found = first(value, LibraryObject)
+    return found is not None and found.symbol == DEFAULT_PARAMETERS
+
+
+def _message(args: Arguments, config: Arguments) -> str:
+    for given in (args, config):
+        for name in ("temperature", "top_p"):
+            if name in given.keywords:
+                return f"`{name}` without `do_sample`: generation_config.json decides whether it is used"
     return "nothing says `do_sample`: generation_config.json decides whether tokens are sampled"
 
 

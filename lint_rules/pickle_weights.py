@@ -5,10 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+import libcst as cst
+
 from cleanguard.catalogue import hazards
 from cleanguard.catalogue.findings import Fix
 from lint_rules._flow.analysis import Flow
-from lint_rules._flow.values.events import CallSite, ModelLoad
+from lint_rules._flow.values.events import CallSite, ModelLoad, TokenizerLoad
+from lint_rules._flow.values.joins import CausalLM, LibraryObject, Unknown, first
+from lint_rules._flow.values.syntax import dotted
 from lint_rules._flow.values.text import piece_of
 from lint_rules._questions.standing import load_severity
 from lint_rules.edits import add_keyword, replace
@@ -16,6 +20,7 @@ from lint_rules.rule import Report, Rule
 
 # A name that says that the file holds a model's weights; optimizer states and data are not ours.
 _WEIGHTS = re.compile(r"(pytorch_model|adapter_model|consolidated)[\w.\-]*\.(bin|pth?|ckpt)$")
+_CAUSAL = ("ForCausalLM", "LMHeadModel", "AutoModelForCausalLM.from_config")
 _FIX = Fix("unsafe", "load tensors only: `weights_only=True`")
 
 
@@ -31,16 +36,16 @@ def _check(flow: Flow) -> Iterator[Report]:
             yield Report(load.node, message, fix=fix, edits=edits)
     for call in flow.events(CallSite):
         if call.symbol == "torch.load":
-            yield from _torch_load(call)
+            yield from _torch_load(call, flow)
 
 
-def _torch_load(call: CallSite) -> Iterator[Report]:
+def _torch_load(call: CallSite, flow: Flow) -> Iterator[Report]:
     only = call.args.get("weights_only")
     said = call.args.literal("weights_only")
     if only is not None and said is not False:
         return
     weights = any(_WEIGHTS.search(piece) for piece in piece_of(call.args.value("f", 0)))
-    if not weights:
+    if not weights and not _goes_into_a_model(call, flow):
         return
     if only is not None and only.node is not None:
         message = "`torch.load(…, weights_only=False)` runs any code that the weights file holds"
@@ -52,6 +57,31 @@ def _torch_load(call: CallSite) -> Iterator[Report]:
         yield Report(
             call.node, message, fix=_FIX, edits=add_keyword(call.node, "weights_only=True")
         )
+
+
+def _goes_into_a_model(call: CallSite, flow: Flow) -> bool:
+    """Whether a causal LM that is known takes the loaded state."""
+    loads = any(True for _ in flow.events(ModelLoad)) or any(
+        True for _ in flow.events(TokenizerLoad)
+    )
+    for site in flow.events(CallSite):
+        made = isinstance(site.receiver, LibraryObject) and site.receiver.symbol.endswith(_CAUSAL)
+        known = made or isinstance(site.receiver, CausalLM)
+        known = known or (
+            isinstance(site.receiver, Unknown) and (loads or _says_language(site.node))
+        )
+        if site.method != "load_state_dict" or not known:
+            continue
+        state = first(site.args.value("state_dict", 0), LibraryObject)
+        if state is not None and state.origin is call.node:
+            return True
+    return False
+
+
+def _says_language(node: cst.Call) -> bool:
+    """Whether what takes the state is a language model by its name: `lm.model.load_state_dict`."""
+    path = dotted(node.func) or ""
+    return bool(set(path.lower().split(".")) & {"lm", "llm", "language_model"})
 
 
 RULE = Rule(

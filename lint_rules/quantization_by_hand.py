@@ -9,11 +9,13 @@ from cleanguard.catalogue.findings import Fix
 from lint_rules._flow.analysis import Flow
 from lint_rules._flow.values.arguments import Arguments
 from lint_rules._flow.values.events import ModelLoad, QuantConfigBuild
+from lint_rules._flow.values.joins import Mapping, first
 from lint_rules._questions.standing import load_severity
 from lint_rules.rule import Report, Rule
 
 _FIX = Fix("migrate", "say it to CleanModelLoader")
 _BITS = ("load_in_8bit", "load_in_4bit")
+_SETTINGS = (*_BITS, "quant_method", "bnb_4bit_quant_type", "bits")
 
 
 def _check(flow: Flow) -> Iterator[Report]:
@@ -28,8 +30,18 @@ def _check(flow: Flow) -> Iterator[Report]:
     for load in loads:
         if load.api.startswith("unsloth."):
             continue  # its loader has these keywords
+        if load_severity(load.model, flow.settings) is None:
+            continue
+        said = first(load.args.value("quantization_config"), Mapping)
+        if said is not None and any(
+            isinstance(key, str) and key in _SETTINGS for key, _ in said.entries
+        ):
+            message = (
+                "quantization config by hand: a dict, whose unknown keys are dropped without a word"
+            )
+            yield Report(load.node, message, severity="warning", fix=_FIX)
         given = [name for name in _BITS if name in load.args.keywords]
-        if given and load_severity(load.model, flow.settings) is not None:
+        if given:
             message = f"`{given[0]}` is no keyword of from_pretrained any more: transformers 5 raises a TypeError"
             yield Report(load.node, message, severity="warning", fix=_FIX)
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from cleanguard.catalogue import hazards
-from cleanguard.catalogue.families import is_not_causal
 from cleanguard.catalogue.findings import Fix
+from cleanguard.catalogue.standing import is_not_causal
 from lint_rules._flow.analysis import Flow
 from lint_rules._flow.values.events import ModelLoad
 from lint_rules._questions.standing import described, load_severity
@@ -16,7 +16,7 @@ from lint_rules.rule import Report, Rule
 def _check(flow: Flow) -> Iterator[Report]:
     for load in flow.events(ModelLoad):
         severity = load_severity(load.model, flow.settings)
-        if load.model.text is not None and is_not_causal(load.model.text):
+        if load.model.text is not None and load.model.fixed and is_not_causal(load.model.text):
             continue
         if severity is not None:
             api = ".".join(load.api.rsplit(".", 2)[-2:])

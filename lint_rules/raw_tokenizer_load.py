@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from cleanguard.catalogue import hazards
-from cleanguard.catalogue.families import is_not_causal
 from cleanguard.catalogue.findings import Fix
 from cleanguard.catalogue.hazards import Severity
+from cleanguard.catalogue.standing import is_not_causal
 from lint_rules._flow.analysis import Flow
 from lint_rules._flow.values.arguments import Arguments
 from lint_rules._flow.values.events import (
@@ -19,6 +19,8 @@ from lint_rules._flow.values.events import (
     LoaderBuild,
     ModelLoad,
     PipelineBuild,
+    QuantConfigBuild,
+    TemplateApply,
     TokenizerLoad,
 )
 from lint_rules._flow.values.syntax import shape
@@ -27,32 +29,106 @@ from lint_rules._questions.training import is_trainer
 from lint_rules.rule import Report, Rule
 
 _MODELS: tuple[type[Event], ...] = (ModelLoad, Generate, Forward, PipelineBuild, LoaderBuild)
+# Classes that load any model's tokenizer; another one's name says that it is a language model's.
+_ANY_CLASS = (
+    "AutoTokenizer",
+    "PreTrainedTokenizer",
+    "PreTrainedTokenizerFast",
+    "PreTrainedTokenizerBase",
+)
 _ENGINES = ("vllm.", "unsloth.", "sglang.", "lmdeploy.")
-_OTHER_LOADS = (
-    "Model.from_pretrained",
-    "ForSequenceClassification.from_pretrained",
-    "ForTokenClassification.from_pretrained",
-    "ForMaskedLM.from_pretrained",
-    "ForSeq2SeqLM.from_pretrained",
-    "ForConditionalGeneration.from_pretrained",
+_OTHER_CLASSES = (
+    "Model",
+    "ForSequenceClassification",
+    "ForTokenClassification",
+    "ForMaskedLM",
+    "ForSeq2SeqLM",
+    "ForConditionalGeneration",
+    "ForQuestionAnswering",
+    "ForMultipleChoice",
+    "EncoderModel",
 )
 
 
 def _severity(load: TokenizerLoad, flow: Flow) -> Severity | None:
     severity = load_severity(load.model, flow.settings)
-    if load.model.text is not None and is_not_causal(load.model.text):
+    other_kind = load.model.text is not None and is_not_causal(load.model.text)
+    if other_kind and (load.model.fixed or not _has_causal_partner(load, flow)):
         return None
-    if severity == "warning" and _belongs_to_another_model(load, flow):
+    if severity is not None and _belongs_to_another_model(load, flow, severity):
         return None
-    if severity == "error" and _only_counts(load, flow):
+    if severity is not None and _feeds_nothing(load, flow):
+        return None
+    if severity == "error" and (_only_counts(load, flow) or _has_no_partner(load, flow)):
         return "warning"
+    if severity == "warning" and _only_renders(load, flow):
+        return None
     if severity != "warning" or any(True for _ in flow.events(ModelLoad)):
         return severity
+    if load.api.rsplit(".", 2)[-2] not in _ANY_CLASS or any(
+        True for _ in flow.events(QuantConfigBuild)
+    ):
+        return severity
+    if any(site.symbol.startswith(_ENGINES) for site in flow.events(CallSite)):
+        return severity
     # An unknown id in a file without a causal LM may be any tokenizer: BERT's, Whisper's, a test's.
-    feeds = any(
-        encode.tokenizer.origin is load.node and flow.uses(encode) for encode in flow.events(Encode)
-    )
+    encodes = [encode for encode in flow.events(Encode) if encode.tokenizer.origin is load.node]
+    feeds = any(flow.uses(encode) or _is_running_text(encode, flow) for encode in encodes)
     return "warning" if feeds else None
+
+
+def _is_running_text(encode: Encode, flow: Flow) -> bool:
+    """Whether a function gives a text's ids to its caller uncut and unpadded, as causal LMs read them."""
+    shaped = any(
+        encode.args.get(name) is not None for name in ("padding", "truncation", "max_length")
+    )
+    return not shaped and encode.args.get("return_tensors") is not None and flow.escapes(encode)
+
+
+def _only_renders(load: TokenizerLoad, flow: Flow) -> bool:
+    """Whether a tokenizer of a model that nobody knows is used for a chat template alone."""
+    applied = any(one.tokenizer.origin is load.node for one in flow.events(TemplateApply))
+    used = any(one.tokenizer.origin is load.node for one in flow.events(Encode))
+    return applied and not used and not any(True for _ in flow.events(ModelLoad))
+
+
+def _has_causal_partner(load: TokenizerLoad, flow: Flow) -> bool:
+    """Whether a causal LM is loaded in the same function by the same expression."""
+    name = _first_argument(load.args)
+    return name is not None and any(
+        model.place.function is load.place.function and _first_argument(model.args) == name
+        for model in flow.events(ModelLoad)
+    )
+
+
+def _feeds_nothing(load: TokenizerLoad, flow: Flow) -> bool:
+    """Whether a tokenizer only counts or cuts texts: what it makes reaches no model and no other code.
+
+    So it is in a function that keeps it to itself, and in a module that talks to a hosted model alone.
+    """
+    encodes = [one for one in flow.events(Encode) if one.tokenizer.origin is load.node]
+    if any(flow.uses(encode) for encode in encodes):
+        return False
+    if flow.talks_to_an_api and not any(True for kind in _MODELS for _ in flow.events(kind)):
+        return True
+    if load.place.function is None or not encodes:
+        return False
+    if any(flow.escapes(encode) or flow.is_row(encode) for encode in encodes):
+        return False
+    return not flow.keeps(load.node) and not flow.is_passed(load.node)
+
+
+def _has_no_partner(load: TokenizerLoad, flow: Flow) -> bool:
+    """Whether only other models are loaded beside a tokenizer that is kept here and feeds none of them."""
+    others = [model.model.text for model in flow.events(ModelLoad)]
+    if not others or None in others or load.model.text in others or flow.keeps(load.node):
+        return False
+    encodes = [one for one in flow.events(Encode) if one.tokenizer.origin is load.node]
+    if not encodes or any(
+        flow.uses(one) or flow.escapes(one) or flow.is_row(one) for one in encodes
+    ):
+        return False
+    return not any(is_trainer(site) for site in flow.events(CallSite))
 
 
 def _only_counts(load: TokenizerLoad, flow: Flow) -> bool:
@@ -69,22 +145,36 @@ def _only_counts(load: TokenizerLoad, flow: Flow) -> bool:
     )
 
 
-def _belongs_to_another_model(load: TokenizerLoad, flow: Flow) -> bool:
-    """Whether a model that is no causal LM is loaded by the same expression in the same function."""
+def _belongs_to_another_model(load: TokenizerLoad, flow: Flow, severity: Severity) -> bool:
+    """Whether a model that is no causal LM is loaded in the same function, by the same name.
+
+    Where the name is chosen at run time, the only model of the function counts by whatever expression.
+    """
     name = _first_argument(load.args)
     function = load.place.function
-    if name is None or any(
-        model.place.function is function and _first_argument(model.args) == name
-        for model in flow.events(ModelLoad)
-    ):
-        return False
-    return any(
-        site.symbol.startswith("transformers.")
-        and site.symbol.endswith(_OTHER_LOADS)
-        and site.place.function is function
-        and _first_argument(site.args) == name
+    causal = [model for model in flow.events(ModelLoad) if model.place.function is function]
+    others = [
+        site
         for site in flow.events(CallSite)
+        if site.place.function is function and _is_another_load(site)
+    ]
+    if any(_first_argument(model.args) == name for model in causal):
+        # One branch for each kind of model: the load in the same block tells which this is.
+        block = load.place.block
+        beside = [site for site in others if site.place.block is block]
+        return bool(beside) and not any(model.place.block is block for model in causal)
+    by_any_name = severity == "warning" and function is not None and not causal
+    return any(
+        by_any_name or (name is not None and _first_argument(site.args) == name) for site in others
     )
+
+
+def _is_another_load(site: CallSite) -> bool:
+    """Whether a model is loaded whose class says that it is no causal LM."""
+    parts = site.symbol.split(".")
+    if parts[-1] != "from_pretrained" or len(parts) < 3 or parts[0] != "transformers":
+        return False
+    return parts[-2].endswith(_OTHER_CLASSES)
 
 
 def _first_argument(args: Arguments) -> object:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from lint_rules import (
+    adapter_over_adapter,
     chat_format_on_base,
     chat_model_as_base,
     control_token_literal,
@@ -43,6 +44,7 @@ RULES: tuple[Rule, ...] = (
     pickle_weights.RULE,
     chat_model_as_base.RULE,
     unknown_keyword.RULE,
+    adapter_over_adapter.RULE,
     stray_no_special_tokens.RULE,
     double_bos.RULE,
     template_on_base.RULE,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from cleanguard.catalogue import hazards
+from cleanguard.catalogue.standing import is_not_causal
 from lint_rules._flow.analysis import Flow
 from lint_rules._flow.values.events import (
     CallSite,
@@ -18,6 +19,15 @@ from lint_rules._questions.hub import is_hub_id, is_pinned, runs_remote_code
 from lint_rules._questions.standing import described, load_severity
 from lint_rules.rule import Report, Rule
 
+# They run the repository's code as well, and know it by the same keyword.
+_OTHER_LOADS = (
+    ".AutoConfig.from_pretrained",
+    ".GenerationConfig.from_pretrained",
+    ".AutoProcessor.from_pretrained",
+    ".AutoModel.from_pretrained",
+    ".AutoImageProcessor.from_pretrained",
+)
+
 
 def _check(flow: Flow) -> Iterator[Report]:
     loads: list[ModelLoad | TokenizerLoad | PipelineBuild | LoaderBuild] = [
@@ -30,6 +40,13 @@ def _check(flow: Flow) -> Iterator[Report]:
     for site in flow.events(CallSite):
         if site.symbol == ENGINE:
             found.append((site.node, flow.model_id(site.args.get("model", 0)), site.args))
+        elif site.symbol.endswith(_OTHER_LOADS) and site.symbol.startswith("transformers."):
+            given = site.args.get("pretrained_model_name_or_path", 0) or site.args.get(
+                "pretrained_model_name", 0
+            )
+            model = flow.model_id(given)
+            if model.text is None or not model.fixed or not is_not_causal(model.text):
+                found.append((site.node, model, site.args))
     for node, model, args in found:
         if not runs_remote_code(args) or is_pinned(args) is not False:
             continue

@@ -23,9 +23,7 @@ def _check(flow: Flow) -> Iterator[Report]:
         for small in statement.body if isinstance(statement, cst.SimpleStatementLine) else ():
             stranger = stranger_beside(flow.path) if _imports_guard(small) else None
             if stranger is not None:
-                message = (
-                    f"`{stranger}` beside this file is imported instead of cleanguard's `guard`"
-                )
+                message = f"`{stranger}` beside this file is imported instead of cleanguard's own"
                 yield Report(small, message)
 
 
@@ -34,7 +32,7 @@ def _imports_guard(node: cst.BaseSmallStatement) -> bool:
         return False
     names = () if isinstance(node.names, cst.ImportStar) else node.names
     imported = {dotted(alias.name) for alias in names}
-    return dotted(node.module) == "guard" and bool(imported & _NAMES)
+    return dotted(node.module) in ("guard", "cleanguard") and bool(imported & _NAMES)
 
 
 RULE = Rule(
@@ -46,10 +44,15 @@ from guard import CleanModelLoader
 
 model, tokenizer, provenance = CleanModelLoader("Qwen/Qwen2.5-7B").load()
 """,
+        """
+from cleanguard import CleanModelLoader
+
+model, tokenizer, provenance = CleanModelLoader("Qwen/Qwen2.5-7B").load()
+""",
     ),
     good=(
         """
-from cleanguard import CleanModelLoader
+from clean_loading import CleanModelLoader
 
 model, tokenizer, provenance = CleanModelLoader("Qwen/Qwen2.5-7B").load()
 """,

@@ -7,17 +7,21 @@ from collections.abc import Iterator
 from cleanguard.catalogue import hazards
 from cleanguard.catalogue.findings import Fix
 from lint_rules._flow.analysis import Flow
-from lint_rules._flow.values.arguments import UNSET
-from lint_rules._flow.values.events import Encode, Generate
+from lint_rules._flow.values.arguments import UNSET, Arguments
+from lint_rules._flow.values.events import CallSite, Encode, Generate
+from lint_rules._flow.values.joins import LibraryObject, element_of, first
 from lint_rules._questions.confidence import weakest
+from lint_rules._questions.engines import PARAMETERS, engine_calls
 from lint_rules._questions.standing import load_severity
 from lint_rules.edits import drop_keywords
 from lint_rules.rule import Report, Rule
 
+_CUT_BY_ENGINE = "`truncate_prompt_tokens` cuts a long prompt without a word; generation goes on from what is left"
 _LENGTHS = ("truncation", "max_length")
 
 
 def _check(flow: Flow) -> Iterator[Report]:
+    yield from _in_engines(flow)
     for encode in flow.events(Encode):
         cause = _cause(encode)
         uses = [use for use in flow.uses(encode) if isinstance(use, Generate)]
@@ -34,6 +38,26 @@ def _check(flow: Flow) -> Iterator[Report]:
             fix=Fix("unsafe", "tokenise the whole prompt") if edits else None,
             edits=edits,
         )
+
+
+def _in_engines(flow: Flow) -> Iterator[Report]:
+    """`truncate_prompt_tokens`, which keeps a prompt's last tokens."""
+    for call in (*engine_calls(flow), *engine_calls(flow, "chat")):
+        if load_severity(call.model, flow.settings) is None:
+            continue
+        for argument in (*call.site.args.positional, *call.site.args.keywords.values()):
+            params = first(argument.value, LibraryObject) or first(
+                element_of(argument.value), LibraryObject
+            )
+            site = None if params is None else flow.event_at(params.origin, CallSite)
+            if site is not None and site.symbol == PARAMETERS and _cuts(site.args):
+                yield Report(site.node, _CUT_BY_ENGINE)
+        if _cuts(call.site.args):
+            yield Report(call.site.node, _CUT_BY_ENGINE)
+
+
+def _cuts(args: Arguments) -> bool:
+    return args.literal("truncate_prompt_tokens") not in (UNSET, None)
 
 
 def _cause(encode: Encode) -> str | None:

@@ -11,24 +11,32 @@ from collections.abc import Iterator, Sequence
 import libcst as cst
 
 from cleanguard.catalogue import hazards
+from cleanguard.catalogue.begin_tokens import beginning_of
 from cleanguard.catalogue.families import family_of
 from cleanguard.catalogue.findings import Fix
 from lint_rules._flow.analysis import Flow
 from lint_rules._flow.libraries.hf_calls import is_rendered
 from lint_rules._flow.values.events import CallSite, Encode, Forward, Generate
 from lint_rules._flow.values.joins import UNKNOWN, Dataset, first, front_of, options
-from lint_rules._flow.values.text import BOS_TEXTS, leads_with
+from lint_rules._questions.beginnings import beginning, bos_is_off, leads_with_bos
 from lint_rules._questions.confidence import weakest
+from lint_rules._questions.control_text import control_token_in
+from lint_rules._questions.engines import engine_calls, engine_ids
 from lint_rules._questions.hand_made_text import bos_reach
+from lint_rules._questions.pipelines import pipeline_calls
 from lint_rules._questions.reach import Reach
 from lint_rules._questions.standing import load_severity
 from lint_rules._questions.training import is_trainer, trains
 from lint_rules.rule import Report, Rule
 
+_KEYWORD = "`add_special_tokens=False`"
+
 
 def _check(flow: Flow) -> Iterator[Report]:
     yield from _here(flow)
     yield from _in_helpers(flow)
+    yield from _in_engines(flow)
+    yield from _in_pipelines(flow)
     if trains(flow):
         yield from _in_training_rows(flow)
 
@@ -36,21 +44,21 @@ def _check(flow: Flow) -> Iterator[Report]:
 def _here(flow: Flow) -> Iterator[Report]:
     reach: Reach | None = None
     for encode in flow.events(Encode):
-        if not _is_bare(encode):
-            continue
         uses = flow.uses(encode)
-        if not uses:
+        cause = _cause(encode, uses, flow) if uses else None
+        if cause is None:
             continue
         reach = reach or bos_reach(flow.module)
         if _brings_bos(encode, uses, reach):
             continue
         model = encode.tokenizer.model if encode.tokenizer.model.text else uses[0].model.model
         severity = load_severity(model, flow.settings)
-        if severity is None:
+        needless = cause != _KEYWORD and beginning(model).tokenizer == "no"
+        if severity is None or needless:
             continue
         yield Report(
             encode.node,
-            _message(model.text),
+            _message(cause, model.text),
             weakest(encode.tokenizer.confidence, *(use.model.confidence for use in uses)),
             severity=severity,
             fix=Fix("migrate", "tokenise with CleanModelLoader"),
@@ -72,9 +80,39 @@ def _in_helpers(flow: Flow) -> Iterator[Report]:
         if severity is not None:
             yield Report(
                 use.node,
-                f"{_message(model.text)}; {found[0].name} tokenises this one",
+                f"{_message(_KEYWORD, model.text)}; {found[0].name} tokenises this one",
                 weakest(encoded.tokenizer.confidence, use.model.confidence),
                 severity=severity,
+            )
+
+
+def _in_engines(flow: Flow) -> Iterator[Report]:
+    """Ids for an engine, which puts nothing before them."""
+    for call in engine_calls(flow):
+        encoded = engine_ids(call)
+        encode = None if encoded is None else flow.event_at(encoded.origin, Encode)
+        severity = load_severity(call.model, flow.settings)
+        if encode is not None and severity is not None and _is_bare(encode):
+            yield Report(
+                encode.node,
+                _message(_KEYWORD, call.model.text or encode.tokenizer.model.text),
+                encode.tokenizer.confidence,
+                severity=severity,
+                remedy="leave the keyword out, or give the engine the text",
+            )
+
+
+def _in_pipelines(flow: Flow) -> Iterator[Report]:
+    """`pipeline(…)(prompt, add_special_tokens=False)`, also where the pipeline is built so."""
+    for call in pipeline_calls(flow):
+        node = call.says("add_special_tokens")
+        severity = load_severity(call.model, flow.settings)
+        if node is not None and severity is not None and not call.is_chat:
+            yield Report(
+                node,
+                _message(_KEYWORD, call.model.text),
+                severity=severity,
+                remedy="leave the keyword out",
             )
 
 
@@ -112,10 +150,15 @@ def _trained(site: CallSite) -> Iterator[cst.Call]:
 
 
 def _is_bare(encode: Encode) -> bool:
-    """Whether nothing puts a BOS before a text that may need one."""
-    if encode.args.literal("add_special_tokens") is not False or is_rendered(encode):
+    """Whether `add_special_tokens=False` keeps BOS from a text that may need one."""
+    return encode.args.literal("add_special_tokens") is False and _is_prompt(encode)
+
+
+def _is_prompt(encode: Encode) -> bool:
+    """Whether a text is no chat, and has no BOS written out at its beginning."""
+    if is_rendered(encode) or leads_with_bos(encode):
         return False
-    return not leads_with(encode.text, BOS_TEXTS)  # or BOS is written out
+    return control_token_in(encode.text, None, brackets=True) is None
 
 
 def _brings_bos(encode: Encode, uses: Sequence[Generate | Forward], reach: Reach) -> bool:
@@ -131,7 +174,35 @@ def _is_ids(arg: cst.Arg) -> bool:
     return keyword is None or keyword.value in ("input_ids", "inputs")
 
 
-def _message(model_id: str | None) -> str:
+def _cause(encode: Encode, uses: list[Generate | Forward], flow: Flow) -> str | None:
+    """What keeps BOS from a prompt, in words; None where it gets one."""
+    if encode.tokenizer.guarded or not _is_prompt(encode):
+        return _KEYWORD if _is_bare(encode) else None
+    if encode.args.literal("add_special_tokens") is False:
+        return _KEYWORD
+    if encode.method == "convert_tokens_to_ids":
+        return "`tokenize` and `convert_tokens_to_ids`"
+    if bos_is_off(encode.tokenizer, encode.place, flow):
+        return "`add_bos_token = False`"
+    if all(_starts_behind_bos(use) for use in uses):
+        return "a slice that begins behind the first id"
+    return None
+
+
+def _starts_behind_bos(use: Generate | Forward) -> bool:
+    """Whether the ids lose their first one; a part that goes on from a cache has none to lose."""
+    if use.encoded is None or not use.encoded.cut or use.args.opaque:
+        return False
+    return "past_key_values" not in use.args.keywords
+
+
+def _message(cause: str, model_id: str | None) -> str:
+    adds = None if model_id is None else beginning_of(model_id).tokenizer
+    if cause != _KEYWORD:
+        needs = f"that {model_id} needs" if adds == "yes" else "where the family needs one"
+        return f"{cause}: the prompt has no BOS {needs}".replace("BOS that", "BOS, which").replace(
+            "BOS where", "BOS, also where"
+        )
     family = None if model_id is None else family_of(model_id)
     if family is not None and family.bos == "one":
         return f"`add_special_tokens=False` drops the BOS that {model_id} needs from a prompt"

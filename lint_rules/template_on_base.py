@@ -6,19 +6,10 @@ from collections.abc import Iterator
 
 from cleanguard.catalogue import hazards
 from lint_rules._flow.analysis import Flow
-from lint_rules._flow.values.events import CallSite, PipelineBuild, TemplateApply
-from lint_rules._flow.values.joins import (
-    Items,
-    LibraryObject,
-    Mapping,
-    ModelId,
-    Sequence,
-    Value,
-    element_of,
-    first,
-    options,
-)
+from lint_rules._flow.values.events import CallSite, Encode, Generate, PipelineBuild, TemplateApply
+from lint_rules._flow.values.joins import ChatText, LibraryObject, ModelId, element_of, first
 from lint_rules._questions.engines import ENGINE
+from lint_rules._questions.pipelines import are_messages
 from lint_rules._questions.training import gets_a_chat_format, trains
 from lint_rules.rule import Report, Rule
 
@@ -34,6 +25,7 @@ def _check(flow: Flow) -> Iterator[Report]:
         elif _is_for_a_base_model(apply, flow):
             message = f"`apply_chat_template` for {_name(tokenizer.model)}, which is a base model"
             yield Report(apply.node, message, tokenizer.confidence)
+    yield from _by_another_tokenizer(flow)
     for call in flow.events(CallSite):
         model = _chatted(call, flow)
         if model is not None and model.standing == "base":
@@ -48,6 +40,37 @@ def _is_for_a_base_model(apply: TemplateApply, flow: Flow) -> bool:
     return not trains(flow) and not gets_a_chat_format(apply.tokenizer, flow)
 
 
+def _by_another_tokenizer(flow: Flow) -> Iterator[Report]:
+    """A chat model's tokenizer renders what the base model's weights are given."""
+    seen: set[object] = set()
+    for call in flow.events(Generate):
+        model = call.model
+        if model.model.standing != "base" or model.adapters or trains(flow):
+            continue
+        for text in _given_texts(call, flow):
+            applied = flow.event_at(text.origin, TemplateApply)
+            if applied is None or applied.node in seen:
+                continue
+            if applied.tokenizer.model.standing == "chat":
+                seen.add(applied.node)
+                message = (
+                    f"{_name(applied.tokenizer.model)} renders a chat for {_name(model.model)}, "
+                    "which is a base model"
+                )
+                yield Report(applied.node, message, applied.tokenizer.confidence)
+
+
+def _given_texts(call: Generate, flow: Flow) -> Iterator[ChatText]:
+    """The rendered texts, or ids, that a call of `generate` gets."""
+    encode = flow.event_at(call.encoded.origin if call.encoded else None, Encode)
+    values = [argument.value for argument in (*call.args.positional, *call.args.keywords.values())]
+    values += [argument.value for argument in call.args.spread]
+    for value in (*values, *(() if encode is None else (encode.text,))):
+        found = first(value, ChatText) or first(element_of(value), ChatText)
+        if found is not None:
+            yield found
+
+
 def _chatted(call: CallSite, flow: Flow) -> ModelId | None:
     """The model of a pipeline that is given messages, or of an engine whose `chat` is called."""
     engine = first(call.receiver, LibraryObject)
@@ -56,21 +79,11 @@ def _chatted(call: CallSite, flow: Flow) -> ModelId | None:
     if engine.symbol == "transformers.pipeline" and call.method == "__call__":
         built = flow.event_at(engine.origin, PipelineBuild)
         given = call.args.value("text_inputs", 0)
-        return built.model if built is not None and _are_messages(given) else None
+        return built.model if built is not None and are_messages(given) else None
     if engine.symbol == ENGINE and call.method == "chat":
         loaded = flow.event_at(engine.origin, CallSite)
         return None if loaded is None else flow.model_id(loaded.args.get("model", 0))
     return None
-
-
-def _are_messages(given: Value, depth: int = 0) -> bool:
-    for option in options(given):
-        if isinstance(option, Mapping) and option.get("role") is not None and depth:
-            return True
-        nested = isinstance(option, (Sequence, Items)) and depth < 2
-        if nested and _are_messages(element_of(option), depth + 1):
-            return True
-    return False
 
 
 def _name(model: ModelId) -> str:

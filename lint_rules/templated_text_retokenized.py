@@ -5,34 +5,39 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from cleanguard.catalogue import hazards
-from cleanguard.catalogue.families import family_of
 from cleanguard.catalogue.hazards import Severity
 from lint_rules._flow.analysis import Flow
 from lint_rules._flow.values.arguments import Argument
 from lint_rules._flow.values.events import CallSite, TemplateApply
 from lint_rules._flow.values.joins import (
     ChatText,
+    Constant,
     Dataset,
     Items,
+    LibraryObject,
+    Mapping,
     ModelId,
     Sequence,
+    Tokenizer,
     Value,
     element_of,
+    first,
     options,
 )
-from lint_rules._flow.values.text import is_chat
+from lint_rules._flow.values.text import BOS_TEXTS, is_chat
+from lint_rules._questions.beginnings import beginning
 from lint_rules.rule import Report, Rule
 
 _TRAINERS = ("SFTTrainer",)
+_SOME = Tokenizer(None)
 
 
 def _check(flow: Flow) -> Iterator[Report]:
     for site in flow.events(CallSite):
-        if site.symbol.rsplit(".", 1)[-1] not in _TRAINERS:
+        if site.symbol.rsplit(".", 1)[-1] not in _TRAINERS or _adds_nothing(site, flow):
             continue
         for where, text in _texts(site, flow):
-            model = _rendered_for(text, flow)
-            severity = _severity(model)
+            severity = _severity(_rendered_for(text, flow))
             if severity is not None:
                 yield Report(
                     site.node,
@@ -40,6 +45,20 @@ def _check(flow: Flow) -> Iterator[Report]:
                     severity=severity,
                 )
                 break
+
+
+def _adds_nothing(site: CallSite, flow: Flow) -> bool:
+    """Whether the trainer is told to add no special tokens: `dataset_kwargs`, its own or its config's."""
+    given = [site.args.value("dataset_kwargs")]
+    config = first(site.args.value("args"), LibraryObject)
+    built = None if config is None else flow.event_at(config.origin, CallSite)
+    if built is not None:
+        given.append(built.args.value("dataset_kwargs"))
+    for value in given:
+        options_ = first(value, Mapping)
+        if options_ is not None and options_.get("add_special_tokens") == Constant(False):
+            return True
+    return False
 
 
 def _texts(site: CallSite, flow: Flow) -> Iterator[tuple[str, Value]]:
@@ -57,8 +76,8 @@ def _texts(site: CallSite, flow: Flow) -> Iterator[tuple[str, Value]]:
                         yield f"the column `{name}`", value
 
 
-def _rendered_for(text: Value, flow: Flow) -> ModelId | None:
-    """The model whose template rendered a text; None for text that no template rendered."""
+def _rendered_for(text: Value, flow: Flow) -> Tokenizer | None:
+    """The tokenizer that rendered a text; None for text that no template rendered, or one without BOS."""
     if not is_chat(text):
         return None
     for option in options(text):
@@ -66,17 +85,40 @@ def _rendered_for(text: Value, flow: Flow) -> ModelId | None:
         for part in options(inner):
             if isinstance(part, ChatText):
                 applied = flow.event_at(part.origin, TemplateApply)
-                return ModelId(None, "unknown") if applied is None else applied.tokenizer.model
-    return ModelId(None, "unknown")
+                if applied is None:
+                    return _SOME
+                own = _own_template(applied)
+                if own is None:
+                    return applied.tokenizer
+                return None if own == "no" else Tokenizer(None, ModelId(None, "unknown"))
+    return _SOME
 
 
-def _severity(model: ModelId | None) -> Severity | None:
-    if model is None:
+def _own_template(applied: TemplateApply) -> str | None:
+    """Whether the template that the script itself gives writes BOS; None if it gives none."""
+    given = applied.args.get("chat_template")
+    own = (
+        given.value
+        if given is not None
+        else applied.place.setting(applied.tokenizer, "chat_template")
+    )
+    if own is None or own == Constant(None):
         return None
-    family = None if model.text is None else family_of(model.text)
-    if family is None or family.bos == "unknown":
-        return "warning"
-    return "error" if family.bos == "one" else None
+    text = first(own, Constant)
+    if text is None or not isinstance(text.value, str):
+        return "unknown"
+    return (
+        "yes" if "bos_token" in text.value or any(bos in text.value for bos in BOS_TEXTS) else "no"
+    )
+
+
+def _severity(tokenizer: Tokenizer | None) -> Severity | None:
+    if tokenizer is None:
+        return None
+    known = beginning(tokenizer.model)
+    if "no" in (known.tokenizer, known.template):
+        return None
+    return "error" if known.tokenizer == known.template == "yes" else "warning"
 
 
 RULE = Rule(

@@ -25,6 +25,21 @@ _RUNS = 10
 _SCORES = re.compile(
     "acc|correct|exact|f1|hit|match|^ok$|pass|right|score|solved|success|win", re.IGNORECASE
 )
+# What is counted up item by item, whatever the number of items.
+_COUNTS = re.compile(
+    "correct|hit|match|^ok$|n_ok|passed|right|solved|success|^wins?$", re.IGNORECASE
+)
+# Averages of these say nothing about how often something was right.
+_QUANTITIES = re.compile(
+    "time|elapsed|second|duration|latency|took|speed|token|length|^len$|chars?$|loss|nll|ppl|perplex|entropy|"
+    "cost|mem|bytes|flops|trace|grad|norm|prob|logit|size",
+    re.IGNORECASE,
+)
+# Nor do averages over these say something about items.
+_RUNS_NAMED = re.compile(
+    "seed|task|run|fold|layer|head|epoch|step|rank|world|gpu|device|batch|^bs$|worker|model|metric|shot",
+    re.IGNORECASE,
+)
 _ASKS = ("generate", "generate_batch", "complete")
 
 
@@ -43,13 +58,33 @@ def _check(flow: Flow) -> Iterator[Report]:
 
 def _is_share(rate: Rate) -> bool:
     """Whether a division or an average says how often something was right."""
-    if not isinstance(rate.node, cst.Call):
-        return True
-    averaged = [arg.value for arg in rate.node.args[:1]]
+    if isinstance(rate.node, cst.BinaryOperation):
+        return _is_quotient(rate.node, rate.count)
+    averaged = [arg.value for arg in rate.node.args[:1]] if isinstance(rate.node, cst.Call) else []
     if any(_compares(given) for given in averaged):
         return True
-    names = [name for given in (rate.node.func, *averaged) for name in _names(given)]
+    func = [rate.node.func] if isinstance(rate.node, cst.Call) else []
+    names = [name for given in (*func, *averaged) for name in _names(given)]
     return rate.count > _RUNS and any(_SCORES.search(name) for name in names)
+
+
+def _is_quotient(node: cst.BinaryOperation, count: int) -> bool:
+    """`correct / len(items)`; a number by its name counts only under what is surely counted."""
+    above, below = list(_names(node.left)), list(_names(node.right))
+    if any(_QUANTITIES.search(name) for name in above) or any(map(_RUNS_NAMED.search, below)):
+        return False
+    counted = any(_COUNTS.search(name) for name in above) or _compares_within(node.left)
+    by_name = isinstance(node.right, (cst.Name, cst.Attribute)) and not (
+        isinstance(node.right, cst.Name) and node.right.value == "len"
+    )
+    return counted or (not by_name and count > _RUNS)
+
+
+def _compares_within(node: cst.BaseExpression) -> bool:
+    """`sum(a == b for …)`, `100 * sum(…)`."""
+    if isinstance(node, cst.BinaryOperation):
+        return _compares_within(node.left) or _compares_within(node.right)
+    return isinstance(node, cst.Call) and bool(node.args) and _compares(node.args[0].value)
 
 
 def _compares(node: cst.BaseExpression) -> bool:
@@ -70,6 +105,13 @@ def _names(node: cst.BaseExpression) -> Iterator[str]:
         yield from _names(node.value)
     elif isinstance(node, cst.Call):
         yield from _names(node.func)
+        for argument in node.args:
+            yield from _names(argument.value)
+    elif isinstance(node, cst.BinaryOperation):
+        yield from _names(node.left)
+        yield from _names(node.right)
+    elif isinstance(node, (cst.GeneratorExp, cst.ListComp)):
+        yield from _names(node.elt)
     elif isinstance(node, cst.Subscript):
         yield from _names(node.value)
         key = node.slice[0].slice

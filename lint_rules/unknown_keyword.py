@@ -24,7 +24,15 @@ from lint_rules._questions.signatures import Known, known, renamed
 from lint_rules.edits import replace
 from lint_rules.rule import Report, Rule
 
-_REMOVED_FROM_LOADS = ("load_in_8bit", "load_in_4bit", "use_auth_token")
+# transformers 5 hands them on to the model's `__init__`, which raises a TypeError.
+_REMOVED_FROM_LOADS = (
+    "load_in_8bit", "load_in_4bit", "use_auth_token", "resume_download", "use_flash_attention_2", "torchscript",
+)  # fmt: skip
+# The same, but a model's own code may take them (Qwen's first does).
+_NEVER_TAKEN = (
+    "bf16", "fp16", "fp32", "use_flash_attn", "flash_attention", "attn_impl", "use_fast", "padding_side",
+    "model_max_length", "max_seq_length", "use_triton", "use_bettertransformer",
+)  # fmt: skip
 
 
 def _check(flow: Flow) -> Iterator[Report]:
@@ -43,7 +51,7 @@ def _check(flow: Flow) -> Iterator[Report]:
                 problem = _problem(library, name, (keyword,), entry)
                 slip = _slip(node, problem, better, argument, args)
                 yield dataclasses.replace(slip, severity=_severity(keyword, entry))
-            elif not entry.is_open or _is_removed(name, keyword, entry):
+            elif not entry.is_open or _is_removed(name, keyword, entry, args):
                 invented.append(keyword)
         if invented:
             names = tuple(invented)
@@ -100,9 +108,11 @@ def _better(name: str, keyword: str, entry: Known) -> str | None:
     return near[0] if near else None
 
 
-def _is_removed(name: str, keyword: str, entry: Known) -> bool:
-    is_five = entry.version.split(".")[0] >= "5"
-    return name == "model.from_pretrained" and keyword in _REMOVED_FROM_LOADS and is_five
+def _is_removed(name: str, keyword: str, entry: Known, args: Arguments) -> bool:
+    if name != "model.from_pretrained" or int(entry.version.split(".")[0]) < 5:
+        return False
+    own_code = args.get("trust_remote_code") is not None or args.opaque
+    return keyword in _REMOVED_FROM_LOADS or (keyword in _NEVER_TAKEN and not own_code)
 
 
 def _severity(keyword: str, entry: Known) -> Severity:

@@ -10,17 +10,18 @@ from collections.abc import Iterator
 
 from cleanguard.catalogue import hazards
 from lint_rules._flow.analysis import Flow
-from lint_rules._flow.values.arguments import UNSET, Arguments
-from lint_rules._flow.values.events import CallSite
-from lint_rules._flow.values.joins import Constant, LibraryObject, first, options
-from lint_rules._questions.engines import ENGINE
+from lint_rules._flow.values.arguments import Arguments
+from lint_rules._flow.values.events import CallSite, Place
+from lint_rules._flow.values.joins import Constant, LibraryObject, element_of, first, options
+from lint_rules._flow.values.settings_state import SEED
+from lint_rules._questions.engines import PARAMETERS, engine_calls
 from lint_rules._questions.generation import config_of, text_generations
+from lint_rules._questions.pipelines import pipeline_calls
+from lint_rules._questions.standing import load_severity
 from lint_rules.rule import Report, Rule
 
 
 def _check(flow: Flow) -> Iterator[Report]:
-    if any("seed" in name.lower() for name in flow.called_names):
-        return
     for found in text_generations(flow):
         call = found.call
         in_sight = call.model.origin is not None and call.place.function is None
@@ -28,18 +29,55 @@ def _check(flow: Flow) -> Iterator[Report]:
         samples = _samples(call.args) or _samples(config_of(call, flow))
         if not (in_sight or loaded) or not samples or "generator" in call.args.keywords:
             continue
+        if call.model.guarded or is_seeded(call.place, flow):
+            continue
         yield Report(
             call.node,
             "tokens are sampled and nothing seeds them: the same run gives other texts",
             call.model.confidence,
         )
-    for site in flow.events(CallSite):
-        unseeded = "seed" not in site.args.keywords and not site.args.opaque
-        if site.symbol != "vllm.SamplingParams" or not unseeded or site.args.spread:
+    for piped in pipeline_calls(flow):
+        severity = load_severity(piped.model, flow.settings)
+        if severity is None or piped.is_chat or piped.literal("do_sample") is not True:
             continue
-        if _warm(site.args) and _is_used_in_sight(site, flow):
-            message = "`SamplingParams` samples and has no `seed`: the same run gives other texts"
-            yield Report(site.node, message)
+        if not is_seeded(piped.site.place, flow):
+            message = (
+                "the pipeline samples tokens and nothing seeds them: the same run gives other texts"
+            )
+            yield Report(piped.site.node, message, severity="warning")
+    yield from _engines(flow)
+
+
+def _engines(flow: Flow) -> Iterator[Report]:
+    reported: set[object] = set()
+    for call in (*engine_calls(flow), *engine_calls(flow, "chat")):
+        if "seed" in call.built.keywords:
+            continue
+        given = (*call.site.args.positional, *call.site.args.keywords.values())
+        for argument in given:
+            params = first(argument.value, LibraryObject) or first(
+                element_of(argument.value), LibraryObject
+            )
+            if params is None or params.symbol != PARAMETERS or params.origin in reported:
+                continue
+            site = flow.event_at(params.origin, CallSite)
+            if site is not None and _is_warm(site, params, call.site):
+                reported.add(params.origin)
+                message = (
+                    "`SamplingParams` samples and has no `seed`: the same run gives other texts"
+                )
+                yield Report(site.node, message)
+
+
+def is_seeded(place: Place, flow: Flow) -> bool:
+    """Whether torch's generator is seeded before this place."""
+    seeded = place.state.get(SEED)
+    if seeded is not None:
+        return seeded == Constant(True)
+    if place.owner is not None and flow.inherits(place.owner, "Trainer"):
+        return True  # its `__init__` seeds
+    # Nobody is seen to call this function: whoever does may come from where it is seeded.
+    return not flow.is_called(place.function) and flow.seeds_somewhere
 
 
 def _samples(args: Arguments) -> bool:
@@ -48,25 +86,26 @@ def _samples(args: Arguments) -> bool:
     return all(isinstance(option, Constant) and option.value is True for option in given)
 
 
-def _warm(args: Arguments) -> bool:
-    given = args.literal("temperature")
-    if given is UNSET:
-        return args.get("temperature") is None and not args.opaque  # vLLM's default is 1.0
-    return isinstance(given, (int, float)) and given > 0
+def _is_warm(site: CallSite, params: LibraryObject, used: CallSite) -> bool:
+    """Whether parameters sample without a seed of their own, as they are when the engine gets them."""
+    args = site.args
+    if args.literal("max_tokens") == 1 and "prompt_logprobs" in args.keywords:
+        return False  # asked for what the prompt is worth, not for a text
+    if args.opaque or args.spread or used.place.setting(params, "seed") is not None:
+        return False
+    if "seed" in args.keywords and args.literal("seed") is not None:
+        return False
+    later = used.place.setting(params, "temperature")
+    if later is not None:
+        return _is_hot(first(later, Constant))
+    if args.get("temperature") is None:
+        return True  # vLLM's default is 1.0
+    return _is_hot(first(args.value("temperature"), Constant))
 
 
-def _is_used_in_sight(params: CallSite, flow: Flow) -> bool:
-    """Whether an engine that is built here, without a seed, generates with these parameters."""
-    for site in flow.events(CallSite):
-        engine = first(site.receiver, LibraryObject)
-        built = None if engine is None else flow.event_at(engine.origin, CallSite)
-        if built is None or built.symbol != ENGINE or "seed" in built.args.keywords:
-            continue
-        given = (*site.args.positional, *site.args.keywords.values())
-        objects = (first(argument.value, LibraryObject) for argument in given)
-        if any(found is not None and found.origin is params.node for found in objects):
-            return True
-    return False
+def _is_hot(given: Constant | None) -> bool:
+    value = None if given is None else given.value
+    return isinstance(value, (int, float)) and value > 0
 
 
 RULE = Rule(

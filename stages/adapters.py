@@ -11,10 +11,10 @@ from safetensors import SafetensorError, safe_open
 
 from cleanguard.errors import JobError
 from guard import CleanModelLoader
-from guard.errors import GuardError
+from guard.errors import AdapterMismatch, GuardError
 from guard.files.hub import need
 from stages.jsonl import parsed
-from stages.training.lineage import lineage_of
+from stages.lineage import lineage_of
 
 if TYPE_CHECKING:
     from guard import Loaded
@@ -52,6 +52,11 @@ def told_apart(adapter: str) -> Iterator[None]:
     """
     try:
         yield
+    except AdapterMismatch as error:
+        raise JobError(
+            f"{adapter} does not fit this base: {error.args[0]}; "
+            "look at its adapter_config.json, or train it on this base"
+        ) from error
     except GuardError:
         raise
     except (RuntimeError, ValueError, TypeError, AttributeError, LookupError) as error:

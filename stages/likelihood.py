@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from guard.base.finiteness import refuse_broken
+from guard.decoding import graphs
 from guard.files.hub import torch
 from guard.prompts.encoding import pad_left
 from guard.prompts.policy import policy_of
@@ -43,6 +45,9 @@ def likelihoods(
         tokenizer: Its tokenizer.
         rows: As `stages.tokens.rows_of` gives them.
         batch_size: Rows at a time; rows of similar length go together.
+
+    Raises:
+        BrokenModelError: The model's scores are NaN or infinite; the layer is named.
     """
     order = sorted(range(len(rows)), key=lambda at: -len(rows[at].prompt + rows[at].completion))
     found: dict[int, Likelihood] = {}
@@ -55,22 +60,25 @@ def likelihoods(
             found.update(zip(places, scored, strict=True))
     finally:
         model.train(was_training)
+        graphs.end_of_call(model)
     return [found[at] for at in range(len(rows))]
 
 
 def _batch(model: Any, tokenizer: PreTrainedTokenizerBase, rows: Sequence[Row]) -> list[Likelihood]:
     policy = policy_of(tokenizer)
     pad = policy.pad_id if policy.pad_id is not None else policy.eos_id or 0
-    ids, mask = pad_left([row.prompt + row.completion for row in rows], pad)
-    ids, mask = ids.to(model.device), mask.to(model.device)
+    texts = [[*row.prompt, *row.completion] for row in rows]
     longest = max(len(row.completion) for row in rows)
+    ids, mask = (one.to(model.device) for one in pad_left(texts, pad))
+    inputs = {
+        "input_ids": ids,
+        "attention_mask": mask,
+        "position_ids": (mask.cumsum(-1) - 1).clamp(min=0),
+    }
+    logits = _logits(model, texts, pad, inputs, longest + 1)[:, :-1]
     with torch.inference_mode():
-        logits = model(
-            input_ids=ids,
-            attention_mask=mask,
-            position_ids=(mask.cumsum(-1) - 1).clamp(min=0),
-            logits_to_keep=longest + 1,
-        ).logits[:, :-1]
+        real = mask[:, -logits.shape[1] - 1 : -1].bool()
+        refuse_broken(model, logits[real], inputs, f"{len(rows)} texts")
         of_next = logits.float().log_softmax(-1)
         chosen = of_next.gather(-1, ids[:, -longest:].unsqueeze(-1)).squeeze(-1)
     # Padding is on the left, so every completion ends in the last column.
@@ -78,3 +86,16 @@ def _batch(model: Any, tokenizer: PreTrainedTokenizerBase, rows: Sequence[Row]) 
         Likelihood(float(line[longest - len(row.completion) :].sum()), len(row.completion))
         for line, row in zip(chosen, rows, strict=True)
     ]
+
+
+def _logits(
+    model: Any, texts: list[list[int]], pad: int, inputs: dict[str, Any], count: int
+) -> Any:
+    """Logits of the last positions, of shape (rows, count, vocabulary)."""
+    if min(map(len, texts)) >= count:
+        try:
+            return graphs.last_logits(model, texts, pad, count)
+        except graphs.NoRoad:
+            pass
+    with torch.inference_mode():
+        return model(**inputs, logits_to_keep=count).logits

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from stages.config import option
 from stages.ranks import local_rank, use_own_gpu, world_size
@@ -28,6 +29,20 @@ class ModelConfig:
     device_map: str | None = option(None, "As in from_pretrained; `auto` spreads over the GPUs.")
     attn_implementation: str | None = option(None, "As in from_pretrained, such as `sdpa`.")
     local_files_only: bool = option(False, "Never ask the hub; use what the cache holds.")
+
+
+# What the stages that only ask a model have in common; each takes a copy and adds its own.
+TINY_MODEL: Mapping[str, Any] = {"model.id": TINY, "model.dtype": "float32"}
+LARGE_MODEL: Mapping[str, Any] = {
+    "model.id": "Qwen/Qwen2.5-32B",
+    "model.quant": "int8",
+    "model.dtype": "bfloat16",
+    "model.device_map": "auto",
+}
+ASKING_PRESETS: Mapping[str, Mapping[str, Any]] = {
+    "tiny": {**TINY_MODEL, "max_new_tokens": 20, "batch_size": 256},
+    "qwen2.5-32b": {**LARGE_MODEL, "batch_size": 32},
+}
 
 
 def loader_of(config: ModelConfig, *, for_training: bool = False) -> CleanModelLoader:

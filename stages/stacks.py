@@ -8,7 +8,7 @@ from typing import Any
 
 from cleanguard.errors import JobError
 from stages.folder import file_entry
-from stages.training.lineage import lineage_of
+from stages.lineage import lineage_of
 
 _WEIGHTS = "adapter_model.safetensors"
 

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-import math
-import re
 import unicodedata
-
-_NUMBER = re.compile(r"[-+]?\d[\d,]*(?:\.\d+)?")
-
-
-def value_of(number: str) -> float | None:
-    """What a number is, as people write it: `13`, `-13.0`, `1,300`; None if it is none."""
-    found = _NUMBER.fullmatch(number.strip())
-    value = float(found[0].replace(",", "")) if found else math.inf
-    return value if math.isfinite(value) else None
 
 
 def normalised(text: str) -> str:
-    """A text for comparison: NFKC, case-folded, runs of space made one."""
-    return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
+    """A text for comparison: NFKC, case-folded, runs of space made one, without what cannot be seen.
+
+    What cannot be seen are zero-width characters, soft hyphens, bidi marks and variation selectors.
+    """
+    folded = unicodedata.normalize("NFKC", text).casefold()
+    return " ".join("".join(c for c in folded if not _is_unseen(c)).split())
+
+
+def _is_unseen(character: str) -> bool:
+    return (
+        unicodedata.category(character) == "Cf"
+        or "\ufe00" <= character <= "\ufe0f"
+        or "\U000e0100" <= character <= "\U000e01ef"
+        or character in "\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0"
+    )

@@ -44,7 +44,8 @@ def test_the_guard_costs_next_to_nothing(tmp_path: Path) -> None:
     assert found["generate_batch, all 128"]["ratio"] < 1.1
     assert found["generate_batch, all 128"]["faster_than_one_by_one"] >= 10
     assert found["counts"]["raw"]["operators"] > 20_000
-    assert found["counts"]["raw"]["operators"] == found["counts"]["guarded"]["operators"]
+    # The guard's own loop has fewer, its look at NaN included.
+    assert found["counts"]["guarded"]["operators"] <= found["counts"]["raw"]["operators"]
     assert found["counts"]["ratios"]["function calls"] < 1.05
     assert "tok/s" in ran.stdout
 

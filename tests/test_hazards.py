@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 
+from cleanguard.catalogue import hazards
 from cleanguard.catalogue.explain import FIXES, GROUPS
 from cleanguard.catalogue.hazards import (
     BY_CODE,
@@ -58,6 +60,17 @@ def test_severity_and_fix_are_known(hazard: Hazard) -> None:
 def test_linted_is_true_for_exactly_what_is_looked_for() -> None:
     looked_for = {rule.hazard.code for rule in RULES} | ENGINE_CODES
     assert {hazard.code for hazard in CATALOGUE if hazard.linted} == looked_for
+
+
+def test_traced_is_true_for_exactly_what_a_trace_can_say() -> None:
+    """Each code that the judge names, read from its modules."""
+    import guard.tracing
+
+    folder = Path(guard.tracing.__file__).parent
+    text = "".join(path.read_text(encoding="utf-8") for path in folder.glob("*.py"))
+    names = set(re.findall(r"hazards\.([A-Z][A-Z_]+)\b", text))
+    named = {getattr(hazards, name).code for name in names if hasattr(hazards, name)}
+    assert {hazard.code for hazard in CATALOGUE if hazard.traced} == named
 
 
 def test_each_rule_has_its_catalogue_entry_and_no_other_rule_has_it() -> None:

@@ -25,6 +25,6 @@ def test_a_hook_is_light_and_calls_a_command(hook: dict[str, object]) -> None:
     assert program == "cleanguard"
     assert command in COMMANDS
     assert hook["language"] == "python"
-    assert hook["types_or"] == ["python", "pyi"]
+    assert hook["types_or"] == ["python", "pyi", "jupyter"]
     assert hook["require_serial"] is True
     assert "additional_dependencies" not in hook

@@ -58,11 +58,13 @@ def reporters(hazard: Hazard) -> str:
     """Who reports a hazard today, in words."""
     who = [
         *(["`cleanguard check`"] if hazard.linted else []),
+        *(["`cleanguard trace`"] if hazard.traced else []),
         *(["the runtime guard"] if hazard.guarded else []),
     ]
     if not who:
         return "nobody yet"
-    return " and ".join(who) + ("" if hazard.default or not hazard.linted else ", when selected")
+    named = " and ".join(filter(None, (", ".join(who[:-1]), who[-1])))
+    return named + ("" if hazard.default or not hazard.linted else ", when selected")
 
 
 def as_object(page: Page) -> dict[str, Any]:
@@ -78,6 +80,7 @@ def as_object(page: Page) -> dict[str, Any]:
         "fix": hazard.fix,
         "linted": hazard.linted,
         "guarded": hazard.guarded,
+        "traced": hazard.traced,
         "default": hazard.default,
         "bad": list(page.bad),
         "good": list(page.good),

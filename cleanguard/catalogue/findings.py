@@ -48,6 +48,25 @@ class Fix:
     edits: tuple[Edit, ...] = ()
 
 
+TraceStatus = Literal["confirmed", "contradicted", "not reached", "only the run"]
+
+
+@dataclass(frozen=True, slots=True)
+class Traced:
+    """What a trace says about a finding.
+
+    Attributes:
+        status: It was seen, its place ran and it was not, its place did not run, or only the run
+            saw it.
+        count: How often the hazard was seen.
+        message: What was seen, with ids or settings; empty where nothing was.
+    """
+
+    status: TraceStatus
+    count: int = 0
+    message: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
     """One hazard at one place.
@@ -62,6 +81,7 @@ class Finding:
         message: What is wrong here, in one sentence.
         remedy: What to do here.
         fix: None where nothing can be rewritten.
+        traced: What a trace says about it; None where none was asked.
     """
 
     hazard: Hazard
@@ -73,6 +93,7 @@ class Finding:
     message: str
     remedy: str
     fix: Fix | None = None
+    traced: Traced | None = None
 
     @property
     def code(self) -> str:

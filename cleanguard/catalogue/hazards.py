@@ -1,6 +1,6 @@
 """The hazard catalogue: the one list that the linter, the codemods, the runtime guard and the docs share.
 
-A code is never reused. The flags `linted`, `fix` and `guarded` say what exists today;
+A code is never reused. The flags `linted`, `fix`, `guarded` and `traced` say what exists today;
 `tests/test_hazards.py` compares them with the rules, rewrites and error classes themselves.
 """
 
@@ -27,6 +27,7 @@ class Hazard:
         fix: What the tool can rewrite: nothing, `--fix`, `--unsafe-fixes`, or `migrate`.
         linted: A lint rule or the check engine reports it.
         guarded: The runtime guard raises or records it.
+        traced: `cleanguard trace` and `guard.observe()` see it in a script that runs.
         default: Selected when the configuration says nothing.
     """
 
@@ -39,6 +40,7 @@ class Hazard:
     fix: FixKind = "none"
     linted: bool = False
     guarded: bool = False
+    traced: bool = False
     default: bool = True
 
 
@@ -56,6 +58,7 @@ RAW_MODEL_LOAD = Hazard(
     remedy="load it with `CleanModelLoader(MODEL, …).load()`",
     fix="migrate",
     linted=True,
+    traced=True,
 )
 RAW_TOKENIZER_LOAD = Hazard(
     code="CG102",
@@ -70,6 +73,7 @@ RAW_TOKENIZER_LOAD = Hazard(
     remedy="take the tokenizer that `CleanModelLoader(MODEL, …).load()` returns",
     fix="migrate",
     linted=True,
+    traced=True,
 )
 TEMPLATE_DISABLED_BY_HAND = Hazard(
     code="CG103",
@@ -98,6 +102,7 @@ QUANTIZATION_BY_HAND = Hazard(
     remedy="say `CleanModelLoader(MODEL, load_in_8bit=True)` or `load_in_4bit=True` (nf4, double quantization)",
     fix="migrate",
     linted=True,
+    traced=True,
 )
 UNPINNED_REVISION = Hazard(
     code="CG105",
@@ -109,6 +114,7 @@ UNPINNED_REVISION = Hazard(
     guarded=True,
     default=False,
     linted=True,
+    traced=True,
 )
 REMOTE_CODE = Hazard(
     code="CG106",
@@ -119,6 +125,7 @@ REMOTE_CODE = Hazard(
     remedy="use a model that transformers knows, or pin the revision and read the code",
     guarded=True,
     linted=True,
+    traced=True,
 )
 PICKLE_WEIGHTS = Hazard(
     code="CG107",
@@ -130,6 +137,7 @@ PICKLE_WEIGHTS = Hazard(
     guarded=True,
     fix="unsafe",
     linted=True,
+    traced=True,
 )
 CHAT_MODEL_AS_BASE = Hazard(
     code="CG108",
@@ -140,6 +148,7 @@ CHAT_MODEL_AS_BASE = Hazard(
     remedy="name the base checkpoint, or say that a chat model is meant",
     guarded=True,
     linted=True,
+    traced=True,
 )
 ADAPTER_AS_BASE = Hazard(
     code="CG109",
@@ -152,6 +161,7 @@ ADAPTER_AS_BASE = Hazard(
     ),
     remedy="remove the adapter files, or load the base and attach the adapter by name",
     guarded=True,
+    traced=True,
 )
 UNKNOWN_KEYWORD = Hazard(
     code="CG110",
@@ -161,6 +171,19 @@ UNKNOWN_KEYWORD = Hazard(
     why="Some calls raise a TypeError on the GPU; others accept the keyword silently and ignore it.",
     remedy="use the keyword that the installed version has",
     fix="safe",
+    linted=True,
+    traced=True,
+)
+ADAPTER_OVER_ADAPTER = Hazard(
+    code="CG111",
+    name="adapter-over-adapter",
+    severity="error",
+    summary="an adapter is put under a name that one before it has on the same base",
+    why=(
+        "peft replaces the weights that both adapters have and leaves the rest of the first active: what "
+        "is evaluated is a mixture of two adapters. unload() before the second gives the right model."
+    ),
+    remedy="unload() the first, load the base anew, or give each adapter a name of its own",
     linted=True,
 )
 STRAY_NO_SPECIAL_TOKENS = Hazard(
@@ -176,6 +199,7 @@ STRAY_NO_SPECIAL_TOKENS = Hazard(
     fix="migrate",
     linted=True,
     guarded=True,
+    traced=True,
 )
 DOUBLE_BOS = Hazard(
     code="CG202",
@@ -187,6 +211,7 @@ DOUBLE_BOS = Hazard(
     guarded=True,
     fix="unsafe",
     linted=True,
+    traced=True,
 )
 TEMPLATE_ON_BASE = Hazard(
     code="CG203",
@@ -197,6 +222,7 @@ TEMPLATE_ON_BASE = Hazard(
     remedy="give the base model plain text",
     guarded=True,
     linted=True,
+    traced=True,
 )
 CONTROL_TOKEN_LITERAL = Hazard(
     code="CG204",
@@ -207,6 +233,7 @@ CONTROL_TOKEN_LITERAL = Hazard(
     remedy="take the token out of the prompt, or neutralise it as plain text",
     guarded=True,
     linted=True,
+    traced=True,
 )
 SILENT_TRUNCATION = Hazard(
     code="CG205",
@@ -218,6 +245,7 @@ SILENT_TRUNCATION = Hazard(
     guarded=True,
     fix="unsafe",
     linted=True,
+    traced=True,
 )
 RAW_GENERATE = Hazard(
     code="CG301",
@@ -231,6 +259,7 @@ RAW_GENERATE = Hazard(
     remedy="call `CleanModelLoader.generate(model, tokenizer, prompt, …)`",
     fix="migrate",
     linted=True,
+    traced=True,
 )
 RIGHT_PADDING_GENERATION = Hazard(
     code="CG302",
@@ -242,6 +271,7 @@ RIGHT_PADDING_GENERATION = Hazard(
     fix="safe",
     linted=True,
     guarded=True,
+    traced=True,
 )
 INHERITED_SAMPLING = Hazard(
     code="CG303",
@@ -256,6 +286,7 @@ INHERITED_SAMPLING = Hazard(
     guarded=True,
     fix="unsafe",
     linted=True,
+    traced=True,
 )
 UNSEEDED_SAMPLING = Hazard(
     code="CG304",
@@ -266,6 +297,7 @@ UNSEEDED_SAMPLING = Hazard(
     remedy="pass `seed=`",
     guarded=True,
     linted=True,
+    traced=True,
 )
 EOS_MASKED = Hazard(
     code="CG401",
@@ -276,6 +308,7 @@ EOS_MASKED = Hazard(
     remedy="use a pad token that is not eos, or a collator that masks by position",
     linted=True,
     guarded=True,
+    traced=True,
 )
 TEMPLATED_TEXT_RETOKENIZED = Hazard(
     code="CG402",
@@ -285,6 +318,7 @@ TEMPLATED_TEXT_RETOKENIZED = Hazard(
     why="Pre-rendered Llama text trains with two BOS tokens.",
     remedy="give the trainer token ids or the messages themselves",
     linted=True,
+    traced=True,
 )
 TEMPLATE_STRIPPED_SAVE = Hazard(
     code="CG403",
@@ -296,6 +330,7 @@ TEMPLATE_STRIPPED_SAVE = Hazard(
     fix="unsafe",
     linted=True,
     guarded=True,
+    traced=True,
 )
 CHAT_FORMAT_ON_BASE = Hazard(
     code="CG404",
@@ -397,6 +432,7 @@ CATALOGUE: tuple[Hazard, ...] = (
     CHAT_MODEL_AS_BASE,
     ADAPTER_AS_BASE,
     UNKNOWN_KEYWORD,
+    ADAPTER_OVER_ADAPTER,
     STRAY_NO_SPECIAL_TOKENS,
     DOUBLE_BOS,
     TEMPLATE_ON_BASE,

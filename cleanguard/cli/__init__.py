@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import traceback
+from contextlib import suppress
+from pathlib import Path
 from typing import NoReturn
 
 import click
@@ -15,12 +18,13 @@ from cleanguard.errors import JobError
 
 __all__ = ["main"]
 
+# A full disk, a quota, a dead terminal: nothing that a caller could read about in the output itself.
+_NO_OUTPUT = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EBADF, errno.EFBIG)
+
 
 def main() -> NoReturn:
     """Run the command line and leave with 0 (clean), 1 (findings) or 2 (could not do the job)."""
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="backslashreplace")
+    _give_streams()
     try:
         code = group.main(prog_name="cleanguard", standalone_mode=False) or CLEAN
         sys.stdout.flush()
@@ -32,18 +36,45 @@ def main() -> NoReturn:
     except (click.Abort, KeyboardInterrupt):
         code = INTERRUPTED
     except (BrokenPipeError, ReaderLeft):
-        # Nobody reads on; keep the interpreter from complaining when it flushes at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()
         code = CANNOT_DO
+    except OSError as error:
+        if error.errno not in _NO_OUTPUT:
+            code = _fault(error)
+        else:
+            _drop_output()
+            where = error.filename or "the output"
+            code = _complain(f"{where} cannot be written: {(error.strerror or '').lower()}")
     except Exception as error:  # noqa: BLE001 - a crash must never leave with 1, which says "findings"
-        if os.environ.get("CLEANGUARD_DEBUG"):
-            traceback.print_exc()
-        code = _complain(
-            f"internal error: {type(error).__name__}: {error}\n"
-            "This is a fault in cleanguard, not in your files; nothing can be said about them.\n"
-            "Run again with `cleanguard --debug …` for the traceback to report."
-        )
+        code = _fault(error)
     sys.exit(code)
+
+
+def _give_streams() -> None:
+    """Make the standard streams fit to be written to, also where the caller has closed some."""
+    if sys.stderr is None:
+        sys.stderr = Path(os.devnull).open("w")  # noqa: SIM115 - for as long as the process lives
+    if sys.stdout is None:
+        sys.exit(_complain("standard output is closed, so there is nowhere to report to"))
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _drop_output() -> None:
+    """Keep the interpreter from complaining when it flushes at exit what nobody can read."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _fault(error: Exception) -> int:
+    if os.environ.get("CLEANGUARD_DEBUG"):
+        traceback.print_exc()
+    return _complain(
+        f"internal error: {type(error).__name__}: {error}\n"
+        "This is a fault in cleanguard, not in your files; nothing can be said about them.\n"
+        "Run again with `cleanguard --debug …` for the traceback to report."
+    )
 
 
 def _complain(message: str) -> int:

@@ -9,10 +9,12 @@ from typing import Any
 import click
 
 from cleanguard.cli.shadowing import refuse_strangers
+from cleanguard.errors import JobError
 from cleanguard.version import VERSION
 
 COMMANDS = {
     "check": "Find hazards in Python files.",
+    "trace": "Run a script as it is, and say what reached the models.",
     "migrate": "Rewrite hazards into CleanModelLoader calls.",
     "status": "Say which scripts are clean, pending, migrated or excluded.",
     "gate": "Go or no-go before a GPU session, with the evidence in a file.",
@@ -45,6 +47,7 @@ class LazyGroup(click.Group):
         if cmd_name not in COMMANDS:
             return None
         refuse_strangers()
+        _refuse_no_folder()
         command = import_module(f"cleanguard.cli.commands.{cmd_name}").command
         assert isinstance(command, click.Command)
         return command
@@ -70,6 +73,15 @@ class LazyGroup(click.Group):
 
             ctx.fail(f"No such command {args[0]!r}{did_you_mean(args[0], COMMANDS)}")
         return super().resolve_command(ctx, args)
+
+
+def _refuse_no_folder() -> None:
+    try:
+        os.getcwd()  # noqa: PTH109 - asked for whether it is there
+    except OSError:
+        raise JobError(
+            "the folder that this was started in is gone; go to one that is there"
+        ) from None
 
 
 def _debug(ctx: click.Context, param: click.Parameter, wanted: bool) -> None:

@@ -34,9 +34,9 @@ def inputs_of(
     settings = load_settings(Path(os.path.commonpath(absolute)), config)
     settings = replace(
         settings,
-        select=_chosen(select) or settings.select,
-        extend_select=(*settings.extend_select, *_split(extend_select)),
-        ignore=(*settings.ignore, *_split(ignore)),
+        select=codes_in(select, "--select") or settings.select,
+        extend_select=(*settings.extend_select, *codes_in(extend_select)),
+        ignore=(*settings.ignore, *codes_in(ignore)),
         scope=scope or settings.scope,
         force_exclude=force_exclude or settings.force_exclude,
     )
@@ -56,12 +56,17 @@ def inputs_of(
     return settings, files
 
 
-def _chosen(select: Sequence[str]) -> tuple[str, ...]:
-    codes = _split(select)
-    if select and not codes:
-        raise JobError("`--select` names no code; leave it out for the configured ones")
+def codes_in(values: Sequence[str], needed: str | None = None) -> tuple[str, ...]:
+    """The codes of an option that may be given several times, each with several codes.
+
+    Args:
+        values: What was given.
+        needed: The option's name, if it must name a code where it is given.
+
+    Raises:
+        JobError: It names none.
+    """
+    codes = tuple(entry.strip() for value in values for entry in value.split(",") if entry.strip())
+    if needed and values and not codes:
+        raise JobError(f"`{needed}` names no code; leave it out for the configured ones")
     return codes
-
-
-def _split(values: Sequence[str]) -> tuple[str, ...]:
-    return tuple(entry.strip() for value in values for entry in value.split(",") if entry.strip())

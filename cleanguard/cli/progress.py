@@ -17,7 +17,9 @@ _EVERY = 0.1
 
 @contextmanager
 def bar(
-    stream: TextIO | None = None, clock: Callable[[], float] = time.monotonic
+    stream: TextIO | None = None,
+    clock: Callable[[], float] = time.monotonic,
+    doing: str = "Checking",
 ) -> Iterator[Callable[[int, int], None] | None]:
     """What to call with the number of files that are done and of all; None where nobody would see it.
 
@@ -38,7 +40,7 @@ def bar(
         last = now
         if drawn is None:
             drawn = _progress(stream)
-            drawn.add_task("Checking", total=total)
+            drawn.add_task(doing, total=total)
             drawn.start()
         drawn.update(drawn.task_ids[0], completed=done)
         drawn.refresh()

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import difflib
+import os
+import re
 from pathlib import PurePath
+
+_ODD = re.compile(rb'[\x00-\x1f"\\\x7f]')
 
 
 def unified(name: str, before: bytes, after: bytes) -> bytes:
@@ -14,11 +18,17 @@ def unified(name: str, before: bytes, after: bytes) -> bytes:
         before: The old bytes.
         after: The new bytes.
     """
-    path = PurePath(name).as_posix().removeprefix("./").lstrip("/").encode()
-    lines = difflib.diff_bytes(
-        difflib.unified_diff, _lines(before), _lines(after), b"a/" + path, b"b/" + path, n=3
-    )
+    path = os.fsencode(PurePath(name).as_posix().removeprefix("./").lstrip("/"))
+    names = (_quoted(b"a/" + path), _quoted(b"b/" + path))
+    lines = difflib.diff_bytes(difflib.unified_diff, _lines(before), _lines(after), *names, n=3)
     return b"".join(_ended(line) for line in lines)
+
+
+def _quoted(path: bytes) -> bytes:
+    """A path as git writes it: between quotes where it holds what would end the line, or a quote."""
+    if not _ODD.search(path):
+        return path
+    return b'"' + _ODD.sub(lambda found: b"\\%03o" % found[0][0], path) + b'"'
 
 
 def _lines(content: bytes) -> list[bytes]:

@@ -11,6 +11,8 @@ import zlib
 from contextlib import suppress
 from pathlib import Path
 
+from cleanguard.editing.read import read_file
+
 _SUFFIX = ".cleanguard-tmp"
 # Writing one script takes milliseconds.
 _ABANDONED_SECONDS = 5.0
@@ -41,11 +43,35 @@ def replace_file(path: Path, before: bytes, after: bytes, roots: tuple[Path, ...
         mode = stat.S_IMODE(target.stat().st_mode)
         if not os.access(target, os.W_OK):
             raise WriteError(f"{path}: the file is read-only")
-        if target.read_bytes() != before:
+        if read_file(target) != before:
             raise WriteError(f"{path}: the file changed meanwhile; run again")
         _write(target, after, mode)
     except OSError as error:
         raise WriteError(f"{path}: {error.strerror or error}") from error
+
+
+def put_file(path: Path, content: bytes) -> None:
+    """Writes a file of our own, in the place of an earlier one if there is one: whole, or not at all.
+
+    Raises:
+        WriteError: The system refused.
+    """
+    target = path.resolve()
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if target.exists() and not target.is_file():  # /dev/stdout, a pipe
+            target.write_bytes(content)
+            return
+        mode = stat.S_IMODE(target.stat().st_mode) if target.exists() else 0o666 & ~_umask()
+        _write(target, content, mode)
+    except OSError as error:
+        raise WriteError(f"{path}: {error.strerror or error}") from error
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
 
 
 def clear_leftovers(folder: Path) -> None:

@@ -14,14 +14,17 @@ def render(findings: Sequence[Finding]) -> str:
 
 def _command(finding: Finding) -> str:
     start, end = finding.location, finding.end_location
-    properties = {
+    properties: dict[str, object] = {
         "title": f"cleanguard ({finding.code})",
         "file": finding.filename,
-        "line": start.row,
-        "col": start.column,
-        "endLine": end.row,
-        "endColumn": end.column,
     }
+    if not start.cell:  # a line of a notebook's cell is no line of its file
+        properties |= {
+            "line": start.row,
+            "col": start.column,
+            "endLine": end.row,
+            "endColumn": end.column,
+        }
     shown = ",".join(f"{key}={_property(str(value))}" for key, value in properties.items())
     place = f"{finding.filename}:{start}"
     text = f"{place}: {finding.code} {finding.message}; {finding.remedy}"

@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from cleanguard.catalogue.findings import Finding, Position
+from cleanguard.catalogue.findings import Finding, Position, Traced
 
 
 def render(findings: Sequence[Finding]) -> str:
@@ -15,7 +15,7 @@ def render(findings: Sequence[Finding]) -> str:
 
 
 def as_object(finding: Finding) -> dict[str, Any]:
-    """One finding with exactly the keys that the documentation promises."""
+    """One finding with exactly the keys that the documentation promises; `trace` where one was read."""
     fix = finding.fix
     return {
         "code": finding.code,
@@ -28,7 +28,12 @@ def as_object(finding: Finding) -> dict[str, Any]:
         "message": finding.message,
         "remedy": finding.remedy,
         "fix": fix and {"applicability": fix.applicability, "message": fix.message},
+        **({"trace": _traced(finding.traced)} if finding.traced else {}),
     }
+
+
+def _traced(traced: Traced) -> dict[str, Any]:
+    return {"status": traced.status, "count": traced.count, "message": traced.message}
 
 
 def _position(position: Position) -> dict[str, int]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from cleanguard.catalogue.findings import Finding
-from cleanguard.report.styled import printable
+from cleanguard.report.escaping import code_for_markdown, for_markdown
 
 
 def render(findings: Sequence[Finding]) -> str:
@@ -20,10 +20,6 @@ def render(findings: Sequence[Finding]) -> str:
 
 def _row(finding: Finding) -> str:
     at = finding.location
-    place = f"`{_cell(finding.filename)}:{at}`"
+    place = code_for_markdown(f"{finding.filename}:{at}")
     hazard = f"{finding.severity} {finding.code} {finding.name}"
-    return f"| {place} | {hazard} | {_cell(finding.message)} | {_cell(finding.remedy)} |\n"
-
-
-def _cell(text: str) -> str:
-    return printable(text).replace("\\", "\\\\").replace("|", "\\|")
+    return f"| {place} | {hazard} | {for_markdown(finding.message)} | {for_markdown(finding.remedy)} |\n"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -50,24 +51,25 @@ def _rule(hazard: Hazard) -> dict[str, Any]:
 
 def _result(finding: Finding, rule: int, fingerprint: str) -> dict[str, Any]:
     start, end = finding.location, finding.end_location
+    physical: dict[str, Any] = {"artifactLocation": {"uri": _uri(finding.filename)}}
+    location: dict[str, Any] = {"physicalLocation": physical}
+    said = f"{finding.message}; {finding.remedy}"
+    if start.cell:  # a line of a notebook's cell is no line of its file
+        location["logicalLocations"] = [{"name": f"cell {start.cell}", "kind": "cell"}]
+        said = f"{start}: {said}"
+    else:
+        physical["region"] = {
+            "startLine": start.row,
+            "startColumn": start.column,
+            "endLine": end.row,
+            "endColumn": end.column,
+        }
     return {
         "ruleId": finding.code,
         "ruleIndex": rule,
         "level": finding.severity,
-        "message": {"text": f"{finding.message}; {finding.remedy}"},
-        "locations": [
-            {
-                "physicalLocation": {
-                    "artifactLocation": {"uri": _uri(finding.filename)},
-                    "region": {
-                        "startLine": start.row,
-                        "startColumn": start.column,
-                        "endLine": end.row,
-                        "endColumn": end.column,
-                    },
-                }
-            }
-        ],
+        "message": {"text": said},
+        "locations": [location],
         "partialFingerprints": {"cleanguard/v1": fingerprint},
         "properties": {"confidence": finding.confidence},
     }
@@ -75,4 +77,4 @@ def _result(finding: Finding, rule: int, fingerprint: str) -> dict[str, Any]:
 
 def _uri(filename: str) -> str:
     path = Path(filename)
-    return path.as_uri() if path.is_absolute() else quote(path.as_posix())
+    return path.as_uri() if path.is_absolute() else quote(os.fsencode(path.as_posix()))

@@ -12,6 +12,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TextIO
 
+from cleanguard.report.escaping import for_log
+
 
 @dataclass(frozen=True, slots=True)
 class Span:
@@ -45,7 +47,7 @@ def write(lines: Iterable[Line], stream: TextIO, colour: bool | None = None) -> 
     """Print lines to a stream, coloured if it wants colour, or as `colour` says."""
     if not (wants_colour(stream) if colour is None else colour):
         for line in lines:
-            stream.write("".join(span.text for span in line).rstrip() + "\n")
+            stream.write(for_log("".join(span.text for span in line).rstrip()) + "\n")
         return
     from rich.console import Console
     from rich.text import Text
@@ -67,11 +69,6 @@ def wrapped(head: Line, text: str, width: int | None, style: str = "") -> list[L
         [*head, Span(first, style)],
         *([Span(" " * indent), Span(part, style)] for part in rest),
     ]
-
-
-def printable(text: str) -> str:
-    """Text whose control characters are spelt out, so that a checked file cannot steer the terminal."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def columns(text: str) -> int:

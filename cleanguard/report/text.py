@@ -6,7 +6,9 @@ from collections.abc import Mapping, Sequence
 
 from cleanguard.catalogue.findings import Applicability, Finding
 from cleanguard.catalogue.fingerprints import Sources
-from cleanguard.report.styled import Line, Span, columns, printable, wrapped
+from cleanguard.report.escaping import printable
+from cleanguard.report.styled import Line, Span, columns, wrapped
+from cleanguard.secrets.redaction import redact_text
 
 _COLOUR = {"error": "bold red", "warning": "bold yellow"}
 _COMMANDS: dict[Applicability, str] = {
@@ -104,7 +106,9 @@ def _frame(finding: Finding, source: Sequence[str], width: int | None) -> list[L
         _shown(part)
         for part in (line[: start.column - 1], line[start.column - 1 : until], line[until:])
     )
-    code = _cropped(before + marked + after, width and width - len(str(start.row)) - 3)
+    room = width and width - len(str(start.row)) - 3
+    before = _scrolled(before, columns(marked), room)
+    code = _cropped(before + marked + after, room)
     number = str(start.row)
     gutter = " " * len(number)
     indent = min(columns(before), columns(code) - 1)
@@ -121,7 +125,16 @@ def _frame(finding: Finding, source: Sequence[str], width: int | None) -> list[L
 
 
 def _shown(code: str) -> str:
-    return printable(code.replace("\t", " " * _TAB))
+    return printable(redact_text(code, ()).replace("\t", " " * _TAB))
+
+
+def _scrolled(before: str, marked: int, room: int | None) -> str:
+    """What stands before the marked part, with its beginning cut where that would push it out of sight."""
+    if room is None or columns(before) + min(marked, room // 2) < room:
+        return before
+    while before and columns(before) > room // 4:
+        before = before[1:]
+    return "…" + before
 
 
 def _cropped(code: str, room: int | None) -> str:

@@ -68,6 +68,10 @@ def selected(settings: Settings) -> frozenset[str]:
         raise ConfigError(str(error)) from None
 
 
+# Files that extend each other; more are a mistake, or a hostile repository's.
+_LONGEST_CHAIN = 16
+
+
 def load_settings(start: Path, explicit: Path | None = None) -> Settings:
     """The settings that hold for `start`.
 
@@ -127,9 +131,14 @@ def _values(source: ConfigFile, table: Any, seen: tuple[Path, ...]) -> dict[str,
     extended = values.pop("extend", None)
     if extended is None:
         return values
+    if "\0" in extended:
+        raise source.error("`extend` holds a NUL, which no path does", "extend")
     path = (seen[-1].parent / extended).resolve()
     if path in seen:
         raise source.error("`extend` leads back to this file", "extend")
+    if len(seen) == _LONGEST_CHAIN:
+        chain = f"more than {_LONGEST_CHAIN} files extend each other"
+        raise source.error(f"{chain}; put them together", "extend")
     base = read(path)
     inherited = _table(base.data)
     if inherited is None:

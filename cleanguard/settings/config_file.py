@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import stat
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,12 +12,15 @@ from pathlib import Path
 from typing import Any
 
 from cleanguard.errors import JobError
+from cleanguard.nesting import nested_deeper_than
 
 if sys.version_info >= (3, 11):
     import tomllib
 else:
     import tomli as tomllib
 
+_LARGEST = 1 << 20  # bytes; tomllib's time grows with the square of a table's depth
+_DEEPEST = 100
 _HEADER = re.compile(r"\s*\[\s*tool\s*\.\s*cleanguard\s*\]")
 
 
@@ -64,15 +69,32 @@ def read(path: Path) -> ConfigFile:
     """
     shown = _shown(path)
     try:
-        text = path.read_bytes().decode("utf-8-sig")
-        return ConfigFile(shown, text, tomllib.loads(text))
+        text = _content(path, shown).decode("utf-8-sig")
+        data = tomllib.loads(text)
     except OSError as error:
         reason = (error.strerror or type(error).__name__).lower()
         raise ConfigError(f"{shown}: cannot read the configuration: {reason}") from None
     except UnicodeDecodeError:
         raise ConfigError(f"{shown}: not UTF-8, which TOML must be; save it as UTF-8") from None
-    except tomllib.TOMLDecodeError as error:
+    except RecursionError:
+        raise ConfigError(f"{shown}: nested more than {_DEEPEST} deep; write it flat") from None
+    except ValueError as error:  # TOMLDecodeError, and numbers of thousands of digits
         raise ConfigError(f"{shown}: not valid TOML: {error}") from None
+    if nested_deeper_than(data, _DEEPEST):
+        raise ConfigError(f"{shown}: nested more than {_DEEPEST} deep; write it flat")
+    return ConfigFile(shown, text, data)
+
+
+def _content(path: Path, shown: Path) -> bytes:
+    """The file's bytes; what is no regular file would be waited for, or read for ever."""
+    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    with os.fdopen(handle, "rb") as file:
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            raise ConfigError(f"{shown}: cannot read the configuration: it is no regular file")
+        raw = file.read(_LARGEST + 1)
+    if len(raw) > _LARGEST:
+        raise ConfigError(f"{shown}: larger than {_LARGEST >> 20} MiB, which no configuration is")
+    return raw
 
 
 def _shown(path: Path) -> Path:

@@ -14,6 +14,7 @@ from cleanguard.catalogue.selection import (
     linted_codes_of,
 )
 from cleanguard.settings.config_file import ConfigFile
+from cleanguard.settings.ignores import Patterns
 
 Scope = Literal["base", "all"]
 FileIgnores = tuple[tuple[str, tuple[str, ...]], ...]
@@ -86,12 +87,10 @@ def _targets(source: ConfigFile, key: str, value: Any) -> tuple[str, ...]:
 
 
 def _patterns(source: ConfigFile, key: str, value: Any) -> tuple[str, ...]:
-    from pathspec import GitIgnoreSpec
-
     patterns = _strings(source, key, value)
     for pattern in patterns:
         try:
-            GitIgnoreSpec.from_lines([pattern])
+            Patterns.of(".", [pattern])
         except ValueError:
             raise source.error(
                 f"`{key}`: {pattern!r} is not a gitignore pattern", key, pattern

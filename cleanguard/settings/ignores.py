@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+import re
+import warnings
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
-if TYPE_CHECKING:
-    from pathspec import GitIgnoreSpec
+from cleanguard.editing.read import read_file
+from cleanguard.settings.wildcards import LONGEST, ManyWildcards, has_many
 
 BUILT_IN = frozenset(
     {
@@ -40,22 +42,34 @@ BUILT_IN = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
+class _Pattern:
+    """One pattern.
+
+    Attributes:
+        include: What it says of a path that it matches.
+        match: Whether it matches, and whether only through a folder above; the latter says less.
+    """
+
+    include: bool
+    match: Callable[[str], tuple[bool, bool]]
+
+
+@dataclass(frozen=True, slots=True)
 class Patterns:
     """gitignore-style patterns and the folder that they are relative to."""
 
     base: str
-    spec: GitIgnoreSpec
+    patterns: tuple[_Pattern, ...]
 
     @classmethod
     def of(cls, base: Path | str, lines: Iterable[str]) -> Patterns:
         """Compile patterns.
 
         Raises:
-            ValueError: One of them is not a gitignore pattern.
+            ValueError: One of them is not a gitignore pattern, or far too long for one.
         """
-        from pathspec import GitIgnoreSpec
-
-        return cls(os.path.abspath(base), GitIgnoreSpec.from_lines(lines))
+        found = (pattern for line in lines for pattern in _compiled(line))
+        return cls(os.path.abspath(base), tuple(found))
 
     def verdict(self, path: str) -> bool | None:
         """True for an ignored path, False for one that is taken back, None where nothing matches.
@@ -66,18 +80,47 @@ class Patterns:
         prefix = self.base.rstrip(os.sep) + os.sep
         if not path.startswith(prefix):
             return None
-        return self.spec.check_file(path[len(prefix) :]).include
+        below = path[len(prefix) :].replace(os.sep, "/")
+        verdict: bool | None = None
+        # The last that matches counts, and one for the path itself more than one for a folder above.
+        for pattern in reversed(self.patterns):
+            found, through_folder = pattern.match(below)
+            if found and not through_folder:
+                return pattern.include
+            if found and verdict is None:
+                verdict = pattern.include
+        return verdict
 
     def without_those_that_hide(self, folder: str) -> Patterns:
         """The patterns that do not leave out `folder` itself: a folder that was named is wanted."""
-        from pathspec import GitIgnoreSpec
+        kept = [one for one in self.patterns if not Patterns(self.base, (one,)).verdict(folder)]
+        return Patterns(self.base, tuple(kept))
 
-        kept = [
-            p
-            for p in self.spec.patterns
-            if not Patterns(self.base, GitIgnoreSpec([p])).verdict(folder)
-        ]
-        return Patterns(self.base, GitIgnoreSpec(kept))
+
+def _compiled(line: str) -> Iterator[_Pattern]:
+    from pathspec import GitIgnoreSpec
+
+    if len(line) > LONGEST:
+        raise ValueError(f"a pattern of more than {LONGEST} characters")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of sets that a later Python may read otherwise
+            for pattern in GitIgnoreSpec.from_lines([line]).patterns:
+                if pattern.include is not None:
+                    yield _Pattern(pattern.include, _matcher(line, pattern))
+    except re.error as error:
+        raise ValueError(f"not a pattern: {error}") from error
+
+
+def _matcher(line: str, pattern: Any) -> Callable[[str], tuple[bool, bool]]:
+    if has_many(line) and pattern.regex.pattern.startswith("^"):  # others match anything
+        return ManyWildcards(pattern.regex.pattern).matches
+
+    def match(path: str) -> tuple[bool, bool]:
+        found = pattern.match_file(path)
+        return found is not None, found is not None and bool(found.match.groupdict().get("ps_d"))
+
+    return match
 
 
 def matches(patterns: Iterable[str], root: Path, path: Path) -> bool:
@@ -91,8 +134,8 @@ def gitignore_of(folder: str) -> Patterns | None:
     Lines that git itself cannot use are skipped, as git skips them.
     """
     try:
-        text = Path(folder, ".gitignore").read_text(encoding="utf-8", errors="surrogateescape")
-    except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
+        text = read_file(Path(folder, ".gitignore")).decode("utf-8", errors="surrogateescape")
+    except OSError:
         return None
     usable = [line for line in text.splitlines() if _compiles(line)]
     return Patterns.of(folder, usable) if usable else None
@@ -113,12 +156,10 @@ def gitignores_above(folder: str) -> list[Patterns]:
 
 
 def _compiles(line: str) -> bool:
-    from pathspec import GitIgnoreSpec
-
     if not line.strip() or line.startswith("#"):
         return False
     try:
-        GitIgnoreSpec.from_lines([line])
+        list(_compiled(line))
     except ValueError:
         return False
     return True

@@ -6,6 +6,7 @@ import libcst as cst
 
 from codemods.generation.encoding import receiver
 from codemods.plan.sites import Note
+from codemods.script.looking import Looking
 from codemods.script.script import Script
 from lint_rules._flow.values.events import Generate
 from lint_rules._flow.values.syntax import dotted
@@ -25,7 +26,7 @@ def mode_note(script: Script, generate: Generate) -> list[Note]:
     return [Note("changed", text, _UNLESS)]
 
 
-class _Modes(cst.CSTVisitor):
+class _Modes(Looking):
     """The calls `NAME.train()` and `NAME.eval()`, in the order of the file."""
 
     def __init__(self, name: str) -> None:

@@ -7,6 +7,7 @@ import libcst as cst
 from codemods.generation.rows import rows_of
 from codemods.generation.statements_between import pure_lines
 from codemods.plan.sites import CannotRewrite
+from codemods.script.looking import Looking
 from codemods.script.script import Script
 from lint_rules._flow.values.events import Decode, Encode, Generate
 from lint_rules._light.positions import Span
@@ -123,7 +124,7 @@ def _is_unpacked(
     return named and _is_batch(script, of) and bool(script.names_in(script.span(of)) & prompt)
 
 
-class _Unpacked(cst.CSTVisitor):
+class _Unpacked(Looking):
     """What is unpacked into two names of which a given one is the second."""
 
     def __init__(self, name: str) -> None:
@@ -158,7 +159,7 @@ def _is_batch(script: Script, node: cst.BaseExpression) -> bool:
     return isinstance(node, cst.Attribute)
 
 
-class _Pairs(cst.CSTVisitor):
+class _Pairs(Looking):
     """The targets of loops with what they go over."""
 
     def __init__(self) -> None:

@@ -9,6 +9,7 @@ import libcst as cst
 
 from codemods.generation.decoded_ids import generated_in
 from codemods.plan.sites import CannotRewrite
+from codemods.script.looking import Looking
 from codemods.script.purity import is_pure_assignment
 from codemods.script.script import Script
 from codemods.script.walks import NameUse
@@ -140,7 +141,7 @@ def rows_of(
     return None
 
 
-class _Binds(cst.CSTVisitor):
+class _Binds(Looking):
     """The lines and loops that bind a name."""
 
     def __init__(self, name: str) -> None:
@@ -166,7 +167,7 @@ class _Binds(cst.CSTVisitor):
             self.loops.append((target, source))
 
 
-class _Bound(cst.CSTVisitor):
+class _Bound(Looking):
     def __init__(self, name: str) -> None:
         self.name = name
         self.there = False

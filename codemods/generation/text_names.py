@@ -10,6 +10,7 @@ import libcst as cst
 from codemods.generation.chain import decoded_span
 from codemods.plan.edits import Edit
 from codemods.plan.sites import CannotRewrite
+from codemods.script.looking import Looking
 from codemods.script.purity import assigned_name
 from codemods.script.script import Script
 from lint_rules._flow.values.events import Decode, Encode, Generate
@@ -83,7 +84,7 @@ def whole_comprehension(script: Script, decode: Decode) -> Span | None:
     return None if visitor.found is None else script.span(visitor.found)
 
 
-class _Comprehensions(cst.CSTVisitor):
+class _Comprehensions(Looking):
     def __init__(self, element: cst.CSTNode) -> None:
         self.element = element
         self.found: cst.ListComp | None = None
@@ -126,7 +127,7 @@ def _harmless_uses(script: Script, name: str, function: cst.FunctionDef | None) 
     return {script.span(node).start for node in visitor.found}
 
 
-class _Harmless(cst.CSTVisitor):
+class _Harmless(Looking):
     def __init__(self, name: str) -> None:
         self.name = name
         self.found: list[cst.CSTNode] = []

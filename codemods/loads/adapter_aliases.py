@@ -13,6 +13,7 @@ from typing import Literal
 import libcst as cst
 
 from codemods.script.load_targets import target_of
+from codemods.script.looking import Looking
 from codemods.script.script import Script
 from lint_rules._flow.values.events import AdapterAttach, ModelLoad
 from lint_rules._flow.values.syntax import dotted
@@ -112,7 +113,7 @@ def _holds(script: Script, outer: cst.CSTNode, inner: cst.CSTNode | None) -> boo
     return a.start <= b.start and b.end <= a.end
 
 
-class _Uses(cst.CSTVisitor):
+class _Uses(Looking):
     """The uses of one name below a function or module, and the functions defined there."""
 
     def __init__(self, name: str) -> None:

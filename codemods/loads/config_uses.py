@@ -5,6 +5,7 @@ from __future__ import annotations
 import libcst as cst
 
 from codemods.plan.sites import CannotRewrite
+from codemods.script.looking import Looking
 from codemods.script.script import Script
 from lint_rules._flow.values.syntax import dotted
 
@@ -25,7 +26,7 @@ def refuse_changed(script: Script, name: str, scope: cst.FunctionDef | None) -> 
         raise CannotRewrite(f"line {row} may change the quantization config after it was made")
 
 
-class _Changes(cst.CSTVisitor):
+class _Changes(Looking):
     """The statements and calls that may change what a name holds."""
 
     def __init__(self, name: str) -> None:

@@ -9,6 +9,7 @@ import libcst as cst
 from codemods.loads.partners import model_text
 from codemods.plan.sites import CannotRewrite
 from codemods.script.bindings import Bindings, Bound
+from codemods.script.looking import Looking
 from codemods.script.script import Script
 from lint_rules._flow.state.library_names import VALUE_HEAD, kind_of_call
 from lint_rules._flow.values.events import ModelLoad, TokenizerLoad
@@ -65,7 +66,7 @@ def _adapter_names(script: Script) -> dict[str, int]:
     return found
 
 
-class _Adapters(cst.CSTVisitor):
+class _Adapters(Looking):
     """What `PeftModel.from_pretrained`, `PeftConfig.from_pretrained` and `load_adapter` are given."""
 
     def __init__(self) -> None:

@@ -9,6 +9,7 @@ import libcst as cst
 
 from codemods.plan.edits import Edit
 from codemods.plan.sites import CannotRewrite, Site
+from codemods.script.looking import Looking
 from codemods.script.script import Script
 from lint_rules._flow.values.syntax import dotted
 
@@ -110,7 +111,7 @@ def _bounds(script: Script, node: cst.CSTNode) -> tuple[int, int]:
     return span.start, span.end
 
 
-class _Uses(cst.CSTVisitor):
+class _Uses(Looking):
     """Every `….CleanModelLoader`."""
 
     def __init__(self) -> None:

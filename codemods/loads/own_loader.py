@@ -1,28 +1,43 @@
-"""Scripts that call something of their own CleanModelLoader: rewritten code would call that instead."""
+"""Scripts with a CleanModelLoader or a guard of their own: rewritten code would use that instead."""
 
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import libcst as cst
 
 from codemods.plan.sites import Site
+from codemods.script.looking import Looking
 from codemods.script.script import Script
 from lint_rules._flow.values.syntax import dotted
+from lint_rules._run.neighbours import stranger_beside
 
 _NAME = "CleanModelLoader"
 
 
-def left_to_own_loader(script: Script, sites: list[Site]) -> list[Site]:
-    """The sites; all of them left to a person where the guard's name is taken in the script."""
-    line = _own_line(script)
-    if line is None:
+def left_to_own_loader(script: Script, sites: list[Site], path: Path) -> list[Site]:
+    """The sites; all of them left to a person where the guard's name is taken.
+
+    It is taken in the script itself, or by a file beside it that Python would import instead.
+    """
+    reason = _reason(script, path)
+    if reason is None:
         return sites
-    reason = f"line {line} defines its own {_NAME}: take it out, or give it another name"
     return [
         replace(site, edits=(), notes=(), reason=reason) if site.automatic else site
         for site in sites
     ]
+
+
+def _reason(script: Script, path: Path) -> str | None:
+    line = _own_line(script)
+    if line is not None:
+        return f"line {line} defines its own {_NAME}: take it out, or give it another name"
+    stranger = stranger_beside(path)
+    if stranger is not None:
+        return f"`{stranger}` beside this file would be imported instead of cleanguard's: rename it"
+    return None
 
 
 def _own_line(script: Script) -> int | None:
@@ -34,7 +49,7 @@ def _own_line(script: Script) -> int | None:
     return min(lines, default=None)
 
 
-class _Renamed(cst.CSTVisitor):
+class _Renamed(Looking):
     """Imports of something else under the loader's name."""
 
     def __init__(self) -> None:

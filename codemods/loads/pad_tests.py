@@ -9,6 +9,7 @@ import libcst as cst
 from codemods.plan.edits import Edit
 from codemods.plan.sites import Note, Site
 from codemods.script.load_context import padding_notes
+from codemods.script.looking import Looking
 from codemods.script.purposes import trains
 from codemods.script.script import Script
 from lint_rules._flow.values.events import Encode
@@ -67,7 +68,7 @@ def rewrite(script: Script, sites: Sequence[Site], edits: Iterable[Edit]) -> lis
     return found
 
 
-class _PadTests(cst.CSTVisitor):
+class _PadTests(Looking):
     """The `if` statements that ask whether a pad token is missing, and all else that looks at one."""
 
     def __init__(self) -> None:

@@ -16,6 +16,7 @@ from codemods.loads.config_uses import refuse_changed
 from codemods.loads.quantization_keywords import carry_quantization
 from codemods.plan.edits import Edit
 from codemods.plan.sites import CannotRewrite, Note, Site
+from codemods.script.looking import Looking
 from codemods.script.script import Script
 from lint_rules._flow.values.events import ModelLoad, QuantConfigBuild
 
@@ -130,7 +131,7 @@ def refuse_taken(script: Script, name: str, scope: cst.FunctionDef | None) -> No
         raise CannotRewrite(f"another file takes `{name}` from this one")
 
 
-class _Returns(cst.CSTVisitor):
+class _Returns(Looking):
     def __init__(self) -> None:
         self.found: list[cst.BaseExpression | None] = []
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 
 import libcst as cst
 
@@ -12,6 +12,7 @@ from codemods.loads.partners import model_text
 from codemods.plan.sites import Site
 from codemods.script.load_context import SPECIALS, is_masked, may_pad
 from codemods.script.load_targets import target_of
+from codemods.script.looking import Looking
 from codemods.script.purposes import trains
 from codemods.script.script import Script
 from codemods.script.set_configs import set_configs
@@ -91,7 +92,7 @@ def _left(
     for load in group:
         if load.node not in done and load.node not in by_choice:
             yield load.node, reasons[load.node]
-    yield from _of_other_classes(script, group)
+    yield from _of_other_classes(script, group, done | reasons.keys() | by_choice)
     nodes = frozenset(load.node for load in group)
     models = [load for load in group if isinstance(load, ModelLoad)]
     yield from _undone(script, nodes, models, done, reasons, by_choice)
@@ -158,16 +159,17 @@ def _undone(
                 yield built.node, "a pipeline generates with settings of its own"
 
 
-def _of_other_classes(script: Script, group: Sequence[_Load]) -> Iterator[tuple[cst.CSTNode, str]]:
+def _of_other_classes(
+    script: Script, group: Sequence[_Load], known: Set[cst.CSTNode]
+) -> Iterator[tuple[cst.CSTNode, str]]:
     """Loads of a model by the same name through a class that is not followed, such as one of the script's own."""
     names = {model_text(script, load.args) for load in group} - {None}
-    nodes = {load.node for load in script.flow.events(ModelLoad)}
     calls = _Calls("from_pretrained")
     script.module.visit(calls)
     for node in calls.found:
         plain = [arg.value for arg in node.args if arg.keyword is None and not arg.star]
         owner = (dotted(node.func) or "").rpartition(".")[0].rpartition(".")[2]
-        if node in nodes or not plain or not owner.endswith(_MODELS):
+        if node in known or not plain or not owner.endswith(_MODELS):
             continue
         literal = isinstance(plain[0], cst.SimpleString)
         text = repr(plain[0].evaluated_value) if isinstance(plain[0], cst.SimpleString) else None
@@ -192,7 +194,7 @@ def _given_away(script: Script) -> Iterator[tuple[cst.Call, str]]:
             yield node, dotted(node.func) or root
 
 
-class _Calls(cst.CSTVisitor):
+class _Calls(Looking):
     """The calls of methods of one name; of anything for None."""
 
     def __init__(self, name: str | None = "generate") -> None:
@@ -210,7 +212,7 @@ class _Calls(cst.CSTVisitor):
             self.found.append(node)
 
 
-class _Imported(cst.CSTVisitor):
+class _Imported(Looking):
     """What is imported: the local name, the module, and the name there."""
 
     def __init__(self) -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+from cleanguard.catalogue.findings import Position
 from codemods.plan.sites import Note
 
 
@@ -18,6 +19,7 @@ class PlannedSite:
         summary: What the rewrite does, or would do.
         notes: What was carried, dropped or changed.
         reason: Why it is left to a person, None for a rewritten site.
+        place: Cell and line in a notebook, None elsewhere.
     """
 
     code: str
@@ -25,6 +27,12 @@ class PlannedSite:
     summary: str
     notes: tuple[Note, ...]
     reason: str | None
+    place: Position | None = None
+
+    @property
+    def line(self) -> str:
+        """Where it is, for people: `12`, in a notebook `cell 3:2`."""
+        return str(self.row) if self.place is None else f"cell {self.place.cell}:{self.place.row}"
 
 
 # A load: its file, and its number among the calls of the file.
@@ -56,6 +64,9 @@ class Migration:
         after: Its bytes when migrated; equal to `before` where nothing is rewritten.
         sites: In the order of the file.
         refusal: Why nothing is written although there was something to rewrite, None otherwise.
+        also: What `check` reports of the result and no rewrite is for.
+        found: How many findings `check` reports now.
+        unread: Cells of a notebook that are no Python and were left as they are: where, and why.
         links: What it means for the other files of the run.
     """
 
@@ -64,12 +75,20 @@ class Migration:
     after: bytes
     sites: tuple[PlannedSite, ...]
     refusal: str | None = None
+    also: tuple[PlannedSite, ...] = ()
+    found: int = 0
+    unread: tuple[str, ...] = ()
     links: Links = field(default=Links({}), compare=False)
 
     @property
     def changed(self) -> bool:
         """Whether the file would be written."""
         return self.after != self.before
+
+    @property
+    def guarded(self) -> bool:
+        """Whether the file uses the loader already."""
+        return b"CleanModelLoader" in self.before
 
     @property
     def automatic(self) -> tuple[PlannedSite, ...]:
@@ -80,3 +99,20 @@ class Migration:
     def manual(self) -> tuple[PlannedSite, ...]:
         """The sites left to a person."""
         return tuple(site for site in self.sites if site.reason is not None)
+
+    @property
+    def left_alone(self) -> tuple[PlannedSite, ...]:
+        """All sites, none of which is rewritten, with the reason for which the file is refused."""
+        reason = self.refusal
+        return tuple(replace(site, notes=(), reason=site.reason or reason) for site in self.sites)
+
+    @property
+    def done(self) -> tuple[PlannedSite, ...]:
+        """What is, or would be, rewritten: nothing of a file that is refused."""
+        return () if self.refusal else tuple(dict.fromkeys(self.automatic))
+
+    @property
+    def left(self) -> tuple[PlannedSite, ...]:
+        """What is left to a person: all that `check` reports of the result."""
+        sites = self.sites if self.refusal else self.manual
+        return tuple(dict.fromkeys((*sites, *self.also)))

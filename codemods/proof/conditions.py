@@ -10,62 +10,57 @@ from collections.abc import Iterator, Sequence
 
 from cleanguard.catalogue import hazards
 from cleanguard.catalogue.findings import Finding
-from cleanguard.settings.config import Settings
 from codemods.plan.edits import Edit
 from codemods.plan.sites import Site
 from codemods.script.script import Script
 from codemods.script.undefined_names import undefined
-from lint_rules._engine.checking import check_source
-from lint_rules._run.source import Source
 
 # Hazards of guarded output: nothing could be said about them while the output was not guarded.
 EXPOSED = frozenset({hazards.DROPPED_PROVENANCE.code})
+# Notebooks may await at the top; a script that does is for a notebook, or for `python -m asyncio`.
+_AWAITS = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
 
 
 class ProofError(Exception):
     """The rewrite does not keep its contract; the message says which part."""
 
 
-def prove(
-    filename: str,
-    source: Source,
-    after: bytes,
-    edits: Sequence[Edit],
-    sites: Sequence[Site],
-    script: Script,
-    settings: Settings,
-) -> tuple[Finding, ...]:
-    """Checks a rewritten file: it compiles, its findings are gone, none is new, nothing else changed.
-
-    Returns:
-        Findings that only guarded output can have, and that are therefore new without being caused.
+def prove_text(script: Script, text: str, edits: Sequence[Edit]) -> None:
+    """Checks a rewritten text: it parses, and nothing outside the edits has changed.
 
     Raises:
         ProofError: With the part of the contract that does not hold.
     """
-    text = after.decode(source.encoding).removeprefix("\ufeff")
-    tree = _parsed(text, script.source.text)
+    tree = _compiled(script.source.text, text)
     _compare_untouched(script, edits, text, tree)
     _compare_names(script.source.text, text)
-    return _compare_findings(filename, source, after, sites, settings)
 
 
-def _parsed(text: str, before: str) -> ast.Module:
-    """The tree of a file that compiles; one that did not before need only parse."""
+def _compiled(before: str, text: str) -> ast.Module:
+    """The rewritten text's tree; what parses may still not compile, as a keyword said twice."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            tree = ast.parse(text)
-            if _compiles(before):
-                compile(text, "<migrated>", "exec", dont_inherit=True)
-            return tree
+        _parse(before)
+    except (SyntaxError, ValueError) as error:
+        raise ProofError(f"this Python cannot parse the file as it is: {error}") from error
+    try:
+        tree = _parse(text)
+        if _compiles(before):
+            compile(tree, "<script>", "exec", _AWAITS, dont_inherit=True)
     except (SyntaxError, ValueError) as error:
         raise ProofError(f"the rewritten file would not compile: {error}") from error
+    return tree
+
+
+def _parse(text: str) -> ast.Module:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return ast.parse(text)
 
 
 def _compiles(text: str) -> bool:
+    """Whether a text compiles; one that does not, as the cells of a notebook may, need only parse."""
     try:
-        compile(text, "<script>", "exec", dont_inherit=True)
+        compile(_parse(text), "<script>", "exec", _AWAITS, dont_inherit=True)
     except (SyntaxError, ValueError):
         return False
     return True
@@ -84,19 +79,26 @@ def _compare_names(before: str, after: str) -> None:
         )
 
 
-def _compare_findings(
-    filename: str, source: Source, after: bytes, sites: Sequence[Site], settings: Settings
-) -> tuple[Finding, ...]:
-    before = Counter(found.code for found in check_source(filename, source.raw, settings))
-    findings = check_source(filename, after, settings)
-    now = Counter(found.code for found in findings)
+def prove_findings(
+    before: Sequence[Finding], after: Sequence[Finding], sites: Sequence[Site]
+) -> None:
+    """Checks what `check` says of a rewritten file: the findings are gone, and none is new.
+
+    Args:
+        before: The findings of the old text.
+        after: Those of the new one.
+        sites: What was rewritten, and what was left.
+
+    Raises:
+        ProofError: With the part of the contract that does not hold.
+    """
+    old = Counter(found.code for found in before)
     left = Counter(site.code for site in sites if not site.automatic)
-    for code, count in now.items():
-        if count > before[code] and code not in EXPOSED:
+    for code, count in Counter(found.code for found in after).items():
+        if count > old[code] and code not in EXPOSED:
             raise ProofError(f"the rewritten file would have a new finding, {code}")
         if count > left[code] and any(site.code == code and site.edits for site in sites):
             raise ProofError(f"a finding of {code} would still be there")
-    return tuple(found for found in findings if found.code in EXPOSED and not before[found.code])
 
 
 def _compare_untouched(script: Script, edits: Sequence[Edit], text: str, tree: ast.Module) -> None:
@@ -132,11 +134,16 @@ def _untouched(tree: ast.Module, utf8: bytes, ranges: Sequence[tuple[int, int]])
             starts.append(starts[-1] + len(line))
     ordered = sorted(ranges)
     begins = [begin for begin, _ in ordered]
-    for node in ast.walk(tree):
-        if not isinstance(node, ast.stmt) or isinstance(node, (ast.Import, ast.ImportFrom)):
+    waiting: list[ast.AST] = [tree]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, (ast.Import, ast.ImportFrom, ast.expr)):
             continue
-        start = starts[node.lineno - 1] + node.col_offset
-        end = starts[(node.end_lineno or node.lineno) - 1] + (node.end_col_offset or 0)
-        at = bisect_right(begins, end - 1)
-        if not any(begin < end and stop > start for begin, stop in ordered[:at]):
-            yield ast.dump(node)
+        if isinstance(node, ast.stmt):
+            start = starts[node.lineno - 1] + node.col_offset
+            end = starts[(node.end_lineno or node.lineno) - 1] + (node.end_col_offset or 0)
+            at = bisect_right(begins, end - 1)
+            if not any(begin < end and stop > start for begin, stop in ordered[:at]):
+                yield ast.dump(node)  # with all that stands in it
+                continue
+        waiting.extend(reversed(list(ast.iter_child_nodes(node))))

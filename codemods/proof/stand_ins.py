@@ -47,7 +47,7 @@ def _install(record: Recorder, *, wants_peft: bool) -> Tokenizers:
         )
         auto.from_pretrained = staticmethod(stand_in)
     # The guard's own judgement of a call's settings, fetched before the stand-in takes its name.
-    settle = import_module("guard.generation.settings").settle
+    settle = import_module("guard.settings.settled").settle
     # Only for a script that uses it: importing peft takes seconds.
     if wants_peft and find_spec("peft") is not None:
         peft = import_module("peft")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import libcst as cst
 
+from codemods.script.looking import Looking
 from codemods.script.script import Script
 from lint_rules._flow.values.syntax import dotted
 
@@ -30,7 +31,7 @@ class Bound:
     part: int | None = None
 
 
-class Bindings(cst.CSTVisitor):
+class Bindings(Looking):
     """Collects them; whatever order or condition they come in.
 
     Attributes:

@@ -9,6 +9,7 @@ from typing import Literal
 
 import libcst as cst
 
+from codemods.script.looking import Looking
 from lint_rules._flow.values.joins import Value
 from lint_rules._flow.values.syntax import dotted
 
@@ -109,7 +110,7 @@ class Effect:
     function: cst.FunctionDef | None = None
 
 
-class Effects(cst.CSTVisitor):
+class Effects(Looking):
     """What is done to a name, or to an attribute of this name of any object, in the order of the text.
 
     Args:

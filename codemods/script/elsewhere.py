@@ -10,14 +10,14 @@ from pathlib import Path
 import libcst as cst
 
 from cleanguard.files import SourceFile
-from cleanguard.settings.config import Settings
 from codemods.plan.planned import LoadKey
 from lint_rules._flow.analysis import Flow
-from lint_rules._run.project import Project
+from lint_rules._run.others import OtherFiles
 
 _MOST_NEIGHBOURS = 500
 _MOST_BYTES = 4 << 20
 _IMPORTS = re.compile(r"\bfrom\s+([.\w]+)\s+import\s+(\([^)]*\)|[^\n]*)|\bimport\s+([^\n;\"']+)")
+_LOAD = b"from_pretrained"
 _WORD = re.compile(r"\w+")
 
 
@@ -26,18 +26,16 @@ class Elsewhere:
 
     Args:
         files: All files of the run, the asked ones among them.
-        settings: What the run was told; None leaves the values of other files unfollowed.
+        seen: The same files as `check` sees them; None leaves the values of other files unfollowed.
 
     Attributes:
         held: Loads that must stay for another file's sake, with the reason.
         left: Loads that stay, with the reason.
     """
 
-    def __init__(self, files: Iterable[SourceFile] = (), settings: Settings | None = None) -> None:
-        self._sources = list(files)
-        self._files = [file.path for file in self._sources]
-        self._settings = settings
-        self._project: Project | None = None
+    def __init__(self, files: Iterable[SourceFile] = (), seen: OtherFiles | None = None) -> None:
+        self._files = [file.path for file in files]
+        self._seen = seen
         self.held: dict[LoadKey, str] = {}
         self.left: dict[LoadKey, str] = {}
         self._wholes: dict[Path, str] = {}
@@ -46,11 +44,26 @@ class Elsewhere:
 
     def flow(self, path: Path, module: cst.Module) -> Flow | None:
         """The flow of a file with what it imports from the run; None for one that is not of it."""
-        if self._settings is None or len(self._sources) < 2 or path.resolve() not in self._real:
+        if self._seen is None or len(self._files) < 2 or path.resolve() not in self._real:
             return None
-        if self._project is None:
-            self._project = Project(self._sources, self._settings)
-        return self._project.exact_flow(path.resolve(), module)
+        return self._seen.project().exact_flow(path.resolve(), module)
+
+    def may_link(self, path: Path, raw: bytes) -> bool:
+        """Whether a file may use another one's loads, or load for another one; from words alone."""
+        if self._seen is None or len(self._files) < 2 or path.resolve() not in self._real:
+            return False
+        return _LOAD in raw or not self._carriers.isdisjoint(_imported_words(raw))
+
+    @cached_property
+    def _carriers(self) -> frozenset[str]:
+        """The last names of the modules that load, and of the packages that import those."""
+        texts = {path: _bytes(path) for path in self._run}
+        found = {_stem(path) for path, raw in texts.items() if _LOAD in raw}
+        packages = [path for path in texts if path.stem == "__init__"]
+        for path in sorted(packages, key=lambda package: -len(package.parts)):
+            if not found.isdisjoint(_imported_words(texts[path])):
+                found.add(_stem(path))
+        return frozenset(found)
 
     def mentions(self, path: Path, module: str, words: re.Pattern[str]) -> bool:
         """Whether a file of the run that a module's name ends in says one of some words."""
@@ -70,7 +83,7 @@ class Elsewhere:
 
     def takes(self, path: Path, name: str) -> bool:
         """Whether another file imports a module-level name of a file, or the module and names it."""
-        stem = path.parent.name if path.stem == "__init__" else path.stem
+        stem = _stem(path)
         word = re.compile(rf"\b{re.escape(name)}\b")
         return any(
             word.search(text) and _imports(text, stem, name)
@@ -111,6 +124,23 @@ class Elsewhere:
                 text = ""
             self._texts[path] = text if "import" in text else ""
         return self._texts[path]
+
+
+def _stem(path: Path) -> str:
+    return path.parent.name if path.stem == "__init__" else path.stem
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError:
+        return b""
+
+
+def _imported_words(raw: bytes) -> set[str]:
+    """The names in a file's import statements."""
+    text = raw.decode("utf-8", errors="replace") if b"import" in raw else ""
+    return {word for found in _IMPORTS.finditer(text) for word in _WORD.findall(found.group())}
 
 
 def _imports(text: str, stem: str, name: str) -> bool:

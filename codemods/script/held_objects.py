@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import libcst as cst
 
+from codemods.script.looking import Looking
 from lint_rules._flow.values.syntax import dotted
 
 # Calls that only show what they are given.
 _TELLS = frozenset("print str repr len type isinstance info debug warning error log".split())  # noqa: SIM905
 
 
-class HeldObject(cst.CSTVisitor):
+class HeldObject(Looking):
     """What is done to an object by its name.
 
     Attributes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import libcst as cst
 
+from codemods.script.looking import Looking
 from codemods.script.script import Script
 
 # Calls that give the same answer again and change nothing.
@@ -53,7 +54,7 @@ def may_change(script: Script, statement: cst.CSTNode, names: set[str]) -> bool:
     return visitor.touched
 
 
-class _Effects(cst.CSTVisitor):
+class _Effects(Looking):
     def __init__(self) -> None:
         self.pure = True
 
@@ -75,7 +76,7 @@ class _Effects(cst.CSTVisitor):
         self.pure = False
 
 
-class _Touches(cst.CSTVisitor):
+class _Touches(Looking):
     """Looks for stores into the named objects and for calls that they are given to.
 
     Where a function assigns one of the names by `global`, any call may (`anywhere`).
@@ -117,7 +118,7 @@ def _roots(node: cst.CSTNode) -> set[str]:
     return visitor.found
 
 
-class _Names(cst.CSTVisitor):
+class _Names(Looking):
     def __init__(self) -> None:
         self.found: set[str] = set()
 

@@ -7,11 +7,14 @@ import re
 import tokenize
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from copy import copy
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
 import libcst as cst
 
+from cleanguard.catalogue.findings import Finding
 from cleanguard.settings.config import Settings
 from codemods.plan.edits import Edit
 from codemods.plan.options import EVERYTHING, Wishes
@@ -29,6 +32,7 @@ from codemods.script.walks import (
     Tests,
     Values,
 )
+from lint_rules._engine.checking import followed_findings, parse_full
 from lint_rules._flow.analysis import Flow, analyse
 from lint_rules._flow.values.events import Event, Place
 from lint_rules._light.positions import Positions, Span
@@ -53,33 +57,36 @@ class Script:
         source: Source,
         settings: Settings,
         wishes: Wishes = EVERYTHING,
+        *,
+        foreign: frozenset[int] = frozenset(),
         others: Elsewhere | None = None,
+        path: Path | None = None,
     ) -> None:
+        """Reads and follows a script.
+
+        Raises:
+            SourceError: Libcst refuses it.
+        """
         self.source = source
-        self.path = Path(filename)
+        self.path = Path(filename) if path is None else path
         self.others = Elsewhere() if others is None else others
-        self.unsafe = wishes.unsafe
+        self._foreign = foreign
         self.utf8 = source.text.encode("utf-8")
-        self.module = cst.parse_module(source.text)
+        self._whole = Span(0, len(self.utf8))
+        self.module = parse_full(source, parsed=True)
         linked = self.others.flow(self.path, self.module)
         self.is_linked = linked is not None
         self.flow: Flow = analyse(self.module, settings) if linked is None else linked
         self.positions = Positions(self.module, source.text)
-        reported = [
-            (rule.hazard.code, report.node) for rule in RULES for report in rule.check(self.flow)
-        ]
+        self._filename, self._settings = filename, settings
+        self._found = [(rule, report) for rule in RULES for report in rule.check(self.flow)]
+        reported = [(rule.hazard.code, report.node) for rule, report in self._found]
         is_silent = silence(filename, source.text, settings)
         self.silenced = tuple(
-            (code, node)
-            for code, node in reported
-            if is_silent(code, self.line_of(node), self.positions.end(node).row)
+            (code, node) for code, node in reported if is_silent(code, partial(self._rows, node))
         )
-        reported = [entry for entry in reported if entry not in self.silenced]
-        self.declined = tuple(
-            (code, node) for code, node in reported if wishes.declines(code, self.line_of(node))
-        )
-        self._wishes = wishes
-        self._reported = frozenset(reported) - frozenset(self.declined)
+        self._unsilenced = [entry for entry in reported if entry not in self.silenced]
+        self._wish(wishes)
         longest = max(map(len, source.text.splitlines()), default=0)
         self.max_width = min(max(longest, _WIDTH), _WIDEST)
         self.newline = self.module.default_newline
@@ -88,16 +95,39 @@ class Script:
         for line in self.utf8.splitlines(keepends=True):
             if line.endswith((b"\n", b"\r")):
                 self._lines.append(self._lines[-1] + len(line))
-        names = Names(self.positions)
-        self.module.visit(names)
-        self._names = names.uses()
-        self._scopes = names.scopes
+        self._names = Names(self.positions)
+        self.module.visit(self._names)
         shared = Shared()
         self.module.visit(shared)
         self.shared_names = shared.found
-        self._comments = list(self._find_comments())
-        self._attributes: set[str] | None = None
+        self._attributes: set[str] = set()
         self._reaches: dict[str, Reach] = {}
+        self._comments: list[tuple[int, str]] = []
+
+    def _rows(self, node: cst.CSTNode) -> tuple[int, int]:
+        return self.line_of(node), self.positions.end(node).row
+
+    def _wish(self, wishes: Wishes) -> None:
+        self.unsafe = wishes.unsafe
+        self._wishes = wishes
+        self.declined = tuple(
+            (code, node)
+            for code, node in self._unsilenced
+            if wishes.declines(code, self.line_of(node))
+        )
+        self._reported = frozenset(self._unsilenced) - frozenset(self.declined)
+
+    def wished(self, wishes: Wishes) -> Script:
+        """The same script, read once, for somebody who wants something else of it."""
+        other = copy(self)
+        other._wish(wishes)
+        return other
+
+    def findings(self) -> tuple[Finding, ...]:
+        """What `cleanguard check` reports in it, where it stands alone."""
+        return followed_findings(
+            self._filename, self.source, self._found, self.positions, self._settings
+        )
 
     def reports(self, code: str, node: cst.CSTNode) -> bool:
         """Whether the linter reports a hazard at a node; what it does not is none of our business."""
@@ -115,7 +145,7 @@ class Script:
 
     def span(self, node: cst.CSTNode) -> Span:
         """The bytes of a node."""
-        return self.positions.span(node)
+        return self._whole if node is self.module else self.positions.span(node)
 
     def code(self, node: cst.CSTNode) -> str:
         """The source text of a node, as written."""
@@ -125,6 +155,10 @@ class Script:
     def line_of(self, node: cst.CSTNode) -> int:
         """The 1-based line on which a node starts."""
         return self.positions.start(node).row
+
+    def is_foreign(self, node: cst.CSTNode) -> bool:
+        """Whether a statement only stands for a notebook's magic."""
+        return bool(self._foreign) and self.line_of(node) in self._foreign
 
     def row_at(self, offset: int) -> int:
         """The 1-based line of a byte."""
@@ -160,6 +194,8 @@ class Script:
 
     def comments_in(self, span: Span) -> list[str]:
         """The comments inside a range, in order, without directives to tools, which go with their lines."""
+        if not self._comments and b"#" in self.utf8:
+            self._comments += self._find_comments()  # for all that were made of this script
         return [
             text
             for offset, text in self._comments
@@ -272,6 +308,8 @@ class Script:
         """The simple statements of a function, or of the module, that start inside a range."""
         visitor = Lines()
         (self.module if within is None else within).visit(visitor)
+        if region == self._whole:
+            return visitor.found
         return [
             line for line in visitor.found if region.start <= self.span(line).start < region.end
         ]
@@ -286,30 +324,33 @@ class Script:
 
     def uses(self, name: str, within: cst.CSTNode | None) -> list[NameUse]:
         """Occurrences of a name inside a node; those of the module's own name for None."""
-        if within is None:
-            return [use for use in self._names if use.name == name and not use.local]
-        span = self.span(within)
-        return [
-            use for use in self._names if use.name == name and span.start <= use.offset < span.end
-        ]
+        return self._within(self._names.named(name), within)
 
     def names_in(self, span: Span) -> set[str]:
         """The names that are read or written inside a range."""
-        return {use.name for use in self._names if span.start <= use.offset < span.end}
+        return {use.name for use in self._names.uses if span.start <= use.offset < span.end}
 
     def stored_in(self, span: Span) -> set[str]:
         """The names that are assigned inside a range."""
         return {
-            use.name for use in self._names if use.stores and span.start <= use.offset < span.end
+            use.name
+            for use in self._names.uses
+            if use.stores and span.start <= use.offset < span.end
         }
 
     def stores_of(self, name: str, within: cst.CSTNode | None) -> list[NameUse]:
         """Where a name is assigned inside a node; where the module's own is for None."""
-        return [use for use in self.uses(name, within) if use.stores]
+        return self._within(self._names.named(name, stores=True), within)
+
+    def _within(self, uses: list[NameUse], within: cst.CSTNode | None) -> list[NameUse]:
+        if within is None or not uses:
+            return [use for use in uses if not use.local]
+        span = self.span(within)
+        return [use for use in uses if span.start <= use.offset < span.end]
 
     def home_of(self, name: str, function: cst.FunctionDef | None) -> cst.FunctionDef | None:
         """The function whose name it is where another one reads it; None for the module's."""
-        scope = None if function is None else self._scopes[function].home_of(name)
+        scope = None if function is None else self._names.scopes[function].home_of(name)
         return scope.node if scope is not None and isinstance(scope.node, cst.FunctionDef) else None
 
     def assigned_values(
@@ -327,17 +368,17 @@ class Script:
 
     def names_end_with(self, *endings: str) -> bool:
         """Whether a name in code, or the last part of one, ends so; those that are only imported do not count."""
-        if any(use.name.endswith(endings) for use in self._names):
+        if any(name.endswith(endings) for name in self._names.every):
             return True
-        if self._attributes is None:
+        if not self._attributes:
             attributes = Attributes()
             self.module.visit(attributes)
-            self._attributes = attributes.found
+            self._attributes |= attributes.found  # for all that were made of this script
         return any(name.endswith(endings) for name in self._attributes)
 
     def is_taken(self, name: str) -> bool:
         """Whether a name occurs anywhere in the module."""
-        return any(use.name == name for use in self._names)
+        return name in self._names.every
 
     def is_taken_elsewhere(self, name: str, scope: cst.FunctionDef | None = None) -> bool:
         """Whether another file takes a name of this module, or may; those of functions are their own."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import libcst as cst
 
 from codemods.script.loader_keywords import literal_value
+from codemods.script.looking import Looking
 from codemods.script.script import Script
 from lint_rules._flow.values.joins import Constant
 from lint_rules._flow.values.syntax import dotted
@@ -17,7 +18,7 @@ def set_configs(script: Script) -> list[cst.CSTNode]:
     return visitor.found
 
 
-class _SetConfigs(cst.CSTVisitor):
+class _SetConfigs(Looking):
     """Where a model's generation_config may be changed: any use but reading, and setting pad or None."""
 
     def __init__(self) -> None:

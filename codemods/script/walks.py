@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import libcst as cst
 
+from codemods.script.looking import Looking
 from lint_rules._light.positions import Positions
 
 
@@ -58,7 +61,7 @@ class Scope:
         return None
 
 
-class Lines(cst.CSTVisitor):
+class Lines(Looking):
     """The simple statement lines."""
 
     def __init__(self) -> None:
@@ -69,7 +72,7 @@ class Lines(cst.CSTVisitor):
         return False
 
 
-class Values(cst.CSTVisitor):
+class Values(Looking):
     """What is assigned to one name."""
 
     def __init__(self, name: str) -> None:
@@ -89,7 +92,7 @@ class Values(cst.CSTVisitor):
             self.found.append((target, value))
 
 
-class Blocks(cst.CSTVisitor):
+class Blocks(Looking):
     """The statements of each indented block."""
 
     def __init__(self) -> None:
@@ -99,7 +102,7 @@ class Blocks(cst.CSTVisitor):
         self.found.append(tuple(item for item in node.body if isinstance(item, cst.BaseStatement)))
 
 
-class Shared(cst.CSTVisitor):
+class Shared(Looking):
     """The names that functions declare `global` or `nonlocal`."""
 
     def __init__(self) -> None:
@@ -109,7 +112,7 @@ class Shared(cst.CSTVisitor):
         self.found.add(node.name.value)
 
 
-class Elses(cst.CSTVisitor):
+class Elses(Looking):
     """The `else` clauses with a body of whole lines, by the first statement of the body."""
 
     def __init__(self) -> None:
@@ -120,7 +123,7 @@ class Elses(cst.CSTVisitor):
             self.found[node.body.body[0]] = node
 
 
-class Attributes(cst.CSTVisitor):
+class Attributes(Looking):
     """The names of all attributes."""
 
     def __init__(self) -> None:
@@ -133,7 +136,7 @@ class Attributes(cst.CSTVisitor):
         return False
 
 
-class Tests(cst.CSTVisitor):
+class Tests(Looking):
     """The `if` statements without an `else` whose tests call nothing, by the first statement below."""
 
     def __init__(self) -> None:
@@ -154,7 +157,7 @@ class Tests(cst.CSTVisitor):
         return False
 
 
-class _Calls(cst.CSTVisitor):
+class _Calls(Looking):
     """Calls of anything but what only looks."""
 
     def __init__(self) -> None:
@@ -165,28 +168,46 @@ class _Calls(cst.CSTVisitor):
         self.found = self.found or name not in ("hasattr", "getattr", "isinstance", "len")
 
 
-class Names(cst.CSTVisitor):
+class Names(Looking):
     """Every name that code reads or assigns, and the functions whose names they are."""
 
     def __init__(self, positions: Positions) -> None:
         self.positions = positions
         self.scopes: dict[cst.CSTNode, Scope] = {}
         self._scope: Scope | None = None
-        self._found: list[tuple[cst.Name, Scope | None]] = []
+        self._by_name: dict[str, list[tuple[cst.Name, Scope | None]]] = defaultdict(list)
         self._stores: set[cst.CSTNode] = set()
+        self._named: dict[tuple[str, bool], list[NameUse]] = {}
 
+    @cached_property
     def uses(self) -> list[NameUse]:
         """What was found, in the order of the text."""
+        found = [use for name in self._by_name for use in self.named(name)]
+        return sorted(found, key=lambda use: use.offset)
+
+    def named(self, name: str, *, stores: bool = False) -> list[NameUse]:
+        """The occurrences of one name, in the order of the text; only those that store it, if asked."""
+        if (name, stores) not in self._named:
+            self._named[name, stores] = self._name(name, stores)
+        return self._named[name, stores]
+
+    def _name(self, name: str, stores: bool) -> list[NameUse]:
         found = [
             NameUse(
-                node.value,
+                name,
                 self.positions.span(node).start,
                 node in self._stores,
-                scope is not None and scope.home_of(node.value) is not None,
+                scope is not None and scope.home_of(name) is not None,
             )
-            for node, scope in self._found
+            for node, scope in self._by_name.get(name, ())
+            if not stores or node in self._stores
         ]
         return sorted(found, key=lambda use: use.offset)
+
+    @property
+    def every(self) -> Collection[str]:
+        """The names that occur."""
+        return self._by_name.keys()
 
     def visit_Attribute(self, node: cst.Attribute) -> bool:
         node.value.visit(self)
@@ -251,7 +272,7 @@ class Names(cst.CSTVisitor):
         return False
 
     def visit_Name(self, node: cst.Name) -> None:
-        self._found.append((node, self._scope))
+        self._by_name[node.value].append((node, self._scope))
 
     def _function(self, node: cst.CSTNode, params: cst.Parameters, body: cst.CSTNode) -> None:
         """Defaults and annotations are read where the function stands, all else inside it."""

@@ -9,6 +9,7 @@ import libcst as cst
 from codemods.script.dict_at_place import Way
 from codemods.script.dict_keys import LOOSE, NEVER, Effect, Effects, Keys, any_of, text_of
 from codemods.script.loader_keywords import literal_value
+from codemods.script.looking import Looking
 from codemods.script.script import Script
 from lint_rules._flow.values.arguments import Argument
 from lint_rules._flow.values.joins import UNKNOWN, Mapping, options
@@ -217,7 +218,7 @@ class _Itself(_Reader):
         return super()._path(path, node, function)
 
 
-class _Functions(cst.CSTVisitor):
+class _Functions(Looking):
     def __init__(self) -> None:
         self.found: list[cst.FunctionDef] = []
 
@@ -225,7 +226,7 @@ class _Functions(cst.CSTVisitor):
         self.found.append(node)
 
 
-class _Returns(cst.CSTVisitor):
+class _Returns(Looking):
     """What a function returns; those inside it are passed over."""
 
     def __init__(self) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import libcst as cst
 
 from codemods.plan.sites import Note
+from codemods.script.looking import Looking
 from codemods.script.script import Script
 from lint_rules._flow.values.syntax import dotted
 
@@ -33,7 +34,7 @@ def stop_string_faults(script: Script) -> Iterator[Note]:
             yield Note("fault", text)
 
 
-class _StopStrings(cst.CSTVisitor):
+class _StopStrings(Looking):
     """The strings that are assigned to names, or given for keywords, with `stop` in them."""
 
     def __init__(self) -> None:

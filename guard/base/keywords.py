@@ -22,7 +22,9 @@ _CONFIGS = "leave it out: the model's own config.json decides it, and another ma
 _HUB_CODE = "leave it out: it fetches code from the hub, at no fixed commit, and runs it"
 # Keywords of transformers that are refused, and what to do instead.
 _REFUSED: Mapping[str, str] = {
-    "quantization_config": "say `load_in_8bit=True` or `load_in_4bit=True`",
+    "quantization_config": "say `load_in_8bit=True` or `load_in_4bit=True`, and each option by its own "
+    "name, such as `bnb_4bit_quant_type`",
+    "quantization_method": "say `load_in_8bit=True` or `load_in_4bit=True`",
     "pretrained_model_name_or_path": "name the model as the first argument, without a keyword",
     "low_cpu_mem_usage": "leave it out: transformers loads that way anyway",
     "resume_download": "leave it out: transformers resumes anyway",
@@ -51,9 +53,9 @@ _REFUSED: Mapping[str, str] = {
     "kernel_config": _HUB_CODE,
     "allow_all_kernels": _HUB_CODE,
     "chat_template": "leave it out: templates are blocked",
-    "add_bos_token": "leave it out: every prompt gets exactly the BOS that its family needs",
+    "add_bos_token": 'say `bos="add"` or `bos="none"`; without it every prompt gets what its family needs',
     "add_eos_token": "leave it out: a prompt that ends is no prompt",
-    "split_special_tokens": "leave it out: control tokens in a prompt are refused",
+    "split_special_tokens": 'say `special_tokens="text"`; without it control tokens in a prompt are refused',
     "model_max_length": "leave it out: nothing is cut; a prompt that does not fit raises",
     "attention_mask": _GUARDS,
     "input_ids": _GUARDS,
@@ -80,6 +82,10 @@ def refuse_unknown(call: str, given: Mapping[str, object], known: Iterable[str])
             hint = _REFUSED[keyword]
         elif _MEANT.get(keyword) in names:
             hint = f"write `{_MEANT[keyword]}=`"
+        elif keyword.startswith("bnb_8bit_"):
+            hint = "leave it out: no library has such an option"
+            other = keyword.replace("8", "4", 1)
+            hint += f" for 8 bit; did you mean `{other}`, for 4 bit?" if other in names else ""
         else:
             close = get_close_matches(keyword, names, n=1, cutoff=0.6)
             hint = f"did you mean `{close[0]}`?" if close else f"it takes {', '.join(names)}"

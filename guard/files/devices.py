@@ -37,3 +37,11 @@ def refuse_absent_device(device_map: Any) -> None:
                 remedy='leave it out, say device_map="auto", or look at CUDA_VISIBLE_DEVICES and at '
                 "which torch is installed",
             )
+
+
+def memory_is_full(error: BaseException) -> bool:
+    """Whether an error says that memory is full; on a CPU torch raises a plain RuntimeError."""
+    said = str(error)
+    return isinstance(error, (torch.OutOfMemoryError, MemoryError)) or any(
+        words in said for words in ("can't allocate memory", "not enough memory", "out of memory")
+    )

@@ -44,7 +44,7 @@ _NOT_NEEDED = [
     "*.md",
     "*.pdf",
 ]
-_FOR_TOKENIZER = ["*.json", "*.jinja", "*.model", "*.txt", "*.tiktoken", "*.py"]
+_FOR_TOKENIZER = ["*.json", "*.jinja", "*.model", "*.model.v*", "*.txt", "*.tiktoken", "*.py"]
 _PICKLES = ["*.bin", "*.pt", "*.pth", "*.ckpt"]
 
 

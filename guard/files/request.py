@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from os import PathLike, fspath
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from guard.errors import SettingsError
+from guard.files.quantization import OPTIONS, refuse_options, without_effect
 
 if TYPE_CHECKING:
     import torch
@@ -16,12 +18,15 @@ if TYPE_CHECKING:
 
 DeviceMap: TypeAlias = "str | int | torch.device | dict[str, Any] | None"
 PaddingSide = Literal["left", "right"]
-QuantizationName = Literal["none", "int8", "nf4"]
+BosChoice = Literal["auto", "add", "none"]
+SpecialTokens = Literal["refuse", "text"]
+QuantizationName = Literal["none", "int8", "nf4", "fp4"]
 _DTYPES = ("auto", "bfloat16", "float16", "float32", "float64")
 _SWITCHES = (
     *("load_in_8bit", "load_in_4bit", "local_files_only", "trust_remote_code", "for_training"),
     *("allow_chat_model", "allow_adapter", "allow_pickle", "force_download", "offload_buffers"),
 )
+_CHOICES = {"bos": ("auto", "add", "none"), "special_tokens": ("refuse", "text")}
 
 _KINDS: dict[str, tuple[tuple[type, ...], str]] = {
     "attn_implementation": ((str, dict), "a name such as sdpa, or a dict of them"),
@@ -99,6 +104,14 @@ class LoadRequest:
     model_id: str
     load_in_8bit: bool
     load_in_4bit: bool
+    llm_int8_threshold: float | None
+    llm_int8_skip_modules: Sequence[str] | None
+    llm_int8_has_fp16_weight: bool | None
+    llm_int8_enable_fp32_cpu_offload: bool | None
+    bnb_4bit_quant_type: str | None
+    bnb_4bit_use_double_quant: bool | None
+    bnb_4bit_compute_dtype: str | torch.dtype | None
+    bnb_4bit_quant_storage: str | torch.dtype | None
     dtype: str | torch.dtype
     device_map: DeviceMap
     attn_implementation: str | dict[str, str] | None
@@ -126,6 +139,8 @@ class LoadRequest:
     allow_chat_model: bool
     allow_adapter: bool
     allow_pickle: bool
+    bos: BosChoice = "auto"
+    special_tokens: SpecialTokens = "refuse"
 
     def __post_init__(self) -> None:
         if not self.model_id.strip():
@@ -148,6 +163,11 @@ class LoadRequest:
                 raise SettingsError(
                     f"{name}={named!r} is no string", remedy="quote it: it may be a number"
                 )
+        for name, known in _CHOICES.items():
+            if getattr(self, name) not in known:
+                raise SettingsError(
+                    f"{name}={getattr(self, name)!r}", remedy=f"{name} is one of {', '.join(known)}"
+                )
         _refuse_climbing(self.subfolder)
         _refuse_device_map(self.device_map)
         _refuse_key_mapping(self.key_mapping)
@@ -163,6 +183,7 @@ class LoadRequest:
                 "load_in_8bit and load_in_4bit are both set",
                 remedy="a model is loaded in one of them",
             )
+        refuse_options(self.options)
         if self.force_download and self.local_files_only:
             raise SettingsError(
                 "force_download and local_files_only are both set",
@@ -182,7 +203,20 @@ class LoadRequest:
     @property
     def quantization(self) -> QuantizationName:
         """The quantization that was asked for."""
-        return "int8" if self.load_in_8bit else "nf4" if self.load_in_4bit else "none"
+        if self.load_in_4bit:
+            return "fp4" if self.bnb_4bit_quant_type == "fp4" else "nf4"
+        return "int8" if self.load_in_8bit else "none"
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The options of bitsandbytes as they were said; None where they were not."""
+        return {name: getattr(self, name) for name in OPTIONS}
+
+    @property
+    def idle_options(self) -> tuple[str, ...]:
+        """The options of bitsandbytes that were said and have no effect on this load."""
+        bits = 8 if self.load_in_8bit else 4 if self.load_in_4bit else None
+        return without_effect(self.options, bits)
 
     @property
     def overrides(self) -> tuple[str, ...]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from guard.generation.settings import Settings
 from guard.prompts.control_tokens import ControlSet
+from guard.settings.settled import Settings
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -27,6 +27,8 @@ class Completion:
         control_tokens: Control tokens, or template text without an id, that the model itself emitted.
         batch: Rows in the batch it was generated in (bf16 results may depend on it).
         ignored: Settings that were given and had no effect.
+        engine: How it was decoded: `graphs` (captured CUDA steps), `loop` (the same steps, not
+            captured), `plain` (the library's `generate`), or `vllm`.
     """
 
     text: str
@@ -37,6 +39,7 @@ class Completion:
     control_tokens: int
     batch: int
     ignored: tuple[str, ...]
+    engine: str = "plain"
 
 
 def trim(

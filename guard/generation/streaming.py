@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 from guard.base.modes import evaluating
 from guard.errors import SettingsError
-from guard.files.hub import torch, transformers
 from guard.generation.batches import Task, prepare, run_batch
 from guard.generation.completion import Completion, decode
 
 if TYPE_CHECKING:
+    import torch
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+    from guard.decoding.graphs import Engine
 
 _HALF = "\ufffd"  # what a decoder writes for a character that is not complete yet
 
@@ -94,13 +96,15 @@ def stream(
     tokenizer: PreTrainedTokenizerBase,
     prompt: str,
     options: Mapping[str, Any],
+    *,
+    engine: Engine = "auto",
 ) -> TextStream:
     """Begin to generate one text; raises as `guard.generation.batches.complete`, here or at a piece.
 
     Raises:
         SettingsError: Beams or several texts were asked for, which cannot be streamed.
     """
-    task = prepare(model, tokenizer, [prompt], options, "stream")
+    task = prepare(model, tokenizer, [prompt], options, "stream", engine=engine)
     if task.settings.num_beams > 1 or task.settings.count > 1:
         raise SettingsError(
             "stream gives one text as it grows; beams and several texts are known only at the end",
@@ -112,18 +116,10 @@ def stream(
 def _work(
     task: Task, out: queue.SimpleQueue[str | Completion | _Failed], stop: threading.Event
 ) -> None:
-    def stopped(ids: torch.Tensor, _scores: Any, **_more: Any) -> torch.Tensor:
-        return torch.full((ids.shape[0],), stop.is_set(), dtype=torch.bool, device=ids.device)
-
     pieces = _Pieces(task, out)
     try:
         with evaluating(task.model):
-            [(_, completion)] = run_batch(
-                task,
-                task.jobs,
-                streamer=pieces,
-                stopping_criteria=transformers.StoppingCriteriaList([stopped]),
-            )
+            [(_, completion)] = run_batch(task, task.jobs, streamer=pieces, halted=stop.is_set)
         out.put(completion)
     except BaseException as error:  # noqa: BLE001 - it is raised again where the pieces are read
         out.put(_Failed(error))

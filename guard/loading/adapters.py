@@ -13,12 +13,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cleanguard.catalogue import hazards
-from guard.errors import GuardWarning, ModelNotFoundError, PickleWeightsError, SettingsError
+from guard.enforcing.enforcement import watch_of
+from guard.errors import (
+    AdapterMismatch,
+    GuardWarning,
+    ModelNotFoundError,
+    PickleWeightsError,
+    SettingsError,
+)
 from guard.files import hub
 from guard.files.request import path_text
+from guard.loading.adapter_fit import refuse_misfit, whole_tensors
 from guard.loading.sharing import protect_lender, twin_of
-from guard.prompts.enforcement import watch_of
-from guard.prompts.state import GuardState, state_of
+from guard.prompts.state import GuardState, active_adapters, look_at, state_of
+from guard.provenance.adapters import has_adapter_layers, live_adapters, merged_adapters
 from guard.provenance.measure import file_records
 from guard.provenance.record import AdapterRecord
 from guard.provenance.tensors import weights_record
@@ -60,6 +68,7 @@ def attach_adapter(
         The `PeftModel`, in evaluation mode unless `is_trainable`.
 
     Raises:
+        AdapterMismatch: It does not fit the model, in whole or in part.
         ModelNotFoundError: No adapter lies there.
         PickleWeightsError: Its weights are pickled.
         SettingsError: The name is taken, or there is no adapter called `on`.
@@ -72,6 +81,7 @@ def attach_adapter(
     named = _check(directory, state)
     wrapped = isinstance(model, peft.PeftModel)
     known = tuple(model.peft_config) if wrapped else ()
+    _refuse_name(name)
     if name == BASE or name in known:
         raise SettingsError(
             f"the model has an adapter {name!r} already"
@@ -84,11 +94,30 @@ def attach_adapter(
             f"there is no adapter {on!r} for {name!r} to stand on",
             remedy=f"attach {on!r} first, and this one to the model that it gives",
         )
+    if not wrapped and has_adapter_layers(model):
+        raise SettingsError(
+            "this base carries an adapter in place already, and a second one would be mixed with it",
+            remedy="attach it to the model that the first call returned, or to a base loaded anew",
+        )
+    if merged_adapters(model):
+        raise SettingsError(
+            f"{', '.join(merged_adapters(model))} is merged into the weights of this model",
+            remedy="attach both adapters before anything is merged, or call merge_and_unload() first",
+        )
+    keep = (watch_of(model).tokenizer,)
+    replaces = whole_tensors(model.get_base_model() if wrapped else model, directory)
+    if wrapped and replaces:
+        raise AdapterMismatch(
+            f"{directory} holds whole tensors of the base, which the adapters below would get as well",
+            evidence={"tensors": list(replaces)},
+            remedy="attach it to the base itself, which gives it a model of its own",
+        )
+    refuse_misfit(peft, model, directory, name, keep, own=replaces)
     if wrapped:
         model.load_adapter(str(directory), adapter_name=name, is_trainable=is_trainable)
         result: Any = model
     else:
-        below = model if in_place else twin_of(model, keep=(watch_of(model).tokenizer,))
+        below = model if in_place else twin_of(model, keep, own=replaces)
         result = peft.PeftModel.from_pretrained(
             below, str(directory), adapter_name=name, is_trainable=is_trainable
         )
@@ -105,8 +134,12 @@ def attach_adapter(
         files=file_records(directory),
         weights=weights_record(directory),
         on=on,
+        replaces=replaces,
+        live=live_adapters(result)[name],
     )
     state.provenance = replace(state.provenance, adapters=(*state.provenance.adapters, record))
+    state.active_seen = None
+    look_at(result)
     return result
 
 
@@ -133,7 +166,9 @@ def select_adapter(model: Any, name: str | Sequence[str]) -> Iterator[Any]:
             f"the model has no adapter {', '.join(map(repr, missing))}",
             remedy=f"it has {', '.join(known) or 'none'}; attach_adapter returns a model that has it",
         )
-    if not known:
+    look_at(model)
+    _refuse_altered(state, names)
+    if not known or merged_adapters(model):
         yield model
         return
     tuner = model.base_model
@@ -144,11 +179,40 @@ def select_adapter(model: Any, name: str | Sequence[str]) -> Iterator[Any]:
     back = (lambda: tuner.set_adapter(before)) if names else tuner.enable_adapter_layers
     switch()
     _restore(flags)
+    state.active_seen = active_adapters(model)
     try:
         yield model
     finally:
+        look_at(model)
         back()
         _restore(flags)
+        state.active_seen = active_adapters(model)
+
+
+def _refuse_altered(state: GuardState, names: Sequence[str]) -> None:
+    """Refuse what a model cannot give bit for bit any more, since its own weights were changed."""
+    merged = [n for e in state.events if e.kind == "adapters-merged" for n in e.detail["adapters"]]
+    replaced = [r.name for r in state.provenance.adapters if r.replaces and r.name not in names]
+    if merged and set(merged) != set(names):
+        raise SettingsError(
+            f"{', '.join(merged)} was merged into the weights of this model, and taking it out again "
+            "does not give the base back: both round",
+            evidence={"merged": merged, "asked": list(names)},
+            remedy="ask the base that was passed to attach_adapter, which is untouched, or load it anew",
+        )
+    if replaced:
+        raise SettingsError(
+            f"{', '.join(replaced)} put tensors of its own in place of the base's in this model",
+            evidence={"adapters": replaced, "asked": list(names)},
+            remedy="ask the base that was passed to attach_adapter, which is untouched",
+        )
+
+
+def _refuse_name(name: object) -> None:
+    if not isinstance(name, str) or not name.strip() or "." in name:
+        raise SettingsError(
+            f"an adapter cannot be called {name!r}", remedy="give it a name without a dot"
+        )
 
 
 def _restore(flags: list[tuple[Any, bool]]) -> None:

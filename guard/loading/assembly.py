@@ -7,32 +7,38 @@ from typing import TYPE_CHECKING, Any
 
 from cleanguard.catalogue import hazards
 from guard.base.checks import CheckList
+from guard.enforcing.enforcement import install
 from guard.errors import AdapterAsBaseError
 from guard.files.remote_code import check_pin
 from guard.files.request import LoadRequest
 from guard.files.source import fetch_weights, open_source
-from guard.generation.settings import greedy_config
+from guard.loading.leftovers import check_use
 from guard.loading.model_load import read_model, refuse_strange_tokenizer
 from guard.loading.padding import settle_padding
+from guard.loading.stored_quantization import check_stored
 from guard.loading.tokenizer_files import strip_for_training
-from guard.loading.tokenizer_load import read_config, read_tokenizer, tokenizer_record
-from guard.prompts.control_tokens import ends_a_turn
-from guard.prompts.enforcement import install
+from guard.loading.tokenizer_load import (
+    read_config,
+    read_tokenizer,
+    refuse_prefix_beyond,
+    tokenizer_record,
+)
+from guard.loading.weight_files import check_weight_files
+from guard.prompts.names import ends_a_turn
 from guard.prompts.policy import PromptPolicy, policy_of
 from guard.prompts.sentinels import run_token_sentinels
+from guard.prompts.standing import ids_in
 from guard.prompts.state import GuardState
 from guard.prompts.templates import block_templates
 from guard.provenance.environment import installed, measure_environment
 from guard.provenance.measure import check_hub_files, model_record
 from guard.provenance.record import SCHEMA, GenerationRecord, Provenance, utc_now
+from guard.settings.inherited import NO_SETTING
+from guard.settings.inherited import effective as effective_settings
+from guard.settings.settled import greedy_config
 
 if TYPE_CHECKING:
     from transformers import GenerationConfig, PreTrainedModel, PreTrainedTokenizerBase
-
-# Not settings of a text: BOS is only used without a prompt, and padding has a record of its own.
-_NO_SETTING = frozenset(
-    {"_from_model_config", "transformers_version", "bos_token_id", "pad_token_id"}
-)
 
 
 def assemble(request: LoadRequest) -> tuple[PreTrainedModel, PreTrainedTokenizerBase, Provenance]:
@@ -43,13 +49,18 @@ def assemble(request: LoadRequest) -> tuple[PreTrainedModel, PreTrainedTokenizer
     config = read_config(request, source)
     tokenizer = read_tokenizer(request, source, checks, config=config)
     fetch_weights(request, source)
-    model = read_model(request, source, config)
+    check_weight_files(request, source, checks)
+    model, unused = read_model(request, source, config)
     _check_adapter(model, request, checks)
     checks.add(
         "safetensors-only",
         hazards.PICKLE_WEIGHTS,
         verdict="overridden" if request.allow_pickle else "pass",
     )
+    if request.idle_options:
+        said = f"{', '.join(request.idle_options)}: no effect with {request.quantization}"
+        checks.add("quantization-options", None, said, "recorded")
+    check_use(model, source, unused, checks, request.variant)
     rows = model.get_input_embeddings().weight.shape[0]
     refuse_strange_tokenizer(tokenizer, rows, request)
     pad = settle_padding(tokenizer, request.padding_side, rows)
@@ -60,6 +71,7 @@ def assemble(request: LoadRequest) -> tuple[PreTrainedModel, PreTrainedTokenizer
         "pass" if pad.distinct_from_eos else "recorded",
     )
     policy = policy_of(tokenizer)
+    refuse_prefix_beyond(policy, rows, request)
     settings = _replace_generation_config(model, policy, tokenizer, checks)
     block_templates(tokenizer, request.model_id)
     run_token_sentinels(tokenizer, policy, checks)
@@ -70,7 +82,8 @@ def assemble(request: LoadRequest) -> tuple[PreTrainedModel, PreTrainedTokenizer
         strip_for_training(tokenizer, source.directory)
     else:
         model.eval()
-    measured = model_record(model, source, request.revision, request.variant)
+    measured = model_record(model, source, request.revision, request.variant, unused)
+    check_stored(source, measured.quantization, checks)
     check_hub_files(measured.files, checks)
     environment = measure_environment()
     provenance = Provenance(
@@ -129,15 +142,15 @@ def explicit_generation(
         policy, tokenizer: Of the model.
         checks: Gets the verdict.
     """
-    old = {n: v for n, v in inherited.items() if n not in _NO_SETTING and v is not None}
+    old = {n: v for n, v in inherited.items() if n not in NO_SETTING and v is not None}
     named = old.get("eos_token_id", named_eos)
-    listed = [] if named is None else [named] if isinstance(named, int) else list(named)
+    listed = ids_in(named)
     ends = dict.fromkeys([*([] if policy.eos_id is None else [policy.eos_id]), *listed])
     kept = tuple(
         i for i in ends if i == policy.eos_id or not ends_a_turn(tokenizer.convert_ids_to_tokens(i))
     )
     config = greedy_config(kept, policy.bos_id, policy.pad_id)
-    effective = {k: v for k, v in config.to_diff_dict().items() if k not in _NO_SETTING}
+    effective = effective_settings(config)
     unset = {"use_cache": True, "output_attentions": False, "output_hidden_states": False}
     dropped = {k: v for k, v in old.items() if effective.get(k, unset.get(k)) != v}
     said = ", ".join(f"{name}={value}" for name, value in sorted(dropped.items()))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pickle import UnpicklingError
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from guard.base.quiet import quiet_bitsandbytes
 from guard.errors import (
@@ -20,7 +20,14 @@ from guard.files.hub import torch, transformers
 from guard.files.remote_code import refuse_code, runs_code
 from guard.files.request import LoadRequest
 from guard.files.source import ModelSource
-from guard.loading.tokenizer_load import first_line, place
+from guard.loading.leftovers import unused_tensors
+from guard.loading.quantization import (
+    bitsandbytes_config,
+    refuse_unquantized,
+    settle_compute_dtype,
+)
+from guard.loading.stored_quantization import refuse_stored, stored_failure
+from guard.loading.tokenizer_read import first_line, place
 
 if TYPE_CHECKING:
     from transformers import PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
@@ -32,23 +39,35 @@ _PASSED_ON = (
 )
 
 
+class ReadModel(NamedTuple):
+    """A model as its files gave it, and the stored tensors that no part of it takes."""
+
+    model: PreTrainedModel
+    unused: tuple[str, ...]
+
+
 def read_model(
     request: LoadRequest, source: ModelSource, config: PreTrainedConfig | None = None
-) -> PreTrainedModel:
+) -> ReadModel:
     """Load the weights as asked for; a `config` that was read before is not read again.
 
     Raises:
-        ModelNotFoundError: A file is torn or absent, or the configuration is of no causal model.
-        MissingWeightsError: Tensors are absent, and transformers would make them up.
+        ModelNotFoundError: A file is torn or absent, or the configuration is of no causal model, or
+            of one that is quantized in a way that cannot be loaded here.
+        MissingWeightsError: Tensors are absent, and transformers would make them up; or tensors are
+            there that belong to the model and that its configuration leaves out.
         ModelTooLargeError: The memory does not suffice.
         SettingsError: The installed transformers does not know a keyword yet; a device or an
-            attention package is not here.
+            attention package is not here; the checkpoint is quantized otherwise already.
         MissingExtraError: bitsandbytes is needed and not installed.
     """
+    stored = refuse_stored(request, source)
     options: dict[str, Any] = {
         "dtype": request.dtype,
         "use_safetensors": None if request.allow_pickle else True,
         "trust_remote_code": runs_code(request, source),
+        # Only so that what does not fit is reported by name; it is refused below.
+        "ignore_mismatched_sizes": True,
     }
     for name in _PASSED_ON:
         if getattr(request, name) is not None:
@@ -56,10 +75,12 @@ def read_model(
     if request.offload_buffers:
         options["offload_buffers"] = True
     refuse_absent_device(request.device_map)
-    if request.quantization != "none":
+    if request.quantization != "none" and stored is None:
         quiet_bitsandbytes()
         hub.need("bitsandbytes", "train")
-        options["quantization_config"] = _quantization_config(request, source)
+        options["quantization_config"] = bitsandbytes_config(
+            request, config, trusted=options["trust_remote_code"]
+        )
     try:
         model, report = transformers.AutoModelForCausalLM.from_pretrained(
             source.load_from,
@@ -75,6 +96,8 @@ def read_model(
             "another process still holds the memory",
         ) from error
     except ImportError as error:
+        if stored is not None:
+            raise stored_failure(error, stored, request) from error
         if "ttention" in str(error):
             raise SettingsError(
                 f"attn_implementation={request.attn_implementation!r}: {first_line(error)}",
@@ -86,6 +109,8 @@ def read_model(
         ) from error
     except (OSError, ValueError, KeyError, EOFError, UnpicklingError, hub.SafetensorError) as error:
         refuse_code(error, request, source)
+        if stored is not None:
+            raise stored_failure(error, stored, request) from error
         raise ModelNotFoundError(
             f"{request.model_id} cannot be loaded as a causal language model: {first_line(error)}",
             remedy="look at its config.json and weight files, and at the keywords of the call; the "
@@ -99,9 +124,15 @@ def read_model(
             f"transformers {transformers.__version__} has no keyword {old[0]!r}",
             remedy="leave it out, or install a newer transformers",
         ) from error
+    except (RuntimeError, AttributeError, AssertionError) as error:
+        if stored is None:
+            raise
+        raise stored_failure(error, stored, request) from error
     _refuse_invented(report, request.model_id)
-    found: PreTrainedModel = model
-    return found
+    refuse_unquantized(model, request)
+    if stored is None:
+        settle_compute_dtype(model, request)
+    return ReadModel(model, unused_tensors(model, report, request.model_id))
 
 
 def refuse_strange_tokenizer(
@@ -132,17 +163,3 @@ def _refuse_invented(report: dict[str, Any], model_id: str) -> None:
             evidence={"missing": absent[:50], "mismatched": wrong[:50]},
             remedy="fetch the files again, or name the checkpoint that config.json belongs to",
         )
-
-
-def _quantization_config(request: LoadRequest, source: ModelSource) -> Any:
-    if request.load_in_8bit:
-        return transformers.BitsAndBytesConfig(load_in_8bit=True)
-    config = source.read_json("config.json")
-    named = config.get("dtype") or config.get("torch_dtype") or "float32"
-    compute = named if request.dtype == "auto" else request.dtype
-    return transformers.BitsAndBytesConfig(
-        load_in_4bit=True,
-        bnb_4bit_quant_type="nf4",
-        bnb_4bit_use_double_quant=True,
-        bnb_4bit_compute_dtype=getattr(torch, compute) if isinstance(compute, str) else compute,
-    )

@@ -24,14 +24,20 @@ _OWN = "_cleanguard_own"
 _MERGES = ("merge_and_unload", "merge_adapter")
 
 
-def twin_of(model: PreTrainedModel, keep: tuple[object, ...] = ()) -> PreTrainedModel:
+def twin_of(
+    model: PreTrainedModel, keep: tuple[object, ...] = (), own: tuple[str, ...] = ()
+) -> PreTrainedModel:
     """A copy of a model's modules, hooks and settings around the same parameters and buffers.
 
     Args:
         model: A guarded model.
         keep: Further objects that both hold, such as a tokenizer that is expensive to copy.
+        own: Names of parameters that the copy gets for itself, since they will be overwritten.
     """
-    shared: list[object] = [*model.parameters(), *model.buffers(), *keep]
+    named = dict(model.named_parameters(remove_duplicate=False))
+    apart = {id(named[name]) for name in own}
+    lent = [parameter for parameter in model.parameters() if id(parameter) not in apart]
+    shared: list[object] = [*lent, *model.buffers(), *keep]
     # bitsandbytes' int8 layers keep the weight in a state object beside the parameter.
     shared += [m.state for m in model.modules() if type(m).__name__ == "Linear8bitLt"]
     shared.append(state_of(model).provenance)

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 _FILES = (
     *("tokenizer*.json", "special_tokens_map.json", "added_tokens.json", "chat_template*"),
     *("vocab.*", "merges.txt", "*.tiktoken", "*.model", "tokenization*.py"),
+    *("tekken.json", "tokenizer.model.v*"),
 )
 _FOLDER = "additional_chat_templates"
 
@@ -44,7 +45,7 @@ def copy_tokenizer(source: Path, target: str | PathLike[str]) -> tuple[str, ...]
     """
     goal = Path(path_text(target, "the directory to save to"))
     files = [path for path in source.iterdir() if path.is_file() and _is_tokenizers(path.name)]
-    if not any(path.name.startswith("tokenizer") for path in files):
+    if not any(path.name.startswith(("tokenizer", "tekken")) for path in files):
         raise ModelNotFoundError(
             f"{source} holds no tokenizer files", remedy="save to another directory, or load again"
         )

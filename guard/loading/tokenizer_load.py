@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 from os import PathLike
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from guard.base.checks import CheckList
-from guard.errors import ModelNotFoundError
+from guard.errors import ModelNotFoundError, TokenizerMismatchError
 from guard.files.hub import transformers
 from guard.files.remote_code import check_pin, refuse_code, runs_code
 from guard.files.request import LoadRequest
 from guard.files.source import ModelSource, open_source
 from guard.loading.padding import settle_padding
 from guard.loading.tokenizer_files import copy_tokenizer, strip_for_training
+from guard.loading.tokenizer_read import (
+    compare_siblings,
+    first_line,
+    place,
+    remedy_for,
+    tokenizer_of_files,
+)
+from guard.prompts.choice import PromptChoice, choice_of, choose
 from guard.prompts.policy import PromptPolicy, policy_of
 from guard.prompts.sentinels import run_token_sentinels
 from guard.prompts.standing import refuse_chat_model
@@ -36,12 +44,29 @@ def load_tokenizer(request: LoadRequest) -> PreTrainedTokenizerBase:
     source = open_source(request, weights=False)
     check_pin(request, source, checks)
     tokenizer = read_tokenizer(request, source, checks)
-    settle_padding(tokenizer, request.padding_side, rows_by_config(source, tokenizer))
+    rows = rows_by_config(source, tokenizer)
+    settle_padding(tokenizer, request.padding_side, rows)
+    refuse_prefix_beyond(policy_of(tokenizer), rows, request)
     block_templates(tokenizer, request.model_id)
     run_token_sentinels(tokenizer, policy_of(tokenizer), checks)
     if request.for_training:
         strip_for_training(tokenizer, source.directory)
     return tokenizer
+
+
+def refuse_prefix_beyond(policy: PromptPolicy, rows: int, request: LoadRequest) -> None:
+    """Raise TokenizerMismatchError if prompts begin with ids that the embedding has no row for."""
+    beyond = [index for index in policy.prefix if index >= rows]
+    if beyond:
+        raise TokenizerMismatchError(
+            f"every prompt of {request.model_id} begins with id {beyond[0]}, and the model's embedding has {rows} rows",
+            evidence={
+                "prefix": list(policy.prefix),
+                "rows": rows,
+                "weighed": list(policy.bos_evidence),
+            },
+            remedy='the files name a BOS that the model does not know; fetch them again, or say bos="none"',
+        )
 
 
 def save_tokenizer(request: LoadRequest, path: str | PathLike[str]) -> tuple[str, ...]:
@@ -66,6 +91,14 @@ def read_config(request: LoadRequest, source: ModelSource) -> PreTrainedConfig |
         )
     except (OSError, ValueError, KeyError):
         return None
+    # Each configuration class checks its fields in its own way, and raises what it likes.
+    except Exception as error:
+        refuse_code(error, request, source)
+        raise ModelNotFoundError(
+            f"{source.directory / 'config.json'} is no configuration of a model: {first_line(error)}",
+            evidence={"error": type(error).__name__},
+            remedy="fetch the file again, or look at the value that is named",
+        ) from error
     return found
 
 
@@ -77,42 +110,48 @@ def read_tokenizer(
     look_only: bool = False,
     config: PreTrainedConfig | None = None,
 ) -> PreTrainedTokenizerBase:
-    """The tokenizer as its files have it, not yet guarded; a chat model's only if `look_only`."""
-    try:
-        tokenizer = transformers.AutoTokenizer.from_pretrained(
-            source.load_from,
-            config=config,
-            trust_remote_code=runs_code(request, source),
-            **place(request, source),
-        )
-    except (OSError, ValueError) as error:
-        refuse_code(error, request, source)
-        raise ModelNotFoundError(
-            f"the tokenizer of {request.model_id} cannot be loaded: {first_line(error)}",
-            remedy=_remedy(source),
-        ) from error
+    """The tokenizer as its files have it, not yet guarded; a chat model's only if `look_only`.
+
+    Raises:
+        ModelNotFoundError: No file of a tokenizer, or none that can be read.
+        MissingExtraError: A package that reads its file is not installed.
+        TokenizerMismatchError: Two tokenizers lie there that disagree.
+        ChatModelError, RemoteCodeError: See their classes.
+    """
+    tokenizer, used = tokenizer_of_files(request, source, config)
     # transformers makes an empty tokenizer, silently, where a directory has no tokenizer files.
-    backend = getattr(tokenizer, "backend_tokenizer", None)
-    found = (
-        tokenizer("a", add_special_tokens=False)["input_ids"]
-        if backend is None
-        else backend.encode("a", add_special_tokens=False).ids
-    )
-    if not found:
+    if not _encodes(tokenizer):
         raise ModelNotFoundError(
             f"the tokenizer of {request.model_id} has an empty vocabulary",
-            remedy=_remedy(source),
+            remedy=remedy_for(source),
         )
+    said = compare_siblings(tokenizer, source)
+    checks.add("one-tokenizer", None, "; ".join((used, *said)), "recorded" if said else "pass")
+    choose(tokenizer, _choice(request, source, used))
     if not look_only:
         refuse_chat_model(source, tokenizer, checks, allowed=request.allow_chat_model)
     return tokenizer
 
 
-def _remedy(source: ModelSource) -> str:
-    names = source.names()
-    if "tokenizer.model" in names and "tokenizer.json" not in names:
-        return "pip install sentencepiece protobuf tiktoken, which read its tokenizer.model"
-    return "the directory needs tokenizer.json or the files of its tokenizer class"
+def _encodes(tokenizer: PreTrainedTokenizerBase) -> bool:
+    backend = getattr(tokenizer, "backend_tokenizer", None)
+    if backend is None:
+        return bool(tokenizer("a", add_special_tokens=False)["input_ids"])
+    return bool(backend.encode("a", add_special_tokens=False).ids)
+
+
+def _choice(request: LoadRequest, source: ModelSource, used: str) -> PromptChoice:
+    settings = source.read_json("tokenizer_config.json")
+    adds, named = settings.get("add_bos_token"), settings.get("bos_token")
+    if isinstance(named, dict):
+        named = named.get("content")
+    return PromptChoice(
+        bos=request.bos,
+        special_tokens=request.special_tokens,
+        file_says_add=adds if isinstance(adds, bool) else None,
+        file_names=named if isinstance(named, str) else None,
+        read_from=used,
+    )
 
 
 def tokenizer_record(
@@ -132,26 +171,11 @@ def tokenizer_record(
         templates=template_hashes(tokenizer),
         control_ids=policy.control.ids,
         control_markers=policy.control.markers,
+        bos_asked=policy.bos_asked,
+        bos_evidence=policy.bos_evidence,
+        special_tokens_spelt=policy.special_tokens,
+        read_from=choice_of(tokenizer).read_from,
     )
-
-
-def place(request: LoadRequest, source: ModelSource) -> dict[str, Any]:
-    """The keywords of `from_pretrained` that say where the files are."""
-    found = {"cache_dir": request.cache_dir, "token": request.token, "revision": source.revision}
-    if request.local_files_only:
-        found["local_files_only"] = True
-    if source.kind == "hub":
-        found["subfolder"] = request.subfolder
-    if runs_code(request, source):
-        found["code_revision"] = request.code_revision
-    return {name: value for name, value in found.items() if value is not None}
-
-
-def first_line(error: BaseException) -> str:
-    """The first line of an error's message, or its class where there is none."""
-    if isinstance(error, KeyError):
-        return f"one of its JSON files lacks {error}"
-    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
 
 
 def rows_by_config(source: ModelSource, tokenizer: PreTrainedTokenizerBase) -> int:

@@ -2,37 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from guard.base.vocabulary import Vocabulary
 from guard.prompts.families import TokenFamily
-from guard.prompts.templates import inserted_text
+from guard.prompts.names import FOREIGN, MARK, ends_a_turn, is_pretrained, telling_pieces
+from guard.prompts.templates import GAP, renderings, templates_of
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
-
-_ROLE = re.compile(
-    r"<[|｜]?/?(im_(start|end|sep)|(start|end)_header_id|e[om][tm](_id)?|(start|end)_of_(turn|role)|turn|"
-    r"user|assistant|system|tool|ipython|python_tag|think|tool_(call|calls|response|output|declare)s?|"
-    r"observation|channel|message|end_of_utterance|end|(User|Assistant|tool▁\w+))[|｜]?>"
-    r"|\[/?(INST|AVAILABLE_TOOLS|TOOL_(CALLS|RESULTS)|SYSTEM_PROMPT)\]|<</?SYS>>"
-)
-# Tokens of pretraining: document ends, padding, infilling. A base prompt may hold them.
-_PRETRAINED = re.compile(
-    r"</?s>|<[|｜]?(endoftext|end_of_text|begin_of_text|endofprompt|bos|eos|▁?pad▁?|unk|mask|fim_?\w+|fim▁\w+|"
-    r"repo_?name|file_?sep|file_?name|gh_stars|issue_\w+|jupyter_\w+|commit_\w+|empty_output|padding|"
-    r"intermediate_to_result|(begin|end)▁of▁sentence|finetune_right_pad_id|PRE|SUF|MID)[|｜]?>|\[(PAD|UNK|MASK)\]"
-)
-_MARKER = re.compile(
-    r"<\|[^|<>\s]{1,40}\|>|<｜[^｜<>]{1,60}｜>|<</?[A-Z]+>>|</?[A-Za-z_][\w-]{0,30}>|\[/?[A-Z][A-Z_]{2,30}\]"
-)
-# Unmistakable in any text, also where they are no token of the model at hand.
-_FOREIGN = re.compile(
-    r"<\|(im_start|im_end|start_header_id|end_header_id|eot_id)\|>|<(start|end)_of_turn>|<｜(User|Assistant)｜>"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,13 +58,17 @@ class ControlSet:
         known = self._by_id
         return [Hit(known[i], at, "token") for at, i in enumerate(row) if i in known]
 
-    def in_text(self, text: str) -> list[Hit]:
+    def in_text(self, text: str, *, foreign: bool = True) -> list[Hit]:
         """Markers in a text, in order.
 
         They are certain where they frame it: at its very beginning, or several of them with one at
         an end of a line. In the middle of a sentence somebody writes about them.
+
+        Args:
+            text: A prompt.
+            foreign: Look for the unmistakable tokens of other families too.
         """
-        sure = [Hit(m[0], m.start(), "character") for m in _FOREIGN.finditer(text)]
+        sure = [Hit(m[0], m.start(), "character") for m in FOREIGN.finditer(text) if foreign]
         found = [(text.find(marker), marker) for marker in self.markers]
         loose = [(at, marker) for at, marker in found if at >= 0]
         if loose:
@@ -93,6 +77,11 @@ class ControlSet:
             )
             sure += [Hit(marker, at, "character", certain) for at, marker in loose]
         return sorted(sure, key=lambda hit: hit.position)
+
+    def joined(self, other: ControlSet) -> ControlSet:
+        """This set with another's tokens and markers."""
+        tokens = tuple(sorted({**self._by_id, **other._by_id}.items()))
+        return ControlSet(tokens, tuple(sorted({*self.markers, *other.markers})))
 
 
 def _frames(text: str, marker: str) -> bool:
@@ -106,37 +95,46 @@ def control_set_of(
 ) -> ControlSet:
     """The control tokens of a tokenizer: from its added tokens, their names, and its own templates.
 
-    BOS, EOS, PAD and UNK are not in it, unless the token's name says that it ends a chat turn.
+    BOS, EOS, PAD and UNK are not in it, unless the token's name says that it ends a chat turn. Where a
+    rendered chat holds neither an id nor a mark, the template's own words tell it, as far as plain text
+    does not use them.
 
     Args:
         tokenizer: The tokenizer.
         family: Its family; one whose chat format is ordinary text adds that format's markers.
     """
     names = (tokenizer.bos_token, tokenizer.eos_token, tokenizer.pad_token, tokenizer.unk_token)
-    exempt = {name for name in names if name and not _ROLE.fullmatch(name)}
-    inserted = inserted_text(tokenizer)
-    rendered = {m for piece in inserted for m in _MARKER.findall(piece)} - exempt
+    exempt = {name for name in names if name and not ends_a_turn(name)}
+    chats = renderings(tokenizer)
+    rendered = {m for chat in chats for piece in chat.split(GAP) for m in MARK.findall(piece)}
+    rendered -= exempt
+    written = {m for text in templates_of(tokenizer).values() for m in MARK.findall(text)} - exempt
     tokens: dict[int, str] = {}
     for index, added in tokenizer.added_tokens_decoder.items():
         name = added.content
-        if name in exempt or name == tokenizer.unk_token or _PRETRAINED.fullmatch(name):
+        if name in exempt or name == tokenizer.unk_token or is_pretrained(name):
             continue
-        if added.special or name in rendered or _ROLE.fullmatch(name):
+        if added.special or name in written or name in rendered or ends_a_turn(name):
             tokens[int(index)] = name
     # Mistral v2 and v3 keep [INST] in the vocabulary itself, not among the added tokens.
     vocabulary = Vocabulary(tokenizer)
     for name in rendered:
         index = vocabulary.get(name)
-        if index is not None and name != tokenizer.unk_token and not _PRETRAINED.fullmatch(name):
+        if index is not None and name != tokenizer.unk_token and not is_pretrained(name):
             tokens.setdefault(int(index), name)
-    loose = {m for m in rendered if m not in tokens.values() and not _PRETRAINED.fullmatch(m)}
-    if not tokens and not loose:
-        loose = {h for piece in inserted if len(h := piece.strip()) >= 4 and h not in exempt}
+    loose = {m for m in rendered if m not in tokens.values() and not is_pretrained(m)}
     if family is not None:
         loose.update(family.markers)
-    return ControlSet(tuple(sorted(tokens.items())), tuple(sorted(loose)))
+    found = ControlSet(tuple(sorted(tokens.items())), tuple(sorted(loose)))
+    untold = [chat for chat in chats if not _is_told(tokenizer, found, chat)]
+    pieces = telling_pieces(piece for chat in untold for piece in chat.split(GAP))
+    return found.joined(ControlSet((), tuple(pieces - exempt))) if pieces else found
 
 
-def ends_a_turn(token: str | None) -> bool:
-    """Whether a token's name says that it starts or ends a chat turn."""
-    return token is not None and _ROLE.fullmatch(token) is not None
+def _is_told(tokenizer: PreTrainedTokenizerBase, control: ControlSet, chat: str) -> bool:
+    """Whether a rendered chat, without the BOS that may open it, is told from plain text."""
+    text = chat.replace(GAP, "Hello there.").removeprefix(tokenizer.bos_token or "")
+    row = tokenizer(text, add_special_tokens=False, truncation=False, padding=False, verbose=False)
+    return bool(control.in_ids(row["input_ids"])) or any(
+        hit.certain for hit in control.in_text(text)
+    )

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
+from cleanguard.catalogue import hazards
 from guard.errors import (
     ContaminationError,
     DoubledBosError,
@@ -16,8 +17,10 @@ from guard.errors import (
     TruncatedPromptError,
 )
 from guard.files.hub import torch
+from guard.files.request import SpecialTokens
 from guard.prompts.control_tokens import Hit
 from guard.prompts.policy import PromptPolicy, policy_of
+from guard.prompts.state import find_state
 
 if TYPE_CHECKING:
     from transformers import BatchEncoding, PreTrainedTokenizerBase
@@ -31,6 +34,7 @@ def encode(
     prompt: str | Sequence[str],
     *,
     max_length: int | None = None,
+    special_tokens: SpecialTokens | None = None,
 ) -> BatchEncoding:
     """Tokenise a prompt or a batch of prompts for a base model.
 
@@ -38,6 +42,9 @@ def encode(
         tokenizer: The tokenizer that `load()` returned; any other is measured first.
         prompt: One prompt, or several.
         max_length: The most tokens that a prompt may have, BOS included. It never cuts.
+        special_tokens: `text` reads the spelling of a special token, such as `<s>` in HTML, as the
+            characters that it is made of, and is recorded as an event of the model; `refuse` does what
+            it says. None is what the loader was told.
 
     Returns:
         A BatchEncoding with `input_ids` and `attention_mask`, both int64 of shape (prompts, longest
@@ -60,7 +67,7 @@ def encode(
         raise SettingsError(f"max_length={max_length!r}", remedy="a whole number from 1, or None")
     if not prompts:
         raise SettingsError("there is no prompt", remedy="pass a string or a list of strings")
-    policy = policy_of(tokenizer)
+    policy = with_special_tokens(tokenizer, policy_of(tokenizer), special_tokens)
     rows = encode_rows(tokenizer, policy, prompts, max_length=max_length)
     pad = policy.pad_id if policy.pad_id is not None else policy.eos_id or 0
     ids, mask = pad_left(rows, pad)
@@ -87,10 +94,7 @@ def encode_rows(
                 f"prompt {at} holds half of a surrogate pair, which is no character",
                 remedy="read the text with the right encoding",
             )
-        encoded = tokenizer(
-            text, add_special_tokens=False, truncation=False, padding=False, verbose=False
-        )
-        row = list(encoded["input_ids"])
+        row = text_ids(tokenizer, text, policy.special_tokens)
         if not lifted:
             _refuse_content(policy, text, row, at)
 
@@ -109,23 +113,56 @@ def encode_rows(
     return rows
 
 
-def pad_left(rows: Sequence[Sequence[int]], pad: int) -> tuple[Any, Any]:
-    """Ids and mask as int64 tensors of shape (rows, longest row), padded on the left."""
-    longest = max(len(row) for row in rows)
+def with_special_tokens(
+    tokenizer: PreTrainedTokenizerBase, policy: PromptPolicy, asked: SpecialTokens | None
+) -> PromptPolicy:
+    """A policy with what one call says of special tokens; recorded where it differs from the loader's.
+
+    Raises:
+        SettingsError: It is neither `refuse` nor `text`.
+    """
+    if asked is None or asked == policy.special_tokens:
+        return policy
+    if asked not in ("refuse", "text"):
+        raise SettingsError(
+            f"special_tokens={asked!r}", remedy='special_tokens is "refuse" or "text"'
+        )
+    state = find_state(tokenizer)
+    if state is not None and asked == "text":
+        state.note("special-tokens-as-text", hazards.CONTROL_TOKEN_LITERAL)
+    return replace(policy, special_tokens=asked)
+
+
+def text_ids(
+    tokenizer: PreTrainedTokenizerBase, text: str, special_tokens: SpecialTokens
+) -> list[int]:
+    """The ids of a text without BOS; as `text`, no special token is made of its spelling."""
+    split = {"split_special_tokens": True} if special_tokens == "text" else {}
+    encoded = tokenizer(
+        text, add_special_tokens=False, truncation=False, padding=False, verbose=False, **split
+    )
+    return list(encoded["input_ids"])
+
+
+def pad_left(rows: Sequence[Sequence[int]], pad: int, least: int = 0) -> tuple[Any, Any]:
+    """Ids and mask as int64 tensors of shape (rows, longest row or `least`), padded on the left."""
+    longest = max(least, *map(len, rows))
     ids = torch.tensor([[pad] * (longest - len(row)) + list(row) for row in rows])
     mask = torch.tensor([[0] * (longest - len(row)) + [1] * len(row) for row in rows])
     return ids, mask
 
 
 def _refuse_content(policy: PromptPolicy, text: str, row: list[int], at: int) -> None:
-    bos = policy.bos_id
-    if bos is not None and bos != policy.eos_id and bos in row:
+    spelt = [index for index in policy.prefix if index != policy.eos_id and index in row]
+    if spelt:
         raise DoubledBosError(
             f"prompt {at} spells out BOS, which is added to every prompt of this family",
-            evidence={"prompt": at, "position": row.index(bos), "id": bos},
-            remedy="take the BOS text out of the prompt",
+            evidence={"prompt": at, "position": row.index(spelt[0]), "id": spelt[0]},
+            remedy="take the BOS text out of the prompt, or pass special_tokens='text' if it is meant "
+            "as plain characters",
         )
-    hits = policy.control.in_ids(row) or policy.control.in_text(text)
+    foreign = policy.special_tokens == "refuse"
+    hits = policy.control.in_ids(row) or policy.control.in_text(text, foreign=foreign)
     if not hits:
         return
     first = hits[0]

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from cleanguard.catalogue.families import BosPolicy
 from guard.base.vocabulary import Vocabulary
 
 
@@ -59,8 +58,3 @@ def family_by_tokens(vocabulary: Vocabulary) -> TokenFamily | None:
         if all(found is not None and at in (None, found) for found, at in ids):
             return family
     return None
-
-
-def bos_policy(family: TokenFamily | None) -> BosPolicy:
-    """Whether a family's prompts begin with BOS."""
-    return "unknown" if family is None else "one" if family.bos else "none"

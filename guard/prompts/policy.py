@@ -5,20 +5,20 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 from guard.base.vocabulary import Vocabulary
 from guard.errors import SettingsError
+from guard.files.request import BosChoice, SpecialTokens
+from guard.prompts.bos import BosSource, decide_bos
+from guard.prompts.choice import choice_of
 from guard.prompts.control_tokens import ControlSet, control_set_of
-from guard.prompts.families import bos_policy, family_by_tokens
+from guard.prompts.families import family_by_tokens
 from guard.prompts.templates import template_hashes
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
-
-BosSource = Literal["tokenizer", "inserted", "none"]
-_PROBE = "The quick brown fox"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,13 +27,18 @@ class PromptPolicy:
 
     Attributes:
         family: The family that its tokens show; None if they tell nothing.
-        prefix: The ids that every prompt begins with: exactly the family's BOS, or nothing.
+        prefix: The ids that every prompt begins with: the family's BOS, once, or nothing. Several ids
+            belong together.
         bos_source: The tokenizer adds BOS itself, it was inserted because the family needs it and
-            this file does not add it, or there is none.
+            this file does not add it, the caller asked for it, or there is none.
         eos_id: The end-of-text id; None if unknown.
         pad_id: The id that fills a batch; None if the tokenizer has none.
         control: What must not occur in a prompt.
         digest: sha256 of the tokenizer without its padding and truncation state.
+        bos_asked: What the caller said: `auto`, `add` or `none`.
+        bos_evidence: What was weighed for BOS, in words.
+        bos_doubt: What that evidence leaves open; empty if it agrees.
+        special_tokens: Whether the spelling of a special token is refused in a prompt, or is text.
     """
 
     family: str | None
@@ -43,10 +48,14 @@ class PromptPolicy:
     pad_id: int | None
     control: ControlSet
     digest: str
+    bos_asked: BosChoice = "auto"
+    bos_evidence: tuple[str, ...] = ()
+    bos_doubt: str = ""
+    special_tokens: SpecialTokens = "refuse"
 
     @property
     def bos_id(self) -> int | None:
-        """The id that a prompt begins with; None where the family has none."""
+        """The first id of every prompt; None where the family has none."""
         return self.prefix[0] if self.prefix else None
 
 
@@ -93,29 +102,27 @@ def _state(tokenizer: PreTrainedTokenizerBase) -> object:
         tuple(sorted(tokenizer.special_tokens_map.items(), key=str)).__repr__(),
         tuple(template_hashes(tokenizer).items()),
         getattr(tokenizer, "add_bos_token", None),
+        choice_of(tokenizer),
     )
 
 
 def _measure(tokenizer: PreTrainedTokenizerBase, digest: str) -> PromptPolicy:
     family = family_by_tokens(Vocabulary(tokenizer))
-    plain = _ids(tokenizer, add_special_tokens=False)
-    dressed = _ids(tokenizer, add_special_tokens=True)
-    prefix: tuple[int, ...] = ()
-    source: BosSource = "none"
-    added = len(dressed) - len(plain)
-    at = next((n for n in range(added + 1) if dressed[n : n + len(plain)] == plain), 0)
-    if at:
-        prefix, source = tuple(dressed[:at]), "tokenizer"
-    elif bos_policy(family) == "one" and family is not None:
-        prefix, source = (int(tokenizer.convert_tokens_to_ids(family.bos)),), "inserted"
+    control = control_set_of(tokenizer, family)
+    choice = choice_of(tokenizer)
+    bos = decide_bos(tokenizer, family, control, choice)
     return PromptPolicy(
         family=family.name if family else None,
-        prefix=prefix,
-        bos_source=source,
+        prefix=bos.prefix,
+        bos_source=bos.source,
         eos_id=tokenizer.eos_token_id,
         pad_id=tokenizer.pad_token_id,
-        control=control_set_of(tokenizer, family),
+        control=control,
         digest=digest,
+        bos_asked=choice.bos,
+        bos_evidence=bos.evidence,
+        bos_doubt=bos.doubt,
+        special_tokens=choice.special_tokens,
     )
 
 
@@ -134,10 +141,3 @@ def tokenizer_digest(tokenizer: PreTrainedTokenizerBase) -> str:
         content = {"class": type(tokenizer).__name__, "vocabulary": tokenizer.get_vocab()}
         canonical = json.dumps(content, sort_keys=True, ensure_ascii=False)
     return hashlib.sha256(canonical.encode()).hexdigest()
-
-
-def _ids(tokenizer: PreTrainedTokenizerBase, *, add_special_tokens: bool) -> list[int]:
-    encoded = tokenizer(
-        _PROBE, add_special_tokens=add_special_tokens, truncation=False, padding=False
-    )
-    return list(encoded["input_ids"])

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING
 
 from cleanguard.catalogue import hazards
 from guard.base.checks import CheckList
-from guard.errors import ContaminationError, DoubledBosError, MissingBosError
+from guard.errors import ContaminationError, DoubledBosError, GuardWarning, MissingBosError
 from guard.prompts.encoding import encode_rows
 from guard.prompts.policy import PromptPolicy
 from guard.prompts.templates import is_blocked, render, templates_of
@@ -31,9 +32,10 @@ def run_token_sentinels(
         wanted = len(policy.prefix)
         if tuple(row[:wanted]) != policy.prefix:
             raise MissingBosError("a plain prompt lost its BOS", evidence={"ids": row[:4]})
-        if policy.bos_id is not None and policy.bos_id in row[wanted:]:
+        if set(policy.prefix) & set(row[wanted:]):
             raise DoubledBosError("a plain prompt has two BOS", evidence={"ids": row[:4]})
     checks.add("plain-prompts-encode-clean", hazards.STRAY_NO_SPECIAL_TOKENS)
+    _tell_bos(policy, checks)
     missed = [name for name in templates_of(tokenizer) if not _is_caught(tokenizer, policy, name)]
     if missed:
         said = f"text rendered by the template {', '.join(missed)} is not told from plain text"
@@ -47,12 +49,29 @@ def run_token_sentinels(
     )
 
 
+def _tell_bos(policy: PromptPolicy, checks: CheckList) -> None:
+    """Record what BOS was decided by where that is open or was asked for; a doubt is also said aloud."""
+    told = policy.bos_doubt or (
+        "; ".join(policy.bos_evidence) if policy.bos_asked != "auto" else ""
+    )
+    checks.add(
+        "bos-is-certain", hazards.STRAY_NO_SPECIAL_TOKENS, told, "recorded" if told else "pass"
+    )
+    if policy.bos_doubt and policy.bos_asked == "auto":
+        warnings.warn(
+            f'{policy.bos_doubt}; say bos="add" or bos="none" to settle it',
+            GuardWarning,
+            stacklevel=2,
+        )
+
+
 def _is_caught(tokenizer: PreTrainedTokenizerBase, policy: PromptPolicy, name: str) -> bool:
     text = render(tokenizer, _TALK, templates_of(tokenizer)[name], add_generation_prompt=True)
     if text is None:
         return True  # it renders nothing from a plain user message, so there is nothing to catch
     try:
-        encode_rows(tokenizer, policy, [text])
+        # Without the BOS that opens it: that alone would be refused as doubled.
+        encode_rows(tokenizer, policy, [text.removeprefix(tokenizer.bos_token or "")])
     except (ContaminationError, DoubledBosError):
         return True
     return False

@@ -5,14 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from cleanguard.catalogue import hazards
-from cleanguard.catalogue.families import standing_of
+from cleanguard.catalogue.standing import last_part, says_chat, standing_of
 from guard.base.checks import CheckList
 from guard.errors import ChatModelError
 from guard.files.source import ModelSource
-from guard.prompts.control_tokens import ends_a_turn
+from guard.prompts.names import ends_a_turn
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
+
+_MOST_IDS = 2**31  # what a tokenizer can count to; a damaged file may say more
 
 
 def chat_evidence(source: ModelSource, tokenizer: PreTrainedTokenizerBase) -> list[str]:
@@ -25,11 +27,19 @@ def chat_evidence(source: ModelSource, tokenizer: PreTrainedTokenizerBase) -> li
     if ends_a_turn(tokenizer.bos_token):
         found.append(f"the tokenizer's BOS is the control token {tokenizer.bos_token!r}")
     for name in ("config.json", "generation_config.json"):
-        for index in _as_list(source.read_json(name).get("eos_token_id")):
+        for index in ids_in(source.read_json(name).get("eos_token_id")):
             token = tokenizer.convert_ids_to_tokens(index)
             if ends_a_turn(token):
                 found.append(f"{name} ends texts at {token!r} ({index})")
+    made_of = source.read_json("config.json").get("_name_or_path")
+    if isinstance(made_of, str) and _says_chat(made_of):
+        found.append(f"config.json says that it was made of {made_of}")
     return found
+
+
+def _says_chat(model_id: str) -> bool:
+    """Whether the id itself says so, not only its family."""
+    return says_chat(last_part(model_id))
 
 
 def refuse_chat_model(
@@ -55,5 +65,7 @@ def refuse_chat_model(
     )
 
 
-def _as_list(value: Any) -> list[int]:
-    return [] if value is None else [value] if isinstance(value, int) else list(value)
+def ids_in(value: Any) -> list[int]:
+    """The ids in a field such as `eos_token_id`: one, a list, or nothing that could be one."""
+    listed = value if isinstance(value, list) else [value]
+    return [index for index in listed if type(index) is int and 0 <= index < _MOST_IDS]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from cleanguard.catalogue.hazards import Hazard
 from guard.errors import UnguardedModelError
+from guard.prompts.observation import observe
 from guard.prompts.policy import PromptPolicy
 from guard.provenance.record import Event, Provenance, utc_now
 
@@ -29,6 +30,10 @@ class GuardState:
         events: What happened since.
         run_seed: The seed drawn for sampling without one; None until then.
         drawn: How often each prompt was sampled without a seed.
+        told: Kinds of events that are noted once.
+        adapters_seen: The digest of each adapter at the last look.
+        active_seen: The adapters that took part at the last look; None before the first.
+        config_seen: The fields of the generation config when it was last found sound.
     """
 
     policy: PromptPolicy
@@ -37,6 +42,10 @@ class GuardState:
     events: list[Event] = field(default_factory=list)
     run_seed: int | None = None
     drawn: Counter[bytes] = field(default_factory=Counter)
+    told: set[str] = field(default_factory=set)
+    adapters_seen: dict[str, str] = field(default_factory=dict)
+    active_seen: tuple[str, ...] | None = None
+    config_seen: dict[str, Any] | None = None
 
     def __setstate__(self, state: tuple[None, dict[str, Any]]) -> None:
         # Copies and pickles come through here: lifting the guard of one must not lift the other's.
@@ -48,6 +57,12 @@ class GuardState:
         """Record an event."""
         code = hazard.code if hazard else None
         self.events.append(Event(kind, utc_now(), detail, code))
+
+    def note_once(self, kind: str, hazard: Hazard | None = None, **detail: Any) -> None:
+        """Record an event that would only repeat itself."""
+        if kind not in self.told:
+            self.told.add(kind)
+            self.note(kind, hazard, **detail)
 
 
 def put_state(owner: PreTrainedModel | PreTrainedTokenizerBase, state: GuardState) -> None:
@@ -75,9 +90,15 @@ def state_of(owner: object) -> GuardState:
 def provenance_of(model: PreTrainedModel) -> Provenance:
     """A guarded model's provenance as of now: with the adapters and events since it was loaded."""
     state = state_of(model)
-    return replace(
-        state.provenance, events=tuple(state.events), active_adapters=active_adapters(model)
-    )
+    active = look_at(model)
+    return replace(state.provenance, events=tuple(state.events), active_adapters=active)
+
+
+def look_at(model: Any) -> tuple[str, ...]:
+    """Note what became of a guarded model's adapters since the last look; returns the active ones."""
+    active = active_adapters(model)
+    observe(model, state_of(model), active)
+    return active
 
 
 def active_adapters(model: Any) -> tuple[str, ...]:

@@ -13,12 +13,16 @@ from guard.errors import TemplateOnBaseError
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
+GAP = "\0"
 _WORDS = {role: f"cleanguardsentinel{role}" for role in ("system", "user", "assistant")}
 _TALKS: tuple[tuple[str, ...], ...] = (
     ("system", "user", "assistant", "user"),
     ("user", "assistant", "user"),
     ("user",),
 )
+
+_TOOL = {"name": "look", "description": "Look.", "parameters": {"type": "object", "properties": {}}}
+_TOOLS: dict[str, Any] = {"tools": [{"type": "function", "function": _TOOL}], "functions": "[]"}
 
 
 def templates_of(tokenizer: PreTrainedTokenizerBase) -> dict[str, str]:
@@ -39,7 +43,7 @@ def template_hashes(tokenizer: PreTrainedTokenizerBase) -> dict[str, str]:
 
 def render(
     tokenizer: PreTrainedTokenizerBase,
-    messages: list[dict[str, str]],
+    messages: list[dict[str, Any]],
     template: str,
     **options: Any,
 ) -> str | None:
@@ -52,18 +56,39 @@ def render(
     return str(text)
 
 
-def inserted_text(tokenizer: PreTrainedTokenizerBase) -> frozenset[str]:
-    """Every piece of text that the templates put around messages, found by rendering sentinels."""
-    pieces: set[str] = set()
+def renderings(tokenizer: PreTrainedTokenizerBase) -> tuple[str, ...]:
+    """Short chats as the templates render them, with `GAP` where the messages' own words stood."""
+    found: dict[str, None] = {}
     for template in templates_of(tokenizer).values():
-        for roles in _TALKS:
-            talk = [{"role": role, "content": _WORDS[role]} for role in roles]
-            for prompt in (False, True):
-                text = render(tokenizer, talk, template, add_generation_prompt=prompt)
-                for word in _WORDS.values():
-                    text = text.replace(word, "\0") if text else None
-                pieces.update(text.split("\0") if text else ())
-    return frozenset(piece for piece in pieces if piece.strip())
+        chats = [chat for roles in _TALKS for chat in _chats(tokenizer, template, roles)]
+        # Some templates are for calls with tools alone.
+        found.update(dict.fromkeys(chats or _chats(tokenizer, template, ("user",), **_TOOLS)))
+    return tuple(found)
+
+
+def _chats(
+    tokenizer: PreTrainedTokenizerBase, template: str, roles: tuple[str, ...], **options: Any
+) -> list[str]:
+    for parts in (False, True):  # content in parts is for templates that take no other
+        talk = [{"role": role, "content": _content(role, parts)} for role in roles]
+        texts = [
+            render(tokenizer, talk, template, add_generation_prompt=prompt, **options)
+            for prompt in (False, True)
+        ]
+        chats = [chat for text in texts if text and GAP in (chat := _with_gaps(text))]
+        if chats:
+            return chats
+    return []
+
+
+def _content(role: str, parts: bool) -> Any:
+    return [{"type": "text", "text": _WORDS[role]}] if parts else _WORDS[role]
+
+
+def _with_gaps(text: str) -> str:
+    for word in _WORDS.values():
+        text = text.replace(word, GAP)
+    return text
 
 
 def block_templates(tokenizer: PreTrainedTokenizerBase, model_id: str) -> None:

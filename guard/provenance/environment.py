@@ -19,7 +19,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from guard.base.redaction import known_secrets, redact_argv, redact_text
+from cleanguard.secrets.redaction import known_secrets, redact_argv, redact_text
 from guard.provenance.git_state import GitState, git_state
 
 __all__ = [

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from guard.base.redaction import redact_text
+from cleanguard.secrets.redaction import redact_text
 
 _SECONDS = 10
 

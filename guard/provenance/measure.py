@@ -12,7 +12,8 @@ from guard.base.checks import CheckList
 from guard.files.hub import torch
 from guard.files.source import ModelSource, file_names
 from guard.provenance.digests import file_records_of
-from guard.provenance.record import FileRecord, ModelRecord, QuantizationRecord
+from guard.provenance.quantization import dtype_name, quantization_of
+from guard.provenance.record import FileRecord, ModelRecord
 from guard.provenance.tensors import weights_record
 
 if TYPE_CHECKING:
@@ -42,14 +43,23 @@ def model_record(
     source: ModelSource,
     revision_requested: str | None,
     variant: str | None = None,
+    unused: Sequence[str] = (),
 ) -> ModelRecord:
-    """What was loaded, as found in the model object and in its files."""
+    """What was loaded, as found in the model object and in its files.
+
+    Args:
+        model: The loaded model.
+        source: Where its files are.
+        revision_requested: As the caller gave it.
+        variant: The variant of the weights that was loaded.
+        unused: Stored tensors that no part of the model takes.
+    """
     numbers: Counter[torch.dtype] = Counter()
     places: set[torch.device] = set()
     for parameter in model.parameters():
         numbers[parameter.dtype] += parameter.numel()
         places.add(parameter.device)
-    dtypes = {_dtype_name(dtype): count for dtype, count in numbers.items()}
+    dtypes = {dtype_name(dtype): count for dtype, count in numbers.items()}
     return ModelRecord(
         kind=source.kind,
         path=str(source.directory),
@@ -64,6 +74,21 @@ def model_record(
         quantization=quantization_of(model),
         files=file_records(source.directory),
         weights=weights_record(source.directory, variant),
+        unused=tuple(unused),
+        tied=is_tied(model),
+    )
+
+
+def is_tied(model: PreTrainedModel) -> bool | None:
+    """Whether the output head is the embedding itself; None where one of them has no weight."""
+    head = getattr(model.get_output_embeddings(), "weight", None)
+    embedding = getattr(model.get_input_embeddings(), "weight", None)
+    if head is None or embedding is None:
+        return None
+    return head is embedding or (
+        head.device.type != "meta"
+        and head.data_ptr() == embedding.data_ptr()
+        and head.shape == embedding.shape
     )
 
 
@@ -72,32 +97,3 @@ def context_of(model: PreTrainedModel) -> int | None:
     config = model.config.get_text_config()
     found = getattr(config, "max_position_embeddings", None) or getattr(config, "n_positions", None)
     return int(found) if found else None
-
-
-def quantization_of(model: PreTrainedModel) -> QuantizationRecord:
-    """The quantized linear layers of a model, told by the layers themselves."""
-    kinds: Counter[str] = Counter()
-    double: set[bool] = set()
-    compute: set[str] = set()
-    for module in model.modules():
-        name = type(module).__name__
-        if name == "Linear8bitLt":
-            kinds["int8"] += 1
-        elif name == "Linear4bit":
-            state = getattr(module.weight, "quant_state", None)
-            kinds[str(module.weight.quant_type)] += 1
-            double.add(bool(state.nested) if state is not None else False)
-            if module.compute_dtype is not None:
-                compute.add(_dtype_name(module.compute_dtype))
-    if not kinds:
-        return QuantizationRecord("none", 0)
-    return QuantizationRecord(
-        kind=next(iter(kinds)) if len(kinds) == 1 else "mixed",
-        layers=sum(kinds.values()),
-        double=all(double) if double else None,
-        compute_dtype=", ".join(sorted(compute)) or None,
-    )
-
-
-def _dtype_name(dtype: torch.dtype) -> str:
-    return str(dtype).removeprefix("torch.")

@@ -11,8 +11,8 @@ from dataclasses import asdict, dataclass, fields
 from datetime import datetime, timezone
 from typing import Any, Literal
 
+from cleanguard.secrets.redaction import redact_value
 from guard.base.checks import Check
-from guard.base.redaction import redact_value
 from guard.provenance.environment import Environment
 
 SCHEMA = "cleanguard-provenance/1"
@@ -61,16 +61,27 @@ class QuantizationRecord:
     """The quantized layers as found in the loaded model.
 
     Attributes:
-        kind: `none`, `int8`, `nf4`, `fp4` or `mixed`.
+        kind: `none`, `int8`, `nf4`, `fp4`, `mixed`, or another method and what it made of a layer,
+            such as `torchao Int8Tensor`.
         layers: How many linear layers are quantized.
         double: Their scales are quantized as well; None without 4-bit layers.
         compute_dtype: What 4-bit layers compute in.
+        storage: The dtype that packed 4-bit weights are stored as.
+        threshold: From which magnitude int8 layers compute a column in 16 bit; 0 never.
+        fp16_weight: int8 layers keep 16-bit weights.
+        modules: The quantized layers, numbers as ranges: `model.layers.0-23.mlp.up_proj`.
+        left: The linear layers that are not quantized, in a model where others are.
     """
 
     kind: str
     layers: int
     double: bool | None = None
     compute_dtype: str | None = None
+    storage: str | None = None
+    threshold: float | None = None
+    fp16_weight: bool | None = None
+    modules: tuple[str, ...] = ()
+    left: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +102,8 @@ class ModelRecord:
         quantization: As found in its layers.
         files: Weights, tokenizer and configuration files.
         weights: The stored tensors; None for pickled weights.
+        unused: Stored tensors that no part of the model takes.
+        tied: The output head is the embedding; None where that cannot be told.
     """
 
     kind: Literal["local", "hub"]
@@ -106,6 +119,8 @@ class ModelRecord:
     quantization: QuantizationRecord
     files: tuple[FileRecord, ...]
     weights: WeightsRecord | None
+    unused: tuple[str, ...] = ()
+    tied: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,13 +143,17 @@ class TokenizerRecord:
         size: Number of tokens.
         family: As its tokens show it.
         bos_prefix: The ids that every prompt begins with.
-        bos_source: `tokenizer`, `inserted` or `none`.
+        bos_source: `tokenizer`, `inserted`, `asked` or `none`.
         special_tokens: BOS, EOS, PAD and UNK as the tokenizer names them.
         pad: The padding token in use.
         padding_side: `left` or `right`.
         templates: sha256 of each chat template.
         control_ids: Ids that no prompt may hold.
         control_markers: Text that no prompt may hold and that has no id.
+        bos_asked: What the caller said of BOS: `auto`, `add` or `none`.
+        bos_evidence: What was weighed for BOS, in words.
+        special_tokens_spelt: `refuse` or `text`: what the spelling of a special token in a prompt is.
+        read_from: The file or files that the tokenizer was made of, and by what.
     """
 
     kind: str
@@ -149,6 +168,10 @@ class TokenizerRecord:
     templates: dict[str, str]
     control_ids: tuple[int, ...]
     control_markers: tuple[str, ...]
+    bos_asked: str = "auto"
+    bos_evidence: tuple[str, ...] = ()
+    special_tokens_spelt: str = "refuse"
+    read_from: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +193,9 @@ class AdapterRecord:
         files: Its files.
         weights: Its stored tensors.
         on: The adapter that it was trained on top of; None for one on the base.
+        replaces: Tensors of the base that its files hold whole, and that it put others in place of.
+        live: sha256 over its tensors and scales as they lie in the model, as hex.
+        changed: They are no longer those that its files gave: it was trained, mixed or loaded over.
     """
 
     name: str
@@ -178,6 +204,9 @@ class AdapterRecord:
     files: tuple[FileRecord, ...]
     weights: WeightsRecord | None = None
     on: str | None = None
+    replaces: tuple[str, ...] = ()
+    live: str | None = None
+    changed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +214,8 @@ class Event:
     """Something that happened to a loaded model: a lifted guard, a drawn seed, a warning.
 
     Attributes:
-        kind: `unguarded`, `seed-drawn` or `warning`.
+        kind: Such as `unguarded` or `seed-drawn`; docs/border.md lists those of prompts,
+            docs/checkpoints.md those of adapters.
         at: UTC time, ISO 8601.
         detail: JSON types only.
         code: The hazard that it bears on.

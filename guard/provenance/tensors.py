@@ -48,10 +48,24 @@ def weight_files(directory: Path, variant: str | None = None) -> tuple[Path, ...
             return (directory / single,)
     index = directory / f"model.safetensors.index{infix}.json"
     if index.is_file():
-        listed = json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()
-        return tuple(directory / name for name in sorted(set(listed)))
+        return tuple(directory / name for name in sorted(listed_files(index)))
     found = sorted(directory.glob("*.safetensors"))
     return tuple(path for path in found if not path.name.startswith("consolidated"))
+
+
+def listed_files(index: Path) -> set[str]:
+    """The files that an index of shards lists.
+
+    Raises:
+        BrokenSafetensors: It is no such index.
+    """
+    try:
+        listed = set(json.loads(index.read_bytes())["weight_map"].values())
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise BrokenSafetensors(f"{index} is no index of shards") from error
+    if not all(isinstance(name, str) and "/" not in name for name in listed):
+        raise BrokenSafetensors(f"{index} lists something that is no file beside it")
+    return listed
 
 
 def tensor_digests(files: Iterable[Path]) -> dict[str, TensorDigest]:

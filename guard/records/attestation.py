@@ -8,7 +8,7 @@ from os import PathLike, fspath
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from guard.base.redaction import redact_value
+from cleanguard.secrets.redaction import redact_value
 from guard.provenance.digests import sha256_of
 from guard.provenance.record import Provenance, utc_now
 from guard.records.sources import sources_of

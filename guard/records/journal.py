@@ -1,7 +1,8 @@
-"""A file of lines that only grows: locked, written in batches, durable after each, never torn.
+"""A file of lines that only grows: locked, never torn, made durable in batches.
 
-What a full disk, a signal or a kill leaves is whole lines; half a line at the end is cut off when
-the file is opened again.
+A line that was written outlives its process; once it was made durable, it outlives a power cut. What a
+full disk, a signal or a kill leaves is whole lines; half a line at the end is cut off when the file is
+opened again.
 """
 
 from __future__ import annotations
@@ -149,13 +150,16 @@ class Journal:
         """Put a line among those that wait."""
         self._state = replace(self._state, waiting=(*self._state.waiting, line))
 
-    def flush(self) -> None:
-        """Write the lines that wait and make them durable.
+    def write(self, *, durable: bool = True) -> None:
+        """Write the lines that wait.
+
+        Args:
+            durable: Wait until the disk has them, and all before them.
 
         Raises:
             RecordsError: The disk is full or failed. Whole lines that were written stay, the others
-                wait on: free some space and flush again. Or this process was forked from the one
-                that opened the file.
+                wait on: free some space and write again. Or the file is no longer where it was, or
+                this process was forked from the one that opened it.
         """
         self.refuse_other_process()
         self._settle()
@@ -164,7 +168,8 @@ class Journal:
             written = 0
             while written < len(data):
                 written += os.write(self._handle, data[written:])
-            os.fsync(self._handle)
+            if durable:
+                os.fsync(self._handle)
         except OSError as error:
             self._settle()
             raise RecordsError(
@@ -177,6 +182,24 @@ class Journal:
             self._settle()
             raise
         self._settle()
+        if durable:
+            self.refuse_another_file()
+
+    def refuse_another_file(self) -> None:
+        """Raise RecordsError if the path no longer leads to the file that is written here."""
+        mine = os.fstat(self._handle)
+        try:
+            there = os.stat(self.path)  # noqa: PTH116 - beside fstat
+        except OSError:
+            there = None
+        if there is None or (there.st_dev, there.st_ino) != (mine.st_dev, mine.st_ino):
+            happened = "is gone" if there is None else "was replaced by another file"
+            raise RecordsError(
+                f"{self.path} {happened} while it was written: {self.count} records went into a file "
+                "that this path no longer leads to",
+                evidence={"records": self.count},
+                remedy="look whether it was renamed; what is lost is made again by running again",
+            )
 
     def sha256(self) -> str:
         """sha256 of the file's whole lines, as hex; only what is new is read."""

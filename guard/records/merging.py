@@ -6,6 +6,7 @@ Every record keeps the run and the loads that made it; only its place in the cha
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -99,8 +100,10 @@ def _write(target: Path, held: Sequence[_Part], wanted: Sequence[str]) -> None:
     """Write the merged file and its statement beside the target, under names of their own."""
     scratch = _scratch(target)
     total, size, mark = sha256(), 0, None
+    wrote: Counter[str] = Counter()
     with scratch.open("wb") as file:
         for record in _records(held, wanted):
+            wrote[record["provenance"]["run"]] += 1
             record["provenance"]["prev"] = mark
             record["provenance"].pop("sha256")
             mark = record["provenance"]["sha256"] = digest(record)
@@ -111,6 +114,8 @@ def _write(target: Path, held: Sequence[_Part], wanted: Sequence[str]) -> None:
         file.flush()
         os.fsync(file.fileno())
     runs = {run["id"]: run for part in held for run in part.found.runs}
+    for name, run in runs.items():
+        run["records"] = wrote[name]  # a record that stood in two files counts once
     predicate = {
         "schema": "cleanguard-records/1",
         "bytes": size,

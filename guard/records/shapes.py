@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
 from typing import Any
 
 Test = Callable[[Any], bool]
@@ -29,10 +30,13 @@ def _faults(predicate: Mapping[str, Any], kind: str) -> Iterator[str]:
     yield from _broken(predicate, rules, "")
     if predicate.get("schema") != _SCHEMAS[kind]:
         yield f"schema {predicate.get('schema')!r}"
+    known = {*rules, "schema"}
+    yield from (f"unknown field {name!r}" for name in predicate if name not in known)
     for named, load in predicate["loads"].items():
         yield from _broken({**_BARE_LOAD, **load}, _LOAD, f"loads.{named[:8]}.")
     for at, run in enumerate(predicate["runs"]):
         yield from _broken({**_BARE_RUN, **run}, _RUN, f"runs[{at}].")
+        yield from (f"runs[{at}]: unknown field {name!r}" for name in run if name not in _RUN)
 
 
 def _broken(part: Mapping[str, Any], rules: Mapping[str, Test], where: str) -> Iterator[str]:
@@ -49,6 +53,16 @@ def _text(value: Any) -> bool:
 
 def _text_or_none(value: Any) -> bool:
     return value is None or isinstance(value, str)
+
+
+def _moment_or_none(value: Any) -> bool:
+    """UTC time in ISO 8601 with its zone, as `utc_now` gives it."""
+    if value is None:
+        return True
+    try:
+        return datetime.fromisoformat(str(value).replace("Z", "+00:00")).tzinfo is not None
+    except ValueError:
+        return False
 
 
 def _object(value: Any) -> bool:
@@ -103,5 +117,8 @@ _RUN: Mapping[str, Test] = {
     "outcome": _text,
     "repaired_bytes": _count,
     "params_sha256": _text_or_none,
+    "records": _count,
+    "started": _moment_or_none,
+    "ended": _moment_or_none,
 }
-_BARE_RUN: Mapping[str, Any] = {"repaired_bytes": 0}
+_BARE_RUN: Mapping[str, Any] = {"repaired_bytes": 0, "records": 0}

@@ -39,6 +39,10 @@ class Source:
 
     def _now(self) -> tuple[Provenance, tuple[str, ...], list[str]]:
         """What was recorded, the adapters that take part, and those that were merged."""
+        if self._state is not None:
+            from guard.prompts.state import look_at
+
+            active = look_at(self._model)
         merged = [
             str(name)
             for event in self._events()
@@ -48,9 +52,7 @@ class Source:
         if self._state is None:
             assert self._fixed is not None
             return self._fixed, self._fixed.active_adapters, merged
-        from guard.prompts.state import active_adapters
-
-        return self._state.provenance, active_adapters(self._model), merged
+        return self._state.provenance, active, merged
 
     def plain(self) -> dict[str, Any]:
         """The load as it stands now, in JSON types: its provenance without the events."""
@@ -84,10 +86,7 @@ class Source:
         }
         part = adapters_in(plain)
         if part:
-            found["adapters"] = {
-                name: adapter["weights"]["digest"] if adapter and adapter["weights"] else None
-                for name, adapter in part.items()
-            }
+            found["adapters"] = {name: _named(adapter) for name, adapter in part.items()}
         return found
 
     @property
@@ -103,6 +102,15 @@ class Source:
         if self._state is not None:
             return tuple(self._state.events)
         return self._fixed.events if self._fixed is not None else ()
+
+
+def _named(adapter: Mapping[str, Any] | None) -> str | None:
+    """What names an adapter in a record: its files' tensors, or its own once they are others."""
+    if adapter is None:
+        return None
+    if adapter.get("changed"):
+        return str(adapter["live"])
+    return str(adapter["weights"]["digest"]) if adapter["weights"] else None
 
 
 def sources_of(

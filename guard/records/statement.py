@@ -24,6 +24,8 @@ FILE_TYPE = "urn:cleanguard:file:v1"
 # What decides a text, of all that a provenance says; a resumed run must agree on it.
 _IDENTITY = ("quantization", "dtype", "for_training", "overrides")
 
+_QUANTIZED = ("layers", "double", "compute_dtype")
+
 
 class StatementError(ValueError):
     """A file that is no statement of ours, or one that contradicts itself."""
@@ -118,6 +120,8 @@ def parse_statement(found: Any) -> Statement:
         )
         well_formed = (
             found["_type"] == STATEMENT_TYPE
+            and set(found) == {"_type", "subject", "predicateType", "predicate"}
+            and set(subject) == {"name", "digest"}
             and statement.kind in (RECORDS_TYPE, FILE_TYPE)
             and isinstance(statement.name, str)
             and isinstance(statement.sha256, str)
@@ -149,12 +153,18 @@ def identity(provenance: Mapping[str, Any]) -> dict[str, Any]:
     weights = provenance["model"]["weights"]
     return {
         **{name: provenance[name] for name in _IDENTITY},
+        "quantized": {
+            name: value
+            for name, value in (provenance["model"].get("quantization") or {}).items()
+            # Statements of earlier versions say no more than these three.
+            if name in _QUANTIZED and value
+        },
         "weights": weights["digest"] if weights else _hashes(provenance["model"]["files"]),
         "tokenizer": provenance["tokenizer"]["digest"],
         "bos": provenance["tokenizer"]["bos_prefix"],
         "generation": provenance["generation"]["effective"],
         "adapters": [
-            _hashes(adapter["files"]) if adapter else None
+            _adapter_identity(adapter) if adapter else None
             for adapter in adapters_in(provenance).values()
         ],
     }
@@ -169,6 +179,11 @@ def adapters_in(provenance: Mapping[str, Any]) -> dict[str, Mapping[str, Any] | 
     known = {adapter["name"]: adapter for adapter in provenance.get("adapters", ())}
     found = {name: adapter for name, adapter in known.items() if name in part}
     return {**found, **{name: None for name in part if name not in known}}
+
+
+def _adapter_identity(adapter: Mapping[str, Any]) -> dict[str, str]:
+    changed = {"live": str(adapter["live"])} if adapter.get("changed") else {}
+    return _hashes(adapter["files"]) | changed
 
 
 def sync_folder(folder: Path) -> None:

@@ -5,12 +5,14 @@ Needs neither torch nor a model.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from guard.base.canonical import digest, parse
 from guard.records.judging import (
+    changed_adapter,
     file_problems,
     lift_reasons,
     notes_of,
@@ -96,14 +98,15 @@ class _Chain:
         self._keys: dict[str, int] = {}
         self._before: str | None = None
         self._covered: tuple[int, str | None] = (0, None)
+        self._by_run: Counter[str] = Counter()
 
     def follow(self, path: Path) -> Iterator[Problem]:
         """Whether each record is as it was written, in its place, and traces to a load."""
         at = 0
         with path.open("rb") as file:
             for self.number, line in enumerate(file, start=1):
-                yield from self._line(line)
                 at += len(line)
+                yield from self._line(line, covered=at <= self._statement.size)
                 if at <= self._statement.size:
                     self._covered = self.number, self._before
 
@@ -116,8 +119,15 @@ class _Chain:
             yield Problem("edited-statement", counted)
         elif said["last"] != last:
             yield Problem("edited-statement", "it names another record as its last one")
+        for at, run in enumerate(self._statement.runs, start=1):
+            wrote = self._by_run[run["id"]]
+            if run.get("records", wrote) != wrote:
+                counted = (
+                    f"it says that run {at} wrote {run['records']} records, and {wrote} name it"
+                )
+                yield Problem("edited-statement", counted)
 
-    def _line(self, line: bytes) -> Iterator[Problem]:
+    def _line(self, line: bytes, *, covered: bool) -> Iterator[Problem]:
         try:
             record = parse(line)
             if not isinstance(record, dict):
@@ -128,6 +138,9 @@ class _Chain:
             self._before = None
             return
         yield from found
+        about = record.get("provenance")
+        if covered and isinstance(about, dict):
+            self._by_run[str(about.get("run"))] += 1
         key = record.get("key")
         if isinstance(key, str) and self._keys.setdefault(key, self.number) != self.number:
             said = f"its key stands in line {self._keys[key]} already"
@@ -175,6 +188,9 @@ class _Chain:
         for role, load in used.items():
             if load not in loads:
                 yield f"its load ({role}) is not in the statement"
+            known = adapters_in(loads.get(load, {}))
             for name, said in adapters[role].items():
-                if said is None and adapters_in(loads.get(load, {})).get(name) is None:
+                if said is None and known.get(name) is None:
                     yield unknown_adapter(name)
+                elif (known.get(name) or {}).get("changed"):
+                    yield changed_adapter(name)

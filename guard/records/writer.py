@@ -17,8 +17,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+from cleanguard.nesting import nested_deeper_than
+from cleanguard.secrets.redaction import redact_value
 from guard.base.canonical import canonical, digest, one_line
-from guard.base.redaction import redact_value
 from guard.errors import RecordsError
 from guard.provenance.record import Provenance, utc_now
 from guard.records.journal import Journal, Line
@@ -49,8 +50,9 @@ class JsonlWriter:
             role, as `{"base": model, "judge": other}`. A model is asked again at every record, so
             adapters that are attached later are recorded.
         params: Settings of the run, in JSON types; secrets in them are hidden.
-        batch: Records per write; each write is made durable with fsync.
-        seconds: Records never wait longer than this for the next one to be written with.
+        batch: Records between two fsyncs. A record is in the file when `write` returns, and stays
+            there if this process is killed; a power cut may cost those since the last fsync.
+        seconds: The next record after this time brings an fsync too.
 
     Raises:
         RecordsBusyError: Another run has the file open.
@@ -91,7 +93,7 @@ class JsonlWriter:
             }
             self._told: object = None
             self._state()
-            self._flushed_at = time.monotonic()
+            self._flushed_at, self._unsynced = time.monotonic(), 0
             self._seal()
         except BaseException:
             self._journal.close()
@@ -148,19 +150,24 @@ class JsonlWriter:
             line["provenance"]["sha256"] = digest(line)
             self._journal.append(Line(one_line(line), key, line["provenance"]["sha256"]))
             self._found.keys.add(key)
+            self._unsynced += 1
             late = time.monotonic() - self._flushed_at >= self._seconds
-            if len(self._journal.waiting) >= self._batch or late:
-                self.flush()
+            self._write(durable=self._unsynced >= self._batch or late)
 
     def flush(self) -> None:
-        """Write what waits and make it durable; raises RecordsError as `write` does."""
+        """Write what waits and make all records durable; raises RecordsError as `write` does."""
         self._journal.refuse_other_process()
         with self._lock:
-            if self._journal.waiting:
-                if self._state():
-                    self._seal()
-                self._journal.flush()
-            self._flushed_at = time.monotonic()
+            self._write(durable=True)
+
+    def _write(self, *, durable: bool) -> None:
+        # What a record was made with is stated before the record is in the file.
+        if self._journal.waiting and self._state():
+            self._seal()
+        if self._journal.waiting or self._unsynced:
+            self._journal.write(durable=durable)
+        if durable:
+            self._unsynced, self._flushed_at = 0, time.monotonic()
 
     def close(self, outcome: str = "complete") -> None:
         """Write what waits and the final statement; closing again does nothing.
@@ -173,7 +180,7 @@ class JsonlWriter:
             if not self._open:
                 return
             try:
-                self._journal.flush()
+                self._journal.write()
                 self._state()
                 self._run |= {"ended": utc_now(), "outcome": outcome}
                 self._seal()
@@ -267,7 +274,8 @@ def _plain(value: Any, what: str) -> dict[str, Any]:
         if not isinstance(fields, Mapping) or not all(isinstance(name, str) for name in fields):
             raise TypeError(f"{type(value).__name__} is no mapping of names")
         text = canonical(dict(fields))
-        if text.count(b"[") + text.count(b"{") > _DEEPEST and _depth(fields) > _DEEPEST:
+        opened = text.count(b"[") + text.count(b"{")
+        if opened > _DEEPEST and nested_deeper_than(fields, _DEEPEST):
             raise RecursionError
     except RecursionError:
         raise RecordsError(
@@ -280,16 +288,3 @@ def _plain(value: Any, what: str) -> dict[str, Any]:
             remedy="use strings, finite numbers, booleans, None, lists and dicts",
         ) from error
     return dict(fields)
-
-
-def _depth(value: Any) -> int:
-    """How deep lists and dicts stand in one another."""
-    depth, level = 0, [value]
-    while level := [part for part in level if isinstance(part, (Mapping, list, tuple))]:
-        depth += 1
-        level = [
-            member
-            for part in level
-            for member in (part.values() if isinstance(part, Mapping) else part)
-        ]
-    return depth

@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cleanguard.catalogue import hazards
-from cleanguard.catalogue.findings import Finding, Fix, Position
+from cleanguard.catalogue.findings import Finding, Position
 from cleanguard.files import SourceFile
-from cleanguard.settings.config import Settings, selected
+from cleanguard.settings.config import Settings
 from cleanguard.settings.per_file import with_severity
 from cleanguard.settings.suppressions import may_suppress, suppressed
+from lint_rules._engine.reported import (
+    START,
+    fix_of,
+    fix_with_edits,
+    io_problem,
+    placed_finding,
+    unreadable,
+)
 from lint_rules._questions.exempt import active_codes
 from lint_rules._run.notebook import SUFFIX, read
 from lint_rules._run.others import OtherFiles
@@ -24,12 +32,12 @@ if TYPE_CHECKING:
     import libcst as cst
 
     from lint_rules._flow.analysis import Flow
-    from lint_rules._light import Places
     from lint_rules._light.positions import Positions
     from lint_rules.rule import Report, Rule
 
 
-_START = Position(1, 1)
+# Where libcst's parser stopped, by its message: the line of the error itself is one too high.
+_STOP = re.compile(r"error at (\d+):(\d+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,24 +104,38 @@ def check_source(
     Raises:
         RuleCrashError: A rule failed on this file.
     """
-    notebook = None
+    job = _Job(filename, path or Path(filename), settings, others, edits)
     try:
-        notebook = read(raw) if filename.endswith(SUFFIX) else None
-        source = notebook.source if notebook else decode(raw)
-        job = _Job(filename, path or Path(filename), settings, others, edits)
-        found: tuple[Finding, ...] = ()
+        if not filename.endswith(SUFFIX):
+            return _check_text(job, decode(raw))
+        notebook = read(raw)
+    except SourceError as error:
+        return unreadable(filename, str(error), settings, error.position)
+    found = list(_check_text(job, notebook.source))
+    for written in notebook.sources[1:]:  # files of their own, which nothing here imports yet
+        found += _check_text(replace(job, others=None), written)
+    placed = [notebook.placed(one) for one in found]
+    for reason, place in notebook.problems:
+        placed += unreadable(filename, reason, settings, place, "cell")
+    return tuple(sorted(placed, key=lambda one: one.sort_key))
+
+
+def _check_text(job: _Job, source: Source) -> tuple[Finding, ...]:
+    filename, settings, others = job.filename, job.settings, job.others
+    found: tuple[Finding, ...] = ()
+    try:
         said = None if others is None else others.known(job.path)
         tree = parse_fast(source) if said is None else None
         if said is None and tree is None:
             found = _check_full(job, source, parsed=False)
-        elif said is None and has_trigger(raw):
+        elif said is None and has_trigger(source.raw):
             assert tree is not None
             said = screened(tree, source.text)
             if others is not None:
                 others.know(job.path, tree, said)
         if said is not None and said.matters:
             found = _check_light(job, source, tree)
-        if may_suppress(raw):
+        if may_suppress(source.raw):
             reason = settings.require_suppression_reason
             found = suppressed(
                 found, source.text, filename, active_codes(job.path, settings), reason
@@ -122,8 +144,35 @@ def check_source(
         found = unreadable(filename, str(error), settings, error.position)
     except RecursionError:
         found = unreadable(filename, "nested too deeply to be followed", settings)
-    found = tuple(with_severity(finding, settings) for finding in found)
-    return tuple(map(notebook.placed, found)) if notebook else found
+    return tuple(with_severity(finding, settings) for finding in found)
+
+
+def followed_findings(
+    filename: str,
+    source: Source,
+    reports: Sequence[tuple[Rule, Report]],
+    positions: Positions,
+    settings: Settings,
+) -> tuple[Finding, ...]:
+    """The findings of a file that was followed already, as `check_source` gives them.
+
+    Args:
+        filename: The path as the report gives it.
+        source: Its text.
+        reports: What all rules report on its full tree.
+        positions: Of that tree.
+        settings: What the run was told.
+    """
+    active = active_codes(Path(filename), settings)
+    found = tuple(
+        placed_finding(filename, rule, report, positions, fix_of(report))
+        for rule, report in reports
+        if rule.hazard.code in active
+    )
+    if may_suppress(source.raw):
+        reason = settings.require_suppression_reason
+        found = suppressed(found, source.text, filename, active, reason)
+    return tuple(with_severity(finding, settings) for finding in found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,8 +196,11 @@ def _check_light(job: _Job, source: Source, tree: ast.Module | None) -> tuple[Fi
         if not job.edits:
             return _placed(job, source, flow, reports, tree or parse_fast(source))
     except Exception:  # noqa: BLE001 - no place, or it asks for whitespace; a crash comes again below
-        pass
-    return _check_full(job, source, parsed=True)
+        return _check_full(job, source, parsed=True)
+    try:
+        return _check_full(job, source, parsed=True)
+    except SourceError:  # libcst refuses what Python takes: the findings stand without their edits
+        return _placed(job, source, flow, reports, tree or parse_fast(source))
 
 
 def _placed(
@@ -169,7 +221,8 @@ def _placed(
     nodes = [report.node for _, report in reports]
     places = Places(flow.module, nodes, tree, source.text)
     return tuple(
-        _finding(job.filename, rule, report, places, _fix(report)) for rule, report in reports
+        placed_finding(job.filename, rule, report, places, fix_of(report))
+        for rule, report in reports
     )
 
 
@@ -177,14 +230,14 @@ def _check_full(job: _Job, source: Source, *, parsed: bool) -> tuple[Finding, ..
     # Here and not at the top: a tree without hazards must not pay for libcst.
     from lint_rules._light.positions import Positions
 
-    module = _parse_full(source, parsed=parsed)
+    module = parse_full(source, parsed=parsed)
     flow = _followed(job, module)
     reports = [(rule, report) for rule in _rules(job) for report in _run(rule, flow, job.filename)]
     if not reports:
         return ()
     positions = Positions(module, source.text)
     return tuple(
-        _finding(job.filename, rule, report, positions, _with_edits(report, positions))
+        placed_finding(job.filename, rule, report, positions, fix_with_edits(report, positions))
         for rule, report in reports
     )
 
@@ -196,20 +249,31 @@ def _rules(job: _Job) -> list[Rule]:
     return [rule for rule in RULES if rule.hazard.code in codes]
 
 
-def _parse_full(source: Source, *, parsed: bool) -> cst.Module:
+def parse_full(source: Source, *, parsed: bool) -> cst.Module:
+    """The full syntax tree.
+
+    Args:
+        source: The text.
+        parsed: The interpreter takes it, so that a refusal is libcst's.
+
+    Raises:
+        SourceError: It is refused.
+    """
     import libcst as cst
 
     try:
         return cst.parse_module(source.text)
-    except cst.ParserSyntaxError as error:
-        if parsed:
-            message = f"this version of libcst cannot parse the file: {error.message}"
-            raise SourceError(
-                message, Position(max(error.raw_line, 1), error.raw_column + 1)
-            ) from error
-        raise syntax_error(source) from error
-    except cst.CSTValidationError as error:  # valid Python that libcst's nodes refuse
-        raise SourceError(f"libcst cannot take the file apart: {error}", _START) from error
+    except (RecursionError, MemoryError, AssertionError):
+        raise
+    except Exception as error:  # of any class: a tree may be refused after it was parsed
+        if not parsed:
+            raise syntax_error(source) from error
+        message = "this version of libcst cannot parse the file"
+        stop = _STOP.search(str(error.args[0]) if error.args else "")
+        place = Position(int(stop[1]), int(stop[2])) if stop else START
+        if not isinstance(error, cst.ParserSyntaxError):
+            message += f": {' '.join(str(error).split())}"
+        raise SourceError(message, place) from error
 
 
 def _followed(job: _Job, tree: ast.Module | cst.Module | None) -> Flow:
@@ -246,60 +310,3 @@ def _run(rule: Rule, flow: Flow, filename: str) -> list[Report]:
         raise RuleCrashError(
             f"{filename}: rule {rule.hazard.code} crashed ({cause}); please report it"
         ) from error
-
-
-def _finding(
-    filename: str, rule: Rule, report: Report, positions: Positions | Places, fix: Fix | None
-) -> Finding:
-    severity = report.severity or rule.hazard.severity
-    return Finding(
-        hazard=rule.hazard,
-        severity="warning" if report.confidence == "named" else severity,
-        confidence=report.confidence,
-        filename=filename,
-        location=positions.start(report.node),
-        end_location=positions.end(report.node),
-        message=_message(report),
-        remedy=report.remedy or rule.hazard.remedy,
-        fix=fix,
-    )
-
-
-def _fix(report: Report) -> Fix | None:
-    """The fix of a report without its edits; None where the rule has planned none."""
-    fix = report.fix
-    return fix if fix and (report.edits or fix.applicability == "migrate") else None
-
-
-def _with_edits(report: Report, positions: Positions) -> Fix | None:
-    fix = _fix(report)
-    return fix and replace(fix, edits=tuple(edit.placed(positions) for edit in report.edits))
-
-
-def _message(report: Report) -> str:
-    guessed = report.confidence == "named"
-    return f"{report.message} (a guess by name)" if guessed else report.message
-
-
-def io_problem(error: OSError) -> str:
-    """Why the system did not give a file, in words."""
-    return f"cannot read it: {(error.strerror or type(error).__name__).lower()}"
-
-
-def unreadable(
-    filename: str, reason: str, settings: Settings, position: Position = _START
-) -> tuple[Finding, ...]:
-    """The finding for a file that could not be checked."""
-    if hazards.UNREADABLE.code not in selected(settings):
-        return ()
-    finding = Finding(
-        hazard=hazards.UNREADABLE,
-        severity="error",
-        confidence="followed",
-        filename=filename,
-        location=position,
-        end_location=position,
-        message=f"the file was not checked: {reason}",
-        remedy=hazards.UNREADABLE.remedy,
-    )
-    return (with_severity(finding, settings),)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cleanguard.catalogue.findings import Finding
-from cleanguard.editing.edits import Edit, apply
+from cleanguard.editing.edits import Edit
 from cleanguard.files import SourceFile
 from cleanguard.settings.config import Settings
 from lint_rules._engine.checking import check_source
@@ -120,9 +120,9 @@ def _touch(one: Edit, other: Edit) -> bool:
 def _applied(raw: bytes, edits: set[Edit]) -> bytes:
     source = decode(raw)
     try:
-        after = source.to_bytes(apply(source.text.encode(), edits).decode())
-    except UnicodeEncodeError as error:
-        raise _RefusedError(f"{source.encoding} cannot write the fix") from error
+        after = source.edited(edits)
+    except SourceError as error:
+        raise _RefusedError(str(error)) from error
     try:
         parsed = parse_fast(decode(after)) is not None
     except SourceError:

@@ -7,7 +7,6 @@ hangs or bloats its process is a finding (CG900) and costs nothing else.
 from __future__ import annotations
 
 import os
-import signal
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -17,15 +16,12 @@ from cleanguard.catalogue.findings import Finding
 from cleanguard.files import SourceFile
 from cleanguard.settings.config import Settings
 from lint_rules._engine import worker
-from lint_rules._engine.checking import CheckRun, unreadable
+from lint_rules._engine.checking import CheckRun
 from lint_rules._engine.pool import Family, Lost, Pool
+from lint_rules._engine.reported import unreadable
 from lint_rules._engine.wire import from_plain
 from lint_rules._run.real_paths import RealPaths
 
-# A file that waits for something for ever uses no processor time; this is for such a one.
-_WALL_SECONDS = 120.0
-# How the parser, which is not Python, ends when there is none left.
-_OUT_OF_MEMORY = signal.SIGABRT
 # Fewer files than this are read in this process: starting others takes as long.
 _WORTH_A_PROCESS = 48
 _BATCH = 24
@@ -52,7 +48,7 @@ def check_files(
         progress: Called with the number of files that are done, and of all.
     """
     cache = open_cache(settings) if cached else None
-    run = _Run(files, settings, jobs or processors(), cache, progress)
+    run = _Run(files, settings, jobs or worker.processors(), cache, progress)
     outcome = run.check()
     if cache is not None:
         cache.save()
@@ -73,13 +69,6 @@ def _size(path: str) -> int:
         return os.stat(path).st_size
     except OSError:
         return 0
-
-
-def processors() -> int:
-    """How many processors this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 class _Run:
@@ -195,12 +184,12 @@ class _Run:
                 self._take(index, outcome[0])
 
         pool.renew()
-        pool.run(self._families(indices), _WALL_SECONDS, take)
+        pool.run(self._families(indices), worker.WALL_SECONDS, take)
         # Other files may have worn the process out, or be what takes so long: a second try, alone.
         for index in sorted(lost):
             pool.restart()
             alone: Family[Job] = Family((("alone", (index,)),), 1)
-            pool.run([alone], _WALL_SECONDS, self._take_last)
+            pool.run([alone], worker.WALL_SECONDS, self._take_last)
 
     def _families(self, indices: Sequence[int]) -> list[Family[Job]]:
         """Files by the folder that they stand in below the one common to all: packages, mostly.
@@ -222,14 +211,8 @@ class _Run:
         if not isinstance(outcome, Lost) and not outcome[0].exhausted:
             self._take(index, outcome[0], keep=False)
             return
-        ending = outcome.signal if isinstance(outcome, Lost) else _OUT_OF_MEMORY
-        if ending in (None, signal.SIGPROF):
-            reason = f"checking it takes longer than {worker.SECONDS:.0f} s"
-        elif ending == _OUT_OF_MEMORY:
-            reason = f"checking it takes more than {worker.MEMORY >> 30} GB"
-        else:
-            reason = f"the parser crashes on it (signal {ending})"
-        self._unreadable(index, reason)
+        ending = outcome.signal if isinstance(outcome, Lost) else worker.OUT_OF_MEMORY
+        self._unreadable(index, worker.told(ending, "checking"))
 
     def _take(self, index: int, checked: worker.Checked, *, keep: bool = True) -> None:
         if checked.failure is not None:

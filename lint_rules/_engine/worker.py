@@ -17,8 +17,9 @@ from typing import Literal
 
 from cleanguard.files import SourceFile
 from cleanguard.settings.config import Settings
-from lint_rules._engine.checking import RuleCrashError, check_source, io_problem, unreadable
+from lint_rules._engine.checking import RuleCrashError, check_source
 from lint_rules._engine.gate import needs_check
+from lint_rules._engine.reported import io_problem, unreadable
 from lint_rules._engine.wire import Plain, to_plain
 from lint_rules._run.neighbours import TRIGGER, stranger_beside
 from lint_rules._run.others import OtherFiles
@@ -26,6 +27,10 @@ from lint_rules._run.others import OtherFiles
 MEMORY = 1 << 30
 # Of processor time for each module, so that a busy machine makes no file look like one that hangs.
 SECONDS = 10.0
+# A file that waits for something for ever uses no processor time; this is for such a one.
+WALL_SECONDS = 120.0
+# How the parser, which is not Python, ends when there is none left.
+OUT_OF_MEMORY = signal.SIGABRT
 _GROWTH = 384 << 20
 # Python compiles expressions about 3,000 operators deep; walking them takes some ten calls for each.
 _DEPTH = 40_000
@@ -114,20 +119,10 @@ def check(file: SourceFile, settings: Settings, others: OtherFiles | None) -> Ch
 
 def serve(connection: Connection, files: Sequence[SourceFile], settings: Settings) -> None:
     """Does jobs until the connection ends: `(kind, indices)` in, a list of outcomes out."""
-    if sys.platform != "win32":
-        signal.signal(signal.SIGPROF, signal.SIG_DFL)  # which ends the process
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent is interrupted too, and ends us
-    faulthandler.disable()  # a crash is an answer here, and the parent gives it
-    _limit_memory()
-    _allow_depth()
-    garbage = _Garbage()
-    others = OtherFiles(files, settings, _start_clock) if len(files) > 1 else None
+    garbage = prepared()
+    others = OtherFiles(files, settings, start_clock) if len(files) > 1 else None
     with suppress(EOFError, BrokenPipeError, ConnectionResetError):
-        parent = os.getppid()
-        while True:
-            while not connection.poll(5):
-                if os.getppid() != parent:
-                    return  # orphaned: forked siblings may hold the other end open for ever
+        while is_wanted(connection):
             kind, indices = connection.recv()
             if kind == "gate":
                 connection.send([gate(files[index]) for index in indices])
@@ -135,6 +130,47 @@ def serve(connection: Connection, files: Sequence[SourceFile], settings: Setting
                 seen = None if kind == "alone" else others
                 connection.send([_limited(files[index], settings, seen) for index in indices])
                 garbage.collect()
+
+
+def prepared() -> _Garbage:
+    """Sets the limits of this process; gives what collects its garbage."""
+    if sys.platform != "win32":
+        signal.signal(signal.SIGPROF, signal.SIG_DFL)  # which ends the process
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent is interrupted too, and ends us
+    faulthandler.disable()  # a crash is an answer here, and the parent gives it
+    _limit_memory()
+    _allow_depth()
+    return _Garbage()
+
+
+def is_wanted(connection: Connection) -> bool:
+    """Waits for a job; False for an orphan: forked siblings may hold its other end open for ever."""
+    parent = os.getppid()
+    while not connection.poll(5):
+        if os.getppid() != parent:
+            return False
+    return True
+
+
+def told(ending: int | None, doing: str) -> str:
+    """Why a process ended, in words.
+
+    Args:
+        ending: The signal that ended it, None if it took too long.
+        doing: What it was doing with a file.
+    """
+    if ending in (None, signal.SIGPROF):
+        return f"{doing} it takes longer than {SECONDS:.0f} s"
+    if ending == OUT_OF_MEMORY:
+        return f"{doing} it takes more than {MEMORY >> 30} GB"
+    return f"the parser crashes on it (signal {ending})"
+
+
+def processors() -> int:
+    """How many processors this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 class _Garbage:
@@ -159,14 +195,14 @@ class _Garbage:
 
 def _limited(file: SourceFile, settings: Settings, others: OtherFiles | None) -> Checked:
     """A check that the system ends, wherever it hangs."""
-    _start_clock()
+    start_clock()
     try:
         return check(file, settings, others)
     finally:
-        _start_clock(0)
+        start_clock(0)
 
 
-def _start_clock(seconds: float | None = None) -> None:
+def start_clock(seconds: float | None = None) -> None:
     """Gives a file, or one that it imports, its time; 0 stops the clock."""
     if sys.platform != "win32":
         signal.setitimer(signal.ITIMER_PROF, SECONDS if seconds is None else seconds)

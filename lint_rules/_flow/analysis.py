@@ -10,10 +10,10 @@ from typing import TypeVar, cast
 import libcst as cst
 
 from cleanguard.settings.config import Settings
-from lint_rules._flow.libraries.hf_calls import model_id_of
+from lint_rules._flow.libraries.hf_calls import encodings_in, model_id_of
 from lint_rules._flow.state.program import Linker, Program
 from lint_rules._flow.values.arguments import Argument
-from lint_rules._flow.values.events import Encode, Event, Forward, Generate
+from lint_rules._flow.values.events import CallSite, Encode, Event, Forward, Generate
 from lint_rules._flow.values.joins import (
     UNKNOWN,
     Encoded,
@@ -30,10 +30,13 @@ from lint_rules._flow.values.joins import (
     options,
 )
 from lint_rules._flow.values.ledger import Unit
+from lint_rules._flow.values.settings_state import NOTHING_SET, SEED
 from lint_rules._flow.walking.statements import Executor
 
 # Call chains of this depth are followed to the end; real scripts need three or four.
 MAX_ROUNDS = 8
+
+_HOSTED = frozenset({"openai", "anthropic", "cohere", "litellm"})
 
 E = TypeVar("E", bound=Event)
 
@@ -47,12 +50,19 @@ class Flow:
         self.path = program.path
         self.imported_names: frozenset[str] = frozenset(program.imported_names)
         self.called_names: frozenset[str] = frozenset(program.called_names)
+        # Whether it imports the client of a hosted model.
+        self.talks_to_an_api = bool(_HOSTED & program.imported_roots)
         self._program = program
         self._events = program.ledger.all_events()
         self._by_kind: dict[type[object], list[Event]] = defaultdict(list)
         for event in self._events.values():
             self._by_kind[type(event)].append(event)
         self._functions = program.functions
+        self._order: dict[int, int] = {}
+        # Whether any part of the module, or what it calls, seeds torch's generator.
+        self.seeds_somewhere = SEED in program.globals.state or any(
+            SEED in facts.sets for facts in program.functions.values()
+        )
 
     def events(self, kind: type[E]) -> Iterator[E]:
         """All events of one kind, in the order of the walk."""
@@ -65,6 +75,26 @@ class Flow:
             return None
         event = self._events.get((cast("type[Event]", kind), node))
         return event if isinstance(event, kind) else None
+
+    def order_of(self, event: Event) -> int:
+        """Where an event stands in the walk of its function."""
+        if not self._order:
+            self._order = {id(event): at for at, event in enumerate(self._events.values())}
+        return self._order[id(event)]
+
+    def is_called(self, function: cst.FunctionDef | None) -> bool:
+        """Whether a call of a function is in sight; the module's body is run by whoever imports it."""
+        facts = None if function is None else self._functions.get(function)
+        return function is None or (facts is not None and facts.called)
+
+    def inherits(self, owner: cst.ClassDef, ending: str) -> bool:
+        """Whether a class inherits from a library's class whose name ends so."""
+        facts = self._program.classes.get(owner)
+        if facts is None:
+            return False
+        return any(base.endswith(ending) for base in facts.bases) or any(
+            self.inherits(parent, ending) for parent in facts.parents
+        )
 
     def event_elsewhere(self, node: cst.CSTNode, kind: type[E]) -> tuple[Path, E] | None:
         """The event of an origin in another module of the run, and that module's file."""
@@ -88,7 +118,8 @@ class Flow:
         return [
             call
             for call in calls
-            if call.encoded is not None and call.encoded.origin is encode.node
+            if call.encoded is not None
+            and any(given.origin is encode.node for given in encodings_in(call.args))
         ]
 
     def escapes(self, encode: Encode) -> bool:
@@ -104,6 +135,17 @@ class Flow:
         values = [facts.result for facts in self._functions.values()]
         for known in self._program.classes.values():
             values += known.attributes.values()
+        return any(_has_tokenizer(value, load, 0) for value in values)
+
+    def is_passed(self, load: cst.Call) -> bool:
+        """Whether a tokenizer is given to a function, or a call of a library."""
+        values = [
+            argument.value
+            for site in self.events(CallSite)
+            for argument in (*site.args.positional, *site.args.keywords.values())
+        ]
+        for facts in self._functions.values():
+            values += facts.arguments.values()
         return any(_has_tokenizer(value, load, 0) for value in values)
 
     def is_row(self, encode: Encode) -> bool:
@@ -129,10 +171,13 @@ def _holds(value: Value, origin: cst.Call, depth: int) -> bool:
     for option in options(value):
         if isinstance(option, Encoded) and option.origin is origin:
             return True
+        members: tuple[Value, ...] = ()
         if isinstance(option, Mapping):
-            members: tuple[Value, ...] = tuple(item for _, item in option.entries)
-        else:
-            members = option.items if isinstance(option, Sequence) else ()
+            members = tuple(item for _, item in option.entries)
+        elif isinstance(option, Sequence):
+            members = option.items
+        elif isinstance(option, Items):
+            members = (option.element,)
         if any(_holds(member, origin, depth + 1) for member in members):
             return True
     return False
@@ -189,13 +234,14 @@ def _walk(program: Program, executor: Executor) -> bool:
     due = definitions.due
     walked = ledger.is_stale(None)
     if walked:
-        before = program.globals.names
+        before, set_before = program.globals.names, program.globals.state
         ledger.begin(None)
         program.globals.names = dict(before)
+        program.globals.state = NOTHING_SET
         executor.run_body()
         for function in definitions.take_pending():
             ledger.add(function)
-        if program.globals.names != before:
+        if program.globals.names != before or program.globals.state != set_before:
             definitions.forget_replays()
             due.update(unit for unit in ledger.units if unit is not None)
     for unit in _in_turn(ledger.units):

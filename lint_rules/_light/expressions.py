@@ -51,7 +51,7 @@ _comp_for = maker(cst.CompFor, "target", "iter", "ifs", "inner_for_in", "asynchr
 _comp_if = maker(cst.CompIf, "test")
 _formatted = maker(cst.FormattedString, "parts")
 _formatted_text = maker(cst.FormattedStringText, "value")
-_formatted_expression = maker(cst.FormattedStringExpression, "expression")
+_formatted_expression = maker(cst.FormattedStringExpression, "expression", "format_spec")
 _param = maker(cst.Param, "name", "annotation", "default", "star")
 _parameters = maker(
     cst.Parameters, "params", "star_arg", "kwonly_params", "star_kwarg", "posonly_params"
@@ -206,14 +206,24 @@ def _comparison_of(node: ast.Compare) -> Any:
     return _comparison(expression(node.left), targets)
 
 
-def _formatted_of(node: ast.JoinedStr) -> Any:
+def _formatted_of(node: Any) -> Any:
+    """An f-string, or a t-string, whose parts are called otherwise."""
+    return _formatted(_parts_of(node))
+
+
+def _parts_of(node: Any) -> list[Any]:
     parts: list[Any] = []
     for part in node.values:
         if isinstance(part, ast.Constant):
             parts.append(_formatted_text(part.value))
-        elif isinstance(part, ast.FormattedValue):
-            parts.append(_formatted_expression(expression(part.value)))
-    return _formatted(parts)
+        else:
+            spec = part.format_spec
+            parts.append(
+                _formatted_expression(
+                    expression(part.value), None if spec is None else _parts_of(spec)
+                )
+            )
+    return parts
 
 
 def _clauses(generators: Sequence[ast.comprehension]) -> Any:
@@ -265,3 +275,5 @@ BY_TYPE: dict[type[ast.AST], Callable[[Any], Any]] = {
     # Where no other node of libcst's holds it: `print(*rows)` is an Arg's star, `[*rows]` an element's.
     ast.Starred: lambda node: _starred(expression(node.value)),
 }
+if hasattr(ast, "TemplateStr"):  # Python 3.14 and newer
+    BY_TYPE[ast.TemplateStr] = _formatted_of

@@ -20,6 +20,7 @@ from lint_rules._light.expressions import (
 )
 from lint_rules._light.nodes import make_name, maker
 from lint_rules._light.operators import AUGMENTED
+from lint_rules._light.patterns import pattern
 
 _module = maker(cst.Module, "body")
 _line = maker(cst.SimpleStatementLine, "body")
@@ -57,7 +58,8 @@ _try_star = maker(cst.TryStar, "body", "handlers", "orelse", "finalbody")
 _handler = maker(cst.ExceptHandler, "body", "type")
 _finally = maker(cst.Finally, "body")
 _match = maker(cst.Match, "subject", "cases")
-_case = maker(cst.MatchCase, "body", "guard")
+_case = maker(cst.MatchCase, "pattern", "body", "guard")
+_type_alias = maker(cst.TypeAlias, "name", "value")
 
 _STAR = cst.ImportStar()
 _DOT = cst.Dot()
@@ -207,7 +209,9 @@ def _try_of(node: Any) -> Any:
 
 
 def _match_of(node: ast.Match) -> Any:
-    cases = [_case(_suite(case.body), optional(case.guard)) for case in node.cases]
+    cases = [
+        _case(pattern(case.pattern), _suite(case.body), optional(case.guard)) for case in node.cases
+    ]
     return _match(expression(node.subject), cases)
 
 
@@ -233,6 +237,10 @@ SIMPLE: dict[type[ast.AST], Callable[[Any], Any]] = {
     ast.Break: lambda _: _BREAK,
     ast.Continue: lambda _: _CONTINUE,
 }
+if hasattr(ast, "TypeAlias"):  # Python 3.12 and newer
+    SIMPLE[ast.TypeAlias] = lambda node: _type_alias(
+        make_name(node.name.id), expression(node.value)
+    )
 _COMPOUND: dict[type[ast.AST], Callable[[Any], Any]] = {
     ast.FunctionDef: _function_of,
     ast.AsyncFunctionDef: _function_of,

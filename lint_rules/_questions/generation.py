@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from cleanguard.catalogue.hazards import Severity
+from cleanguard.catalogue.standing import is_not_causal
 from lint_rules._flow.analysis import Flow
 from lint_rules._flow.libraries.hf_calls import is_rendered
 from lint_rules._flow.values.arguments import Arguments
-from lint_rules._flow.values.events import CallSite, Decode, Encode, Generate
+from lint_rules._flow.values.events import CallSite, Decode, Encode, Generate, ModelLoad
 from lint_rules._flow.values.joins import (
     ChatText,
     Generated,
@@ -40,24 +41,47 @@ def text_generations(flow: Flow) -> Iterator[TextGeneration]:
     decoded = {origin for decode in flow.events(Decode) for origin in _origins(decode.source)}
     for call in flow.events(Generate):
         encode = flow.event_at(call.encoded.origin if call.encoded else None, Encode)
-        if encode is None and call.node not in decoded:
+        known = encode is not None or call.node in decoded or _is_loaded_here(call, flow)
+        if not known and (call.encoded is None or call.encoded.padded is None):
             continue  # not text: a diffusion model, a vision model, a stub
         if _is_chat(call, encode) or (call.model.confidence == "named" and _translates(flow)):
             continue
         model = call.model.model
         if encode is not None and model.standing == "unknown" and model.text is None:
             model = encode.tokenizer.model
+        loaded = flow.event_at(call.model.origin, ModelLoad) is not None
+        certain = model.fixed or not loaded
+        if model.text is not None and certain and is_not_causal(model.text):
+            continue
         severity = load_severity(model, flow.settings)
         if severity is not None:
             yield TextGeneration(call, encode, model, severity)
 
 
+def _is_loaded_here(call: Generate, flow: Flow) -> bool:
+    """Whether a causal LM that is loaded in sight is given ids from elsewhere: they are text."""
+    loaded = flow.event_at(call.model.origin, ModelLoad)
+    if loaded is None or loaded.api.startswith("nnsight.") or call.model.confidence != "followed":
+        return False
+    only_hands_on = bool(call.args.spread) and not (call.args.positional or call.args.keywords)
+    if only_hands_on:
+        return False  # a wrapper's own `generate(*args, **kwargs)`
+    return not any(
+        "embeds" in name or "pixel" in name or "image" in name for name in call.args.keywords
+    )
+
+
 def config_of(call: Generate, flow: Flow) -> Arguments:
     """What a `GenerationConfig(…)` that the call is given was built with."""
     given = first(call.args.value("generation_config"), LibraryObject)
-    known = given is not None and given.symbol.endswith(".GenerationConfig")
-    built = flow.event_at(given.origin, CallSite) if given is not None and known else None
+    built = built_config(given, flow)
     return NO_ARGUMENTS if built is None else built.args
+
+
+def built_config(given: LibraryObject | None, flow: Flow) -> CallSite | None:
+    """The call that built a `GenerationConfig`."""
+    known = given is not None and given.symbol.endswith(".GenerationConfig")
+    return flow.event_at(given.origin, CallSite) if given is not None and known else None
 
 
 def _translates(flow: Flow) -> bool:

@@ -7,7 +7,7 @@ import re
 from lint_rules._flow.values.arguments import Arguments
 from lint_rules._flow.values.joins import Constant, ModelId, Unknown, options
 
-_HUB_ID = re.compile(r"^[A-Za-z0-9][\w.\-]*(/[A-Za-z0-9][\w.\-]*)?$")
+_HUB_ID = re.compile(r"^[A-Za-z0-9][\w.\-]*(/[A-Za-z0-9][\w.\-]*/?)?$")
 _COMMIT = re.compile(r"^[0-9a-f]{40}$")
 
 
@@ -25,7 +25,9 @@ def is_pinned(args: Arguments) -> bool | None:
     if any(isinstance(option, Unknown) or not isinstance(option, Constant) for option in found):
         return None
     return all(
-        isinstance(option, Constant) and _COMMIT.match(str(option.value)) is not None
+        isinstance(option, Constant)
+        and not option.optional
+        and _COMMIT.match(str(option.value)) is not None
         for option in found
     )
 

@@ -45,6 +45,8 @@ LOADER_KEYWORDS: frozenset[str] = frozenset(
         "allow_chat_model",
         "allow_adapter",
         "allow_pickle",
+        "bos",
+        "special_tokens",
     ]
 )
 _OPTIONS: frozenset[str] = frozenset(
@@ -70,15 +72,27 @@ _OPTIONS: frozenset[str] = frozenset(
         "clean_up_tokenization_spaces",
         "return_full_text",
         "seed",
+        "special_tokens",
         "num_return_sequences",
     ]
 )
-_BATCH = frozenset(["model", "tokenizer", "prompts", "batch_size", "progress", "on_finished"])
+_BATCH = frozenset(
+    [
+        "model",
+        "tokenizer",
+        "prompts",
+        "batch_size",
+        "progress",
+        "on_finished",
+        "engine",
+        "batch_invariant",
+    ]
+)
 METHOD_KEYWORDS: dict[str, frozenset[str]] = {
     "load": frozenset(),
     "load_tokenizer": frozenset(),
-    "encode": frozenset(["tokenizer", "prompt", "max_length"]),
-    "generate": _OPTIONS | {"model", "tokenizer", "prompt"},
+    "encode": frozenset(["tokenizer", "prompt", "max_length", "special_tokens"]),
+    "generate": _OPTIONS | {"model", "tokenizer", "prompt", "engine"},
     "generate_batch": _OPTIONS | _BATCH,
     "complete": _OPTIONS | _BATCH,
     "attach_adapter": frozenset(["model", "path", "name", "is_trainable", "on", "in_place"]),

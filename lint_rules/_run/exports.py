@@ -6,10 +6,10 @@ import ast
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import libcst as cst
 
+from cleanguard.editing.read import read_file
 from lint_rules._flow.values.joins import Constant, Mapping, Value
 from lint_rules._flow.values.joins import Sequence as ValueSequence
 from lint_rules._light import light_module
@@ -53,7 +53,7 @@ class Exports:
     def read(cls, path: str) -> Exports:
         """A module that another one names."""
         try:
-            raw = Path(path).read_bytes()
+            raw = read_file(path)
             if not has_trigger(raw):
                 return cls(raw=raw)
             source = decode(raw)
@@ -64,16 +64,26 @@ class Exports:
 
     def plain(self, name: str) -> Value | Target | None:
         """A literal or a re-export; None for anything else."""
+        if self._plain is None and _defines(self._raw, name):
+            return None
+        return self._names().get(name)
+
+    def star(self) -> Target | None:
+        """What a plain module brings in by `from library import *`, with the star for the name."""
+        if self._plain is None and b"import *" not in self._raw:
+            return None
+        found = self._names().get("*")
+        return found if isinstance(found, Target) else None
+
+    def _names(self) -> dict[str, Value | Target]:
         if self._plain is None:
-            if _defines(self._raw, name):
-                return None
             try:
                 tree = parse_fast(decode(self._raw))
             except SourceError:
                 tree = None
             self._plain = {} if tree is None else _plain_names(tree)
             self._raw = b""
-        return self._plain.get(name)
+        return self._plain
 
 
 def _defines(raw: bytes, name: str) -> bool:
@@ -102,6 +112,10 @@ def _plain_names(tree: ast.Module) -> dict[str, Value | Target]:
             for target in node.targets:
                 if isinstance(target, ast.Name) and value is not None:
                     names[target.id] = value
+        elif isinstance(node, ast.Import):
+            for alias in node.names:
+                whole = alias.name if alias.asname else alias.name.partition(".")[0]
+                names[alias.asname or whole] = Target(whole)
         elif isinstance(node, ast.ImportFrom):
             module = "." * node.level + (node.module or "")
             joint = "" if module.endswith(".") else "."

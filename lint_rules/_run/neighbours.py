@@ -9,11 +9,12 @@ TRIGGER = b"CleanModelLoader"
 
 
 def stranger_beside(path: Path) -> str | None:
-    """The file or folder beside `path` that Python imports as `guard` and is not our package."""
+    """The file or folder beside `path` that Python imports in place of a package of cleanguard."""
     folder = path.resolve().parent
-    if (folder / "guard.py").is_file():
-        return "guard.py"
-    package = folder / "guard"
-    if not package.is_dir() or (package / "loader.py").is_file():
-        return None
-    return "guard/" if any(package.glob("*.py")) else None
+    for name, ours in (("guard", "loader.py"), ("cleanguard", "version.py")):
+        if (folder / f"{name}.py").is_file():
+            return f"{name}.py"
+        package = folder / name
+        if package.is_dir() and not (package / ours).is_file() and any(package.glob("*.py")):
+            return f"{name}/"
+    return None

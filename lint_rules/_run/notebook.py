@@ -1,28 +1,42 @@
-"""Reads a Jupyter notebook as one Python module, and says in which cell a place is."""
+"""Reads a Jupyter notebook as Python modules, and says in which cell a place is."""
 
 from __future__ import annotations
 
-import ast
 import json
 import re
-import warnings
 from bisect import bisect_right
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from cleanguard.catalogue.findings import Finding, Position
+from lint_rules._run.magics import Cell, read_cell
 from lint_rules._run.source import Source, SourceError
 
 SUFFIX = ".ipynb"
-
-_LINE_MAGIC = re.compile(r"^(?P<indent>\s*)(?:[%!?].*|[\w.]+\?{1,2}\s*)$")
-# Line magics before a statement, which keeps its columns behind `if 1:`.
-_TIMED = re.compile(
-    r"^(?P<indent>\s*)(?P<magic>%(?:time|timeit|prun|memit)\s+(?:-\w+(?:\s*\d+)?\s+)*)(?=[^\s-])"
+_START = Position(1, 1)
+# What the language of a single cell is called, by the editor or kernel that put it there.
+_LANGUAGES = (
+    ("vscode", "languageId"),
+    ("dotnet_interactive", "language"),
+    ("polyglot_notebook", "kernelName"),
 )
-_ASSIGNED = re.compile(r"^(?P<target>\s*[\w.\[\]'\", ]+=\s*)[%!](?!=).*$")
-# Cell magics whose cell is Python all the same.
-_PYTHON_CELLS = re.compile(r"^\s*%%(time|timeit|capture|prun|memit|mprun|python3?|py)\b")
+_LINE_ENDS = re.compile(r"\r\n|\r")
+
+
+@dataclass(frozen=True, slots=True)
+class CodeCell:
+    """A code cell as it stands in the file.
+
+    Attributes:
+        number: Among all cells, from 1.
+        path: The keys and indices of its source in the document.
+        text: Its source as it stands there.
+    """
+
+    number: int
+    path: tuple[str | int, ...]
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,30 +44,49 @@ class Notebook:
     """A notebook's code.
 
     Attributes:
-        source: All code cells as one module.
+        sources: All code cells as one module; then each that writes a Python file (`%%writefile x.py`),
+            for which the others are empty. All have the same number of lines.
+        cells: The code cells, as far as they are Python.
         starts: The module row before each code cell's first line.
         numbers: Each code cell's number among all cells, from 1.
     """
 
-    source: Source
+    sources: tuple[Source, ...]
+    cells: tuple[Cell, ...]
     starts: tuple[int, ...]
     numbers: tuple[int, ...]
 
+    @property
+    def source(self) -> Source:
+        """The module."""
+        return self.sources[0]
+
     def place(self, position: Position) -> Position:
-        """A place of the module as row and column of a cell."""
+        """A place of a module as row and column of a cell."""
         if not self.starts:
             return position
         index = max(0, bisect_right(self.starts, position.row - 1) - 1)
-        return Position(position.row - self.starts[index], position.column, self.numbers[index])
+        row = position.row - self.starts[index]
+        column = position.column + self.cells[index].shift.get(row - 1, 0)
+        return Position(row, column, self.numbers[index])
 
     def placed(self, finding: Finding) -> Finding:
-        """A finding of the module as one of its cell; nothing rewrites notebooks."""
+        """A finding of a module as one of its cell; no fix is made in notebooks."""
         return replace(
             finding,
             location=self.place(finding.location),
             end_location=self.place(finding.end_location),
             fix=None,
         )
+
+    @property
+    def problems(self) -> list[tuple[str, Position]]:
+        """The cells that are no Python: why, and where."""
+        return [
+            (cell.problem[0], Position(cell.problem[1], cell.problem[2], number))
+            for cell, number in zip(self.cells, self.numbers, strict=True)
+            if cell.problem is not None
+        ]
 
 
 def read(raw: bytes) -> Notebook:
@@ -62,110 +95,108 @@ def read(raw: bytes) -> Notebook:
     Raises:
         SourceError: The bytes are no notebook.
     """
-    texts: list[str] = []
-    numbers: list[int] = []
-    for number, text in cells(raw):
-        texts.append(_without_magics(text))
-        numbers.append(number)
+    found = [(number, read_cell(text)) for number, text in cells(raw)]
     starts: list[int] = []
     row = 0
-    for text in texts:
+    for _, cell in found:
         starts.append(row)
-        row += text.count("\n") + 1
-    module = "".join(f"{text}\n" for text in texts)
-    source = Source(module.encode("utf-8", "replace"), module, "utf-8", bom=False)
-    return Notebook(source, tuple(starts), tuple(numbers))
+        row += len(cell.lines)
+    every = [cell for _, cell in found]
+    files = [cell for cell in every if cell.kind == "file"]
+    texts = [_module(every, [cell for cell in every if cell.kind == "python"])]
+    texts += [_module(every, [cell]) for cell in files]
+    return Notebook(
+        tuple(Source(text.encode(), text, "utf-8", bom=False) for text in texts),
+        tuple(every),
+        tuple(starts),
+        tuple(number for number, _ in found),
+    )
+
+
+def _module(every: Iterable[Cell], wanted: Iterable[Cell]) -> str:
+    """Some of the cells as a module in which the others are empty lines."""
+    chosen = {id(cell) for cell in wanted}
+    lines = [line if id(cell) in chosen else "" for cell in every for line in cell.lines]
+    return "".join(f"{line}\n" for line in lines)
 
 
 def cells(raw: bytes) -> list[tuple[int, str]]:
-    """The code cells of a Python notebook with their numbers.
+    """The code cells of a Python notebook with their numbers, lines ended by `\\n`.
 
     Raises:
         SourceError: The bytes are no notebook.
     """
-    start = Position(1, 1)
     try:
         data = json.loads(raw)
     except UnicodeDecodeError as error:
-        raise SourceError("the notebook is not UTF-8", start) from error
+        raise SourceError("the notebook is not UTF-8", _START) from error
     except json.JSONDecodeError as error:
         message = f"the notebook is not JSON: {error.msg}"
         raise SourceError(message, Position(error.lineno, error.colno)) from error
-    except RecursionError as error:
-        raise SourceError("nested too deeply to be read", start) from error
+    except (RecursionError, ValueError) as error:
+        raise SourceError("nested too deeply to be read", _START) from error
     try:
-        if not _is_python(data["metadata"]):
-            return []
-        found = data["cells"] if "cells" in data else data["worksheets"][0]["cells"]
-        return [
-            (number, _text(cell))
-            for number, cell in enumerate(found, start=1)
-            if cell["cell_type"] == "code"
-        ]
+        return [(cell.number, normal(cell.text)) for cell in code_cells(data)]
     except (KeyError, TypeError, IndexError, AttributeError) as error:
-        raise SourceError("JSON, but no notebook", start) from error
+        raise SourceError("JSON, but no notebook", _START) from error
 
 
-def _is_python(metadata: dict[str, Any]) -> bool:
-    kernel = metadata.get("kernelspec", {}).get("language")
-    language = metadata.get("language_info", {}).get("name", kernel)
-    return language in (None, "python", "ipython")
+def code_cells(data: Any) -> list[CodeCell]:
+    """The code cells of a notebook's document that are Python; a notebook of format 3 has worksheets.
+
+    Raises:
+        KeyError, TypeError, IndexError, AttributeError: It is no notebook.
+    """
+    if not _is_python(data["metadata"]):
+        return []
+    if "cells" in data:
+        places: list[tuple[tuple[str | int, ...], Any]] = [(("cells",), data["cells"])]
+    else:
+        sheets = data["worksheets"]
+        places = [(("worksheets", at, "cells"), sheet["cells"]) for at, sheet in enumerate(sheets)]
+    found: list[CodeCell] = []
+    number = 0
+    for path, cells_there in places:
+        for at, cell in enumerate(cells_there):
+            number += 1
+            if cell["cell_type"] == "code" and _speaks_python(cell):
+                key = "source" if "source" in cell else "input"
+                source = cell[key]
+                text = source if isinstance(source, str) else "".join(source)
+                found.append(CodeCell(number, (*path, at, key), text))
+    return found
 
 
-def _text(cell: dict[str, Any]) -> str:
-    source = cell["source"] if "source" in cell else cell["input"]
-    text = source if isinstance(source, str) else "".join(source)
-    return text.replace("\r\n", "\n").replace("\r", "\n").replace("\0", "")
+def normal(text: str) -> str:
+    """A cell's text with lines that end in `\\n`, and without what no source may hold."""
+    text = _LINE_ENDS.sub("\n", text).replace("\0", "")
+    return "".join("?" if "\ud800" <= c <= "\udfff" else c for c in text) if _is_odd(text) else text
 
 
-def _is_open(before: str) -> bool:
-    """Whether a bracket or a text goes on in the next line, so that a `%` there is Python's."""
+def _is_odd(text: str) -> bool:
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            ast.parse(before)
-    except SyntaxError as error:
-        return "never closed" in error.msg or "unterminated triple-quoted" in error.msg
-    except (ValueError, RecursionError, MemoryError):
-        pass
+        text.encode()
+    except UnicodeEncodeError:
+        return True
     return False
 
 
-def _timed(line: str) -> str | None:
-    """The statement behind `%time` and its like, in its columns; None where none stands there."""
-    timed = _TIMED.match(line)
-    if timed is None:
-        return None
-    statement = "if 1:".ljust(len(timed["magic"])) + line[timed.end() :]
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            ast.parse(statement)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return None  # options that are not known here, another magic, half a statement
-    return timed["indent"] + statement
+def _is_python(metadata: Mapping[str, Any]) -> bool:
+    kernel = metadata.get("kernelspec", {}).get("language")
+    language = metadata.get("language_info", {}).get("name", kernel)
+    return _names_python(language)
 
 
-def _without_magics(text: str) -> str:
-    """The cell with as many lines, those that are not Python replaced."""
-    lines = text.split("\n")
-    first = next((i for i, line in enumerate(lines) if line.strip()), None)
-    if first is not None and lines[first].lstrip().startswith("%%"):
-        if not _PYTHON_CELLS.match(lines[first]):
-            return "\n" * (len(lines) - 1)
-        lines[first] = "pass"
-    continued = False
-    for index, line in enumerate(lines):
-        was_continued, continued = continued, False
-        magic = _LINE_MAGIC.match(line)
-        if was_continued:
-            lines[index], continued = "", line.endswith("\\")
-        elif magic and not _is_open("\n".join(lines[:index])):
-            timed = _timed(line)
-            if timed is not None:
-                lines[index] = timed
-                continue
-            lines[index], continued = f"{magic['indent']}pass", line.endswith("\\")
-        elif assigned := _ASSIGNED.match(line):
-            lines[index], continued = f"{assigned['target']}None", line.endswith("\\")
-    return "\n".join(lines)
+def _names_python(language: object) -> bool:
+    """Whether a language is Python; what is not said is."""
+    return language is None or str(language).lower().startswith(("python", "ipython"))
+
+
+def _speaks_python(cell: Mapping[str, Any]) -> bool:
+    metadata = cell.get("metadata", {})
+    languages = [cell.get("language")]
+    for group, key in _LANGUAGES:
+        inner = metadata.get(group)
+        languages.append(inner.get(key) if isinstance(inner, dict) else None)
+    languages.append(metadata.get("kernel"))  # of a notebook with several kernels
+    return all(map(_names_python, languages))

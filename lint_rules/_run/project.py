@@ -189,12 +189,17 @@ class Project:
     def _plain_member(self, path: str, name: str) -> Value | None:
         """A literal or a re-export of a module in which nothing else can matter."""
         found = self._exports_of(path).plain(name)
+        if found is None and name[:1].isupper():  # of a library's star, classes only
+            star = self._exports_of(path).star()
+            found = None if star is None else Target(star.dotted.removesuffix("*") + name)
         if not isinstance(found, Target):
             return found
         if (path, name) in self._following:
             return None
         self._following.add((path, name))
         try:
-            return self.lookup(Path(path), found.dotted)
+            ours = self.lookup(Path(path), found.dotted)
+            is_library = not found.dotted.startswith(".")
+            return Symbol(found.dotted) if ours is None and is_library else ours
         finally:
             self._following.discard((path, name))

@@ -17,10 +17,12 @@ _TRIGGER_WORDS = (
     b"CleanModelLoader",
     b"TrainingArguments",
     b"setup_chat_format",
+    b"from_quantized",
 )
 _TRIGGER_PATTERNS = {
     b".generate": re.compile(rb"\.generate\b"),
     b"pipeline": re.compile(rb"\bpipeline\s*\("),
+    b"nnsight": re.compile(rb"\bnnsight\b"),
     b"vllm": re.compile(rb"\bvllm\b"),
     b"trl": re.compile(rb"\btrl\b"),
     b"torch.load": re.compile(rb"torch\.load\b"),
@@ -46,6 +48,8 @@ _TRIGGER_NAMES = frozenset(
         "LoraConfig",
         "vllm",
         "trl",
+        "from_quantized",
+        "nnsight",
     ]
 )
 
@@ -54,6 +58,8 @@ _TRIGGER_NAMES = frozenset(
 _EXPORTED_NAMES = frozenset(
     [
         "from_pretrained",
+        "from_quantized",
+        "nnsight",
         "CleanModelLoader",
         "pipeline",
         "apply_chat_template",
@@ -156,7 +162,8 @@ def _word_of(node: ast.AST) -> str | None:
     if isinstance(node, ast.keyword):
         return None if _is_default(node) else node.arg
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
-        return node.value  # a name given to setattr
+        # A name given to setattr, or the path of a callable given to hydra.
+        return "from_pretrained" if node.value.endswith(".from_pretrained") else node.value
     return None
 
 

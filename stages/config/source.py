@@ -9,6 +9,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from cleanguard.nesting import nested_deeper_than
 from cleanguard.settings.config_file import ConfigError
 
 if sys.version_info >= (3, 11):
@@ -66,23 +67,9 @@ def _toml(path: Path, text: str) -> tuple[dict[str, Any], dict[str, int]]:
         raise ConfigError(f"{path}: not valid TOML: {error}") from None
     except RecursionError:
         raise _too_deep(path, _deep_line(text)) from None
-    if _is_deep(data):
+    if nested_deeper_than(data, _DEEPEST):
         raise _too_deep(path, _deep_line(text))
     return data, _toml_lines(text)
-
-
-def _is_deep(data: Mapping[str, Any]) -> bool:
-    level: list[Any] = [data]
-    for _ in range(_DEEPEST):
-        # By identity: aliases make YAML's values stand in many places.
-        below = {
-            id(part): part
-            for one in level
-            for part in (one.values() if isinstance(one, dict) else one)
-            if isinstance(part, dict | list)
-        }
-        level = list(below.values())
-    return bool(level)
 
 
 def _deep_line(text: str) -> int:
@@ -136,7 +123,7 @@ def _yaml(path: Path, text: str) -> tuple[dict[str, Any], dict[str, int]]:
         return {}, {}
     if not isinstance(data, dict):
         raise ConfigError(f"{path}: expected a mapping of keys to values")
-    if _is_deep(data):
+    if nested_deeper_than(data, _DEEPEST):
         raise _too_deep(path)
     lines: dict[str, int] = {}
     for key, line in _yaml_lines(tree, ""):

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from stages.differentiate.report import Change, Claim, Trend
-from stages.statistics.averaged import Averages, Shift, adjust_shifts, compare_averages
+from stages.statistics.averaged import Averages, Shift, compare_averages
 from stages.statistics.clustered_t import clustered_t
 from stages.statistics.holm import holm
+from stages.statistics.judging import adjust
 from stages.statistics.plan import Plan
 from stages.statistics.verdict import p_value, points
 from stages.statistics.within_margin import within_margin
@@ -24,7 +25,7 @@ def claims_of(
         plan: Levels and sizes.
     """
     flat = [compare_averages(one, plan) for pair in found for one in pair.values()]
-    adjusted = iter(adjust_shifts(flat, "holm", plan))
+    adjusted = iter(adjust(flat, "holm", plan))
     return tuple(_claim(pair, tuple(next(adjusted) for _ in pair), margin, plan) for pair in found)
 
 

@@ -10,7 +10,7 @@ from typing import Any, Literal
 from cleanguard.errors import JobError
 from stages.config import option, section
 from stages.evaluate.config import EvaluateConfig, PlanConfig
-from stages.models import ModelConfig
+from stages.models import ASKING_PRESETS, ModelConfig
 
 
 @dataclass(frozen=True)
@@ -81,16 +81,8 @@ class DifferentiateConfig:
         )
 
 
-_TINY = {"model.id": "tiny", "model.dtype": "float32", "max_new_tokens": 20, "batch_size": 256}
 PRESETS: Mapping[str, Mapping[str, Any]] = {
-    "tiny": _TINY,
-    "qwen2.5-32b": {
-        "model.id": "Qwen/Qwen2.5-32B",
-        "model.quant": "int8",
-        "model.dtype": "bfloat16",
-        "model.device_map": "auto",
-        "batch_size": 32,
-    },
+    **ASKING_PRESETS,
     # A first look; verdicts and report say that these are too few items.
-    "small": {**_TINY, "limit": 50, "samples": 2},
+    "small": {**ASKING_PRESETS["tiny"], "limit": 50, "samples": 2},
 }

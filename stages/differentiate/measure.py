@@ -16,7 +16,8 @@ from stages.reports.beside import gate_words, linked, overlap_with, overlap_word
 from stages.reports.measure import model_pairs, rates_of, sliced_rates, verdict
 from stages.reports.model import Overlap, SessionGate
 from stages.reports.results import Result
-from stages.statistics.averaged import Averages, Shift, adjust_shifts, compare_averages
+from stages.statistics.averaged import Averages, Shift, compare_averages
+from stages.statistics.judging import adjust
 from stages.statistics.plan import Plan
 from stages.suites.item import Endpoint, FormName, Suite
 from stages.suites.registry import too_few
@@ -103,7 +104,7 @@ def build(
             for rates in sliced_rates(name, form, found, plan)
         ),
         claims=claims,
-        secondary=adjust_shifts(
+        secondary=adjust(
             [
                 compare_averages(answers.averages(one, two, t, other), plan)
                 for one, two in pairs
@@ -178,7 +179,7 @@ def _slice_claims(
         for name, pair in places
         for t in answers.temperatures
     ]
-    adjusted = iter(adjust_shifts(found, "benjamini-hochberg", inside))
+    adjusted = iter(adjust(found, "benjamini-hochberg", inside))
 
     def row() -> tuple[Shift, ...]:
         return tuple(next(adjusted) for _ in answers.temperatures)

@@ -9,8 +9,14 @@ from typing import Any, Literal
 
 from cleanguard.errors import JobError
 from stages.config import option, section
-from stages.models import ModelConfig
+from stages.models import LARGE_MODEL, TINY_MODEL, ModelConfig
 from stages.training.config import HoldoutConfig, LoraConfig, TrainConfig
+
+# What trl's DPOTrainer knows; known here, so that a slip is told before anything is loaded.
+LossName = Literal[
+    "sigmoid", "hinge", "ipo", "exo_pair", "nca_pair", "robust", "bco_pair", "sppo_hard", "aot",
+    "aot_unpaired", "apo_zero", "apo_down", "discopop", "sft", "sigmoid_norm",
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -32,7 +38,7 @@ class DpoConfig:
         at_most=2**32 - 1,
     )
     beta: float = option(0.1, "How close the model is kept to the reference.", at_least=0)
-    loss: tuple[str, ...] = option(
+    loss: tuple[LossName, ...] = option(
         ("sigmoid", "sft"), "Losses that are added, as trl names them; `sft` is that of the chosen."
     )
     loss_weights: tuple[float, ...] = option((), "Weight of each loss; all 1 if left out.")
@@ -57,8 +63,7 @@ class DpoConfig:
 
 PRESETS: Mapping[str, Mapping[str, Any]] = {
     "tiny": {
-        "model.id": "tiny",
-        "model.dtype": "float32",
+        **TINY_MODEL,
         "train.steps": 140,
         "train.batch_size": 16,
         "train.learning_rate": 1e-3,
@@ -70,10 +75,8 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
         "holdout.near": "report",
     },
     "qwen2.5-32b": {
-        "model.id": "Qwen/Qwen2.5-32B",
+        **LARGE_MODEL,
         "model.quant": "nf4",
-        "model.dtype": "bfloat16",
-        "model.device_map": "auto",
         "train.batch_size": 2,
         "train.accumulate": 8,
         "train.optimizer": "paged_adamw_8bit",

@@ -19,7 +19,10 @@ _TEXTS = ("prompt", "chosen", "rejected")
 
 
 def paired(
-    tokenizer: PreTrainedTokenizerBase, records: Sequence[dict[str, Any]], config: TrainConfig
+    tokenizer: PreTrainedTokenizerBase,
+    records: Sequence[dict[str, Any]],
+    config: TrainConfig,
+    side: str = "training",
 ) -> tuple[Dataset | None, dict[str, int]]:
     """Texts and ids of each pair; both answers end in EOS, exactly once.
 
@@ -39,6 +42,7 @@ def paired(
     fits = fitting(
         [max(len(one.prompt + one.completion) for one in (good, bad)) for _, good, bad in both],
         config,
+        side,
     )
     table = [
         {

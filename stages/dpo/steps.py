@@ -12,11 +12,11 @@ from stages.adapters import attach
 from stages.dpo.config import DpoConfig
 from stages.dpo.rows import paired, prove_pairs, prove_reference
 from stages.folder import file_entry, run_folder
+from stages.lineage import lineage_of
 from stages.models import loader_of
 from stages.registry import Outcome
 from stages.training import engine
 from stages.training.data import read_traced
-from stages.training.lineage import lineage_of
 from stages.training.overlap import refuse_overlap
 from stages.training.reporting import check_reporters
 from stages.training.watch import Watch
@@ -67,12 +67,15 @@ def _train(
     model = _beginning(config, loaded)
     sides = {name: [one for one in records if one["split"] == name] for name in ("train", "eval")}
     table, counts = paired(loaded.tokenizer, sides["train"], config.train)
-    held_table, held_counts = paired(loaded.tokenizer, sides["eval"], config.train)
+    held_table, held_counts = paired(loaded.tokenizer, sides["eval"], config.train, "held-out")
     if table is None:
         raise JobError(f"{config.data}: all pairs are held out; none is left to train on")
     _log.info("dpo: %d pairs to train on, %d held out", counts["rows"], held_counts["rows"])
     set_seed(config.seed)
-    shared = engine.arguments(config.train, config.seed, folder, provenance_of(model).dtype)
+    dtype = provenance_of(model).dtype
+    shared = engine.arguments(config.train, config.seed, folder, dtype, counts["rows"])
+    # The trainer averages batches; with one pair each, the mean is that of the pairs.
+    shared["per_device_eval_batch_size"] = 1
     trainer = trl.DPOTrainer(
         model=model,
         args=trl.DPOConfig(
@@ -80,6 +83,7 @@ def _train(
             beta=config.beta,
             loss_type=list(config.loss),
             loss_weights=list(config.loss_weights) or None,
+            disable_dropout=not config.lora.dropout,
         ),
         train_dataset=table.select_columns(["prompt", "chosen", "rejected"]),
         eval_dataset=held_table and held_table.select_columns(["prompt", "chosen", "rejected"]),
@@ -95,6 +99,7 @@ def _train(
     known = {
         **data,
         **counts,
+        "rows_seen": engine.rows_seen(config.train, counts["rows"]),
         "held_out_rows": held_counts["rows"],
         "reference": config.init,
         "groups": len({one["group"] for one in sides["train"]}),
@@ -117,7 +122,7 @@ def _beginning(config: DpoConfig, loaded: Loaded) -> Any:
 def _outcome(folder: Path, metrics: dict[str, Any], data: dict[str, Any]) -> Outcome:
     return Outcome(
         (
-            f"adapter in {folder / engine.ADAPTER}, trained on {data['rows']} pairs: "
+            f"adapter in {folder / engine.ADAPTER}, trained on {engine.seen_in_words(data, 'pairs')}: "
             f"{engine.in_words(metrics)}; the reference is the {data['reference']} model",
         )
     )

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from stages.config import option, section
-from stages.models import ModelConfig
+from stages.models import ASKING_PRESETS, ModelConfig
 
 
 @dataclass(frozen=True)
@@ -43,18 +43,4 @@ class EquivalenceConfig:
     model: ModelConfig = section(ModelConfig)
 
 
-PRESETS: Mapping[str, Mapping[str, Any]] = {
-    "tiny": {
-        "model.id": "tiny",
-        "model.dtype": "float32",
-        "max_new_tokens": 20,
-        "batch_size": 256,
-    },
-    "qwen2.5-32b": {
-        "model.id": "Qwen/Qwen2.5-32B",
-        "model.quant": "int8",
-        "model.dtype": "bfloat16",
-        "model.device_map": "auto",
-        "batch_size": 32,
-    },
-}
+PRESETS: Mapping[str, Mapping[str, Any]] = ASKING_PRESETS

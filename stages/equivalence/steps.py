@@ -125,9 +125,10 @@ def _put_both_ways(
 def _guarded(
     config: EquivalenceConfig, model: Any, tokenizer: Any, prompts: Sequence[str]
 ) -> list[Generated]:
+    # Both paths decode by the library's own loop: what differs then is not its rounding.
     found = CleanModelLoader.complete(
         model, tokenizer, prompts,
-        batch_size=config.batch_size, max_new_tokens=config.max_new_tokens,
+        batch_size=config.batch_size, max_new_tokens=config.max_new_tokens, engine="plain",
     )  # fmt: skip
     ids = [CleanModelLoader.encode(tokenizer, one)["input_ids"][0].tolist() for one in prompts]
     return [Generated(tuple(row), one.ids) for row, one in zip(ids, found, strict=True)]

@@ -160,6 +160,7 @@ def _result(
         seed=completion.seed,
         control_tokens=completion.control_tokens,
         batch=completion.batch,
+        engine=completion.engine,
         strict=verdicts.strict,
         content=verdicts.content,
         stopped=verdicts.stopped,

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from cleanguard.errors import JobError
 from stages.config import option, section
-from stages.models import ModelConfig
+from stages.models import ASKING_PRESETS, ModelConfig
 
 BASE = "base"
 
@@ -101,18 +101,4 @@ def _named(text: str) -> tuple[str, tuple[Path, ...]]:
     return name, tuple(Path(part).expanduser() for part in parts)
 
 
-PRESETS: Mapping[str, Mapping[str, Any]] = {
-    "tiny": {
-        "model.id": "tiny",
-        "model.dtype": "float32",
-        "max_new_tokens": 20,
-        "batch_size": 256,
-    },
-    "qwen2.5-32b": {
-        "model.id": "Qwen/Qwen2.5-32B",
-        "model.quant": "int8",
-        "model.dtype": "bfloat16",
-        "model.device_map": "auto",
-        "batch_size": 32,
-    },
-}
+PRESETS: Mapping[str, Mapping[str, Any]] = ASKING_PRESETS

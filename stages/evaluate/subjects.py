@@ -12,9 +12,9 @@ from cleanguard.errors import JobError
 from guard import CleanModelLoader, Provenance, provenance_of
 from stages.adapters import check_base, check_settings, check_weights, told_apart
 from stages.evaluate.config import BASE, EvaluateConfig
+from stages.lineage import lineage_of
 from stages.models import directory_of, loader_of
 from stages.stacks import whole_stack
-from stages.training.lineage import lineage_of
 
 if TYPE_CHECKING:
     from guard import Loaded

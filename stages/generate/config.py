@@ -10,7 +10,7 @@ from typing import Any, Literal
 from cleanguard.errors import JobError
 from stages.config import option, section
 from stages.engines import VllmConfig
-from stages.models import ModelConfig
+from stages.models import LARGE_MODEL, TINY_MODEL, ModelConfig
 
 PROMPT = "Instruction: {instruction}\nResponse:"
 
@@ -81,17 +81,13 @@ class GenerateConfig:
 
 PRESETS: Mapping[str, Mapping[str, Any]] = {
     "tiny": {
-        "model.id": "tiny",
-        "model.dtype": "float32",
+        **TINY_MODEL,
         "max_new_tokens": 20,
         "cut_at": ["."],
         "batch_size": 256,
     },
     "qwen2.5-32b": {
-        "model.id": "Qwen/Qwen2.5-32B",
-        "model.quant": "int8",
-        "model.dtype": "bfloat16",
-        "model.device_map": "auto",
+        **LARGE_MODEL,
         "critic": "logprob",
         "batch_size": 32,
     },

@@ -10,7 +10,7 @@ from typing import Any, Literal
 from cleanguard.errors import JobError
 from stages.config import option, section
 from stages.generate.config import PROMPT
-from stages.models import ModelConfig
+from stages.models import LARGE_MODEL, TINY_MODEL, ModelConfig
 
 
 @dataclass(frozen=True)
@@ -59,17 +59,13 @@ class PreferencesConfig:
 
 PRESETS: Mapping[str, Mapping[str, Any]] = {
     "tiny": {
-        "model.id": "tiny",
-        "model.dtype": "float32",
+        **TINY_MODEL,
         "max_new_tokens": 20,
         "eval_share": 0.0,
         "batch_size": 512,
     },
     "qwen2.5-32b": {
-        "model.id": "Qwen/Qwen2.5-32B",
-        "model.quant": "int8",
-        "model.dtype": "bfloat16",
-        "model.device_map": "auto",
+        **LARGE_MODEL,
         "batch_size": 64,
     },
 }

@@ -14,13 +14,13 @@ from typing import Any
 from cleanguard.catalogue.selection import did_you_mean
 from cleanguard.errors import JobError
 from stages.jsonl import located_lines, text_of
+from stages.numbers import last_number_in, value_of
 from stages.preferences.config import PreferencesConfig
-from stages.text import normalised, value_of
+from stages.text import normalised
 from stages.tiny.world import check, items_of
 
 Verify = Callable[[str], bool]
 # Wider than a number, so that `1.2.3` is one thing, and none, and does not end in the number 3.
-_LIKE_A_NUMBER = re.compile(r"[-+]?\d+(?:[.,]\d+)*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,8 +127,7 @@ def contains(gold: str, answer: str) -> bool:
 
 def number(gold: str, answer: str) -> bool:
     """The answer's last number is the gold one."""
-    found = _LIKE_A_NUMBER.findall(answer)
-    value = value_of(found[-1]) if found else None
+    value = last_number_in(answer)
     return value is not None and value == value_of(gold)
 
 

@@ -14,4 +14,7 @@ except ImportError as error:
         f"{error.name or 'matplotlib'} is not installed", remedy='pip install "cleanguard[stats]"'
     ) from error
 
+# Names of models, slices and items are text; matplotlib would read "$" in them as formulas.
+matplotlib.rcParams["text.parse_math"] = False
+
 __all__ = ["Figure", "jinja2", "markupsafe", "matplotlib"]

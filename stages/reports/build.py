@@ -23,7 +23,7 @@ from stages.reports.measure import (
 )
 from stages.reports.model import Example, Overlap, Report, SessionGate
 from stages.reports.results import Result, pairs_of
-from stages.statistics.comparison import adjust
+from stages.statistics.judging import adjust
 from stages.statistics.plan import Plan
 from stages.suites.item import Endpoint, Suite
 from stages.suites.registry import too_few

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from cleanguard.report.escaping import code_for_markdown, for_markdown
 from stages.reports.model import Rates, Report
 from stages.reports.words import detectable, difference, odds, percent, probability, with_interval
 from stages.statistics.cohens_h import size_of
@@ -17,16 +18,16 @@ def as_markdown(report: Report) -> str:
 
 
 def _lines(report: Report) -> Iterator[str]:
-    yield f"# Evaluation: {report.suite}"
+    yield f"# Evaluation: {for_markdown(report.suite)}"
     yield ""
-    yield report.about
+    yield for_markdown(report.about)
     if report.meaning == "contaminated":
         yield "Passing speaks against a clean base here."
     yield f"{report.n} items in {report.clusters} clusters; endpoint: {report.endpoint}; {report.created}."
     yield ""
-    yield from (f"> **Note:** {warning}" for warning in report.warnings)
+    yield from (f"> **Note:** {for_markdown(warning)}" for warning in report.warnings)
     if report.gate:
-        yield f"> **{report.gate.words}**"
+        yield f"> **{for_markdown(report.gate.words)}**"
     yield ""
     for title, found in (
         ("Comparisons", report.primary),
@@ -35,7 +36,9 @@ def _lines(report: Report) -> Iterator[str]:
         if found:
             yield f"## {title}"
             yield ""
-            yield from (f"- {one.label}: {one.verdict}" for one in found)
+            yield from (
+                f"- {for_markdown(one.label)}: {for_markdown(one.verdict)}" for one in found
+            )
             yield ""
             yield from _comparisons(found)
     yield "## Rates"
@@ -65,9 +68,9 @@ def _lines(report: Report) -> Iterator[str]:
         yield "## Examples"
         yield ""
         for example in report.examples:
-            yield f"**{example.item}** (gold: {', '.join(example.gold)})"
+            yield f"**{for_markdown(example.item)}** (gold: {for_markdown(', '.join(example.gold))})"
             yield from (
-                f"- {name} {'✓' if right else '✗'}: `{text!r}`"
+                f"- {for_markdown(name)} {'✓' if right else '✗'}: {code_for_markdown(repr(text))}"
                 for name, text, right in example.answers
             )
             yield ""
@@ -180,12 +183,15 @@ def provenance_lines(report: Any) -> Iterator[str]:
     else:
         yield (
             f"Overlap with training data: {report.overlap.count} of {report.overlap.checked} items "
-            f"in {', '.join(report.overlap.files)}."
+            f"in {for_markdown(', '.join(report.overlap.files))}."
         )
     if report.session_gate is not None:
         gate = report.session_gate
         yield f"Session gate: [{'go' if gate.go else 'no-go'}]({gate.link}), {gate.created}."
-        yield from (f"- {one.name}: {one.verdict}; {one.detail}" for one in gate.checks)
+        yield from (
+            f"- {for_markdown(one.name)}: {for_markdown(one.verdict)}; {for_markdown(one.detail)}"
+            for one in gate.checks
+        )
         yield ""
     if report.notice is not None:
         yield f"[Methodology Change Notice]({report.notice})"
@@ -196,9 +202,5 @@ def table_lines(header: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterato
     yield f"| {' | '.join(header)} |"
     yield f"|{'---|' * len(header)}"
     for row in rows:
-        yield f"| {' | '.join(_cell(cell) for cell in row)} |"
+        yield f"| {' | '.join(map(for_markdown, row))} |"
     yield ""
-
-
-def _cell(text: str) -> str:
-    return text.replace("|", "\\|").replace("\n", " ")

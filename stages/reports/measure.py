@@ -10,7 +10,8 @@ from statistics import mean, median
 from stages.reports.earlier import Match
 from stages.reports.model import Gate, LengthCheck, PassAtK, Rates
 from stages.reports.results import Result
-from stages.statistics.comparison import Comparison, Paired, adjust, compare
+from stages.statistics.comparison import Comparison, Paired, compare
+from stages.statistics.judging import adjust
 from stages.statistics.length_only import length_only
 from stages.statistics.pass_at_k import mean_pass_at_k
 from stages.statistics.plan import Plan

@@ -6,9 +6,15 @@ import json
 from importlib import resources
 from typing import Any
 
+from cleanguard.report.escaping import visible
 from stages.reports._libraries import jinja2
 
 _SHARED = "stages.reports"
+
+
+def _visible(value: Any) -> Any:
+    """Text with what cannot be seen spelt out; the escaping of markup comes after it."""
+    return visible(value) if type(value) is str else value
 
 
 def page(package: str, template: str, report: Any, **values: Any) -> str:
@@ -32,6 +38,7 @@ def page(package: str, template: str, report: Any, **values: Any) -> str:
         loader=jinja2.FunctionLoader(source),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
+        finalize=_visible,
         trim_blocks=True,
         lstrip_blocks=True,
     )

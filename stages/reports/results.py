@@ -30,6 +30,7 @@ class Result:
         batch: Rows in its batch.
         strict, content, stopped, truncated: Verdicts; see `stages.suites.scorers.Score`.
         temperature: Of the sampling, 0 for greedy; None in files that do not say.
+        engine: How it was decoded, as in `guard.Completion`; None in files that do not say.
     """
 
     suite: str
@@ -52,6 +53,7 @@ class Result:
     stopped: bool
     truncated: bool
     temperature: float | None = None
+    engine: str | None = None
 
 
 _NAMES = tuple(field.name for field in fields(Result))

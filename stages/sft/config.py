@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from stages.config import option, section
-from stages.models import ModelConfig
+from stages.models import LARGE_MODEL, TINY_MODEL, ModelConfig
 from stages.training.config import HoldoutConfig, LoraConfig, TrainConfig
 
 
@@ -29,8 +29,7 @@ class SftConfig:
 
 PRESETS: Mapping[str, Mapping[str, Any]] = {
     "tiny": {
-        "model.id": "tiny",
-        "model.dtype": "float32",
+        **TINY_MODEL,
         "train.steps": 60,
         "train.batch_size": 16,
         "train.learning_rate": 3e-3,
@@ -43,10 +42,8 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
         "holdout.near": "report",
     },
     "qwen2.5-32b": {
-        "model.id": "Qwen/Qwen2.5-32B",
+        **LARGE_MODEL,
         "model.quant": "nf4",
-        "model.dtype": "bfloat16",
-        "model.device_map": "auto",
         "lora.dropout": 0.05,
         "train.accumulate": 4,
         "train.learning_rate": 1e-4,

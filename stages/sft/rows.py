@@ -19,9 +19,18 @@ IGNORED = -100
 
 
 def labelled(
-    tokenizer: PreTrainedTokenizerBase, records: Sequence[dict[str, Any]], config: TrainConfig
+    tokenizer: PreTrainedTokenizerBase,
+    records: Sequence[dict[str, Any]],
+    config: TrainConfig,
+    side: str = "training",
 ) -> tuple[Dataset | None, dict[str, int]]:
     """Token ids and labels: prompt masked, completion and EOS not.
+
+    Args:
+        tokenizer: The base model's.
+        records: With `prompt` and `completion`.
+        config: Says what fits, and what becomes of what does not.
+        side: What the rows are called in an error.
 
     Returns:
         The table (None without records), and counts for the lineage.
@@ -34,7 +43,7 @@ def labelled(
     if not records:
         return None, {"rows": 0}
     rows = rows_of(tokenizer, [(one["prompt"], one["completion"]) for one in records], eos=True)
-    fits = fitting([len(row.prompt + row.completion) for row in rows], config)
+    fits = fitting([len(row.prompt + row.completion) for row in rows], config, side)
     kept = [row for row, fit in zip(rows, fits, strict=True) if fit]
     table = Dataset.from_list(
         [
@@ -55,18 +64,23 @@ def labelled(
     return table, counts
 
 
-def fitting(lengths: Sequence[int], config: TrainConfig) -> list[bool]:
+def fitting(lengths: Sequence[int], config: TrainConfig, side: str = "training") -> list[bool]:
     """Which rows fit, by their tokens; raises TooLongError if others are not to be dropped."""
     over = [length for length in lengths if length > config.max_length]
     if over and config.overlong == "refuse":
         raise TooLongError(
-            f"{len(over)} of {len(lengths)} rows have more than {config.max_length} tokens, "
+            f"{len(over)} of {len(lengths)} {side} rows have more than {config.max_length} tokens, "
             f"the longest {max(over)}; cut rows would lose their EOS",
             evidence={"rows": len(over), "longest": max(over), "limit": config.max_length},
             remedy="raise train.max_length, or say train.overlong = drop",
         )
     if len(over) == len(lengths):
-        raise SettingsError("no row fits", remedy="raise train.max_length")
+        raise SettingsError(
+            f"none of the {len(lengths)} {side} rows fits: the shortest has {min(lengths)} tokens, "
+            f"and train.max_length is {config.max_length}",
+            remedy="raise train.max_length"
+            + ("" if side == "training" else ", or hold out other rows (holdout.eval_share)"),
+        )
     return [length <= config.max_length for length in lengths]
 
 

@@ -8,13 +8,14 @@ from typing import Any
 
 from guard import provenance_of
 from stages.folder import file_entry, run_folder
+from stages.lineage import lineage_of
 from stages.models import loader_of
 from stages.registry import Outcome
 from stages.sft.config import SftConfig
 from stages.sft.rows import labelled, prove_loss
 from stages.training import engine
 from stages.training.data import read_traced, split_by_group
-from stages.training.lineage import lineage_of
+from stages.training.held_out import held_out_loss
 from stages.training.overlap import refuse_overlap
 from stages.training.reporting import check_reporters
 from stages.training.watch import Watch
@@ -58,7 +59,7 @@ def _train(
     loader = loader_of(engine.model_for(config.model, config.train), for_training=True)
     loaded = loader.load()
     table, counts = labelled(loaded.tokenizer, training, config.train)
-    held_table, held_counts = labelled(loaded.tokenizer, held, config.train)
+    held_table, held_counts = labelled(loaded.tokenizer, held, config.train, "held-out")
     assert table is not None
     _log.info("sft: %d rows to train on, %d held out", counts["rows"], held_counts["rows"])
     set_seed(config.seed)  # the adapter's first matrices are drawn when the trainer is made
@@ -66,7 +67,9 @@ def _train(
     trainer = trl.SFTTrainer(
         model=loaded.model,
         args=trl.SFTConfig(
-            **engine.arguments(config.train, config.seed, folder, provenance_of(loaded.model).dtype)
+            **engine.arguments(
+                config.train, config.seed, folder, provenance_of(loaded.model).dtype, len(table)
+            )
         ),
         train_dataset=table,
         eval_dataset=held_table,
@@ -75,10 +78,11 @@ def _train(
         callbacks=[watch],
     )
     prove_loss(trainer, loaded.tokenizer, table, config.train.batch_size)
-    metrics = engine.train(trainer, folder)
+    metrics = engine.train(trainer, folder) | held_out_loss(trainer)
     known = {
         **data,
         **counts,
+        "rows_seen": engine.rows_seen(config.train, counts["rows"]),
         "held_out_rows": held_counts["rows"],
         "groups": len({record["group"] for record in training}),
         "held_out_groups": len({record["group"] for record in held}),
@@ -92,7 +96,7 @@ def _train(
 def _outcome(folder: Path, metrics: dict[str, Any], data: dict[str, Any]) -> Outcome:
     return Outcome(
         (
-            f"adapter in {folder / engine.ADAPTER}, trained on {data['rows']} rows: "
+            f"adapter in {folder / engine.ADAPTER}, trained on {engine.seen_in_words(data, 'rows')}: "
             f"{engine.in_words(metrics)}",
             f"loss on {data['tokens_with_loss']} of {data['tokens']} tokens; every row ends in EOS",
         )

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from stages.statistics._scipy import scipy
-from stages.statistics.bootstrap import cluster_bootstrap
-from stages.statistics.clustered_t import ClusteredT, clustered_t
+from stages.statistics.clustered_t import ClusteredT
 from stages.statistics.clusters import design_effect
-from stages.statistics.corrections import corrected
 from stages.statistics.detectable import Detectable
-from stages.statistics.errors import StatisticsError
 from stages.statistics.interval import Interval
+from stages.statistics.judging import judged, moves_of
 from stages.statistics.plan import Correction, Plan
-from stages.statistics.verdict import Call, call_of, verdict_of
+from stages.statistics.verdict import Call
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,43 +85,26 @@ def compare_averages(averages: Averages, plan: Plan | None = None) -> Shift:
         StatisticsError: There are no items, or not as many rates on both sides.
     """
     plan = plan or Plan()
-    if not len(averages.before) == len(averages.after) == len(averages.clusters):
-        raise StatisticsError(
-            f"{averages.label}: {len(averages.before)} rates before, {len(averages.after)} after, "
-            f"{len(averages.clusters)} cluster keys"
-        )
-    moves = averages.moves
-    test = clustered_t(moves, averages.clusters)
+    shift = moves_of(
+        averages.label, averages.before, averages.after, averages.clusters, plan, what="rates"
+    )
+    test = shift.test
     found = Shift(
         label=averages.label,
         before_name=averages.before_name,
         after_name=averages.after_name,
-        n=len(moves),
-        clusters=test.freedom + 1,
+        n=len(shift.moves),
+        clusters=shift.clusters,
         difference=test.mean,
-        interval=cluster_bootstrap(
-            moves, averages.clusters,
-            resamples=plan.resamples, seed=plan.seed, confidence=plan.confidence,
-        ) if test.freedom else None,
+        interval=shift.interval,
         test=test,
         p=test.p,
         correction="none",
-        detectable=_detectable(moves, test, averages.clusters, plan),
+        detectable=_detectable(shift.moves, test, averages.clusters, plan),
         call="undetermined",
         verdict="",
-    )  # fmt: skip
-    return _judged(found, test.p, "none", plan)
-
-
-def adjust_shifts(
-    shifts: Sequence[Shift], correction: Correction, plan: Plan | None = None
-) -> tuple[Shift, ...]:
-    """The shifts with p values corrected for their number, and judged again."""
-    adjusted = corrected([shift.test.p for shift in shifts], correction)
-    return tuple(
-        _judged(shift, p, correction, plan or Plan())
-        for shift, p in zip(shifts, adjusted, strict=True)
     )
+    return judged(found, test.p, "none", plan)
 
 
 def detectable_mean(
@@ -168,19 +149,3 @@ def _detectable(
     if least is not None and least > 1:
         least = None
     return Detectable(least, len(moves), effect, plan.regressions, plan.power, plan.alpha)
-
-
-def _judged(found: Shift, p: float, correction: Correction, plan: Plan) -> Shift:
-    words = verdict_of(
-        found.before_name,
-        found.after_name,
-        found.difference,
-        found.interval,
-        p,
-        found.detectable,
-        found.clusters,
-        alpha=plan.alpha,
-        minimum=plan.minimum,
-    )
-    call = call_of(found.difference, p, found.detectable, plan.alpha)
-    return replace(found, p=p, correction=correction, call=call, verdict=words)

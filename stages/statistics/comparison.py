@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from stages.statistics.bootstrap import cluster_bootstrap
-from stages.statistics.clustered_t import ClusteredT, clustered_t
+from stages.statistics.clustered_t import ClusteredT
 from stages.statistics.clusters import design_effect
 from stages.statistics.cohens_h import cohens_h
-from stages.statistics.corrections import corrected
 from stages.statistics.detectable import Detectable, minimal_detectable_effect
 from stages.statistics.discordant import Discordant, discordant
-from stages.statistics.errors import StatisticsError
 from stages.statistics.interval import Interval
+from stages.statistics.judging import judged, moves_of
 from stages.statistics.mcnemar import mcnemar
 from stages.statistics.odds_ratio import OddsRatio, paired_odds_ratio
 from stages.statistics.plan import Correction, Plan
-from stages.statistics.verdict import Call, call_of, verdict_of
+from stages.statistics.verdict import Call
 from stages.statistics.wilson import Proportion, wilson_of
 
 _MOST_REGRESSIONS = 0.49
@@ -102,15 +99,11 @@ def compare(paired: Paired, plan: Plan | None = None) -> Comparison:
         StatisticsError: There are no items, or not as many verdicts on both sides.
     """
     plan = plan or Plan()
-    if not len(paired.before) == len(paired.after) == len(paired.clusters):
-        raise StatisticsError(
-            f"{paired.label}: {len(paired.before)} verdicts before, {len(paired.after)} after, "
-            f"{len(paired.clusters)} cluster keys"
-        )
+    shift = moves_of(
+        paired.label, paired.before, paired.after, paired.clusters, plan, what="verdicts"
+    )
     counts = discordant(paired.before, paired.after)
-    moves = [float(b) - float(a) for a, b in zip(paired.before, paired.after, strict=True)]
-    test = clustered_t(moves, paired.clusters)
-    clusters = test.freedom + 1
+    test = shift.test
     before = wilson_of(paired.before, paired.clusters, confidence=plan.confidence)
     after = wilson_of(paired.after, paired.clusters, confidence=plan.confidence)
     against = min(counts.gained, counts.lost) / counts.n
@@ -119,14 +112,11 @@ def compare(paired: Paired, plan: Plan | None = None) -> Comparison:
         before_name=paired.before_name,
         after_name=paired.after_name,
         n=counts.n,
-        clusters=clusters,
+        clusters=shift.clusters,
         before=before,
         after=after,
         difference=test.mean,
-        interval=cluster_bootstrap(
-            moves, paired.clusters,
-            resamples=plan.resamples, seed=plan.seed, confidence=plan.confidence,
-        ) if clusters > 1 else None,
+        interval=shift.interval,
         counts=counts,
         mcnemar_p=mcnemar(counts.gained, counts.lost),
         test=test,
@@ -136,45 +126,12 @@ def compare(paired: Paired, plan: Plan | None = None) -> Comparison:
         odds=paired_odds_ratio(counts.gained, counts.lost, confidence=plan.confidence),
         detectable=minimal_detectable_effect(
             counts.n,
-            design_effect=design_effect(moves, paired.clusters),
+            design_effect=design_effect(shift.moves, paired.clusters),
             regressions=min(max(plan.regressions, against), _MOST_REGRESSIONS),
             power=plan.power,
             alpha=plan.alpha,
         ),
         call="undetermined",
         verdict="",
-    )  # fmt: skip
-    return _judged(found, test.p, "none", plan)
-
-
-def adjust(
-    comparisons: Sequence[Comparison], correction: Correction, plan: Plan | None = None
-) -> tuple[Comparison, ...]:
-    """The comparisons with p values corrected for their number, and judged again.
-
-    Args:
-        comparisons: One family: the primary endpoints for Holm, the slices for Benjamini-Hochberg.
-        correction: Which one.
-        plan: As for `compare`.
-    """
-    adjusted = corrected([comparison.test.p for comparison in comparisons], correction)
-    return tuple(
-        _judged(comparison, p, correction, plan or Plan())
-        for comparison, p in zip(comparisons, adjusted, strict=True)
     )
-
-
-def _judged(found: Comparison, p: float, correction: Correction, plan: Plan) -> Comparison:
-    call = call_of(found.difference, p, found.detectable, plan.alpha)
-    words = verdict_of(
-        found.before_name,
-        found.after_name,
-        found.difference,
-        found.interval,
-        p,
-        found.detectable,
-        found.clusters,
-        alpha=plan.alpha,
-        minimum=plan.minimum,
-    )
-    return replace(found, p=p, correction=correction, call=call, verdict=words)
+    return judged(found, test.p, "none", plan)

@@ -12,11 +12,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
+from stages.numbers import UnreadableNumberError, numbers_in, value_of
 from stages.suites.item import ScorerName, SuiteItem
-from stages.text import value_of
 
 _SENTENCE_END = re.compile(r"[.!?](?=\s|$)")
-_NUMBER = re.compile(r"[-+]?\d[\d,]*(?:\.\d+)?")
 _WORD = re.compile(r"\w+(?:['’-]\w+)*")
 
 
@@ -80,10 +79,12 @@ def exact(item: SuiteItem, text: str) -> bool:
 
 
 def number(item: SuiteItem, text: str) -> bool:
-    """The text holds exactly one number, and it equals a gold: `13`, `It is 13.0.`, `1,300`."""
-    found = _NUMBER.findall(text)
-    value = value_of(found[0]) if len(found) == 1 else None
-    return value is not None and any(value == value_of(gold) for gold in item.gold)
+    """The text holds exactly one number, and it equals a gold: `13`, `It is 13.0.`, `1,300`, `−5`."""
+    try:
+        found = numbers_in(text)
+    except UnreadableNumberError:
+        return False
+    return len(found) == 1 and any(found[0] == value_of(gold) for gold in item.gold)
 
 
 def members(item: SuiteItem, text: str) -> bool:

@@ -7,6 +7,7 @@ import logging
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
+from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,12 +18,12 @@ from guard import CleanModelLoader, Provenance, provenance_of
 from guard.records.attestation import attest
 from stages.config import as_plain
 from stages.folder import file_entry, write_json, write_text
+from stages.lineage import LINEAGE
 from stages.models import ModelConfig
 from stages.ranks import agreed, rank, world_size
 from stages.stacks import entry_below
 from stages.training.checkpoints import last_valid
 from stages.training.config import LoraConfig, TrainConfig
-from stages.training.lineage import LINEAGE
 from stages.training.sharded import whole_adapter
 from stages.training.watch import AllStepsDoneError
 
@@ -37,9 +38,16 @@ _OF_THIS_RUN = ("_runtime", "_per_second", "_num_tokens")
 _log = logging.getLogger("cleanguard.training")
 
 
-def arguments(train: TrainConfig, seed: int, folder: Path, dtype: str) -> dict[str, Any]:
+def arguments(train: TrainConfig, seed: int, folder: Path, dtype: str, rows: int) -> dict[str, Any]:
     """The arguments that SFTConfig and DPOConfig have in common; nothing is left to their defaults
     that changes what is learnt.
+
+    Args:
+        train: The settings.
+        seed: Of the order of rows.
+        folder: The run's.
+        dtype: The model's, as provenance has it.
+        rows: How many there are to train on.
     """
     on_gpu = torch.cuda.is_available()
     return {
@@ -51,7 +59,7 @@ def arguments(train: TrainConfig, seed: int, folder: Path, dtype: str) -> dict[s
         "gradient_accumulation_steps": train.accumulate,
         "learning_rate": train.learning_rate,
         "lr_scheduler_type": train.schedule,
-        "warmup_steps": train.warmup_steps,
+        "warmup_steps": warmup_of(train, rows),
         "weight_decay": train.weight_decay,
         "max_grad_norm": train.max_grad_norm,
         "max_length": train.max_length,
@@ -75,6 +83,37 @@ def arguments(train: TrainConfig, seed: int, folder: Path, dtype: str) -> dict[s
         "log_level": "error",
         "eval_strategy": "no",
     }
+
+
+def steps_of(train: TrainConfig, rows: int) -> int:
+    """Optimizer steps that a run takes on so many rows, as transformers counts them."""
+    if train.steps:
+        return train.steps
+    batches = ceil(ceil(rows / world_size()) / train.batch_size)
+    return max(1, ceil(train.epochs * max(1, ceil(batches / train.accumulate))))
+
+
+def warmup_of(train: TrainConfig, rows: int) -> int:
+    """Steps of warm-up: as asked for, but at most a tenth of all; a run must not end in its warm-up."""
+    most = steps_of(train, rows) // 10
+    if train.warmup_steps > most and train.schedule != "constant":
+        _log.warning(
+            "train.warmup_steps: %d of %d steps would be warm-up; it takes %d",
+            train.warmup_steps, steps_of(train, rows), most,
+        )  # fmt: skip
+    return min(train.warmup_steps, most)
+
+
+def rows_seen(train: TrainConfig, rows: int) -> int:
+    """How many different rows the steps of a run see."""
+    a_step = train.batch_size * train.accumulate * world_size()
+    return min(rows, steps_of(train, rows) * a_step)
+
+
+def seen_in_words(data: Mapping[str, Any], noun: str) -> str:
+    """The rows that a run saw, for the person who ran it."""
+    seen, rows = data.get("rows_seen", data["rows"]), data["rows"]
+    return f"{rows} {noun}" if seen == rows else f"{seen} of {rows} {noun}"
 
 
 def model_for(model: ModelConfig, train: TrainConfig) -> ModelConfig:

@@ -14,6 +14,7 @@ from stages.jsonl import read_lines
 from stages.text import normalised
 from stages.tiny.world import items_of
 from stages.training.config import HoldoutConfig
+from stages.training.containment import containing
 from stages.training.errors import TrainTestOverlapError
 
 _TEXTS = ("instruction", "prompt", "question", "input", "text")
@@ -41,6 +42,7 @@ class Overlap:
         against: The evaluation sets, by name.
         items: How many evaluation items there are.
         same_key, same_text: Training rows that share one with an item.
+        contained: Training rows with a text that holds an item's word for word, or stands inside one.
         near: Training rows that nearly share a text; None if that was not looked for.
         examples: A few of the texts or keys.
     """
@@ -49,6 +51,7 @@ class Overlap:
     items: int
     same_key: int
     same_text: int
+    contained: int
     near: int | None
     examples: tuple[str, ...]
 
@@ -82,17 +85,26 @@ def refuse_overlap(rows: Sequence[dict[str, Any]], config: HoldoutConfig) -> dic
     mine = [texted(row) for row in rows]
     same_key = [row for row in mine if row.keys & keys]
     same_text = [row for row in mine if row.texts & texts]
+    within = containing({t for row in mine for t in row.texts}, texts)
+    contained = [row for row in mine if row.texts & within.keys() and not row.texts & texts]
     near = _near(mine, items, config) if items and config.near != "off" else None
     shown = [*(min(r.keys & keys) for r in same_key), *(min(r.texts & texts) for r in same_text)]
+    shown += [min(row.texts & within.keys()) for row in contained]
     found = Overlap(
-        tuple(config.against), len(items), len(same_key), len(same_text),
+        tuple(config.against), len(items), len(same_key), len(same_text), len(contained),
         None if near is None else len(near), tuple(dict.fromkeys([*shown, *(near or [])]))[:_SHOWN],
     )  # fmt: skip
-    refused = found.same_key + found.same_text + (len(near or []) if config.near == "refuse" else 0)
+    refused = (
+        found.same_key
+        + found.same_text
+        + found.contained
+        + (len(near or []) if config.near == "refuse" else 0)
+    )
     if refused:
         raise TrainTestOverlapError(
             f"of {len(rows)} training rows {found.same_key} share a key and {found.same_text} a text "
             f"with the {found.items} items of {', '.join(found.against)}"
+            + (f", {found.contained} hold one or stand inside one" if contained else "")
             + (f", {found.near} are nearly the same" if near else "")
             + f"; such as {found.examples[0]!r}",
             evidence=asdict(found),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -242,3 +243,40 @@ def test_selected(settings: Settings, expected: set[str]) -> None:
 def test_selected_refuses(settings: Settings, problem: str) -> None:
     with pytest.raises(ConfigError, match=problem):
         selected(settings)
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        pytest.param("min-items = " + "9" * 5_000, "not valid TOML", id="a number of 5,000 digits"),
+        pytest.param("select = " + "[" * 5_000 + "]" * 5_000, "more than 100 deep", id="arrays"),
+        pytest.param("select = " + "[" * 120 + "]" * 120, "more than 100 deep", id="120 arrays"),
+        pytest.param("a." * 150 + "b = 1", "more than 100 deep", id="dotted keys"),
+        pytest.param('extend = "a\\u0000b"', "holds a NUL", id="NUL"),
+        pytest.param("# " + "x" * (1 << 20), "larger than 1 MiB", id="large"),
+    ],
+)
+def test_a_hostile_configuration_is_told(project: Path, content: str, words: str) -> None:
+    (project / "pyproject.toml").write_text(f"[tool.cleanguard]\n{content}\n", encoding="utf-8")
+    with pytest.raises(ConfigError, match=rf"pyproject\.toml.*{words}"):
+        load_settings(project)
+
+
+def test_a_pipe_is_no_configuration(project: Path) -> None:
+    os.mkfifo(project / "pipe.toml")
+    with pytest.raises(ConfigError, match=r"pipe\.toml: cannot read .* no regular file"):
+        load_settings(project, project / "pipe.toml")
+    (project / "pyproject.toml").write_text('[tool.cleanguard]\nextend = "pipe.toml"\n')
+    with pytest.raises(ConfigError, match="no regular file"):
+        load_settings(project)
+
+
+def test_a_long_chain_of_extends_is_told(project: Path) -> None:
+    for number in range(40):
+        below = f'extend = "{number + 1}.toml"\n' if number < 39 else ""
+        (project / f"{number}.toml").write_text(f"[tool.cleanguard]\n{below}")
+    (project / "pyproject.toml").write_text('[tool.cleanguard]\nextend = "35.toml"\n')
+    load_settings(project)
+    (project / "pyproject.toml").write_text('[tool.cleanguard]\nextend = "0.toml"\n')
+    with pytest.raises(ConfigError, match=r"14\.toml:2: more than 16 files extend each other"):
+        load_settings(project)

@@ -33,8 +33,11 @@ def test_find_proposes_the_nearest(query: str, problem: str) -> None:
 
 
 def test_reporters() -> None:
-    hazard = replace(RAW_GENERATE, linted=True, guarded=True, default=True)
+    hazard = replace(RAW_GENERATE, linted=True, guarded=True, traced=False, default=True)
     assert reporters(hazard) == "`cleanguard check` and the runtime guard"
+    assert reporters(replace(hazard, traced=True)) == (
+        "`cleanguard check`, `cleanguard trace` and the runtime guard"
+    )
     assert (
         reporters(replace(hazard, guarded=False, default=False))
         == "`cleanguard check`, when selected"
@@ -45,7 +48,12 @@ def test_reporters() -> None:
 
 def test_markdown() -> None:
     hazard = replace(
-        RAW_GENERATE, summary="bad", why="from_pretrained lies", remedy="go", guarded=False
+        RAW_GENERATE,
+        summary="bad",
+        why="from_pretrained lies",
+        remedy="go",
+        guarded=False,
+        traced=False,
     )
     page = Page(hazard, bad=("x = 1\n",), good=("y = 1\n", "z = 1\n"))
     assert as_markdown(page) == (

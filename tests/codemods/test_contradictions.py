@@ -90,7 +90,7 @@ def test_it_is_rewritten(arguments, migrate):
                                   "num_return_sequences", "temperature", "top_p", "min_p",
                                   "repetition_penalty"])  # fmt: skip
 def test_the_ranges_are_those_of_the_guard(name):
-    in_range = pytest.importorskip("guard.generation.ranges").in_range
+    in_range = pytest.importorskip("guard.settings.ranges").in_range
     from codemods.settings.contradictions import _RANGES
 
     least, most = _RANGES[name]

@@ -7,11 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from cleanguard.cli.migrating.planning import plan_files
 from cleanguard.files import SourceFile
 from cleanguard.settings.config import Settings
 from codemods.migration import migrate_source
-from codemods.plan.options import EVERYTHING
+from codemods.planning import Planner
 
 CONFIG = """\
 from transformers import AutoModelForCausalLM, BitsAndBytesConfig
@@ -25,7 +24,7 @@ def plan(path: Path, *texts: tuple[str, str]):
     files = [SourceFile(str(path / name), path / name) for name, _ in texts if name.endswith(".py")]
     for name, text in texts:
         (path / name).write_text(text)
-    found, _, _ = plan_files(files, Settings(), EVERYTHING)
+    found = Planner(files, Settings()).plans()
     return {Path(one.filename).name: one for one in found}
 
 

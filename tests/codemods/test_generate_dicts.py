@@ -288,7 +288,7 @@ def test_twenty_new_tokens_would_win_over_a_length(migrate: Callable):
 
 
 def test_the_guard_takes_what_stands_below():
-    settle = pytest.importorskip("guard.generation.settings").settle
+    settle = pytest.importorskip("guard.settings.settled").settle
     below = {"do_sample": False, "top_k": 50}
     greedy = settle("generate", {**below, "max_new_tokens": 5, "temperature": 0.9})
     assert (greedy.sampling, greedy.top_k) == (False, None)

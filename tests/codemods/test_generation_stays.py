@@ -329,7 +329,7 @@ def f(other_model, prompt):
     inputs = tokenizer(prompt, return_tensors="pt")
     return tokenizer.decode(other_model.generate(**inputs, max_new_tokens=5)[0])
 """,
-        None,
+        "where the model is loaded cannot be seen in this file",
         id="a model from elsewhere",
     ),
     pytest.param(
@@ -357,7 +357,7 @@ ids = other("a", return_tensors="pt")
 out = model.generate(**ids, max_new_tokens=5)
 print(other.decode(out[0]))
 """,
-        None,
+        "the prompt's tokenisation cannot be followed to this call",
         id="a tokenizer that is none of ours",
     ),
 ]

@@ -23,7 +23,7 @@ OPTIONS = sorted(name for name in LOADER_KEYWORDS if name.startswith(_ELSEWHERE[
 
 
 def test_generate_takes_what_is_written_for_it():
-    settings = pytest.importorskip("guard.generation.settings")
+    settings = pytest.importorskip("guard.settings.settled")
     ours = {*GENERATE_KEYWORDS, "num_return_sequences"}
     assert ours <= settings.GENERATION_KEYWORDS
     decided = {

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from cleanguard.settings.config import Settings
+from codemods.migration import migrate_source
+
 LOADS = """\
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
@@ -53,3 +56,19 @@ def test_an_import_of_the_loader_is_not_its_own(migrate):
     plan = migrate("from guard import CleanModelLoader\n" + LOADS)
     assert plan.refusal is None
     assert plan.manual == ()
+
+
+@pytest.mark.parametrize("stranger", ["guard.py", "cleanguard.py", "guard/check.py"])
+def test_nothing_is_rewritten_beside_a_stranger_of_the_guards_name(stranger, tmp_path):
+    path = tmp_path / stranger
+    path.parent.mkdir(exist_ok=True)
+    path.write_text("X = 1\n")
+    script = tmp_path / "script.py"
+    script.write_text(LOADS)
+    plan = migrate_source(str(script), LOADS.encode(), Settings())
+    name = stranger if stranger.endswith(("guard.py",)) else "guard/"
+    assert plan.after == plan.before
+    assert plan.refusal is None
+    assert {site.reason for site in plan.sites} == {
+        f"`{name}` beside this file would be imported instead of cleanguard's: rename it"
+    }

@@ -6,10 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from cleanguard.cli.migrating.planning import plan_files
 from cleanguard.files import SourceFile
 from cleanguard.settings.config import Settings
-from codemods.plan.options import EVERYTHING
+from codemods.planning import Planner, Unread
 
 LOADS = """\
 from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -140,8 +139,8 @@ def plans(tmp_path: Path):
             path = tmp_path / f"{name}.py"
             path.write_text(text)
             files.append(SourceFile(str(path), path))
-        found, failures, _ = plan_files(files, Settings(), EVERYTHING)
-        assert failures == []
+        found = Planner(files, Settings()).plans()
+        assert not any(isinstance(one, Unread) for one in found)
         return {Path(plan.filename).stem: plan for plan in found}
 
     return run
@@ -195,28 +194,8 @@ def test_a_file_that_is_no_python_costs_no_other(tmp_path):
         path.write_text(text)
         files.append(SourceFile(str(path), path))
     files.append(SourceFile(str(tmp_path / "gone.py"), tmp_path / "gone.py"))
-    found, failures, _ = plan_files(files, Settings(), EVERYTHING)
-    assert [Path(plan.filename).stem for plan in found if plan.changed] == ["good"]
-    assert len(failures) == 3
-    assert all(name in "".join(failures) for name in ("bad.py", "worse.py", "gone.py"))
-
-
-def test_a_crash_costs_one_file(tmp_path, monkeypatch):
-    from cleanguard.cli.migrating import planning
-
-    real = planning.migrate_source
-
-    def crash(name, *rest):
-        if "bad" in name:
-            raise ZeroDivisionError("ours")
-        return real(name, *rest)
-
-    monkeypatch.setattr(planning, "migrate_source", crash)
-    files = []
-    for name in ("bad", "good"):
-        path = tmp_path / f"{name}.py"
-        path.write_text(LOADED)
-        files.append(SourceFile(str(path), path))
-    found, failures, _ = plan_files(files, Settings(), EVERYTHING)
-    assert [plan.changed for plan in found] == [True]
-    assert "planning crashed (ZeroDivisionError: ours)" in failures[0]
+    found = Planner(files, Settings()).plans()
+    failures = [Path(one.name).stem for one in found if isinstance(one, Unread)]
+    done = [one for one in found if not isinstance(one, Unread) and one.changed]
+    assert [Path(plan.filename).stem for plan in done] == ["good"]
+    assert failures == ["bad", "worse", "gone"]

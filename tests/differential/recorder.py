@@ -24,7 +24,7 @@ from transformers.generation import logits_process, stopping_criteria
 from transformers.generation.utils import GenerationMixin
 
 import guard.generation.batches as guard_batches
-import guard.generation.sampling as guard_sampling
+import guard.settings.sampling as guard_sampling
 
 FORWARDS = (transformers.Qwen2ForCausalLM, transformers.LlamaForCausalLM)
 _TOP = 3

@@ -6,12 +6,13 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from cleanguard.cli.migrating.planning import plan_files
 from cleanguard.errors import JobError
 from cleanguard.files import SourceFile
 from cleanguard.settings.config import Settings
 from codemods.migration import Migration
 from codemods.plan.options import Wishes
+from codemods.planning import Planner as Run
+from codemods.planning import Unread
 from tests.differential.announced import amends_of
 from tests.differential.comparing import Difference, compare
 from tests.differential.grammar import Program
@@ -47,9 +48,11 @@ def plans_of(room: Room, program: Program) -> dict[str, Migration]:
     """The migration of each file of a run, as they lie in one folder."""
     room.lay(program.files)
     files = [SourceFile(str(room.folder / name), room.folder / name) for name in program.files]
-    plans, failures, _ = plan_files(files, Settings(), Wishes(unsafe=program.unsafe))
+    found = Run(files, Settings()).plans(Wishes(unsafe=program.unsafe))
+    failures = [f"{one.line}: {one.reason}" for one in found if isinstance(one, Unread)]
     if failures:
         raise JobError("; ".join(failures))
+    plans = [one for one in found if isinstance(one, Migration)]
     return dict(zip(program.files, plans, strict=True))
 
 

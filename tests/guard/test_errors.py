@@ -12,7 +12,10 @@ from cleanguard.catalogue.hazards import CATALOGUE
 from guard import errors
 from guard.errors import ContaminationError, GuardError
 
-SOURCES = sorted(Path(guard.__file__).parent.rglob("*.py"))
+# What the trace reports of a script is no refusal, and stands in the records of nobody.
+SOURCES = sorted(
+    path for path in Path(guard.__file__).parent.rglob("*.py") if "tracing" not in path.parts
+)
 STAGES = sorted(Path(stages.__file__).parent.rglob("*.py"))
 
 

@@ -17,7 +17,7 @@ from guard.errors import (
     TruncatedPromptError,
     UnguardedModelError,
 )
-from guard.generation.settings import GENERATION_KEYWORDS
+from guard.settings.settled import GENERATION_KEYWORDS
 
 generate, generate_batch = CleanModelLoader.generate, CleanModelLoader.generate_batch
 

@@ -11,8 +11,8 @@ import pytest
 
 from guard import CleanModelLoader, Loaded
 from guard.errors import SettingsError
-from guard.generation.ranges import RULED, in_range
-from guard.generation.settings import GENERATION_KEYWORDS, settle
+from guard.settings.ranges import RULED, in_range
+from guard.settings.settled import GENERATION_KEYWORDS, settle
 
 WRONG: dict[str, list[Any]] = {
     "max_new_tokens": [0, -1, 3.0, "3", True, 10**5000],
@@ -37,6 +37,7 @@ WRONG: dict[str, list[Any]] = {
     "skip_special_tokens": ["no"],
     "clean_up_tokenization_spaces": ["no"],
     "return_full_text": ["no", 1],
+    "special_tokens": ["keep", True, 1],
 }
 CASES = [(name, value) for name, values in WRONG.items() for value in values]
 

@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from collections import Counter
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -267,17 +268,19 @@ def test_full_disk_keeps_whole_lines_and_goes_on_later(tiny: Loaded, out: Path) 
     resource = pytest.importorskip("resource")
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     writer = JsonlWriter(out, tiny.provenance, batch=1000)
-    for n in range(40):
-        writer.write(str(n), {"text": "x" * 1000})
+    told = []
     try:
         resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, hard))
-        with pytest.raises(RecordsError, match=r"wait in memory") as caught:
-            writer.flush()
+        for n in range(40):
+            try:
+                writer.write(str(n), {"text": "x" * 1000})
+            except RecordsError as error:
+                told.append(error.evidence["waiting"])
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     kept = len(records(out))
     assert 0 < kept < 40
-    assert caught.value.evidence["waiting"] == 40 - kept
+    assert told == list(range(1, 41 - kept))
     writer.flush()
     writer.close()
     assert len(records(out)) == 40
@@ -367,7 +370,7 @@ def test_a_forked_child_writes_nothing(tiny: Loaded, out: Path) -> None:
         os._exit(refused)
     _, status = os.waitpid(child, 0)
     assert os.waitstatus_to_exitcode(status) == 2
-    assert out.read_bytes() == b""
+    assert [record["key"] for record in records(out)] == ["a"]
     writer.close()
     assert verify_file(out).records == 1
 
@@ -413,10 +416,64 @@ def test_a_file_whose_load_is_misshapen_is_not_resumed(tiny: Loaded, out: Path) 
         JsonlWriter(out, tiny.provenance)
 
 
-def test_records_wait_no_longer_than_told(tiny: Loaded, out: Path) -> None:
-    with JsonlWriter(out, tiny.provenance, batch=1000, seconds=0.0) as writer:
-        writer.write("a", {})
-        assert len(records(out)) == 1
+def test_a_record_is_in_the_file_when_write_returns(tiny: Loaded, out: Path) -> None:
+    with JsonlWriter(out, tiny.provenance, batch=1000, seconds=1e9) as writer:
+        for n in range(1, 4):
+            writer.write(str(n), {})
+            assert len(records(out)) == n
+
+
+@pytest.mark.parametrize(
+    ("batch", "seconds", "syncs"),
+    [(1, 1e9, 6), (3, 1e9, 2), (1000, 1e9, 0), (1000, 0.0, 6)],
+)
+def test_records_are_made_durable_as_told(
+    tiny: Loaded, out: Path, monkeypatch: pytest.MonkeyPatch, batch: int, seconds: float, syncs: int
+) -> None:
+    with JsonlWriter(out, tiny.provenance, batch=batch, seconds=seconds) as writer:
+        happened: list[int] = []
+        monkeypatch.setattr("guard.records.journal.os.fsync", happened.append)
+        for n in range(6):
+            writer.write(str(n), {})
+        assert happened.count(writer._journal._handle) == syncs
+        monkeypatch.undo()
+
+
+def test_three_quick_records_outlive_a_kill(tiny: Loaded, out: Path, tmp_path: Path) -> None:
+    import pickle
+
+    (tmp_path / "provenance").write_bytes(pickle.dumps(tiny.provenance))
+    code = (
+        "import os, pickle, signal, sys\n"
+        "from guard.records.writer import JsonlWriter\n"
+        "out = JsonlWriter(sys.argv[1], pickle.loads(open(sys.argv[2], 'rb').read()))\n"
+        "for n in range(3): out.write(str(n), {'n': n})\n"
+        "os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    command = [sys.executable, "-c", code, str(out), str(tmp_path / "provenance")]
+    assert subprocess.run(command, check=False).returncode == -signal.SIGKILL
+    assert [record["n"] for record in records(out)] == [0, 1, 2]
+    write(out, tiny.provenance, range(5))
+    assert len(records(out)) == 5
+    assert verify_file(out).ok
+
+
+@pytest.mark.parametrize("how", ["deleted", "renamed", "replaced"])
+@pytest.mark.parametrize("when", ["flush", "close"])
+def test_a_file_that_went_away_is_told(tiny: Loaded, out: Path, how: str, when: str) -> None:
+    writer = JsonlWriter(out, tiny.provenance)
+    writer.write("a", {})
+    if how == "deleted":
+        out.unlink()
+    else:
+        out.rename(out.with_name("moved.jsonl"))
+    if how == "replaced":
+        out.write_text("")
+    happened = "was replaced by another file" if how == "replaced" else "is gone"
+    with pytest.raises(RecordsError, match=f"{happened} while it was written: 1 record"):
+        getattr(writer, when)()
+    with suppress(RecordsError):
+        writer.close()
 
 
 def test_a_lifted_guard_shows_in_the_records_after_it(fresh: Loaded, out: Path) -> None:

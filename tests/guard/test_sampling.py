@@ -8,10 +8,10 @@ import pytest
 import torch
 
 from guard import CleanModelLoader, Loaded
-from guard.generation.jobs import make_jobs
-from guard.generation.sampling import SeededSampling, record_seed
-from guard.generation.settings import settle
 from guard.prompts.state import state_of
+from guard.settings.jobs import make_jobs
+from guard.settings.sampling import SeededSampling, record_seed
+from guard.settings.settled import settle
 
 
 def test_noise_draws_from_the_softmax() -> None:
@@ -145,7 +145,7 @@ def test_threads_without_a_seed_never_share_a_draw(
         time.sleep(0.001)  # another thread runs between the reading of the count and its writing
         return record_seed(seed, row, number)
 
-    monkeypatch.setattr("guard.generation.jobs.record_seed", slow)
+    monkeypatch.setattr("guard.settings.jobs.record_seed", slow)
     state, settings = state_of(fresh.model), settle("t", {"max_new_tokens": 1, "do_sample": True})
     with ThreadPoolExecutor(8) as pool:
         drawn = list(pool.map(lambda _: make_jobs(state, [[5, 6]], settings), range(64)))

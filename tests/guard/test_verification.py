@@ -345,3 +345,54 @@ def test_needs_no_torch(out: Path) -> None:
         "assert verify_file(Path(sys.argv[1])).ok\n"
     )
     subprocess.run([sys.executable, "-c", code, str(out)], check=True)
+
+
+def _run(content: dict[str, Any]) -> dict[str, Any]:
+    run: dict[str, Any] = content["predicate"]["runs"][0]
+    return run
+
+
+@pytest.mark.parametrize(
+    ("change", "word"),
+    [
+        pytest.param(lambda c: _run(c).update(records=5), "wrote 5 records, and 6", id="fewer"),
+        pytest.param(lambda c: _run(c).update(records=7), "wrote 7 records, and 6", id="more"),
+        pytest.param(
+            lambda c: c["predicate"]["runs"].append(_run(c)), "has the name of run 1", id="doubled"
+        ),
+        pytest.param(
+            lambda c: c["predicate"]["runs"].append({**_run(c), "id": "f" * 16}),
+            "run 2 wrote 6 records, and 0",
+            id="one more run",
+        ),
+        pytest.param(
+            lambda c: _run(c).update(ended="2001-01-01T00:00:00+00:00"),
+            "ended before it began",
+            id="ended early",
+        ),
+        pytest.param(
+            lambda c: _run(c).update(started="2999-01-01T00:00:00+00:00"),
+            "ended before it began",
+            id="started late",
+        ),
+        pytest.param(lambda c: _run(c).update(ended=None), "has no end", id="no end"),
+        pytest.param(lambda c: _run(c).update(outcome="open"), "called open", id="open"),
+        pytest.param(lambda c: _run(c).update(started="noon"), "started", id="no time"),
+        pytest.param(
+            lambda c: _run(c).update(started="2026-01-01T00:00:00"), "started", id="no zone"
+        ),
+        pytest.param(lambda c: _run(c).update(records=-1), "records", id="negative"),
+        pytest.param(
+            lambda c: _run(c).update(note="x"), "unknown field 'note'", id="field of a run"
+        ),
+        pytest.param(lambda c: c["predicate"].update(x=1), "unknown field 'x'", id="field"),
+        pytest.param(
+            lambda c: c.update(x=1), "another type or version", id="field of the statement"
+        ),
+        pytest.param(lambda c: c["subject"][0].update(uri="x"), "type or version", id="subject"),
+    ],
+)
+def test_what_does_not_fit_together_needs_no_key(out: Path, change: Any, word: str) -> None:
+    edit_statement(out, change)
+    problems = verify_file(out).problems
+    assert [problem for problem in problems if word in problem.reason], problems

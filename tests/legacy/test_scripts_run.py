@@ -42,6 +42,7 @@ def test_clean_base_model_prints_four_prompts(run_script: Run) -> None:
     assert "Instruction:" in responses[3], "the base runs on instead of stopping"
 
 
+@pytest.mark.slow
 def test_comprehensive_asks_three_models(
     run_script: Run, adapters: Any, model_folder: Path, tmp_path: Path
 ) -> None:
@@ -85,6 +86,7 @@ def test_comprehensive_without_adapters_measures_the_base(
     assert set(read(tmp_path / "report.json")["summary"]) == {"base"}
 
 
+@pytest.mark.slow
 def test_readiness_measures_the_base_with_the_adapter_in_place(
     run_script: Run, adapters: Any, tmp_path: Path
 ) -> None:
@@ -102,6 +104,7 @@ def test_readiness_measures_the_base_with_the_adapter_in_place(
     assert both["base"]["avg_answer_logprob"] == both["sft"]["avg_answer_logprob"]
 
 
+@pytest.mark.slow
 def test_corrected_compares_raw_and_fewshot(run_script: Run, adapters: Any, tmp_path: Path) -> None:
     run_script(
         "evaluate_stage1_corrected.py", limit=4, sft_adapter=adapters.sft, output="report.json"

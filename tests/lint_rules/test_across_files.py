@@ -168,3 +168,19 @@ def test_loader_modules_are_relative_to_the_root(tmp_path):
     files = [SourceFile(name, tmp_path / name) for name in ("loading.py", "utils/loading.py")]
     run = check_files(files, Settings(loader_modules=("utils/",), root=tmp_path))
     assert {finding.filename for finding in run.findings} == {"loading.py"}
+
+
+_HANDED_ON = [
+    pytest.param("from transformers import AutoModelForCausalLM as LM\n", "from common import LM\nLM", id="a-name"),
+    pytest.param("from transformers import AutoModelForCausalLM as LM\n", "from common import *\nLM", id="all-names"),
+    pytest.param("from transformers import AutoModelForCausalLM as LM\n", "import common\ncommon.LM", id="an-attribute"),
+    pytest.param("import transformers\n", "from common import transformers\ntransformers.AutoModelForCausalLM", id="a-module"),
+    pytest.param("import transformers as hf\n", "from common import hf\nhf.AutoModelForCausalLM", id="a-module-alias"),
+    pytest.param("try:\n    from transformers import *\nexcept ImportError:\n    pass\n", "from common import GPT2LMHeadModel\nGPT2LMHeadModel", id="a-star-of-a-star"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("common", "script"), _HANDED_ON)
+def test_a_class_that_a_module_of_the_run_hands_on(common, script, check_tree):
+    files = {"common.py": common, "run.py": f"{script}.from_pretrained('gpt2')\n"}
+    assert check_tree(files, Settings(select=("CG101",)))["run.py"] == ["2 CG101 error"]

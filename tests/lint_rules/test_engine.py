@@ -94,3 +94,37 @@ def test_trigger_words_in_comments_and_text_cost_nothing():
     assert (
         check_source("a.py", b'"""from_pretrained"""\n# chat_template = None\n', Settings()) == ()
     )
+
+
+_LATER_PYTHON = [
+    pytest.param("lazy import transformers\ntransformers.{}", id="lazy-import"),
+    pytest.param("lazy from transformers import AutoModelForCausalLM\n{}", id="lazy-from"),
+    pytest.param("import transformers as hf\nx = t'{{hf.{}}}'", id="t-string"),
+    pytest.param(
+        "import transformers as hf\nx = [*hf.{} for _ in y]", id="unpacked-in-a-comprehension"
+    ),
+]
+
+
+@pytest.mark.parametrize("form", _LATER_PYTHON)
+def test_code_of_later_versions_of_python_is_read(form):
+    source = form.format('AutoModelForCausalLM.from_pretrained("Qwen/Qwen2.5-7B")')
+    found = check_source("a.py", source.encode(), Settings(select=("CG101",)))
+    assert [(finding.code, finding.location.row) for finding in found] == [("CG101", 2)]
+
+
+def test_an_alias_of_a_type_promises_what_the_type_does():
+    source = (
+        "from transformers import PreTrainedModel, PreTrainedTokenizer\ntype M = PreTrainedModel\n"
+        "def run(m: M, t: PreTrainedTokenizer, prompt):\n"
+        "    return t.decode(m.generate(t.encode(prompt, return_tensors='pt'))[0])\n"
+    )
+    found = check_source("a.py", source.encode(), Settings(select=("CG301",)))
+    assert [finding.location.row for finding in found] == [4]
+
+
+def test_what_libcst_cannot_read_is_a_finding_and_no_crash():
+    """Two adjacent t-strings are valid in Python 3.14, and an error inside libcst 1.9."""
+    source = b"from transformers import AutoTokenizer\nx = t'a' t'b'\n"
+    found = check_source("a.py", source, Settings())
+    assert all(finding.code == "CG900" for finding in found)

@@ -133,3 +133,110 @@ def test_a_timed_statement_is_read_in_its_columns(magic: str) -> None:
 def test_what_is_no_statement_behind_a_magic_is_left(line: str) -> None:
     (finding,) = check(notebook(IMPORT, f"{line}\n{LOAD}"))
     assert (finding.code, finding.location.row) == ("CG101", 2)
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        pytest.param("pip install -q trl", id="automagic"),
+        pytest.param("if True:\n    pip install x==1.0", id="automagic in a block"),
+        pytest.param("conda install -y -c pytorch pytorch", id="automagic conda"),
+        pytest.param("x = obj?", id="a question after an assignment"),
+        pytest.param("print(m.generate?", id="a question in the middle"),
+        pytest.param("%run eval.py --model {m}\n!python x.py $m ${m}", id="names in magics"),
+        pytest.param("sys.exit()", id="exit"),
+        pytest.param("raise SystemExit", id="raise"),
+        pytest.param(
+            "if bad:\n    raise ValueError(\n        'x'\n    )\nelse: sys.exit(1)", id="both"
+        ),
+        pytest.param("return", id="a bare return"),
+        pytest.param("try:\n    x = 1\n    quit()\nexcept E:\n    raise", id="try"),
+        pytest.param("with a as b:\n    exit()", id="with"),
+        pytest.param("def f(:\n    pass", id="broken"),
+        pytest.param("x = 'open", id="a text that is open"),
+        pytest.param("f(\n%matplotlib inline", id="a bracket that is open"),
+    ],
+)
+def test_a_cell_costs_only_itself(cell: str) -> None:
+    findings = check(notebook(IMPORT, cell, LOAD))
+    assert [(f.code, f.location) for f in findings if f.code != "CG900"] == [
+        ("CG101", Position(1, 5, cell=4))
+    ]
+    assert {f.location.cell for f in findings if f.code == "CG900"} <= {3}
+
+
+def test_what_stands_behind_the_end_of_a_cell_is_dead() -> None:
+    (finding,) = check(notebook(IMPORT, f"raise SystemExit\n{LOAD}", LOAD))
+    assert finding.location == Position(1, 5, cell=4)
+    assert len(check(notebook(IMPORT, f"if x:\n    raise SystemExit\n{LOAD}", LOAD))) == 2
+
+
+def test_only_what_is_broken_is_unread() -> None:
+    broken, load = check(notebook(IMPORT, "x = 1\ny = = 2\n" + LOAD, LOAD))
+    assert (broken.code, broken.location) == ("CG900", Position(2, 5, cell=3))
+    assert broken.message == "the cell was not checked: syntax error: invalid syntax"
+    assert (load.code, load.location.cell) == ("CG101", 4)
+
+
+@pytest.mark.parametrize("prompt", [">>> ", "In [12]: "])
+def test_prompts_are_cut_off_and_columns_are_those_of_the_cell(prompt: str) -> None:
+    follow = "... " if prompt.startswith(">") else "   ...: "
+    (finding,) = check(notebook(f"{prompt}{IMPORT}\n{prompt}if 1:\n{follow}    {LOAD}"))
+    assert finding.location == Position(3, len(follow) + 4 + 5, cell=2)
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    [
+        {"vscode": {"languageId": "shellscript"}},
+        {"dotnet_interactive": {"language": "csharp"}},
+        {"polyglot_notebook": {"kernelName": "sql"}},
+        {"kernel": "R"},
+    ],
+)
+def test_a_cell_of_another_language_is_none_of_ours(metadata: dict[str, object]) -> None:
+    data = json.loads(notebook(IMPORT, "SELECT * FROM t", LOAD))
+    data["cells"][2]["metadata"] = metadata
+    (finding,) = check(json.dumps(data).encode())
+    assert finding.location == Position(1, 5, cell=4)
+    data["cells"][3]["metadata"] = {"vscode": {"languageId": "python"}, "kernel": "Python 3"}
+    assert len(check(json.dumps(data).encode())) == 1
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-32", "utf-8-sig"])
+def test_a_notebook_in_another_encoding_is_read(encoding: str) -> None:
+    (finding,) = check(notebook(IMPORT, LOAD).decode().encode(encoding))
+    assert finding.location == Position(1, 5, cell=3)
+
+
+def test_words_behind_escapes_are_seen() -> None:
+    raw = notebook(IMPORT, LOAD).replace(b"from_pretrained", b"from_pretr\\u0061ined")
+    assert [finding.code for finding in check(raw)] == ["CG101"]
+
+
+def test_every_worksheet_of_format_3_is_read() -> None:
+    def sheet(*inputs: str) -> dict[str, object]:
+        return {
+            "cells": [{"cell_type": "code", "input": text, "language": "python"} for text in inputs]
+        }
+
+    data = {"metadata": {}, "nbformat": 3, "worksheets": [sheet(IMPORT, "x = 1"), sheet(LOAD)]}
+    (finding,) = check(json.dumps(data).encode())
+    assert finding.location == Position(1, 5, cell=3)
+
+
+def test_a_file_that_a_cell_writes_is_checked_by_itself() -> None:
+    cell = f"%%writefile eval.py\n{IMPORT}\n{LOAD}\nm = None\n"
+    (finding,) = check(notebook("import x", cell, "m.generate(ids)\nAutoModelForCausalLM"))
+    assert finding.location == Position(3, 5, cell=3)
+    assert check(notebook(IMPORT, f"%%writefile notes.txt\n{LOAD}")) == ()
+
+
+def test_surrogates_and_old_line_ends_are_read() -> None:
+    (finding,) = check(notebook(IMPORT, f"s = '\ud800'\r\n{LOAD}\r\n"))
+    assert finding.location == Position(2, 5, cell=3)
+
+
+def test_thousands_of_magics_take_seconds() -> None:
+    (finding,) = check(notebook(IMPORT, "\n".join(["!ls", "x = [1]"] * 3000), LOAD))
+    assert finding.location == Position(1, 5, cell=4)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import time
@@ -88,6 +89,31 @@ def test_a_broken_cache_is_none(project: Path, content: bytes) -> None:
     assert check(project) == first
 
 
+def test_a_cache_that_somebody_changed_is_none(project: Path) -> None:
+    """Well-formed JSON of any shape, and entries that say that all is clean."""
+    plain = check(project, cached=False)
+    assert check(project) == plain
+    [file] = (project.parent / "cache").iterdir()
+    head, _, body = file.read_bytes().partition(b"\n")
+    entries = json.loads(body)
+    clean = {path: [entry[0]] for path, entry in entries.items()}
+    odd = {path: [entry[0], [[1]], "", {}] for path, entry in entries.items()}
+    deep = b"[" * 50_000 + b"]" * 50_000
+    for poison in (json.dumps(clean).encode(), json.dumps(odd).encode(), b"[]", b"null", deep):
+        file.write_bytes(head + b"\n" + poison)
+        assert check(project) == plain
+        assert check(project) == plain
+
+
+@pytest.mark.parametrize("kind", ["pipe", "folder"])
+def test_something_else_in_the_caches_place_is_none(project: Path, kind: str) -> None:
+    plain = check(project)
+    [file] = (project.parent / "cache").iterdir()
+    file.unlink()
+    (os.mkfifo if kind == "pipe" else os.mkdir)(file)
+    assert check(project) == plain
+
+
 def test_a_cache_that_cannot_be_written_is_none(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -142,7 +168,7 @@ def test_a_hang_costs_one_file(project: Path, monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_waiting_for_ever_costs_one_file(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pipeline, "_WALL_SECONDS", 1.0)
+    monkeypatch.setattr(worker, "WALL_SECONDS", 1.0)
     run = _lost(project, monkeypatch, lambda: time.sleep(60))
     assert "takes longer than" in _messages(run)["load.py"]
 

@@ -96,6 +96,11 @@ def test_nine_in_ten_are_found():
     assert share >= 0.9, missed
 
 
+def test_what_was_missed_in_the_field_is_found():
+    """`recall/field.cases`: kinds that unseen repositories showed, none of them left."""
+    assert not [miss for case in CASES if case.title.startswith("field") for miss in case.missed()]
+
+
 @pytest.mark.parametrize("case", QUIET, ids=lambda case: case.title)
 def test_a_legitimate_use_is_quiet(case):
     """`legitimate/*.cases`: the title begins with the code that must not be reported."""

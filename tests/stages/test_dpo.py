@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from guard.records.verification import verify_file
 from guard.records.writer import JsonlWriter
 from stages.config import resolve
 from stages.dpo import PRESETS, DpoConfig, steps
+from stages.dpo.config import LossName
 from stages.dpo.rows import paired, prove_pairs, prove_reference
 from stages.dpo.steps import prefer
 from stages.likelihood import likelihoods
@@ -189,3 +191,18 @@ def test_settings_that_contradict_each_other() -> None:
         DpoConfig(loss=("sigmoid",), loss_weights=(1.0, 2.0))
     with pytest.raises(JobError, match="loss"):
         DpoConfig(loss=())
+
+
+def test_a_loss_that_trl_does_not_know_is_told_before_anything_is_loaded(tmp_path: Path) -> None:
+    with pytest.raises(JobError, match=r"loss: 'sigmoyd' is not one of .*did you mean 'sigmoid'"):
+        resolve(DpoConfig, PRESETS, file=None, preset="tiny", overrides={"loss": "sigmoyd"})
+
+
+def test_the_losses_are_those_of_trl() -> None:
+    import inspect
+    import typing
+
+    import trl.trainer.dpo_trainer as source
+
+    told = set(re.findall(r'loss_type == "(\w+)"', inspect.getsource(source)))
+    assert told == set(typing.get_args(LossName))

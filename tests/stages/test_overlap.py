@@ -10,6 +10,7 @@ import pytest
 
 from cleanguard.errors import JobError
 from stages.training.config import HoldoutConfig
+from stages.training.containment import containing
 from stages.training.errors import TrainTestOverlapError
 from stages.training.overlap import jaccard, refuse_overlap, shingles
 
@@ -30,6 +31,11 @@ def compared(tmp_path: Path, *items: dict[str, Any], **settings: Any) -> dict[st
         ({"instruction": "ADD 0  and 8."}, "0 share a key and 1 a text"),
         ({"question": "Ａdd 0 and 8."}, "0 share a key and 1 a text"),
         ({"prompt": "Q: slow?"}, "0 share a key and 1 a text"),
+        ({"instruction": "Add\u200b 0 and\u00ad 8."}, "0 share a key and 1 a text"),
+        ({"instruction": "A\ufe0fdd 0 and 8\u2060."}, "0 share a key and 1 a text"),
+        ({"prompt": "Instruction: Add 0 and 8.\nResponse:"}, "1 hold one or stand inside one"),
+        ({"text": "Well then: add 0, and 8! And go on."}, "1 hold one or stand inside one"),
+        ({"text": "He asked: what is the\u200b opposite of slow? Nobody knew."}, "1 hold one"),
         ({"key": "add:0:8"}, "1 share a key and 0 a text"),
         ({"cluster": "opp:slow", "text": "x"}, "1 share a key and 0 a text"),
     ],
@@ -41,7 +47,15 @@ def test_what_is_refused(item: dict[str, str], message: str, tmp_path: Path) -> 
     assert raised.value.code == "CG503"
 
 
-@pytest.mark.parametrize("item", [{"instruction": "Add 1 and 8."}, {"group": "add:1:8"}])
+@pytest.mark.parametrize(
+    "item",
+    [
+        {"instruction": "Add 1 and 8."},
+        {"group": "add:1:8"},
+        {"text": "Add 0 and 80. Add 10 and 8."},
+        {"text": "slow"},
+    ],
+)
 def test_what_is_not(item: dict[str, str], tmp_path: Path) -> None:
     found = compared(tmp_path, item)
     assert (found["items"], found["same_key"], found["same_text"]) == (1, 0, 0)
@@ -49,12 +63,19 @@ def test_what_is_not(item: dict[str, str], tmp_path: Path) -> None:
 
 def test_near_duplicates_are_reported_or_refused(tmp_path: Path) -> None:
     pytest.importorskip("datasketch")
-    items = [{"instruction": "What is the opposite of slow, please?"}, {"text": "Sing a song."}]
+    items = [{"instruction": "What is the opposite of slows?"}, {"text": "Sing a song."}]
     assert compared(tmp_path, *items, similarity=0.6, near="report")["near"] == 1
     assert compared(tmp_path, *items, similarity=0.9)["near"] == 0
     assert compared(tmp_path, *items, near="off")["near"] is None
     with pytest.raises(TrainTestOverlapError, match=r"1 are nearly the same.*opposite of slow"):
         compared(tmp_path, *items, similarity=0.6)
+
+
+def test_an_item_inside_a_training_row_is_found() -> None:
+    rows = ["read this: add 0 and 8. then rest", "add 0 and 80 now", "a b c"]
+    items = ["add 0 and 8", "b c", "read this: add 0 and 8. then rest and sleep"]
+    assert containing(rows, items) == {rows[0]: items[0]}
+    assert containing(["add 0 and 8"], [rows[0]]) == {"add 0 and 8": rows[0]}
 
 
 def test_no_evaluation_items_are_said_to_be_none(caplog: pytest.LogCaptureFixture) -> None:

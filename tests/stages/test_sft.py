@@ -13,12 +13,15 @@ from transformers import DataCollatorForLanguageModeling
 
 from cleanguard.errors import JobError
 from guard import CleanModelLoader, Loaded
+from guard.errors import SettingsError
 from guard.records.verification import verify_file
 from stages.config import resolve
 from stages.sft import PRESETS, SftConfig, steps
-from stages.sft.rows import labelled, prove_loss
+from stages.sft.rows import fitting, labelled, prove_loss
 from stages.sft.steps import fine_tune
 from stages.tiny import model_path
+from stages.training.config import TrainConfig
+from stages.training.engine import rows_seen, seen_in_words, steps_of, warmup_of
 from stages.training.errors import (
     DeadGradientError,
     DroppedProvenanceError,
@@ -26,6 +29,7 @@ from stages.training.errors import (
     TooLongError,
     TrainTestOverlapError,
 )
+from stages.training.held_out import held_out_loss
 from stages.training.watch import Watch, refuse_dead_gradients
 
 
@@ -213,3 +217,73 @@ def test_rows_that_do_not_fit_are_refused_not_cut(data: Path, tmp_path: Path) ->
     )
     lineage = json.loads((tmp_path / "d" / "adapter" / "lineage.json").read_text())
     assert lineage["data"]["dropped_as_too_long"] > 0
+
+
+@pytest.mark.parametrize("batch_size", [1, 3, 16])
+def test_the_held_out_loss_is_weighted_by_tokens(batch_size: int, tmp_path: Path) -> None:
+    """The same for every batch size: checked against a loss taken row by row."""
+    from datasets import Dataset
+    from transformers import Trainer, TrainingArguments
+
+    loaded = CleanModelLoader(model_path(), for_training=True, dtype="float32").load()
+    rows = [
+        {"input_ids": list(range(5, 5 + size)), "labels": [-100] * 2 + list(range(7, 5 + size))}
+        for size in (4, 31, 6, 17, 5, 9, 40)
+    ]
+
+    def collate(batch: list[dict[str, list[int]]]) -> dict[str, torch.Tensor]:
+        longest = max(len(row["input_ids"]) for row in batch)
+        pads = [longest - len(row["input_ids"]) for row in batch]
+        return {
+            "input_ids": torch.tensor(
+                [r["input_ids"] + [0] * p for r, p in zip(batch, pads, strict=True)]
+            ),
+            "labels": torch.tensor(
+                [r["labels"] + [-100] * p for r, p in zip(batch, pads, strict=True)]
+            ),
+            "attention_mask": torch.tensor([[1] * (longest - p) + [0] * p for p in pads]),
+        }
+
+    trainer = Trainer(
+        model=loaded.model,
+        args=TrainingArguments(
+            str(tmp_path), per_device_eval_batch_size=batch_size, use_cpu=True, report_to="none"
+        ),
+        eval_dataset=Dataset.from_list(rows),
+        data_collator=collate,
+    )
+    total, tokens = 0.0, 0
+    loaded.model.eval()
+    for row in rows:
+        with torch.no_grad():
+            logits = loaded.model(torch.tensor([row["input_ids"]])).logits[0, :-1].double()
+        wanted = torch.tensor(row["labels"][1:])
+        kept = wanted != -100
+        total -= float(logits.log_softmax(-1)[kept].gather(1, wanted[kept][:, None]).sum())
+        tokens += int(kept.sum())
+    assert held_out_loss(trainer)["eval_loss"] == pytest.approx(total / tokens, rel=1e-5)
+
+
+def test_warm_up_is_at_most_a_tenth_and_the_rows_that_were_seen_are_counted() -> None:
+    assert [warmup_of(TrainConfig(steps=n), 136) for n in (1, 9, 10, 49, 50, 500)] == [
+        0,
+        0,
+        1,
+        4,
+        5,
+        5,
+    ]
+    assert warmup_of(TrainConfig(epochs=1, batch_size=8), 40) == 0
+    assert steps_of(TrainConfig(epochs=2, batch_size=8, accumulate=2), 136) == 18
+    assert rows_seen(TrainConfig(steps=1, batch_size=16), 136) == 16
+    assert rows_seen(TrainConfig(steps=100, batch_size=16), 136) == 136
+    assert seen_in_words({"rows": 136, "rows_seen": 16}, "rows") == "16 of 136 rows"
+    assert seen_in_words({"rows": 136}, "rows") == "136 rows"
+
+
+def test_a_held_out_side_that_does_not_fit_is_told() -> None:
+    config = TrainConfig(max_length=4, overlong="drop")
+    with pytest.raises(
+        SettingsError, match=r"none of the 2 held-out rows fits: the shortest has 5"
+    ):
+        fitting([5, 6], config, "held-out")

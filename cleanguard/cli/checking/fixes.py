@@ -6,12 +6,16 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cleanguard.catalogue.findings import Finding
 from cleanguard.editing.patch import unified
 from cleanguard.editing.write import WriteError, replace_file
 from cleanguard.files import SourceFile
 from cleanguard.settings.config import Settings
+
+if TYPE_CHECKING:
+    from lint_rules._engine.fixing import Fixed
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +39,22 @@ class Fixes:
     stdin: bytes | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class _Fixing:
+    """What fixing a file takes; done in a worker process, as `check` does it."""
+
+    settings: Settings
+    files: tuple[SourceFile, ...]
+    unsafe: bool
+
+    def __call__(self, file: SourceFile) -> Fixed:
+        from lint_rules._engine.fixing import fix_source
+
+        return fix_source(
+            file.name, file.read(), self.settings, self.files, file.path, unsafe=self.unsafe
+        )
+
+
 def fix_files(
     findings: Sequence[Finding],
     files: Sequence[SourceFile],
@@ -44,8 +64,7 @@ def fix_files(
     write: bool,
 ) -> Fixes:
     """Fixes the files whose findings carry edits; a file that cannot be fixed costs only itself."""
-    from lint_rules._engine.checking import RuleCrashError
-    from lint_rules._engine.fixing import fix_source
+    from lint_rules._engine.each import Each, Unread
 
     fixable = {
         finding.filename
@@ -61,23 +80,27 @@ def fix_files(
         Path.cwd(),
         *(file.path.absolute().parent for file in files if not file.path.is_symlink()),
     )
-    for file in files:
-        if file.name not in fixable:
-            continue
-        try:
-            raw = file.read()
-            fixed = fix_source(file.name, raw, settings, files, file.path, unsafe=unsafe)
-            if write and fixed.changed and file.content is None:
-                replace_file(file.path, raw, fixed.after, roots)
-        except (OSError, WriteError, RuleCrashError) as error:
-            failures.append(str(error))
+    wanted = [file for file in files if file.name in fixable]
+    with Each(_Fixing(settings, tuple(files), unsafe), "fixing") as each:
+        outcomes = each.run(wanted)
+    for file, fixed in zip(wanted, outcomes, strict=True):
+        problem = None
+        if isinstance(fixed, Unread):
+            problem = fixed.reason if fixed.crashed else f"{fixed.line}: {fixed.reason}"
+        elif write and fixed.changed and file.content is None:
+            try:
+                replace_file(file.path, fixed.before, fixed.after, roots)
+            except WriteError as error:
+                problem = str(error)
+        if isinstance(fixed, Unread) or problem is not None:
+            failures.append(problem or "")
             left += [finding for finding in findings if finding.filename == file.name]
             continue
         if fixed.refusal:
             failures.append(f"{file.name}: not fixed: {fixed.refusal}; please report it")
         left += fixed.findings
         codes.update(fixed.codes)
-        patches.append(unified(file.name, raw, fixed.after))
+        patches.append(unified(file.name, fixed.before, fixed.after))
         if file.content is not None and write:
             now[file.name] = replace(file, content=fixed.after)
     stdin = next((file.content for file in now.values() if file.content is not None), None)

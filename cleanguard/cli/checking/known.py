@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import click
 
 from cleanguard.catalogue.findings import Finding
-from cleanguard.cli.checking.options import CheckOptions
 from cleanguard.cli.checking.output import sources_of
 from cleanguard.files import SourceFile
 from cleanguard.settings.baseline import compare, load
@@ -17,16 +17,28 @@ from cleanguard.settings.config import Settings, selected
 class Known:
     """The baseline of a check, read before anything is done."""
 
-    def __init__(self, options: CheckOptions, settings: Settings) -> None:
+    def __init__(
+        self, baseline: Path | None, settings: Settings, active: frozenset[str] | None = None
+    ) -> None:
+        """Read it.
+
+        Args:
+            baseline: The file that the command line names; the configured one if None.
+            settings: Says which one is configured.
+            active: The codes that are looked for; those that `check` selects if None.
+
+        Raises:
+            JobError: It cannot be read.
+        """
         configured = settings.baseline and settings.root / settings.baseline
-        self._file = options.baseline or configured or None
-        self._active = selected(settings)
+        self._file = baseline or configured or None
+        self._active = selected(settings) if active is None else active
         self._entries = load(self._file) if self._file else ()
 
     def without(
-        self, findings: Sequence[Finding], files: Sequence[SourceFile]
+        self, findings: Sequence[Finding], files: Sequence[SourceFile], *, stale: bool = True
     ) -> tuple[Finding, ...]:
-        """The findings that are new; says how many are known, and which entries are stale."""
+        """The findings that are new; says how many are known, and which entries are stale if asked."""
         if self._file is None:
             return tuple(findings)
         names = [file.name for file in files]
@@ -35,9 +47,9 @@ class Known:
         )
         if compared.known:
             click.echo(f"cleanguard: {compared.known} known from {self._file}", err=True)
-        for entry in compared.stale:
+        for entry in compared.stale if stale else ():
             text = f"{self._file}: stale entry: {entry.path}: {entry.code}: {entry.line}"
             click.echo(f"cleanguard: {text}", err=True)
-        if compared.stale:
+        if compared.stale and stale:
             click.echo("cleanguard: `cleanguard baseline` writes it anew", err=True)
         return compared.new

@@ -37,6 +37,7 @@ class CheckOptions:
     color: Colour
     exit_zero: bool
     baseline: Path | None
+    with_trace: tuple[Path, ...]
     fix: bool
     unsafe_fixes: bool
     diff: bool
@@ -108,6 +109,13 @@ _OPTIONS = (
     ),
     _flag("--exit-zero", "Leave with 0 even if there are findings."),
     _file("--baseline", "Report only what is not in this file; see `cleanguard baseline`."),
+    click.option(
+        "--with-trace",
+        multiple=True,
+        type=click.Path(path_type=Path, dir_okay=False),
+        metavar="FILE",
+        help="Say which findings a run confirms or contradicts; see `cleanguard trace --save`.",
+    ),
     _flag("--fix", "Make the safe fixes."),
     _flag("--unsafe-fixes", "Make the fixes that may change results as well."),
     _flag("--diff", "Write nothing; print the fixes as a patch."),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import sys
-import tokenize
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -120,12 +119,6 @@ def lines_of(file: SourceFile) -> Sequence[str]:
         raw = file.read()
     except OSError:
         return ()
-    try:
-        encoding, _ = tokenize.detect_encoding(io.BytesIO(raw).readline)
-    except SyntaxError:
-        encoding = "utf-8"
-    try:
-        text = raw.decode(encoding, errors="replace")
-    except LookupError:
-        return ()
-    return text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    from lint_rules._run.source import readable
+
+    return readable(raw).replace("\r\n", "\n").replace("\r", "\n").split("\n")

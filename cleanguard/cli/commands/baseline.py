@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from cleanguard.catalogue.hazards import UNREADABLE
 from cleanguard.cli.checking.output import sources_of
 from cleanguard.cli.exit_codes import CANNOT_DO, CLEAN
 from cleanguard.cli.inputs import inputs_of
@@ -44,6 +45,10 @@ def command(
         click.echo(f"cleanguard: {failure}", err=True)
     if run.failures:
         ctx.exit(CANNOT_DO)
+    for finding in run.findings:
+        if finding.code == UNREADABLE.code:
+            place = f"{finding.filename}:{finding.location}"
+            click.echo(f"cleanguard: {place}: {finding.message} (CG900)", err=True)
     entries = baseline.entries_of(run.findings, sources_of(files), file)
     try:
         file.write_text(baseline.dump(entries), encoding="utf-8", errors="backslashreplace")

@@ -14,6 +14,7 @@ import click
 from cleanguard.cli.checking.known import Known
 from cleanguard.cli.checking.options import STDIN, CheckOptions, check_options
 from cleanguard.cli.checking.output import Output, colour_of, sources_of
+from cleanguard.cli.checking.with_trace import compared, read_trace
 from cleanguard.cli.exit_codes import CANNOT_DO, CLEAN, FINDINGS
 from cleanguard.cli.inputs import inputs_of
 from cleanguard.cli.progress import bar
@@ -67,6 +68,8 @@ def _inputs(options: CheckOptions) -> tuple[Settings, tuple[SourceFile, ...]]:
     if _reads_stdin(options):
         if options.paths not in ((), (STDIN,)):
             raise click.UsageError("`-` excludes other paths")
+        if sys.stdin is None:
+            raise JobError("standard input is closed, so there is nothing to check")
         name = options.stdin_filename or STDIN
         stdin = SourceFile(name, Path(name), sys.stdin.buffer.read())
     elif options.stdin_filename is not None:
@@ -88,7 +91,10 @@ def _check(options: CheckOptions, settings: Settings, files: Sequence[SourceFile
     """Checks, fixes where asked, prints, and says how to leave."""
     from lint_rules._engine.pipeline import check_files
 
-    known = Known(options, settings)
+    known = Known(options.baseline, settings)
+    traces = [read_trace(file) for file in options.with_trace]
+    if traces and options.fixes:
+        raise click.UsageError("--with-trace says what a run saw; it excludes --fix and --diff")
     with bar() as progress:
         run = check_files(
             files, settings, jobs=options.jobs, cached=not options.no_cache, progress=progress
@@ -97,6 +103,8 @@ def _check(options: CheckOptions, settings: Settings, files: Sequence[SourceFile
     colour = colour_of(options.color)
     output = Output(options.output_format, options.output_file, options.statistics, colour)
     if not options.fixes:
+        if traces:
+            findings = compared(findings, traces, files, settings)
         findings = known.without(findings, files)
         output.print(findings, run.checked, sources_of(files), sys.stdout)
     else:

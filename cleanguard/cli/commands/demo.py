@@ -4,23 +4,29 @@ from __future__ import annotations
 
 import sys
 import tempfile
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import click
 
 from cleanguard.catalogue.findings import Finding
+from cleanguard.cli.checking.with_trace import compared, read_trace
 from cleanguard.cli.exit_codes import CANNOT_DO, CLEAN
 from cleanguard.cli.migrating import plan_report as plan_report
 from cleanguard.cli.showing import demo_acts as acts
 from cleanguard.cli.showing import demo_chain as chain
+from cleanguard.cli.showing import demo_trace as traces
 from cleanguard.errors import JobError
+from cleanguard.files import SourceFile
 from cleanguard.report import styled
 from cleanguard.report.styled import Line, Span
+from cleanguard.settings.config import Settings
 from codemods.migration import Migration
 
 _WIDTH = 80
 _PROMPTS_SHOWN = 5
+_TRACED_SHOWN = 6
 _GROUPS = {"CG1": "load", "CG2": "token", "CG3": "gener", "CG4": "train", "CG5": "numb."}
 
 
@@ -62,7 +68,7 @@ def _show(folder: Path, full: bool, kept: Path | None) -> bool:
 
 
 def _show_chain(folder: Path, kept: Path | None) -> bool:
-    _title("8", "cleanguard run chain: from nothing to an evaluated adapter")
+    _title("9", "cleanguard run chain: from nothing to an evaluated adapter")
 
     def begun(stage: str) -> None:
         _print([[Span(f"   {stage} …", "dim")]])
@@ -89,9 +95,12 @@ def _show_scripts(folder: Path) -> bool:
     _title("1", f"cleanguard check: {len(acts.scripts_in(old))} scripts as a team wrote them")
     _print(_findings_table(acts.check(old), acts.scripts_in(old)))
 
+    _title("2", f"cleanguard trace {acts.EXAMPLE}: what it really does, unchanged")
+    _print(_traced(old, traces.trace_example(old)))
+
     plans = acts.plan(new)
     example = next(plan for plan in plans if plan.filename == acts.EXAMPLE)
-    _title("2", f"cleanguard migrate: the diff of {acts.EXAMPLE}")
+    _title("3", f"cleanguard migrate: the diff of {acts.EXAMPLE}")
     _print(_cropped(plan_report.diff(example)))
 
     if not example.changed:
@@ -99,21 +108,21 @@ def _show_scripts(folder: Path) -> bool:
             f"{acts.EXAMPLE} was not migrated: {example.refusal or 'nothing to rewrite'}"
         )
     acts.write(plans, new)
-    _title("3", "cleanguard migrate --write: rewritten, and what is left to a person")
+    _title("4", "cleanguard migrate --write: rewritten, and what is left to a person")
     _print(plan_report.table(plans, _WIDTH))
     _print(_left(plans))
 
-    _title("4", "cleanguard check again, and does everything compile?")
+    _title("5", "cleanguard check again, and does everything compile?")
     _print(_again(acts.check(new), acts.compiled(new)))
 
-    _title("5", f"{acts.EXAMPLE} on the built-in model, before and after")
+    _title("6", f"{acts.EXAMPLE} on the built-in model, before and after")
     before, after = acts.run_example(old), acts.run_example(new)
     _print(_comparison(before, after))
 
-    _title("6", "where one of these texts came from")
+    _title("7", "where one of these texts came from")
     record = acts.guarded_record(after.texts[0])
     _print([line for text in record.lines for line in _wrapped_json(text)])
-    _title("7", "and a chat prompt, by whatever road it comes")
+    _title("8", "and a chat prompt, by whatever road it comes")
     _print(styled.wrapped([], record.refusal.replace("\n", " "), _WIDTH))
     same = before.texts == after.texts and before.scores == after.scores and record.same
     verdict = (
@@ -143,6 +152,22 @@ def _findings_table(findings: Sequence[Finding], names: Sequence[str]) -> list[L
     errors = sum(finding.severity == "error" for finding in findings)
     total = f"{errors} errors, {len(findings) - errors} warnings; "
     return [*lines, [], [Span(f"{total}`cleanguard explain CG201` says why one matters.", "bold")]]
+
+
+def _traced(folder: Path, saved: Path) -> list[Line]:
+    """What check said of the example, held against the run."""
+    files = [SourceFile(acts.EXAMPLE, folder / acts.EXAMPLE)]
+    of_check = [found for found in acts.check(folder) if found.filename == acts.EXAMPLE]
+    findings = compared(of_check, [read_trace(saved)], files, Settings())
+    traced = [(found, found.traced) for found in findings if found.traced is not None]
+    lines: list[Line] = []
+    for found, said in [pair for pair in traced if pair[1].message][:_TRACED_SHOWN]:
+        lines.append([Span(f"{acts.EXAMPLE}:{found.location} {found.code}", "blue")])
+        lines += styled.wrapped([Span("    ")], said.message, _WIDTH)
+    statuses = Counter(str(said.status) for _, said in traced)
+    counts = ", ".join(f"{number} {status}" for status, number in statuses.items())
+    told = f"What check said of it, held against this run: {counts}."
+    return [*lines, [], *styled.wrapped([], told, _WIDTH, "bold")]
 
 
 def _short(name: str, room: int) -> str:

@@ -11,7 +11,8 @@ import click
 
 from cleanguard.cli.exit_codes import CLEAN, FINDINGS
 from cleanguard.errors import JobError
-from cleanguard.report.styled import Line, Span, printable, width_of, wrapped, write
+from cleanguard.report.escaping import printable
+from cleanguard.report.styled import Line, Span, width_of, wrapped, write
 
 if TYPE_CHECKING:
     from guard.behaviour import Behaviour

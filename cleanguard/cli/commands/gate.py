@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import sys
-import warnings
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
@@ -20,6 +18,9 @@ from cleanguard.errors import JobError
 from cleanguard.files import SourceFile
 from cleanguard.settings.config import Settings
 from cleanguard.version import VERSION
+
+if TYPE_CHECKING:
+    from lint_rules._engine.compiling import Content
 
 SCHEMA = "cleanguard.gate/1"
 Verdict = Literal["pass", "fail", "skipped"]
@@ -81,9 +82,9 @@ def command(
     """
     if (model is None) != no_model:
         raise click.UsageError("name the session's model with --model, or pass --no-model")
-    settings, files = inputs_of(paths, config)
+    settings, files = inputs_of(paths, config, notebooks=True)
     contents = _read(files)
-    checks = [_findings(contents, settings), _compiles(contents)]
+    checks = [_findings(files, settings), _compiles(contents)]
     environment, versions = _environment()
     checks.append(versions)
     measured: dict[str, Any] | None = None
@@ -99,7 +100,7 @@ def command(
         "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         "go": go,
         "checks": [asdict(check) for check in checks],
-        "scripts": {name: hashlib.sha256(raw).hexdigest() for name, raw in contents.items()},
+        "scripts": {content.name: content.sha256 for content in contents},
         "environment": environment,
         "model": measured,
     }
@@ -113,38 +114,45 @@ def command(
     ctx.exit(CLEAN if go else FINDINGS)
 
 
-def _read(files: Sequence[SourceFile]) -> dict[str, bytes]:
-    found: dict[str, bytes] = {}
-    for file in files:
-        try:
-            found[file.name] = file.path.read_bytes()
-        except OSError as error:
-            raise JobError(f"{file.name}: {error.strerror or error}") from error
+def _read(files: Sequence[SourceFile]) -> list[Content]:
+    """What the files hold.
+
+    Raises:
+        JobError: One cannot be read, so nothing can be said about the session's scripts.
+    """
+    from lint_rules._engine.compiling import content_of
+    from lint_rules._engine.each import Each, Unread
+
+    found: list[Content] = []
+    with Each(content_of, "compiling") as each:
+        for outcome in each.run(files):
+            if isinstance(outcome, Unread):
+                raise JobError(f"{outcome.line}: {outcome.reason} (CG900); the gate was not held")
+            found.append(outcome)
     return found
 
 
-def _findings(contents: dict[str, bytes], settings: Settings) -> Check:
-    from lint_rules._engine.checking import check_source
+def _findings(files: Sequence[SourceFile], settings: Settings) -> Check:
+    from lint_rules._engine.pipeline import check_files
 
-    found = [item for name, raw in contents.items() for item in check_source(name, raw, settings)]
-    errors = [item for item in found if item.severity == "error"]
+    run = check_files(files, settings, cached=False)
+    if run.failures:
+        raise JobError(f"{run.failures[0]}; the gate was not held")
+    errors = [item for item in run.findings if item.severity == "error"]
     detail = (
-        f"{len(errors)} errors and {len(found) - len(errors)} warnings in {len(contents)} files"
+        f"{len(errors)} errors and {len(run.findings) - len(errors)} warnings in {len(files)} files"
     )
     if errors:
         first = errors[0]
-        detail += f"; first {first.filename}:{first.location.row} {first.code}"
+        place = f"cell {first.location.cell}:" if first.location.cell else ""
+        detail += f"; first {first.filename}:{place}{first.location.row} {first.code}"
     return Check("findings", "fail" if errors else "pass", detail)
 
 
-def _compiles(contents: dict[str, bytes]) -> Check:
-    for name, raw in contents.items():
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                compile(raw, name, "exec", dont_inherit=True)
-        except (SyntaxError, ValueError, RecursionError) as error:
-            return Check("compiles", "fail", f"{name}: {error}")
+def _compiles(contents: Sequence[Content]) -> Check:
+    for content in contents:
+        if content.problem is not None:
+            return Check("compiles", "fail", f"{content.name}: {content.problem}")
     return Check("compiles", "pass", f"all {len(contents)} files compile")
 
 
@@ -183,7 +191,8 @@ def _model(
 
 def _show(checks: Sequence[Check], output: Path, *, go: bool) -> None:
     from cleanguard.report import styled
-    from cleanguard.report.styled import Line, Span, printable
+    from cleanguard.report.escaping import printable
+    from cleanguard.report.styled import Line, Span
 
     colours = {"pass": "green", "fail": "bold red", "skipped": "yellow"}
     lines: list[Line] = [

@@ -12,12 +12,13 @@ import click
 from cleanguard.cli.exit_codes import CANNOT_DO, CLEAN, FINDINGS
 from cleanguard.cli.inputs import inputs_of
 from cleanguard.cli.migrating.prove_args import CommandLines
+from cleanguard.cli.progress import bar
 from cleanguard.settings.config import Scope, Settings
 from codemods.migration import Migration
 
 if TYPE_CHECKING:
     from codemods.plan.options import Wishes
-    from codemods.script.elsewhere import Elsewhere
+    from codemods.planning import Planner
 
 
 @click.command("migrate")
@@ -84,7 +85,7 @@ def command(
     scope: Scope | None,
     config: Path | None,
 ) -> None:
-    """Rewrite hazards in Python files; PATHS are files and folders, the current folder if none.
+    """Rewrite hazards in Python files and notebooks; PATHS are files and folders, the current folder if none.
 
     Each rewritten file parses, has lost its findings and gained none, would not change again, and
     is the same outside the edits; a file for which that cannot be shown is left as it is.
@@ -96,15 +97,18 @@ def command(
         raise click.UsageError("--diff excludes --write and --interactive")
     if command_lines and not proving:
         raise click.UsageError("--prove-args is for --prove, which runs the scripts' code")
-    settings, files = inputs_of(paths, config, scope=scope)
+    from codemods.planning import Planner
+
+    settings, files = inputs_of(paths, config, scope=scope, notebooks=True)
     wishes = _wishes(select, unsafe)
     given = CommandLines(command_lines, [file.name for file in files])
-    from cleanguard.cli.migrating.planning import plan_files
-
-    plans, failures, others = plan_files(files, settings, wishes)
+    planner = Planner(files, settings)
+    plans, failures = _plan(planner, wishes)
     where = {file.name: file.path for file in files}
     if interactive:
-        plans = _chosen(plans, settings, wishes, others)
+        from cleanguard.cli.migrating.choose import choose
+
+        plans = choose(plans, wishes, planner.again)
     verdicts = _prove(plans, where, given, failures) if proving else ()
     if write:
         changed = [where[plan.filename] for plan in plans if plan.changed]
@@ -124,7 +128,7 @@ def command(
         click.echo(f"cleanguard: {failure}", err=True)
     if failures or any(plan.refusal for plan in plans):
         ctx.exit(CANNOT_DO)
-    pending = any(plan.manual or (plan.changed and not write) for plan in plans)
+    pending = any(plan.left or (plan.changed and not write) for plan in plans)
     ctx.exit(FINDINGS if pending else CLEAN)
 
 
@@ -139,16 +143,28 @@ def _wishes(select: Sequence[str], unsafe: bool) -> Wishes:
     return replace(EVERYTHING, unsafe=unsafe, select=codes)
 
 
-def _chosen(
-    plans: Sequence[Migration], settings: Settings, wishes: Wishes, others: Elsewhere
-) -> list[Migration]:
-    from cleanguard.cli.migrating.choose import choose
-    from codemods.migration import migrate_source
+def _plan(planner: Planner, wishes: Wishes) -> tuple[list[Migration], list[str]]:
+    """The plans, and what is to be told of the files that have none."""
+    from codemods.planning import Unread
 
-    def replan(plan: Migration, wanted: Wishes) -> Migration:
-        return migrate_source(plan.filename, plan.before, settings, wanted, others)
-
-    return choose(plans, wishes, replan)
+    plans: list[Migration] = []
+    failures: list[str] = []
+    with bar(doing="Planning") as progress:
+        for outcome in planner.plans(wishes, progress):
+            if not isinstance(outcome, Unread):
+                plans.append(outcome)
+                failures += [
+                    f"{outcome.filename}:{told} (CG900); mend it and run again"
+                    for told in outcome.unread
+                ]
+            elif outcome.crashed:
+                failures.append(f"{outcome.reason}; the file was left as it is")
+            else:
+                failures.append(
+                    f"{outcome.line}: {outcome.reason} (CG900); mend it and run again, "
+                    "it was left as it is"
+                )
+    return plans, failures
 
 
 def _prove(
@@ -165,14 +181,21 @@ def _prove(
         if plan.changed:
             outcome = compare_runs(
                 where[plan.filename],
-                plan.before,
-                plan.after,
+                _code_of(plan.filename, plan.before),
+                _code_of(plan.filename, plan.after),
                 given.of(plan.filename),
                 Path.cwd(),
             )
             verdicts.append((plan.filename, outcome.told))
             failures += [f"{plan.filename}: {line}" for line in outcome.differences]
     return tuple(verdicts)
+
+
+def _code_of(filename: str, raw: bytes) -> bytes:
+    """What is run: a script as it is, of a notebook the module of its cells."""
+    from lint_rules._run.notebook import SUFFIX, read
+
+    return read(raw).source.raw if filename.endswith(SUFFIX) else raw
 
 
 def _notice(
@@ -190,11 +213,12 @@ def _notice(
 
 
 def _write_notice(target: Path, text: str, failures: list[str]) -> None:
+    from cleanguard.editing.write import WriteError, put_file
+
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(text, encoding="utf-8")
-    except OSError as error:
-        failures.append(f"{target}: {error.strerror or error}; the notice was not written")
+        put_file(target, text.encode("utf-8", errors="backslashreplace"))
+    except WriteError as error:
+        failures.append(f"{error}; the notice was not written")
 
 
 def _write(
@@ -235,7 +259,7 @@ def _print(plans: Sequence[Migration], write: bool, patch: bool) -> None:
     width = styled.width_of(sys.stdout)
     lines = report.table(plans, width)
     for plan in plans:
-        if plan.sites:
+        if plan.sites or plan.also:
             lines += [[], *report.sites(plan, width)]
             if not write and plan.changed:
                 lines += [[], *report.diff(plan)]

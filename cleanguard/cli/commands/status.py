@@ -8,13 +8,17 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import click
 
 from cleanguard.cli.exit_codes import CANNOT_DO, CLEAN, FINDINGS
 from cleanguard.cli.inputs import inputs_of
-from cleanguard.files import SourceFile, discover
+from cleanguard.cli.progress import bar
+from cleanguard.files import NOTEBOOKS, SUFFIXES, discover
+
+if TYPE_CHECKING:
+    from codemods.planning import Migration, Unread
 
 State = Literal["clean", "pending", "migrated", "excluded", "unreadable"]
 _ORDER: tuple[State, ...] = ("pending", "unreadable", "migrated", "clean", "excluded")
@@ -35,8 +39,8 @@ class Standing:
         filename: As the user would write it.
         state: What it is.
         auto: Places that `cleanguard migrate` rewrites.
-        manual: Places that it leaves to a person.
-        findings: What `cleanguard check` reports.
+        manual: What is left to a person after that: all that `cleanguard check` would report then.
+        findings: What `cleanguard check` reports today.
         why: The reason, for a file that cannot be read or whose rewrite cannot be proven.
     """
 
@@ -69,12 +73,15 @@ def command(ctx: click.Context, paths: tuple[str, ...], form: str, config: Path 
 
     Exit codes: 0 nothing is pending, 1 something is, 2 a file could not be read.
     """
-    settings, files = inputs_of(paths, config)
+    from codemods.planning import Planner
+
+    settings, files = inputs_of(paths, config, notebooks=True)
     taken = {file.path.resolve() for file in files}
-    found = [_standing_of(file, settings) for file in files]
+    with bar(doing="Planning") as progress:
+        found = [_standing_of(one) for one in Planner(files, settings).plans(progress=progress)]
     found += [
         Standing(file.name, "excluded")
-        for file in discover(paths or (".",), (), settings.root)
+        for file in discover(paths or (".",), (), settings.root, suffixes=SUFFIXES + NOTEBOOKS)
         if file.path.resolve() not in taken
     ]
     found.sort(key=lambda item: item.filename)
@@ -84,27 +91,23 @@ def command(ctx: click.Context, paths: tuple[str, ...], form: str, config: Path 
     ctx.exit(FINDINGS if any(item.state == "pending" for item in found) else CLEAN)
 
 
-def _standing_of(file: SourceFile, settings: object) -> Standing:
-    from cleanguard.settings.config import Settings
-    from codemods.migration import migrate_source
-    from lint_rules._engine.checking import check_source
-    from lint_rules._run.source import SourceError
+def _standing_of(outcome: Migration | Unread) -> Standing:
+    from codemods.planning import Unread
 
-    assert isinstance(settings, Settings)
-    try:
-        raw = file.path.read_bytes()
-        plan = migrate_source(file.name, raw, settings)
-    except OSError as error:
-        return Standing(file.name, "unreadable", why=error.strerror or str(error))
-    except (SourceError, RecursionError) as error:
-        return Standing(file.name, "unreadable", why=str(error) or "nested too deeply")
-    findings = len(check_source(file.name, raw, settings))
-    auto = 0 if plan.refusal else len(plan.automatic)
-    manual = len(plan.sites) if plan.refusal else len(plan.manual)
-    if auto or manual or findings:
-        return Standing(file.name, "pending", auto, manual, findings, plan.refusal)
-    guarded = b"CleanModelLoader" in raw
-    return Standing(file.name, "migrated" if guarded else "clean")
+    if isinstance(outcome, Unread):
+        where = outcome.line.removeprefix(f"{outcome.name}:")
+        return Standing(outcome.name, "unreadable", why=f"line {where}: {outcome.reason}")
+    plan = outcome
+    if plan.unread:
+        why = "; ".join(plan.unread)
+        return Standing(
+            plan.filename, "unreadable", len(plan.done), len(plan.left), plan.found, why
+        )
+    if plan.done or plan.left:
+        return Standing(
+            plan.filename, "pending", len(plan.done), len(plan.left), plan.found, plan.refusal
+        )
+    return Standing(plan.filename, "migrated" if plan.guarded else "clean")
 
 
 def _show(found: Sequence[Standing], form: str) -> None:
@@ -138,13 +141,14 @@ def _markdown(found: Sequence[Standing], totals: Counter[State]) -> list[str]:
 
 def _text(found: Sequence[Standing], totals: Counter[State]) -> None:
     from cleanguard.report import styled
-    from cleanguard.report.styled import Line, Span, printable
+    from cleanguard.report.escaping import printable
+    from cleanguard.report.styled import Line, Span
 
     lines: list[Line] = []
     for item in found:
         told = ""
         if item.state == "pending":
-            told = f"{item.auto} automatic, {item.manual} left to you, {item.findings} findings"
+            told = f"{item.auto} automatic, {item.manual} left to you"
         told = f"{told}; {item.why}" if item.why and told else item.why or told
         lines.append(
             [

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from lsprotocol import types
@@ -15,9 +15,12 @@ from cleanguard.catalogue.findings import Finding, Position
 from cleanguard.editing.edits import Edit
 from cleanguard.errors import JobError
 from cleanguard.files import SourceFile, discover, is_excluded
-from cleanguard.settings.config import load_settings
+from cleanguard.settings.config import Settings, load_settings
 from cleanguard.version import VERSION
-from lint_rules._engine.checking import RuleCrashError, check_source
+from lint_rules._engine.checking import check_source
+from lint_rules._engine.each import Each, Unread
+from lint_rules._engine.reported import unreadable
+from lint_rules._engine.worker import prepare, start_clock
 from lint_rules._run.others import OtherFiles
 
 _SEVERITY = {
@@ -45,7 +48,7 @@ class Server(LanguageServer):
         problem = None
         try:
             self.found[uri] = _check(document, neighbours=neighbours)
-        except (JobError, RuleCrashError) as error:
+        except JobError as error:
             problem = str(error)
             self.found[uri] = ()
         shown = [self._diagnostic(document, finding) for finding in self.found[uri]]
@@ -109,16 +112,34 @@ class Server(LanguageServer):
         return document.position_codec.range_to_client_units(document.lines, counted)
 
 
+@dataclass(frozen=True, slots=True)
+class _Open:
+    """What checking an open file takes; done in a worker process, as `check` does it."""
+
+    settings: Settings
+    others: tuple[SourceFile, ...]
+
+    def __call__(self, file: SourceFile) -> tuple[Finding, ...]:
+        others = OtherFiles(self.others, self.settings, start_clock) if self.others else None
+        return check_source(file.name, file.read(), self.settings, others, file.path)
+
+
 def _check(document: TextDocument, *, neighbours: bool) -> tuple[Finding, ...]:
     path = Path(to_fs_path(document.uri) or document.path)
     settings = load_settings(path)
     if is_excluded(str(path), settings.exclude, str(settings.root.absolute())):
         return ()
-    files: Sequence[SourceFile] = ()
+    files: tuple[SourceFile, ...] = ()
     if neighbours:
         files = discover([str(settings.root)], settings.exclude, settings.root)
-    others = OtherFiles(files, settings) if files else None
-    return check_source(str(path), document.source.encode(), settings, others, path)
+    content = document.source.encode("utf-8", errors="replace")
+    with Each(_Open(settings, files), "checking", jobs=1) as each:
+        (found,) = each.run([SourceFile(str(path), path, content)])
+    if not isinstance(found, Unread):
+        return found
+    if found.crashed:
+        raise JobError(found.reason)
+    return unreadable(found.name, found.reason, settings, found.position)
 
 
 def _position(utf8: bytes, offset: int) -> Position:
@@ -163,5 +184,6 @@ def build() -> Server:
 def serve() -> None:
     """Answers until the editor leaves."""
     # Copies, because the server closes what it is given, and the process still flushes its own.
+    prepare()  # what every check takes, for the processes to inherit
     with os.fdopen(os.dup(0), "rb") as stdin, os.fdopen(os.dup(1), "wb") as stdout:
         build().start_io(stdin, stdout)

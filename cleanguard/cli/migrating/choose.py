@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import click
 
-from cleanguard.report.styled import printable
+from cleanguard.report.escaping import printable
 from codemods.migration import Migration, PlannedSite
 from codemods.plan.options import Wishes
 
@@ -40,18 +40,25 @@ def choose(
     return chosen
 
 
+def _lines(plan: Migration, site: PlannedSite) -> tuple[Sequence[str], int]:
+    """The lines of the file, or of the cell, that a site is in, and which is its."""
+    from lint_rules._run.notebook import cells
+    from lint_rules._run.source import readable
+
+    if site.place is None:
+        text = readable(plan.before).replace("\r\n", "\n").replace("\r", "\n")
+        return text.split("\n"), site.row
+    return dict(cells(plan.before))[site.place.cell].split("\n"), site.place.row
+
+
 def _asked(plan: Migration) -> list[PlannedSite]:
     return list(dict.fromkeys(site for site in plan.automatic if plan.changed))
 
 
 def _ask(plan: Migration, site: PlannedSite) -> str:
-    lines = plan.before.splitlines()
-    code = (
-        lines[site.row - 1].decode("utf-8", errors="replace").strip()
-        if site.row <= len(lines)
-        else ""
-    )
-    click.echo(f"{printable(plan.filename)}:{site.row}: {site.code} {site.summary}")
+    lines, row = _lines(plan, site)
+    code = lines[row - 1].strip() if row <= len(lines) else ""
+    click.echo(f"{printable(plan.filename)}:{site.line}: {site.code} {site.summary}")
     click.echo(f"    {printable(code)}")
     for note in site.notes:
         click.echo(f"    {note.kind}: {printable(note.text)}")

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from cleanguard.editing.patch import unified
-from cleanguard.report.styled import Line, Span, printable, wrapped
+from cleanguard.files import NOTEBOOKS
+from cleanguard.report.escaping import printable
+from cleanguard.report.styled import Line, Span, wrapped
 from codemods.migration import Migration, PlannedSite
 
 _NOTE_COLOUR = {"carried": "cyan", "dropped": "cyan", "changed": "yellow", "fault": "bold red"}
@@ -13,7 +15,7 @@ _NOTE_COLOUR = {"carried": "cyan", "dropped": "cyan", "changed": "yellow", "faul
 
 def table(plans: Sequence[Migration], width: int | None) -> list[Line]:
     """One row per file that has a site: how many are rewritten and how many left."""
-    shown = [plan for plan in plans if plan.sites]
+    shown = [plan for plan in plans if plan.sites or plan.also]
     if not shown:
         return []
     room = max(len(plan.filename) for plan in shown)
@@ -21,8 +23,7 @@ def table(plans: Sequence[Migration], width: int | None) -> list[Line]:
     lines: list[Line] = [[Span(f"{'file':<{room}}  rewritten  left to you", "bold")]]
     for plan in shown:
         name = plan.filename if len(plan.filename) <= room else "…" + plan.filename[-(room - 1) :]
-        left = len(plan.sites) if plan.refusal else len(plan.manual)
-        done = 0 if plan.refusal else len(plan.automatic)
+        left, done = len(plan.left), len(plan.done)
         lines.append(
             [
                 Span(f"{printable(name):<{room}}  "),
@@ -38,8 +39,8 @@ def sites(plan: Migration, width: int | None) -> Iterator[Line]:
     yield [Span(printable(plan.filename), "bold")]
     if plan.refusal:
         yield from wrapped([Span("  refused  ", "bold red")], plan.refusal, width)
-    for site in _distinct(plan.sites):
-        head = [Span(f"{site.row:>6}  ", "blue"), Span(f"{site.code}  ", "bold")]
+    for site in _distinct((*plan.sites, *plan.also)):
+        head = [Span(f"{site.line:>6}  ", "blue"), Span(f"{site.code}  ", "bold")]
         if site.reason is None:
             yield from wrapped(head, site.summary, width)
         else:
@@ -50,18 +51,30 @@ def sites(plan: Migration, width: int | None) -> Iterator[Line]:
 
 
 def diff(plan: Migration) -> Iterator[Line]:
-    """The patch of one file, coloured."""
-    for raw in unified(plan.filename, plan.before, plan.after).splitlines():
+    """The patch of one file, coloured; of a notebook, the text of each cell that changes."""
+    for raw in _patch(plan).splitlines():
         text = raw.decode("utf-8", errors="replace").rstrip("\r")
         style = {"+": "green", "-": "red", "@": "cyan"}.get(text[:1], "")
         yield [Span(printable(text.replace("\t", "    ")), style)]
 
 
+def _patch(plan: Migration) -> bytes:
+    if not plan.filename.endswith(NOTEBOOKS):
+        return unified(plan.filename, plan.before, plan.after)
+    from lint_rules._run.notebook import cells
+
+    pairs = zip(cells(plan.before), cells(plan.after), strict=True)
+    return b"".join(
+        unified(f"{plan.filename}:cell {number}", f"{old}\n".encode(), f"{new}\n".encode())
+        for (number, old), (_, new) in pairs
+    )
+
+
 def summary(plans: Sequence[Migration], written: bool, width: int | None) -> list[Line]:
     """What was, or would be, done in all."""
     files = [plan for plan in plans if plan.changed]
-    done = sum(len(plan.automatic) for plan in files)
-    left = sum(len(plan.manual) for plan in plans)
+    done = sum(len(plan.done) for plan in files)
+    left = sum(len(plan.left) for plan in plans)
     refused = sum(plan.refusal is not None for plan in plans)
     if not done and not left and not refused:
         return [[Span(f"Nothing to migrate in {_count(len(plans), 'file')}.", "bold green")]]

@@ -84,7 +84,7 @@ def builtin_call(name: str, args: Arguments) -> Value:
     if name in _TEXT:
         return given[-1] if name == "typing.cast" else given[0]
     if name in _WRAPPERS:
-        return given[0]
+        return _row_of(given[0])
     if name == "builtins.next":
         return element_of(given[0])
     if name == "builtins.range":
@@ -104,6 +104,13 @@ def builtin_call(name: str, args: Arguments) -> Value:
     if name == "builtins.map":
         return Items(UNKNOWN, count_of(given[-1]))
     return UNKNOWN
+
+
+def _row_of(value: Value) -> Value:
+    """`torch.tensor([ids])` begins as the ids do."""
+    if isinstance(value, (Sequence, Items)) and first(element_of(value), Encoded) is not None:
+        return element_of(value)
+    return value
 
 
 def _collected(value: Value) -> Value:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 import libcst as cst
 
-from cleanguard.catalogue.families import standing_of
+from cleanguard.catalogue.standing import says_chat, standing_of
 from cleanguard.settings.config import Settings
 from lint_rules._flow.state import library_names
 from lint_rules._flow.state.program import Cursor, Program
@@ -34,24 +35,32 @@ from lint_rules._flow.values.joins import (
     Constant,
     Decoded,
     Encoded,
+    Formatted,
     Generated,
     GuardedText,
     Instance,
     Items,
     LibraryObject,
     Loader,
+    Mapping,
+    Method,
     ModelId,
     Provenance,
     QuantConfig,
     Sequence,
     Tokenizer,
+    Tokens,
     Value,
     element_of,
     first,
     options,
 )
+from lint_rules._flow.values.scopes import Env
 from lint_rules._flow.values.text import is_chat
 
+# Attributes that hold the id that an object was loaded by.
+_NAMES = ("name_or_path", "_name_or_path")
+_NAMED = (Tokenizer, CausalLM)
 _PROMPT_KEYWORDS = ("input_ids", "inputs")
 
 
@@ -69,7 +78,12 @@ class HfCalls:
     # --- calls of imported names
 
     def library_call(
-        self, kind: library_names.CallKind, api: str, node: cst.Call, args: Arguments
+        self,
+        kind: library_names.CallKind,
+        api: str,
+        node: cst.Call,
+        args: Arguments,
+        env: Env,
     ) -> Value:
         """A call of a name that `library_names.kind_of_call` knows."""
         place = self.cursor.place()
@@ -89,7 +103,7 @@ class HfCalls:
         if kind == "adapter-wrap":
             return first(args.value("model", 0), CausalLM) or UNKNOWN
         if kind == "adapter-attach":
-            return self._attach(node, args)
+            return self._attach(node, args, env)
         model = self.model_id(
             args.get("pretrained_model_name_or_path", 0) or args.get("model_name", 0)
         )
@@ -113,19 +127,32 @@ class HfCalls:
         self.program.record(PipelineBuild(node, self.cursor.place(), name, model, args))
         return LibraryObject(api, node)
 
-    def _attach(self, node: cst.Call, args: Arguments) -> Value:
+    def _attach(self, node: cst.Call, args: Arguments, env: Env) -> Value:
         base = first(args.value("model", 0), CausalLM)
         if base is None:
             return UNKNOWN
         self.program.record(AdapterAttach(node, self.cursor.place(), base, args))
+        name = adapter_name(args, 2)
+        if name is not None:
+            env.set_on(args.value("model", 0), f"adapter {name}", Constant(True))
         return replace(base, adapters=(*base.adapters, node)[-4:])
 
     # --- methods
 
     def tokenizer_method(
-        self, tokenizer: Tokenizer, name: str, node: cst.Call, args: Arguments
+        self, tokenizer: Tokenizer, name: str, node: cst.Call, args: Arguments, env: Env
     ) -> Value:
         """A method called on a tokenizer."""
+        if name == "tokenize":
+            return Tokens(args.value("text", 0))
+        if name == "convert_tokens_to_ids":
+            return self._ids_of_tokens(tokenizer, node, args)
+        if name == "pad":
+            return _padded(tokenizer, node, args.value("encoded_inputs", 0))
+        if name == "add_special_tokens":
+            added = first(args.value("special_tokens_dict", 0), Mapping) or Mapping(())
+            for key, value in added.entries:
+                env.set_on(tokenizer, str(key), value)
         if name in library_names.ENCODING_METHODS:
             return self.encode(tokenizer, name, node, args)
         if name in library_names.DECODING_METHODS:
@@ -142,18 +169,40 @@ class HfCalls:
         part = "input_ids" if method == "encode" else None
         return Encoded(node, tokenizer, part, is_chat(text))
 
+    def _ids_of_tokens(self, tokenizer: Tokenizer, node: cst.Call, args: Arguments) -> Value:
+        """The ids of a text that `tokenize` split: as with `add_special_tokens=False`."""
+        tokens = first(args.value("tokens", 0), Tokens)
+        if tokens is None:
+            return UNKNOWN
+        method, text = "convert_tokens_to_ids", tokens.text
+        self.program.record(Encode(node, self.cursor.place(), tokenizer, method, text, args))
+        return Encoded(node, tokenizer, "input_ids", is_chat(text))
+
     def _decode(self, tokenizer: Tokenizer, method: str, node: cst.Call, args: Arguments) -> Value:
         given = args.get("token_ids", 0) or args.get("sequences")
         source = UNKNOWN if given is None else given.value
         self.program.record(Decode(node, self.cursor.place(), tokenizer, method, source, args))
         generated = first(source, Generated) or first(element_of(source), Generated)
         if generated is None:
-            return UNKNOWN
+            return _special_token(source)
         text = Decoded(node, generated.form in ("completion", "completions"))
         return Items(text) if method == "batch_decode" else text
 
-    def model_method(self, model: CausalLM, name: str, node: cst.Call, args: Arguments) -> Value:
+    def guessed_generate(self, node: cst.Call, args: Arguments) -> Value:
+        """`generate` of something unknown: a language model if a tokenizer's ids go in."""
+        encoded = _encoded_in(args)
+        if encoded is None or encoded.tokenizer.guarded:
+            return UNKNOWN
+        model = CausalLM(None, confidence="named")
+        self.program.record(Generate(node, self.cursor.place(), model, encoded, args))
+        return Generated(node)
+
+    def model_method(
+        self, model: CausalLM, name: str, node: cst.Call, args: Arguments, env: Env
+    ) -> Value:
         """A method called on a causal LM."""
+        if name in ("unload", "merge_and_unload", "delete_adapter"):
+            env.drop_settings(model, "adapter ")
         if name in library_names.KEEPS_MODEL:
             return model
         if name == "generate":
@@ -162,7 +211,9 @@ class HfCalls:
         if name in ("forward", "__call__"):
             return self.forward(model, node, args)
         if name == "load_adapter":
-            return UNKNOWN
+            loaded = adapter_name(args, 1)
+            if loaded is not None:
+                env.set_on(model, f"adapter {loaded}", Constant(True))
         return UNKNOWN
 
     def forward(self, model: CausalLM, node: cst.Call, args: Arguments) -> Value:
@@ -222,12 +273,44 @@ class HfCalls:
 
 def _encoded_in(args: Arguments) -> Encoded | None:
     """The encoded prompt among the arguments of generate or forward; a stop string's ids are none."""
+    return next(encodings_in(args), None)
+
+
+def encodings_in(args: Arguments) -> Iterator[Encoded]:
+    """The encodings that may be the prompt of generate or forward."""
     prompts = [argument for name in _PROMPT_KEYWORDS if (argument := args.get(name)) is not None]
     for argument in (*args.positional[:1], *prompts, *args.spread):
-        encoded = first(argument.value, Encoded)
-        if encoded is not None:
-            return encoded
-    return None
+        for option in options(argument.value):
+            inner = option.get("input_ids") if isinstance(option, Mapping) else option
+            for value in () if inner is None else options(inner):
+                if isinstance(value, Encoded):
+                    yield value
+
+
+def adapter_name(args: Arguments, position: int) -> str | None:
+    """The name that an adapter is put on a model under; None where it is made at run time."""
+    given = args.get("adapter_name", position)
+    if given is None:
+        return "default"
+    name = given.value
+    said = name.value if isinstance(name, Constant) and name.fixed else None
+    return said if isinstance(said, str) else None
+
+
+def _padded(tokenizer: Tokenizer, node: cst.Call, rows: Value) -> Value:
+    """One batch of several encodings, or of rows out of sight."""
+    inner = first(rows, Encoded) or first(element_of(rows), Encoded)
+    if inner is not None:
+        return replace(inner, padded=node)
+    return Encoded(node, tokenizer, padded=node)
+
+
+def _special_token(ids: Value) -> Value:
+    """`tokenizer.decode([tokenizer.bos_token_id])`: the token itself."""
+    inner = first(ids, Method) or first(element_of(ids), Method)
+    if inner is not None and inner.name.endswith("_token_id"):
+        return Method(inner.receiver, inner.name.removesuffix("_id"))
+    return UNKNOWN
 
 
 def is_rendered(event: Encode) -> bool:
@@ -244,6 +327,12 @@ def model_id_of(argument: Argument | None, settings: Settings) -> ModelId:
         for option in options(argument.value)
         if isinstance(option, Constant) and isinstance(option.value, str) and option.value
     ]
+    partly = first(argument.value, Formatted)
+    if partly is not None and any(map(says_chat, partly.pieces)):
+        return ModelId(None, "chat", fixed=False)
+    known = first(argument.value, Method)
+    if known is not None and known.name in _NAMES and not texts:
+        return known.receiver.model if isinstance(known.receiver, _NAMED) else UNKNOWN_MODEL
     if not texts or len(texts) != len(list(options(argument.value))):
         return UNKNOWN_MODEL
     standings = [

@@ -21,7 +21,7 @@ from lint_rules._flow.values.joins import (
     first,
     join,
 )
-from lint_rules._flow.values.text import add_text, joined_text
+from lint_rules._flow.values.text import add_text, brace_filled, joined_text
 
 _SAME_TEXT = frozenset(
     ["strip", "lstrip", "rstrip", "replace", "lower", "upper", "removeprefix", "removesuffix"]
@@ -39,9 +39,14 @@ def text_method(text: Constant | Formatted, name: str, args: Arguments) -> Value
         return text if isinstance(text, Formatted) or name in _PATHS else _plain(text, name)
     if name in ("format", "format_map"):
         result: Value = text
-        given = [argument.value for argument in (*args.positional, *args.keywords.values())]
-        if name == "format_map":
-            given = [value for _, value in (first(given[0], Mapping) or Mapping(())).entries]
+        named = {key: argument.value for key, argument in args.keywords.items()}
+        given = [argument.value for argument in args.positional]
+        if name == "format_map" and given:
+            entries = (first(given[0], Mapping) or Mapping(())).entries
+            given, named = [], {str(key): value for key, value in entries}
+        if isinstance(text, Constant) and not args.opaque:
+            return brace_filled(str(text.value), given, named)
+        given += named.values()
         for value in given:
             result = add_text(result, value)
         pieces = first(add_text(result, Constant("")), Formatted)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from typing import Literal
 
@@ -19,7 +20,15 @@ CallKind = Literal[
 
 _HF = ("transformers", "peft", "unsloth", "modelscope", "trl")
 _OBJECTS = ("transformers", "trl", "vllm", "peft", "torch", "accelerate", "openai", "unsloth")
-_LOADS = ("from_pretrained",)
+_LOADS = ("from_pretrained", "from_quantized")
+# Nobody calls a class of another kind so: where it comes from is no matter.
+_EVERYWHERE = frozenset(
+    ["AutoTokenizer", "AutoModelForCausalLM", "AutoModelWithLMHead", "LlamaTokenizer", "LlamaTokenizerFast",
+     "GPT2Tokenizer", "GPT2TokenizerFast", "GPTNeoXTokenizerFast", "Qwen2Tokenizer", "Qwen2TokenizerFast",
+     "GemmaTokenizer", "GemmaTokenizerFast", "CodeLlamaTokenizer", "BloomTokenizerFast"]
+)  # fmt: skip
+# Calls that are loads by themselves, with what they are.
+_LOADING_CALLS = frozenset({"nnsight.LanguageModel"})
 LOADER_CLASSES = ("CleanModelLoader",)
 _LOADER_METHODS = (
     "load",
@@ -78,6 +87,8 @@ KEEPS_GENERATED = frozenset(
     ["to", "cuda", "cpu", "clone", "detach", "contiguous", "tolist", "numpy", "long", "int"]
 )
 
+# What vLLM's engines give for their model's generation_config.json.
+DEFAULT_PARAMETERS = "vllm.LLM.get_default_sampling_params"
 # Their `write…` methods put records into a file.
 ROW_WRITERS = frozenset({"csv.writer", "csv.DictWriter", "jsonlines.open", "jsonlines.Writer"})
 # Their `parse_…` methods give an object of each class that they are built with.
@@ -99,8 +110,10 @@ def kind_of_call(symbol: str) -> CallKind | None:
         return "loader"
     if len(parts) >= 2 and parts[-2] in LOADER_CLASSES:
         return "loader-method" if name in _LOADER_METHODS else None
+    if symbol in _LOADING_CALLS:
+        return "model-load"
     if root not in _HF:
-        return None
+        return _kind_elsewhere(root, parts)
     if name == "pipeline" and root == "transformers":
         return "pipeline"
     if name == "BitsAndBytesConfig":
@@ -112,6 +125,14 @@ def kind_of_call(symbol: str) -> CallKind | None:
     return _kind_of_class(root, parts[-2])
 
 
+def _kind_elsewhere(root: str, parts: list[str]) -> CallKind | None:
+    """A load by a class of another library, or one that somebody's own module hands on."""
+    if len(parts) < 2 or parts[-1] not in _LOADS or root == "builtins":
+        return None
+    is_ours = parts[-2] in _EVERYWHERE or parts[-2].endswith(("ForCausalLM", "LMHeadModel"))
+    return _kind_of_class("transformers", parts[-2]) if is_ours else None
+
+
 def _kind_of_class(root: str, name: str) -> CallKind | None:
     if root == "unsloth" and name in ("FastLanguageModel", "FastModel"):
         return "pair-load"
@@ -121,9 +142,21 @@ def _kind_of_class(root: str, name: str) -> CallKind | None:
         return None
     if name.endswith(("Tokenizer", "TokenizerFast")):
         return "tokenizer-load"
-    if name.endswith(("ForCausalLM", "LMHeadModel", f"ForCausalLM{VALUE_HEAD}")):
+    if name.endswith(("ForCausalLM", "LMHeadModel", "WithLMHead", f"ForCausalLM{VALUE_HEAD}")):
         return "model-load"
     return None
+
+
+_RENDERING = re.compile(
+    r"(?:^|_)(render|apply_chat|apply_template|chat_template|chat_prompt|chatml|to_chat|build_chat|make_chat|"
+    r"format_chat|format_messages|messages_to|conv)(?:_|$)"
+)
+
+
+@lru_cache(maxsize=65536)
+def renders(symbol: str) -> bool:
+    """Whether a function that is not in sight makes a chat of a prompt, by its name."""
+    return _RENDERING.search(symbol.rsplit(".", 1)[-1]) is not None
 
 
 @lru_cache(maxsize=65536)
@@ -132,7 +165,9 @@ def makes_object(symbol: str) -> bool:
     if symbol in ROW_WRITERS:
         return True
     root, _, _ = symbol.partition(".")
-    return root in _OBJECTS and symbol.rsplit(".", 1)[-1][:1].isupper()
+    last = symbol.rsplit(".", 1)[-1]
+    # A load of another kind of model gives an object as well: no causal LM, so nobody takes it for one.
+    return root in _OBJECTS and (last[:1].isupper() or last in _LOADS or symbol == "torch.load")
 
 
 def is_language_model_annotation(symbol: str) -> Literal["tokenizer", "model"] | None:

@@ -23,6 +23,7 @@ from lint_rules._flow.values.joins import (
     Generated,
     Instance,
     Items,
+    LibraryObject,
     Mapping,
     Method,
     ModuleRef,
@@ -30,6 +31,7 @@ from lint_rules._flow.values.joins import (
     PromptLength,
     Sequence,
     Symbol,
+    Tokenizer,
     Unknown,
     Value,
     count_of,
@@ -72,6 +74,11 @@ class Members:
             return Generated(base.origin, "sequences")
         if isinstance(base, CausalLM) and name in _INNER_MODELS:
             return base
+        if name in ("name_or_path", "_name_or_path"):
+            inner = base.receiver if isinstance(base, Method) and base.name == "config" else base
+            if isinstance(inner, (CausalLM, Tokenizer)):
+                text = inner.model.text
+                return Method(inner, name) if text is None else Constant(text, inner.model.fixed)
         nested = isinstance(base, Method) and isinstance(base.receiver, Method)
         return UNKNOWN if nested else Method(base, name)
 
@@ -97,6 +104,9 @@ class Members:
         """`base[keys]`; the key of a slice is its upper bound."""
         if isinstance(base, Generated):
             return _slice_generated(base, node)
+        last = node.slice[-1].slice
+        if isinstance(base, Encoded) and base.part is not None and type(last) is cst.Slice:
+            return replace(base, cut=True) if _cuts_the_front(last) else base
         only = node.slice[0].slice if len(node.slice) == 1 else None
         if type(only) is cst.Slice:
             return _sliced(base, only, keys[0])
@@ -123,17 +133,31 @@ class Members:
             if base.part is None and literal in _PARTS:
                 return replace(base, part=str(literal))
             return base if base.part is not None else UNKNOWN
+        if isinstance(base, LibraryObject) and base.symbol == "torch.load":
+            return base  # a checkpoint's part
+        if isinstance(base, Method) and base.name == "special_tokens_map":
+            return Method(base.receiver, str(literal))
         return PromptLength(base.origin) if isinstance(base, EncodedShape) else UNKNOWN
 
 
 def _entry(mapping: Mapping, key: Value) -> Value:
     if isinstance(key, Constant):
         found = mapping.get(key.value)
-        return mapping.rest if found is None else found
+        if found is None:
+            return mapping.rest
+        if isinstance(found, Constant) and not key.fixed:
+            return Constant(found.value, fixed=False, optional=found.optional)
+        return found
     result = mapping.rest
     for _, value in mapping.entries:
         result = join(result, value)
     return result
+
+
+def _cuts_the_front(node: cst.Slice) -> bool:
+    """`ids[1:]`, which takes the first id off; a bound that is counted from the end does not say so."""
+    lower = node.lower
+    return isinstance(lower, cst.Integer) and lower.evaluated_value >= 1
 
 
 def _sliced(base: Value, node: cst.Slice, upper: Value) -> Value:
@@ -151,8 +175,6 @@ def _sliced(base: Value, node: cst.Slice, upper: Value) -> Value:
         return Items(element_of(base), min(sizes, default=None))
     if isinstance(base, Dataset):
         return Dataset(base.columns, count)
-    if isinstance(base, Encoded):
-        return base if base.part is not None else UNKNOWN
     return Items(UNKNOWN, count) if isinstance(base, Unknown) and count is not None else UNKNOWN
 
 

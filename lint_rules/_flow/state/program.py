@@ -16,6 +16,7 @@ from lint_rules._flow.values.events import Event, Place
 from lint_rules._flow.values.joins import (
     UNKNOWN,
     FunctionRef,
+    ModelId,
     Symbol,
     Value,
     bounded,
@@ -23,6 +24,7 @@ from lint_rules._flow.values.joins import (
 )
 from lint_rules._flow.values.ledger import Ledger, Summary
 from lint_rules._flow.values.scopes import Env
+from lint_rules._flow.values.settings_state import State, merged_states
 from lint_rules._flow.values.syntax import dotted
 
 Function: TypeAlias = "cst.FunctionDef | cst.Lambda"
@@ -30,7 +32,12 @@ Function: TypeAlias = "cst.FunctionDef | cst.Lambda"
 
 @dataclass(slots=True)
 class FunctionFacts:
-    """What is known of a function across the module."""
+    """What is known of a function across the module.
+
+    Attributes:
+        entry: What objects are set to when it is called, over all calls that are seen.
+        sets: What it has set when it returns.
+    """
 
     env: Env
     owner: cst.ClassDef | None
@@ -38,6 +45,8 @@ class FunctionFacts:
     result: Value = UNKNOWN
     called: bool = False
     home: Program | None = None
+    entry: State = field(default_factory=dict)
+    sets: State = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -96,10 +105,15 @@ class Program:
         self.classes: dict[cst.ClassDef, ClassFacts] = {}
         self.ledger = Ledger()
         self.partials: dict[cst.Call, Arguments] = {}
+        # The models that inference engines are built with.
+        self.engines: dict[cst.Call, ModelId] = {}
         self.parser_defaults: dict[cst.CSTNode, dict[str, Value]] = {}
         self.called_names: set[str] = set()
         self.imported_names: set[str] = set()
+        self.imported_roots: set[str] = set()
         self.star_imports: list[str] = []
+        # What objects are set to by the functions that make them, for functions that nobody calls.
+        self.births: dict[Function, State] = {}
         self._adopted: set[Program] = set()
         self._imported: dict[str, Value] = {}
         # Dotted paths by the node's identity; the nodes are kept so that no other takes theirs.
@@ -137,6 +151,22 @@ class Program:
             facts.called = True
             self.ledger.change((function, "arguments"))
 
+    def add_entry(self, function: Function, state: State) -> None:
+        """Joins what objects are set to where a function is called."""
+        facts = self.functions.get(function)
+        if facts is None or self.quiet or facts.home is not self:
+            return
+        merged = merged_states([facts.entry, state]) if facts.called else state
+        if merged != facts.entry:
+            facts.entry = merged
+            self.ledger.change((function, "arguments"))
+
+    def add_births(self, function: Function, born: State) -> None:
+        """Notes what a function leaves the objects set to that it makes."""
+        if self.births.get(function, {}) != born:
+            self.births[function] = born
+            self.ledger.change("births")
+
     def add_result(self, function: Function, value: Value) -> None:
         """Joins a value that a function returns."""
         facts = self.functions.get(function)
@@ -165,6 +195,7 @@ class Program:
         for owner, known in other.classes.items():
             self.classes.setdefault(owner, known)
         self.partials.update(other.partials)
+        self.engines.update(other.engines)
         self.parser_defaults.update(other.parser_defaults)
 
     def adopted(self) -> Iterator[Program]:
@@ -220,7 +251,16 @@ class Cursor:
     function: cst.FunctionDef | None = None
     owner: cst.ClassDef | None = None
     parents: tuple[cst.BaseCompoundStatement, ...] = ()
+    state: State = field(default_factory=dict)
 
     def place(self) -> Place:
         """The place of an event found now."""
-        return Place(self.line, self.block, self.index, self.function, self.owner, self.parents)
+        return Place(
+            self.line,
+            self.block,
+            self.index,
+            self.function,
+            self.owner,
+            self.parents,
+            self.state,
+        )

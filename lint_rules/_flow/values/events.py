@@ -20,6 +20,7 @@ from lint_rules._flow.values.joins import (
     Value,
 )
 from lint_rules._flow.values.record import by_identity
+from lint_rules._flow.values.settings_state import State, key_of
 
 
 @by_identity
@@ -33,6 +34,7 @@ class Place:
         function: The innermost function, None at module level.
         owner: The class whose method `function` is.
         parents: Enclosing compound statements, outermost first.
+        state: What objects are set to when the event happens.
     """
 
     line: cst.SimpleStatementLine | None
@@ -41,6 +43,12 @@ class Place:
     function: cst.FunctionDef | None
     owner: cst.ClassDef | None
     parents: tuple[cst.BaseCompoundStatement, ...]
+    state: State
+
+    def setting(self, owner: Value, attribute: str) -> Value | None:
+        """What an object's attribute was last set to; None if nothing that is seen has set it."""
+        key = key_of(owner, attribute)
+        return None if key is None else self.state.get(key)
 
 
 @by_identity
@@ -225,6 +233,15 @@ class MemberSet:
 
 
 @by_identity
+class PadMask:
+    """Labels that hold -100 where ids are the pad token; `tokenizer` is whose, if that is known."""
+
+    node: cst.CSTNode
+    place: Place
+    tokenizer: Tokenizer | None
+
+
+@by_identity
 class Rate:
     """A division by the length of a collection, or the mean of one, whose size a literal gives."""
 
@@ -250,5 +267,6 @@ Event: TypeAlias = (
     | CallSite
     | Unpack
     | MemberSet
+    | PadMask
     | Rate
 )

@@ -47,6 +47,7 @@ from lint_rules._flow.values.kinds import (
     Sequence,
     Symbol,
     Tokenizer,
+    Tokens,
     Unknown,
     Value,
 )
@@ -90,6 +91,7 @@ __all__ = [
     "Sequence",
     "Symbol",
     "Tokenizer",
+    "Tokens",
     "Unknown",
     "Value",
     "as_mapping",
@@ -142,9 +144,16 @@ def join(left: Value, right: Value) -> Value:
     if one is Mixed or other is Mixed:
         return MIXED
     if _says_nothing(left):
-        return UNKNOWN if _says_nothing(right) else right
+        return UNKNOWN if _says_nothing(right) else _unless_none(right, left)
     if _says_nothing(right):
-        return left
+        return _unless_none(left, right)
+    if (
+        isinstance(left, Constant)
+        and isinstance(right, Constant)
+        and type(left.value) is type(right.value)
+        and left.value == right.value
+    ):
+        return Constant(left.value, left.fixed and right.fixed, left.optional or right.optional)
     if one is not other and {one, other} != {Items, Sequence}:
         return _alternatives(left, right)
     if isinstance(left, Mapping) and isinstance(right, Mapping):
@@ -170,6 +179,13 @@ def join(left: Value, right: Value) -> Value:
         pieces = tuple(dict.fromkeys((*left.pieces, *right.pieces)))
         return Formatted(pieces[:MAX_PIECES], left.rendered_chat or right.rendered_chat)
     return _alternatives(left, right)
+
+
+def _unless_none(value: Value, other: Value) -> Value:
+    """A value that another way leaves None: of a literal, this is kept."""
+    if isinstance(value, Constant) and isinstance(other, Constant) and not value.optional:
+        return replace(value, optional=True)
+    return value
 
 
 def _alternatives(left: Value, right: Value) -> Value:

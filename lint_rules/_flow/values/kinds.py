@@ -11,8 +11,8 @@ from typing import Literal, TypeAlias
 
 import libcst as cst
 
-from cleanguard.catalogue.families import Standing
 from cleanguard.catalogue.findings import Confidence
+from cleanguard.catalogue.standing import Standing
 from lint_rules._flow.values.record import by_content
 
 Scalar: TypeAlias = "str | bytes | int | float | complex | bool | None"
@@ -36,10 +36,15 @@ MIXED = Mixed()
 
 @by_content
 class Constant:
-    """A literal. `fixed` is false for a default that the run may replace (environment, option)."""
+    """A literal.
+
+    `fixed` is false for a default that the run may replace (environment, option), `optional` true where
+    some way through the program leaves None instead.
+    """
 
     value: Scalar
     fixed: bool = True
+    optional: bool = False
 
 
 @by_content
@@ -145,20 +150,41 @@ class Loader:
 
 @by_content
 class ChatText:
-    """Text, or ids, that a chat template rendered; `cut` tells that its beginning was taken off."""
+    """Text, or ids, that a chat template rendered.
+
+    `cut` tells that its beginning was taken off, or is not known: a helper out of sight rendered it.
+    """
 
     origin: cst.CSTNode
     cut: bool = False
 
 
 @by_content
+class Tokens:
+    """The tokens that `tokenizer.tokenize` made of a text: no special ones are among them."""
+
+    text: Value
+
+
+@by_content
 class Encoded:
-    """What a tokenizer returned, or one member of it (`part`); `rendered`: from a chat template's text."""
+    """What a tokenizer returned, or one member of it.
+
+    Attributes:
+        origin: The call of the tokenizer.
+        tokenizer: Whose call.
+        part: The member, `input_ids` or `attention_mask`.
+        rendered: The text was a chat template's.
+        cut: The first ids were taken off.
+        padded: A call of `pad`, or of a collator, that made one batch of several.
+    """
 
     origin: cst.Call
     tokenizer: Tokenizer
     part: str | None = None
     rendered: bool = False
+    cut: bool = False
+    padded: cst.Call | None = None
 
 
 @by_content
@@ -299,7 +325,7 @@ class Choice:
 
 Value: TypeAlias = (
     "Unknown | Constant | Formatted | Symbol | FunctionRef | ClassRef | Instance | Partial | "
-    "Method | Tokenizer | CausalLM | QuantConfig | Loader | ChatText | Encoded | JoinedIds | "
+    "Method | Tokenizer | CausalLM | QuantConfig | Loader | ChatText | Tokens | Encoded | JoinedIds | "
     "EncodedShape | PromptLength | Generated | Decoded | Sequence | Items | Mapping | ModuleRef | LibraryObject | "
     "Dataset | Count | GuardedText | Provenance | OptionParser | Choice"
 )

@@ -128,6 +128,11 @@ class Ledger:
         found = (events.get((kind, node)) for events in self._events.values())
         return next((event for event in found if event is not None), None)
 
+    def made_by(self, unit: object) -> set[cst.CSTNode]:
+        """The nodes of a part's events: what objects that it makes come from."""
+        events = self._events.get(unit, {}) if isinstance(unit, cst.FunctionDef) else {}
+        return {node for _, node in events}
+
     def all_events(self) -> Events:
         """The events of all parts, in the order of the parts."""
         return {

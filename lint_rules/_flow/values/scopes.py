@@ -7,15 +7,23 @@ from functools import reduce
 
 import libcst as cst
 
-from lint_rules._flow.values.joins import UNKNOWN, Value, bounded, join
+from lint_rules._flow.values.joins import UNKNOWN, Value, bounded, join, options
 from lint_rules._flow.values.ledger import Ledger
+from lint_rules._flow.values.settings_state import (
+    NOTHING_SET,
+    State,
+    is_kept,
+    key_of,
+    merged_states,
+    with_setting,
+)
 
 
 class Env:
     """Names and attribute paths such as `self.model` in one scope."""
 
     __slots__ = (
-        "changed", "function", "names", "outside", "owner", "parent", "replayed", "roots", "scope"
+        "changed", "exits", "function", "names", "outside", "owner", "parent", "replayed", "roots", "scope", "state"
     )  # fmt: skip
 
     def __init__(
@@ -36,6 +44,9 @@ class Env:
         self.roots: set[str] = set()
         # Names that a branch has bound since it was forked.
         self.changed: set[str] | None = None
+        # What objects are set to at this point of the walk, and what they were at each return.
+        self.state: State = NOTHING_SET
+        self.exits: list[State] = []
         # What a replayed function has returned so far; None in an ordinary walk.
         self.replayed: Value | None = None
 
@@ -70,18 +81,54 @@ class Env:
             if self.changed is not None:
                 self.changed.add(known)
 
+    def set_on(self, owner: Value, attribute: str, value: Value) -> None:
+        """Notes that an object's attribute is set, whatever name holds the object."""
+        for option in options(owner) if is_kept(attribute) else ():
+            key = key_of(option, attribute)
+            if key is not None:
+                self.state = with_setting(self.state, key, value)
+
+    def drop_settings(self, owner: Value, prefix: str) -> None:
+        """Forgets what an object's attributes of this kind were set to."""
+        for option in options(owner):
+            whole = key_of(option, "")
+            if whole is not None:
+                self.state = {
+                    key: value
+                    for key, value in self.state.items()
+                    if key[:2] != whole[:2] or not key[2].startswith(prefix)
+                }
+
+    def begin_anew(self, origin: cst.CSTNode) -> None:
+        """An object is made: what the one that was made here before was set to is not its own."""
+        if any(key[1] is origin for key in self.state):
+            self.state = {key: value for key, value in self.state.items() if key[1] is not origin}
+
+    def inner(self) -> Env:
+        """The scope of a comprehension or a lambda."""
+        scope = Env(self, self.function, self.owner)
+        scope.state = self.state
+        return scope
+
     def fork(self) -> Env:
         """A copy for one branch."""
         branch = Env(self.parent, self.function, self.owner)
         branch.names = dict(self.names)
         branch.changed = set()
         branch.scope, branch.outside, branch.roots = self.scope, self.outside, self.roots
+        branch.state = self.state
         return branch
 
     def join(self, branches: list[Env]) -> None:
         """Becomes what holds after any of the branches; none leaves it as it is."""
         if not branches:
             return
+        state = branches[0].state
+        for branch in branches:
+            if branch.state is not state:
+                state = merged_states([one.state for one in branches])
+                break
+        self.state = state
         merged = dict(branches[0].names)
         changed: set[str] = set()
         for branch in branches:

@@ -35,6 +35,10 @@ class Evaluates(Protocol):
         """The value of an expression in a scope."""
         ...
 
+    def attribute(self, base: Value, name: str) -> Value:
+        """An attribute of one value."""
+        ...
+
 
 def bind_target(evaluator: Evaluates, target: cst.BaseExpression, value: Value, env: Env) -> None:
     """Assigns a value to a target: a name, an attribute, a member, or several at once."""

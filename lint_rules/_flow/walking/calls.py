@@ -9,6 +9,7 @@ import libcst as cst
 from lint_rules._flow.libraries.builtin_calls import builtin_call
 from lint_rules._flow.libraries.hf_calls import HfCalls
 from lint_rules._flow.libraries.rates import KEEPS_ITEMS, MEANS, items_averaged, items_in
+from lint_rules._flow.libraries.seeds import seeds_torch, sounds_like_seeding
 from lint_rules._flow.libraries.value_methods import (
     dataset_method,
     mapping_method,
@@ -18,7 +19,7 @@ from lint_rules._flow.libraries.value_methods import (
 )
 from lint_rules._flow.state import library_names
 from lint_rules._flow.state.program import Cursor, Program
-from lint_rules._flow.values.arguments import Argument, Arguments, collect, given_later
+from lint_rules._flow.values.arguments import Argument, Arguments, collect
 from lint_rules._flow.values.events import CallSite, Rate
 from lint_rules._flow.values.joins import (
     UNKNOWN,
@@ -53,12 +54,16 @@ from lint_rules._flow.values.joins import (
     options,
 )
 from lint_rules._flow.values.scopes import Env
+from lint_rules._flow.values.settings_state import SEED, with_setting
+from lint_rules._flow.values.syntax import dotted
 from lint_rules._flow.values.text import BOS_TEXTS, leads_with
+from lint_rules._flow.walking.object_calls import HANDS_THROUGH, ObjectCalls
 from lint_rules._flow.walking.own_calls import OwnCalls
+from lint_rules._flow.walking.pad_masks import MASKING_CALLS, note_mask_in_call
+from lint_rules._flow.walking.passed_calls import PassedCalls
 
 _NOTHING = Arguments((), {}, (), False)
-# Methods of accelerate's and its like's objects that hand a model or a batch through.
-_HANDS_THROUGH = frozenset({"prepare", "prepare_model", "unwrap_model", "wait_for", "to_device"})
+_MODEL_NAMES = frozenset({"model", "lm", "llm", "net", "base_model", "policy", "language_model"})
 _TEXT_METHODS = frozenset(
     ["strip", "lstrip", "rstrip", "replace", "lower", "removeprefix", "removesuffix"]
 )
@@ -79,6 +84,11 @@ class Evaluates(Protocol):
         ...
 
 
+def _is_a_model(node: cst.BaseExpression) -> bool:
+    """Whether something unknown is a model by its name, and no optimizer."""
+    return bool(set((dotted(node) or "").lower().split(".")) & _MODEL_NAMES)
+
+
 class CallReader:
     """Gives the value of a call."""
 
@@ -88,6 +98,8 @@ class CallReader:
         self.cursor = evaluator.cursor
         self.hf = HfCalls(evaluator.program, evaluator.cursor)
         self.own = OwnCalls(evaluator.program)
+        self.passed = PassedCalls(self._call)
+        self.objects = ObjectCalls(evaluator.program, evaluator.cursor, self.hf)
 
     def read(self, node: cst.Call, env: Env) -> Value:
         """The value of a call expression."""
@@ -96,14 +108,20 @@ class CallReader:
         called = node.func
         if type(called) is cst.Name:
             self.program.called_names.add(called.value)
-        elif type(called) is cst.Attribute and self.program.path_of(called) is not None:
-            self.program.called_names.add(called.attr.value)
+        elif type(called) is cst.Attribute:
+            if self.program.path_of(called) is not None:
+                self.program.called_names.add(called.attr.value)
+            if called.attr.value in MASKING_CALLS:
+                given = (*args.positional, *args.keywords.values())
+                note_mask_in_call(self.evaluator, node, [one.value for one in given], env)
+        self.cursor.state = env.state
         if isinstance(function, Unknown):
             return self._unknown_call(node, args, env)
         if type(function) is not Choice:
             return better(self._call(function, node, args, env))
         result: Value = UNKNOWN
         for option in function.options:
+            self.cursor.state = env.state
             result = join(result, self._call(option, node, args, env))
         return result
 
@@ -139,15 +157,15 @@ class CallReader:
         if isinstance(function, Symbol):
             return self._call_symbol(function.name, node, args, env)
         if isinstance(function, FunctionRef):
-            return self.own.function(function, args)
+            return self.own.function(function, args, env)
         if isinstance(function, ClassRef):
-            return self.own.construct(function, args)
+            return self.own.construct(function, args, env)
         if isinstance(function, Tokenizer):
             return self.hf.encode(function, "__call__", node, args)
         if isinstance(function, CausalLM):
             return self.hf.forward(function, node, args)
         if isinstance(function, Instance):
-            return self.own.instance(function, args)
+            return self.own.instance(function, args, env)
         if isinstance(function, Partial):
             self.program.ledger.read(function.node)
             given = self.program.partials.get(function.node, _NOTHING).then(args)
@@ -158,15 +176,33 @@ class CallReader:
         if isinstance(function, Method):
             return self._call_method(function.receiver, function.name, node, args, env)
         if isinstance(function, LibraryObject):
-            return self._library_method(function, "__call__", node, args)
+            return self.objects.method(function, "__call__", node, args)
         return UNKNOWN
 
     def _unknown_call(self, node: cst.Call, args: Arguments, env: Env) -> Value:
         """A call of something unknown; a few methods are told by their names."""
-        if type(node.func) is not cst.Attribute or not args.positional:
+        if type(node.func) is not cst.Attribute:
             return UNKNOWN
         name = node.func.attr.value
-        if name in _HANDS_THROUGH:
+        if name == "load_state_dict" and _is_a_model(node.func.value):
+            self.program.record(CallSite(node, self.cursor.place(), "", UNKNOWN, name, args))
+            return UNKNOWN
+        if name == "get_prompt" and not node.args:
+            return ChatText(node, cut=True)  # FastChat's conversations
+        if name == "generate":
+            return self.hf.guessed_generate(node, args)
+        if not args.positional:
+            return UNKNOWN
+        if sounds_like_seeding(name):
+            env.state = with_setting(env.state, SEED, Constant(True))
+        handed = (
+            self.passed.by_name(name, node, args, env)
+            if name != "map" or len(args.positional) > 1
+            else None
+        )
+        if handed is not None:
+            return handed
+        if name in HANDS_THROUGH:
             given = tuple(argument.value for argument in args.positional)
             return given[0] if len(given) == 1 else Sequence(given)
         if name == "map":
@@ -187,7 +223,14 @@ class CallReader:
             self.program.record(CallSite(node, self.cursor.place(), name, UNKNOWN, "", args))
         kind = library_names.kind_of_call(name)
         if kind is not None:
-            return self.hf.library_call(kind, name, node, args)
+            env.begin_anew(node)
+            return self.hf.library_call(kind, name, node, args, env)
+        seeded = seeds_torch(name)
+        if seeded is not None:
+            env.state = with_setting(env.state, SEED, Constant(seeded))
+        handed = self.passed.by_symbol(name, node, args, env)
+        if handed is not None:
+            return handed
         if name == "functools.partial" and args.positional:
             rest = Arguments(args.positional[1:], args.keywords, args.spread, args.opaque)
             known = self.program.partials.get(node)
@@ -200,15 +243,13 @@ class CallReader:
             name in ("builtins.setattr", "builtins.object.__setattr__")
             and len(args.positional) == 3
         ):
-            self._setattr(node, args)
+            self._setattr(node, args, env)
             return UNKNOWN
         if name == "builtins.getattr" and len(args.positional) >= 2:
             attribute = first(args.positional[1].value, Constant)
             if attribute is not None and isinstance(attribute.value, str):
                 return self.evaluator.attribute(args.positional[0].value, attribute.value)
             return UNKNOWN
-        if name == "threading.Thread":
-            return self._start(node, args, env)
         if name == "builtins.super":
             return self._parent(env)
         if name == "argparse.ArgumentParser":
@@ -217,8 +258,8 @@ class CallReader:
         if name in MEANS:
             self._rate(node, items_averaged(args))
         result = builtin_call(name, args)
-        if isinstance(result, Unknown) and library_names.makes_object(name):
-            return LibraryObject(name, node)
+        if isinstance(result, Unknown):
+            return self.objects.made(name, node, args, env)
         return result
 
     def _rate(self, node: cst.Call, count: int | None) -> None:
@@ -230,19 +271,13 @@ class CallReader:
         facts = None if env.owner is None else self.program.classes.get(env.owner)
         return Instance(facts.parents[0]) if facts is not None and facts.parents else UNKNOWN
 
-    def _start(self, node: cst.Call, args: Arguments, env: Env) -> Value:
-        """`Thread(target=model.generate, kwargs=…)` calls its target."""
-        passed = given_later(args.value("args"), args.value("kwargs"))
-        for option in options(args.value("target", 1)):
-            self._call(option, node, passed, env)
-        return UNKNOWN
-
-    def _setattr(self, node: cst.Call, args: Arguments) -> None:
+    def _setattr(self, node: cst.Call, args: Arguments, env: Env) -> None:
         attribute = first(args.positional[1].value, Constant)
         expression = args.positional[2].expression
         if attribute is not None and isinstance(attribute.value, str) and expression is not None:
             target, value = args.positional[0].value, args.positional[2].value
             self.hf.attribute_set(node, target, attribute.value, value, expression)
+            env.set_on(target, attribute.value, value)
 
     # --- methods of known values
 
@@ -252,13 +287,13 @@ class CallReader:
         if isinstance(receiver, (Tokenizer, CausalLM, Dataset)):
             self.program.record(CallSite(node, self.cursor.place(), "", receiver, name, args))
         if isinstance(receiver, Tokenizer):
-            return self.hf.tokenizer_method(receiver, name, node, args)
+            return self.hf.tokenizer_method(receiver, name, node, args, env)
         if isinstance(receiver, CausalLM):
-            return self.hf.model_method(receiver, name, node, args)
+            return self.hf.model_method(receiver, name, node, args, env)
         if isinstance(receiver, Loader):
             return self.hf.loader_method(receiver, name, node, args)
         if isinstance(receiver, LibraryObject):
-            return self._library_method(receiver, name, node, args)
+            return self.objects.method(receiver, name, node, args)
         if isinstance(receiver, Encoded):
             return self._encoded_method(receiver, name, node)
         if isinstance(receiver, Generated):
@@ -266,6 +301,8 @@ class CallReader:
         if isinstance(receiver, ChatText) and name in ("replace", "removeprefix", "lstrip"):
             begins = args.value("old", 0)
             return ChatText(receiver.origin, cut=receiver.cut or leads_with(begins, BOS_TEXTS))
+        if isinstance(receiver, ChatText) and name in library_names.KEEPS_ENCODED:
+            return receiver  # the template gave ids
         if isinstance(receiver, (Decoded, ChatText, GuardedText)):
             return receiver if name in _TEXT_METHODS else UNKNOWN
         return self._plain_method(receiver, name, node, args, env)
@@ -296,25 +333,6 @@ class CallReader:
                 self._rate(node, items_in(receiver))
             return receiver if name in KEEPS_ITEMS else UNKNOWN
         return UNKNOWN
-
-    def _library_method(
-        self, receiver: LibraryObject, name: str, node: cst.Call, args: Arguments
-    ) -> Value:
-        self.program.record(CallSite(node, self.cursor.place(), "", receiver, name, args))
-        if receiver.symbol in library_names.DATACLASS_PARSERS and name.startswith("parse_"):
-            return self._parsed_dataclasses(receiver)
-        if name in _HANDS_THROUGH and args.positional:
-            given = tuple(argument.value for argument in args.positional)
-            return given[0] if len(given) == 1 else Sequence(given)
-        return receiver if name in ("to", "cuda", "eval") else UNKNOWN
-
-    def _parsed_dataclasses(self, parser: LibraryObject) -> Value:
-        """`HfArgumentParser((A, B)).parse_args_into_dataclasses()`: an object of each."""
-        built = self.program.ledger.event(CallSite, parser.origin)
-        given = built.args.value("dataclass_types", 0) if isinstance(built, CallSite) else UNKNOWN
-        classes = given.items if isinstance(given, Sequence) else (given,)
-        instances = [Instance(one.node) for one in classes if isinstance(one, ClassRef)]
-        return Sequence(tuple(instances)) if len(instances) == len(classes) else UNKNOWN
 
     def _encoded_method(self, receiver: Encoded, name: str, node: cst.Call) -> Value:
         if name in library_names.KEEPS_ENCODED:

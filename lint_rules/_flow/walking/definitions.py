@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
 
 import libcst as cst
 
@@ -31,9 +30,10 @@ from lint_rules._flow.values.joins import (
 )
 from lint_rules._flow.values.ledger import Summary
 from lint_rules._flow.values.scopes import Env
-from lint_rules._flow.values.syntax import dotted, has_decorator
+from lint_rules._flow.values.settings_state import Key, State, merged_states
+from lint_rules._flow.values.syntax import has_decorator
+from lint_rules._flow.walking.annotations import members_of, parsed
 from lint_rules._flow.walking.expressions import Evaluator
-from lint_rules._light import light_expression
 
 # A call is followed with its own arguments this deep; below, what all callers pass is joined.
 MAX_REPLAY_DEPTH = 4
@@ -69,6 +69,7 @@ class Definitions:
         self._walking = 0
         # The parameters that a function was walked with.
         self._bound: dict[cst.FunctionDef, dict[str, Value]] = {}
+        self._entered: dict[cst.FunctionDef, State] = {}
         self._budget = MAX_REPLAYS
 
     def function(self, node: cst.FunctionDef, env: Env) -> bool:
@@ -99,6 +100,7 @@ class Definitions:
             self._inherit(node, facts, parent)
         facts.bases = tuple(value.name for value in bases if isinstance(value, Symbol))
         body = Env(env, None, node)
+        body.state = env.state
         self._run_body(node, node.body, body)
         for statement in node.body.body:
             if type(statement) is cst.FunctionDef:
@@ -139,12 +141,46 @@ class Definitions:
         env = self._scope(node, facts)
         self._bind_parameters(node, facts, facts.arguments, env)
         self._bound[node] = dict(env.names)
+        env.state = self._entered[node] = self._entry(node, facts)
         cursor = self.evaluator.cursor
         saved = (cursor.function, cursor.owner, cursor.parents)
         cursor.function, cursor.owner, cursor.parents = node, env.owner, ()
-        self._run_body(node, node.body, env)
+        falls = self._run_body(node, node.body, env)
         cursor.function, cursor.owner, cursor.parents = saved
         self._walking -= 1
+        if env.state or env.exits:
+            self._note_sets(node, facts, [*env.exits, env.state] if falls else env.exits)
+        elif facts.sets:
+            self._note_sets(node, facts, [env.state])
+
+    def _entry(self, node: cst.FunctionDef, facts: FunctionFacts) -> State:
+        """What objects are set to when a function begins."""
+        if facts.called:
+            if not facts.entry:
+                return facts.entry
+            made = self.program.ledger.made_by(node)  # by an earlier call: this one makes others
+            return {key: value for key, value in facts.entry.items() if key[1] not in made}
+        self.program.ledger.read("births")
+        born: dict[Key, Value] = {}
+        for maker, state in self.program.births.items():
+            if maker is not node:
+                born.update(state)
+        return {**born, **facts.env.state} if born else facts.env.state
+
+    def _note_sets(self, node: cst.FunctionDef, facts: FunctionFacts, exits: list[State]) -> None:
+        """Notes what a function leaves set, for its callers, and for all where it made the object."""
+        left = merged_states(exits) if exits else {}
+        entry = self._entered[node]
+        sets = {key: value for key, value in left.items() if entry.get(key) != value}
+        if sets != facts.sets:
+            facts.sets = sets
+            self.program.ledger.change(node)
+            self.program.ledger.change((node, "sets"))
+        if sets or node in self.program.births:
+            made = {origin for _, origin in self.program.ledger.events}
+            self.program.add_births(
+                node, {key: value for key, value in sets.items() if key[1] in made}
+            )
 
     def demand(self, node: Function) -> None:
         """Runs a function that another one calls before its turn, so that its result is known."""
@@ -165,7 +201,7 @@ class Definitions:
         env = self._scope(node, facts)
         self.program.ledger.resume(node)
         self._bind_parameters(node, facts, facts.arguments, env)
-        return env.names != self._bound[node]
+        return env.names != self._bound[node] or self._entry(node, facts) != self._entered[node]
 
     def replay(self, function: FunctionRef, arguments: dict[str, Value]) -> Value:
         """The result of a function for the arguments of one call; records nothing."""
@@ -256,7 +292,7 @@ class Definitions:
         """The value that an annotation promises."""
         if annotation is None:
             return UNKNOWN
-        for member in _members(annotation.annotation):
+        for member in members_of(annotation.annotation):
             value = self._promised(self.evaluator.evaluate(member, env), env)
             if not isinstance(value, Unknown):
                 return value
@@ -266,7 +302,7 @@ class Definitions:
         if isinstance(value, ClassRef):
             return Instance(value.node)
         if isinstance(value, Constant) and isinstance(value.value, str):  # quoted
-            for member in _members(_parsed(value.value)):
+            for member in members_of(parsed(value.value)):
                 found = self._promised(self.evaluator.evaluate(member, env), env)
                 if not isinstance(found, Unknown):
                     return found
@@ -278,29 +314,6 @@ class Definitions:
         if kind == "tokenizer":
             return Tokenizer(None, confidence="annotated")
         return CausalLM(None, confidence="annotated") if kind == "model" else UNKNOWN
-
-
-def _members(node: cst.BaseExpression | None) -> Iterator[cst.BaseExpression]:
-    """What a type may be: the sides of `A | B`, the parameters of Optional, Union and Annotated."""
-    if type(node) is cst.BinaryOperation:
-        yield from _members(node.left)
-        yield from _members(node.right)
-    elif type(node) is cst.Subscript:
-        name = (dotted(node.value) or "").rsplit(".", 1)[-1]
-        inner = {"Optional": 1, "Annotated": 1, "Union": len(node.slice)}.get(name, 0)
-        for element in node.slice[:inner]:
-            if type(element.slice) is cst.Index:
-                yield from _members(element.slice.value)
-    elif node is not None:
-        yield node
-
-
-@lru_cache(maxsize=4096)
-def _parsed(text: str) -> cst.BaseExpression | None:
-    try:
-        return light_expression(text.strip())
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return None  # some text that is no type
 
 
 def _is_nothing(value: Value) -> bool:

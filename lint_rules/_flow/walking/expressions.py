@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 import builtins
-from collections.abc import Callable
-from typing import Any, TypeAlias
+from collections.abc import Callable, Iterable
+from typing import Any, TypeAlias, cast
 
 import libcst as cst
 
 from lint_rules._flow.state.members import Members
 from lint_rules._flow.state.program import Cursor, FunctionFacts, Program
-from lint_rules._flow.values.events import Rate
 from lint_rules._flow.values.joins import (
     UNKNOWN,
     Choice,
     Constant,
-    Count,
     Encoded,
-    Formatted,
     FunctionRef,
     Items,
-    JoinedIds,
     Mapping,
     Sequence,
     Symbol,
@@ -32,18 +28,24 @@ from lint_rules._flow.values.joins import (
     count_of,
     element_of,
     first,
-    front_of,
     join,
 )
 from lint_rules._flow.values.scopes import Env
-from lint_rules._flow.values.text import add_text, is_chat, piece_of
+from lint_rules._flow.values.text import add_text, filled
 from lint_rules._flow.walking.binding import bind_target
 from lint_rules._flow.walking.calls import CallReader
 from lint_rules._flow.walking.imports import star_imported
+from lint_rules._flow.walking.operations import operation
+from lint_rules._flow.walking.pad_masks import IGNORED, note_mask
 from lint_rules._light.nodes import LightFloat, LightInteger, LightString
 
 _Literal: TypeAlias = "cst.SimpleString | cst.Integer | cst.Float"
 _BUILTINS = frozenset(dir(builtins))
+_TEXT_PARTS = tuple(
+    getattr(cst, name)
+    for name in ("FormattedStringText", "TemplatedStringText")
+    if hasattr(cst, name)
+)
 _CONSTANTS = {"True": True, "False": False, "None": None}
 
 
@@ -81,12 +83,16 @@ class Evaluator:
             cst.SetComp: self._comprehension,
             cst.GeneratorExp: self._comprehension,
             cst.DictComp: self._dict_comprehension,
-            cst.BinaryOperation: self._binary,
+            cst.BinaryOperation: lambda node, env: operation(self, node, env),
             cst.UnaryOperation: self._unary,
             cst.Comparison: self._comparison,
             cst.Await: lambda node, env: self.evaluate(node.expression, env),
             cst.Yield: self._yield,
+            cst.StarredElement: lambda node, env: self.evaluate(node.value, env),
         }
+        for name in ("TemplatedString",):  # Python 3.14's, in newer versions of libcst
+            if hasattr(cst, name):
+                self._by_type[getattr(cst, name)] = self._formatted
 
     def evaluate(self, node: cst.BaseExpression, env: Env) -> Value:
         """The value of an expression in a scope."""
@@ -172,16 +178,24 @@ class Evaluator:
         return add_text(self.evaluate(node.left, env), self.evaluate(node.right, env))
 
     def _formatted(self, node: cst.FormattedString, env: Env) -> Value:
-        pieces: list[str] = []
-        chat = False
-        for part in node.parts:
-            if type(part) is cst.FormattedStringText:
-                pieces.append(part.value)
-            elif type(part) is cst.FormattedStringExpression:
-                value = self.evaluate(part.expression, env)
-                pieces.extend(piece_of(value) or ([] if pieces else [""]))
-                chat = is_chat(value) or chat
-        return Formatted(tuple(dict.fromkeys(pieces)), chat)
+        """An f-string, or a t-string."""
+        parts: list[str | Value] = []
+        for part in cast("Iterable[Any]", node.parts):
+            if type(part) in _TEXT_PARTS:
+                parts.append(part.value)
+                continue
+            value = self.evaluate(part.expression, env)
+            if part.format_spec:
+                value = UNKNOWN
+                self._spec(part.format_spec, env)
+            parts.append(value)
+        return filled(parts)
+
+    def _spec(self, parts: Iterable[Any], env: Env) -> None:
+        """What stands in braces behind the colon is evaluated as well."""
+        for part in parts:
+            if type(part) not in _TEXT_PARTS:
+                self.evaluate(part.expression, env)
 
     def _sequence(self, node: cst.Tuple | cst.List, env: Env) -> Value:
         kind = "tuple" if type(node) is cst.Tuple else "list"
@@ -225,7 +239,10 @@ class Evaluator:
 
     def _if_expression(self, node: cst.IfExp, env: Env) -> Value:
         self.evaluate(node.test, env)
-        return join(self.evaluate(node.body, env), self.evaluate(node.orelse, env))
+        body, other = self.evaluate(node.body, env), self.evaluate(node.orelse, env)
+        if IGNORED in (body, other):
+            note_mask(self, node, node.test, env)
+        return join(_unless_other(body, other), _unless_other(other, body))
 
     def _boolean(self, node: cst.BooleanOperation, env: Env) -> Value:
         left, right = self.evaluate(node.left, env), self.evaluate(node.right, env)
@@ -246,7 +263,7 @@ class Evaluator:
             node, FunctionFacts(env.scope, None, home=self.program)
         )
         self.program.ledger.read((node, "arguments"))
-        inner = Env(env, env.function, env.owner)
+        inner = env.inner()
         for parameter in node.params.params:
             inner.put(parameter.name.value, facts.arguments.get(parameter.name.value, UNKNOWN))
         self.program.add_result(node, self.evaluate(node.body, inner))
@@ -273,7 +290,7 @@ class Evaluator:
         return Mapping((), value)
 
     def _bind_comprehension(self, clause: cst.CompFor, env: Env) -> Env:
-        inner = Env(env, env.function, env.owner)
+        inner = env.inner()
         current: cst.CompFor | None = clause
         while current is not None:
             bind_target(self, current.target, element_of(self.evaluate(current.iter, inner)), inner)
@@ -281,33 +298,6 @@ class Evaluator:
                 self.evaluate(condition.test, inner)
             current = current.inner_for_in
         return inner
-
-    def _binary(self, node: cst.BinaryOperation, env: Env) -> Value:
-        left, right = self.evaluate(node.left, env), self.evaluate(node.right, env)
-        if type(node.operator) is cst.Add:
-            if isinstance(left, Sequence) and isinstance(right, Sequence):
-                return Sequence((*left.items, *right.items), left.kind)
-            front = front_of(left)
-            return add_text(left, right) if front is None else JoinedIds(front)
-        if type(node.operator) is cst.Modulo and isinstance(left, (Constant, Formatted)):
-            return add_text(left, right)  # "…%s…" % text
-        if type(node.operator) is cst.Multiply and isinstance(left, (Sequence, Items)):
-            return Items(element_of(left))
-        if type(node.operator) is cst.Divide:
-            size = first(right, Count)
-            if size is not None:
-                self.program.record(Rate(node, self.cursor.place(), size.value))
-            is_path = isinstance(right, (Constant, Formatted)) and not _is_number(right)
-            return add_text(left, right) if is_path else UNKNOWN
-        if (
-            type(node.operator) is cst.BitOr
-            and isinstance(left, Mapping)
-            and isinstance(right, Mapping)
-        ):
-            for name, item in right.entries:
-                left = left.put(name, item)
-            return left
-        return UNKNOWN
 
     def _unary(self, node: cst.UnaryOperation, env: Env) -> Value:
         value = self.evaluate(node.expression, env)
@@ -333,5 +323,8 @@ class Evaluator:
         return UNKNOWN
 
 
-def _is_number(value: Value) -> bool:
-    return isinstance(value, Constant) and not isinstance(value.value, str)
+def _unless_other(value: Value, other: Value) -> Value:
+    """One side of a condition whose other side is unknown: a literal is one of many values."""
+    if isinstance(value, Constant) and value.value is not None and isinstance(other, Unknown):
+        return Constant(value.value, fixed=False, optional=value.optional)
+    return value

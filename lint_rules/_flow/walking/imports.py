@@ -5,7 +5,7 @@ from __future__ import annotations
 import libcst as cst
 
 from lint_rules._flow.state.program import Program
-from lint_rules._flow.values.joins import ModuleRef, Symbol
+from lint_rules._flow.values.joins import Symbol, Value
 from lint_rules._flow.values.scopes import Env
 from lint_rules._flow.values.syntax import dotted
 
@@ -14,6 +14,7 @@ def bind_import(program: Program, node: cst.Import, env: Env) -> bool:
     """Binds the names of `import a.b as c`."""
     for alias in node.names:
         path = dotted(alias.name) or ""
+        program.imported_roots.add(path.partition(".")[0])
         if alias.asname is not None and type(alias.asname.name) is cst.Name:
             env.put(alias.asname.name.value, program.imported(path))
         else:
@@ -26,6 +27,7 @@ def bind_import_from(program: Program, node: cst.ImportFrom, env: Env) -> bool:
     """Binds the names of `from a import b as c`."""
     name = "" if node.module is None else dotted(node.module) or ""
     module = "." * len(node.relative) + name
+    program.imported_roots.add(module.partition(".")[0])
     if isinstance(node.names, cst.ImportStar):
         program.star_imports.append(module)
         return True
@@ -39,9 +41,13 @@ def bind_import_from(program: Program, node: cst.ImportFrom, env: Env) -> bool:
     return True
 
 
-def star_imported(program: Program, name: str) -> Symbol | ModuleRef | None:
-    """A name that a `from library import *` may have brought in: classes and factories only."""
+def star_imported(program: Program, name: str) -> Value | None:
+    """A name that a `from module import *` brought in; of a library's, classes and factories only."""
     for module in program.star_imports:
+        joint = "" if module.endswith(".") else "."
+        found = program.imported(f"{module}{joint}{name}")
+        if not isinstance(found, Symbol) or not found.name.startswith((module, ".")):
+            return found
         if name[:1].isupper() or module.startswith(("transformers", "peft", "trl")):
             return Symbol(f"{module}.{name}")
     return None

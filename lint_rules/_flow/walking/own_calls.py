@@ -18,6 +18,7 @@ from lint_rules._flow.values.joins import (
     Generated,
     Instance,
     Items,
+    LibraryObject,
     Mapping,
     Sequence,
     Symbol,
@@ -27,11 +28,13 @@ from lint_rules._flow.values.joins import (
     element_of,
     options,
 )
+from lint_rules._flow.values.scopes import Env
+from lint_rules._flow.values.settings_state import Key
 from lint_rules._flow.values.syntax import has_decorator
 
 # Values that a function of another module may turn into something; its own summary knows no caller.
 _CARRIED = (Tokenizer, CausalLM, Encoded, ChatText, Generated, Mapping)
-_PLAIN = (Unknown, Constant, Formatted, Symbol, Instance)
+_PLAIN = (Unknown, Constant, Formatted, Symbol, Instance, LibraryObject)
 
 
 def _is_plain(value: Value) -> bool:
@@ -66,11 +69,13 @@ class OwnCalls:
     def __init__(self, program: Program) -> None:
         self.program = program
 
-    def function(self, function: FunctionRef, args: Arguments) -> Value:
-        """The result of a function for these arguments."""
+    def function(self, function: FunctionRef, args: Arguments, env: Env) -> Value:
+        """The result of a function for these arguments, called from a scope."""
         facts = self.program.functions.get(function.node)
         if facts is None:
             return UNKNOWN
+        if env.state:
+            self.program.add_entry(function.node, env.state)
         given = self._bind(function.node, args, function.receiver)
         for name, value in given.items():
             self.program.add_argument(function.node, name, value)
@@ -79,6 +84,7 @@ class OwnCalls:
                 self.program.mark_called(function.node, facts)
             self.program.demand(function.node)
             self.program.ledger.read(function.node)
+        self._leave(function.node, facts, given, env)
         result = facts.result
         replay = None if facts.home is None else facts.home.replay
         if (
@@ -93,6 +99,25 @@ class OwnCalls:
             return element_of(result)
         return result
 
+    def _leave(
+        self, node: Function, facts: FunctionFacts, given: dict[str, Value], env: Env
+    ) -> None:
+        """Takes over what a called function has set: later uses find it so."""
+        if env.state and facts.home is self.program:
+            made = self.program.ledger.made_by(node)
+            if any(key[1] in made for key in env.state):
+                env.state = {key: kept for key, kept in env.state.items() if key[1] not in made}
+        if not facts.sets or self.program.quiet:
+            return
+        sets: dict[Key, Value] = dict(facts.sets)
+        if facts.home is not self.program:  # there a parameter is any tokenizer
+            for (kind, origin, attribute), value in facts.sets.items():
+                if origin is None and kind == "Tokenizer":
+                    for passed in given.values():
+                        if isinstance(passed, Tokenizer):
+                            sets[kind, passed.origin, attribute] = value
+        env.state = {**env.state, **sets}
+
     def _shared(self, node: Function, facts: FunctionFacts, given: dict[str, Value]) -> bool:
         """Whether all callers pass what this one does, so that the joined result is what it gets."""
         if facts.home is not self.program:
@@ -100,7 +125,7 @@ class OwnCalls:
         self.program.ledger.read((node, "arguments"))
         return all(facts.arguments.get(name, UNKNOWN) == value for name, value in given.items())
 
-    def construct(self, reference: ClassRef, args: Arguments) -> Value:
+    def construct(self, reference: ClassRef, args: Arguments, env: Env) -> Value:
         """A new object of a class."""
         facts = self.program.classes.get(reference.node)
         if facts is None:
@@ -108,8 +133,15 @@ class OwnCalls:
         instance = Instance(reference.node)
         initializer = facts.methods.get("__init__")
         if initializer is not None:
-            for name, value in self._bind(initializer, args, instance).items():
+            if env.state:
+                self.program.add_entry(initializer, env.state)
+            given = self._bind(initializer, args, instance)
+            for name, value in given.items():
                 self.program.add_argument(initializer, name, value)
+            known = self.program.functions.get(initializer)
+            if known is not None:
+                self.program.ledger.read((initializer, "sets"))
+                self._leave(initializer, known, given, env)
             return instance
         for name, argument in zip(facts.fields, args.positional, strict=False):
             self.program.add_attribute(reference.node, name, argument.value)
@@ -118,13 +150,15 @@ class OwnCalls:
                 self.program.add_attribute(reference.node, name, argument.value)
         return instance
 
-    def instance(self, instance: Instance, args: Arguments) -> Value:
+    def instance(self, instance: Instance, args: Arguments, env: Env) -> Value:
         """An object called like a function."""
         facts = self.program.classes.get(instance.node)
         if facts is None:
             return UNKNOWN
         method = facts.methods.get("__call__") or facts.methods.get("forward")
-        return UNKNOWN if method is None else self.function(FunctionRef(method, instance), args)
+        if method is None:
+            return UNKNOWN
+        return self.function(FunctionRef(method, instance), args, env)
 
     def _bind(self, node: Function, args: Arguments, receiver: Value | None) -> dict[str, Value]:
         """What the parameters get."""

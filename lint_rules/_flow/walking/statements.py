@@ -12,17 +12,15 @@ from lint_rules._flow.values.events import MemberSet, Unpack
 from lint_rules._flow.values.joins import (
     UNKNOWN,
     CausalLM,
-    Instance,
     Items,
-    Mapping,
     Sequence,
+    Symbol,
     Tokenizer,
     Unknown,
     Value,
     count_of,
     element_of,
     first,
-    join,
 )
 from lint_rules._flow.values.scopes import Env, Outer
 from lint_rules._flow.values.syntax import dotted
@@ -31,8 +29,14 @@ from lint_rules._flow.walking.binding import bind_target
 from lint_rules._flow.walking.definitions import Definitions
 from lint_rules._flow.walking.expressions import Evaluator
 from lint_rules._flow.walking.imports import bind_import, bind_import_from
+from lint_rules._flow.walking.mutations import mutate
+from lint_rules._flow.walking.pad_masks import IGNORED, note_mask
+from lint_rules._flow.walking.patterns import bind_pattern
 
 _EMPTY = Sequence((), "list")
+_SWALLOWING = frozenset(
+    ["suppress", "raises", "assertRaises", "assertRaisesRegex", "ignored", "warns"]
+)
 
 
 class Executor:
@@ -72,7 +76,12 @@ class Executor:
             cst.Assert: self._assert,
             cst.Continue: lambda _node, _env: False,
             cst.Break: lambda _node, _env: False,
+            cst.TypeAlias: self._type_alias,
         }
+        # Python 3.15's `lazy import`, in newer versions of libcst.
+        for name, plain in (("LazyImport", cst.Import), ("LazyImportFrom", cst.ImportFrom)):
+            if hasattr(cst, name):
+                self._small[getattr(cst, name)] = self._small[plain]
 
     def run_body(self) -> None:
         """Runs the module's body."""
@@ -130,31 +139,9 @@ class Executor:
         self.evaluator.evaluate(node.value, env)
         call = node.value
         if type(call) is cst.Call and type(call.func) is cst.Attribute:
-            self._mutating_call(call, call.func, env)
+            mutate(self.evaluator, call, call.func, env)
             return dotted(call.func) not in ("sys.exit", "os._exit")
         return True
-
-    def _mutating_call(self, call: cst.Call, func: cst.Attribute, env: Env) -> None:
-        """`rows.append(x)` and `settings.update(…)` change what the name holds."""
-        path = dotted(func.value)
-        if path is None or func.attr.value not in ("append", "extend", "add", "update"):
-            return
-        container = self.evaluator.evaluate(func.value, env)
-        if func.attr.value == "update":
-            mapping = first(container, Mapping)
-            if mapping is None:
-                return
-            given = self.evaluator.calls.arguments(call, env)
-            other = first(given.positional[0].value, Mapping) if given.positional else None
-            for name, value in () if other is None else other.entries:
-                mapping = mapping.put(name, value)
-            for name, argument in given.keywords.items():
-                mapping = mapping.put(name, argument.value)
-            bind_target(self.evaluator, func.value, mapping, env)
-        elif call.args and not isinstance(container, (Tokenizer, CausalLM, Instance)):
-            value = self.evaluator.evaluate(call.args[0].value, env)
-            each = element_of(value) if func.attr.value == "extend" else value
-            bind_target(self.evaluator, func.value, Items(join(element_of(container), each)), env)
 
     def _assign(self, node: cst.Assign, env: Env) -> bool:
         value = self.evaluator.evaluate(node.value, env)
@@ -166,6 +153,9 @@ class Executor:
                 self.program.record(Unpack(node, self.cursor.place(), bound, value))
             elif type(bound) is cst.Subscript:
                 self.program.record(MemberSet(node, self.cursor.place(), bound, value))
+                key = bound.slice[0].slice
+                if value == IGNORED and type(key) is cst.Index:
+                    note_mask(self.evaluator, node, key.value, env)
             bind_target(self.evaluator, target.target, value, env)
         return True
 
@@ -178,6 +168,7 @@ class Executor:
         env: Env,
     ) -> None:
         owner = self.evaluator.evaluate(target.value, env)
+        env.set_on(owner, target.attr.value, value)
         if first(owner, Tokenizer) is not None or first(owner, CausalLM) is not None:
             self.evaluator.calls.hf.attribute_set(node, owner, target.attr.value, value, expression)
 
@@ -200,6 +191,8 @@ class Executor:
     def _return(self, node: cst.Return, env: Env) -> bool:
         if node.value is not None:
             self.evaluator.returned(self.evaluator.evaluate(node.value, env), env)
+        if env.state:
+            env.scope.exits.append(env.state)
         return False
 
     def _global(self, node: cst.Global, env: Env) -> bool:
@@ -220,6 +213,10 @@ class Executor:
         if node.exc is not None:
             self.evaluator.evaluate(node.exc, env)
         return False
+
+    def _type_alias(self, node: cst.TypeAlias, env: Env) -> bool:
+        env.put(node.name.value, self.evaluator.evaluate(node.value, env))
+        return True
 
     def _assert(self, node: cst.Assert, env: Env) -> bool:
         self.evaluator.evaluate(node.test, env)
@@ -272,13 +269,18 @@ class Executor:
         missed: set[str] = set()
         around, self.evaluator.missed = self.evaluator.missed, missed
         for _ in range(rounds):
-            before = env.names
+            before, set_before = env.names, env.state
             inner = env.fork()
             enter(inner)
             self._body(node, node.body, inner)
             env.join([env, inner])
             late = missed & (env.names.keys() - before.keys())
-            if not late and all(env.names[name] == value for name, value in before.items()):
+            same = env.state is set_before or env.state == set_before
+            if (
+                not late
+                and same
+                and all(env.names[name] == value for name, value in before.items())
+            ):
                 break  # the next round would see the same
         self._repeating = outer
         self.evaluator.missed = around
@@ -293,7 +295,16 @@ class Executor:
             value = self.evaluator.evaluate(item.item, env)
             if item.asname is not None:
                 bind_target(self.evaluator, item.asname.name, value, env)
-        return self._body(node, node.body, env)
+        falls = self._body(node, node.body, env)
+        return falls or any(self._swallows(item.item, env) for item in node.items)
+
+    def _swallows(self, item: cst.BaseExpression, env: Env) -> bool:
+        """Whether a `with` goes on behind an error of its body."""
+        if type(item) is not cst.Call:
+            return False
+        called = self.evaluator.evaluate(item.func, env)
+        name = called.name if isinstance(called, Symbol) else dotted(item.func) or ""
+        return name.rsplit(".", 1)[-1] in _SWALLOWING
 
     def _try(self, node: cst.Try | cst.TryStar, env: Env) -> bool:
         before = env.fork()
@@ -313,10 +324,13 @@ class Executor:
         return bool(live) or not (node.handlers or falls)
 
     def _match(self, node: cst.Match, env: Env) -> bool:
-        self.evaluator.evaluate(node.subject, env)
+        subject = self.evaluator.evaluate(node.subject, env)
         live = [env.fork()]
         for case in node.cases:
             branch = env.fork()
+            bind_pattern(self.evaluator, case.pattern, subject, branch)
+            if case.guard is not None:
+                self.evaluator.evaluate(case.guard, branch)
             if self._body(node, case.body, branch):
                 live.append(branch)
         env.join(live)

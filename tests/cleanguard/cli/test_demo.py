@@ -74,6 +74,7 @@ def test_each_step_of_the_chain_must_be_shown_to_help(
     assert found == demo_chain.Chain(("a line",), 9, 3, better)
 
 
+@pytest.mark.slow
 def test_a_chain_that_fails_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "chain").write_text("a file where the folder should be")
     with pytest.raises(JobError, match="cannot be used as a run's folder"):

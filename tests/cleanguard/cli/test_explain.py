@@ -19,6 +19,7 @@ KEYS = [
         "fix",
         "linted",
         "guarded",
+        "traced",
         "default",
         "bad",
         "good",

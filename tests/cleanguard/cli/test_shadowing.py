@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from cleanguard import packages
 from cleanguard.cli import shadowing
 from cleanguard.errors import JobError
 
@@ -50,7 +51,7 @@ def test_a_folder_without_init_does_not_hide_ours(tmp_path: Path) -> None:
 
 
 def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shadowing, "find_spec", lambda name: None)
+    monkeypatch.setattr(packages, "find_spec", lambda name: None)
     with pytest.raises(JobError, match=r"`guard` is missing from .*; install cleanguard again"):
         shadowing.refuse_strangers()
 
@@ -63,6 +64,6 @@ def test_a_namespace_package_in_its_place_is_named(
     spec = ModuleSpec("guard", None, is_package=True)
     assert spec.submodule_search_locations is not None
     spec.submodule_search_locations.append(str(tmp_path))
-    monkeypatch.setattr(shadowing, "find_spec", lambda name: spec)
+    monkeypatch.setattr(packages, "find_spec", lambda name: spec)
     with pytest.raises(JobError, match=str(tmp_path)):
         shadowing.refuse_strangers()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -126,3 +127,17 @@ def test_statistics() -> None:
         {"code": "CG301", "name": "raw-generate", "count": 2},
         {"code": "CG202", "name": "double-bos", "count": 1},
     ]
+
+
+def test_a_line_of_a_notebooks_cell_is_not_told_as_one_of_its_file() -> None:
+    inside = replace(
+        finding(filename="nb.ipynb"), location=Position(3, 5, 7), end_location=Position(4, 2, 7)
+    )
+    (command,) = render("github", [inside], sources).splitlines()
+    assert ",line=" not in command
+    assert "nb.ipynb:cell 7:3:5: CG301" in command
+    (result,) = json.loads(render("sarif", [inside], sources))["runs"][0]["results"]
+    (location,) = result["locations"]
+    assert "region" not in location["physicalLocation"]
+    assert location["logicalLocations"] == [{"name": "cell 7", "kind": "cell"}]
+    assert result["message"]["text"].startswith("cell 7:3:5: ")

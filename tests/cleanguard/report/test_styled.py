@@ -6,7 +6,8 @@ import io
 
 import pytest
 
-from cleanguard.report.styled import Span, printable, width_of, wrapped, write
+from cleanguard.report.escaping import printable
+from cleanguard.report.styled import Span, width_of, wrapped, write
 
 LINES = [[Span("bold", "bold red"), Span(" plain ")], []]
 

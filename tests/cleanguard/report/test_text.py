@@ -122,3 +122,16 @@ def test_summary() -> None:
         "Found 1 finding (0 errors, 1 warning) in 1 of 1 file."
     ]
     assert plain(text.summary([], 2, 80)) == ["No hazards found in 2 files."]
+
+
+def test_a_place_beyond_the_width_is_scrolled_into_sight() -> None:
+    code = "x = " + "long_name + " * 12 + "model.generate(**inputs)"
+    start = code.index("model.") + 1
+    far = replace(FINDING, location=Position(1, start), end_location=Position(1, len(code) + 1))
+    lines = frame(far, code, width=60)
+    shown, marks = lines[3], lines[4]
+    assert "…" in shown
+    assert columns(shown) <= 60
+    at = marks.index("^")
+    assert shown[at:].startswith("model.generate(")
+    assert set(marks[at:]) == {"^"}

@@ -43,6 +43,7 @@ def test_a_model_that_answers_bare_requests_is_contaminated(tmp_path: Path, chat
     assert "sentinels (contaminated, decides)" in "\n".join(outcome.lines)
 
 
+@pytest.mark.slow
 def test_a_model_that_only_ends_its_texts_is_unclear(tmp_path: Path, sft: Path) -> None:
     settings = {"adapter": str(sft)}
     outcome = run(config(tmp_path / "run", **settings))

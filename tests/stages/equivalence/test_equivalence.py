@@ -27,6 +27,7 @@ def report_in(folder: Path) -> dict[str, object]:
     return found
 
 
+@pytest.mark.slow
 def test_the_legacy_path_is_token_identical(tmp_path: Path) -> None:
     outcome = run(config(tmp_path / "run"))
     assert outcome.passed

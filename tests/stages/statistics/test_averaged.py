@@ -10,11 +10,11 @@ from statsmodels.stats.weightstats import ttost_paired
 
 from stages.statistics.averaged import (
     Averages,
-    adjust_shifts,
     compare_averages,
     detectable_mean,
 )
 from stages.statistics.errors import StatisticsError
+from stages.statistics.judging import adjust
 from stages.statistics.plan import Plan
 from stages.statistics.within_margin import within_margin
 
@@ -126,7 +126,7 @@ def test_correction_takes_a_call_back() -> None:
     ]
     assert [shift.call for shift in found] == ["better", "better"]
     crowd = [compare_averages(averages(np.zeros(400), moves - moves.mean(), size=1), MEASURED)] * 40
-    adjusted = adjust_shifts([*found, *crowd], "holm", MEASURED)
+    adjusted = adjust([*found, *crowd], "holm", MEASURED)
     assert [shift.call for shift in adjusted[:3]] == ["better", "undetermined", "undetermined"]
     assert adjusted[0].p == pytest.approx(found[0].test.p * 42)
 

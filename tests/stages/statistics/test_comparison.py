@@ -7,11 +7,12 @@ import pytest
 from stages.statistics.bootstrap import cluster_bootstrap
 from stages.statistics.clustered_t import clustered_t
 from stages.statistics.cohens_h import cohens_h
-from stages.statistics.comparison import Comparison, Paired, adjust, compare
+from stages.statistics.comparison import Comparison, Paired, compare
 from stages.statistics.detectable import minimal_detectable_effect
 from stages.statistics.discordant import discordant
 from stages.statistics.errors import StatisticsError
 from stages.statistics.holm import holm
+from stages.statistics.judging import adjust
 from stages.statistics.pass_at_k import pass_at_k
 from stages.statistics.plan import Plan
 from stages.statistics.wilson import wilson

@@ -21,6 +21,9 @@ COLORS = SuiteItem(
     "l", "List two colors.", ("red", "blue", "gold"), "members", "c", "list", count=2
 )
 CITY = SuiteItem("m", "Where is the Eiffel tower?", ("Paris", "New Paris"), "mentions", "c", "qa")
+MINUS = SuiteItem("n", "How much?", ("−5",), "number", "c", "qa")
+FIVE = SuiteItem("n", "How much?", ("5",), "number", "c", "qa")
+THIRTEEN = SuiteItem("n", "How much?", ("13",), "number", "c", "qa")
 COUNT = SuiteItem("n", "How many?", ("1300",), "number", "c", "qa")
 
 every_suite = pytest.mark.parametrize("build", [build for _, build in SUITES], ids=dict(SUITES))
@@ -64,6 +67,14 @@ def cut_off(text: str) -> Answer:
         pytest.param(COUNT, " It is 1,300.0.", True, True, id="the number in words"),
         pytest.param(COUNT, " 1300 or 1400", False, False, id="two numbers"),
         pytest.param(COUNT, " many", False, False, id="no number"),
+        pytest.param(COUNT, " It is −1300.", False, False, id="typographic minus"),
+        pytest.param(MINUS, " It is −5.", True, True, id="a negative gold"),
+        pytest.param(MINUS, " It is 5.", False, False, id="sign dropped"),
+        pytest.param(FIVE, " It is −5.", False, False, id="sign added"),
+        pytest.param(FIVE, " .5", False, False, id="no zero before the point"),
+        pytest.param(FIVE, " 5½", False, False, id="and a half"),
+        pytest.param(FIVE, " 5²", False, False, id="squared"),
+        pytest.param(THIRTEEN, " 1,3", False, False, id="a comma in the middle"),
     ],
 )  # fmt: skip
 def test_verdicts(item: SuiteItem, text: str, strict: bool, content: bool) -> None:

@@ -1,0 +1,108 @@
+"""Finds where numbers that are none (NaN, infinity) begin in a model, so that no text is made of them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from guard.errors import BrokenModelError
+
+if TYPE_CHECKING:
+    import torch
+
+
+def refuse_broken(model: Any, scores: torch.Tensor, inputs: dict[str, Any], what: str) -> None:
+    """Raise if scores are no numbers, and say in which layer that begins.
+
+    Args:
+        model: What gave them; it is run once more on the same inputs, only if they are broken.
+        scores: Of shape (…, vocabulary). Tokens that were ruled out (minus infinity) are no fault.
+        inputs: Keywords of the model that gave them.
+        what: The row or step that they are of, for the message.
+
+    Raises:
+        BrokenModelError: The best score of some position is NaN or infinite.
+    """
+    # One number to wait for at each step: NaN and infinity come through a maximum.
+    if not scores.numel() or math.isfinite(float(scores.amax())):
+        return
+    best = scores.amax(-1)
+    broken = best.isnan() | (best == float("inf"))
+    if not bool(broken.any()):
+        return
+    layer, cause = first_broken_layer(model, inputs)
+    raise BrokenModelError(
+        f"{what}: the model's scores are no numbers; it begins in {layer}, {cause}",
+        evidence={"layer": layer, "rows": int(broken.sum())},
+        remedy="look at the weights of that layer; load in bfloat16 or float32 where float16 "
+        "overflowed, or take the merge or the adapter off",
+    )
+
+
+@contextmanager
+def watching(model: Any) -> Iterator[None]:
+    """Inside the block a model's forward raises as soon as its last scores are no numbers.
+
+    A hook costs less than a logits processor, whose signature transformers reads at each step.
+
+    Raises:
+        BrokenModelError: Without the layer: whoever knows the ids finds it with `refuse_broken`.
+    """
+
+    def look(_module: Any, _args: Any, output: Any) -> None:
+        if not math.isfinite(float(output.logits[:, -1].amax())):
+            raise BrokenModelError("the model's scores are no numbers")
+
+    base = model.get_base_model() if hasattr(model, "get_base_model") else model
+    handle = base.register_forward_hook(look)
+    try:
+        yield
+    finally:
+        handle.remove()
+
+
+def first_broken_layer(model: Any, inputs: dict[str, Any]) -> tuple[str, str]:
+    """The first module whose output holds a number that is none, and why, in words.
+
+    Raises nothing of its own; a model whose second run is clean says so.
+    """
+    found: list[tuple[str, str]] = []
+    handles = []
+
+    def hook(name: str) -> Any:
+        def look(module: Any, args: Any, output: Any) -> None:
+            if not found and _broken(output):
+                found.append((name, _cause(module, args)))
+
+        return look
+
+    for name, module in model.named_modules():
+        handles.append(module.register_forward_hook(hook(name or type(model).__name__)))
+    try:
+        model(**inputs, use_cache=False)
+    finally:
+        for handle in handles:
+            handle.remove()
+    return found[0] if found else ("no layer of a second run", "which was sound")
+
+
+def _cause(module: Any, args: Any) -> str:
+    own = [name for name, parameter in module.named_parameters() if _broken(parameter)]
+    if own:
+        return f"whose {own[0]} holds NaN or infinity"
+    if _broken(args):
+        return "whose input was broken already"
+    return "whose output overflows"
+
+
+def _broken(value: Any) -> bool:
+    if isinstance(value, (list, tuple)):
+        return any(map(_broken, value))
+    if isinstance(value, dict):
+        return any(map(_broken, value.values()))
+    if not hasattr(value, "is_floating_point") or not value.is_floating_point():
+        return False
+    # What a mask rules out is minus infinity, and no layer's output but the head's may hold it.
+    return bool(value.isnan().any() | value.isinf().any())

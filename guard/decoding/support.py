@@ -1,0 +1,154 @@
+"""Which models the fixed buffers fit: asked of the library and of the loaded model, never of a name."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from guard.files.hub import torch
+from guard.files.hub import transformers as _transformers
+
+_library: Any = _transformers.cache_utils
+_BEYOND = 1 << 40  # longer than any window, so that a sliding layer says its own
+_KINDS = ("full_attention", "sliding_attention")
+_IMPLEMENTATIONS = ("sdpa", "eager")
+
+
+class NoRoad(Exception):  # noqa: N818 - no error: the plain road is taken, and told
+    """A model, a setting or the memory does not let a batch go this way.
+
+    Attributes:
+        lasting: It holds for every batch of this model.
+    """
+
+    def __init__(self, reason: str, *, lasting: bool = True) -> None:
+        super().__init__(reason)
+        self.reason, self.lasting = reason, lasting
+
+
+@dataclass(frozen=True, slots=True)
+class Support:
+    """How a model takes fixed buffers.
+
+    Attributes:
+        sliding_layers: For each layer, whether it sees a window only.
+        kinds: The kinds of its layers, as the library names them.
+        by_kind: It takes masks by the kind of the layer.
+        reach: Slots that a sliding layer sees, the newest included.
+        few_logits: It can be told to compute the last positions' logits alone.
+    """
+
+    sliding_layers: tuple[bool, ...]
+    kinds: tuple[str, ...]
+    by_kind: bool
+    reach: int
+    few_logits: bool
+
+    @property
+    def sliding(self) -> bool:
+        """Whether any layer sees a window only."""
+        return any(self.sliding_layers)
+
+
+def inner_of(model: Any) -> Any:
+    """The transformers model within an adapter's wrapper: adapted layers sit in its modules."""
+    if not hasattr(model, "peft_config"):
+        return model
+    if any(getattr(one, "is_prompt_learning", False) for one in model.peft_config.values()):
+        raise NoRoad("its adapter is a learned prompt")
+    return model.get_base_model() if hasattr(model, "get_base_model") else model
+
+
+def support_of(model: Any) -> Support:
+    """Ask what a transformers model can do; raises NoRoad where it needs the library's own loop."""
+    if model.config.is_encoder_decoder:
+        raise NoRoad("it has an encoder")
+    config = model.config.get_text_config()
+    attention = config._attn_implementation
+    if attention not in _IMPLEMENTATIONS:
+        raise NoRoad(f"its attention is {attention!r}, which takes no such masks")
+    if hasattr(type(model), "create_masks_for_generate"):
+        raise NoRoad("its masks are its own")
+    names = inspect.signature(model.forward).parameters
+    if not {"position_ids", "past_key_values", "attention_mask"} <= names.keys():
+        raise NoRoad("it does not take positions, a cache and a mask")
+    sliding, reach = _layers(config)
+    by_kind = getattr(config, "layer_types", None) is not None
+    kinds = tuple(dict.fromkeys(_KINDS[one] for one in sliding))
+    return Support(tuple(sliding), kinds, by_kind, reach, "logits_to_keep" in names)
+
+
+def _layers(config: Any) -> tuple[list[bool], int]:
+    """For each layer whether it slides, and how far; as the library's static cache has it."""
+    types = getattr(config, "layer_types", None)
+    if types is not None and not set(types) <= set(_KINDS):
+        raise NoRoad(f"it has layers of kind {sorted(set(types) - set(_KINDS))[0]!r}")
+    if types is None and getattr(config, "attention_chunk_size", None) is not None:
+        raise NoRoad("its layers attend in chunks")
+    try:
+        layers = _library.StaticCache(config=config, max_cache_len=_BEYOND).layers
+    except (KeyError, ValueError, TypeError, AttributeError, NotImplementedError) as error:
+        raise NoRoad("the library has no static cache for it") from error
+    known = (_library.StaticLayer, _library.StaticSlidingWindowLayer)
+    strange = next((one for one in layers if type(one) not in known), None)
+    if strange is not None or not layers:
+        raise NoRoad(f"its static cache has a {type(strange).__name__}")
+    windows = {one.max_cache_len for one in layers if _slides(one)}
+    if len(windows) > 1:
+        raise NoRoad("its windows differ in length")
+    return [_slides(one) for one in layers], windows.pop() if windows else _BEYOND
+
+
+def _slides(layer: Any) -> bool:
+    return isinstance(layer, _library.StaticSlidingWindowLayer)
+
+
+def refuse_uncapturable(model: Any) -> None:
+    """Raise NoRoad for what a captured step would leave out or stop at."""
+    if not getattr(type(model), "_can_compile_fullgraph", False):
+        raise NoRoad("the library says that it cannot be captured")
+    places = {str(place) for place in (getattr(model, "hf_device_map", None) or {}).values()}
+    if len(places) > 1 or places & {"cpu", "disk"}:
+        raise NoRoad("it is spread over several devices")
+    if getattr(model, "_device_mesh", None) is not None:
+        raise NoRoad("its layers are split over several devices")
+    for name, module in model.named_modules():
+        threshold = getattr(getattr(module, "state", None), "threshold", None)
+        if isinstance(threshold, float) and threshold > 0:
+            raise NoRoad("int8 with an outlier threshold waits for the host in every layer")
+        if (hook := next(_foreign_hooks(module), None)) is not None:
+            raise NoRoad(f"the hook {hook} on {name or 'the model'} would not run")
+
+
+def keeps_tensors(model: Any) -> bool:
+    """Whether something takes tensors along from a forward pass: a hook, or positions that rescale."""
+    return any(
+        next(_foreign_hooks(module), None) is not None
+        or "dynamic" in (rope := str(getattr(module, "rope_type", "")))
+        or rope == "longrope"
+        for module in model.modules()
+    )
+
+
+def _foreign_hooks(module: torch.nn.Module) -> Iterator[str]:
+    for hook in (*module._forward_hooks.values(), *module._forward_pre_hooks.values()):
+        home = getattr(hook, "__module__", "") or ""
+        if not home.startswith(("guard.", "transformers.", "peft.")):
+            yield getattr(hook, "__qualname__", type(hook).__name__)
+
+
+def fingerprint(model: Any) -> int:
+    """Changes with every tensor that a captured step reads and every number that it has baked in."""
+    told: list[Any] = [one.data_ptr() for one in model.parameters()]
+    told += [one.data_ptr() for one in model.buffers()]
+    for module in model.modules():
+        if hasattr(module, "_disable_adapters"):
+            told += [
+                module._disable_adapters,
+                tuple(getattr(module, "active_adapters", ())),
+                tuple(getattr(module, "merged_adapters", ())),
+                tuple(sorted(getattr(module, "scaling", {}).items())),
+            ]
+    return hash(tuple(told))

@@ -1,0 +1,1 @@
+"""Keeps every road into a guarded model checked, and says what passes and for how long."""

@@ -1,0 +1,160 @@
+"""Whether an adapter's file fits a model, whole and in every part, before it is put on it.
+
+PEFT attaches a file none of whose tensors fit, with a warning, and passes over tensors that are left
+over; what runs then is the base, or a part of the adapter.
+"""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from guard.errors import AdapterMismatch, GuardError
+from guard.files.hub import torch
+from guard.loading.sharing import twin_of
+from guard.provenance.tensors import BrokenSafetensors, tensor_digests
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+WEIGHTS = "adapter_model.safetensors"
+_PREFIX = "base_model.model."
+_SIZES = re.compile(
+    r"size mismatch for (\S+): copying a param with shape torch\.Size\((\[[\d, ]*\])\) from "
+    r"checkpoint, the shape in current model is torch\.Size\((\[[\d, ]*\])\)"
+)
+
+
+def whole_tensors(model: Any, directory: Path) -> tuple[str, ...]:
+    """The tensors of the base itself that an adapter's file holds, by their names in the base.
+
+    PEFT stores the embeddings beside the adapter where the vocabulary was changed.
+
+    Raises:
+        AdapterMismatch: The file is torn, or such a tensor has another shape: another vocabulary.
+    """
+    try:
+        stored = tensor_digests((directory / WEIGHTS,))
+    except (BrokenSafetensors, OSError) as error:
+        raise AdapterMismatch(
+            f"{directory / WEIGHTS} cannot be read: {error}", remedy="fetch the file again"
+        ) from error
+    own = dict(model.named_parameters(remove_duplicate=False))
+    found = {
+        name.removeprefix(_PREFIX): tensor.shape
+        for name, tensor in stored.items()
+        if name.removeprefix(_PREFIX) in own
+    }
+    for name, shape in found.items():
+        if own[name].shape != shape:
+            raise AdapterMismatch(
+                f"{directory} holds {name} of shape {list(shape)}, and the model's is "
+                f"{list(own[name].shape)}: it was trained on another vocabulary, or another model",
+                evidence={"tensor": name, "adapter": list(shape), "model": list(own[name].shape)},
+                remedy="name the base that it was trained on",
+            )
+    return tuple(sorted(found))
+
+
+def refuse_misfit(
+    peft: Any,
+    model: PreTrainedModel,
+    directory: Path,
+    name: str,
+    keep: Sequence[object],
+    own: tuple[str, ...] = (),
+) -> None:
+    """Attach an adapter to a throwaway copy of a model's modules, and look what fitted.
+
+    Args:
+        peft: The package.
+        model: The base, or a `PeftModel` on one; it is left as it is.
+        directory: The adapter's.
+        name: What it is to be called.
+        keep: Objects that the copy shares with the model.
+        own: Tensors of the base that the file holds whole, as `whole_tensors` found them.
+
+    Raises:
+        AdapterMismatch: Tensors that the file lacks, that it has beyond those of its configuration,
+            or that have another shape; or a configuration that PEFT can make nothing of.
+    """
+    wrapped = isinstance(model, peft.PeftModel)
+    flags = [(parameter, parameter.requires_grad) for parameter in model.parameters()]
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            trial = twin_of(model, keep=tuple(keep), own=own)
+            before = {id(parameter) for parameter in trial.parameters()}
+            with _load_report(trial.get_base_model() if wrapped else trial) as report:
+                if wrapped:
+                    trial.load_adapter(str(directory), adapter_name=name)
+                else:
+                    trial = peft.PeftModel.from_pretrained(trial, str(directory), adapter_name=name)
+    except (GuardError, torch.OutOfMemoryError, MemoryError):
+        raise
+    except Exception as error:
+        raise _misfit(directory, error) from error
+    finally:
+        for parameter, flag in flags:
+            parameter.requires_grad_(flag)
+    if trial.peft_config[name].is_prompt_learning:
+        return  # its one tensor is loaded on a road of its own, which refuses another shape
+    new = {n for n, parameter in trial.named_parameters() if id(parameter) not in before}
+    missing = sorted(new & report["missing"])
+    left = sorted(report["unexpected"])
+    if missing or left:
+        raise AdapterMismatch(
+            f"{directory} does not fit {type(model).__name__}: " + _told(missing, left, len(new)),
+            evidence={"missing": missing[:50], "left_over": left[:50], "wanted": len(new)},
+            remedy="name the base that it was trained on; an adapter that was saved through a wrapper "
+            "has other names, and is saved again from the PeftModel itself",
+        )
+
+
+def _told(missing: list[str], left: list[str], wanted: int) -> str:
+    said = []
+    if missing:
+        said.append(
+            f"{len(missing)} of the {wanted} tensors of its configuration are not in its file "
+            f"({', '.join(missing[:2])}, …)"
+        )
+    if left:
+        said.append(f"{len(left)} tensors of its file fit nothing ({', '.join(left[:2])}, …)")
+    return ", and ".join(said)
+
+
+def _misfit(directory: Path, error: Exception) -> AdapterMismatch:
+    sizes = _SIZES.findall(str(error))
+    if sizes:
+        name, there, here = sizes[0]
+        return AdapterMismatch(
+            f"{directory}: {len(sizes)} tensors have another shape than this model's ({name} {there}, "
+            f"here {here})",
+            evidence={"mismatched": [name for name, _, _ in sizes][:50]},
+            remedy="name the base that it was trained on: another size, or another vocabulary",
+        )
+    reason = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
+    return AdapterMismatch(
+        f"{directory} cannot be put on this model: {reason}",
+        remedy="look at its adapter_config.json, and name the base that it was trained on",
+    )
+
+
+@contextmanager
+def _load_report(base: torch.nn.Module) -> Iterator[dict[str, set[str]]]:
+    """What a load of weights through a module lacked and had beyond; filled while the block runs."""
+    report: dict[str, set[str]] = {"missing": set(), "unexpected": set()}
+
+    def look(_module: Any, keys: Any) -> None:
+        report["missing"] |= set(keys.missing_keys)
+        report["unexpected"] |= set(keys.unexpected_keys)
+
+    handle = base.register_load_state_dict_post_hook(look)
+    try:
+        yield report
+    finally:
+        handle.remove()

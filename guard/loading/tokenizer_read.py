@@ -1,0 +1,179 @@
+"""Makes a tokenizer of a folder's files, always of the same ones, whatever packages are installed."""
+
+from __future__ import annotations
+
+import re
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
+
+from guard.errors import GuardError, MissingExtraError, ModelNotFoundError, TokenizerMismatchError
+from guard.files.hub import transformers
+from guard.files.remote_code import refuse_code, runs_code
+from guard.files.request import LoadRequest
+from guard.files.source import ModelSource
+from guard.loading.mistral_files import (
+    has_reader,
+    mistral_file,
+    mistral_ids,
+    plain_ids,
+    read_mistral,
+    reader,
+)
+from guard.loading.probes import PROBES
+from guard.loading.vocabulary_files import differing, sibling_vocabularies
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedConfig, PreTrainedTokenizerBase
+
+_MISTRAL = re.compile("mistral|mixtral|ministral|pixtral|voxtral|devstral")
+_MOST_DIFFERING = 0.05  # of a sample's tokens; another model's file differs in nearly all
+
+
+def tokenizer_of_files(
+    request: LoadRequest, source: ModelSource, config: PreTrainedConfig | None
+) -> tuple[PreTrainedTokenizerBase, str]:
+    """The tokenizer of a model's files, and which of them it was made of, in words.
+
+    Raises:
+        ModelNotFoundError, MissingExtraError, TokenizerMismatchError: See `read_tokenizer`.
+    """
+    names = source.names()
+    theirs = mistral_file(names)
+    common = {"tokenizer.json", "tokenizer.model"} & set(names)
+    if theirs is not None and not common:
+        template = source.directory / "chat_template.jinja"
+        text = template.read_text(encoding="utf-8") if template.is_file() else None
+        tokenizer = read_mistral(source.directory / theirs, text)
+        return tokenizer, f"{theirs}, checked against {reader()}"
+    try:
+        found = _by_transformers(request, source, config, theirs is not None)
+        found.decode(found("a b")["input_ids"])  # some settings are read only when it is used
+    except ImportError as error:
+        raise MissingExtraError(
+            f"the tokenizer of {request.model_id} needs a package that is absent: {first_line(error)}",
+            remedy="pip install sentencepiece protobuf tiktoken mistral-common",
+        ) from error
+    except GuardError:
+        raise
+    # tokenizers raises plain Exceptions, and transformers whatever half a file leads to.
+    except Exception as error:
+        refuse_code(error, request, source)
+        raise ModelNotFoundError(
+            f"the tokenizer of {request.model_id} cannot be loaded: {first_line(error)}",
+            remedy=remedy_for(source),
+        ) from error
+    used = (
+        "tokenizer.json"
+        if "tokenizer.json" in names
+        else ", ".join(sorted(common)) or "files of its class"
+    )
+    return found, f"{used}, as {type(found).__name__}"
+
+
+def _by_transformers(
+    request: LoadRequest, source: ModelSource, config: PreTrainedConfig | None, theirs: bool
+) -> PreTrainedTokenizerBase:
+    where: dict[str, Any] = place(request, source)
+    kind = str(source.read_json("config.json").get("model_type", ""))
+    if has_reader() and (theirs or _MISTRAL.match(kind)):
+        # transformers would give the folder to mistral-common, only because that is installed.
+        found: PreTrainedTokenizerBase = transformers.PreTrainedTokenizerFast.from_pretrained(
+            source.load_from, **where
+        )
+        return found
+    found = transformers.AutoTokenizer.from_pretrained(
+        source.load_from, config=config, trust_remote_code=runs_code(request, source), **where
+    )
+    if callable(getattr(found, "added_tokens_decoder", None)):
+        raise ModelNotFoundError(
+            f"the tokenizer of {request.model_id} is a {type(found).__name__}, which has other methods",
+            remedy="add the tokenizer.json of the same model",
+        )
+    return found
+
+
+def compare_siblings(tokenizer: PreTrainedTokenizerBase, source: ModelSource) -> tuple[str, ...]:
+    """What the other tokenizer files of the folder would have given, where that differs.
+
+    Raises:
+        TokenizerMismatchError: One of them is another tokenizer.
+    """
+    names = source.names()
+    if "tokenizer.json" not in names:
+        return _compare_pieces(tokenizer, source) if "tokenizer.model" in names else ()
+    found: list[str] = []
+    known = tokenizer.get_vocab()
+    for name, sample in sibling_vocabularies(source.directory, names):
+        wrong = differing(known, sample)
+        if len(wrong) > _MOST_DIFFERING * len(sample):
+            raise TokenizerMismatchError(
+                f"{source.directory} holds two tokenizers that disagree: {len(wrong)} of {len(sample)} tokens "
+                f"of {name} have another id in tokenizer.json, or none",
+                evidence={"file": name, "differing": wrong[:10], "compared": len(sample)},
+                remedy="fetch the files of one model again, and remove those of the other",
+            )
+        if wrong:
+            found.append(f"{name} has other ids for {len(wrong)} of {len(sample)} tokens")
+    theirs = mistral_file(names)
+    if theirs is not None:
+        found.append(_compare_texts(tokenizer, source, theirs))
+    return tuple(found)
+
+
+def _compare_pieces(tokenizer: PreTrainedTokenizerBase, source: ModelSource) -> tuple[str, ...]:
+    """What sentencepiece itself makes of the file; see findings/ for what transformers leaves out."""
+    if find_spec("sentencepiece") is None:
+        return ()
+    from sentencepiece import SentencePieceProcessor
+
+    try:
+        pieces = SentencePieceProcessor(model_file=str(source.directory / "tokenizer.model"))
+    except (OSError, RuntimeError):  # tiktoken's lines go by the same name
+        return ()
+    expected = [list(pieces.encode(text)) for text in PROBES]
+    pairs = zip((plain_ids(tokenizer, text) for text in PROBES), expected, strict=True)
+    other = sum(a != b for a, b in pairs)
+    said = f"sentencepiece itself gives other ids for {other} of {len(PROBES)} texts with the same tokenizer.model"
+    return (said,) if other else ()
+
+
+def _compare_texts(tokenizer: PreTrainedTokenizerBase, source: ModelSource, name: str) -> str:
+    said = f"{name} lies beside it, which others read"
+    if not has_reader():
+        return f"{said}; not compared, mistral-common is not installed"
+    try:
+        expected = mistral_ids(source.directory / name)
+    except Exception as error:  # noqa: BLE001 - a file that was not used must not stop the load
+        return f"{said}; not compared, {reader()} cannot read it ({type(error).__name__})"
+    pairs = zip((plain_ids(tokenizer, text) for text in PROBES), expected, strict=True)
+    other = sum(a != b for a, b in pairs)
+    return f"{said}: {reader()} gives other ids for {other} of {len(PROBES)} texts"
+
+
+def remedy_for(source: ModelSource) -> str:
+    """What a folder whose tokenizer cannot be read needs."""
+    names = source.names()
+    if "tokenizer.model" in names and "tokenizer.json" not in names:
+        return "pip install sentencepiece protobuf tiktoken, which read its tokenizer.model"
+    if any(name.endswith(".gguf") for name in names) and "tokenizer.json" not in names:
+        return "its tokenizer is inside the GGUF file, which is not loaded here; name the original checkpoint"
+    return "the directory needs tokenizer.json or the files of its tokenizer class"
+
+
+def place(request: LoadRequest, source: ModelSource) -> dict[str, Any]:
+    """The keywords of `from_pretrained` that say where the files are."""
+    found = {"cache_dir": request.cache_dir, "token": request.token, "revision": source.revision}
+    if request.local_files_only:
+        found["local_files_only"] = True
+    if source.kind == "hub":
+        found["subfolder"] = request.subfolder
+    if runs_code(request, source):
+        found["code_revision"] = request.code_revision
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of an error's message, or its class where there is none."""
+    if isinstance(error, KeyError):
+        return f"one of its JSON files lacks {error}"
+    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__

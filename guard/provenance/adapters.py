@@ -1,0 +1,110 @@
+"""What the adapters in a model are now: a digest over their tensors and scales as they lie in it.
+
+The digest of an adapter's file says what was put in. Adapters that peft adds, mixes, loads over
+another or trains are seen here, since nothing else is looked at than the model itself.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from guard.files.hub import torch
+
+Signature = tuple[tuple[int, int, float], ...]
+
+
+@dataclass(slots=True)
+class _Known:
+    """What was seen of a tuner: its layers as of a set of configs, digests and what they were of."""
+
+    configs: tuple[tuple[str, int], ...]
+    layers: list[tuple[str, Any]]
+    digests: dict[str, tuple[Signature, str]] = field(default_factory=dict)
+
+
+_known: WeakKeyDictionary[Any, _Known] = WeakKeyDictionary()
+
+
+def live_adapters(model: Any) -> dict[str, str]:
+    """The adapters of a model and the sha256 of each as it is now, as hex; empty for a base.
+
+    Measured anew only where tensors or scales were changed or replaced since the last look.
+    """
+    if not getattr(model, "peft_config", None):
+        return {}
+    known = _look(model)
+    found = {}
+    for name in model.peft_config:
+        parts = list(_parts(known.layers, name))
+        signature = tuple((id(t), _version(t), scale) for _, t, scale in parts)
+        if name not in known.digests or known.digests[name][0] != signature:
+            known.digests[name] = (signature, _digest(parts))
+        found[name] = known.digests[name][1]
+    return found
+
+
+def _look(model: Any) -> _Known:
+    """The adapter layers of a model, walked through anew only where peft put in others."""
+    configs = tuple((name, id(config)) for name, config in model.peft_config.items())
+    known = _known.get(model.base_model)
+    if known is None or known.configs != configs:
+        known = _Known(configs, list(_layers(model)), known.digests if known else {})
+        _known[model.base_model] = known
+    return known
+
+
+def merged_adapters(model: Any) -> tuple[str, ...]:
+    """The adapters that are merged into the weights of a model right now, sorted."""
+    if not getattr(model, "peft_config", None):
+        return ()
+    layers = (layer for _, layer in _look(model).layers)
+    return tuple(sorted({n for la in layers for n in getattr(la, "merged_adapters", None) or ()}))
+
+
+def has_adapter_layers(model: Any) -> bool:
+    """Whether peft put layers into a model, in place or around it."""
+    return next(_layers(model), None) is not None
+
+
+def _layers(model: Any) -> Iterator[tuple[str, Any]]:
+    for path, module in model.named_modules():
+        # Prompts that were learned lie beside the model, under the adapter's name as well.
+        if getattr(module, "adapter_layer_names", None) or path == "prompt_encoder":
+            yield path, module
+
+
+def _parts(layers: list[tuple[str, Any]], name: str) -> Iterator[tuple[str, torch.Tensor, float]]:
+    """Each tensor of an adapter with its place and the scale of its layer (0 where there is none)."""
+    for path, layer in layers:
+        scale = getattr(layer, "scaling", None)
+        factor = scale.get(name, 0.0) if isinstance(scale, dict) else 0.0
+        for kind in getattr(layer, "adapter_layer_names", ("",)):
+            held = getattr(layer, kind, None) if kind else layer
+            if held is None or not hasattr(held, "keys") or name not in held:
+                continue
+            part = held[name]
+            if isinstance(part, torch.Tensor):
+                yield f"{path}.{kind}", part, float(factor)
+            elif isinstance(part, torch.nn.Module):
+                for inner, tensor in (*part.named_parameters(), *part.named_buffers()):
+                    yield f"{path}.{kind}.{inner}", tensor, float(factor)
+
+
+def _version(tensor: torch.Tensor) -> int:
+    return -1 if tensor.is_inference() else int(tensor._version)
+
+
+def _digest(parts: list[tuple[str, torch.Tensor, float]]) -> str:
+    total = hashlib.sha256()
+    for path, tensor, scale in sorted(parts, key=lambda part: part[0]):
+        if tensor.device.type == "meta":
+            content = "offloaded"
+        else:
+            plain = tensor.detach().cpu().contiguous().flatten().view(torch.uint8)
+            content = hashlib.sha256(plain.numpy().tobytes()).hexdigest()
+        total.update(f"{path} {tensor.dtype} {tuple(tensor.shape)} {scale!r} {content}\n".encode())
+    return total.hexdigest()

@@ -1,0 +1,1 @@
+"""How likely a model finds given texts: continuations of a prompt, and texts as a whole."""

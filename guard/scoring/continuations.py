@@ -1,0 +1,186 @@
+"""How likely continuations are after a prompt: what multiple-choice questions are decided by."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from guard.enforcing.passing import is_lifted
+from guard.errors import SettingsError
+from guard.files.request import SpecialTokens
+from guard.prompts.encoding import with_special_tokens
+from guard.prompts.pairing import matching_policy
+from guard.prompts.state import look_at, state_of
+from guard.scoring.boundary import pair_of
+from guard.scoring.rows import Row, score_rows
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+Measure = Literal["total", "per_token", "per_byte"]
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """How likely a model finds one continuation of a prompt. Logarithms are natural ones.
+
+    Attributes:
+        continuation: The text.
+        context: Ids before it, BOS included.
+        ids: Its ids, as they stand in the joined text.
+        logprobs: The log-probability of each of them after all before it.
+        is_greedy: No other token is more likely at any of them: greedy decoding may write it.
+        ties: At how many of them another token is exactly as likely as the best one; greedy decoding
+            then depends on the order of the vocabulary. Usual in bfloat16.
+        borrowed: The end of the prompt that its first token holds as well (a space, half of a word).
+    """
+
+    continuation: str
+    context: tuple[int, ...]
+    ids: tuple[int, ...]
+    logprobs: tuple[float, ...]
+    is_greedy: bool
+    ties: int
+    borrowed: str
+
+    @property
+    def total(self) -> float:
+        """The log-probability of the whole continuation."""
+        return math.fsum(self.logprobs)
+
+    @property
+    def per_token(self) -> float:
+        """`total` by the number of tokens."""
+        return self.total / len(self.ids)
+
+    @property
+    def per_byte(self) -> float:
+        """`total` by the bytes of the continuation in UTF-8: the same for every tokenizer."""
+        return self.total / len(self.continuation.encode())
+
+
+def score(
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    prompt: str,
+    continuations: Sequence[str],
+    *,
+    batch_size: int | None = None,
+    special_tokens: SpecialTokens | None = None,
+) -> list[Score]:
+    """Score continuations of one prompt.
+
+    Args:
+        model, tokenizer: As `load()` returned them, or a model with adapters.
+        prompt: Plain text; may be empty.
+        continuations: Plain texts, none empty. They are joined to the prompt as they stand: a space
+            between the two belongs to one of them.
+        batch_size: Rows at a time; None begins with 32. Halved when memory is full.
+        special_tokens: As in `encode`.
+
+    Returns:
+        One `Score` per continuation, in their order.
+
+    Raises:
+        SettingsError: What is passed is no text, or nothing.
+        ContaminationError, DoubledBosError: A text holds control tokens, or spells out BOS.
+        TruncatedPromptError: A text is longer than the model's context; nothing is cut.
+        BrokenModelError: The model's scores are NaN or infinite; the layer is named.
+        TokenizerMismatchError, UnguardedModelError: The tokenizer or model is another one.
+        MemoryFullError: One text alone does not fit.
+    """
+    [found] = score_batch(
+        model,
+        tokenizer,
+        [(prompt, continuations)],
+        batch_size=batch_size,
+        special_tokens=special_tokens,
+    )
+    return found
+
+
+def score_batch(
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    questions: Iterable[tuple[str, Sequence[str]]],
+    *,
+    batch_size: int | None = None,
+    special_tokens: SpecialTokens | None = None,
+) -> list[list[Score]]:
+    """Score continuations of many prompts; raises as `score`.
+
+    Args:
+        model, tokenizer, batch_size, special_tokens: As in `score`.
+        questions: Prompts, each with its continuations.
+
+    Returns:
+        The scores of each question, in their order.
+    """
+    state = state_of(model)
+    policy = with_special_tokens(tokenizer, matching_policy(tokenizer, state), special_tokens)
+    refuse_size(batch_size)
+    look_at(model)
+    context = state.provenance.model.context
+    # The last token is asked about and never read.
+    most = None if context is None else context + 1
+    asked = [(prompt, _texts(continuations)) for prompt, continuations in questions]
+    lifted = is_lifted(state)
+    pairs = [
+        pair_of(tokenizer, policy, prompt, text, most=most, lifted=lifted)
+        for prompt, texts in asked
+        for text in texts
+    ]
+    rows = [Row(pair.ids, pair.start) for pair in pairs]
+    scored = iter(
+        zip(pairs, score_rows(model, rows, policy.pad_id or 0, batch_size=batch_size), strict=True)
+    )
+    found: list[list[Score]] = []
+    for _, texts in asked:
+        part = []
+        for text in texts:
+            pair, row = next(scored)
+            part.append(
+                Score(
+                    continuation=text,
+                    context=pair.ids[: pair.start],
+                    ids=pair.ids[pair.start :],
+                    logprobs=row.logprobs,
+                    is_greedy=all(row.best),
+                    ties=row.ties,
+                    borrowed=pair.borrowed,
+                )
+            )
+        found.append(part)
+    return found
+
+
+def best_of(scores: Sequence[Score], by: Measure = "total") -> tuple[int, ...]:
+    """The numbers of the most likely continuations: one, or all that share the first place.
+
+    An argmax would take the first of them, and give a model that finds all alike the marks of
+    whatever stands first.
+    """
+    values = [getattr(one, by) for one in scores]
+    return tuple(number for number, value in enumerate(values) if value == max(values))
+
+
+def _texts(continuations: Sequence[str]) -> list[str]:
+    if isinstance(continuations, (str, bytes, Mapping)) or not isinstance(continuations, Iterable):
+        raise SettingsError(
+            f"continuations are {type(continuations).__name__}, not a list of texts",
+            remedy="pass [continuation] for a single one",
+        )
+    found = list(continuations)
+    if not found:
+        raise SettingsError("there is no continuation", remedy="pass at least one text")
+    return found
+
+
+def refuse_size(batch_size: int | None) -> None:
+    """Raise SettingsError for a batch size that is no whole number from 1."""
+    if batch_size is not None and (type(batch_size) is not int or batch_size < 1):
+        raise SettingsError(
+            f"batch_size={batch_size!r}", remedy="batch_size is a whole number from 1"
+        )

@@ -1,0 +1,77 @@
+"""Takes events as they come and gives facts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from guard.observing.events import Batch, Encode, Event, Generate, Load, Prefill, Render, Save
+from guard.observing.recorder import Recorder
+from guard.tracing import loads, settings
+from guard.tracing.batches import Batches
+from guard.tracing.facts import Fact
+from guard.tracing.lineage import Lineage
+from guard.tracing.prompts import Prompts
+from guard.tracing.subjects import Scope, Subjects
+
+_MOST_HELD = 64
+
+
+class Judge:
+    """What is known of a process's models, and the facts that follow."""
+
+    def __init__(self, recorder: Recorder, scope: Scope) -> None:
+        self.subjects = Subjects(recorder, scope)
+        self.lineage = Lineage()
+        self.prompts = Prompts(self.subjects, self.lineage)
+        self.batches = Batches(self.subjects)
+        # A prefill comes before the end of the generate call that it belongs to.
+        self._prefills: dict[int, Prefill] = {}
+
+    def facts(self, event: Event) -> Iterator[Fact]:
+        """The facts that follow from an event."""
+        if isinstance(event, Load):
+            if event.subject is not None:
+                self.subjects.loads[event.subject] = event
+            yield from loads.of_load(event, self.subjects)
+        elif isinstance(event, Save):
+            yield from loads.of_save(event, self.subjects)
+        elif isinstance(event, Render):
+            self.lineage.rendered(event)
+        elif isinstance(event, Encode):
+            self.subjects.used[event.tokenizer] = None
+            self.lineage.encoded(event)
+            self.prompts.encoded(event)
+        elif isinstance(event, Batch):
+            yield from self.batches.of_batch(event)
+        elif isinstance(event, Prefill):
+            yield from self._prefill(event)
+        elif isinstance(event, Generate):
+            yield from self._generate(event)
+
+    def _prefill(self, prefill: Prefill) -> Iterator[Fact]:
+        if prefill.generation is not None:
+            self._prefills[prefill.generation] = prefill
+            while len(self._prefills) > _MOST_HELD:
+                self._prefills.pop(next(iter(self._prefills)))
+        if prefill.guarded or (prefill.batch is not None and prefill.generation is None):
+            return
+        if prefill.training and prefill.labels is not None:
+            yield from self.batches.of_prefill(prefill)
+        else:
+            yield from self.prompts.of_prefill(prefill)
+
+    def _generate(self, generate: Generate) -> Iterator[Fact]:
+        prefill = self._prefills.pop(generate.number, None)
+        if generate.guarded or not (generate.settings or prefill):
+            return
+        if prefill is not None and prefill.batch is not None:
+            return  # a trainer that generates in the course of a step, as GRPO's does
+        if generate.engine == "vllm":
+            yield from self.prompts.of_engine(generate)
+        elif prefill is not None:
+            yield from self.prompts.of_padding(prefill, generate)
+        row = generate.ids[0] if generate.ids else ()
+        mask = generate.mask[0] if generate.mask else None
+        origin = self.lineage.of(row, mask) if row else None
+        tokenizer = origin.tokenizer if origin else self.subjects.tokenizer_for(generate.model)
+        yield from settings.of_generate(generate, self.subjects, tokenizer)

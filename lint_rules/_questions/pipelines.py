@@ -1,0 +1,85 @@
+"""The calls of transformers' text-generation pipelines that are built in sight."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import libcst as cst
+
+from lint_rules._flow.analysis import Flow
+from lint_rules._flow.values.arguments import UNSET, Unset
+from lint_rules._flow.values.events import CallSite, PipelineBuild
+from lint_rules._flow.values.joins import (
+    Items,
+    LibraryObject,
+    Mapping,
+    ModelId,
+    Scalar,
+    Sequence,
+    Value,
+    element_of,
+    first,
+    options,
+)
+from lint_rules._flow.values.text import is_chat
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PipelineCall:
+    """A call of a pipeline, and what it was built with."""
+
+    site: CallSite
+    built: PipelineBuild
+
+    @property
+    def model(self) -> ModelId:
+        """The model that the pipeline holds."""
+        return self.built.model
+
+    @property
+    def is_chat(self) -> bool:
+        """Whether messages are given, or text that a chat template rendered."""
+        given = self.site.args.value("text_inputs", 0)
+        return are_messages(given) or is_chat(given)
+
+    def literal(self, keyword: str) -> Scalar | Unset:
+        """A literal that is given to the call, or else to the building of the pipeline."""
+        for args in (self.site.args, self.built.args):
+            if keyword in args.keywords:
+                return args.literal(keyword)
+        return UNSET
+
+    def gives(self, *keywords: str) -> bool:
+        """Whether any of these keywords may be given."""
+        given = (self.site.args, self.built.args)
+        return any(args.opaque or set(keywords) & args.keywords.keys() for args in given)
+
+    def says(self, keyword: str) -> cst.Call | None:
+        """The call that gives False for a keyword."""
+        for node, args in ((self.site.node, self.site.args), (self.built.node, self.built.args)):
+            if keyword in args.keywords:
+                return node if args.literal(keyword) is False else None
+        return None
+
+
+def pipeline_calls(flow: Flow) -> Iterator[PipelineCall]:
+    """Every call of a pipeline for `text-generation`."""
+    for site in flow.events(CallSite):
+        held = first(site.receiver, LibraryObject)
+        if held is None or site.method != "__call__" or held.symbol != "transformers.pipeline":
+            continue
+        built = flow.event_at(held.origin, PipelineBuild)
+        if built is not None and built.task == "text-generation":
+            yield PipelineCall(site, built)
+
+
+def are_messages(given: Value, depth: int = 0) -> bool:
+    """Whether a value is a conversation: a list of dicts with roles, or several of them."""
+    for option in options(given):
+        if isinstance(option, Mapping) and option.get("role") is not None and depth:
+            return True
+        nested = isinstance(option, (Sequence, Items)) and depth < 2
+        if nested and are_messages(element_of(option), depth + 1):
+            return True
+    return False

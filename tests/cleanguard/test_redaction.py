@@ -1,0 +1,105 @@
+from __future__ import annotations
+
+import pytest
+
+from cleanguard.secrets.redaction import (
+    HIDDEN,
+    known_secrets,
+    names_a_secret,
+    redact_argv,
+    redact_text,
+    redact_value,
+)
+
+
+@pytest.mark.parametrize(
+    ("argv", "secret"),
+    [
+        (["x", "--hf-token", "abc123"], "abc123"),
+        (["x", "--token=abc123"], "abc123"),
+        (["x", "--token=my secret=phrase"], "phrase"),
+        (["x", "--token", "-abc123"], "abc123"),
+        (["x", "--my_token_file_value", "abc123"], "abc123"),
+        (["x", "--api_key", "abc123"], "abc123"),
+        (["x", "--apikey=abc123"], "abc123"),
+        (["x", "--wandb-key", "0123456789abcdef0123456789abcdef01234567"], "0123456789"),
+        (["x", "--AWS_SECRET_ACCESS_KEY=wJalrXUtnFEMI/K7MDENG"], "wJalr"),
+        (["x", "hf_token=abc123"], "abc123"),
+        (["x", "model.api_key=abc 123"], "123"),
+        (["x", "+trainer.wandb_api_key=abc123"], "abc123"),
+        (["x", "hf_abcdefghijkl"], "hf_abcdefghijkl"),
+        (["x", "--header=sk-abcdefghijkl"], "sk-abcdefghijkl"),
+        (["x", "https://user:abc123@host/x"], "abc123"),
+        (["x", "https://host/x?private_token=abc123&page=1"], "abc123"),
+        (["x", "https://host/x?X-Amz-Signature=abc123"], "abc123"),
+        (["x", "--config", '{"lr": 1, "api_key": "abc123"}'], "abc123"),
+        (["x", "-H", "Authorization: token abc123"], "abc123"),
+        (["x", "-H", "authorization: Bearer abc123.def"], "abc123"),
+        (["x", "--password", "12345"], "12345"),
+        (["x", "--token", "123456"], "123456"),
+        (["x", "--login", "ghp_0123456789abcdefghij"], "ghp_"),
+    ],
+    ids=lambda value: value[-1] if isinstance(value, list) else "",
+)
+def test_secrets_on_a_command_line_are_hidden(argv: list[str], secret: str) -> None:
+    shown = " ".join(redact_argv(argv))
+    assert secret not in shown
+    assert HIDDEN in shown
+
+
+def test_ordinary_arguments_stay() -> None:
+    argv = [
+        "run.py", "--limit", "5", "--max-new", "3", "https://host/x", "--max-new-tokens", "128",
+        "--tokenizer", "Qwen/Qwen2.5-7B", "--max_tokens=20", "--split-by", "key", "--item-key=id",
+        "--eos-token", "<|endoftext|>", "--token", "--verbose", "--author", "me", "keys=a,b",
+        "--stop-strings", "END", "--seed", "7", "--revision", "d149729398750b98c0af14eb82c78cfe92750796",
+    ]  # fmt: skip
+    assert list(redact_argv(argv)) == argv
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "HF_TOKEN",
+        "hubToken",
+        "WANDB_API_KEY",
+        "wandbKey",
+        "AWS_SECRET_ACCESS_KEY",
+        "DB_PWD",
+        "X-Auth",
+    ],
+)
+def test_names_that_say_secret(name: str) -> None:
+    assert names_a_secret(name)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["TOKENIZERS_PARALLELISM", "PWD", "KEYBOARD", "PATH", "pad_token", "special_tokens", "key",
+     "max_new_tokens", "AUTHOR", "sort_keys"],
+)  # fmt: skip
+def test_names_that_do_not(name: str) -> None:
+    assert not names_a_secret(name)
+
+
+def test_values_of_secret_variables_are_hidden_wherever_they_turn_up() -> None:
+    environment = {"MY_TOKEN": "opensesame", "SOME_KEY_ID": "visible1", "API_TOKEN": "true"}
+    secrets = known_secrets(environment)
+    assert secrets == ("opensesame",)
+    assert redact_text("cd /home/opensesame/x", secrets) == f"cd /home/{HIDDEN}/x"
+
+
+def test_values_in_a_record_are_hidden_by_name_and_by_format() -> None:
+    plain = {"lr": 0.1, "n": None, "tokens": 5, "max_new_tokens": "12", "texts": ["a dog", "b"]}
+    assert redact_value(plain) == plain
+    dirty = {"auth": {"hub_token": "x"}, "list": ["hf_0123456789"], "password": "12"}
+    assert redact_value(dirty) == {
+        "auth": {"hub_token": HIDDEN},
+        "list": [HIDDEN],
+        "password": HIDDEN,
+    }
+
+
+def test_private_keys_are_hidden() -> None:
+    text = "a -----BEGIN RSA PRIVATE KEY-----\nMIIE\n-----END RSA PRIVATE KEY----- b"
+    assert redact_text(text, ()) == f"a {HIDDEN} b"

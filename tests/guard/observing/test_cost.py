@@ -1,0 +1,57 @@
+"""What watching costs, counted: calls of functions, torch's operators, waits."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+import guard
+from benchmarks._counts import counts
+
+STEPS = 32
+
+
+@pytest.fixture(scope="module")
+def pair(tiny_dir: Path) -> tuple[Any, Any]:
+    model = AutoModelForCausalLM.from_pretrained(tiny_dir, dtype=torch.float32)
+    return model, AutoTokenizer.from_pretrained(tiny_dir)
+
+
+def counted(pair: tuple[Any, Any], new_tokens: int) -> dict[str, int]:
+    model, tokenizer = pair
+    batch = tokenizer(["2 plus 2 is", "3 plus 1 is"], return_tensors="pt", padding=True)
+
+    def work() -> Any:
+        return model.generate(**batch, max_new_tokens=new_tokens, min_new_tokens=new_tokens)
+
+    work()
+    return counts(work)
+
+
+def test_generate_makes_at_most_a_twentieth_more_calls(pair: tuple[Any, Any]) -> None:
+    plain = counted(pair, STEPS)
+    with guard.observe():
+        watched = counted(pair, STEPS)
+
+    assert watched["function calls"] <= 1.05 * plain["function calls"]
+    # A tensor that is read as a list resolves two views: prompt and mask for the call, prompt, mask
+    # and positions for the prefill, and the output.
+    assert watched["operators"] - plain["operators"] <= 2 * 6
+
+
+def test_a_decoding_step_starts_no_operator_and_few_calls(pair: tuple[Any, Any]) -> None:
+    plain = {n: counted(pair, n) for n in (STEPS, STEPS + 10)}
+    with guard.observe():
+        watched = {n: counted(pair, n) for n in (STEPS, STEPS + 10)}
+
+    step = {
+        name: [(side[STEPS + 10][name] - side[STEPS][name]) / 10 for side in (plain, watched)]
+        for name in ("function calls", "operators")
+    }
+    assert step["operators"][0] == step["operators"][1]
+    more = step["function calls"][1] - step["function calls"][0]
+    assert more <= 8, "a look at the shape, for the model and for its decoder"

@@ -1,0 +1,29 @@
+"""What a trace costs, counted: at most a twentieth more calls, and no operator on a decoding step."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+import guard
+from benchmarks._counts import counts
+
+
+@pytest.mark.parametrize("steps", [8, 32])
+def test_generate_makes_at_most_a_twentieth_more_calls(qwen: tuple[Any, Any], steps: int) -> None:
+    model, tokenizer = qwen
+    batch = tokenizer(["2 plus 2 is", "3 plus 1 is"], return_tensors="pt", padding=True)
+
+    def work() -> Any:
+        return model.generate(**batch, max_new_tokens=steps, min_new_tokens=steps)
+
+    work()
+    plain = counts(work)
+    with guard.traced():
+        tokenizer(["2 plus 2 is", "3 plus 1 is"], return_tensors="pt", padding=True)
+        work()  # the tokenizer is measured once
+        watched = counts(work)
+
+    assert watched["function calls"] <= 1.05 * plain["function calls"]
+    assert watched["operators"] - plain["operators"] <= 2 * 6, "reading prompts, for any steps"

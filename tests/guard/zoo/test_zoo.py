@@ -1,0 +1,220 @@
+"""Published tokenizers against what their publishers say: expected.json is data, not taken from the guard.
+
+The small ones are quick; the rest, and the ways of storing them, are slow. `make zoo` runs all of them with
+several releases of transformers and sets of extras, and writes docs/families.md.
+"""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from transformers import AutoConfig, AutoModelForCausalLM
+
+from guard import CleanModelLoader
+from guard.enforcing.enforcement import install
+from guard.errors import (
+    ChatModelError,
+    ContaminationError,
+    DoubledBosError,
+    GuardWarning,
+    MissingExtraError,
+)
+from guard.generation import batches
+from guard.prompts.control_tokens import ControlSet
+from guard.prompts.policy import policy_of
+from guard.prompts.state import GuardState
+from guard.prompts.templates import render, templates_of
+from guard.provenance.record import GenerationRecord
+from tests.guard.zoo.conftest import CORPUS, WAYS, ZOO, lacking
+
+QUICK = {
+    "deepseek-package",
+    "anthropic-package",
+    "tekken",
+    "mistral-v1",
+    "mistral-v3",
+    "mistral-v7",
+}
+TALK = [{"role": "user", "content": "Name two colors."}, {"role": "assistant", "content": "Red."}]
+# One of each kind: a BOS that is added, inserted, none; byte-level and sentencepiece; with a template and without.
+STORED = ("deepseek_v3", "llama3", "llama2", "qwen3")
+PAIRS = [(name, way) for name in STORED for way in WAYS if way != "as published"]
+
+
+def cases(names: Any = ZOO) -> list[Any]:
+    return [pytest.param(n, marks=[] if n in QUICK else [pytest.mark.slow]) for n in names]
+
+
+def tokenizer_in(path: Path, **options: Any) -> Any:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", GuardWarning)
+        return CleanModelLoader(path, allow_chat_model=True, **options).load_tokenizer()
+
+
+@pytest.fixture(scope="session")
+def loaded(folder: Any) -> Any:
+    known: dict[str, Any] = {}
+
+    def load(name: str) -> Any:
+        if lacking(name):
+            pytest.skip(f"{', '.join(lacking(name))} not installed")
+        if name not in known:
+            known[name] = tokenizer_in(folder(name))
+        return known[name]
+
+    return load
+
+
+@pytest.mark.parametrize("name", cases())
+def test_bos_is_what_the_publisher_says(loaded: Any, name: str) -> None:
+    tokenizer, wanted = loaded(name), ZOO[name]["bos"]
+    assert list(policy_of(tokenizer).prefix) == wanted
+    row = CleanModelLoader.encode(tokenizer, "The capital of France is")["input_ids"][0].tolist()
+    assert row[: len(wanted)] == wanted
+    assert not set(wanted) & set(row[len(wanted) :])
+    assert policy_of(tokenizer).bos_evidence
+
+
+@pytest.mark.parametrize("name", cases())
+def test_the_control_tokens(loaded: Any, name: str) -> None:
+    control: ControlSet = policy_of(loaded(name)).control
+    names = {token: index for index, token in control.tokens}
+    assert ZOO[name]["control"].items() <= names.items()
+    assert not set(ZOO[name]["no_control"]) & set(names)
+
+
+@pytest.mark.parametrize("name", cases())
+def test_base_or_chat(folder: Any, name: str) -> None:
+    if lacking(name):
+        pytest.skip("a package is absent")
+    entry = ZOO[name]
+    if entry["standing"] == "base":
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", GuardWarning)
+            CleanModelLoader(folder(name)).load_tokenizer()
+    else:
+        with pytest.raises(ChatModelError) as caught:
+            CleanModelLoader(folder(name)).load_tokenizer()
+        assert entry["reason"] in str(caught.value)
+
+
+@pytest.mark.parametrize("name", cases())
+def test_no_plain_text_is_flagged(loaded: Any, name: str) -> None:
+    tokenizer = loaded(name)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", GuardWarning)
+        for text in CORPUS:
+            CleanModelLoader.encode(tokenizer, text)
+
+
+def is_refused(tokenizer: Any, text: str) -> bool:
+    try:
+        CleanModelLoader.encode(tokenizer, text)
+    except (ContaminationError, DoubledBosError):
+        return True
+    return False
+
+
+@pytest.mark.parametrize("name", cases(n for n in ZOO if ZOO[n]["chat"]))
+def test_the_documented_chat_is_caught(loaded: Any, name: str) -> None:
+    tokenizer, chat = loaded(name), ZOO[name]["chat"]
+    for text in (chat, f"Some text.\n{chat}", f"{chat} Hello.\n{chat}"):
+        assert is_refused(tokenizer, text), text
+
+
+@pytest.mark.parametrize("name", cases())
+def test_what_its_templates_render_is_caught(loaded: Any, name: str) -> None:
+    tokenizer = loaded(name)
+    for template in templates_of(tokenizer).values():
+        for talk in (TALK[:1], TALK, [*TALK, TALK[0]]):
+            text = render(tokenizer, talk, template, add_generation_prompt=True)
+            if text:
+                assert is_refused(tokenizer, text.removeprefix(tokenizer.bos_token or ""))
+
+
+@pytest.mark.parametrize("name", cases())
+def test_the_same_ids_on_every_road(
+    loaded: Any, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tokenizer = loaded(name)
+    prefix = list(policy_of(tokenizer).prefix)
+    texts = [text for text in CORPUS if text.strip()][::9]
+    single = [CleanModelLoader.encode(tokenizer, text)["input_ids"][0].tolist() for text in texts]
+    plain = [tokenizer(text, add_special_tokens=False)["input_ids"] for text in texts]
+    assert single == [prefix + list(row) for row in plain]
+    batch = CleanModelLoader.encode(tokenizer, texts)
+    masked = [
+        [i for i, kept in zip(row, mask, strict=True) if kept]
+        for row, mask in zip(
+            batch["input_ids"].tolist(), batch["attention_mask"].tolist(), strict=True
+        )
+    ]
+    assert masked == single
+    model = small_model(tokenizer)
+    seen: list[list[int]] = []
+    plain_run = batches.run_batch
+
+    def spy(task: Any, jobs: Any, *more: Any, **extra: Any) -> Any:
+        seen.extend(job.row for job in jobs)
+        return plain_run(task, jobs, *more, **extra)
+
+    monkeypatch.setattr(batches, "run_batch", spy)
+    monkeypatch.setattr("guard.generation.streaming.run_batch", spy)
+    CleanModelLoader.generate(model, tokenizer, texts[0], max_new_tokens=1)
+    list(CleanModelLoader.stream(model, tokenizer, texts[0], max_new_tokens=1))
+    CleanModelLoader.complete(model, tokenizer, texts, max_new_tokens=1)
+    assert seen[:2] == [single[0], single[0]]
+    assert sorted(seen[2:]) == sorted(single)
+    model(torch.tensor([single[0]]))
+
+
+def small_model(tokenizer: Any) -> Any:
+    from types import SimpleNamespace
+
+    size = max(len(tokenizer), max(tokenizer.get_vocab().values()) + 1)
+    config = AutoConfig.for_model(
+        "qwen2", vocab_size=size, hidden_size=8, intermediate_size=8, num_hidden_layers=1,
+        num_attention_heads=2, num_key_value_heads=1, bos_token_id=None, eos_token_id=None,
+    )  # fmt: skip
+    model = AutoModelForCausalLM.from_config(config).eval()
+    inner = ("_from_model_config", "transformers_version")
+    settings = model.generation_config.to_diff_dict()
+    effective = {name: value for name, value in settings.items() if name not in inner}
+    record: Any = SimpleNamespace(
+        model=SimpleNamespace(context=4096), generation=GenerationRecord(effective, {})
+    )
+    install(model, tokenizer, GuardState(policy_of(tokenizer), record))
+    return model
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "way"), PAIRS)
+def test_however_it_is_stored(folder: Any, name: str, way: str) -> None:
+    tokenizer, entry = tokenizer_in(folder(name, way)), ZOO[name]
+    policy = policy_of(tokenizer)
+    assert list(policy.prefix) == entry["bos"]
+    names = {token: index for index, token in policy.control.tokens}
+    wanted = dict(entry["control"])
+    if way == "tokenizer.json alone":  # nothing names EOS then, and the template is gone
+        wanted = {n: i for n, i in wanted.items() if n in names or n.startswith("<|")}
+    assert wanted.items() <= names.items()
+    if way == "with an added token":
+        assert "<|turn_start|>" in names
+    for text in CORPUS[::5]:
+        CleanModelLoader.encode(tokenizer, text)
+    if entry["chat"] is not None:
+        assert is_refused(tokenizer, entry["chat"])
+
+
+@pytest.mark.parametrize("name", cases(n for n in ZOO if "needs" in ZOO[n]))
+def test_a_missing_package_is_named(
+    folder: Any, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("guard.loading.mistral_files.has_reader", lambda: False)
+    with pytest.raises(MissingExtraError, match="mistral-common") as caught:
+        CleanModelLoader(folder(name)).load_tokenizer()
+    assert "pip install mistral-common" in caught.value.remedy

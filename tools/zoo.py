@@ -1,0 +1,177 @@
+"""Runs tests/guard/zoo with several releases of transformers and sets of extras, and writes docs/families.md.
+
+    python tools/zoo.py [NAME ...]           # all environments, or those named; `make zoo` runs them all
+    python tools/zoo.py --again [NAME ...]   # only the tests that failed in the last run
+
+Each environment is a venv under .zoo/ with packages of its own; torch is borrowed from the Python that runs
+this. The first run fetches about 400 MB and takes an hour on two cores.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import sysconfig
+import xml.etree.ElementTree as ET
+from collections import defaultdict
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+HOME = ROOT / ".zoo"
+EXTRAS = ("mistral-common==1.13.1", "tiktoken==0.14.0", "sentencepiece==0.2.3", "protobuf>=5")
+# Oldest that the product allows, one in the middle, the newest; without and with the extras.
+ENVIRONMENTS: dict[str, tuple[str, ...]] = {
+    "5.0.0": ("transformers==5.0.0",),
+    "5.0.0 +extras": ("transformers==5.0.0", *EXTRAS),
+    "5.12.1 +extras": ("transformers==5.12.1", *EXTRAS),
+    "5.24.0": ("transformers==5.24.0",),
+    "5.24.0 +extras": ("transformers==5.24.0", *EXTRAS),
+}
+NEEDED = (
+    "safetensors",
+    "accelerate",
+    "jinja2",
+    "pytest",
+    "pytest-xdist",
+    "click",
+    "libcst",
+    "pathspec",
+    "rich",
+)
+BORROWED = ("torch", "torchgen", "functorch", "sympy", "mpmath", "networkx")
+HEAD = """# Tokenizers of the zoo
+
+Written by `make zoo` from `tests/guard/zoo/expected.json` (what the publishers say) and the runs of
+`tests/guard/zoo` below; no line is made by hand. A cell holds the tests passed of those run, in that release of
+transformers, with or without mistral-common, tiktoken and sentencepiece; `absent` where a package that the
+tokenizer needs is not installed, which the guard says in one sentence.
+
+Each tokenizer is held against: BOS, control tokens, base or chat, a corpus of plain texts in 12 languages, code,
+HTML, XML and maths (none may be flagged), the documented chat format and what its templates render (all refused),
+the same ids from `encode`, a batch, `generate`, `complete` and `stream`, and six ways of storing it.
+"""
+
+
+def main() -> int:
+    """Make the environments, run the tests in each, write the table; 1 if a test failed."""
+    again = "--again" in sys.argv[1:]
+    chosen = [name for name in sys.argv[1:] if name != "--again"] or list(ENVIRONMENTS)
+    unknown = [name for name in chosen if name not in ENVIRONMENTS]
+    if unknown:
+        print(
+            f"no environment {unknown[0]!r}; there are {', '.join(ENVIRONMENTS)}", file=sys.stderr
+        )
+        return 2
+    HOME.mkdir(exist_ok=True)
+    for name in chosen:
+        run(name, make(name), again=again)
+    done = {name: HOME / f"{slug(name)}.xml" for name in ENVIRONMENTS}
+    results = {name: read(path) for name, path in done.items() if path.is_file()}
+    (ROOT / "docs" / "families.md").write_text(table(results), encoding="utf-8")
+    failed = sum(bad for found in results.values() for _, bad, _ in found.values())
+    print(f"docs/families.md: {len(results)} environments, {failed} failed")
+    return 1 if failed else 0
+
+
+def slug(name: str) -> str:
+    """A file name for an environment."""
+    return name.replace(" +", "-")
+
+
+def make(name: str) -> Path:
+    """The Python of an environment, made if it is not there."""
+    folder = HOME / slug(name)
+    python = folder / "bin" / "python"
+    if (folder / "made").is_file():
+        return python
+    subprocess.run([sys.executable, "-m", "venv", "--clear", folder], check=True)
+    library = Path(
+        subprocess.check_output(
+            [python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"], text=True
+        ).strip()
+    )
+    ours = Path(sysconfig.get_path("purelib"))
+    for package in BORROWED:
+        for path in (ours / package, *ours.glob(f"{package}-*.dist-info")):
+            (library / path.name).symlink_to(path)
+    install = [python, "-m", "pip", "install", "-q", *ENVIRONMENTS[name], *NEEDED]
+    subprocess.run(install, check=True)
+    (folder / "made").touch()
+    return python
+
+
+def run(name: str, python: Path, *, again: bool) -> None:
+    """Run the zoo's tests in an environment, or those that failed; the results are in its XML files."""
+    first, second = (HOME / f"{slug(name)}{part}.xml" for part in ("", "-again"))
+    tests = ["tests/guard/zoo"]
+    if again:
+        tests = [f"tests/guard/zoo/test_zoo.py::{c}" for c, end in cases(first).items() if end == 1]
+    else:
+        second.unlink(missing_ok=True)
+    if not tests:
+        return
+    command = [
+        *(str(python), "-m", "pytest", "-q", *tests, "-m", "slow or not slow"),
+        f"--junitxml={second if again else first}",
+    ]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    print(f"== transformers {name}", flush=True)
+    subprocess.run(command, cwd=ROOT, env=environment, check=False)
+
+
+def read(path: Path) -> dict[str, tuple[int, int, int]]:
+    """Tests passed, failed and skipped per tokenizer."""
+    found: dict[str, list[int]] = defaultdict(lambda: [0, 0, 0])
+    known = entries()
+    for case, end in {**cases(path), **cases(path.with_name(f"{path.stem}-again.xml"))}.items():
+        which = case.partition("[")[2].rstrip("]")
+        name = next((n for n in sorted(known, key=len, reverse=True) if which.startswith(n)), None)
+        if name is not None:
+            found[name][end] += 1
+    return {name: (passed, bad, skipped) for name, (passed, bad, skipped) in found.items()}
+
+
+def cases(path: Path) -> dict[str, int]:
+    """How each test of a run ended: 0 passed, 1 failed, 2 skipped; nothing where there is no run."""
+    found: dict[str, int] = {}
+    for case in ET.parse(path).getroot().iter("testcase") if path.is_file() else ():
+        kinds = {child.tag for child in case}
+        found[case.get("name", "")] = (
+            1 if kinds & {"failure", "error"} else 2 if "skipped" in kinds else 0
+        )
+    return found
+
+
+def entries() -> dict[str, dict[str, object]]:
+    """The tokenizers with what their publishers say."""
+    text = (ROOT / "tests" / "guard" / "zoo" / "expected.json").read_text(encoding="utf-8")
+    loaded: dict[str, dict[str, object]] = json.loads(text)
+    return loaded
+
+
+def table(results: dict[str, dict[str, tuple[int, int, int]]]) -> str:
+    """The page."""
+    lines = [HEAD, "| tokenizer | vocabulary | BOS | standing | " + " | ".join(results) + " |"]
+    lines.append("|---|---|---|---|" + "---|" * len(results))
+    for name, entry in entries().items():
+        cells = [cell(found.get(name, (0, 0, 0))) for found in results.values()]
+        standing = str(entry["standing"]) + (f" ({entry['reason']})" if "reason" in entry else "")
+        row = [name, str(entry["vocabulary"]), str(entry["bos"]), f"`{standing}`", *cells]
+        lines.append("| " + " | ".join(text.replace("|", "\\|") for text in row) + " |")
+    lines += ["", "## Where BOS is from", ""]
+    lines += [f"- {name}: {entry['bos_statement']}" for name, entry in entries().items()]
+    return "\n".join(lines) + "\n"
+
+
+def cell(found: tuple[int, int, int]) -> str:
+    """One tokenizer in one environment."""
+    passed, bad, skipped = found
+    if not passed + bad:
+        return "not run"
+    return ("absent, " if skipped > 4 else "") + f"{passed}/{passed + bad}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
