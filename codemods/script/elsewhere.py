@@ -75,10 +75,7 @@ class Elsewhere:
 
     def _whole(self, path: Path) -> str:
         if path not in self._wholes:
-            try:
-                self._wholes[path] = path.read_text("utf-8", errors="replace")
-            except OSError:
-                self._wholes[path] = ""
+            self._wholes[path] = _bytes(path).decode("utf-8", errors="replace")
         return self._wholes[path]
 
     def takes(self, path: Path, name: str) -> bool:
@@ -119,7 +116,7 @@ class Elsewhere:
         if path not in self._texts:
             try:
                 large = path.stat().st_size > _MOST_BYTES
-                text = "" if large else path.read_bytes().decode("utf-8", errors="replace")
+                text = "" if large else _bytes(path).decode("utf-8", errors="replace")
             except OSError:
                 text = ""
             self._texts[path] = text if "import" in text else ""
@@ -131,8 +128,9 @@ def _stem(path: Path) -> str:
 
 
 def _bytes(path: Path) -> bytes:
+    """What is in a file; nothing for what cannot be read, or never ends."""
     try:
-        return path.read_bytes()
+        return path.read_bytes() if path.is_file() else b""
     except OSError:
         return b""
 
