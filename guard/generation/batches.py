@@ -16,6 +16,7 @@ from guard.errors import (
     MemoryFullError,
     SettingsError,
 )
+from guard.files.devices import memory_is_full
 from guard.files.hub import torch
 from guard.generation.completion import Completion, decode, emitted_control, trim
 from guard.generation.plain import find_broken_layer, generate_plainly
@@ -206,7 +207,7 @@ def _unless_full(
     try:
         return run_batch(task, batch, size)
     except (torch.OutOfMemoryError, RuntimeError, MemoryError) as error:
-        if not _is_full(error):
+        if not memory_is_full(error):
             raise
         if task.invariant and size > 1:
             raise MemoryFullError(
@@ -225,14 +226,6 @@ def _unless_full(
                 "was finished is in the error's `finished`",
             ) from None
     return None
-
-
-def _is_full(error: BaseException) -> bool:
-    # On a CPU torch raises a plain RuntimeError.
-    said = str(error)
-    return isinstance(error, (torch.OutOfMemoryError, MemoryError)) or (
-        "can't allocate memory" in said or "not enough memory" in said or "out of memory" in said
-    )
 
 
 def run_batch(

@@ -295,7 +295,7 @@ def test_ctrl_c_in_a_step_leaves_the_model_usable(
         return real(self, left, chooses=chooses)
 
     wanted = complete(fresh.model, fresh.tokenizer, PROMPTS, engine="plain", max_new_tokens=12)
-    monkeypatch.setattr(steps.Steps, "step", step)
+    monkeypatch.setattr(Steps, "step", step)
     with pytest.raises(GenerationInterrupted):
         complete(fresh.model, fresh.tokenizer, PROMPTS, max_new_tokens=12)
     alike(complete(fresh.model, fresh.tokenizer, PROMPTS, max_new_tokens=12), wanted)

@@ -324,10 +324,19 @@ def test_events_are_frozen_and_json(pair: tuple[Any, Any]) -> None:
 def test_a_guarded_call_says_so(tiny: guard.Loaded) -> None:
     model, tokenizer, _ = tiny
     with guard.observe() as seen:
-        guard.CleanModelLoader.generate(model, tokenizer, "A.", max_new_tokens=1)
+        guard.CleanModelLoader.generate(model, tokenizer, "A.", max_new_tokens=1, engine="plain")
 
     assert all(event.guarded for event in (*seen.generations, *seen.prefills))
     assert seen.generations[0].site.filename == HERE
+
+
+def test_a_guarded_call_that_decodes_by_itself_is_seen_by_its_prefills(tiny: guard.Loaded) -> None:
+    model, tokenizer, _ = tiny
+    with guard.observe() as seen:
+        guard.CleanModelLoader.generate(model, tokenizer, "A.", max_new_tokens=2)
+
+    assert seen.prefills
+    assert all(event.guarded for event in seen.prefills)
 
 
 @pytest.mark.parametrize("how", ["module", "forward", "in place"])
