@@ -16,6 +16,8 @@ from lint_rules._flow.values.events import ModelLoad, TokenizerLoad
 from lint_rules._flow.values.syntax import dotted
 
 _LOAD = ".from_pretrained"
+# Whose classes are the loader's own.
+_STOCK = ("transformers", "peft", "unsloth", "modelscope", "trl")
 _COLLECTIONS = (cst.Dict, cst.Tuple, cst.List)
 # A class of the script, the dotted name of something imported, or None for what cannot be seen.
 _Class = cst.ClassDef | str | None
@@ -118,8 +120,18 @@ def _refuse_others(
             raise CannotRewrite(
                 f"`{name}` gives the model and its tokenizer together, as its library changes them"
             )
+        if kind == "model-load" and isinstance(one, str) and not _is_stock(one):
+            raise CannotRewrite(
+                f"`{name}` may be a class of your own; the loader would load the stock one"
+            )
         if name.endswith(VALUE_HEAD):
             raise CannotRewrite(f"`{name}` puts a value head on the model, the loader does not")
+
+
+def _is_stock(one: str) -> bool:
+    """Whether a class is a library's, or an automatic one that somebody's own module hands on."""
+    root, _, rest = one.partition(".")
+    return root in _STOCK or (rest or root).rpartition(".")[2].startswith("Auto")
 
 
 def _is_adapter(one: _Class) -> bool:
