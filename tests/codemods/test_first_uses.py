@@ -106,13 +106,21 @@ def test_form_feeds_keep_their_places(place, indent, migrate):
         ("tokenizer.batch_decode(out, skip_special_tokens=True)[0]", "generate("),
     ],
 )
-@pytest.mark.parametrize("padding", ['padding="max_length", max_length=64', "padding=True"])
-def test_one_prompt_that_is_padded_is_one_prompt(decoding, method, padding, migrate):
+def test_one_prompt_that_is_padded_is_one_prompt(decoding, method, migrate):
     after = migrate(
-        HEAD + TOKENIZER + MODEL + f'ids = tokenizer(prompt, {padding}, return_tensors="pt")\n'
+        HEAD + TOKENIZER + MODEL + 'ids = tokenizer(prompt, padding=True, return_tensors="pt")\n'
         f"out = model.generate(**ids, max_new_tokens=5)\nprint({decoding})\n"
     ).after.decode()
     assert f"loader.{method}" in after.replace("\n    ", "")
+
+
+def test_one_prompt_that_is_padded_to_a_length_stays(check_noop):
+    plan = check_noop(
+        HEAD + TOKENIZER + MODEL + "ids = tokenizer(\n"
+        '    prompt, padding="max_length", max_length=64, return_tensors="pt"\n)\n'
+        "out = model.generate(**ids, max_new_tokens=5)\nprint(tokenizer.decode(out[0]))\n"
+    )
+    assert any("padded to a length" in (site.reason or "") for site in plan.sites)
 
 
 def test_whether_one_is_padded_or_several_cannot_be_told(check_noop):

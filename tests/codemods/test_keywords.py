@@ -15,6 +15,8 @@ _OWN = {
     "for_training",
     "padding_side",
     "trust_remote_code",
+    "bos",
+    "special_tokens",
 }
 # Those are keywords of a BitsAndBytesConfig.
 _ELSEWHERE = ("allow_", "llm_int8_", "bnb_4bit_")
@@ -32,6 +34,7 @@ def test_generate_takes_what_is_written_for_it():
         "clean_up_tokenization_spaces",
         "return_full_text",
         "seed",
+        "special_tokens",
     }
     assert settings.GENERATION_KEYWORDS - ours == decided
 

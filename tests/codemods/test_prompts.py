@@ -119,4 +119,5 @@ def test_a_chat_format_in_the_prompt_stays(prompt, check_noop):
         'def render(text):\n    return "<|user|>" + text\n\n\nparts = []',
     )
     plan = check_noop(text)
-    assert any("may hold a chat format" in (site.reason or "") for site in plan.sites)
+    told = ("may hold a chat format", "or from a chat")  # some methods are known to give a chat
+    assert any(words in (site.reason or "") for site in plan.sites for words in told)

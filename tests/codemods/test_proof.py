@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from cleanguard.settings.config import Settings
-from codemods import migration
+from codemods import migration, siting
 from codemods.loads import model_loads
 from codemods.migration import migrate_source
 from codemods.plan.edits import Edit
@@ -28,7 +28,7 @@ def sabotage(monkeypatch: pytest.MonkeyPatch, change):
         sites = real(script, held)
         return change(script, sites) if sites else sites
 
-    monkeypatch.setattr(migration.model_loads, "rewrite", rewrite)
+    monkeypatch.setattr(siting.model_loads, "rewrite", rewrite)
 
 
 def with_edits(site: Site, *edits: Edit) -> Site:
@@ -83,7 +83,7 @@ def test_a_second_run_that_would_change_more(monkeypatch):
         again = Site("CG101", script.module, "again", (Edit(end, end, "x = 1\n"),))
         return real(script, held) or [again]
 
-    monkeypatch.setattr(migration.model_loads, "rewrite", rewrite)
+    monkeypatch.setattr(siting.model_loads, "rewrite", rewrite)
     assert "a second run" in refusal()
 
 
