@@ -35,6 +35,8 @@ def prompt_of(encode: Encode) -> Argument:
     Raises:
         CannotRewrite: The prompt is not written out, or a keyword has no place.
     """
+    if encode.method == "convert_tokens_to_ids":
+        raise CannotRewrite("the prompt is tokenised in two steps, to tokens and then to ids")
     text = encode.args.get("text", 0)
     if text is None or text.expression is None:
         raise CannotRewrite("the prompt is not written out")

@@ -241,7 +241,7 @@ def _may_lack_bos(script: Script, forward: Forward, done: set[cst.CSTNode]) -> b
     if trains(script) or (family is not None and family.bos == "none"):
         return False
     encode = script.flow.event_at(forward.encoded.origin if forward.encoded else None, Encode)
-    if encode is None:
+    if encode is None or encode.method == "convert_tokens_to_ids":
         return True
     return "add_special_tokens" in encode.args.keywords and (
         encode.args.written("add_special_tokens") is not True and encode.node not in done

@@ -123,6 +123,15 @@ def test_one_prompt_that_is_padded_to_a_length_stays(check_noop):
     assert any("padded to a length" in (site.reason or "") for site in plan.sites)
 
 
+def test_a_prompt_that_is_tokenised_in_two_steps_stays(check_noop):
+    plan = check_noop(
+        "import torch\n" + HEAD + TOKENIZER + MODEL + "tokens = tokenizer.tokenize(prompt)\n"
+        "ids = torch.tensor([tokenizer.convert_tokens_to_ids(tokens)])\n"
+        "out = model.generate(ids, max_new_tokens=5)\nprint(tokenizer.decode(out[0]))\n"
+    )
+    assert any("in two steps" in (site.reason or "") for site in plan.sites)
+
+
 def test_whether_one_is_padded_or_several_cannot_be_told(check_noop):
     check_noop(
         HEAD + TOKENIZER + MODEL + 'ids = tokenizer(prompt, padding=True, return_tensors="pt")\n'
