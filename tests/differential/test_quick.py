@@ -8,6 +8,8 @@ import pytest
 
 from tests.differential.run import read, report
 
+pytestmark = pytest.mark.slow
+
 SECONDS = 45
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from tests.differential.grammar import program
 from tests.differential.run import read, report
 
@@ -26,6 +28,7 @@ def test_the_grammar_draws_all_that_it_has():
         assert len({tag for tag in tags if tag.startswith(f"{part}=")}) >= least, part
 
 
+@pytest.mark.slow
 def test_shards_and_going_on(started, tmp_path):
     for shard in ("0/2", "1/2"):
         started("run", "--programs", "4", "--seed", "s", "--shard", shard, "--out", str(tmp_path))
