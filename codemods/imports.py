@@ -180,6 +180,8 @@ def _became_unused(
     """Whether every use of an imported name lies in edited text: it was used before, and is not now."""
     if name in words or f'"{name}"' in script.source.text or f"'{name}'" in script.source.text:
         return False
+    if script.is_taken_elsewhere(name):
+        return False
     own = {
         id(other.function): other.function
         for other in every
@@ -211,7 +213,8 @@ def _kept(script: Script, item: _Import, unused: set[str]) -> list[str]:
     module = script.code(item.node.module) if item.node.module is not None else ""
     line = f"from {module} import {', '.join(aliases)}"
     indent = script.indent_of(item.line)
-    if len(indent) + len(line) <= script.max_width:
+    rows = {script.line_of(alias) for alias in item.node.names}
+    if len(indent) + len(line) <= script.max_width and len(rows) == 1:
         return [line]
     unit = script.indent_unit
     return [f"from {module} import (", *(f"{unit}{alias}," for alias in aliases), ")"]

@@ -6,27 +6,23 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import libcst as cst
-
 from cleanguard.catalogue.findings import Finding
 from cleanguard.catalogue.hazards import UNREADABLE
 from cleanguard.settings.config import Settings
 from codemods import imports
-from codemods.generation import generate_calls, scoring
-from codemods.loads import adapters, model_loads, pad_tests, quantization, templates, upgrade
-from codemods.loads.own_loader import left_to_own_loader
 from codemods.plan.documents import Document, ScriptDocument
 from codemods.plan.edits import Edit, apply, tidy
 from codemods.plan.left import beside, rows_before
 from codemods.plan.notebook_document import NotebookDocument
 from codemods.plan.options import EVERYTHING, Wishes
-from codemods.plan.planned import Migration, PlannedSite
-from codemods.plan.sites import CannotRewrite, Note, Site
+from codemods.plan.planned import Links, Migration, PlannedSite
+from codemods.plan.sites import Site
 from codemods.proof.conditions import EXPOSED, ProofError, prove_findings, prove_text
 from codemods.proof.rescue import rescued
 from codemods.script.comments import keep_comments
-from codemods.script.purposes import trains
+from codemods.script.elsewhere import Elsewhere
 from codemods.script.script import Script
+from codemods.siting import nothing_done, sites_of
 from lint_rules._engine.checking import check_source
 from lint_rules._engine.gate import needs_check
 from lint_rules._run.notebook import SUFFIX, read
@@ -44,6 +40,7 @@ def migrate_source(
     raw: bytes,
     settings: Settings,
     wishes: Wishes = EVERYTHING,
+    others: Elsewhere | None = None,
     *,
     seen: OtherFiles | None = None,
     path: Path | None = None,
@@ -58,6 +55,7 @@ def migrate_source(
         raw: The file's bytes.
         settings: The configuration of the check.
         wishes: What is to be rewritten.
+        others: The other files of the run, which may take names from this one.
         seen: The files of the run, as `check` sees them from this one.
         path: Where the file stands, if that is not `filename`.
 
@@ -65,7 +63,8 @@ def migrate_source(
         SourceError: The file cannot be read as Python.
         RuleCrashError: A rule failed on it.
     """
-    if not needs_check(raw, filename):
+    linked = others is not None and others.may_link(path or Path(filename), raw)
+    if not (linked or needs_check(raw, filename)):
         return Migration(filename, raw, raw, ())
     found = check_source(filename, raw, settings, seen, path, edits=False)
     unread = [one for one in found if one.code == UNREADABLE.code]
@@ -73,11 +72,11 @@ def migrate_source(
     if broken is not None:
         reason = broken.message.removeprefix("the file was not checked: ")
         raise SourceError(reason, broken.location)
-    if not found and _LOADER not in raw:  # with what is silenced nothing is done either
+    if not (found or linked or _LOADER in raw):  # with what is silenced nothing is done either
         return Migration(filename, raw, raw, ())
     rest = [one for one in found if one.code != UNREADABLE.code]
     if not filename.endswith(SUFFIX):
-        plan = _Planner(filename, ScriptDocument(raw), settings, rest).best(wishes)
+        plan = _Planner(filename, ScriptDocument(raw), settings, rest, others, path).best(wishes)
         return replace(plan, found=len(found))
     told = tuple(f"{one.location}: {one.message}" for one in unread)
     plan = _migrate_notebook(filename, raw, settings, wishes, rest)
@@ -113,6 +112,8 @@ class _Planner:
         document: What is planned.
         settings: The configuration of the check.
         found: What `check` reports of it among the files of the run; None if it stands alone.
+        others: The other files of the run.
+        path: Where the file stands, if that is not `filename`.
     """
 
     def __init__(
@@ -121,12 +122,26 @@ class _Planner:
         document: Document,
         settings: Settings,
         found: Sequence[Finding] | None = None,
+        others: Elsewhere | None = None,
+        path: Path | None = None,
     ) -> None:
         self._filename, self._document, self._settings = filename, document, settings
         self._raw = document.raw
-        self._script = Script(filename, document.source, settings, foreign=document.foreign)
+        self._others, self._path = others, path
+        self._script = self._read(document)
         self._alone = self._script.findings()
         self._found = self._alone if found is None else found
+
+    def _read(self, document: Document, wishes: Wishes = EVERYTHING) -> Script:
+        return Script(
+            self._filename,
+            document.source,
+            self._settings,
+            wishes,
+            foreign=document.foreign,
+            others=self._others,
+            path=self._path,
+        )
 
     def best(self, wishes: Wishes, *, again: bool = True) -> Migration:
         """The whole plan, or what of it can be proven; `again` looks whether a second run changes it."""
@@ -141,27 +156,30 @@ class _Planner:
             if not again:
                 return True
             document = self._document.again(found.after)
-            second = _Planner(self._filename, document, self._settings)
+            second = _Planner(
+                self._filename, document, self._settings, None, self._others, self._path
+            )
             return not second.best(wishes, again=False).changed
 
         return rescued(plan, attempt, settles) or plan
 
     def _attempt(self, wishes: Wishes) -> Migration:
         script = self._script.wished(wishes)
-        sites = _plan(script, Path(self._filename))
+        sites, links = sites_of(script)
         edits = _unique(edit for site in sites for edit in site.edits)
         arriving = imports.rewrite(script, edits)
         edits = tidy(script.utf8, script.without_empty_blocks(edits))
         edits = keep_comments(script, [*edits, *tidy(script.utf8, arriving)])
         planned = self._placed(sorted(_planned(script, sites), key=lambda one: (one.row, one.code)))
         if not edits:
-            return self._unchanged(planned, None)
+            return self._unchanged(planned, None, links)
         try:
             edits = self._document.fitted(edits)
             after = self._document.written(edits)
             left = self._proven(script, after, edits, sites, wishes)
         except (ProofError, SourceError) as error:
-            return self._unchanged(planned, str(error))
+            nothing = nothing_done(script, links, str(error))
+            return self._unchanged(planned, str(error), nothing)
         old = {found.code for found in self._alone}
         exposed = [found for found in left if found.code in EXPOSED and found.code not in old]
         manual = [site for site in planned if site.reason is not None]
@@ -172,6 +190,7 @@ class _Planner:
             self._raw,
             after,
             (*planned, *self._placed(map(_exposed, exposed), self._document.again(after))),
+            links=links,
             also=self._placed((*also, *self._seen_from_others(planned))),
         )
 
@@ -182,9 +201,11 @@ class _Planner:
         place = (document or self._document).place
         return tuple(replace(site, place=place(site.row)) for site in sites)
 
-    def _unchanged(self, planned: tuple[PlannedSite, ...], refusal: str | None) -> Migration:
+    def _unchanged(
+        self, planned: tuple[PlannedSite, ...], refusal: str | None, links: Links
+    ) -> Migration:
         also = self._placed(beside(self._found, planned, lambda row: row))
-        return Migration(self._filename, self._raw, self._raw, planned, refusal, also)
+        return Migration(self._filename, self._raw, self._raw, planned, refusal, also, links=links)
 
     def _seen_from_others(self, planned: Sequence[PlannedSite]) -> tuple[PlannedSite, ...]:
         """What `check` reports only because of other files, where nothing is rewritten."""
@@ -214,15 +235,13 @@ class _Planner:
             again = self._document.again(after)
             if again.source.text != text:
                 raise ProofError("what would be written is not what was planned")
-            rewritten = Script(
-                self._filename, again.source, self._settings, wishes, foreign=again.foreign
-            )
+            rewritten = self._read(again, wishes)
         except SourceError as error:
             raise ProofError(f"the rewritten file could not be read: {error}") from error
         left = rewritten.findings()
         prove_findings(self._alone, left, sites)
         if not (wishes.declined or wishes.unproven) and any(
-            site.edits for site in _plan(rewritten, Path(self._filename))
+            site.edits for site in sites_of(rewritten)[0]
         ):
             raise ProofError("a second run would change the file again")
         return left
@@ -232,41 +251,6 @@ def _exposed(finding: Finding) -> PlannedSite:
     """What a person can do next, now that the output is guarded; the row is the rewritten file's."""
     reason = "its text is guarded now: write `provenance` with the record"
     return PlannedSite(finding.code, finding.location.row, finding.message, (), reason)
-
-
-def _plan(script: Script, path: Path) -> list[Site]:
-    sites = model_loads.rewrite(script)
-    declined = [
-        Site(code, node, "left as it is", reason=script.reason_for(code, node))
-        for code, node in script.declined
-    ]
-    left = [site.node for site in (*sites, *declined) if not site.automatic]
-    unmigrated = frozenset((*left, *(node for _, node in script.silenced)))
-    sites += templates.rewrite(script, unmigrated)
-    sites += adapters.rewrite(script, unmigrated)
-    sites += quantization.rewrite(script, [edit for site in sites for edit in site.edits])
-    sites += generate_calls.rewrite(script, unmigrated)
-    sites += scoring.rewrite(script, unmigrated, [edit for site in sites for edit in site.edits])
-    sites += upgrade.rewrite(script)
-    sites = left_to_own_loader(script, sites + declined, path)
-    if any(site.edits for site in sites):
-        sites += _companions(script, unmigrated)
-        edits = [edit for site in sites for edit in site.edits]
-        sites += pad_tests.rewrite(script, sites, edits)
-    return sites
-
-
-def _companions(script: Script, unmigrated: frozenset[cst.CSTNode]) -> list[Site]:
-    """Pad and padding lines of tokenizers that the loader gives, without a finding of their own."""
-    sites: list[Site] = []
-    for event in templates.companions(script, unmigrated, trains=trains(script)):
-        try:
-            edit = script.delete(templates.whole_statement(event))
-        except CannotRewrite:
-            continue  # harmless where it stays
-        note = Note("dropped", f"`{event.attribute}`: the loader sets it")
-        sites.append(Site("CG102", event.node, "drop what the loader does", (edit,), (note,)))
-    return sites
 
 
 def _unique(edits: Iterable[Edit]) -> list[Edit]:

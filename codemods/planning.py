@@ -1,8 +1,11 @@
-"""Plans the files of a run in worker processes, with the limits of `check`: one file costs only itself."""
+"""Plans the files of a run in worker processes, with the limits of `check`: one file costs only itself.
+
+All of a model's sites are rewritten, or none, over files too: plans are made again for what others say.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -10,9 +13,14 @@ from cleanguard.files import SourceFile
 from cleanguard.settings.config import Settings
 from codemods.migration import Migration, migrate_source
 from codemods.plan.options import EVERYTHING, Wishes
+from codemods.plan.planned import LoadKey
+from codemods.script.elsewhere import Elsewhere
 from lint_rules._engine.each import Each, Unread
 from lint_rules._engine.worker import start_clock
 from lint_rules._run.others import OtherFiles
+
+# Each round holds loads back for what stays in other files; more than a few files deep nobody chains them.
+_MOST_ROUNDS = 10
 
 __all__ = ["Migration", "Planner", "Unread"]
 
@@ -28,7 +36,10 @@ class Planner:
     def __init__(self, files: Sequence[SourceFile], settings: Settings) -> None:
         self._files = files
         self._settings = settings
-        self._others: OtherFiles | None = None
+        self._seen: OtherFiles | None = None
+        self._others: Elsewhere | None = None
+        self._held: dict[LoadKey, str] = {}
+        self._left: dict[LoadKey, str] = {}
 
     def plans(
         self, wishes: Wishes = EVERYTHING, progress: Callable[[int, int], None] | None = None
@@ -39,8 +50,44 @@ class Planner:
             wishes: What is to be rewritten.
             progress: Called with the number of files that are done, and of all.
         """
+        found = self._round(wishes, self._files, progress)
+        plans = dict(zip((file.name for file in self._files), found, strict=True))
+        for _ in range(_MOST_ROUNDS - 1):
+            waiting = self._unsettled(plans)
+            if not waiting:
+                break
+            found = self._round(wishes, waiting, None)
+            plans |= zip((file.name for file in waiting), found, strict=True)
+        return [plans[file.name] for file in self._files]
+
+    def _round(
+        self,
+        wishes: Wishes,
+        files: Sequence[SourceFile],
+        progress: Callable[[int, int], None] | None,
+    ) -> list[Migration | Unread]:
         with Each(partial(self._plan, wishes), "planning") as each:
-            return each.run(self._files, progress)
+            return each.run(files, progress)
+
+    def _unsettled(self, plans: Mapping[str, Migration | Unread]) -> list[SourceFile]:
+        """The files whose plans rest on loads that were not known to stay."""
+        links = {name: plan.links for name, plan in plans.items() if isinstance(plan, Migration)}
+        held = {key: why for one in links.values() for key, why in one.wants.items()}
+        left = {key: why for one in links.values() for key, why in one.left.items()}
+        new_held = {key: why for key, why in held.items() if key not in self._held}
+        new_left = {key: why for key, why in left.items() if key not in self._left}
+        self._held |= new_held
+        self._left |= new_left
+        touched = {path for path, _ in new_held}
+        return [
+            file
+            for file in self._files
+            if file.name in links
+            and (
+                str(file.path.resolve()) in touched
+                or not links[file.name].uses.isdisjoint(new_left)
+            )
+        ]
 
     def again(self, plan: Migration, wishes: Wishes) -> Migration:
         """A file's plan with other wishes; the one that is there where it cannot be made."""
@@ -51,8 +98,17 @@ class Planner:
 
     def _plan(self, wishes: Wishes, file: SourceFile) -> Migration:
         """What happens in a worker process, where the files of the run are known once."""
-        if self._others is None and len(self._files) > 1:
-            self._others = OtherFiles(self._files, self._settings, start_clock)
+        if self._others is None:
+            if len(self._files) > 1:
+                self._seen = OtherFiles(self._files, self._settings, start_clock)
+            self._others = Elsewhere(self._files, self._seen)
+            self._others.held, self._others.left = self._held, self._left
         return migrate_source(
-            file.name, file.read(), self._settings, wishes, seen=self._others, path=file.path
+            file.name,
+            file.read(),
+            self._settings,
+            wishes,
+            self._others,
+            seen=self._seen,
+            path=file.path,
         )

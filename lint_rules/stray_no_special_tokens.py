@@ -6,7 +6,7 @@ single tokens, counting, labels). So the rule asks where the encoding goes, and 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import libcst as cst
 
@@ -22,7 +22,9 @@ from lint_rules._questions.beginnings import beginning, bos_is_off, leads_with_b
 from lint_rules._questions.confidence import weakest
 from lint_rules._questions.control_text import control_token_in
 from lint_rules._questions.engines import engine_calls, engine_ids
+from lint_rules._questions.hand_made_text import bos_reach
 from lint_rules._questions.pipelines import pipeline_calls
+from lint_rules._questions.reach import Reach
 from lint_rules._questions.standing import load_severity
 from lint_rules._questions.training import is_trainer, trains
 from lint_rules.rule import Report, Rule
@@ -40,10 +42,14 @@ def _check(flow: Flow) -> Iterator[Report]:
 
 
 def _here(flow: Flow) -> Iterator[Report]:
+    reach: Reach | None = None
     for encode in flow.events(Encode):
         uses = flow.uses(encode)
         cause = _cause(encode, uses, flow) if uses else None
         if cause is None:
+            continue
+        reach = reach or bos_reach(flow.module)
+        if _brings_bos(encode, uses, reach):
             continue
         model = encode.tokenizer.model if encode.tokenizer.model.text else uses[0].model.model
         severity = load_severity(model, flow.settings)
@@ -153,6 +159,19 @@ def _is_prompt(encode: Encode) -> bool:
     if is_rendered(encode) or leads_with_bos(encode):
         return False
     return control_token_in(encode.text, None, brackets=True) is None
+
+
+def _brings_bos(encode: Encode, uses: Sequence[Generate | Forward], reach: Reach) -> bool:
+    """Whether code may put BOS before the text, or before the ids on their way to the model."""
+    text = encode.args.get("text", 0)
+    if text is not None and text.expression is not None and reach.touches(text.expression):
+        return True
+    return any(reach.touches(arg.value) for use in uses for arg in use.node.args if _is_ids(arg))
+
+
+def _is_ids(arg: cst.Arg) -> bool:
+    keyword = arg.keyword
+    return keyword is None or keyword.value in ("input_ids", "inputs")
 
 
 def _cause(encode: Encode, uses: list[Generate | Forward], flow: Flow) -> str | None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import libcst as cst
 
 from cleanguard.catalogue.families import family_of
+from codemods.generation.prompts import prompt_code
 from codemods.plan.edits import Edit
 from codemods.plan.sites import CannotRewrite, Note
+from codemods.script.load_context import SPECIALS
 from codemods.script.script import Script
 from lint_rules._flow.values.arguments import Argument
-from lint_rules._flow.values.events import Encode
-from lint_rules._flow.values.joins import Constant
+from lint_rules._flow.values.events import AttributeSet, Encode
+from lint_rules._flow.values.joins import Constant, Tokenizer, options
 
 # What a tokenizer call may say besides the prompt, and the guard decides or does anyway.
 DECIDED = (
@@ -33,6 +35,8 @@ def prompt_of(encode: Encode) -> Argument:
     Raises:
         CannotRewrite: The prompt is not written out, or a keyword has no place.
     """
+    if encode.method == "convert_tokens_to_ids":
+        raise CannotRewrite("the prompt is tokenised in two steps, to tokens and then to ids")
     text = encode.args.get("text", 0)
     if text is None or text.expression is None:
         raise CannotRewrite("the prompt is not written out")
@@ -51,7 +55,7 @@ def prompt_of(encode: Encode) -> Argument:
 def truncation_note(script: Script, encode: Encode) -> list[Note]:
     """What becomes of a prompt that used to be cut."""
     if (
-        encode.args.literal("truncation") in (False, None)
+        encode.args.written("truncation") in (False, None)
         or "truncation" not in encode.args.keywords
     ):
         return []
@@ -95,16 +99,39 @@ def encoding_edit(script: Script, encode: Encode) -> tuple[Edit, list[Note]]:
     Raises:
         CannotRewrite: The call does not give PyTorch tensors, or takes what the loader has no place for.
     """
+    refuse_other_specials(script, encode)
     text = prompt_of(encode)
     assert text.expression is not None
-    if encode.args.literal("return_tensors") != "pt":
+    if encode.args.written("return_tensors") != "pt":
         raise CannotRewrite("the prompt is not encoded to PyTorch tensors")
-    notes = truncation_note(script, encode)
+    code, notes = prompt_code(script, encode, text.expression)
+    cuts = truncation_note(script, encode)
+    notes += cuts
     limit = encode.args.get("max_length")
-    arguments = [script.code(receiver(encode.node)), script.code(text.expression)]
-    if notes and limit is not None and limit.expression is not None:
+    arguments = [script.code(receiver(encode.node)), code]
+    if cuts and limit is not None and limit.expression is not None:
         arguments.append(f"max_length={script.code(limit.expression)}")
     suffix = '["input_ids"]' if encode.method == "encode" else ""
     span = script.span(encode.node)
     call = f"CleanModelLoader.encode({', '.join(arguments)}){suffix}"
     return Edit(span.start, span.end, call), notes
+
+
+def refuse_other_specials(script: Script, encode: Encode) -> None:
+    """What a script tells its tokenizer to put around prompts, the guard would not put there."""
+    for event in script.flow.events(AttributeSet):
+        if (
+            event.attribute in SPECIALS
+            and any(isinstance(option, Tokenizer) for option in options(event.target))
+            and (
+                any(
+                    isinstance(option, Tokenizer) and option.origin is encode.tokenizer.origin
+                    for option in options(event.target)
+                )
+                or script.code(event.node).startswith(script.code(receiver(encode.node)) + ".")
+            )
+        ):
+            line = script.line_of(event.node)
+            raise CannotRewrite(
+                f"line {line} sets `{event.attribute}`, and the guard puts the family's BOS, no other"
+            )

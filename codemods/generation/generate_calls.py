@@ -7,16 +7,20 @@ from dataclasses import replace
 import libcst as cst
 
 from codemods.generation.chain import chain_of
+from codemods.generation.completions import rewrite_completion
 from codemods.generation.decoded_ids import generated_in, has_prompt
 from codemods.generation.encoding import encoding_edit, specials_note
 from codemods.generation.guarded_call import (
     arguments_of,
     many_prompts,
     one_prompt,
+    refuse_read_padding,
     takes_first,
 )
-from codemods.generation.in_place import rewrite_in_place
+from codemods.generation.in_place import InPlace, rewrite_in_place
 from codemods.generation.left_unused import without_unread
+from codemods.generation.unclear_texts import refuse_unclear_texts
+from codemods.loads.whole_models import reaches
 from codemods.plan.sites import CannotRewrite, Note, Site
 from codemods.script.purity import assigned_name
 from codemods.script.receiver import loader_at
@@ -64,9 +68,11 @@ def _sites(script: Script, call: Generate, unmigrated: frozenset[cst.CSTNode]) -
     try:
         encode = _encode_of(script, call, unmigrated)
         try:
-            return _folded(script, call, encode, unmigrated)
+            sites = _folded(script, call, encode, unmigrated)
         except CannotRewrite as reason:
-            return _otherwise(script, call, encode, unmigrated, str(reason))
+            sites = _otherwise(script, call, encode, unmigrated, str(reason))
+        refuse_unclear_texts(script, sites)
+        return sites
     except CannotRewrite as reason:
         return [Site("CG301", call.node, _SUMMARY, reason=str(reason))]
 
@@ -74,7 +80,14 @@ def _sites(script: Script, call: Generate, unmigrated: frozenset[cst.CSTNode]) -
 def _encode_of(script: Script, call: Generate, unmigrated: frozenset[cst.CSTNode]) -> Encode:
     if call.model.origin is None:
         raise CannotRewrite("where the model is loaded cannot be seen in this file")
-    stays = [load for load in script.flow.events(ModelLoad) if load.node in unmigrated]
+    if call.model.origin in unmigrated and not script.flow.event_at(call.model.origin, ModelLoad):
+        raise CannotRewrite("the model's load in another file stays as it is")
+    stays = [
+        load
+        for load in script.flow.events(ModelLoad)
+        if load.node in unmigrated
+        and (load.node is call.model.origin or reaches(script, load, call.node.func))
+    ]
     if stays:
         line = script.line_of(stays[0].node)
         raise CannotRewrite(f"the model load in line {line} stays as it is")
@@ -85,6 +98,8 @@ def _encode_of(script: Script, call: Generate, unmigrated: frozenset[cst.CSTNode
     encode = script.flow.event_at(call.encoded.origin if call.encoded else None, Encode)
     if encode is None:
         raise CannotRewrite("the prompt's tokenisation cannot be followed to this call")
+    if encode.tokenizer.origin in unmigrated:
+        raise CannotRewrite("the tokenizer's load stays as it is")
     return encode
 
 
@@ -100,17 +115,17 @@ def _folded(
     generated = generated_in(decode)
     assert generated is not None
     chain = chain_of(script, encode, call, decode)
-    several = "num_return_sequences" in call.args.keywords
     single = decode.method == "decode" or takes_first(script, decode)
     prompt = one_prompt(script, encode) if single else many_prompts(script, encode)
-    if single and several:
-        raise CannotRewrite("several texts are generated and only the first is decoded")
     arguments, notes = arguments_of(
         script, encode, call, decode, full=has_prompt(generated), prompt=prompt
     )
+    named = {*call.args.keywords, *(argument.partition("=")[0] for argument in arguments)}
+    if single and "num_return_sequences" in named:
+        raise CannotRewrite("several texts are generated and only the first is decoded")
     head = loader_at(script, call, unmigrated) + (".generate" if single else ".generate_batch")
     edits = chain.edits(script.call(head, arguments, chain.indent, chain.room))
-    return _with_encoding(encode, [Site("CG301", call.node, _SUMMARY, edits, tuple(notes))])
+    return _with_encoding(script, encode, [Site("CG301", call.node, _SUMMARY, edits, tuple(notes))])
 
 
 def _decode_of(script: Script, call: Generate) -> Decode:
@@ -138,10 +153,11 @@ def _otherwise(
     Raises:
         CannotRewrite: Neither can be done; with the reason that a reader can do most about.
     """
-    if call.args.literal("return_dict_in_generate") is True:
+    if call.args.written("return_dict_in_generate") is True:
+        refuse_read_padding(encode, call)
         edit, said = encoding_edit(script, encode)
         site = Site("CG301", call.node, _SUMMARY, (edit,), (_SCORES, *said))
-        return _with_encoding(encode, [site])
+        return _with_encoding(script, encode, [site])
     name = assigned_name(script.statement(call.place))
     if name is None:
         raise CannotRewrite(reason)
@@ -153,16 +169,26 @@ def _otherwise(
         and assigned_name(other.place.line) == name
     ]
     pairs = [(_encode_of(script, other, frozenset()), other) for other in group]
-    done = rewrite_in_place(script, pairs, name, unmigrated)
+    try:
+        done = rewrite_in_place(script, pairs, name, unmigrated)
+    except CannotRewrite as text_only:
+        if len(group) > 1:
+            raise
+        try:
+            planned, told = rewrite_completion(script, encode, call, unmigrated)
+        except CannotRewrite:
+            raise text_only from None
+        done = InPlace(tuple(dict.fromkeys(planned)), (tuple(told),))
     sites: list[Site] = []
     for number, ((tokenised, other), notes) in enumerate(zip(pairs, done.notes, strict=True)):
         edits = done.edits if number == 0 else ()
-        sites += _with_encoding(tokenised, [Site("CG301", other.node, _SUMMARY, edits, notes)])
+        found = [Site("CG301", other.node, _SUMMARY, edits, notes)]
+        sites += _with_encoding(script, tokenised, found)
     return sites
 
 
-def _with_encoding(encode: Encode, sites: list[Site]) -> list[Site]:
-    if encode.args.literal("add_special_tokens") is False:
+def _with_encoding(script: Script, encode: Encode, sites: list[Site]) -> list[Site]:
+    if script.reports("CG201", encode.node):
         sites.append(
             Site(
                 "CG201", encode.node, "tokenise with CleanModelLoader", (), (specials_note(encode),)

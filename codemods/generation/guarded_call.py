@@ -6,31 +6,44 @@ from typing import Literal
 
 import libcst as cst
 
-from codemods.generation.encoding import prompt_of, receiver, truncation_note
+from codemods.generation.encoding import (
+    prompt_of,
+    receiver,
+    refuse_other_specials,
+    truncation_note,
+)
+from codemods.generation.mode import mode_note
 from codemods.generation.prompt_cut import refuse_other_cuts
+from codemods.generation.prompts import prompt_code
 from codemods.plan.sites import CannotRewrite, Note
 from codemods.script.load_context import padding_note
 from codemods.script.script import Script
 from codemods.settings.generate_keywords import carry_decode_keywords, carry_generate_keywords
-from lint_rules._flow.values.events import AttributeSet, Decode, Encode, Generate
+from lint_rules._flow.values.events import Decode, Encode, Generate
 from lint_rules._flow.values.joins import (
     Constant,
+    Encoded,
     Formatted,
     Items,
     Sequence,
-    Tokenizer,
     first,
 )
 from lint_rules._flow.values.syntax import dotted
 
 Many = Literal["one", "many", "unclear"]
 
-_SPECIALS = ("add_bos_token", "add_eos_token", "bos_token", "bos_token_id")
+_NEVER = (False, None, "do_not_pad")
 _LISTS = ("List", "list", "Sequence", "Iterable", "tuple", "Tuple")
 
 
 def arguments_of(
-    script: Script, encode: Encode, generate: Generate, decode: Decode, *, full: bool, prompt: str
+    script: Script,
+    encode: Encode,
+    generate: Generate,
+    decode: Decode,
+    *,
+    full: bool,
+    prompt: tuple[str, list[Note]],
 ) -> tuple[list[str], list[Note]]:
     """The arguments of the guarded call, and what became of the old calls' keywords.
 
@@ -41,33 +54,46 @@ def arguments_of(
     refuse_other_cuts(script, encode, generate, decode)
     if decode.tokenizer.origin is not encode.tokenizer.origin:
         raise CannotRewrite("it is decoded with another tokenizer than it was tokenised with")
-    _refuse_other_specials(script, encode)
-    notes = truncation_note(script, encode)
+    refuse_other_specials(script, encode)
+    text, told = prompt
+    notes = [*told, *truncation_note(script, encode)]
+    refuse_read_padding(encode, generate)
     if one_or_many(encode) != "one":
         notes += padding_note(script, encode)
     given, more = carry_generate_keywords(script, generate)
+    _refuse_total_length(encode, generate, given)
     notes += more
     decoding, more = carry_decode_keywords(script, decode)
-    notes += more
+    notes += [*more, *mode_note(script, generate)]
     if full:
         decoding.append("return_full_text=True")
     model = script.code(receiver(generate.node))
     tokenizer = script.code(receiver(encode.node))
-    return [model, tokenizer, prompt, *given, *decoding], notes
+    return [model, tokenizer, text, *given, *decoding], notes
 
 
-def _refuse_other_specials(script: Script, encode: Encode) -> None:
-    """What a script tells its tokenizer to put around prompts, the guard would not put there."""
-    for event in script.flow.events(AttributeSet):
-        if (
-            event.attribute in _SPECIALS
-            and isinstance(event.target, Tokenizer)
-            and event.target.origin is encode.tokenizer.origin
-        ):
-            line = script.line_of(event.node)
-            raise CannotRewrite(
-                f"line {line} sets `{event.attribute}`, and the guard puts the family's BOS, no other"
-            )
+def refuse_read_padding(encode: Encode, generate: Generate) -> None:
+    """Padding that the model reads as text: of one prompt, or of a batch that goes without its mask."""
+    padding = encode.args.written("padding")
+    if "padding" not in encode.args.keywords or padding in _NEVER:
+        return
+    if padding == "max_length" and one_or_many(encode) != "many":
+        raise CannotRewrite("one prompt is padded to a length, and the guard does not pad it")
+    args = generate.args
+    masked = "attention_mask" in args.keywords or any(
+        first(argument.value, Encoded) is not None for argument in args.spread
+    )
+    if not masked and one_or_many(encode) != "one":
+        raise CannotRewrite("a padded batch goes without its mask: its padding was read as text")
+
+
+def _refuse_total_length(encode: Encode, generate: Generate, given: list[str]) -> None:
+    """`max_length` of a batch counted its padding, so that shorter prompts got shorter answers."""
+    names = {*generate.args.keywords, *(argument.partition("=")[0] for argument in given)}
+    if "max_length" in names and "max_new_tokens" not in names and one_or_many(encode) != "one":
+        raise CannotRewrite(
+            "`max_length` counts the padding of a batch as well; name `max_new_tokens` in the call"
+        )
 
 
 def one_or_many(encode: Encode) -> Many:
@@ -79,17 +105,19 @@ def one_or_many(encode: Encode) -> Many:
         return "one"
     if isinstance(expression, (cst.List, cst.ListComp)):
         return "many"
-    if first(text.value, Constant) or first(text.value, Formatted):
-        return "one"
-    if first(text.value, Sequence) or first(text.value, Items):
-        return "many"
+    one = first(text.value, Constant) or first(text.value, Formatted)
+    many = first(text.value, Sequence) or first(text.value, Items)
+    if one or many:
+        return "unclear" if one and many else "one" if one else "many"
     annotated = _annotation(expression, encode)
     if annotated is not None:
         return "many" if annotated in _LISTS else "one" if annotated == "str" else "unclear"
-    if encode.args.literal("padding") not in (False, None) and "padding" in encode.args.keywords:
-        return "many"
     name = (dotted(expression) or "").rpartition(".")[2].lower()
-    return "one" if name and not name.endswith("s") and "batch" not in name else "unclear"
+    several = name.endswith("s") or "batch" in name or "list" in name
+    pads = "padding" in encode.args.keywords and encode.args.written("padding") not in _NEVER
+    if pads:  # one prompt may be padded as well, to a length
+        return "many" if several else "unclear"
+    return "one" if name and not several else "unclear"
 
 
 def single_item(node: cst.BaseExpression) -> cst.BaseExpression | None:
@@ -100,7 +128,7 @@ def single_item(node: cst.BaseExpression) -> cst.BaseExpression | None:
     return None
 
 
-def one_prompt(script: Script, encode: Encode) -> str:
+def one_prompt(script: Script, encode: Encode) -> tuple[str, list[Note]]:
     """The prompt as an argument of `generate`.
 
     Raises:
@@ -111,10 +139,10 @@ def one_prompt(script: Script, encode: Encode) -> str:
     only = single_item(expression)
     if only is None and one_or_many(encode) == "many":
         raise CannotRewrite("a batch is encoded and only one row decoded")
-    return script.code(only or expression)
+    return prompt_code(script, encode, only or expression)
 
 
-def many_prompts(script: Script, encode: Encode) -> str:
+def many_prompts(script: Script, encode: Encode) -> tuple[str, list[Note]]:
     """The prompts as an argument of `generate_batch`.
 
     Raises:
@@ -125,8 +153,8 @@ def many_prompts(script: Script, encode: Encode) -> str:
     shape = one_or_many(encode)
     if shape == "unclear":
         raise CannotRewrite("it cannot be told whether one prompt or a batch is encoded")
-    code = script.code(expression)
-    return code if shape == "many" or isinstance(expression, cst.List) else f"[{code}]"
+    code, notes = prompt_code(script, encode, expression)
+    return code if shape == "many" or isinstance(expression, cst.List) else f"[{code}]", notes
 
 
 def takes_first(script: Script, decode: Decode) -> bool:

@@ -82,7 +82,7 @@ def rewrite_in_place(
     encodings = [
         script.statement(encode.place)
         for encode, generate in calls
-        if not _inside(script, encode.node, generate.node)
+        if not inside(script, encode.node, generate.node)
     ]
     candidates = [
         *lines,
@@ -105,7 +105,7 @@ def rewrite_in_place(
             ".generate" if single else ".generate_batch"
         )
         edit, found = _call_edit(script, encode, generate, decodes[0], text, head, single=single)
-        _refuse_changed_prompt(script, encode, generate, removed)
+        refuse_changed_prompt(script, encode, generate, removed)
         edits.append(edit)
         notes.append(tuple(found))
     for row, decode in zip(shown, decodes, strict=True):
@@ -114,7 +114,7 @@ def rewrite_in_place(
     edits += [Edit(span.start, span.end, text) for span in rows.loops]
     edits += [script.delete(line) for line in removed]
     for encode, generate in calls:
-        kept = not _inside(script, encode.node, generate.node)
+        kept = not inside(script, encode.node, generate.node)
         if kept and script.statement(encode.place) not in removed:
             edits.append(encoding_edit(script, encode)[0])
     return InPlace(tuple(dict.fromkeys(edits)), tuple(notes))
@@ -236,7 +236,7 @@ def _decode_edit(script: Script, decode: Decode, row: Row, text: str, *, single:
     return Edit(span.start, span.end, new)
 
 
-def _refuse_changed_prompt(
+def refuse_changed_prompt(
     script: Script, encode: Encode, generate: Generate, removed: Sequence[cst.BaseStatement]
 ) -> None:
     """The prompt is read where the ids are generated, not any more where it was tokenised.
@@ -244,7 +244,7 @@ def _refuse_changed_prompt(
     Raises:
         CannotRewrite: Something on the way may change it, or the one does not lead to the other.
     """
-    if _inside(script, encode.node, generate.node):
+    if inside(script, encode.node, generate.node):
         return
     prompt = encode.args.get("text", 0)
     assert prompt is not None
@@ -273,6 +273,7 @@ def _refuse_changed_prompt(
         raise CannotRewrite("the prompt may change between tokenising and generating")
 
 
-def _inside(script: Script, inner: cst.CSTNode, outer: cst.CSTNode) -> bool:
+def inside(script: Script, inner: cst.CSTNode, outer: cst.CSTNode) -> bool:
+    """Whether a node stands in another."""
     a, b = script.span(inner), script.span(outer)
     return b.start <= a.start and a.end <= b.end

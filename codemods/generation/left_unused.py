@@ -59,6 +59,8 @@ def _without_encodings(script: Script, sites: list[Site]) -> list[Site]:
 
 
 def _is_unread(script: Script, encode: Encode, name: str, others: list[Edit]) -> bool:
+    if script.is_taken_elsewhere(name, encode.place.function):
+        return False
     word = re.compile(rf"\b{re.escape(name)}\b")
     read = [use for use in script.uses(name, encode.place.function) if not use.stores]
     return bool(read) and all(

@@ -24,7 +24,7 @@ def refuse_other_cuts(script: Script, encode: Encode, generate: Generate, decode
     given = decode.args.get("token_ids", 0) or decode.args.get("sequences")
     if given is None or given.expression is None:
         return
-    prompt = _prompt_names(script, encode, function)
+    prompt = prompt_names(script, encode, function)
     pairs = _Pairs()
     scope.visit(pairs)
     seen: set[str] = set()
@@ -53,11 +53,11 @@ def _refuse_slice(
 ) -> None:
     if node.upper is not None or node.step is not None:
         raise CannotRewrite("the end of what is generated is cut off before it is decoded")
-    if node.lower is not None and not _is_length(script, node.lower, prompt, function, 4):
+    if node.lower is not None and not is_length(script, node.lower, prompt, function, 4):
         raise CannotRewrite("it cannot be told that what is cut off is just the prompt")
 
 
-def _prompt_names(script: Script, encode: Encode, function: cst.FunctionDef | None) -> set[str]:
+def prompt_names(script: Script, encode: Encode, function: cst.FunctionDef | None) -> set[str]:
     """The names that hold the encoded prompt, or rows and parts of it."""
     line = encode.place.line
     found = set() if line is None else script.stored_in(script.span(line))
@@ -77,7 +77,7 @@ def _prompt_names(script: Script, encode: Encode, function: cst.FunctionDef | No
     return found
 
 
-def _is_length(
+def is_length(
     script: Script,
     node: cst.BaseExpression,
     prompt: set[str],
@@ -87,8 +87,10 @@ def _is_length(
     """Whether an expression is the number of tokens of the encoded prompt."""
     if isinstance(node, cst.Name):
         values = script.assigned_values(node.value, function)
-        return bool(values and depth) and all(
-            _is_length(script, value, prompt, function, depth - 1) for value in values
+        if not values:
+            return _is_unpacked(script, node.value, prompt, function)
+        return depth > 0 and all(
+            is_length(script, value, prompt, function, depth - 1) for value in values
         )
     if not script.names_in(script.span(node)) & prompt:
         return False
@@ -102,6 +104,39 @@ def _is_length(
         method, sizes = node.func.attr.value, [script.code(arg.value) for arg in node.args]
         return method == "numel" or (method == "size" and sizes in (["1"], ["-1"]))
     return False
+
+
+def _is_unpacked(
+    script: Script, name: str, prompt: set[str], function: cst.FunctionDef | None
+) -> bool:
+    """Whether a name is the last of `rows, length = inputs.input_ids.shape`, and nothing else."""
+    visitor = _Unpacked(name)
+    (script.module if function is None else function).visit(visitor)
+    if len(visitor.found) != 1 or len(script.stores_of(name, function)) != 1:
+        return False
+    value = visitor.found[0]
+    if isinstance(value, cst.Call) and isinstance(value.func, cst.Attribute) and not value.args:
+        named, of = value.func.attr.value == "size", value.func.value
+    elif isinstance(value, cst.Attribute):
+        named, of = value.attr.value == "shape", value.value
+    else:
+        return False
+    return named and _is_batch(script, of) and bool(script.names_in(script.span(of)) & prompt)
+
+
+class _Unpacked(Looking):
+    """What is unpacked into two names of which a given one is the second."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.found: list[cst.BaseExpression] = []
+
+    def visit_Assign(self, node: cst.Assign) -> None:
+        target = node.targets[0].target
+        if len(node.targets) == 1 and isinstance(target, (cst.Tuple, cst.List)):
+            second = target.elements[1].value if len(target.elements) == 2 else None
+            if isinstance(second, cst.Name) and second.value == self.name:
+                self.found.append(node.value)
 
 
 def _is_last_of_shape(script: Script, node: cst.Subscript) -> bool:

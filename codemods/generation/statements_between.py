@@ -54,6 +54,8 @@ def used_outside(
     function: cst.FunctionDef | None,
 ) -> bool:
     """Whether a name that a statement stores is used outside the given ranges."""
+    if any(script.is_taken_elsewhere(n, function) for n in script.stored_in(script.span(node))):
+        return True
     return any(
         not any(span.start <= use.offset < span.end for span in spans)
         for name in script.stored_in(script.span(node))

@@ -107,6 +107,8 @@ def renames(
     Raises:
         CannotRewrite: Any other use.
     """
+    if text != name and script.is_taken_elsewhere(name, function):
+        raise CannotRewrite(f"another file takes `{name}` from this one")
     allowed = _harmless_uses(script, name, function)
     edits: list[Edit] = []
     for use in script.uses(name, function):

@@ -6,6 +6,8 @@ and lineage are recorded and the guard stays on. What peft did to the base is ke
 
 from __future__ import annotations
 
+import re
+
 import libcst as cst
 
 from codemods.loads.adapter_aliases import base_is_seen
@@ -14,15 +16,41 @@ from codemods.plan.sites import CannotRewrite, Note, Site
 from codemods.script.loader_keywords import written
 from codemods.script.receiver import loader_at
 from codemods.script.script import Script
+from lint_rules._flow.values.arguments import Argument
 from lint_rules._flow.values.events import AdapterAttach
+from lint_rules._flow.values.joins import Constant, options
 from lint_rules._questions.standing import load_severity
 
 # Keywords that peft hands to the hub, which takes no notice of them.
 _IGNORED = ("torch_dtype", "dtype")
+_PLACING = ("device_map", "torch_device", "max_memory", "offload_folder", "low_cpu_mem_usage")
+_PLACED = Note(
+    "dropped",
+    "where the adapter is to lie: it lies where the layers do that it changes",
+    "where nothing of the base is offloaded",
+)
 _IN_PLACE = Note(
     "fault",
     "peft puts the adapter into the base itself, so what still uses the base gets the adapter's answers; "
     "`in_place=True` keeps it so, and without it the base stays a base",
+)
+_HUB_ID = re.compile(r"[A-Za-z0-9][\w.\-]*/[A-Za-z0-9][\w.\-]*")
+# How folders of results begin, unlike names of people and companies.
+_FOLDERS = (
+    *("adapter", "artifact", "checkpoint", "ckpt", "data", "experiment", "exp", "finetun", "log"),
+    *(
+        "lora",
+        "model",
+        "out",
+        "result",
+        "run",
+        "save",
+        "sft",
+        "dpo",
+        "trained",
+        "training",
+        "weights",
+    ),
 )
 _SUMMARY = "attach the adapter through CleanModelLoader"
 
@@ -37,10 +65,25 @@ def rewrite(script: Script, unmigrated: frozenset[cst.CSTNode]) -> list[Site]:
             in_place = base_is_seen(script, attach)
             edits = _edits(script, attach, unmigrated, in_place=in_place)
             notes = (_IN_PLACE,) if in_place else ()
+            if any(name in _PLACING for name in attach.args.keywords):
+                notes = (*notes, _PLACED)
             sites.append(Site("CG101", attach.node, _SUMMARY, edits, notes))
         except CannotRewrite as reason:
             sites.append(Site("CG101", attach.node, _SUMMARY, reason=str(reason)))
     return sites
+
+
+def _refuse_hub_id(path: Argument) -> None:
+    """`attach_adapter` takes a folder; a text of two parts is one only if its first part says so."""
+    for option in options(path.value):
+        text = option.value if isinstance(option, Constant) else None
+        if isinstance(text, str) and _HUB_ID.fullmatch(text):
+            if text.partition("/")[0].lower().startswith(_FOLDERS):
+                continue
+            raise CannotRewrite(
+                f"the adapter `{text}` may lie on the hub, and attach_adapter takes a folder: fetch it "
+                'first (`huggingface_hub.snapshot_download`), or write "./" before a folder'
+            )
 
 
 def _edits(
@@ -51,9 +94,10 @@ def _edits(
     model, path = attach.args.get("model", 0), attach.args.get("model_id", 1)
     if model is None or path is None or attach.args.spread or len(attach.args.positional) > 2:
         raise CannotRewrite("the call takes arguments that this tool does not take apart")
+    _refuse_hub_id(path)
     arguments = [written(script, model), written(script, path)]
     for name, argument in attach.args.keywords.items():
-        if name in ("model", "model_id", *_IGNORED):
+        if name in ("model", "model_id", *_IGNORED, *_PLACING):
             continue
         if name not in ("is_trainable", "adapter_name"):
             raise CannotRewrite(f"the keyword `{name}` has no place in attach_adapter")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import libcst as cst
 
-from codemods.loads.quantization import Said, as_mapping
+from codemods.loads.quantization import Said, as_mapping, refuse_taken
 from codemods.loads.quantization_keywords import carry_quantization
 from codemods.plan.edits import Edit
 from codemods.plan.sites import CannotRewrite, Note
@@ -124,6 +124,7 @@ def say_dict(script: Script, load: ModelLoad, node: cst.BaseExpression) -> Said:
     stores = script.assigned_values(name, scope)
     if not stores or len(stores) != len(script.stores_of(name, scope)):
         raise CannotRewrite(_UNFOLLOWED)
+    refuse_taken(script, name, scope)
     for value in stores:
         found.display(value)
     for line in _lines_with(script, name, scope):

@@ -9,12 +9,15 @@ import libcst as cst
 from codemods.loads.partners import model_text
 from codemods.plan.sites import CannotRewrite
 from codemods.script.bindings import Bindings, Bound
+from codemods.script.looking import Looking
 from codemods.script.script import Script
 from lint_rules._flow.state.library_names import VALUE_HEAD, kind_of_call
 from lint_rules._flow.values.events import ModelLoad, TokenizerLoad
 from lint_rules._flow.values.syntax import dotted
 
 _LOAD = ".from_pretrained"
+# Whose classes are the loader's own.
+_STOCK = ("transformers", "peft", "unsloth", "modelscope", "trl")
 _COLLECTIONS = (cst.Dict, cst.Tuple, cst.List)
 # A class of the script, the dotted name of something imported, or None for what cannot be seen.
 _Class = cst.ClassDef | str | None
@@ -39,12 +42,51 @@ def other_classes(
             _refuse_others(script, load, every)
         except CannotRewrite as reason:
             found[load.node] = str(reason)
+    directories = _adapter_names(script)
+    for load in loads:
+        name = model_text(script, load.args)
+        if load.node not in found and name in directories:
+            found[load.node] = f"line {directories[name]} takes an adapter by the same name"
     for tokenizer in tokenizers:
         for adapter in adapters:
             if tokenizer.node not in found and _names_the_same(script, tokenizer, adapter):
                 line = script.line_of(adapter.node)
                 found[tokenizer.node] = f"line {line} loads an adapter by the same name as a model"
     return found
+
+
+def _adapter_names(script: Script) -> dict[str, int]:
+    """What adapters are loaded by, as written, with the line: a directory of one is no model's."""
+    visitor = _Adapters()
+    script.module.visit(visitor)
+    found: dict[str, int] = {}
+    for node in visitor.found:
+        text = script.code(node)
+        if isinstance(node, cst.SimpleString):
+            text = repr(node.evaluated_value)
+        found.setdefault(text, script.line_of(node))
+    return found
+
+
+class _Adapters(Looking):
+    """What `PeftModel.from_pretrained`, `PeftConfig.from_pretrained` and `load_adapter` are given."""
+
+    def __init__(self) -> None:
+        self.found: list[cst.BaseExpression] = []
+
+    def visit_Call(self, node: cst.Call) -> None:
+        name = dotted(node.func) or ""
+        owner, _, last = name.rpartition(".")
+        kind = owner.rpartition(".")[2]
+        if last == "from_pretrained" and kind.startswith("Peft"):
+            place = 0 if kind.endswith("Config") else 1
+        elif last in ("load_adapter", "attach_adapter"):
+            place = 0 if last == "load_adapter" else 1
+        else:
+            return
+        plain = [arg.value for arg in node.args if arg.keyword is None and not arg.star]
+        self.found += [a.value for a in node.args if a.keyword and a.keyword.value == "model_id"]
+        self.found += plain[place : place + 1]
 
 
 def _refuse_own(classes: Sequence[_Class]) -> None:
@@ -78,8 +120,18 @@ def _refuse_others(
             raise CannotRewrite(
                 f"`{name}` gives the model and its tokenizer together, as its library changes them"
             )
+        if kind == "model-load" and isinstance(one, str) and not _is_stock(one):
+            raise CannotRewrite(
+                f"`{name}` may be a class of your own; the loader would load the stock one"
+            )
         if name.endswith(VALUE_HEAD):
             raise CannotRewrite(f"`{name}` puts a value head on the model, the loader does not")
+
+
+def _is_stock(one: str) -> bool:
+    """Whether a class is a library's, or an automatic one that somebody's own module hands on."""
+    root, _, rest = one.partition(".")
+    return root in _STOCK or (rest or root).rpartition(".")[2].startswith("Auto")
 
 
 def _is_adapter(one: _Class) -> bool:

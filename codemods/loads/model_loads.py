@@ -9,8 +9,10 @@ import libcst as cst
 
 from codemods.loads.load_dicts import say_dict
 from codemods.loads.loader_classes import other_classes
+from codemods.loads.model_configs import drop_config
 from codemods.loads.partners import mentions, partner_of
 from codemods.loads.quantization import Said, say
+from codemods.loads.quantization_keywords import four_bit_options
 from codemods.plan.edits import Edit
 from codemods.plan.sites import CannotRewrite, Note, Site
 from codemods.script.load_context import is_statement, refuse_empty_weights, refuse_moved_padding
@@ -22,10 +24,16 @@ from lint_rules._flow.values.arguments import Arguments
 from lint_rules._flow.values.events import ModelLoad, TokenizerLoad
 
 _MODEL, _TOKENIZER = ".load().model", ".load_tokenizer()"
+_GROWS = "tokens are added to the tokenizer: it would no longer be the model's"
 _GREEDY = Note(
     "changed",
     "generation_config.json is replaced by an explicit greedy one; what it said is recorded",
     "where that file named no sampling and no penalties",
+)
+_REFUSES = Note(
+    "changed",
+    "what reaches the model is checked: a chat control token in it is refused when it comes",
+    "where no prompt, and no text of the model that is read again, holds one",
 )
 
 
@@ -39,11 +47,16 @@ class _Plan:
     touched: tuple[Edit, ...] = ()
 
 
-def rewrite(script: Script) -> list[Site]:
-    """The sites of all loads of the script that are our business."""
+def rewrite(script: Script, held: Mapping[cst.CSTNode, str]) -> list[Site]:
+    """The sites of all loads of the script that are our business.
+
+    Args:
+        script: The script.
+        held: Loads that must stay, with the reason.
+    """
     flow = script.flow
     models, tokenizers = list(flow.events(ModelLoad)), list(flow.events(TokenizerLoad))
-    blocked = other_classes(script, models, tokenizers)
+    blocked = {**held, **other_classes(script, models, tokenizers)}
     while True:
         plans = _plans(script, blocked)
         found = _leaning_on_others(script, plans)
@@ -105,7 +118,13 @@ def _rewrite_pair(script: Script, model: ModelLoad, tokenizer: TokenizerLoad) ->
         return _Plan(model.node, (left, _rewrite_tokenizer(script, tokenizer)))
     edits = (edit, *_needless_eval(script, model, target), *said.edits)
     sites = (
-        Site("CG101", model.node, "load through CleanModelLoader", edits, (*said.notes, _GREEDY)),
+        Site(
+            "CG101",
+            model.node,
+            "load through CleanModelLoader",
+            edits,
+            (*said.notes, _GREEDY, _REFUSES),
+        ),
         Site("CG102", tokenizer.node, "take the tokenizer that load() returns", (removal,)),
     )
     return _Plan(model.node, (*sites, *_bits_site(script, model)), said.names, said.touched)
@@ -128,7 +147,7 @@ def _rewrite_model(script: Script, model: ModelLoad) -> _Plan:
             edits = (statement, *_needless_eval(script, model, target))
     except CannotRewrite as reason:
         return _Plan(model.node, (_left(model, "CG101", str(reason)),))
-    notes = (*said.notes, _GREEDY)
+    notes = (*said.notes, _GREEDY, _REFUSES)
     site = Site("CG101", model.node, "load through CleanModelLoader", (*edits, *said.edits), notes)
     return _Plan(model.node, (site, *_bits_site(script, model)), said.names, said.touched)
 
@@ -144,6 +163,8 @@ def _rewrite_tokenizer(script: Script, tokenizer: TokenizerLoad) -> Site:
     try:
         if tokenizer.args.spread:
             raise CannotRewrite("the tokenizer's load takes `**` arguments")
+        if grows_vocabulary(script):
+            raise CannotRewrite(_GROWS)
         refuse_moved_padding(script, tokenizer)
         carried = carry_tokenizer_keywords(
             script, tokenizer.args, tokenizer.model, training=trains(script)
@@ -190,9 +211,9 @@ class _Loader:
 def _loader_arguments(script: Script, model: ModelLoad, tokenizer: TokenizerLoad | None) -> _Loader:
     refuse_empty_weights(model)
     if grows_vocabulary(script):
-        raise CannotRewrite("tokens are added to the tokenizer: it would no longer be the model's")
+        raise CannotRewrite(_GROWS)
     carried = carry_model_keywords(script, model.args, model.model)
-    given, notes = list(carried.given), list(carried.notes)
+    given, notes = list(carried.given), [*carried.notes, *drop_config(script, model)]
     said = _spread(script, model)
     after_tokenizer: tuple[str, ...] = ()
     config = model.args.keywords.get("quantization_config")
@@ -213,8 +234,10 @@ def _loader_arguments(script: Script, model: ModelLoad, tokenizer: TokenizerLoad
     if trains(script):
         given.append("for_training=True")
         notes.append(Note("carried", "`for_training=True`: the script trains what it loads"))
+    if config is None and any(argument.startswith("load_in_4bit=") for argument in given):
+        given += [f"{name}={value}" for name, value in four_bit_options(script, {})]
     return _Loader(
-        (_id_argument(script, model.args), *bits, *given),
+        (_id_argument(script, model.args), *_once([*bits, *given])),
         tuple(notes),
         carried.after,
         after_tokenizer,
@@ -222,6 +245,22 @@ def _loader_arguments(script: Script, model: ModelLoad, tokenizer: TokenizerLoad
         tuple(name for part in said for name in part.names),
         tuple(edit for part in said for edit in part.touched),
     )
+
+
+def _once(arguments: Sequence[str]) -> list[str]:
+    """The arguments, one that is said twice in the same words once.
+
+    Raises:
+        CannotRewrite: One is said twice and differently, or perhaps in a `**` dict as well.
+    """
+    found = list(dict.fromkeys(arguments))
+    names = [argument.partition("=")[0] for argument in found if not argument.startswith("**")]
+    twice = [name for name in names if names.count(name) > 1]
+    if len(names) < len(found):
+        twice += [name for name in names if name in ("load_in_8bit", "load_in_4bit")]
+    if twice:
+        raise CannotRewrite(f"the load says `{twice[0]}` twice, beside a quantization config")
+    return found
 
 
 def _spread(script: Script, model: ModelLoad) -> list[Said]:

@@ -1,4 +1,4 @@
-"""`if tokenizer.pad_token is None:` no longer holds after a guarded load; what it still holds is told."""
+"""What still looks at the pad token or the padding side of a tokenizer that the loader gives is told."""
 
 from __future__ import annotations
 
@@ -8,16 +8,25 @@ import libcst as cst
 
 from codemods.plan.edits import Edit
 from codemods.plan.sites import Note, Site
+from codemods.script.load_context import padding_notes
 from codemods.script.looking import Looking
 from codemods.script.purposes import trains
 from codemods.script.script import Script
+from lint_rules._flow.values.events import Encode
+from lint_rules._flow.values.syntax import dotted
 
 _SUMMARY = "a pad token is there now"
 _UNLESS = "where the tokenizer brings a pad token of its own"
+_ENCODES = "CleanModelLoader.encode("
+_KEPT = "the encoded batch that stays is padded on the left, with the guard's pad token"
+_LOOKED_AT = ("pad_token", "pad_token_id", "padding_side")
+_READ = "it is the guard's now, which is not EOS where the vocabulary has a token to spare"
+_SIDE = "the loader pads on the left"
 
 
 def rewrite(script: Script, sites: Sequence[Site], edits: Iterable[Edit]) -> list[Site]:
-    """A site for each such test under which statements stay, if a tokenizer load is rewritten.
+    """A site for each test of a pad token under which statements stay, each other reading of the pad
+    token or the padding side, and each padded batch that stays; if a tokenizer load is rewritten.
 
     Args:
         script: The script.
@@ -40,14 +49,47 @@ def rewrite(script: Script, sites: Sequence[Site], edits: Iterable[Edit]) -> lis
             text += "; a collator that masks pad does not mask eos any more"
         note = Note("changed", text, _UNLESS)
         found.append(Site("CG102", node, _SUMMARY, (), (note,)))
+    told = {script.line_of(node) for node in visitor.found}
+    for read in visitor.reads:
+        if script.line_of(read) in told or any(e.covers(script.span(read).start) for e in gone):
+            continue
+        told.add(script.line_of(read))
+        what = _SIDE if read.attr.value == "padding_side" else _READ
+        note = Note("changed", f"`{script.code(read)}` is read here: {what}", _UNLESS)
+        found.append(Site("CG102", read, "what the loader sets is read", (), (note,)))
+    for encode in script.flow.events(Encode):
+        start = script.span(encode.node).start
+        kept = any(e.start == start and e.text.startswith(_ENCODES) for e in gone)
+        if kept and "padding" in encode.args.keywords:
+            note = Note("changed", _KEPT, "where nothing looks at what fills it up")
+            found.append(Site("CG102", encode.node, "a batch is padded", (), (note,)))
+    for encode, note in padding_notes(script, gone):
+        found.append(Site("CG102", encode.node, "a batch is padded", (), (note,)))
     return found
 
 
 class _PadTests(Looking):
-    """The `if` statements that ask whether a pad token is missing."""
+    """The `if` statements that ask whether a pad token is missing, and all else that looks at one."""
 
     def __init__(self) -> None:
         self.found: list[cst.If] = []
+        self.reads: list[cst.Attribute] = []
+        self._fine: set[cst.CSTNode] = set()
+
+    def visit_AssignTarget(self, node: cst.AssignTarget) -> None:
+        self._fine.add(node.target)
+
+    def visit_Arg(self, node: cst.Arg) -> None:
+        # The guard masks what it pads, whichever token that is.
+        if node.keyword is not None and node.keyword.value == "pad_token_id":
+            self._fine.add(node.value)
+
+    def visit_Attribute(self, node: cst.Attribute) -> None:
+        if node in self._fine or node.attr.value not in _LOOKED_AT:
+            return
+        owner = (dotted(node.value) or "").rpartition(".")[2]
+        if owner and not owner.endswith("config"):
+            self.reads.append(node)
 
     def visit_If(self, node: cst.If) -> None:
         test = node.test

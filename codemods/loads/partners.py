@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import libcst as cst
 
 from codemods.loads.templates import is_template_line
@@ -11,6 +13,7 @@ from codemods.script.purposes import trains
 from codemods.script.script import Script
 from lint_rules._flow.values.arguments import Arguments
 from lint_rules._flow.values.events import ModelLoad, TokenizerLoad
+from lint_rules._questions.reach import Reach
 
 
 def partner_of(
@@ -42,11 +45,48 @@ def _leads(script: Script, tokenizer: TokenizerLoad, target: Target, model: Mode
     start, end = tokenizer.place.index, model.place.index
     if start >= end:
         return False
-    for statement in model.place.block[start + 1 : end]:
-        dropped = is_template_line(script, statement, tokenizer.node, trains=trains(script))
-        if not dropped and mentions(script, statement, target.text):
-            return False
-    return True
+    between = [
+        statement
+        for statement in model.place.block[start + 1 : end]
+        if not is_template_line(script, statement, tokenizer.node, trains=trains(script))
+    ]
+    between = [s for s in between if not isinstance(s, cst.FunctionDef)]
+    if any(mentions(script, statement, target.text) for statement in between):
+        return False
+    calls: list[cst.CSTNode] = [*between, target_line(model)]
+    return not _may_read(script, calls, target.text, tokenizer.place.function)
+
+
+def target_line(model: ModelLoad) -> cst.CSTNode:
+    """The line of a load: its arguments are made before the loader's."""
+    assert model.place.line is not None
+    return model.place.line
+
+
+def _may_read(
+    script: Script,
+    statements: Sequence[cst.CSTNode],
+    text: str,
+    function: cst.FunctionDef | None,
+) -> bool:
+    """Whether a statement may call something that reads a name or an attribute: a closure, a method, `map(f, …)`."""
+    name = text.rpartition(".")[2].partition("[")[0]
+    if text.isidentifier():
+        offsets = {use.offset for use in script.uses(name, function) if not use.stores}
+
+        def reads(node: cst.CSTNode) -> bool:
+            return (
+                type(node) is cst.Name and node.value == name and script.span(node).start in offsets
+            )
+
+    else:
+
+        def reads(node: cst.CSTNode) -> bool:
+            return type(node) is cst.Attribute and node.attr.value == name
+
+    around = script.module if function is None or not text.isidentifier() else function.body
+    found = Reach(around, reads, through_bodies=True)
+    return any(found.touches(statement) for statement in statements)
 
 
 def _follows(script: Script, tokenizer: TokenizerLoad, target: Target, model: ModelLoad) -> bool:
@@ -54,10 +94,14 @@ def _follows(script: Script, tokenizer: TokenizerLoad, target: Target, model: Mo
     if start >= end:
         return False
     read = script.names_in(script.span(target.statement))
+    between = model.place.block[start + 1 : end]
+    calls = [s for s in between if not isinstance(s, cst.FunctionDef)]
+    if _may_read(script, calls, target.text, model.place.function):
+        return False
     return not any(
         mentions(script, statement, target.text)
         or any(may_change(script, statement, {name}) for name in read)
-        for statement in model.place.block[start + 1 : end]
+        for statement in between
     )
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import libcst as cst
 
+from codemods.loads.config_uses import refuse_changed
 from codemods.loads.quantization_keywords import carry_quantization
 from codemods.plan.edits import Edit
 from codemods.plan.sites import CannotRewrite, Note, Site
@@ -48,8 +49,9 @@ def say(script: Script, load: ModelLoad, node: cst.BaseExpression) -> Said:
         CannotRewrite: It is made where this tool does not follow it, or is none that the loader has.
     """
     build = _build_at(script, node)
-    if build is None and isinstance(node, cst.Name):
-        build = _only_build(script, load, node.value)
+    if isinstance(node, cst.Name):
+        refuse_changed(script, node.value, script.home_of(node.value, load.place.function))
+        build = build or _only_build(script, load, node.value)
     if build is not None:
         bits, notes = carry_quantization(script, build.args)
         return Said(tuple(f"{name}={value}" for name, value in bits), tuple(notes))
@@ -101,6 +103,7 @@ def _variable(script: Script, function: cst.FunctionDef | None, name: str) -> Sa
     values = script.assigned_values(name, scope)
     if not values or len(values) != len(script.stores_of(name, scope)):
         raise CannotRewrite("the quantization config is made elsewhere")
+    refuse_taken(script, name, scope)
     return _together([as_mapping(script, scope, value) for value in values], (name, scope))
 
 
@@ -113,12 +116,19 @@ def _helper(script: Script, name: str) -> Said:
     ]
     if len(definitions) != 1:
         raise CannotRewrite("the quantization config is made elsewhere")
+    refuse_taken(script, name, None)
     returns = _Returns()
     definitions[0].body.visit(returns)
     if not returns.found or None in returns.found:
         raise CannotRewrite("the quantization config is made elsewhere")
     values = [value for value in returns.found if value is not None]
     return _together([as_mapping(script, definitions[0], value) for value in values], (name, None))
+
+
+def refuse_taken(script: Script, name: str, scope: cst.FunctionDef | None) -> None:
+    """Raise CannotRewrite if another file takes what would no longer be what it was."""
+    if script.is_taken_elsewhere(name, scope):
+        raise CannotRewrite(f"another file takes `{name}` from this one")
 
 
 class _Returns(Looking):
@@ -193,8 +203,12 @@ def _removal(script: Script, build: QuantConfigBuild, edits: Sequence[Edit]) -> 
     target = assignment.targets[0].target
     if len(assignment.targets) != 1 or not isinstance(target, cst.Name):
         raise CannotRewrite("the config is not assigned to a plain name")
+    refuse_taken(script, target.value, build.place.function)
     own = script.span(statement)
-    for use in script.uses(target.value, build.place.function):
+    uses = script.uses(target.value, build.place.function)
+    if all(use.stores for use in uses):
+        raise CannotRewrite("nothing in this file uses the config: it is there for another")
+    for use in uses:
         inside = own.start <= use.offset < own.end or any(edit.covers(use.offset) for edit in edits)
         if not inside:
             raise CannotRewrite(f"`{target.value}` is used where the load stays as it is")

@@ -27,6 +27,10 @@ def rewrite(script: Script, unmigrated: frozenset[cst.CSTNode]) -> list[Site]:
         try:
             if not _is_guarded(event, unmigrated):
                 raise CannotRewrite("the tokenizer's load stays as it is, or cannot be seen here")
+            if _serves_others(script, event):
+                raise CannotRewrite(
+                    "another file calls this function: its tokenizer needs the line"
+                )
             edit = script.delete(whole_statement(event))
             sites.append(Site("CG103", event.node, _SUMMARY, (edit,)))
         except CannotRewrite as reason:
@@ -51,6 +55,7 @@ def companions(
         if isinstance(event.target, Tokenizer)
         and event.target.origin in ours - unmigrated
         and (_aliases_pad(script, event) or _pads_left(event))
+        and not _serves_others(script, event)
     ]
 
 
@@ -66,6 +71,7 @@ def is_template_line(
             or (not trains and (_aliases_pad(script, event) or _pads_left(event)))
         )
         and _spans_only(event, statement)
+        and not _serves_others(script, event)
         for event in script.flow.events(AttributeSet)
     )
 
@@ -89,6 +95,20 @@ def whole_statement(event: AttributeSet) -> cst.SimpleStatementLine | cst.If:
         if isinstance(outer, cst.If) and outer.orelse is guard:
             raise CannotRewrite("it is an elif branch")
     return guard
+
+
+def _serves_others(script: Script, event: AttributeSet) -> bool:
+    """Whether the line stands in a function that another file may call with a tokenizer of its own."""
+    function, owner = event.place.function, event.place.owner
+    if function is None:
+        return False
+    params = function.params
+    given = (*params.posonly_params, *params.params, *params.kwonly_params)
+    names = {parameter.name.value for parameter in given} - {"self", "cls"}
+    line = event.place.line
+    span = script.span(event.node if line is None else line)
+    home = function.name.value if owner is None else owner.name.value
+    return bool(names & script.names_in(span)) and script.is_taken_elsewhere(home)
 
 
 def _is_guarded(event: AttributeSet, unmigrated: frozenset[cst.CSTNode]) -> bool:

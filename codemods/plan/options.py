@@ -28,9 +28,13 @@ class Wishes:
         left = self.declined | self.unproven
         return bool(self.select and code not in self.select) or (code, row) in left
 
+    def is_unproven(self, code: str, row: int) -> bool:
+        """Whether the rewrite of a finding could not be proven."""
+        return (code, row) in self.unproven
+
     def reason(self, code: str, row: int) -> str:
         """Why a declined finding is left."""
-        if (code, row) in self.unproven:
+        if self.is_unproven(code, row):
             return f"its rewrite could not be proven: {self.doubt}"
         return "not chosen"
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 from cleanguard.catalogue.findings import Position
 from codemods.plan.sites import Note
@@ -34,6 +35,25 @@ class PlannedSite:
         return str(self.row) if self.place is None else f"cell {self.place.cell}:{self.place.row}"
 
 
+# A load: its file, and its number among the calls of the file.
+LoadKey = tuple[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Links:
+    """What a plan says about the loads of other files of the run, and to them.
+
+    Attributes:
+        left: Loads of this file that stay, with the reason.
+        uses: Loads of other files that this one uses.
+        wants: Those of them that must stay for its sake, with the reason.
+    """
+
+    left: Mapping[LoadKey, str]
+    uses: frozenset[LoadKey] = frozenset()
+    wants: Mapping[LoadKey, str] = field(default_factory=dict)
+
+
 @dataclass(frozen=True, slots=True)
 class Migration:
     """The plan for one file.
@@ -47,6 +67,7 @@ class Migration:
         also: What `check` reports of the result and no rewrite is for.
         found: How many findings `check` reports now.
         unread: Cells of a notebook that are no Python and were left as they are: where, and why.
+        links: What it means for the other files of the run.
     """
 
     filename: str
@@ -57,6 +78,7 @@ class Migration:
     also: tuple[PlannedSite, ...] = ()
     found: int = 0
     unread: tuple[str, ...] = ()
+    links: Links = field(default=Links({}), compare=False)
 
     @property
     def changed(self) -> bool:

@@ -12,10 +12,14 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from codemods.proof.scratch import ScratchError, mirror
+from codemods.proof.walked import unwalked
+from lint_rules._run.source import SourceError, decode
 
 _SECONDS = 120
 _ROOT = str(Path(__file__).resolve().parents[2])
@@ -31,11 +35,20 @@ class Proof:
         verdict: In words.
         differences: What was not the same, each in words; empty for a proof.
         calls: Calls that were compared.
+        unwalked: 1-based lines of rewritten statements of the old version that the run did not reach.
+        stood_in: The models whose tokenizer's files are not at hand, so that a stand-in gave the ids.
     """
 
     verdict: str
     differences: tuple[str, ...]
     calls: int
+    unwalked: tuple[int, ...] = ()
+    stood_in: tuple[str, ...] = ()
+
+    @property
+    def told(self) -> str:
+        """The verdict, with what the runs do not prove."""
+        return f"{self.verdict}{_limits(self.unwalked, self.stood_in)}"
 
 
 def compare_runs(
@@ -57,8 +70,10 @@ def compare_runs(
         folder: Where it is started from; the script's own folder if None, or if it lies elsewhere.
     """
     runs: list[list[dict[str, object]]] = []
+    abouts: list[dict[str, list[Any]]] = []
     for name, content in (("before", before), ("after", after)):
-        calls, problem = _recorded(script, content, arguments, folder)
+        calls, about, problem = _recorded(script, content, arguments, folder)
+        abouts.append(about)
         if problem is not None:
             text = f"the script did not run {name} its migration: {problem}"
             return Proof(f"not proven: {text}", (text,), 0)
@@ -74,14 +89,37 @@ def compare_runs(
     if not old:
         text = "the script asked nothing of a model, so there is nothing to compare"
         return Proof(f"not proven: {text}", (text,), 0)
+    missed = _unwalked(before, after, abouts[0])
+    stood_in = tuple(abouts[0].get("stood in", ()))
     if differences:
-        return Proof(f"{len(differences)} differences", tuple(differences), len(old))
-    return Proof(f"the same {len(old)} calls with the same token ids and settings", (), len(old))
+        text = f"{len(differences)} differences"
+        return Proof(text, tuple(differences), len(old), missed, stood_in)
+    text = f"the same {len(old)} calls with the same token ids and settings"
+    return Proof(text, (), len(old), missed, stood_in)
+
+
+def _unwalked(before: bytes, after: bytes, about: dict[str, list[Any]]) -> tuple[int, ...]:
+    try:
+        old, new = decode(before).text, decode(after).text
+    except SourceError:
+        return ()
+    return unwalked(old, new, set(about.get("walked", ())))
+
+
+def _limits(missed: Sequence[int], stood_in: Sequence[str]) -> str:
+    """What the runs do not prove."""
+    said = ""
+    if missed:
+        rows = ", ".join(map(str, missed))
+        said += f"; not proven: {'line' if len(missed) == 1 else 'lines'} {rows}, which the run did not reach"
+    if stood_in:
+        said += f"; the ids are a stand-in's: no tokenizer files of {', '.join(stood_in)} are here"
+    return said
 
 
 def _recorded(
     script: Path, content: bytes, arguments: tuple[str, ...], folder: Path | None
-) -> tuple[list[dict[str, object]], str | None]:
+) -> tuple[list[dict[str, object]], dict[str, list[Any]], str | None]:
     script = script.resolve()
     start = script.parent if folder is None else folder.resolve()
     start = start if script.is_relative_to(start) else script.parent
@@ -90,7 +128,7 @@ def _recorded(
         try:
             mirror(start, place)
         except ScratchError as error:
-            return [], str(error)
+            return [], {}, str(error)
         copy = place / script.relative_to(start)
         copy.unlink(missing_ok=True)
         copy.write_bytes(content)
@@ -109,11 +147,12 @@ def _recorded(
                 timeout=_SECONDS,
             )
         except subprocess.TimeoutExpired:
-            return [], f"it took more than {_SECONDS} s; a smaller run does, see --prove-args"
+            return [], {}, f"it took more than {_SECONDS} s; a smaller run does, see --prove-args"
         if done.returncode:
-            return [], _complaint(done.stderr, done.returncode, arguments)
+            return [], {}, _complaint(done.stderr, done.returncode, arguments)
         lines = record.read_text(encoding="utf-8").splitlines()
-        return [json.loads(line) for line in lines], None
+        about = json.loads(record.with_suffix(".about").read_text(encoding="utf-8"))
+        return [json.loads(line) for line in lines], about, None
 
 
 def _path() -> str:

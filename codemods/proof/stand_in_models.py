@@ -11,6 +11,7 @@ from typing import Any
 from cleanguard.catalogue.families import family_of
 
 _BOS, _EOS, _OFFSET = 1, 2, 3
+VOCABULARY = 256 + _OFFSET
 ANSWER = [byte + _OFFSET for byte in b" ok."]
 _CUT = ("temperature", "top_p", "top_k", "min_p")
 _SAID = ("max_new_tokens", "max_length", "min_new_tokens", "num_beams", "length_penalty", "early_stopping",
@@ -142,16 +143,23 @@ def encoding_of(rows: list[list[int]], side: str, tensors: Any, single: bool) ->
 class Model:
     """Records what it is asked and answers the same to everything."""
 
-    def __init__(self, record: Recorder, name: str, adapters: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self,
+        record: Recorder,
+        name: str,
+        adapters: tuple[str, ...] = (),
+        says: tuple[list[int], int] = (ANSWER, VOCABULARY),
+    ) -> None:
         torch = import_module("torch")
-        self.record, self.name, self.adapters = record, name, adapters
+        self.record, self.name, self.adapters, self.says = record, name, adapters, says
+        self.words, self.rows = says
         self.device, self.dtype = torch.device("cpu"), torch.float32
         self.training = False
         self.config = SimpleNamespace(
             pad_token_id=None,
             eos_token_id=_EOS,
             use_cache=True,
-            vocab_size=256 + _OFFSET,
+            vocab_size=self.rows,
             _name_or_path=name,
         )
         self.generation_config = SimpleNamespace(pad_token_id=None, eos_token_id=_EOS)
@@ -171,11 +179,13 @@ class Model:
         config = options.pop("generation_config", None)
         given = {**(config.to_diff_dict() if config is not None else {}), **options}
         self.answer(rows_of(ids, mask), given, raw=True)
-        answer = torch.tensor([ANSWER] * ids.shape[0] * int(given.get("num_return_sequences") or 1))
+        answer = torch.tensor(
+            [self.words] * ids.shape[0] * int(given.get("num_return_sequences") or 1)
+        )
         prompts = ids.repeat_interleave(int(given.get("num_return_sequences") or 1), dim=0)
         sequences = torch.cat([prompts, answer], dim=1)
         if options.get("return_dict_in_generate"):
-            scores = tuple(torch.zeros(len(sequences), 256 + _OFFSET) for _ in ANSWER)
+            scores = tuple(torch.zeros(len(sequences), self.rows) for _ in self.words)
             return SimpleNamespace(sequences=sequences, scores=scores)
         return sequences
 
@@ -215,9 +225,7 @@ class Model:
             adapters=self.adapters,
             ids=rows_of(ids, options.get("attention_mask")),
         )
-        return SimpleNamespace(
-            logits=torch.zeros(*ids.shape, 256 + _OFFSET), loss=torch.tensor(0.0)
-        )
+        return SimpleNamespace(logits=torch.zeros(*ids.shape, self.rows), loss=torch.tensor(0.0))
 
     def parameters(self) -> Any:
         """One parameter, for those who look at its device."""

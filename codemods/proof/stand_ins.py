@@ -2,13 +2,15 @@
 
 `main` takes RECORD ORIGINAL SCRIPT ARGUMENTS… from the command line, where SCRIPT lies in a copy of the folder
 ORIGINAL, and writes one line of JSON to RECORD for each load, generation and scoring that the script asks for. A
-stand-in tokenizer gives one id a byte, after a BOS where the model's family has one; a stand-in model answers " ok.".
+tokenizer is the model's own where its files are at hand; else a stand-in gives one id a byte, after a BOS where the
+model's family has one. A stand-in model answers " ok.". What was walked and whose files were there goes beside RECORD.
 
 The libraries are imported by name at run time: nothing else in this package may load them.
 """
 
 from __future__ import annotations
 
+import json
 import runpy
 import sys
 from collections.abc import Callable, Sequence
@@ -19,16 +21,17 @@ from types import SimpleNamespace
 from typing import Any
 
 from codemods.proof.no_harm import confine
-from codemods.proof.stand_in_models import ANSWER, Model, Recorder, Tokenizer, encoding_of
+from codemods.proof.real_tokenizers import Tokenizers, guarded_rows
+from codemods.proof.stand_in_models import Model, Recorder, encoding_of
+from codemods.proof.walked import watch
 
 
-def _install(record: Recorder, *, wants_peft: bool) -> None:
+def _install(record: Recorder, *, wants_peft: bool) -> Tokenizers:
     transformers = import_module("transformers")
+    tokenizers = Tokenizers()
 
-    def raw_tokenizer(name: Any, *_: Any, **options: Any) -> Tokenizer:
-        found = Tokenizer(str(name))
-        found.padding_side = options.get("padding_side", found.padding_side)
-        return found
+    def raw_tokenizer(name: Any, *_: Any, **options: Any) -> Any:
+        return tokenizers.raw(str(name), options)
 
     def raw_model(name: Any, *_: Any, **options: Any) -> Model:
         config = options.get("quantization_config")
@@ -36,7 +39,7 @@ def _install(record: Recorder, *, wants_peft: bool) -> None:
         bits = 4 if getattr(config, "load_in_4bit", False) or options.get("load_in_4bit") else bits
         dtype = options.get("dtype", options.get("torch_dtype", "auto"))
         _record_load(record, str(name), bits, dtype, options)
-        return Model(record, str(name))
+        return Model(record, str(name), says=tokenizers.answer(str(name)))
 
     for kind, stand_in in (("Tokenizer", raw_tokenizer), ("ForCausalLM", raw_model)):
         auto = (
@@ -51,7 +54,8 @@ def _install(record: Recorder, *, wants_peft: bool) -> None:
         peft.PeftModel.from_pretrained = staticmethod(
             lambda model, path, *_, **__: _attach(record, model, path, in_place=True)
         )
-    sys.modules["guard"] = SimpleNamespace(CleanModelLoader=_loader(record, settle))  # type: ignore[assignment]
+    sys.modules["guard"] = SimpleNamespace(CleanModelLoader=_loader(record, settle, tokenizers))  # type: ignore[assignment]
+    return tokenizers
 
 
 def _record_load(
@@ -70,10 +74,12 @@ def _attach(record: Recorder, model: Model, path: Any, *, in_place: bool) -> Mod
     adapters = (*model.adapters, str(path))
     if in_place:
         model.adapters = adapters
-    return Model(record, model.name, adapters)
+    return Model(record, model.name, adapters, model.says)
 
 
-def _loader(record: Recorder, settle: Callable[[str, dict[str, Any]], object]) -> type:
+def _loader(
+    record: Recorder, settle: Callable[[str, dict[str, Any]], object], tokenizers: Tokenizers
+) -> type:
     class CleanModelLoader:
         """The guarded side of the comparison."""
 
@@ -90,54 +96,65 @@ def _loader(record: Recorder, settle: Callable[[str, dict[str, Any]], object]) -
                 else None
             )
             _record_load(record, self.name, bits, self.options.get("dtype", "auto"), self.options)
-            loaded: tuple[Any, ...] = Model(record, self.name), self.load_tokenizer(), {}
+            model = Model(record, self.name, says=tokenizers.answer(self.name))
+            loaded: tuple[Any, ...] = model, self.load_tokenizer(), {}
             return _Loaded(loaded)
 
-        def load_tokenizer(self) -> Tokenizer:
+        def load_tokenizer(self) -> Any:
             """The tokenizer alone, padding on the left."""
-            found = Tokenizer(self.name)
-            right = self.options.get("for_training")
-            found.padding_side = self.options.get("padding_side", "right" if right else "left")
-            found.pad_token, found.pad_token_id = found.eos_token, 0
-            return found
+            return tokenizers.guarded(self.name, self.options)
 
         @staticmethod
-        def encode(tokenizer: Tokenizer, prompt: Any, **_: Any) -> Any:
+        def encode(tokenizer: Any, prompt: Any, **_: Any) -> Any:
             """Exactly the BOS of the family."""
-            rows = [
-                tokenizer.ids(text, bare=False)
-                for text in ([prompt] if isinstance(prompt, str) else prompt)
-            ]
+            rows = guarded_rows(tokenizer, [prompt] if isinstance(prompt, str) else prompt)
             return encoding_of(rows, "left", "pt", single=False)
 
         @staticmethod
-        def generate(model: Model, tokenizer: Tokenizer, prompt: str, **options: Any) -> Any:
+        def generate(model: Model, tokenizer: Any, prompt: str, **options: Any) -> Any:
             """One text, or several."""
             texts = CleanModelLoader.generate_batch(model, tokenizer, [prompt], **options)
             return texts[0] if len(texts) == 1 else texts
 
         @staticmethod
         def generate_batch(
-            model: Model,
-            tokenizer: Tokenizer,
-            prompts: Sequence[str],
-            **options: Any,
+            model: Model, tokenizer: Any, prompts: Sequence[str], **options: Any
         ) -> list[str]:
             """One text a prompt."""
-            options.pop("batch_size", None)
+            found = CleanModelLoader.complete(model, tokenizer, prompts, **options)
+            return [completion.text for completion in found]
+
+        @staticmethod
+        def complete(
+            model: Model, tokenizer: Any, prompts: Sequence[str], **options: Any
+        ) -> list[Any]:
+            """One completion a prompt, times the texts that are asked for."""
+            for name in ("batch_size", "progress", "on_finished"):
+                options.pop(name, None)
             settle("generate", options)
-            rows = [tokenizer.ids(text, bare=False) for text in prompts]
+            rows = guarded_rows(tokenizer, prompts)
             model.answer(rows, options, raw=False)
             full, count = (
                 options.get("return_full_text"),
                 int(options.get("num_return_sequences") or 1),
             )
             skip = options.get("skip_special_tokens", True)
-            texts = [
-                tokenizer.decode([*(row if full else []), *ANSWER], skip_special_tokens=skip)
+            return [
+                SimpleNamespace(
+                    text=tokenizer.decode(
+                        [*(row if full else []), *model.words], skip_special_tokens=skip
+                    ),
+                    ids=tuple(model.words),
+                    prompt_tokens=len(row),
+                    finish_reason="length",
+                    seed=None,
+                    control_tokens=0,
+                    batch=len(rows),
+                    ignored=(),
+                )
                 for row in rows
+                for _ in range(count)
             ]
-            return [text for text in texts for _ in range(count)]
 
         @staticmethod
         def attach_adapter(model: Model, path: Any, *, in_place: bool = False, **_: Any) -> Model:
@@ -165,7 +182,18 @@ def main() -> None:
     """Runs the script named on the command line."""
     record, original, script, *arguments = sys.argv[1:]
     sys.path[0] = str(Path(script).parent)  # as when the script is run by itself
-    _install(Recorder(Path(record)), wants_peft=b"peft" in Path(script).read_bytes())
+    target = Path(record)
+    tokenizers = _install(Recorder(target), wants_peft=b"peft" in Path(script).read_bytes())
     sys.argv = [script, *arguments]
-    confine(Path(record).parent, Path(original))
-    runpy.run_path(script, run_name="__main__")
+    confine(target.parent, Path(original))
+    lines = watch(script)
+    try:
+        runpy.run_path(script, run_name="__main__")
+    finally:
+        sys.settrace(None)
+        about = {
+            "walked": sorted(lines),
+            "real": sorted(tokenizers.real),
+            "stood in": sorted(tokenizers.stood_in),
+        }
+        target.with_suffix(".about").write_text(json.dumps(about), encoding="utf-8")

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import libcst as cst
 
+from codemods.plan.edits import Edit
 from codemods.plan.sites import CannotRewrite, Note
 from codemods.script.purposes import trains
 from codemods.script.script import Script
@@ -13,6 +16,9 @@ from lint_rules._flow.values.syntax import dotted
 
 # Contexts in which a load makes parameters without values: there is nothing to check or to run.
 _EMPTY = ("init_empty_weights", "init_on_device", "no_init_weights", "LoadWoInit", "Init", "device")
+
+# What decides which special tokens a tokenizer puts around a prompt.
+SPECIALS = ("add_bos_token", "add_eos_token", "bos_token", "bos_token_id")
 
 
 def refuse_empty_weights(model: ModelLoad) -> None:
@@ -38,13 +44,19 @@ def refuse_moved_padding(script: Script, tokenizer: TokenizerLoad) -> None:
     Raises:
         CannotRewrite: Positions counted from the left would be others, as the loader pads on the left.
     """
-    if trains(script) or _says_left(script, tokenizer):
+    if trains(script):
         return
+    left = _says_left(script, tokenizer)
     for encode in script.flow.events(Encode):
-        if encode.tokenizer.origin is not tokenizer.node or not _pads(encode):
+        if encode.tokenizer.origin is not tokenizer.node or "padding" not in encode.args.keywords:
             continue
-        if any(isinstance(use, Forward) for use in script.flow.uses(encode)):
-            line = script.line_of(encode.node)
+        scored = [use for use in script.flow.uses(encode) if isinstance(use, Forward)]
+        line = script.line_of(encode.node)
+        if not all(map(is_masked, scored)) and may_pad(encode):
+            raise CannotRewrite(
+                f"a padded batch is scored without its mask (line {line}), which the guard refuses"
+            )
+        if scored and not left and _pads(encode):
             raise CannotRewrite(
                 f"a padded batch is scored (line {line}) and the loader pads on the left: positions "
                 'counted from the left would move; say `padding_side="left"` if none are'
@@ -54,16 +66,43 @@ def refuse_moved_padding(script: Script, tokenizer: TokenizerLoad) -> None:
 def padding_note(script: Script, encode: Encode) -> list[Note]:
     """What becomes of a batch that was padded on the side that the tokenizer happened to have."""
     load = script.flow.event_at(encode.tokenizer.origin, TokenizerLoad)
-    if load is None or not _pads(encode) or _says_left(script, load):
+    if not _pads(encode) or (load is not None and _says_left(script, load)):
         return []
     text = "a batch is padded on the left; it was padded on the tokenizer's own side"
     unless = "where that was the left, or the prompts of a batch were equally long"
     return [Note("changed", text, unless)]
 
 
+def padding_notes(script: Script, edits: Sequence[Edit]) -> list[tuple[Encode, Note]]:
+    """What becomes of padded batches that stay in the script, with a tokenizer that the loader gives."""
+    found: list[tuple[Encode, Note]] = []
+    for encode in script.flow.events(Encode):
+        load = script.flow.event_at(encode.tokenizer.origin, TokenizerLoad)
+        if load is None or not script.reports("CG102", load.node):
+            continue
+        start, loaded = script.span(encode.node).start, script.span(load.node).start
+        if any(edit.covers(start) for edit in edits) or not any(
+            edit.covers(loaded) for edit in edits
+        ):
+            continue
+        found += [(encode, note) for note in padding_note(script, encode)]
+    return found
+
+
+def is_masked(scored: Forward) -> bool:
+    """Whether a forward pass gets a mask, or a dict of all that the tokenizer gave."""
+    args = scored.args
+    return bool(args.spread) or "attention_mask" in args.keywords or len(args.positional) > 1
+
+
+def may_pad(encode: Encode) -> bool:
+    """Whether a tokenizer call that names `padding` may pad."""
+    return encode.args.written("padding") not in (False, None, "do_not_pad")
+
+
 def _pads(encode: Encode) -> bool:
     argument = encode.args.get("padding")
-    if argument is None or encode.args.literal("padding_side") == "left":
+    if argument is None or encode.args.written("padding_side") == "left":
         return False
     return argument.value not in (Constant(False), Constant("do_not_pad"))
 

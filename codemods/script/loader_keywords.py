@@ -16,8 +16,10 @@ from codemods.plan.sites import CannotRewrite, Note
 from codemods.script.purity import is_pure
 from codemods.script.purposes import uses_max_length
 from codemods.script.script import Script
-from lint_rules._flow.values.arguments import UNSET, Argument, Arguments
-from lint_rules._flow.values.joins import UNKNOWN, Constant, ModelId, Value, first
+from lint_rules._flow.values.arguments import Argument, Arguments, written_literal
+from lint_rules._flow.values.events import Forward, Generate
+from lint_rules._flow.values.joins import UNKNOWN, Constant, ModelId, Value
+from lint_rules._questions.hub import is_hub_id
 
 GENERATE_KEYWORDS = (
     "max_new_tokens",
@@ -79,6 +81,8 @@ _DROPPED_FROM_TOKENIZER = {
     "legacy": "it changes nothing in the tokenizer's own file",
     "resume_download": "transformers resumes anyway",
 }
+# Tokens that a model brings if its tokenizer knows them by these names.
+_OLD_TOKENS = ("<unk>", "<s>", "</s>", "<|endoftext|>", "<eos>", "<bos>", "<pad>")
 # In transformers itself: no code of the repository was ever run for them.
 _NATIVE = (
     "qwen2",
@@ -95,9 +99,8 @@ _NATIVE = (
 
 
 def literal_of(argument: Argument) -> object:
-    """The literal value of an argument, UNSET if it is not one."""
-    constant = first(argument.value, Constant)
-    return UNSET if constant is None or not constant.fixed else constant.value
+    """The literal that is written for an argument, UNSET if it is any other expression."""
+    return written_literal(argument.expression)
 
 
 def literal_value(node: cst.BaseExpression) -> Value:
@@ -141,7 +144,9 @@ def _expression(argument: Argument) -> cst.BaseExpression:
     return argument.expression
 
 
-def fate_of_model_keyword(script: Script, name: str, argument: Argument, model: ModelId) -> Fate:
+def fate_of_model_keyword(
+    script: Script, name: str, argument: Argument, model: ModelId, *, pinned: bool = False
+) -> Fate:
     """What becomes of a keyword of a model load, quantization configs aside.
 
     Raises:
@@ -151,6 +156,11 @@ def fate_of_model_keyword(script: Script, name: str, argument: Argument, model: 
     if name == "use_flash_attention_2" and literal is True:
         note = Note("carried", "`use_flash_attention_2` is now `attn_implementation`")
         return Fate("attn_implementation", '"flash_attention_2"', (note,))
+    if name == "use_flash_attention_2":
+        return _flash(script, argument)
+    if name == "low_cpu_mem_usage" and is_pure(_expression(argument)):
+        text = f"`{name}={written(script, argument)}`: {_DROPPED_FROM_MODEL[name][1]}"
+        return Fate(None, notes=(Note("dropped", text),))
     if name in _CARRIED and literal is None:
         return Fate(None, notes=(Note("dropped", f"`{name}=None`: the default"),))
     if name in _CARRIED:
@@ -163,13 +173,25 @@ def fate_of_model_keyword(script: Script, name: str, argument: Argument, model: 
     if name == "pad_token_id":
         return Fate(None, notes=(Note("dropped", "`pad_token_id`: the loader pads, and masks it"),))
     if name == "trust_remote_code":
-        return _remote_code(script, argument, model)
+        return _remote_code(script, argument, model, pinned=pinned)
     if name in ("load_in_8bit", "load_in_4bit"):
         return Fate(name, written(script, argument))
-    if name == "use_cache" and isinstance(literal, bool):
-        note = Note("carried", f"`use_cache={literal}` is set on the loaded model's config")
-        return Fate(None, notes=(note,), after=f"config.use_cache = {literal}")
+    if name == "use_cache":
+        value = written(script, argument)
+        note = Note("carried", f"`use_cache={value}` is set on the loaded model's config")
+        return Fate(None, notes=(note,), after=f"config.use_cache = {value}")
     raise CannotRewrite(f"the keyword `{name}` of the load has no place in CleanModelLoader")
+
+
+def _flash(script: Script, argument: Argument) -> Fate:
+    """`use_flash_attention_2`, which may be computed."""
+    if literal_of(argument) in (False, None):
+        note = Note("dropped", "`use_flash_attention_2`: off, as by default")
+        return Fate(None, notes=(note,))
+    code, node = written(script, argument), _expression(argument)
+    code = f"({code})" if isinstance(node, (cst.IfExp, cst.Lambda)) and not node.lpar else code
+    note = Note("carried", "`use_flash_attention_2` is now `attn_implementation`")
+    return Fate("attn_implementation", f'"flash_attention_2" if {code} else None', (note,))
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,9 +218,9 @@ def carry_model_keywords(script: Script, args: Arguments, model: ModelId) -> Car
     if len(args.positional) > 1:
         raise CannotRewrite("the load takes positional arguments besides the model")
     fates = [
-        fate_of_model_keyword(script, name, argument, model)
+        fate_of_model_keyword(script, name, argument, model, pinned="revision" in args.keywords)
         for name, argument in args.keywords.items()
-        if name not in ("pretrained_model_name_or_path", "quantization_config")
+        if name not in ("pretrained_model_name_or_path", "quantization_config", "config")
         and argument.node is not None
     ]
     return _carried(fates)
@@ -215,7 +237,7 @@ def carry_tokenizer_keywords(
     if len(args.positional) > 1:
         raise CannotRewrite("the tokenizer's load takes positional arguments besides the model")
     fates = [
-        _fate_of_tokenizer_keyword(script, name, argument, model, training=training)
+        _fate_of_tokenizer_keyword(script, name, argument, args, model, training=training)
         for name, argument in args.keywords.items()
         if name != "pretrained_model_name_or_path" and argument.node is not None
     ]
@@ -231,9 +253,16 @@ def _carried(fates: Sequence[Fate]) -> Carried:
 
 
 def _fate_of_tokenizer_keyword(
-    script: Script, name: str, argument: Argument, model: ModelId, *, training: bool
+    script: Script,
+    name: str,
+    argument: Argument,
+    args: Arguments,
+    model: ModelId,
+    *,
+    training: bool,
 ) -> Fate:
     literal = literal_of(argument)
+    pinned = "revision" in args.keywords
     if name in ("revision", "cache_dir", "token", "use_auth_token", "local_files_only"):
         return Fate(_CARRIED[name], written(script, argument))
     if name in _DROPPED_FROM_TOKENIZER and is_pure(given := _expression(argument)):
@@ -251,11 +280,35 @@ def _fate_of_tokenizer_keyword(
     if name == "chat_template" and literal is None:
         text = "`chat_template=None`: the loader blocks the template"
         return Fate(None, notes=(Note("dropped", text),))
+    if name == "pad_token":
+        return _pad_token(script, argument, training=training)
+    if name == "add_eos_token":
+        return _end_token(script, argument)
     if name == "model_max_length":
         return _max_length(script, argument)
     if name == "trust_remote_code":
-        return _remote_code(script, argument, model)
+        return _remote_code(script, argument, model, pinned=pinned)
     raise CannotRewrite(f"the keyword `{name}` of the tokenizer has no place in the loader")
+
+
+def _pad_token(script: Script, argument: Argument, *, training: bool) -> Fate:
+    """Which token pads decides what a trainer masks; elsewhere the mask hides it."""
+    if not training:
+        note = Note("dropped", "`pad_token`: the loader pads, and masks what it pads")
+        return Fate(None, notes=(note,))
+    if literal_of(argument) not in _OLD_TOKENS:
+        raise CannotRewrite("`pad_token` of the tokenizer may be a token that is new to the model")
+    note = Note("carried", "`pad_token` is set on the loaded tokenizer")
+    return Fate(None, notes=(note,), after=f"pad_token = {written(script, argument)}")
+
+
+def _end_token(script: Script, argument: Argument) -> Fate:
+    if literal_of(argument) in (False, None):
+        return Fate(None, notes=(Note("dropped", "`add_eos_token`: off, as by default"),))
+    if any(True for kind in (Generate, Forward) for _ in script.flow.events(kind)):
+        raise CannotRewrite("`add_eos_token` puts EOS behind each prompt, the guard does not")
+    note = Note("carried", "`add_eos_token` is set on the loaded tokenizer")
+    return Fate(None, notes=(note,), after=f"add_eos_token = {written(script, argument)}")
 
 
 def _max_length(script: Script, argument: Argument) -> Fate:
@@ -268,7 +321,7 @@ def _max_length(script: Script, argument: Argument) -> Fate:
     return Fate(None, notes=(note,), after=f"model_max_length = {written(script, argument)}")
 
 
-def _remote_code(script: Script, argument: Argument, model: ModelId) -> Fate:
+def _remote_code(script: Script, argument: Argument, model: ModelId, *, pinned: bool) -> Fate:
     literal = literal_of(argument)
     if literal is False:
         return Fate(None)
@@ -278,4 +331,17 @@ def _remote_code(script: Script, argument: Argument, model: ModelId) -> Fate:
         if not model.fixed:
             text += "; the loader refuses another model that brings code, and says what to name"
         return Fate(None, notes=(Note("dropped", text),))
-    return Fate("trust_remote_code", written(script, argument))
+    if literal is True and model.fixed and is_hub_id(model) and not pinned:
+        raise CannotRewrite(
+            f"`trust_remote_code=True` runs code of {model.text}, and the guard runs none that is not "
+            f'pinned: say `revision="…"` with the commit that you have read (git ls-remote '
+            f"https://huggingface.co/{model.text} HEAD), and migrate again"
+        )
+    notes: tuple[Note, ...] = ()
+    if not pinned and (model.text is None or is_hub_id(model)):
+        text = (
+            "`trust_remote_code`: the loader refuses a repository of the hub that brings code until "
+            '`revision="…"` names its commit'
+        )
+        notes = (Note("changed", text, "where the model lies in a folder, or brings no code"),)
+    return Fate("trust_remote_code", written(script, argument), notes)

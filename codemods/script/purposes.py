@@ -5,22 +5,24 @@ from __future__ import annotations
 from codemods.script.script import Script
 from lint_rules._flow.values.events import Encode
 
-_TRAINING = (
-    "get_peft_model",
-    "prepare_model_for_kbit_training",
-    "Accelerator",
-    "TrainingArguments",
-)
+# What is done to a model only to train it.
+_PREPARES = ("get_peft_model", "prepare_model_for_kbit_training", "prepare_model_for_int8_training")
+_ONLY_ASKS = ("evaluate(", "predict(", "prediction_step(")
 _GROWS = ("add_special_tokens", "add_tokens", "resize_token_embeddings")
 
 
 def trains(script: Script) -> bool:
-    """Whether the script trains what it loads: by a trainer of any kind, or in a loop of its own."""
-    return (
-        any(script.is_taken(name) for name in _TRAINING)
-        or script.names_end_with("Trainer")
-        or script.has_attribute("backward(")
-    )
+    """Whether the script trains what it loads: by a trainer of any kind, or in a loop of its own.
+
+    A trainer that is only asked to evaluate trains nothing, nor do gradients without a step, and
+    `Accelerator()` alone only places.
+    """
+    steps = script.has_attribute("backward(") and script.has_attribute("step(")
+    if steps or script.names_end_with(*_PREPARES):
+        return True
+    trainer = script.names_end_with("Trainer", "TrainingArguments")
+    asks = any(map(script.has_attribute, _ONLY_ASKS))
+    return trainer and (script.has_attribute("train(") or not asks)
 
 
 def grows_vocabulary(script: Script) -> bool:

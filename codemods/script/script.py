@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import io
+import re
 import tokenize
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from copy import copy
 from functools import partial
+from pathlib import Path
 from typing import TypeVar
 
 import libcst as cst
@@ -18,16 +20,30 @@ from codemods.plan.edits import Edit
 from codemods.plan.options import EVERYTHING, Wishes
 from codemods.plan.sites import CannotRewrite
 from codemods.plan.suppressed import silence
-from codemods.script.walks import Blocks, Elses, Lines, Names, NameUse, Shared, Values
+from codemods.script.elsewhere import Elsewhere
+from codemods.script.walks import (
+    Attributes,
+    Blocks,
+    Elses,
+    Lines,
+    Names,
+    NameUse,
+    Shared,
+    Tests,
+    Values,
+)
 from lint_rules._engine.checking import followed_findings, parse_full
 from lint_rules._flow.analysis import Flow, analyse
 from lint_rules._flow.values.events import Event, Place
 from lint_rules._light.positions import Positions, Span
+from lint_rules._questions.reach import Reach
 from lint_rules._run.source import Source
 from lint_rules.registry import RULES
 
 # Lines are no longer than this, or than the script's own up to the larger number.
 _WIDTH, _WIDEST = 100, 120
+
+_DIRECTIVE = re.compile(r"#\s*(noqa|type:\s*ignore|pylint:|pragma:|fmt:|isort:|ruff:|yapf:)", re.I)
 
 E = TypeVar("E", bound=Event)
 
@@ -43,6 +59,8 @@ class Script:
         wishes: Wishes = EVERYTHING,
         *,
         foreign: frozenset[int] = frozenset(),
+        others: Elsewhere | None = None,
+        path: Path | None = None,
     ) -> None:
         """Reads and follows a script.
 
@@ -50,11 +68,15 @@ class Script:
             SourceError: Libcst refuses it.
         """
         self.source = source
+        self.path = Path(filename) if path is None else path
+        self.others = Elsewhere() if others is None else others
         self._foreign = foreign
         self.utf8 = source.text.encode("utf-8")
         self._whole = Span(0, len(self.utf8))
         self.module = parse_full(source, parsed=True)
-        self.flow: Flow = analyse(self.module, settings)
+        linked = self.others.flow(self.path, self.module)
+        self.is_linked = linked is not None
+        self.flow: Flow = analyse(self.module, settings) if linked is None else linked
         self.positions = Positions(self.module, source.text)
         self._filename, self._settings = filename, settings
         self._found = [(rule, report) for rule in RULES for report in rule.check(self.flow)]
@@ -78,6 +100,8 @@ class Script:
         shared = Shared()
         self.module.visit(shared)
         self.shared_names = shared.found
+        self._attributes: set[str] = set()
+        self._reaches: dict[str, Reach] = {}
         self._comments: list[tuple[int, str]] = []
 
     def _rows(self, node: cst.CSTNode) -> tuple[int, int]:
@@ -113,6 +137,10 @@ class Script:
         """Why a declined finding is left."""
         return self._wishes.reason(code, self.line_of(node))
 
+    def is_unproven(self, code: str, node: cst.CSTNode) -> bool:
+        """Whether a declined finding is left because its rewrite could not be proven."""
+        return self._wishes.is_unproven(code, self.line_of(node))
+
     # --- text
 
     def span(self, node: cst.CSTNode) -> Span:
@@ -143,7 +171,7 @@ class Script:
         text = self.utf8[line_start:start].decode()
         if text.strip():
             raise CannotRewrite("several statements stand on one line")
-        return text
+        return _indentation(text)
 
     def place_of(self, node: cst.CSTNode) -> tuple[str, int]:
         """The indentation of the line on which an expression starts, and the width of what is beside it."""
@@ -152,22 +180,27 @@ class Script:
         end = self._lines[min(bisect_right(self._lines, span.end - 1), len(self._lines) - 1)]
         before = self.utf8[start : span.start].decode()
         after = self.utf8[span.end : max(end, span.end)].decode().rstrip()
-        indent = before[: len(before) - len(before.lstrip())]
+        indent = _indentation(before)
         return indent, len(before) - len(indent) + len(after)
 
     def lines_of(self, node: cst.CSTNode) -> Span:
-        """The whole lines that a statement occupies, its line end included."""
+        """The whole lines that a statement occupies, its line end included; form feeds before it stay."""
         span = self.span(node)
         start = self._lines[bisect_right(self._lines, span.start) - 1]
+        start = max(start, self.utf8.rfind(b"\f", start, span.start) + 1)
         last = bisect_right(self._lines, max(span.end - 1, span.start))
         end = self._lines[last] if last < len(self._lines) else len(self.utf8)
         return Span(start, end)
 
     def comments_in(self, span: Span) -> list[str]:
-        """The comments inside a range, in order."""
+        """The comments inside a range, in order, without directives to tools, which go with their lines."""
         if not self._comments and b"#" in self.utf8:
             self._comments += self._find_comments()  # for all that were made of this script
-        return [text for offset, text in self._comments if span.start <= offset < span.end]
+        return [
+            text
+            for offset, text in self._comments
+            if span.start <= offset < span.end and not _DIRECTIVE.match(text)
+        ]
 
     def _find_comments(self) -> Iterator[tuple[int, str]]:
         for token in tokenize.generate_tokens(io.StringIO(self.source.text, newline="").readline):
@@ -175,6 +208,12 @@ class Script:
                 line = self._lines[token.start[0] - 1]
                 offset = line + len(token.line[: token.start[1]].encode())
                 yield offset, token.string
+
+    def reach(self, kind: str, make: Callable[[cst.CSTNode], Reach]) -> Reach:
+        """Where something of a kind may end up in the module, found once."""
+        if kind not in self._reaches:
+            self._reaches[kind] = make(self.module)
+        return self._reaches[kind]
 
     # --- statements
 
@@ -193,12 +232,12 @@ class Script:
 
     def line_above(self, offset: int) -> tuple[int, str]:
         """Where the innermost statement around an offset begins its line, and its indentation."""
-        statements = [*self.module.body, *(node for block in self._blocks() for node in block)]
+        statements = [*self.module.body, *(node for block in self.blocks() for node in block)]
         spans = [self.span(node) for node in statements]
         around = [span.start for span in spans if span.start <= offset < span.end]
         start = self._lines[bisect_right(self._lines, max(around, default=offset)) - 1]
         text = self.utf8[start : max(around, default=offset)].decode()
-        return start, text[: len(text) - len(text.lstrip())]
+        return start + text.rfind("\f") + 1, _indentation(text)
 
     def delete(self, node: cst.CSTNode) -> Edit:
         """Takes a statement's lines away; its comments stay, on lines of their own."""
@@ -210,12 +249,13 @@ class Script:
     def without_empty_blocks(self, edits: Sequence[Edit]) -> list[Edit]:
         """The edits, with a `pass` in each block that they would leave without a statement.
 
-        An `else` that would be left so goes with them, unless comments are left in it.
+        An `else`, and an `if` that only looks at something, go with them, unless comments are left.
         """
         found = list(edits)
-        elses = Elses()
+        elses, tests = Elses(), Tests()
         self.module.visit(elses)
-        for block in self._blocks():
+        self.module.visit(tests)
+        for block in self.blocks():
             if not block:
                 continue
             begin, end = self.lines_of(block[0]).start, self.span(block[-1])
@@ -228,6 +268,10 @@ class Script:
             if clause is not None and not any(edit.text for edit in gone):
                 head = self.lines_of(clause).start
                 found.append(Edit(head, begin))
+                continue
+            asked = tests.found.get(block[0])
+            if asked is not None and not any(edit.text for edit in gone):
+                found.append(Edit(self.lines_of(asked).start, begin))
                 continue
             line = f"{self.indent_of(block[0])}pass{self.newline}"
             found[found.index(last)] = Edit(last.start, last.end, last.text + line)
@@ -270,7 +314,8 @@ class Script:
             line for line in visitor.found if region.start <= self.span(line).start < region.end
         ]
 
-    def _blocks(self) -> list[tuple[cst.BaseStatement, ...]]:
+    def blocks(self) -> list[tuple[cst.BaseStatement, ...]]:
+        """The statements of each indented block."""
         visitor = Blocks()
         self.module.visit(visitor)
         return visitor.found
@@ -321,17 +366,32 @@ class Script:
         """Whether an attribute of this name occurs anywhere in the module."""
         return f".{name}".encode() in self.utf8
 
-    def names_end_with(self, ending: str) -> bool:
-        """Whether a name in code ends so."""
-        return any(name.endswith(ending) for name in self._names.every)
+    def names_end_with(self, *endings: str) -> bool:
+        """Whether a name in code, or the last part of one, ends so; those that are only imported do not count."""
+        if any(name.endswith(endings) for name in self._names.every):
+            return True
+        if not self._attributes:
+            attributes = Attributes()
+            self.module.visit(attributes)
+            self._attributes |= attributes.found  # for all that were made of this script
+        return any(name.endswith(endings) for name in self._attributes)
 
     def is_taken(self, name: str) -> bool:
         """Whether a name occurs anywhere in the module."""
         return name in self._names.every
 
+    def is_taken_elsewhere(self, name: str, scope: cst.FunctionDef | None = None) -> bool:
+        """Whether another file takes a name of this module, or may; those of functions are their own."""
+        return scope is None and self.others.takes(self.path, name)
+
     def events_in(self, kind: type[E], function: cst.FunctionDef | None) -> list[E]:
         """Events of one kind in one function, module level for None."""
         return [event for event in self.flow.events(kind) if event.place.function is function]
+
+
+def _indentation(line: str) -> str:
+    """The blanks that a line begins with; a form feed starts them anew."""
+    return line[: len(line) - len(line.lstrip())].rpartition("\f")[2]
 
 
 def _says_code(text: str) -> bool:

@@ -123,6 +123,51 @@ class Elses(Looking):
             self.found[node.body.body[0]] = node
 
 
+class Attributes(Looking):
+    """The names of all attributes."""
+
+    def __init__(self) -> None:
+        self.found: set[str] = set()
+
+    def visit_Attribute(self, node: cst.Attribute) -> None:
+        self.found.add(node.attr.value)
+
+    def visit_ImportFrom(self, node: cst.ImportFrom) -> bool:  # noqa: ARG002
+        return False
+
+
+class Tests(Looking):
+    """The `if` statements without an `else` whose tests call nothing, by the first statement below."""
+
+    def __init__(self) -> None:
+        self.found: dict[cst.CSTNode, cst.If] = {}
+
+    def visit_If(self, node: cst.If) -> bool:
+        calls = _Calls()
+        node.test.visit(calls)
+        if node.orelse is None and not calls.found and isinstance(node.body, cst.IndentedBlock):
+            self.found[node.body.body[0]] = node
+        node.body.visit(self)
+        other = node.orelse
+        while isinstance(other, cst.If):  # an `elif` stays, whatever is left in it
+            other.body.visit(self)
+            other = other.orelse
+        if other is not None:
+            other.body.visit(self)
+        return False
+
+
+class _Calls(Looking):
+    """Calls of anything but what only looks."""
+
+    def __init__(self) -> None:
+        self.found = False
+
+    def visit_Call(self, node: cst.Call) -> None:
+        name = node.func.value if isinstance(node.func, cst.Name) else None
+        self.found = self.found or name not in ("hasattr", "getattr", "isinstance", "len")
+
+
 class Names(Looking):
     """Every name that code reads or assigns, and the functions whose names they are."""
 

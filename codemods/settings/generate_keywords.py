@@ -10,9 +10,10 @@ from codemods.plan.edits import Edit
 from codemods.plan.sites import CannotRewrite, Note
 from codemods.script.dict_keys import Keys
 from codemods.script.loader_keywords import GENERATE_KEYWORDS, literal_of, literal_value, written
-from codemods.script.looking import Looking
 from codemods.script.purity import assigned_name, is_pure
 from codemods.script.script import Script
+from codemods.script.set_configs import set_configs
+from codemods.settings.config_changes import settings_after
 from codemods.settings.contradictions import refuse_contradictions
 from codemods.settings.generate_dicts import keys_of
 from codemods.settings.sampling import Given, say_length, say_sampling
@@ -137,28 +138,12 @@ def _refuse_other_mask(script: Script, call: Generate, argument: Argument) -> No
 
 def _refuse_set_config(script: Script) -> None:
     """Settings that the script puts into `model.generation_config` do not reach the guarded call."""
-    visitor = _SetConfigs()
-    script.module.visit(visitor)
-    if visitor.found:
-        line = script.line_of(visitor.found[0])
+    found = set_configs(script)
+    if found:
+        line = script.line_of(found[0])
         raise CannotRewrite(
             f"line {line} sets `generation_config`, which the guard replaces; say it in the call"
         )
-
-
-class _SetConfigs(Looking):
-    """Assignments to a model's generation_config, but for the pad token and for None."""
-
-    def __init__(self) -> None:
-        self.found: list[cst.Assign] = []
-
-    def visit_Assign(self, node: cst.Assign) -> None:
-        for target in node.targets:
-            path = (dotted(target.target) or "").split(".")
-            if "generation_config" not in path[1:] or path[-1] == "pad_token_id":
-                continue
-            if path[-1] == "generation_config" or literal_value(node.value) != Constant(None):
-                self.found.append(node)
 
 
 def _keywords(script: Script, call: Generate) -> dict[str, Argument]:
@@ -170,6 +155,10 @@ def _keywords(script: Script, call: Generate) -> dict[str, Argument]:
             if arg.keyword is None:
                 raise CannotRewrite("the GenerationConfig is not written out")
             found[arg.keyword.value] = Argument(literal_value(arg.value), arg.value, arg)
+        if isinstance(config.expression, cst.Name):
+            found |= settings_after(script, call, config.expression.value)
+    # None in a config leaves the setting to the model's own, while None in the call switches it off.
+    found = {name: given for name, given in found.items() if given.value != Constant(None)}
     found |= {
         name: argument
         for name, argument in call.args.keywords.items()
@@ -210,6 +199,8 @@ def unread_config(
     if not isinstance(node, cst.Name):
         return None
     scope = script.home_of(node.value, call.place.function)
+    if script.is_taken_elsewhere(node.value, scope):
+        return None
     uses = script.uses(node.value, scope)
     lines = [
         line

@@ -46,6 +46,7 @@ def refuse_changed_config(model: PreTrainedModel, state: GuardState) -> None:
         name: now.get(name)
         for name in sorted({*now, *before})
         if _plain(now.get(name)) != _plain(before.get(name))
+        and (name in _IDS or now.get(name) is not None)  # None is unset
     }
     others = {name: value for name, value in changed.items() if name not in _IDS}
     if others:

@@ -104,6 +104,14 @@ class Flow:
                 return other.path, event
         return None
 
+    def module_elsewhere(self, node: cst.CSTNode, kind: type[E]) -> tuple[Path, cst.CSTNode] | None:
+        """The file and the tree of the other module in which an origin is an event of a kind."""
+        for other in self._program.adopted():
+            event = other.ledger.event(cast("type[Event]", kind), node)
+            if isinstance(event, kind) and other.path is not None:
+                return other.path, other.module
+        return None
+
     def uses(self, encode: Encode) -> list[Generate | Forward]:
         """The generate and forward calls that an encoding reaches."""
         calls: list[Generate | Forward] = [*self.events(Generate), *self.events(Forward)]

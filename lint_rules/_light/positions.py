@@ -15,6 +15,9 @@ from lint_rules._light.rows import Rows
 
 VisitorMethod = Callable[[cst.CSTNode], None]
 
+_FORM_FEED = 0x0C
+_ALL = 1 << 62  # more than any shift
+
 
 @dataclass(frozen=True, slots=True)
 class Span:
@@ -43,8 +46,8 @@ class Positions:
         return wrapper.resolve(ByteSpanPositionProvider)
 
     @cached_property
-    def _dropped(self) -> list[int]:
-        return _dropped_form_feeds(self._module, self._rows.utf8)
+    def _shifts(self) -> list[tuple[int, int]]:
+        return _form_feeds(self._module, self._rows.utf8)
 
     def span(self, node: cst.CSTNode) -> Span:
         """The bytes of a node, without the whitespace and comments around it."""
@@ -60,7 +63,10 @@ class Positions:
         return self._rows.position(self.span(node).end)
 
     def _real(self, offset: int) -> int:
-        return offset + bisect_right(self._dropped, offset) if self._dropped else offset
+        if not self._shifts:
+            return offset
+        at = bisect_right(self._shifts, (offset, _ALL)) - 1
+        return offset + (self._shifts[at][1] if at >= 0 else 0)
 
 
 class _Wrapper(MetadataWrapper):
@@ -79,18 +85,24 @@ class _Wrapper(MetadataWrapper):
         return super().visit_batched(visitors, before_visit, after_leave)
 
 
-def _dropped_form_feeds(module: cst.Module, original: bytes) -> list[int]:
-    """Where libcst lost a form feed: it forgets those before the first token of a line."""
+def _form_feeds(module: cst.Module, original: bytes) -> list[tuple[int, int]]:
+    """From which offset of libcst's own text on the original is shifted, and by how much.
+
+    Libcst forgets form feeds before the first token of a line, and repeats one before the first line
+    of a block at all of its lines.
+    """
     if b"\x0c" not in original:
         return []
     generated = module.code.encode("utf-8")
-    if generated == original:
-        return []
-    dropped: list[int] = []
-    at = 0
-    for byte in original:
-        if at < len(generated) and generated[at] == byte:
-            at += 1
-        else:
-            dropped.append(at)
-    return dropped
+    shifts: list[tuple[int, int]] = []
+    here = there = 0
+    while here < len(original) and there < len(generated) and generated != original:
+        if original[here] == generated[there]:
+            here, there = here + 1, there + 1
+            continue
+        if original[here] == _FORM_FEED:
+            here += 1
+        else:  # a form feed that libcst repeats
+            there += 1
+        shifts.append((there, here - there))
+    return shifts

@@ -68,7 +68,8 @@ def test_beams_that_are_certainly_one(beams, migrate):
 def test_beams_that_are_perhaps_one(migrate):
     text = source("max_new_tokens=5, do_sample=s, num_beams=n")
     text = text.replace("inputs =", "n = 1\nif s:\n    n = compute()\ninputs =", 1)
-    assert [site.reason for site in migrate(text).manual] == [BEAMS]
+    left = migrate(text).manual
+    assert [site.reason for site in left if site.code == "CG301"] == [BEAMS]
 
 
 @pytest.mark.parametrize(

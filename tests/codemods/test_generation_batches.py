@@ -137,17 +137,10 @@ print(long_text)
         """\
 inputs = tokenizer(["a", "b"], return_tensors="pt", padding=True)
 out = model.generate(**inputs, max_new_tokens=5)
-print(tokenizer.decode(out[0]))
+print(tokenizer.decode(out[0], skip_special_tokens=True))
 """,
         """\
-texts = loader.generate_batch(
-    model,
-    tokenizer,
-    ["a", "b"],
-    max_new_tokens=5,
-    skip_special_tokens=False,
-    return_full_text=True,
-)
+texts = loader.generate_batch(model, tokenizer, ["a", "b"], max_new_tokens=5, return_full_text=True)
 print(texts[0])
 """,
         id="one row of a batch is decoded",

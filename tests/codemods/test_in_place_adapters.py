@@ -15,7 +15,7 @@ def indented(text: str) -> str:
 
 SEEN = [
     pytest.param(BASE + ATTACH + "run(base)\n", id="used after"),
-    pytest.param(BASE + ATTACH + "base.generate(x)\n", id="a method is called after"),
+    pytest.param(BASE + ATTACH + "base.to(x)\n", id="a method is called after"),
     pytest.param(BASE + "models = [base]\n" + ATTACH, id="a list holds it"),
     pytest.param(BASE + "other = base\n" + ATTACH, id="another name for it"),
     pytest.param(BASE + "other = base.eval()\n" + ATTACH, id="another name through eval"),

@@ -15,10 +15,13 @@ _OWN = {
     "for_training",
     "padding_side",
     "trust_remote_code",
+    "bos",
+    "special_tokens",
 }
-# bitsandbytes' options stand in a config of their own there.
-_NOT_THERE = ("allow_", "bnb_", "llm_int8_")
-CARRIED = sorted(name for name in LOADER_KEYWORDS - _OWN if not name.startswith(_NOT_THERE))
+# Those are keywords of a BitsAndBytesConfig.
+_ELSEWHERE = ("allow_", "llm_int8_", "bnb_4bit_")
+CARRIED = sorted(name for name in LOADER_KEYWORDS - _OWN if not name.startswith(_ELSEWHERE))
+OPTIONS = sorted(name for name in LOADER_KEYWORDS if name.startswith(_ELSEWHERE[1:]))
 
 
 def test_generate_takes_what_is_written_for_it():
@@ -31,6 +34,7 @@ def test_generate_takes_what_is_written_for_it():
         "clean_up_tokenization_spaces",
         "return_full_text",
         "seed",
+        "special_tokens",
     }
     assert settings.GENERATION_KEYWORDS - ours == decided
 
@@ -42,6 +46,25 @@ def test_a_keyword_of_the_load_is_carried(keyword, migrate):
         f'model = AutoModelForCausalLM.from_pretrained("gpt2", {keyword}=VALUE)\n'
     )
     assert f'CleanModelLoader("gpt2", {keyword}=VALUE)'.encode() in plan.after
+
+
+@pytest.mark.parametrize("keyword", OPTIONS)
+def test_an_option_of_bitsandbytes_is_carried(keyword, migrate):
+    bits = "4" if keyword.startswith("bnb_4bit") else "8"
+    plan = migrate(
+        "from transformers import AutoModelForCausalLM, BitsAndBytesConfig\n"
+        f"config = BitsAndBytesConfig(load_in_{bits}bit=True, {keyword}=VALUE)\n"
+        'model = AutoModelForCausalLM.from_pretrained("gpt2", quantization_config=config)\n'
+    )
+    assert f"{keyword}=VALUE".encode() in plan.after
+    assert plan.manual == ()
+
+
+def test_every_option_that_bitsandbytes_has_is_one_of_the_loader():
+    transformers = pytest.importorskip("transformers")
+    named = set(transformers.BitsAndBytesConfig().to_dict()) - {"quant_method"}
+    public = {name for name in named if not name.startswith("_")}
+    assert public - {"load_in_8bit", "load_in_4bit"} == set(OPTIONS)
 
 
 @pytest.mark.parametrize("keyword", GENERATE_KEYWORDS)

@@ -208,12 +208,12 @@ model, _, provenance = loader.load()
         """\
 from transformers import AutoModelForCausalLM
 
-model = AutoModelForCausalLM.from_pretrained("runs/mine", trust_remote_code=True)
+model = AutoModelForCausalLM.from_pretrained("./runs/mine", trust_remote_code=True)
 """,
         """\
 from guard import CleanModelLoader
 
-loader = CleanModelLoader("runs/mine", trust_remote_code=True)
+loader = CleanModelLoader("./runs/mine", trust_remote_code=True)
 model, _, provenance = loader.load()
 """,
         id="remote code of an unknown model",
@@ -435,20 +435,19 @@ model = AutoModelForCausalLM.from_pretrained("gpt2")
         """\
 from transformers import AutoConfig, AutoModelForCausalLM
 
-model = AutoModelForCausalLM.from_pretrained("gpt2", config=AutoConfig.from_pretrained("gpt2"))
+model = AutoModelForCausalLM.from_pretrained("gpt2", config=AutoConfig.from_pretrained("gpt2-xl"))
 """,
-        "the keyword `config` of the load has no place in CleanModelLoader",
+        "the `config` of the load may say something else than the model's own",
         id="a config object",
     ),
     pytest.param(
         """\
 from transformers import AutoModelForCausalLM, BitsAndBytesConfig
 
-config = BitsAndBytesConfig(load_in_4bit=True)
-model = AutoModelForCausalLM.from_pretrained("gpt2", quantization_config=config)
+model = AutoModelForCausalLM.from_pretrained("gpt2", quantization_config=BitsAndBytesConfig(**options))
 """,
-        "the 4-bit config is fp4, the loader's is nf4: other weights, other results (`--unsafe` takes it)",
-        id="fp4",
+        "the quantization config is not written out",
+        id="options from outside",
     ),
     pytest.param(
         """\

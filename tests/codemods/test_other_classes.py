@@ -261,8 +261,9 @@ model = AutoModelForCausalLM.from_pretrained("gpt2")
 """
     )
     assert plan.refusal is None
-    assert reasons(plan) == [None]
-    assert reasons(plan, "CG102") == [f"{AT_RUN_TIME}`AutoProcessor` or `AutoTokenizer`"]
+    why = f"{AT_RUN_TIME}`AutoProcessor` or `AutoTokenizer`"
+    assert reasons(plan, "CG102") == [why]
+    assert reasons(plan) == [f"all of a model or none: line 3 stays, {why}"]
     assert "(AutoProcessor if VLM else AutoTokenizer).from_pretrained" in plan.after.decode()
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from cleanguard.settings.config import Settings
-from codemods import migration
+from codemods import migration, siting
 from codemods.loads import model_loads
 from codemods.migration import migrate_source
 from codemods.plan.edits import Edit
@@ -24,11 +24,11 @@ def sabotage(monkeypatch: pytest.MonkeyPatch, change):
     """Lets the loads' rewrite give other sites."""
     real = model_loads.rewrite
 
-    def rewrite(script: Script) -> list[Site]:
-        sites = real(script)
+    def rewrite(script: Script, held) -> list[Site]:
+        sites = real(script, held)
         return change(script, sites) if sites else sites
 
-    monkeypatch.setattr(migration.model_loads, "rewrite", rewrite)
+    monkeypatch.setattr(siting.model_loads, "rewrite", rewrite)
 
 
 def with_edits(site: Site, *edits: Edit) -> Site:
@@ -78,12 +78,12 @@ def test_a_finding_that_is_new(monkeypatch):
 def test_a_second_run_that_would_change_more(monkeypatch):
     real = model_loads.rewrite
 
-    def rewrite(script: Script) -> list[Site]:
+    def rewrite(script: Script, held) -> list[Site]:
         end = len(script.utf8)
         again = Site("CG101", script.module, "again", (Edit(end, end, "x = 1\n"),))
-        return real(script) or [again]
+        return real(script, held) or [again]
 
-    monkeypatch.setattr(migration.model_loads, "rewrite", rewrite)
+    monkeypatch.setattr(siting.model_loads, "rewrite", rewrite)
     assert "a second run" in refusal()
 
 

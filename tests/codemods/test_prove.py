@@ -149,3 +149,69 @@ def test_an_adapter_in_the_base_is_compared(tmp_path, migrate):
     without = prove(tmp_path, migrate, ADAPTED, lambda text: text.replace(", in_place=True", ""))
     assert len(without.differences) == 1
     assert '"adapters": ["adapter"]' in without.differences[0]
+
+
+BRANCHED = """\
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+tokenizer = AutoTokenizer.from_pretrained("{model}")
+model = AutoModelForCausalLM.from_pretrained("{model}")
+for prompt in ["Hello"]:
+    inputs = tokenizer(prompt, return_tensors="pt")
+    out = model.generate(**inputs, max_new_tokens=5)
+    print(tokenizer.decode(out[0], skip_special_tokens=True))
+if prompt == "never":
+    inputs = tokenizer("other", return_tensors="pt")
+    out = model.generate(**inputs, max_new_tokens=9)
+    print(tokenizer.decode(out[0], skip_special_tokens=True))
+"""
+
+
+@pytest.mark.slow
+def test_the_way_that_was_not_walked_is_told(tmp_path, migrate):
+    outcome = prove(tmp_path, migrate, BRANCHED.format(model="gpt2"))
+    assert outcome.differences == ()
+    assert outcome.unwalked == (10, 11, 12)
+    assert outcome.stood_in == ("gpt2",)
+    assert outcome.told == (
+        "the same 2 calls with the same token ids and settings; not proven: lines 10, 11, 12, which the run did not "
+        "reach; the ids are a stand-in's: no tokenizer files of gpt2 are here"
+    )
+
+
+@pytest.mark.slow
+def test_a_tokenizer_whose_files_are_here_gives_the_ids(tmp_path, migrate):
+    from transformers import AutoTokenizer
+
+    from stages.tiny import model_path
+
+    outcome = prove(tmp_path, migrate, BRANCHED.format(model=model_path()))
+    assert outcome.stood_in == ()
+    assert outcome.differences == ()
+    real = AutoTokenizer.from_pretrained(model_path())("Hello")["input_ids"]
+    changed = prove(
+        tmp_path,
+        migrate,
+        BRANCHED.format(model=model_path()),
+        lambda text: text.replace('["Hello"]', '["Hullo"]'),
+    )
+    assert str(real) in changed.differences[0]
+
+
+COUNTED = """\
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+tokenizer = AutoTokenizer.from_pretrained("gpt2")
+model = AutoModelForCausalLM.from_pretrained("gpt2")
+inputs = tokenizer("Hello", return_tensors="pt")
+out = model.generate(**inputs, max_new_tokens=5)
+new = out[0][inputs.input_ids.shape[1]:]
+print(tokenizer.decode(new, skip_special_tokens=True), len(new))
+"""
+
+
+@pytest.mark.slow
+def test_completions_are_compared(tmp_path, migrate):
+    before = COUNTED
+    assert b".complete(" in migrate(before).after
+    assert prove(tmp_path, migrate, before).differences == ()

@@ -57,6 +57,14 @@ def test_a_setting_put_into_the_models_config_is_refused(
     assert generate(model, tokenizer, PROMPTS[0], max_new_tokens=6) == wanted
 
 
+@pytest.mark.parametrize("name", ["temperature", "top_p", "repetition_penalty", "num_beams"])
+def test_a_setting_that_is_unset_is_none(fresh: Loaded, name: str) -> None:
+    model, tokenizer, _ = fresh
+    wanted = generate(model, tokenizer, PROMPTS[0], max_new_tokens=6)
+    setattr(model.generation_config, name, None)
+    assert generate(model, tokenizer, PROMPTS[0], max_new_tokens=6) == wanted
+
+
 def test_another_config_in_its_place_is_refused(fresh: Loaded) -> None:
     model, tokenizer, _ = fresh
     model.generation_config = GenerationConfig(do_sample=True, temperature=0.7)

@@ -186,7 +186,7 @@ def _prove(
                 given.of(plan.filename),
                 Path.cwd(),
             )
-            verdicts.append((plan.filename, outcome.verdict))
+            verdicts.append((plan.filename, outcome.told))
             failures += [f"{plan.filename}: {line}" for line in outcome.differences]
     return tuple(verdicts)
 

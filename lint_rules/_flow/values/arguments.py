@@ -65,6 +65,11 @@ class Arguments:
         constant = None if found is None else first(found.value, Constant)
         return UNSET if constant is None else constant.value
 
+    def written(self, name: str, position: int | None = None) -> Scalar | Unset:
+        """The literal that is written for a name, `UNSET` for any other expression."""
+        found = self.get(name, position)
+        return UNSET if found is None else written_literal(found.expression)
+
 
 class Unset:
     """The type of `UNSET`."""
@@ -76,6 +81,21 @@ class Unset:
 
 
 UNSET = Unset()
+
+
+_NAMED: dict[str, bool | None] = {"True": True, "False": False, "None": None}
+
+
+def written_literal(node: cst.BaseExpression | None) -> Scalar | Unset:
+    """What an expression is that is a literal itself, `UNSET` for any other.
+
+    A value that was followed to it may be one of several: where two ways meet, what is known wins.
+    """
+    if isinstance(node, cst.Name):
+        return _NAMED.get(node.value, UNSET)
+    if isinstance(node, (cst.SimpleString, cst.Integer, cst.Float)):
+        return node.evaluated_value
+    return UNSET
 
 
 def collect(

@@ -9,11 +9,13 @@ import pytest
 
 LOAD = 'from transformers import AutoModelForCausalLM\n\nmodel = AutoModelForCausalLM.from_pretrained("gpt2")\n'
 DONE = 'from guard import CleanModelLoader\n\nloader = CleanModelLoader("gpt2")\nmodel, _, provenance = loader.load()\n'
-FP4 = """\
-from transformers import AutoModelForCausalLM, BitsAndBytesConfig
+NO_LENGTH = """\
+from transformers import AutoModelForCausalLM, AutoTokenizer
 
-config = BitsAndBytesConfig(load_in_4bit=True)
-model = AutoModelForCausalLM.from_pretrained("gpt2", quantization_config=config)
+tokenizer = AutoTokenizer.from_pretrained("gpt2")
+model = AutoModelForCausalLM.from_pretrained("gpt2")
+inputs = tokenizer("a", return_tensors="pt")
+print(tokenizer.decode(model.generate(**inputs)[0]))
 """
 
 
@@ -50,19 +52,19 @@ def test_write_does_it_and_a_second_time_nothing(run, script):
 
 
 def test_what_is_left_to_a_person_is_exit_1(run, script):
-    script.write_text(FP4)
+    script.write_text(NO_LENGTH)
     ran = run("migrate", "--write", "script.py")
     assert ran.code == 1
     assert "--unsafe" in ran.out
-    assert script.read_text() == FP4
+    assert script.read_text() == NO_LENGTH
 
 
-def test_unsafe_takes_fp4_and_says_so(run, script):
-    script.write_text(FP4)
+def test_unsafe_takes_a_call_without_a_length_and_says_so(run, script):
+    script.write_text(NO_LENGTH)
     ran = run("migrate", "--write", "--unsafe", "script.py")
     assert ran.code == 0
-    assert "other weights" in ran.out
-    assert "load_in_4bit=True" in script.read_text()
+    assert "max_new_tokens=20" in ran.out
+    assert "max_new_tokens=20" in script.read_text()
 
 
 def test_the_diff_is_what_git_applies(run, script, tmp_path):

@@ -1,0 +1,51 @@
+"""A model that is put into training mode and generates so: the guard generates in evaluation mode."""
+
+from __future__ import annotations
+
+import libcst as cst
+
+from codemods.generation.encoding import receiver
+from codemods.plan.sites import Note
+from codemods.script.looking import Looking
+from codemods.script.script import Script
+from lint_rules._flow.values.events import Generate
+from lint_rules._flow.values.syntax import dotted
+
+_UNLESS = "where the model has no dropout"
+
+
+def mode_note(script: Script, generate: Generate) -> list[Note]:
+    """What becomes of `model.train()` with no `model.eval()` below it, for the model of a call."""
+    name = _last(receiver(generate.node))
+    visitor = _Modes(name)
+    script.module.visit(visitor)
+    if not visitor.trained or visitor.trained[-1] is not visitor.every[-1]:
+        return []
+    line = script.line_of(visitor.trained[-1])
+    text = f"line {line} puts the model into training mode; guarded generation is in evaluation mode, without dropout"
+    return [Note("changed", text, _UNLESS)]
+
+
+class _Modes(Looking):
+    """The calls `NAME.train()` and `NAME.eval()`, in the order of the file."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.every: list[cst.Call] = []
+        self.trained: list[cst.Call] = []
+
+    def visit_Call(self, node: cst.Call) -> None:
+        function = node.func
+        if not isinstance(function, cst.Attribute) or _last(function.value) != self.name:
+            return
+        if function.attr.value in ("train", "eval"):
+            self.every.append(node)
+            off = bool(node.args) and isinstance(node.args[0].value, cst.Name)
+            if function.attr.value == "train" and not (
+                off and cst.ensure_type(node.args[0].value, cst.Name).value == "False"
+            ):
+                self.trained.append(node)
+
+
+def _last(node: cst.BaseExpression) -> str:
+    return (dotted(node) or "").rpartition(".")[2]

@@ -1,0 +1,293 @@
+"""All of a model's sites are rewritten, or none: half a model would raise, or answer with other settings."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence, Set
+
+import libcst as cst
+
+from cleanguard.catalogue.families import family_of
+from codemods.loads.partners import model_text
+from codemods.plan.sites import Site
+from codemods.script.load_context import SPECIALS, is_masked, may_pad
+from codemods.script.load_targets import target_of
+from codemods.script.looking import Looking
+from codemods.script.purposes import trains
+from codemods.script.script import Script
+from codemods.script.set_configs import set_configs
+from lint_rules._flow.values.events import (
+    AdapterAttach,
+    AttributeSet,
+    Encode,
+    Forward,
+    Generate,
+    LoaderCall,
+    ModelLoad,
+    PipelineBuild,
+    TemplateApply,
+    TokenizerLoad,
+)
+from lint_rules._flow.values.joins import CausalLM, Tokenizer, first
+from lint_rules._flow.values.syntax import dotted
+from lint_rules._questions.reach import Reach
+
+_Load = ModelLoad | TokenizerLoad
+_MODELS = ("Model", "ForCausalLM", "LMHeadModel")
+# What a module says in which prompts are made, or texts generated.
+_IDS = re.compile(r"\.generate\(|input_ids|\.logits|\.encode\(")
+
+
+def half_done(
+    script: Script, sites: Sequence[Site], left_by_choice: frozenset[cst.CSTNode]
+) -> dict[cst.CSTNode, str]:
+    """The loads that would be rewritten although something of the same model stays, with the reason.
+
+    Args:
+        script: The script.
+        sites: The whole plan.
+        left_by_choice: What a person wants to be left; it keeps nothing else back.
+    """
+    done = {site.node for site in sites if site.automatic}
+    reasons = {site.node: site.reason or "" for site in sites if site.node not in left_by_choice}
+    every: list[_Load] = [*script.flow.events(ModelLoad), *script.flow.events(TokenizerLoad)]
+    loads = [load for load in every if load.node in done or load.node in reasons]
+    groups = _groups(script, loads)
+    found: dict[cst.CSTNode, str] = {}
+    for load in loads:
+        if load.node not in done:
+            continue
+        for node, why in _left(script, groups[load.node], done, reasons, left_by_choice):
+            found[load.node] = f"all of a model or none: line {script.line_of(node)} stays, {why}"
+            break
+    return found
+
+
+def left_of_foreign(
+    script: Script,
+    foreign: frozenset[cst.CSTNode],
+    sites: Sequence[Site],
+    by_choice: frozenset[cst.CSTNode],
+) -> str | None:
+    """Why loads of other files must stay for what this one does with them; None where all is rewritten."""
+    if not foreign:
+        return None
+    if trains(script):
+        return f"all of a model or none: {script.path.name} trains it"
+    done = {site.node for site in sites if site.automatic}
+    reasons = {site.node: site.reason or "" for site in sites if not site.automatic}
+    for node, why in _undone(script, foreign, (), done, reasons, by_choice):
+        return f"all of a model or none: {script.path.name}:{script.line_of(node)} stays, {why}"
+    return None
+
+
+def _left(
+    script: Script,
+    group: Sequence[_Load],
+    done: set[cst.CSTNode],
+    reasons: dict[cst.CSTNode, str],
+    by_choice: frozenset[cst.CSTNode],
+) -> Iterator[tuple[cst.CSTNode, str]]:
+    """What of a group of loads, and of what is done with them, is not rewritten."""
+    for load in group:
+        if load.node not in done and load.node not in by_choice:
+            yield load.node, reasons[load.node]
+    yield from _of_other_classes(script, group, done | reasons.keys() | by_choice)
+    nodes = frozenset(load.node for load in group)
+    models = [load for load in group if isinstance(load, ModelLoad)]
+    yield from _undone(script, nodes, models, done, reasons, by_choice)
+
+
+def _undone(
+    script: Script,
+    nodes: frozenset[cst.CSTNode],
+    models: Sequence[ModelLoad],
+    done: set[cst.CSTNode],
+    reasons: dict[cst.CSTNode, str],
+    by_choice: frozenset[cst.CSTNode],
+) -> Iterator[tuple[cst.CSTNode, str]]:
+    """What is done with models and tokenizers and not rewritten."""
+    known = {call.node for call in script.flow.events(Generate)}
+    calls = _Calls()
+    script.module.visit(calls)
+    own = calls.defines  # what such a method of the script's own does is seen
+    for node in calls.found if models and not own else ():
+        assert isinstance(node.func, cst.Attribute)
+        owner = dotted(node.func.value) or ""
+        unseen = node not in known and owner.rpartition(".")[2] != "CleanModelLoader"
+        loaders = script.flow.event_at(node, LoaderCall)
+        if unseen and loaders is None and any(reaches(script, m, node.func.value) for m in models):
+            yield node, "it generates with what the model was put into"
+    for given, name in _given_away(script) if models and not trains(script) else ():
+        if any(reaches(script, m, arg.value) for m in models for arg in given.args):
+            yield given, f"`{name}` of another file gets the model, and gives it ids"
+    for call in script.flow.events(Generate):
+        if call.node in done or call.node in by_choice or call.model.guarded:
+            continue
+        if call.model.origin in nodes or any(reaches(script, m, call.node.func) for m in models):
+            yield call.node, reasons.get(call.node, "it generates from ids, or from a chat")
+    for forward in script.flow.events(Forward):
+        ours = forward.model.origin in nodes
+        if ours and not forward.model.guarded and _may_lack_bos(script, forward, done):
+            yield forward.node, "its ids may lack the BOS that the guard asks for"
+        if ours and not is_masked(forward):
+            encode = script.flow.event_at(
+                forward.encoded.origin if forward.encoded else None, Encode
+            )
+            if encode is not None and may_pad(encode) and "padding" in encode.args.keywords:
+                yield forward.node, "a padded batch is scored without its mask"
+    for attach in script.flow.events(AdapterAttach):
+        if attach.model.origin in nodes and attach.node in reasons and attach.node not in done:
+            yield attach.node, reasons[attach.node]
+    for event in script.flow.events(AttributeSet) if not trains(script) else ():
+        if event.attribute in SPECIALS and getattr(event.target, "origin", None) in nodes:
+            yield (
+                event.node,
+                f"it sets `{event.attribute}`, and the guard puts the family's BOS, no other",
+            )
+    if models and next(script.flow.events(Generate), None) is None:  # another file may generate
+        for change in set_configs(script):
+            yield change, "it sets `generation_config`, which the guard replaces"
+    for applied in script.flow.events(TemplateApply):
+        if applied.tokenizer.origin in nodes:
+            yield applied.node, "it renders a chat template, which the guard blocks"
+    for built in script.flow.events(PipelineBuild):
+        held_by = (*built.args.positional, *built.args.keywords.values())
+        for argument in held_by:
+            held = first(argument.value, CausalLM) or first(argument.value, Tokenizer)
+            if held is not None and held.origin in nodes:
+                yield built.node, "a pipeline generates with settings of its own"
+
+
+def _of_other_classes(
+    script: Script, group: Sequence[_Load], known: Set[cst.CSTNode]
+) -> Iterator[tuple[cst.CSTNode, str]]:
+    """Loads of a model by the same name through a class that is not followed, such as one of the script's own."""
+    names = {model_text(script, load.args) for load in group} - {None}
+    calls = _Calls("from_pretrained")
+    script.module.visit(calls)
+    for node in calls.found:
+        plain = [arg.value for arg in node.args if arg.keyword is None and not arg.star]
+        owner = (dotted(node.func) or "").rpartition(".")[0].rpartition(".")[2]
+        if node in known or not plain or not owner.endswith(_MODELS):
+            continue
+        literal = isinstance(plain[0], cst.SimpleString)
+        text = repr(plain[0].evaluated_value) if isinstance(plain[0], cst.SimpleString) else None
+        if (text if literal else script.code(plain[0])) in names:
+            yield node, f"`{owner}` loads the model, and the loader does not take that class"
+
+
+def _given_away(script: Script) -> Iterator[tuple[cst.Call, str]]:
+    """Calls of what other files of the run define and where ids are made or generated from."""
+    taken = _Imported()
+    script.module.visit(taken)
+    risky = {
+        local: name
+        for local, module, name in taken.found
+        if script.others.mentions(script.path, module, _IDS)
+    }
+    calls = _Calls(None)
+    script.module.visit(calls)
+    for node in calls.found if risky else ():
+        root = (dotted(node.func) or "").partition(".")[0]
+        if root in risky:
+            yield node, dotted(node.func) or root
+
+
+class _Calls(Looking):
+    """The calls of methods of one name; of anything for None."""
+
+    def __init__(self, name: str | None = "generate") -> None:
+        self.name = name
+        self.found: list[cst.Call] = []
+        self.defines = False
+
+    def visit_FunctionDef(self, node: cst.FunctionDef) -> None:
+        self.defines = self.defines or node.name.value == self.name
+
+    def visit_Call(self, node: cst.Call) -> None:
+        function = node.func
+        named = isinstance(function, cst.Attribute) and function.attr.value == self.name
+        if named or self.name is None:
+            self.found.append(node)
+
+
+class _Imported(Looking):
+    """What is imported: the local name, the module, and the name there."""
+
+    def __init__(self) -> None:
+        self.found: list[tuple[str, str, str]] = []
+
+    def visit_ImportFrom(self, node: cst.ImportFrom) -> None:
+        module = "." * len(node.relative) + ((dotted(node.module) or "") if node.module else "")
+        for alias in node.names if not isinstance(node.names, cst.ImportStar) else ():
+            name = dotted(alias.name) or ""
+            renamed = None if alias.asname is None else alias.asname.name
+            self.found.append(
+                (renamed.value if isinstance(renamed, cst.Name) else name, module, name)
+            )
+
+    def visit_Import(self, node: cst.Import) -> None:
+        for alias in node.names:
+            name = dotted(alias.name) or ""
+            renamed = None if alias.asname is None else alias.asname.name
+            local = renamed.value if isinstance(renamed, cst.Name) else name.partition(".")[0]
+            self.found.append((local, name, name))
+
+
+def _may_lack_bos(script: Script, forward: Forward, done: set[cst.CSTNode]) -> bool:
+    """Whether a prompt that is scored may come without BOS, which the guard refuses where a family has one."""
+    family = family_of(forward.model.model.text or "")
+    if trains(script) or (family is not None and family.bos == "none"):
+        return False
+    encode = script.flow.event_at(forward.encoded.origin if forward.encoded else None, Encode)
+    if encode is None or encode.method == "convert_tokens_to_ids":
+        return True
+    return "add_special_tokens" in encode.args.keywords and (
+        encode.args.written("add_special_tokens") is not True and encode.node not in done
+    )
+
+
+def reaches(script: Script, load: ModelLoad, node: cst.CSTNode) -> bool:
+    """Whether a model that is loaded may be what an expression names."""
+    found = script.reach(
+        f"load {script.span(load.node).start}",
+        lambda module: Reach(module, lambda n: n is load.node),
+    )
+    return found.touches(node)
+
+
+def _groups(script: Script, loads: Sequence[_Load]) -> dict[cst.CSTNode, list[_Load]]:
+    """The loads that belong together: by their name, or because one generation uses both."""
+    groups: dict[cst.CSTNode, list[_Load]] = {load.node: [load] for load in loads}
+
+    def unite(one: cst.CSTNode, other: cst.CSTNode) -> None:
+        first_, second = groups[one], groups[other]
+        if first_ is second:
+            return
+        first_ += second
+        for load in second:
+            groups[load.node] = first_
+
+    by_name: dict[object, cst.CSTNode] = {}
+    for load in loads:
+        for name in (load.model.text, (load.place.function, model_text(script, load.args))):
+            if name is None or name == (load.place.function, None):
+                continue
+            unite(load.node, by_name.setdefault(name, load.node))
+        target = target_of(script, load)
+        if target is not None:  # branches that give one name its model
+            place = ("target", load.place.function, target.text)
+            unite(load.node, by_name.setdefault(place, load.node))
+    for call in script.flow.events(Generate):
+        encode = script.flow.event_at(call.encoded.origin if call.encoded else None, Encode)
+        tokenizer = None if encode is None else encode.tokenizer.origin
+        if call.model.origin is None or call.model.origin not in groups:
+            continue
+        if tokenizer is not None and tokenizer in groups:
+            unite(call.model.origin, tokenizer)
+            continue
+        for load in loads:  # which of them makes its prompts cannot be seen
+            if isinstance(load, TokenizerLoad) and load.place.function is call.place.function:
+                unite(call.model.origin, load.node)
+    return groups

@@ -1,0 +1,79 @@
+"""The tokenizers of a trial run: a model's own where its files are at hand, a stand-in where not.
+
+Nothing is fetched: a directory or the hub's cache, or there are no files. Imported by name at run time, as all else
+that a trial run needs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from typing import Any
+
+from codemods.proof.stand_in_models import ANSWER, VOCABULARY, Tokenizer
+
+_TEXT = " ok."
+
+
+class Tokenizers:
+    """Gives tokenizers by the name of their model; made before the libraries' own ways are replaced.
+
+    Attributes:
+        real: The models whose own files were used.
+        stood_in: Those whose files are not at hand.
+    """
+
+    def __init__(self) -> None:
+        self._load: Callable[..., Any] = import_module("transformers").AutoTokenizer.from_pretrained
+        self._guarded = import_module("guard.loader").CleanModelLoader
+        self._known: dict[str, Any] = {}
+        self.real: set[str] = set()
+        self.stood_in: set[str] = set()
+
+    def raw(self, name: str, options: dict[str, Any]) -> Any:
+        """The tokenizer as `from_pretrained` gives it."""
+        if self._plain(name) is not None:
+            given = {**options, "local_files_only": True}
+            return self._load(name, **given)
+        found = Tokenizer(name)
+        found.padding_side = options.get("padding_side", found.padding_side)
+        return found
+
+    def guarded(self, name: str, options: dict[str, Any]) -> Any:
+        """The tokenizer as the guard gives it."""
+        if self._plain(name) is not None:
+            kept = ("revision", "cache_dir", "subfolder", "for_training", "padding_side")
+            given = {key: options[key] for key in kept if key in options}
+            return self._guarded(name, local_files_only=True, **given).load_tokenizer()
+        found = Tokenizer(name)
+        right = options.get("for_training")
+        found.padding_side = options.get("padding_side", "right" if right else "left")
+        found.pad_token, found.pad_token_id = found.eos_token, 0
+        return found
+
+    def answer(self, name: str) -> tuple[list[int], int]:
+        """What a stand-in model answers with the tokenizer of that name, and how large its vocabulary is."""
+        plain = self._plain(name)
+        if plain is None:
+            return ANSWER, VOCABULARY
+        return list(plain.encode(_TEXT, add_special_tokens=False)), len(plain)
+
+    def _plain(self, name: str) -> Any:
+        if name not in self._known:
+            try:
+                self._known[name] = self._load(name, local_files_only=True)
+            except Exception:  # noqa: BLE001 - whatever keeps it from being read, there is a stand-in
+                self._known[name] = None
+            (self.stood_in if self._known[name] is None else self.real).add(name)
+        return self._known[name]
+
+
+def guarded_rows(tokenizer: Any, texts: Sequence[str]) -> list[list[int]]:
+    """The ids of each text as the guard makes them, unpadded; the guard's own refusals are raised."""
+    if isinstance(tokenizer, Tokenizer):
+        return [tokenizer.ids(text, bare=False) for text in texts]
+    policy = import_module("guard.prompts.policy").policy_of(tokenizer)
+    rows: list[list[int]] = import_module("guard.prompts.encoding").encode_rows(
+        tokenizer, policy, list(texts)
+    )
+    return rows

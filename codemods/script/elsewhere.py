@@ -1,0 +1,157 @@
+"""Which names of a file other files take from it, as far as the run and the file's folder show them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from functools import cached_property
+from pathlib import Path
+
+import libcst as cst
+
+from cleanguard.files import SourceFile
+from codemods.plan.planned import LoadKey
+from lint_rules._flow.analysis import Flow
+from lint_rules._run.others import OtherFiles
+
+_MOST_NEIGHBOURS = 500
+_MOST_BYTES = 4 << 20
+_IMPORTS = re.compile(r"\bfrom\s+([.\w]+)\s+import\s+(\([^)]*\)|[^\n]*)|\bimport\s+([^\n;\"']+)")
+_LOAD = b"from_pretrained"
+_WORD = re.compile(r"\w+")
+
+
+class Elsewhere:
+    """The other files of a run, read when first asked.
+
+    Args:
+        files: All files of the run, the asked ones among them.
+        seen: The same files as `check` sees them; None leaves the values of other files unfollowed.
+
+    Attributes:
+        held: Loads that must stay for another file's sake, with the reason.
+        left: Loads that stay, with the reason.
+    """
+
+    def __init__(self, files: Iterable[SourceFile] = (), seen: OtherFiles | None = None) -> None:
+        self._files = [file.path for file in files]
+        self._seen = seen
+        self.held: dict[LoadKey, str] = {}
+        self.left: dict[LoadKey, str] = {}
+        self._wholes: dict[Path, str] = {}
+        self._texts: dict[Path, str] = {}
+        self._folders: dict[Path, list[Path]] = {}
+
+    def flow(self, path: Path, module: cst.Module) -> Flow | None:
+        """The flow of a file with what it imports from the run; None for one that is not of it."""
+        if self._seen is None or len(self._files) < 2 or path.resolve() not in self._real:
+            return None
+        return self._seen.project().exact_flow(path.resolve(), module)
+
+    def may_link(self, path: Path, raw: bytes) -> bool:
+        """Whether a file may use another one's loads, or load for another one; from words alone."""
+        if self._seen is None or len(self._files) < 2 or path.resolve() not in self._real:
+            return False
+        return _LOAD in raw or not self._carriers.isdisjoint(_imported_words(raw))
+
+    @cached_property
+    def _carriers(self) -> frozenset[str]:
+        """The last names of the modules that load, and of the packages that import those."""
+        texts = {path: _bytes(path) for path in self._run}
+        found = {_stem(path) for path, raw in texts.items() if _LOAD in raw}
+        packages = [path for path in texts if path.stem == "__init__"]
+        for path in sorted(packages, key=lambda package: -len(package.parts)):
+            if not found.isdisjoint(_imported_words(texts[path])):
+                found.add(_stem(path))
+        return frozenset(found)
+
+    def mentions(self, path: Path, module: str, words: re.Pattern[str]) -> bool:
+        """Whether a file of the run that a module's name ends in says one of some words."""
+        last = module.rpartition(".")[2]
+        return bool(last) and any(
+            other.stem == last and other != path.absolute() and words.search(self._whole(other))
+            for other in self._run
+        )
+
+    def _whole(self, path: Path) -> str:
+        if path not in self._wholes:
+            self._wholes[path] = _bytes(path).decode("utf-8", errors="replace")
+        return self._wholes[path]
+
+    def takes(self, path: Path, name: str) -> bool:
+        """Whether another file imports a module-level name of a file, or the module and names it."""
+        stem = _stem(path)
+        word = re.compile(rf"\b{re.escape(name)}\b")
+        return any(
+            word.search(text) and _imports(text, stem, name)
+            for other in self._others(path)
+            if stem in (text := self._text(other)) and name in text
+        )
+
+    def _others(self, path: Path) -> list[Path]:
+        own = path.absolute()
+        every = [*self._run, *self._neighbours(own.parent)]
+        return [other for other in dict.fromkeys(every) if other != own]
+
+    @cached_property
+    def _real(self) -> frozenset[Path]:
+        return frozenset(file.resolve() for file in self._files)
+
+    @cached_property
+    def _run(self) -> list[Path]:
+        return [file.absolute() for file in self._files]
+
+    def _neighbours(self, folder: Path) -> list[Path]:
+        if folder not in self._folders:
+            try:
+                entries = sorted(folder.iterdir())[:_MOST_NEIGHBOURS]
+            except OSError:
+                entries = []
+            self._folders[folder] = [
+                entry for entry in entries if entry.suffix in (".py", ".ipynb") and entry.is_file()
+            ]
+        return self._folders[folder]
+
+    def _text(self, path: Path) -> str:
+        if path not in self._texts:
+            try:
+                large = path.stat().st_size > _MOST_BYTES
+                text = "" if large else _bytes(path).decode("utf-8", errors="replace")
+            except OSError:
+                text = ""
+            self._texts[path] = text if "import" in text else ""
+        return self._texts[path]
+
+
+def _stem(path: Path) -> str:
+    return path.parent.name if path.stem == "__init__" else path.stem
+
+
+def _bytes(path: Path) -> bytes:
+    """What is in a file; nothing for what cannot be read, or never ends."""
+    try:
+        return path.read_bytes() if path.is_file() else b""
+    except OSError:
+        return b""
+
+
+def _imported_words(raw: bytes) -> set[str]:
+    """The names in a file's import statements."""
+    text = raw.decode("utf-8", errors="replace") if b"import" in raw else ""
+    return {word for found in _IMPORTS.finditer(text) for word in _WORD.findall(found.group())}
+
+
+def _imports(text: str, stem: str, name: str) -> bool:
+    """Whether a text imports a name from a module of this last name, all of it, or the module itself."""
+    for found in _IMPORTS.finditer(text):
+        module, names, plain = found.groups()
+        if plain is not None:
+            if stem in _WORD.findall(plain):
+                return True
+            continue
+        words = _WORD.findall(names)
+        if module.rpartition(".")[2] == stem and (name in words or "*" in names):
+            return True
+        if stem in words:  # `from package import module`
+            return True
+    return False

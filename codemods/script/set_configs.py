@@ -1,0 +1,54 @@
+"""Where a script changes a model's generation_config, which does not reach a guarded call."""
+
+from __future__ import annotations
+
+import libcst as cst
+
+from codemods.script.loader_keywords import literal_value
+from codemods.script.looking import Looking
+from codemods.script.script import Script
+from lint_rules._flow.values.joins import Constant
+from lint_rules._flow.values.syntax import dotted
+
+
+def set_configs(script: Script) -> list[cst.CSTNode]:
+    """What may change a model's generation_config: anything but reading it, and setting pad or None."""
+    visitor = _SetConfigs()
+    script.module.visit(visitor)
+    return visitor.found
+
+
+class _SetConfigs(Looking):
+    """Where a model's generation_config may be changed: any use but reading, and setting pad or None."""
+
+    def __init__(self) -> None:
+        self.found: list[cst.CSTNode] = []
+        self._fine: set[cst.CSTNode] = set()
+
+    def visit_Assign(self, node: cst.Assign) -> None:
+        for target in node.targets:
+            path = (dotted(target.target) or "").split(".")
+            none = literal_value(node.value) == Constant(None) and path[-1] != "generation_config"
+            if "generation_config" in path[1:-1] and not none and path[-1] != "pad_token_id":
+                self.found.append(node)
+
+    def visit_Call(self, node: cst.Call) -> None:
+        named = [a.value for a in node.args[1:2] if isinstance(a.value, cst.SimpleString)]
+        if dotted(node.func) == "setattr" and any(
+            name.evaluated_value == "generation_config" for name in named
+        ):
+            self.found.append(node)
+        # `model.generation_config.to_dict()` and its kin only tell
+        path = (dotted(node.func) or "").split(".")
+        if "generation_config" in path[1:-1] and not path[-1].startswith(("to_", "get")):
+            self.found.append(node)
+
+    def visit_Attribute(self, node: cst.Attribute) -> None:
+        if isinstance(node.value, cst.Attribute) and node.attr.value != "__dict__":
+            self._fine.add(node.value)
+        if node.attr.value == "generation_config" and node not in self._fine:
+            self.found.append(node)  # given away, kept by another name, or set
+
+    def visit_AugAssign(self, node: cst.AugAssign) -> None:
+        if "generation_config" in (dotted(node.target) or "").split(".")[1:]:
+            self.found.append(node)

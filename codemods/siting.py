@@ -1,0 +1,114 @@
+"""The sites of one script: all of a model's are rewritten, or none, over the files of a run too."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import libcst as cst
+
+from codemods.generation import generate_calls, scoring
+from codemods.loads import adapters, model_loads, pad_tests, quantization, templates, upgrade
+from codemods.loads.model_configs import unread_configs
+from codemods.loads.own_loader import left_to_own_loader
+from codemods.loads.whole_models import half_done, left_of_foreign
+from codemods.plan.planned import Links, LoadKey
+from codemods.plan.sites import CannotRewrite, Note, Site
+from codemods.script.foreign import foreign_loads, own_loads
+from codemods.script.purposes import trains
+from codemods.script.script import Script
+from lint_rules._flow.values.events import ModelLoad
+
+
+def sites_of(script: Script) -> tuple[list[Site], Links]:
+    """The sites of a script: all of a model's are rewritten, or none."""
+    own_keys = own_loads(script)
+    others = script.others
+    held = {node: others.held[key] for node, key in own_keys.items() if key in others.held}
+    by_choice = frozenset(
+        node for code, node in script.declined if not script.is_unproven(code, node)
+    ) | {node for _, node in script.silenced}
+    own: dict[tuple[str, cst.CSTNode], str] = {}  # why a site stays for itself, not for another
+    while True:
+        sites = _sites(script, held)
+        for site in sites:
+            if site.reason is not None:
+                own.setdefault((site.code, site.node), site.reason)
+        found = half_done(script, sites, by_choice)
+        if not found.keys() - held.keys():
+            links = _links(script, sites, by_choice, own_keys)
+            sites = [replace(s, reason=own.get((s.code, s.node), s.reason)) for s in sites]
+            return sites, links
+        held |= found
+
+
+def _links(
+    script: Script,
+    sites: list[Site],
+    by_choice: frozenset[cst.CSTNode],
+    own: Mapping[cst.CSTNode, LoadKey],
+) -> Links:
+    """Which loads stay here, and which of other files' must stay for what stays here."""
+    done = {site.node for site in sites if site.automatic}
+    foreign = {node: key for node, key in foreign_loads(script).items() if key is not None}
+    why = left_of_foreign(script, frozenset(foreign), sites, by_choice)
+    return Links(
+        {key: _stays(script, node) for node, key in own.items() if node not in done},
+        frozenset(foreign.values()),
+        {} if why is None else dict.fromkeys(foreign.values(), why),
+    )
+
+
+def _stays(script: Script, node: cst.CSTNode) -> str:
+    return f"{script.path.name}:{script.line_of(node)} stays as it is"
+
+
+def nothing_done(script: Script, links: Links, doubt: str) -> Links:
+    """The links of a plan that is refused."""
+    own = own_loads(script)
+    left = {key: _stays(script, node) for node, key in own.items()}
+    why = f"{script.path.name} stays as it is: {doubt}"
+    return Links(left, links.uses, dict.fromkeys(links.uses, why))
+
+
+def _sites(script: Script, held: Mapping[cst.CSTNode, str]) -> list[Site]:
+    sites = model_loads.rewrite(script, held)
+    declined = [
+        Site(code, node, "left as it is", reason=script.reason_for(code, node))
+        for code, node in script.declined
+    ]
+    left = [site.node for site in (*sites, *declined) if not site.automatic]
+    stays = script.others.left
+    foreign = [n for n, key in foreign_loads(script).items() if key is None or key in stays]
+    done = {site.node for site in sites if site.automatic}
+    models = (load.node for load in script.flow.events(ModelLoad) if load.node not in done)
+    unmigrated = frozenset((*left, *foreign, *models, *(node for _, node in script.silenced)))
+    sites += templates.rewrite(script, unmigrated)
+    sites += adapters.rewrite(script, unmigrated)
+    sites += quantization.rewrite(script, [edit for site in sites for edit in site.edits])
+    sites += generate_calls.rewrite(script, unmigrated)
+    sites += scoring.rewrite(script, unmigrated, [edit for site in sites for edit in site.edits])
+    sites += upgrade.rewrite(script)
+    sites = left_to_own_loader(script, sites + declined, script.path)
+    if any(site.edits for site in sites):
+        sites += _companions(script, unmigrated)
+        gone = unread_configs(script, [edit for site in sites for edit in site.edits])
+        if gone:
+            first = next(i for i, site in enumerate(sites) if site.edits)
+            sites[first] = replace(sites[first], edits=(*sites[first].edits, *gone))
+        edits = [edit for site in sites for edit in site.edits]
+        sites += pad_tests.rewrite(script, sites, edits)
+    return sites
+
+
+def _companions(script: Script, unmigrated: frozenset[cst.CSTNode]) -> list[Site]:
+    """Pad and padding lines of tokenizers that the loader gives, without a finding of their own."""
+    sites: list[Site] = []
+    for event in templates.companions(script, unmigrated, trains=trains(script)):
+        try:
+            edit = script.delete(templates.whole_statement(event))
+        except CannotRewrite:
+            continue  # harmless where it stays
+        note = Note("dropped", f"`{event.attribute}`: the loader sets it")
+        sites.append(Site("CG102", event.node, "drop what the loader does", (edit,), (note,)))
+    return sites

@@ -1,0 +1,254 @@
+"""Keywords of loads that say nothing, or that the loader has under another name or by an attribute."""
+
+from __future__ import annotations
+
+import ast
+
+import pytest
+
+HEAD = """\
+import torch
+from peft import PeftModel
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig
+
+"""
+
+
+def rewritten(migrate, load, **options):
+    plan = migrate(HEAD + load + "\nprint(torch.float16)\n", **options)
+    assert plan.refusal is None
+    assert plan.manual == (), [site.reason for site in plan.manual]
+    text = plan.after.decode()
+    ast.parse(text)
+    assert migrate(text).after == plan.after
+    return text
+
+
+def call_of(text):
+    """The keywords of the one CleanModelLoader call, as written."""
+    calls = [
+        node
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "CleanModelLoader"
+    ]
+    assert len(calls) == 1
+    return {keyword.arg: ast.unparse(keyword.value) for keyword in calls[0].keywords}
+
+
+@pytest.mark.parametrize(
+    ("keywords", "said", "after"),
+    [
+        ("use_cache=False if gc else True", {}, "model.config.use_cache = False if gc else True"),
+        ("use_cache=not args.gc", {}, "model.config.use_cache = not args.gc"),
+        ("use_cache=flag or args.flag", {}, "model.config.use_cache = flag or args.flag"),
+        ("use_flash_attention_2=args.flash", {"attn_implementation": "'flash_attention_2' if args.flash else None"}, ""),
+        ("use_flash_attention_2=a if b else c", {"attn_implementation": "'flash_attention_2' if (a if b else c) else None"}, ""),
+        ("use_flash_attention_2=False", {}, ""),
+        ("use_flash_attention_2=True", {"attn_implementation": "'flash_attention_2'"}, ""),
+        ("torch_dtype=torch.float16 if half else None", {"dtype": "torch.float16 if half else None"}, ""),
+        ("low_cpu_mem_usage=not args.zero", {}, ""),
+        ('config=AutoConfig.from_pretrained("gpt2")', {}, ""),
+        ('config=AutoConfig.from_pretrained("gpt2", cache_dir=c), cache_dir=c', {"cache_dir": "c"}, ""),
+        ("load_in_8bit=True, quantization_config=BitsAndBytesConfig(load_in_8bit=True)", {"load_in_8bit": "True"}, ""),
+    ],
+)  # fmt: skip
+def test_a_keyword_of_the_model(keywords, said, after, migrate):
+    text = rewritten(migrate, f'model = AutoModelForCausalLM.from_pretrained("gpt2", {keywords})')
+    assert call_of(text) == said
+    assert after in text
+
+
+@pytest.mark.parametrize(
+    ("keywords", "reason"),
+    [
+        ('config=AutoConfig.from_pretrained("gpt2-xl")', "may say something else"),
+        ('config=AutoConfig.from_pretrained("gpt2", use_cache=False)', "may say something else"),
+        ("config=config", "may say something else"),
+        ("load_in_8bit=a, quantization_config=BitsAndBytesConfig(load_in_8bit=b)", "twice"),
+        ("torch_dtype=a, dtype=b", "twice"),
+        ("trust_remote_code=True", "git ls-remote"),
+    ],
+)
+def test_a_keyword_that_stays(keywords, reason, migrate):
+    name = "some/model" if "trust" in keywords else "gpt2"
+    plan = migrate(HEAD + f'model = AutoModelForCausalLM.from_pretrained("{name}", {keywords})\n')
+    assert not plan.changed
+    assert reason in (plan.manual[0].reason or "")
+
+
+def test_a_pinned_model_may_run_its_code(migrate):
+    text = rewritten(
+        migrate,
+        'model = AutoModelForCausalLM.from_pretrained("some/model", trust_remote_code=True, revision=R)',
+    )
+    assert call_of(text) == {"trust_remote_code": "True", "revision": "R"}
+
+
+def test_a_model_that_is_chosen_at_run_time_is_told_about_its_pin(migrate):
+    plan = migrate(
+        HEAD + "model = AutoModelForCausalLM.from_pretrained(n, trust_remote_code=True)\n"
+    )
+    told = [note for site in plan.sites for note in site.notes if "trust_remote_code" in note.text]
+    assert [(note.kind, "revision" in note.text) for note in told] == [("changed", True)]
+
+
+NAMED = """\
+config = AutoConfig.from_pretrained("gpt2")
+{between}
+model = AutoModelForCausalLM.from_pretrained("gpt2", config=config)
+"""
+
+
+def test_a_named_config_that_only_the_load_reads_goes_with_it(migrate):
+    assert "AutoConfig" not in rewritten(migrate, NAMED.format(between=""))
+
+
+@pytest.mark.parametrize("between", ["print(config.hidden_size)", "size = config.n_embd"])
+def test_a_named_config_that_is_read_stays(between, migrate):
+    assert "config = AutoConfig" in rewritten(migrate, NAMED.format(between=between))
+
+
+@pytest.mark.parametrize(
+    "between",
+    ["config.use_cache = False", "change(config)", "if x:\n    config = other", "c = config"],
+)
+def test_a_named_config_that_may_change_keeps_the_load(between, migrate):
+    plan = migrate(HEAD + NAMED.format(between=between))
+    assert not plan.changed
+
+
+# --- tokenizers
+
+TRAINS = "trainer = Trainer(model, tokenizer)\ntrainer.train()\n"
+
+
+@pytest.mark.parametrize(
+    ("keywords", "rest", "line"),
+    [
+        ('pad_token="<pad>"', "", None),
+        ("pad_token=PAD", "", None),
+        ("add_eos_token=False", "", None),
+        ("add_eos_token=True", "", "tokenizer.add_eos_token = True"),
+        ("add_eos_token=True", TRAINS, "tokenizer.add_eos_token = True"),
+        ('pad_token="<unk>"', TRAINS, "tokenizer.pad_token = '<unk>'"),
+    ],
+)
+def test_a_keyword_of_the_tokenizer(keywords, rest, line, migrate):
+    load = (
+        f'tokenizer = AutoTokenizer.from_pretrained("gpt2", {keywords})\n'
+        'model = AutoModelForCausalLM.from_pretrained("gpt2")\n'
+    )
+    text = ast.unparse(ast.parse(rewritten(migrate, load + rest)))
+    assert ("add_eos_token" in text or "pad_token" in text) == (line is not None)
+    assert line is None or line in text
+
+
+@pytest.mark.parametrize(
+    ("keywords", "rest"),
+    [
+        ('pad_token="[PAD]"', TRAINS),
+        ("pad_token=PAD", TRAINS),
+        ("add_eos_token=True", 'print(model(**tokenizer("a", return_tensors="pt")).logits)\n'),
+    ],
+)
+def test_a_keyword_of_the_tokenizer_that_stays(keywords, rest, check_noop):
+    check_noop(
+        HEAD
+        + f'tokenizer = AutoTokenizer.from_pretrained("gpt2", {keywords})\n'
+        + 'model = AutoModelForCausalLM.from_pretrained("gpt2")\n'
+        + rest
+    )
+
+
+# --- adapters
+
+
+@pytest.mark.parametrize(
+    "keyword", ['device_map={"": 0}', 'device_map="auto"', 'torch_device="cpu"']
+)
+def test_where_an_adapter_lies_is_the_bases_matter(keyword, migrate):
+    text = rewritten(
+        migrate,
+        'base = AutoModelForCausalLM.from_pretrained("gpt2")\n'
+        f'model = PeftModel.from_pretrained(base, "adapter", {keyword})',
+    )
+    assert 'attach_adapter(base, "adapter")' in text
+
+
+@pytest.mark.parametrize("name", ["somebody/alpaca-lora-7b", "checkpoints/sft", "./somebody/lora"])
+def test_an_adapter_on_the_hub_is_no_folder(name, migrate):
+    plan = migrate(
+        HEAD
+        + 'base = AutoModelForCausalLM.from_pretrained("gpt2")\n'
+        + f'model = PeftModel.from_pretrained(base, "{name}")\n'
+    )
+    assert plan.changed is (name != "somebody/alpaca-lora-7b")
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        "model = PeftModel.from_pretrained(base, PATH)",
+        "config = PeftConfig.from_pretrained(PATH)",
+        "base.load_adapter(PATH)",
+        "model = PeftModel.from_pretrained(base, model_id=PATH)",
+    ],
+)
+def test_a_directory_of_an_adapter_is_no_model(use, migrate):
+    plan = migrate(
+        HEAD.replace("PeftModel", "PeftConfig, PeftModel")
+        + f"base = AutoModelForCausalLM.from_pretrained(PATH)\n{use}\n"
+    )
+    assert not plan.changed
+    assert "takes an adapter by the same name" in (plan.manual[0].reason or "")
+
+
+# --- quantization
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ("load_in_4bit=True", {"load_in_4bit": "True", "bnb_4bit_quant_type": "'fp4'", "bnb_4bit_use_double_quant": "False", "bnb_4bit_compute_dtype": "'float32'"}),
+        ('load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_use_double_quant=True, bnb_4bit_compute_dtype=torch.float16', {"load_in_4bit": "True", "bnb_4bit_compute_dtype": "torch.float16"}),
+        ('load_in_4bit=True, bnb_4bit_quant_type=t, bnb_4bit_use_double_quant=d, bnb_4bit_compute_dtype=c, bnb_4bit_quant_storage=s', {"load_in_4bit": "True", "bnb_4bit_quant_type": "t", "bnb_4bit_use_double_quant": "d", "bnb_4bit_compute_dtype": "c", "bnb_4bit_quant_storage": "s"}),
+        ("load_in_8bit=True, llm_int8_threshold=6.0", {"load_in_8bit": "True"}),
+        ("load_in_8bit=True, llm_int8_threshold=4.0, llm_int8_has_fp16_weight=True", {"load_in_8bit": "True", "llm_int8_threshold": "4.0", "llm_int8_has_fp16_weight": "True"}),
+        ('load_in_8bit=True, llm_int8_skip_modules=["lm_head"], llm_int8_enable_fp32_cpu_offload=True', {"load_in_8bit": "True", "llm_int8_skip_modules": "['lm_head']", "llm_int8_enable_fp32_cpu_offload": "True"}),
+        ('load_in_8bit=True, bnb_4bit_quant_type="nf4"', {"load_in_8bit": "True"}),
+        ('load_in_8bit=True, bnb_8bit_quant_type="nf8"', {"load_in_8bit": "True"}),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("direct", [True, False])
+def test_a_quantization_config_is_said_as_it_was(options, said, direct, migrate):
+    config = f"BitsAndBytesConfig({options})"
+    made = "" if direct else f"config = {config}\n"
+    given = config if direct else "config"
+    text = rewritten(
+        migrate,
+        f'{made}model = AutoModelForCausalLM.from_pretrained("gpt2", quantization_config={given})',
+    )
+    assert call_of(text) == said
+    assert "BitsAndBytesConfig(" not in text
+
+
+def test_an_invented_option_is_told(migrate):
+    config = "BitsAndBytesConfig(load_in_8bit=True, bnb_8bit_use_double_quant=True, llm_int9=1)"
+    plan = migrate(
+        HEAD + f'm = AutoModelForCausalLM.from_pretrained("gpt2", quantization_config={config})\n'
+    )
+    told = [
+        note.text
+        for site in plan.sites
+        for note in site.notes
+        if "never had an effect" in note.text
+    ]
+    assert len(told) == 2
+
+
+def test_a_list_without_the_head_is_told(migrate):
+    config = 'BitsAndBytesConfig(load_in_8bit=True, llm_int8_skip_modules=["x"])'
+    plan = migrate(
+        HEAD + f'm = AutoModelForCausalLM.from_pretrained("gpt2", quantization_config={config})\n'
+    )
+    assert any(n.kind == "changed" and "head" in n.text for s in plan.sites for n in s.notes)

@@ -1,0 +1,34 @@
+"""Programs run in a process of their own, whose libraries are watched and whose drawing is taken out."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="session")
+def started() -> Callable[..., str]:
+    """Runs a module of this folder; returns what it prints."""
+    pytest.importorskip("torch")
+    pytest.importorskip("peft")
+
+    def run(module: str, *arguments: str, seconds: int = 600) -> str:
+        done = subprocess.run(
+            [sys.executable, "-m", f"tests.differential.{module}", *arguments],
+            cwd=ROOT,
+            env=os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
+            capture_output=True,
+            encoding="utf-8",
+            timeout=seconds,
+        )
+        assert done.returncode == 0, done.stderr[-3000:]
+        return done.stdout
+
+    return run
