@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import io
-import re
-import tokenize
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from copy import copy
 from functools import partial
 from pathlib import Path
@@ -21,6 +18,7 @@ from codemods.plan.options import EVERYTHING, Wishes
 from codemods.plan.sites import CannotRewrite
 from codemods.plan.suppressed import silence
 from codemods.script.elsewhere import Elsewhere
+from codemods.script.text import ScriptText, indentation
 from codemods.script.walks import (
     Attributes,
     Blocks,
@@ -35,20 +33,15 @@ from codemods.script.walks import (
 from lint_rules._engine.checking import followed_findings, parse_full
 from lint_rules._flow.analysis import Flow, analyse
 from lint_rules._flow.values.events import Event, Place
-from lint_rules._light.positions import Positions, Span
+from lint_rules._light.positions import Span
 from lint_rules._questions.reach import Reach
 from lint_rules._run.source import Source
 from lint_rules.registry import RULES
 
-# Lines are no longer than this, or than the script's own up to the larger number.
-_WIDTH, _WIDEST = 100, 120
-
-_DIRECTIVE = re.compile(r"#\s*(noqa|type:\s*ignore|pylint:|pragma:|fmt:|isort:|ruff:|yapf:)", re.I)
-
 E = TypeVar("E", bound=Event)
 
 
-class Script:
+class Script(ScriptText):
     """Everything that rewrites read; they answer with sites and change nothing here."""
 
     def __init__(
@@ -67,17 +60,12 @@ class Script:
         Raises:
             SourceError: Libcst refuses it.
         """
-        self.source = source
+        super().__init__(source, parse_full(source, parsed=True), foreign)
         self.path = Path(filename) if path is None else path
         self.others = Elsewhere() if others is None else others
-        self._foreign = foreign
-        self.utf8 = source.text.encode("utf-8")
-        self._whole = Span(0, len(self.utf8))
-        self.module = parse_full(source, parsed=True)
         linked = self.others.flow(self.path, self.module)
         self.is_linked = linked is not None
         self.flow: Flow = analyse(self.module, settings) if linked is None else linked
-        self.positions = Positions(self.module, source.text)
         self._filename, self._settings = filename, settings
         self._found = [(rule, report) for rule in RULES for report in rule.check(self.flow)]
         reported = [(rule.hazard.code, report.node) for rule, report in self._found]
@@ -87,14 +75,6 @@ class Script:
         )
         self._unsilenced = [entry for entry in reported if entry not in self.silenced]
         self._wish(wishes)
-        longest = max(map(len, source.text.splitlines()), default=0)
-        self.max_width = min(max(longest, _WIDTH), _WIDEST)
-        self.newline = self.module.default_newline
-        self.indent_unit = self.module.default_indent
-        self._lines = [0]
-        for line in self.utf8.splitlines(keepends=True):
-            if line.endswith((b"\n", b"\r")):
-                self._lines.append(self._lines[-1] + len(line))
         self._names = Names(self.positions)
         self.module.visit(self._names)
         shared = Shared()
@@ -102,7 +82,6 @@ class Script:
         self.shared_names = shared.found
         self._attributes: set[str] = set()
         self._reaches: dict[str, Reach] = {}
-        self._comments: list[tuple[int, str]] = []
 
     def _rows(self, node: cst.CSTNode) -> tuple[int, int]:
         return self.line_of(node), self.positions.end(node).row
@@ -141,74 +120,6 @@ class Script:
         """Whether a declined finding is left because its rewrite could not be proven."""
         return self._wishes.is_unproven(code, self.line_of(node))
 
-    # --- text
-
-    def span(self, node: cst.CSTNode) -> Span:
-        """The bytes of a node."""
-        return self._whole if node is self.module else self.positions.span(node)
-
-    def code(self, node: cst.CSTNode) -> str:
-        """The source text of a node, as written."""
-        span = self.span(node)
-        return self.utf8[span.start : span.end].decode()
-
-    def line_of(self, node: cst.CSTNode) -> int:
-        """The 1-based line on which a node starts."""
-        return self.positions.start(node).row
-
-    def is_foreign(self, node: cst.CSTNode) -> bool:
-        """Whether a statement only stands for a notebook's magic."""
-        return bool(self._foreign) and self.line_of(node) in self._foreign
-
-    def row_at(self, offset: int) -> int:
-        """The 1-based line of a byte."""
-        return bisect_right(self._lines, offset)
-
-    def indent_of(self, node: cst.CSTNode) -> str:
-        """The whitespace before a statement."""
-        start = self.span(node).start
-        line_start = self._lines[bisect_right(self._lines, start) - 1]
-        text = self.utf8[line_start:start].decode()
-        if text.strip():
-            raise CannotRewrite("several statements stand on one line")
-        return _indentation(text)
-
-    def place_of(self, node: cst.CSTNode) -> tuple[str, int]:
-        """The indentation of the line on which an expression starts, and the width of what is beside it."""
-        span = self.span(node)
-        start = self._lines[bisect_right(self._lines, span.start) - 1]
-        end = self._lines[min(bisect_right(self._lines, span.end - 1), len(self._lines) - 1)]
-        before = self.utf8[start : span.start].decode()
-        after = self.utf8[span.end : max(end, span.end)].decode().rstrip()
-        indent = _indentation(before)
-        return indent, len(before) - len(indent) + len(after)
-
-    def lines_of(self, node: cst.CSTNode) -> Span:
-        """The whole lines that a statement occupies, its line end included; form feeds before it stay."""
-        span = self.span(node)
-        start = self._lines[bisect_right(self._lines, span.start) - 1]
-        start = max(start, self.utf8.rfind(b"\f", start, span.start) + 1)
-        last = bisect_right(self._lines, max(span.end - 1, span.start))
-        end = self._lines[last] if last < len(self._lines) else len(self.utf8)
-        return Span(start, end)
-
-    def comments_in(self, span: Span) -> list[str]:
-        """The comments inside a range, in order, without directives to tools, which go with their lines."""
-        if not self._comments and b"#" in self.utf8:
-            self._comments += self._find_comments()  # for all that were made of this script
-        return [
-            text
-            for offset, text in self._comments
-            if span.start <= offset < span.end and not _DIRECTIVE.match(text)
-        ]
-
-    def _find_comments(self) -> Iterator[tuple[int, str]]:
-        for token in tokenize.generate_tokens(io.StringIO(self.source.text, newline="").readline):
-            if token.type == tokenize.COMMENT:
-                line = self._lines[token.start[0] - 1]
-                offset = line + len(token.line[: token.start[1]].encode())
-                yield offset, token.string
-
     def reach(self, kind: str, make: Callable[[cst.CSTNode], Reach]) -> Reach:
         """Where something of a kind may end up in the module, found once."""
         if kind not in self._reaches:
@@ -237,7 +148,7 @@ class Script:
         around = [span.start for span in spans if span.start <= offset < span.end]
         start = self._lines[bisect_right(self._lines, max(around, default=offset)) - 1]
         text = self.utf8[start : max(around, default=offset)].decode()
-        return start + text.rfind("\f") + 1, _indentation(text)
+        return start + text.rfind("\f") + 1, indentation(text)
 
     def delete(self, node: cst.CSTNode) -> Edit:
         """Takes a statement's lines away; its comments stay, on lines of their own."""
@@ -387,11 +298,6 @@ class Script:
     def events_in(self, kind: type[E], function: cst.FunctionDef | None) -> list[E]:
         """Events of one kind in one function, module level for None."""
         return [event for event in self.flow.events(kind) if event.place.function is function]
-
-
-def _indentation(line: str) -> str:
-    """The blanks that a line begins with; a form feed starts them anew."""
-    return line[: len(line) - len(line.lstrip())].rpartition("\f")[2]
 
 
 def _says_code(text: str) -> bool:
