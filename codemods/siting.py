@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import libcst as cst
 
+from codemods.facts.purposes import trains
 from codemods.generation import generate_calls, scoring
 from codemods.loads import adapters, model_loads, pad_tests, quantization, templates, upgrade
 from codemods.loads.model_configs import unread_configs
@@ -15,7 +16,6 @@ from codemods.loads.whole_models import half_done, left_of_foreign
 from codemods.plan.planned import Links, LoadKey
 from codemods.plan.sites import CannotRewrite, Note, Site
 from codemods.script.foreign import foreign_loads, own_loads
-from codemods.script.purposes import trains
 from codemods.script.script import Script
 from lint_rules._flow.values.events import ModelLoad
 

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 
 import libcst as cst
 
-from codemods.generation.carried_names import carried_names
-from codemods.generation.encoding import encoding_edit, receiver
-from codemods.generation.statements_between import foldable
 from codemods.plan.edits import Edit
 from codemods.plan.sites import CannotRewrite
 from codemods.script.purity import assigned_name, is_pure, is_pure_assignment, may_change
 from codemods.script.script import Script
+from codemods.texts.carried_names import carried_names
+from codemods.texts.encoding import encoding_edit, receiver
+from codemods.texts.statements_between import foldable
 from lint_rules._flow.values.events import Decode, Encode, Generate, Place
 from lint_rules._flow.values.syntax import dotted
 from lint_rules._light.positions import Span

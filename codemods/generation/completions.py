@@ -8,19 +8,19 @@ from __future__ import annotations
 
 import libcst as cst
 
-from codemods.generation.carried_names import carried_names
-from codemods.generation.completion_uses import CompletionUses
-from codemods.generation.decoded_ids import generated_in, has_prompt
-from codemods.generation.encoding import encoding_edit
+from codemods.facts.receiver import loader_at
 from codemods.generation.guarded_call import arguments_of, many_prompts, one_or_many
 from codemods.generation.in_place import inside, refuse_changed_prompt
-from codemods.generation.prompt_cut import prompt_names
-from codemods.generation.statements_between import foldable, pure_lines
 from codemods.plan.edits import Edit
 from codemods.plan.sites import CannotRewrite, Note
 from codemods.script.purity import assigned_name
-from codemods.script.receiver import loader_at
 from codemods.script.script import Script
+from codemods.texts.carried_names import carried_names
+from codemods.texts.completion_uses import CompletionUses
+from codemods.texts.decoded_ids import generated_in, has_prompt
+from codemods.texts.encoding import encoding_edit
+from codemods.texts.prompt_cut import prompt_names
+from codemods.texts.statements_between import foldable, pure_lines
 from lint_rules._flow.values.events import Decode, Encode, Generate
 from lint_rules._light.positions import Span
 

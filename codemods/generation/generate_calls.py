@@ -6,10 +6,9 @@ from dataclasses import replace
 
 import libcst as cst
 
+from codemods.facts.receiver import loader_at
 from codemods.generation.chain import chain_of
 from codemods.generation.completions import rewrite_completion
-from codemods.generation.decoded_ids import generated_in, has_prompt
-from codemods.generation.encoding import encoding_edit, specials_note
 from codemods.generation.guarded_call import (
     arguments_of,
     many_prompts,
@@ -23,9 +22,10 @@ from codemods.generation.unclear_texts import refuse_unclear_texts
 from codemods.loads.whole_models import reaches
 from codemods.plan.sites import CannotRewrite, Note, Site
 from codemods.script.purity import assigned_name
-from codemods.script.receiver import loader_at
 from codemods.script.script import Script
 from codemods.settings.stop_strings import stop_string_faults
+from codemods.texts.decoded_ids import generated_in, has_prompt
+from codemods.texts.encoding import encoding_edit, specials_note
 from lint_rules._flow.state.library_names import VALUE_HEAD
 from lint_rules._flow.values.events import CallSite, Decode, Encode, Generate, ModelLoad
 

@@ -6,19 +6,19 @@ from typing import Literal
 
 import libcst as cst
 
-from codemods.generation.encoding import (
+from codemods.facts.load_context import padding_note
+from codemods.generation.mode import mode_note
+from codemods.plan.sites import CannotRewrite, Note
+from codemods.script.script import Script
+from codemods.settings.generate_keywords import carry_decode_keywords, carry_generate_keywords
+from codemods.texts.encoding import (
     prompt_of,
     receiver,
     refuse_other_specials,
     truncation_note,
 )
-from codemods.generation.mode import mode_note
-from codemods.generation.prompt_cut import refuse_other_cuts
-from codemods.generation.prompts import prompt_code
-from codemods.plan.sites import CannotRewrite, Note
-from codemods.script.load_context import padding_note
-from codemods.script.script import Script
-from codemods.settings.generate_keywords import carry_decode_keywords, carry_generate_keywords
+from codemods.texts.prompt_cut import refuse_other_cuts
+from codemods.texts.prompts import prompt_code
 from lint_rules._flow.values.events import Decode, Encode, Generate
 from lint_rules._flow.values.joins import (
     Constant,

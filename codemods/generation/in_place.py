@@ -12,10 +12,8 @@ from dataclasses import dataclass
 
 import libcst as cst
 
-from codemods.generation.carried_names import carried_names
+from codemods.facts.receiver import loader_at
 from codemods.generation.chain import decoded_span, is_needless
-from codemods.generation.decoded_ids import generated_in, has_prompt
-from codemods.generation.encoding import encoding_edit, receiver
 from codemods.generation.guarded_call import (
     arguments_of,
     many_prompts,
@@ -23,14 +21,16 @@ from codemods.generation.guarded_call import (
     one_prompt,
     takes_first,
 )
-from codemods.generation.rows import Row, Rows
-from codemods.generation.statements_between import foldable, pure_lines
 from codemods.generation.text_names import direct_target, new_name, renames, whole_comprehension
 from codemods.plan.edits import Edit
 from codemods.plan.sites import CannotRewrite, Note
 from codemods.script.purity import assigned_name, is_pure, may_change
-from codemods.script.receiver import loader_at
 from codemods.script.script import Script
+from codemods.texts.carried_names import carried_names
+from codemods.texts.decoded_ids import generated_in, has_prompt
+from codemods.texts.encoding import encoding_edit, receiver
+from codemods.texts.rows import Row, Rows
+from codemods.texts.statements_between import foldable, pure_lines
 from lint_rules._flow.values.events import Decode, Encode, Generate
 from lint_rules._flow.values.joins import Generated, element_of, options
 from lint_rules._light.positions import Span

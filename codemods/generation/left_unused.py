@@ -7,12 +7,12 @@ from dataclasses import replace
 
 import libcst as cst
 
-from codemods.generation.encoding import encoding_edit
 from codemods.plan.edits import Edit
 from codemods.plan.sites import CannotRewrite, Site
 from codemods.script.purity import assigned_name
 from codemods.script.script import Script
 from codemods.settings.generate_keywords import unread_config
+from codemods.texts.encoding import encoding_edit
 from lint_rules._flow.values.events import Encode, Generate
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import libcst as cst
 
-from codemods.generation.encoding import receiver
 from codemods.plan.sites import Note
 from codemods.script.looking import Looking
 from codemods.script.script import Script
+from codemods.texts.encoding import receiver
 from lint_rules._flow.values.events import Generate
 from lint_rules._flow.values.syntax import dotted
 

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 import libcst as cst
 
-from codemods.generation.encoding import encoding_edit, specials_note
 from codemods.plan.edits import Edit
 from codemods.plan.sites import CannotRewrite, Site
 from codemods.script.script import Script
+from codemods.texts.encoding import encoding_edit, specials_note
 from lint_rules._flow.values.events import Encode, Forward
 
 _SUMMARY = "tokenise with CleanModelLoader"

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from codemods.generation.decoded_ids import generated_in, has_prompt
+from codemods.facts.loader_keywords import literal_of
 from codemods.generation.guarded_call import one_or_many
 from codemods.plan.sites import CannotRewrite, Site
-from codemods.script.loader_keywords import literal_of
 from codemods.script.script import Script
+from codemods.texts.decoded_ids import generated_in, has_prompt
 from lint_rules._flow.values.events import Decode, Encode, Generate
 from lint_rules._flow.values.joins import Generated, element_of, options
 

@@ -12,7 +12,7 @@ from typing import Literal
 
 import libcst as cst
 
-from codemods.script.load_targets import target_of
+from codemods.facts.load_targets import target_of
 from codemods.script.looking import Looking
 from codemods.script.script import Script
 from lint_rules._flow.values.events import AdapterAttach, ModelLoad

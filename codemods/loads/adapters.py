@@ -10,11 +10,11 @@ import re
 
 import libcst as cst
 
+from codemods.facts.loader_keywords import written
+from codemods.facts.receiver import loader_at
 from codemods.loads.adapter_aliases import base_is_seen
 from codemods.plan.edits import Edit
 from codemods.plan.sites import CannotRewrite, Note, Site
-from codemods.script.loader_keywords import written
-from codemods.script.receiver import loader_at
 from codemods.script.script import Script
 from lint_rules._flow.values.arguments import Argument
 from lint_rules._flow.values.events import AdapterAttach

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import libcst as cst
 
+from codemods.facts.held_objects import HeldObject
 from codemods.plan.edits import Edit
 from codemods.plan.sites import CannotRewrite, Note
-from codemods.script.held_objects import HeldObject
 from codemods.script.purity import assigned_name
 from codemods.script.script import Script
 from lint_rules._flow.values.events import ModelLoad

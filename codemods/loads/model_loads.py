@@ -7,6 +7,10 @@ from dataclasses import dataclass
 
 import libcst as cst
 
+from codemods.facts.load_context import is_statement, refuse_empty_weights, refuse_moved_padding
+from codemods.facts.load_targets import Target, chained_calls, names_for, target_of
+from codemods.facts.loader_keywords import carry_model_keywords, carry_tokenizer_keywords, written
+from codemods.facts.purposes import grows_vocabulary, trains
 from codemods.loads.load_dicts import say_dict
 from codemods.loads.loader_classes import other_classes
 from codemods.loads.model_configs import drop_config
@@ -15,10 +19,6 @@ from codemods.loads.quantization import Said, say
 from codemods.loads.quantization_keywords import four_bit_options
 from codemods.plan.edits import Edit
 from codemods.plan.sites import CannotRewrite, Note, Site
-from codemods.script.load_context import is_statement, refuse_empty_weights, refuse_moved_padding
-from codemods.script.load_targets import Target, chained_calls, names_for, target_of
-from codemods.script.loader_keywords import carry_model_keywords, carry_tokenizer_keywords, written
-from codemods.script.purposes import grows_vocabulary, trains
 from codemods.script.script import Script
 from lint_rules._flow.values.arguments import Arguments
 from lint_rules._flow.values.events import ModelLoad, TokenizerLoad

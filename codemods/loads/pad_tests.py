@@ -6,11 +6,11 @@ from collections.abc import Iterable, Sequence
 
 import libcst as cst
 
+from codemods.facts.load_context import padding_notes
+from codemods.facts.purposes import trains
 from codemods.plan.edits import Edit
 from codemods.plan.sites import Note, Site
-from codemods.script.load_context import padding_notes
 from codemods.script.looking import Looking
-from codemods.script.purposes import trains
 from codemods.script.script import Script
 from lint_rules._flow.values.events import Encode
 from lint_rules._flow.values.syntax import dotted

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 import libcst as cst
 
+from codemods.facts.load_targets import Target, target_of
+from codemods.facts.purposes import trains
 from codemods.loads.templates import is_template_line
-from codemods.script.load_targets import Target, target_of
 from codemods.script.purity import may_change
-from codemods.script.purposes import trains
 from codemods.script.script import Script
 from lint_rules._flow.values.arguments import Arguments
 from lint_rules._flow.values.events import ModelLoad, TokenizerLoad

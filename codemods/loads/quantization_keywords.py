@@ -6,8 +6,8 @@ from collections.abc import Iterable
 
 import libcst as cst
 
+from codemods.facts.loader_keywords import literal_of, written
 from codemods.plan.sites import CannotRewrite, Note
-from codemods.script.loader_keywords import literal_of, written
 from codemods.script.script import Script
 from lint_rules._flow.values.arguments import UNSET, Argument, Arguments
 

@@ -8,14 +8,14 @@ from collections.abc import Iterator, Sequence, Set
 import libcst as cst
 
 from cleanguard.catalogue.families import family_of
+from codemods.facts.load_context import SPECIALS, is_masked, may_pad
+from codemods.facts.load_targets import target_of
+from codemods.facts.purposes import trains
+from codemods.facts.set_configs import set_configs
 from codemods.loads.partners import model_text
 from codemods.plan.sites import Site
-from codemods.script.load_context import SPECIALS, is_masked, may_pad
-from codemods.script.load_targets import target_of
 from codemods.script.looking import Looking
-from codemods.script.purposes import trains
 from codemods.script.script import Script
-from codemods.script.set_configs import set_configs
 from lint_rules._flow.values.events import (
     AdapterAttach,
     AttributeSet,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import libcst as cst
 
+from codemods.facts.held_objects import HeldObject
+from codemods.facts.loader_keywords import literal_value
 from codemods.plan.sites import CannotRewrite
-from codemods.script.held_objects import HeldObject
-from codemods.script.loader_keywords import literal_value
 from codemods.script.purity import is_pure
 from codemods.script.script import Script
 from lint_rules._flow.values.arguments import Argument

@@ -6,9 +6,9 @@ import re
 
 import libcst as cst
 
+from codemods.facts.loader_keywords import literal_value
 from codemods.script.dict_at_place import Way
 from codemods.script.dict_keys import LOOSE, NEVER, Effect, Effects, Keys, any_of, text_of
-from codemods.script.loader_keywords import literal_value
 from codemods.script.looking import Looking
 from codemods.script.script import Script
 from lint_rules._flow.values.arguments import Argument

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 
 import libcst as cst
 
+from codemods.facts.loader_keywords import GENERATE_KEYWORDS, literal_of, literal_value, written
+from codemods.facts.set_configs import set_configs
 from codemods.plan.edits import Edit
 from codemods.plan.sites import CannotRewrite, Note
 from codemods.script.dict_keys import Keys
-from codemods.script.loader_keywords import GENERATE_KEYWORDS, literal_of, literal_value, written
 from codemods.script.purity import assigned_name, is_pure
 from codemods.script.script import Script
-from codemods.script.set_configs import set_configs
 from codemods.settings.config_changes import settings_after
 from codemods.settings.contradictions import refuse_contradictions
 from codemods.settings.generate_dicts import keys_of

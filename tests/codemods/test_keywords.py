@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from codemods.script.loader_keywords import GENERATE_KEYWORDS
+from codemods.facts.loader_keywords import GENERATE_KEYWORDS
 from lint_rules._questions.loader_signature import LOADER_KEYWORDS
 
 # What a raw load has no keyword of the same name and meaning for.

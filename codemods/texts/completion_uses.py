@@ -6,10 +6,10 @@ from typing import Literal
 
 import libcst as cst
 
-from codemods.generation.prompt_cut import is_length, prompt_names
 from codemods.plan.edits import Edit
 from codemods.script.purity import assigned_name, is_pure_assignment
 from codemods.script.script import Script
+from codemods.texts.prompt_cut import is_length, prompt_names
 from lint_rules._flow.values.events import Decode, Encode, Generate
 
 # All rows with the prompt, all without, the one row with it, the one without.

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import libcst as cst
 
 from cleanguard.catalogue.families import family_of
+from codemods.facts.purposes import uses_max_length
 from codemods.plan.sites import CannotRewrite, Note
 from codemods.script.purity import is_pure
-from codemods.script.purposes import uses_max_length
 from codemods.script.script import Script
 from lint_rules._flow.values.arguments import Argument, Arguments, written_literal
 from lint_rules._flow.values.events import Forward, Generate

@@ -7,12 +7,12 @@ from typing import Literal
 
 import libcst as cst
 
-from codemods.generation.decoded_ids import generated_in
 from codemods.plan.sites import CannotRewrite
 from codemods.script.looking import Looking
 from codemods.script.purity import is_pure_assignment
 from codemods.script.script import Script
 from codemods.script.walks import NameUse
+from codemods.texts.decoded_ids import generated_in
 from lint_rules._flow.values.events import Decode
 from lint_rules._flow.values.syntax import dotted
 from lint_rules._light.positions import Span

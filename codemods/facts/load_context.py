@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import libcst as cst
 
+from codemods.facts.purposes import trains
 from codemods.plan.edits import Edit
 from codemods.plan.sites import CannotRewrite, Note
-from codemods.script.purposes import trains
 from codemods.script.script import Script
 from lint_rules._flow.values.events import AttributeSet, Encode, Forward, ModelLoad, TokenizerLoad
 from lint_rules._flow.values.joins import Constant, Tokenizer

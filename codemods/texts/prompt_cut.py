@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import libcst as cst
 
-from codemods.generation.rows import rows_of
-from codemods.generation.statements_between import pure_lines
 from codemods.plan.sites import CannotRewrite
 from codemods.script.looking import Looking
 from codemods.script.script import Script
+from codemods.texts.rows import rows_of
+from codemods.texts.statements_between import pure_lines
 from lint_rules._flow.values.events import Decode, Encode, Generate
 from lint_rules._light.positions import Span
 

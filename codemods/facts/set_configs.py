@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import libcst as cst
 
-from codemods.script.loader_keywords import literal_value
+from codemods.facts.loader_keywords import literal_value
 from codemods.script.looking import Looking
 from codemods.script.script import Script
 from lint_rules._flow.values.joins import Constant

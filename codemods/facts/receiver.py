@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import libcst as cst
 
-from codemods.script.load_targets import names_for, target_of
+from codemods.facts.load_targets import names_for, target_of
 from codemods.script.script import Script
 from lint_rules._flow.values.events import AdapterAttach, Generate, LoaderCall, ModelLoad, Place
 
