@@ -103,6 +103,8 @@ def _digest(parts: list[tuple[str, torch.Tensor, float]]) -> str:
     for path, tensor, scale in sorted(parts, key=lambda part: part[0]):
         if tensor.device.type == "meta":
             content = "offloaded"
+        elif hasattr(tensor, "to_local"):  # FSDP 2: each process holds a part, and none the whole
+            content = "sharded"
         else:
             plain = tensor.detach().cpu().contiguous().flatten().view(torch.uint8)
             content = hashlib.sha256(plain.numpy().tobytes()).hexdigest()

