@@ -95,7 +95,7 @@ def _show_scripts(folder: Path) -> bool:
     _title("1", f"cleanguard check: {len(acts.scripts_in(old))} scripts as a team wrote them")
     _print(_findings_table(acts.check(old), acts.scripts_in(old)))
 
-    _title("2", f"cleanguard trace {acts.EXAMPLE}: what it really does, unchanged")
+    _title("2", f"cleanguard trace {acts.EXAMPLE}: what it really does")
     _print(_traced(old, traces.trace_example(old)))
 
     plans = acts.plan(new)
