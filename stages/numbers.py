@@ -39,7 +39,7 @@ def numbers_in(text: str) -> list[Fraction]:
     found: list[Fraction] = []
     mixed_end = -1  # where a whole number ended that a fraction may follow
     for run in _RUN.finditer(text):
-        before = text[: run.start()]
+        before = text[max(0, run.start() - 2) : run.start()]
         sign = _sign(before)
         if (sign == 0 and before[-1:].isalpha()) or before[-1:] == "_":
             raise UnreadableNumberError(f"{run[0]!r} stands inside a word")
