@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from difflib import get_close_matches
 
 from cleanguard.catalogue import hazards
+from cleanguard.catalogue.spellings import MEANT
 from lint_rules._flow.analysis import Flow
 from lint_rules._flow.values.arguments import Arguments
 from lint_rules._flow.values.events import LoaderBuild, LoaderCall
 from lint_rules._questions.loader_signature import (
     LOADER_KEYWORDS,
-    MEANT,
     METHOD_KEYWORDS,
     POSITIONS,
 )

@@ -1,8 +1,4 @@
-"""What becomes of each keyword of a raw load, and which keywords the loader and its generate have.
-
-The keyword tuple is a copy, because this side never imports torch; a test compares them with
-the guard's own signatures.
-"""
+"""What becomes of each keyword of a raw load."""
 
 from __future__ import annotations
 
@@ -20,25 +16,6 @@ from lint_rules._flow.values.arguments import Argument, Arguments, written_liter
 from lint_rules._flow.values.events import Forward, Generate
 from lint_rules._flow.values.joins import UNKNOWN, Constant, ModelId, Value
 from lint_rules._questions.hub import is_hub_id
-
-GENERATE_KEYWORDS = (
-    "max_new_tokens",
-    "max_length",
-    "min_new_tokens",
-    "do_sample",
-    "temperature",
-    "top_p",
-    "top_k",
-    "min_p",
-    "num_beams",
-    "length_penalty",
-    "early_stopping",
-    "repetition_penalty",
-    "no_repeat_ngram_size",
-    "eos_token_id",
-    "use_cache",
-    "stop_strings",
-)
 
 _CARRIED = {
     "torch_dtype": "dtype",

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import libcst as cst
 
-from codemods.facts.loader_keywords import GENERATE_KEYWORDS, literal_of, literal_value, written
+from codemods.facts.loader_keywords import literal_of, literal_value, written
 from codemods.facts.set_configs import set_configs
 from codemods.plan.edits import Edit
 from codemods.plan.sites import CannotRewrite, Note
@@ -22,6 +22,7 @@ from lint_rules._flow.values.events import Decode, Generate
 from lint_rules._flow.values.joins import UNKNOWN, Constant, Encoded, Value, first
 from lint_rules._flow.values.syntax import dotted
 from lint_rules._light.positions import Span
+from lint_rules._questions.loader_signature import SETTINGS
 
 _PROMPT = ("input_ids", "inputs", "attention_mask", "token_type_ids")
 _OF_ONES = ("ones_like", "ones", "new_ones")
@@ -78,7 +79,7 @@ def _fate(name: str, argument: Argument) -> Note | None:
         return Note("dropped", "`use_cache=True`: the default")
     if name in ("return_dict_in_generate", "output_scores", "output_logits"):
         return Note("dropped", f"`{name}`: only the text is used")
-    if name in (*GENERATE_KEYWORDS, "num_return_sequences"):
+    if name in (*SETTINGS, "num_return_sequences"):
         return None
     other = f"the keyword `{name}` of generate has no place in the guarded call"
     raise CannotRewrite(_INSTEAD.get(name, other))
@@ -110,7 +111,7 @@ def _dicts(script: Script, call: Generate) -> Given:
         keys = keys_of(script, argument, call.place.function)
         if keys is None:
             raise unread
-        unknown = sorted(keys.values.keys() - {*GENERATE_KEYWORDS, "pad_token_id"})
+        unknown = sorted(keys.values.keys() - {*SETTINGS, "pad_token_id"})
         if unknown:
             raise CannotRewrite(
                 f"the keyword `{unknown[0]}` in a `**` dict has no place in the call"

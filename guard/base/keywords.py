@@ -5,18 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 
+from cleanguard.catalogue.spellings import MEANT
 from guard.errors import LoaderCallError
 
-# Old or transformers-level spellings and what takes their place here.
-_MEANT: Mapping[str, str] = {
-    "torch_dtype": "dtype",
-    "use_auth_token": "token",
-    "device": "device_map",
-    "max_tokens": "max_new_tokens",
-    "stop": "stop_strings",
-    "stop_sequences": "stop_strings",
-    "random_seed": "seed",
-}
 _GUARDS = "leave it out: the guard decides it"
 _CONFIGS = "leave it out: the model's own config.json decides it, and another makes another model"
 _HUB_CODE = "leave it out: it fetches code from the hub, at no fixed commit, and runs it"
@@ -80,8 +71,8 @@ def refuse_unknown(call: str, given: Mapping[str, object], known: Iterable[str])
             continue
         if keyword in _REFUSED:
             hint = _REFUSED[keyword]
-        elif _MEANT.get(keyword) in names:
-            hint = f"write `{_MEANT[keyword]}=`"
+        elif MEANT.get(keyword) in names:
+            hint = f"write `{MEANT[keyword]}=`"
         elif keyword.startswith("bnb_8bit_"):
             hint = "leave it out: no library has such an option"
             other = keyword.replace("8", "4", 1)

@@ -49,7 +49,8 @@ LOADER_KEYWORDS: frozenset[str] = frozenset(
         "special_tokens",
     ]
 )
-_OPTIONS: frozenset[str] = frozenset(
+# Settings of transformers' own generate that the loader's generate takes as well.
+SETTINGS: frozenset[str] = frozenset(
     [
         "max_new_tokens",
         "max_length",
@@ -65,9 +66,13 @@ _OPTIONS: frozenset[str] = frozenset(
         "repetition_penalty",
         "no_repeat_ngram_size",
         "eos_token_id",
-        "pad_token_id",
         "use_cache",
         "stop_strings",
+    ]
+)
+_OPTIONS = SETTINGS | frozenset(
+    [
+        "pad_token_id",
         "skip_special_tokens",
         "clean_up_tokenization_spaces",
         "return_full_text",
@@ -109,15 +114,4 @@ POSITIONS: dict[str, int] = {
     "attach_adapter": 2,
     "adapter": 2,
     "save_tokenizer": 1,
-}
-# Spellings of other libraries and what takes their place here.
-MEANT: dict[str, str] = {
-    "torch_dtype": "dtype",
-    "use_auth_token": "token",
-    "device": "device_map",
-    "max_tokens": "max_new_tokens",
-    "stop": "stop_strings",
-    "stop_sequences": "stop_strings",
-    "random_seed": "seed",
-    "model_name": "model_id",
 }

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from codemods.facts.loader_keywords import GENERATE_KEYWORDS
-from lint_rules._questions.loader_signature import LOADER_KEYWORDS
+from lint_rules._questions.loader_signature import LOADER_KEYWORDS, SETTINGS
 
 # What a raw load has no keyword of the same name and meaning for.
 _OWN = {
@@ -26,7 +25,7 @@ OPTIONS = sorted(name for name in LOADER_KEYWORDS if name.startswith(_ELSEWHERE[
 
 def test_generate_takes_what_is_written_for_it():
     settings = pytest.importorskip("guard.settings.settled")
-    ours = {*GENERATE_KEYWORDS, "num_return_sequences"}
+    ours = {*SETTINGS, "num_return_sequences"}
     assert ours <= settings.GENERATION_KEYWORDS
     decided = {
         "pad_token_id",
@@ -67,7 +66,7 @@ def test_every_option_that_bitsandbytes_has_is_one_of_the_loader():
     assert public - {"load_in_8bit", "load_in_4bit"} == set(OPTIONS)
 
 
-@pytest.mark.parametrize("keyword", GENERATE_KEYWORDS)
+@pytest.mark.parametrize("keyword", sorted(SETTINGS))
 def test_a_keyword_of_generate_is_carried(keyword, migrate):
     length = "" if keyword in ("max_new_tokens", "max_length") else "max_new_tokens=5, "
     plan = migrate(

@@ -98,7 +98,13 @@ def recorder(base: type[cst.CSTVisitor], skipping: frozenset[str] = frozenset())
     return type("Recorder", (base,), methods)(), seen
 
 
-@pytest.mark.parametrize("skipping", [frozenset(), frozenset({"FunctionDef", "Call", "Attribute"})])
+@pytest.mark.parametrize(
+    "skipping",
+    [
+        frozenset({"FunctionDef", "Call", "Attribute"}),
+        pytest.param(frozenset(), marks=pytest.mark.slow),
+    ],
+)
 def test_the_same_nodes_in_the_same_order(skipping: frozenset[str]) -> None:
     for text in [ODD, *(path.read_text() for path in FILES)]:
         module = cst.parse_module(text)
@@ -144,6 +150,7 @@ def calls_of(work) -> int:
     return count
 
 
+@pytest.mark.slow
 def test_a_plan_with_its_proof_costs_few_checks() -> None:
     files = [(str(path), path.read_bytes()) for path in FILES if path.parent.name == "legacy"]
     assert len(files) == 15

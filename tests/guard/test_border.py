@@ -305,6 +305,7 @@ def test_lifting_holds_on_every_road(fresh: Loaded) -> None:
                 road(fresh.model, DIRTY)
 
 
+@pytest.mark.slow
 @recent
 def test_continuous_batching_works_with_bos(bos: Loaded) -> None:
     rows = [[1, 300, 301], [1, 302]]

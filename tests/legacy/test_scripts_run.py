@@ -33,6 +33,7 @@ def of_model(records: list[dict[str, Any]], name: str) -> list[dict[str, Any]]:
     return [record for record in records if record["model"] == name]
 
 
+@pytest.mark.slow
 def test_clean_base_model_prints_four_prompts(run_script: Run) -> None:
     printed = run_script("test_clean_base_model.py")
 
@@ -131,6 +132,7 @@ def test_corrected_reads_the_pipelines_data(run_script: Run, tmp_path: Path) -> 
     assert [record["expected"] for record in report["results"]] == ["1", "2", "3"] * 2
 
 
+@pytest.mark.slow
 def test_differentiation_asks_at_each_temperature(
     run_script: Run, adapters: Any, model_folder: Path, tmp_path: Path
 ) -> None:

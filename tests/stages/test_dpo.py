@@ -40,7 +40,7 @@ def metrics(out: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
 
 
-@pytest.mark.parametrize("init", ["sft", "base", "merged"])
+@pytest.mark.parametrize("init", [pytest.param("sft", marks=pytest.mark.slow), "base", "merged"])
 def test_the_reference_is_what_training_begins_with(
     init: str, pairs: Path, sft_adapter: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -89,6 +89,7 @@ def test_the_sft_loss_joins_the_other(pairs: Path, sft_adapter: Path, tmp_path: 
     assert first["loss"] > math.log(2) + 0.01
 
 
+@pytest.mark.slow
 def test_a_resume_gives_the_same_bytes(
     pairs: Path, sft_adapter: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -50,6 +50,7 @@ def content(path: Path) -> list[dict[str, Any]]:
     return [{name: one[name] for name in one if name != "provenance"} for one in records]
 
 
+@pytest.mark.slow
 def test_two_processes_write_what_one_writes(tmp_path: Path) -> None:
     out = finish(2, "generate", "--out", str(tmp_path / "two"), *SAMPLED)
     one = finish(1, "generate", "--out", str(tmp_path / "one"), *SAMPLED)

@@ -127,7 +127,7 @@ def test_the_adapter_has_its_lineage_and_the_untouched_tokenizer(
 @pytest.mark.parametrize(
     "damage",
     [
-        "torn",
+        pytest.param("torn", marks=pytest.mark.slow),
         pytest.param("nothing", marks=pytest.mark.slow),
         pytest.param("unsealed", marks=pytest.mark.slow),
     ],

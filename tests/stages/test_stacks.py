@@ -43,6 +43,7 @@ def answers(folder: Path, subject: str) -> dict[str, str]:
     return {r.item: r.text for r in read_results(folder) if r.subject == subject}
 
 
+@pytest.mark.slow
 def test_the_lineage_puts_the_stack_together(
     above: Path, sft_adapter: Path, tmp_path: Path
 ) -> None:

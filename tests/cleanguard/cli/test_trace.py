@@ -220,6 +220,7 @@ def test_findings_are_at_the_persons_line_and_leave_with_one(trace: Trace, tmp_p
     ]
 
 
+@pytest.mark.slow
 def test_suppressions_baseline_and_selection_are_those_of_check(
     trace: Trace, tmp_path: Path
 ) -> None:
@@ -279,8 +280,8 @@ def test_what_was_seen_before_a_crash_is_reported(trace: Trace, tmp_path: Path) 
 def test_signals_go_to_the_script(tmp_path: Path, number: int) -> None:
     write(
         tmp_path,
-        "import time\nprint('ready', flush=True)\n"
-        "try:\n    time.sleep(60)\nexcept KeyboardInterrupt:\n    print('stopped')\n    raise\n",
+        "import time\n"
+        "try:\n    print('ready', flush=True)\n    time.sleep(60)\nexcept KeyboardInterrupt:\n    print('stopped')\n    raise\n",
     )
     process = subprocess.Popen(
         [sys.executable, "-c", "from cleanguard.cli import main; main()", "trace", "script.py"],

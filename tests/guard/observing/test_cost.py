@@ -43,6 +43,7 @@ def test_generate_makes_at_most_a_twentieth_more_calls(pair: tuple[Any, Any]) ->
     assert watched["operators"] - plain["operators"] <= 2 * 6
 
 
+@pytest.mark.slow
 def test_a_decoding_step_starts_no_operator_and_few_calls(pair: tuple[Any, Any]) -> None:
     plain = {n: counted(pair, n) for n in (STEPS, STEPS + 10)}
     with guard.observe():

@@ -10,7 +10,7 @@ import guard
 from benchmarks._counts import counts
 
 
-@pytest.mark.parametrize("steps", [8, 32])
+@pytest.mark.parametrize("steps", [8, pytest.param(32, marks=pytest.mark.slow)])
 def test_generate_makes_at_most_a_twentieth_more_calls(qwen: tuple[Any, Any], steps: int) -> None:
     model, tokenizer = qwen
     batch = tokenizer(["2 plus 2 is", "3 plus 1 is"], return_tensors="pt", padding=True)

@@ -60,6 +60,7 @@ def test_the_marker_fails_a_test_with_its_evidence(ran: pytest.Pytester) -> None
     assert "== cleanguard ==" not in result.stdout.str()
 
 
+@pytest.mark.slow
 def test_the_option_reports_every_test_and_fails_the_run(ran: pytest.Pytester) -> None:
     result = go(ran, "--cleanguard", "-k", "fixture or without")
     result.assert_outcomes(passed=2, deselected=2)

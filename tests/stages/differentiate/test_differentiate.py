@@ -97,6 +97,7 @@ def test_the_pages_show_it(whole: tuple[Path, Outcome]) -> None:
     assert "<script" not in page
 
 
+@pytest.mark.slow
 def test_batches_and_a_kill_change_nothing(
     whole: tuple[Path, Outcome],
     tmp_path: Path,

@@ -36,6 +36,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory, sft: Path, more: Path) -> tu
     return out, run(config(out, adapters=f"sft={sft},more={more}", show="2"))
 
 
+@pytest.mark.slow
 def test_fine_tuning_is_found_to_help(whole: tuple[Path, Outcome]) -> None:
     out, outcome = whole
     report = report_in(out)

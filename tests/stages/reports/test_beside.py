@@ -41,6 +41,7 @@ def test_go_and_the_model_it_was_given_for(tmp_path: Path, tiny: Loaded) -> None
     assert gate_words(other, tiny.provenance) == "the session's gate was passed with another model"
 
 
+@pytest.mark.slow
 def test_no_go_is_a_warning(tmp_path: Path, tiny: Loaded) -> None:
     script = "from transformers import AutoModelForCausalLM\n"
     script += 'm = AutoModelForCausalLM.from_pretrained("meta-llama/Llama-3.1-8B")\n'

@@ -1,0 +1,118 @@
+"""Options that `check` and `trace` share: which findings are wanted, and how they are printed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import click
+
+from cleanguard.report.formats import MACHINE, TEXT
+from cleanguard.settings.config import Scope
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
+Colour = Literal["auto", "always", "never"]
+Option = Callable[[Any], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class ReportOptions:
+    """What a command line said of the findings; the help texts below tell what each means."""
+
+    select: tuple[str, ...]
+    extend_select: tuple[str, ...]
+    ignore: tuple[str, ...]
+    scope: Scope | None
+    config: Path | None
+    output_format: str
+    output_file: Path | None
+    statistics: bool
+    color: Colour
+    exit_zero: bool
+    baseline: Path | None
+
+
+def _complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    from click.shell_completion import CompletionItem
+
+    from cleanguard.catalogue.hazards import CATALOGUE
+
+    before, comma, last = incomplete.rpartition(",")
+    words = [(hazard.code, hazard.name) for hazard in CATALOGUE] + [("ALL", "all of them")]
+    return [
+        CompletionItem(f"{before}{comma}{word}", help=text)
+        for word, text in words
+        if word.startswith(last.upper())
+    ]
+
+
+def _codes(name: str, text: str) -> Option:
+    return click.option(name, multiple=True, metavar="CODES", shell_complete=_complete, help=text)
+
+
+def flag(name: str, text: str) -> Option:
+    """A switch with its help."""
+    return click.option(name, is_flag=True, help=text)
+
+
+def file(name: str, text: str) -> Option:
+    """An option that names a file, with its help."""
+    kind = click.Path(path_type=Path, dir_okay=False)
+    return click.option(name, type=kind, metavar="FILE", help=text)
+
+
+SELECTION: tuple[Option, ...] = (
+    _codes("--select", "Report only these; replaces the configured ones."),
+    _codes("--extend-select", "Report these as well."),
+    _codes("--ignore", "Never report these; added to the configured ones."),
+    click.option(
+        "--scope", type=click.Choice(["base", "all"]), help="Leave known chat models alone, or not."
+    ),
+    file("--config", "Read [tool.cleanguard] from this file."),
+)
+
+
+def output_options(output_file: str, exit_zero: str) -> tuple[Option, ...]:
+    """How findings are printed, counted and left out.
+
+    Args:
+        output_file: What `--output-file` does.
+        exit_zero: What `--exit-zero` does.
+    """
+    return (
+        click.option(
+            "--output-format",
+            type=click.Choice([*TEXT, *MACHINE]),
+            default="full",
+            show_default=True,
+            help="How to print the findings.",
+        ),
+        file("--output-file", output_file),
+        flag("--statistics", "Print how often each hazard was found."),
+        click.option(
+            "--color",
+            type=click.Choice(["auto", "always", "never"]),
+            default="auto",
+            show_default=True,
+            help="Colours: on a terminal, always or never; NO_COLOR and FORCE_COLOR count under auto.",
+        ),
+        flag("--exit-zero", exit_zero),
+        file("--baseline", "Report only what is not in this file; see `cleanguard baseline`."),
+    )
+
+
+def with_options(
+    options: tuple[Option, ...],
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """A decorator that gives a command these options, in this order in its help."""
+
+    def decorate(function: Callable[..., None]) -> Callable[..., None]:
+        for option in reversed(options):
+            function = option(function)
+        return function
+
+    return decorate
