@@ -11,7 +11,7 @@ import sys
 import tarfile
 import tempfile
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from guard import CleanModelLoader, Loaded
+from guard import CleanModelLoader, Loaded, provenance_of
 from stages.tiny import model_path
 
 PINNED = Path(__file__).parents[1] / "real-tokenizers.txt"
@@ -48,6 +48,16 @@ def raw(tiny_dir: Path) -> tuple[Any, Any]:
 def tiny(tiny_dir: Path) -> Loaded:
     """The embedded model, guarded; tests leave it as it is."""
     return CleanModelLoader(tiny_dir, dtype="float32").load()
+
+
+@pytest.fixture(autouse=True)
+def tiny_is_left_as_it_is(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Whatever comes later in the same process shares it: which tests do is chance."""
+    yield
+    if "tiny" in request.fixturenames:
+        model = request.getfixturevalue("tiny").model
+        lifted = [one for one in provenance_of(model).events if one.kind == "unguarded"]
+        assert (lifted, model.training) == ([], False), "the shared model was changed: take `fresh`"
 
 
 @pytest.fixture

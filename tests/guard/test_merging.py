@@ -44,7 +44,7 @@ def test_order_runs_and_loads_are_kept(files: tuple[Path, list[Path]]) -> None:
     assert [runs[one["provenance"]["run"]] for one in found] == [one["from"] for one in found]
     assert found[2]["from"] == "all"  # of a double the file's own stays
     verdict = verify_file(target)
-    assert (verdict.ok, verdict.records, verdict.runs) == (True, 6, 3)
+    assert (verdict.problems, verdict.records, verdict.runs) == ((), 6, 3)
     assert not any(path.exists() or statement_path(path).exists() for path in parts)
 
 
@@ -57,16 +57,16 @@ def test_a_merged_file_is_gone_on_with(files: tuple[Path, list[Path]], tiny: Loa
     with JsonlWriter(target, tiny.model, params={"seed": 1}) as out:
         assert out.keys == set(ORDER)
         out.write("g", {"from": "later"})
-    assert verify_file(target).ok
+    assert verify_file(target).problems == ()
     merge_records(target, [], ["g", *ORDER])
     assert [one["key"] for one in lines(target)] == ["g", *ORDER]
-    assert verify_file(target).ok
+    assert verify_file(target).problems == ()
 
 
 def test_parts_alone_are_enough(files: tuple[Path, list[Path]], tmp_path: Path) -> None:
     merge_records(tmp_path / "new.jsonl", [*files[1], tmp_path / "absent.jsonl"], ORDER)
     assert [one["key"] for one in lines(tmp_path / "new.jsonl")] == list("acdef")
-    assert verify_file(tmp_path / "new.jsonl").ok
+    assert verify_file(tmp_path / "new.jsonl").problems == ()
 
 
 @pytest.mark.parametrize("moment", range(16))
@@ -96,7 +96,7 @@ def test_a_merge_killed_at_any_moment_is_finished_by_the_next(
     monkeypatch.undo()
     merge_records(target, parts, ORDER)
     assert [one["key"] for one in lines(target)] == ORDER
-    assert verify_file(target).ok
+    assert verify_file(target).problems == ()
     assert sorted(path.name for path in target.parent.iterdir()) == [
         "all.jsonl",
         "all.jsonl.intoto.json",

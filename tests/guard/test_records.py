@@ -65,7 +65,7 @@ def test_records_carry_compact_provenance_and_the_statement_all(tiny: Loaded, ou
         "name": "out.jsonl",
         "digest": {"sha256": hashlib.sha256(out.read_bytes()).hexdigest()},
     }
-    assert verify_file(out).ok
+    assert verify_file(out).problems == ()
 
 
 def test_a_dataclass_is_a_record(tiny: Loaded, out: Path) -> None:
@@ -104,7 +104,7 @@ def test_rubbish_at_the_end_is_cut_off(tiny: Loaded, out: Path, tail: bytes) -> 
     with out.open("ab") as file:
         file.write(tail)
     write(out, tiny.provenance, range(3))
-    assert verify_file(out).ok
+    assert verify_file(out).problems == ()
     assert len(records(out)) == 3
 
 
@@ -134,7 +134,7 @@ def test_another_model_or_other_params_are_refused(tiny: Loaded, out: Path) -> N
     with pytest.raises(RecordsError, match="role"):
         JsonlWriter(out, {"judge": tiny.provenance}, params={"temperature": 0})
     write(out, replace(tiny.provenance, created="later"), range(3), params={"temperature": 0})
-    assert verify_file(out).ok
+    assert verify_file(out).problems == ()
 
 
 def test_foreign_files_are_refused(tiny: Loaded, out: Path, tmp_path: Path) -> None:
@@ -205,7 +205,7 @@ def test_a_record_that_is_nested_too_deep_is_refused(tiny: Loaded, out: Path, de
         writer.write("b", {"x": nested(190), "many": [[n] for n in range(300)]})
     with pytest.raises(RecordsError, match="nested"):
         JsonlWriter(out, tiny.provenance, params={"x": nested(depth)})
-    assert verify_file(out).ok
+    assert verify_file(out).problems == ()
 
 
 @pytest.mark.parametrize(
@@ -239,7 +239,7 @@ def test_odd_text_survives(tiny: Loaded, out: Path) -> None:
             writer.write(item_key(text), {"text": text})
     lines = out.read_bytes().split(b"\n")[:-1]
     assert [json.loads(line)["text"] for line in lines] == odd
-    assert verify_file(out).ok
+    assert verify_file(out).problems == ()
 
 
 def test_ctrl_c_keeps_what_was_finished(tiny: Loaded, out: Path) -> None:
@@ -284,7 +284,7 @@ def test_full_disk_keeps_whole_lines_and_goes_on_later(tiny: Loaded, out: Path) 
     writer.flush()
     writer.close()
     assert len(records(out)) == 40
-    assert verify_file(out).ok
+    assert verify_file(out).problems == ()
 
 
 def test_run_that_died_on_a_full_disk_is_resumed(tiny: Loaded, out: Path) -> None:
@@ -305,7 +305,7 @@ def test_run_that_died_on_a_full_disk_is_resumed(tiny: Loaded, out: Path) -> Non
     assert records(out)
     write(out, tiny.provenance, range(40))
     assert len(records(out)) == 40
-    assert verify_file(out).ok
+    assert verify_file(out).problems == ()
 
 
 def test_signals_at_any_moment_lose_nothing(tiny: Loaded, out: Path) -> None:
@@ -336,7 +336,7 @@ def test_signals_at_any_moment_lose_nothing(tiny: Loaded, out: Path) -> None:
                     sys.settrace(None)
     assert [record["n"] for record in records(out)] == list(range(300))
     assert interrupts > 50
-    assert verify_file(out).ok
+    assert verify_file(out).problems == ()
 
 
 def test_threads_share_a_writer(tiny: Loaded, out: Path) -> None:
@@ -352,7 +352,7 @@ def test_threads_share_a_writer(tiny: Loaded, out: Path) -> None:
         for thread in threads:
             thread.join()
     assert sorted(int(record["key"]) for record in records(out)) == list(range(200))
-    assert verify_file(out).ok
+    assert verify_file(out).problems == ()
 
 
 def test_a_forked_child_writes_nothing(tiny: Loaded, out: Path) -> None:
@@ -455,7 +455,7 @@ def test_three_quick_records_outlive_a_kill(tiny: Loaded, out: Path, tmp_path: P
     assert [record["n"] for record in records(out)] == [0, 1, 2]
     write(out, tiny.provenance, range(5))
     assert len(records(out)) == 5
-    assert verify_file(out).ok
+    assert verify_file(out).problems == ()
 
 
 @pytest.mark.parametrize("how", ["deleted", "renamed", "replaced"])
@@ -493,7 +493,7 @@ def test_several_models_by_role(tiny: Loaded, fresh: Loaded, out: Path) -> None:
     both, one = records(out)
     assert list(both["provenance"]["loads"]) == ["base", "judge"]
     assert list(one["provenance"]["loads"]) == ["base"]
-    assert verify_file(out).ok
+    assert verify_file(out).problems == ()
 
 
 def test_item_key_is_stable() -> None:
@@ -558,7 +558,7 @@ def test_adapters_that_take_part_are_in_the_record(
     assert tuned["load"] != base["load"]
     assert list(tuned["adapters"]) == ["sft"]
     assert "adapters" not in base
-    assert verify_file(out).ok
+    assert verify_file(out).problems == ()
     other = out.with_name("other.jsonl")
     write(other, merged, ["a"])
     assert records(other)[0]["provenance"]["loads"]["model"]["adapters"] == tuned["adapters"]
@@ -575,7 +575,7 @@ def test_an_adapter_that_nobody_recorded_is_told(fresh: Loaded, out: Path) -> No
     for model in (wrapped, fresh.model):
         with pytest.raises(RecordsError, match="adapters differ"):
             JsonlWriter(out, model)
-    assert verify_file(out).ok
+    assert verify_file(out).problems == ()
     other = out.with_name("other.jsonl")
     with JsonlWriter(other, wrapped) as writer:
         writer.write("tuned", {})

@@ -212,7 +212,7 @@ def test_a_report_that_was_made_after_the_guard_was_lifted_is_told(
     path = tmp_path / "report.md"
     path.write_text("accuracy .8\n")
     attest(path, fresh.model)
-    assert verify_file(path).ok
+    assert verify_file(path).problems == ()
     with unguarded(fresh.model, reason="to see"):
         pass
     attest(path, fresh.model)
@@ -237,7 +237,7 @@ def test_a_report_that_was_made_after_the_guard_was_lifted_is_told(
 def test_what_was_done_to_a_reports_statement_is_told(
     report: Path, change: Callable[[dict[str, Any]], object], expected: list[str]
 ) -> None:
-    assert verify_file(report).ok
+    assert verify_file(report).problems == ()
     edit_statement(report, lambda statement: change(statement["predicate"]))
     assert [kind for kind, _ in found(report)] == expected
 

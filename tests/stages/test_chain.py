@@ -35,7 +35,7 @@ def test_every_stage_runs_and_a_second_run_repeats_none(
     out = tmp_path / "c"
     first = run_all(config(out, **SHORT))
     for path in ("generate/dataset.jsonl", "preferences/pairs.jsonl", "evaluate/results.jsonl"):
-        assert verify_file(out / path).ok
+        assert verify_file(out / path).problems == ()
     lineage = json.loads((out / "dpo" / "adapter" / "lineage.json").read_text())
     assert lineage["parents"][0]["path"] == str((out / "sft" / "adapter").resolve())
     assert [line.split()[1] for line in first.lines if line.startswith("──")] == [

@@ -80,7 +80,7 @@ def test_the_reference_is_what_training_begins_with(
         [str(sft_adapter.resolve())] if init == "merged" else []
     )
     assert lineage["data"]["held_out_rows"] > 0
-    assert verify_file(tmp_path / "d" / "adapter" / "adapter_model.safetensors").ok
+    assert verify_file(tmp_path / "d" / "adapter" / "adapter_model.safetensors").problems == ()
 
 
 def test_the_sft_loss_joins_the_other(pairs: Path, sft_adapter: Path, tmp_path: Path) -> None:

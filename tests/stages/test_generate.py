@@ -42,7 +42,7 @@ def test_the_world_s_data_is_clean_traced_and_loadable(tmp_path: Path) -> None:
     assert {one["group"] for one in found} <= {item.key for item in items_of("sft")}
     assert len(found) > 130
     assert all(one["completion"].startswith(" ") and "\n" not in one["completion"] for one in found)
-    assert verify_file(tmp_path / "g" / "dataset.jsonl").ok
+    assert verify_file(tmp_path / "g" / "dataset.jsonl").problems == ()
     manifest = json.loads((tmp_path / "g" / "manifest.json").read_text())
     assert manifest["counts"]["kept"] == len(found)
     assert manifest["files"]["dataset.jsonl"]["lines"] == len(found)
@@ -79,7 +79,7 @@ def test_a_stopped_run_goes_on_without_gap_or_double(
     generate(tiny_config(tmp_path / "cut", **sampled))
     for name in ("dataset.jsonl", "dropped.jsonl"):
         assert content(tmp_path / "cut" / name) == content(tmp_path / "whole" / name)
-        assert verify_file(tmp_path / "cut" / name).ok
+        assert verify_file(tmp_path / "cut" / name).problems == ()
 
 
 def test_texts_do_not_depend_on_the_batch(tmp_path: Path) -> None:

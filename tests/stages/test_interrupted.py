@@ -67,7 +67,7 @@ def test_ten_kills_leave_no_gap_and_no_double(tmp_path: Path) -> None:
             logprob = mine[key].pop("logprob"), record.pop("logprob")
             assert logprob[0] == pytest.approx(logprob[1], abs=1e-4)
             assert mine[key] == record
-        assert verify_file(tmp_path / "cut" / name).ok
+        assert verify_file(tmp_path / "cut" / name).problems == ()
     assert content(tmp_path / "whole" / "dataset.jsonl").keys() == whole.keys()
 
 
@@ -97,7 +97,7 @@ def test_two_processes_train_one_adapter(data: Path, tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("adapter in ") == 1
-    assert verify_file(tmp_path / "s" / "adapter" / "adapter_model.safetensors").ok
+    assert verify_file(tmp_path / "s" / "adapter" / "adapter_model.safetensors").problems == ()
     names = {path.name for path in (tmp_path / "s" / "checkpoints" / "checkpoint-4").iterdir()}
     assert {"rng_state_0.pth", "rng_state_1.pth"} <= names
     sealed = json.loads(

@@ -32,7 +32,7 @@ def work(done: list[str], stop_before: str = "") -> Any:
 
 
 def keys(path: Path) -> list[str]:
-    assert verify_file(path).ok
+    assert verify_file(path).problems == ()
     return [json.loads(line)["key"] for line in path.read_text().splitlines()]
 
 

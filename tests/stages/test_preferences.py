@@ -59,7 +59,7 @@ def test_pairs_are_right_against_wrong_finished_and_held_out_by_group(
     assert groups["train"]
     assert groups["eval"]
     assert not groups["train"] & groups["eval"]
-    assert verify_file(tmp_path / "p" / "pairs.jsonl").ok
+    assert verify_file(tmp_path / "p" / "pairs.jsonl").problems == ()
     statement = json.loads((tmp_path / "p" / "pairs.jsonl.intoto.json").read_text())
     [load] = statement["predicate"]["loads"].values()
     assert load["adapters"][0]["path"] == str(sft_adapter.resolve())

@@ -45,7 +45,7 @@ def finish(processes: int, *args: str, code: int = 0) -> str:
 
 def content(path: Path) -> list[dict[str, Any]]:
     """The records in their order, without what says who wrote them when."""
-    assert verify_file(path).ok
+    assert verify_file(path).problems == ()
     records = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
     return [{name: one[name] for name in one if name != "provenance"} for one in records]
 

@@ -104,7 +104,7 @@ def test_the_adapter_has_its_lineage_and_the_untouched_tokenizer(
     adapter = tmp_path / "s" / "adapter"
     for name in ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja"):
         assert (adapter / name).read_bytes() == (model_path() / name).read_bytes()
-    assert verify_file(adapter / "adapter_model.safetensors").ok
+    assert verify_file(adapter / "adapter_model.safetensors").problems == ()
     lineage = json.loads((adapter / "lineage.json").read_text())
     records = [json.loads(line) for line in data.read_text().splitlines()]
     groups = {one["group"] for one in records}

@@ -83,7 +83,7 @@ def test_fsdp_trains_resumes_and_saves_what_data_parallel_does(
         assert done.returncode == 0, done.stderr
         # The optimizer of a sharded model has a file of another name: it was sharded indeed.
         assert (out / "checkpoints" / "checkpoint-4" / "optimizer.bin").exists()
-        assert verify_file(out / "adapter" / "adapter_model.safetensors").ok
+        assert verify_file(out / "adapter" / "adapter_model.safetensors").problems == ()
         assert difference(out, parallel) < 1e-5
         for folder in ("adapter", "checkpoints/checkpoint-4"):
             (out / folder).rename(
@@ -119,7 +119,7 @@ def test_preferences_are_trained_in_two_processes(
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("the reference is the sft model") == 1
     adapter = tmp_path / "dpo" / "adapter"
-    assert verify_file(adapter / "adapter_model.safetensors").ok
+    assert verify_file(adapter / "adapter_model.safetensors").problems == ()
     lineage = json.loads((adapter / "lineage.json").read_text())
     assert lineage["data"]["reference"] == "sft"
     before, after = (load_file(p / "adapter_model.safetensors") for p in (sft_adapter, adapter))

@@ -278,8 +278,8 @@ def test_full_memory_halves_the_batch(fresh: Loaded, monkeypatch: pytest.MonkeyP
         score(model, tokenizer, PROMPT, ANSWERS)
 
 
-def test_what_is_no_text_is_refused(tiny: Loaded, llama_like: Callable[[bool], Path]) -> None:
-    model, tokenizer, provenance = tiny
+def test_what_is_no_text_is_refused(fresh: Loaded, llama_like: Callable[[bool], Path]) -> None:
+    model, tokenizer, provenance = fresh
     for continuations in ("Paris", b"Paris", {"a": 1}, 5, [], [""], [None], ["a", 3]):
         with pytest.raises(SettingsError):
             score(model, tokenizer, PROMPT, continuations)  # type: ignore[arg-type]

@@ -32,7 +32,7 @@ def test_the_shipped_base_is_clean(tmp_path: Path) -> None:
     assert "best: completion" in about["formats"]["words"]
     assert report["behaviour"]["impression"] == "base"
     for name in ("results.jsonl", "audit.json", "audit.md"):
-        assert verify_file(tmp_path / "run" / name).ok
+        assert verify_file(tmp_path / "run" / name).problems == ()
     assert run(config(tmp_path / "run")).lines == outcome.lines
 
 

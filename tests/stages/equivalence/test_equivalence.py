@@ -34,7 +34,7 @@ def test_the_legacy_path_is_token_identical(tmp_path: Path) -> None:
     assert outcome.lines[0] == "equivalence: equivalent"
     assert "of 200 answers are token-identical" in outcome.lines[1]
     for name in ("pairs.jsonl", "equivalence.json", "equivalence.md"):
-        assert verify_file(tmp_path / "run" / name).ok
+        assert verify_file(tmp_path / "run" / name).problems == ()
     assert run(config(tmp_path / "run")).lines == outcome.lines
 
 

@@ -51,7 +51,7 @@ def test_ten_kills_leave_no_gap_and_no_duplicate(tmp_path: Path) -> None:
     ]
     assert reports[0]["rates"] == reports[1]["rates"]
     assert reports[0]["slices"] == reports[1]["slices"]
-    assert verify_file(results).ok
+    assert verify_file(results).problems == ()
 
 
 def _size(path: Path) -> int:
