@@ -22,6 +22,7 @@ from stages.audit.findings import (
     of_sentinels,
     verdict_of,
 )
+from stages.comparing.plan import Plan
 from stages.config import as_plain
 from stages.evaluate.answering import answer_all
 from stages.evaluate.config import EvaluateConfig
@@ -33,7 +34,6 @@ from stages.registry import Outcome
 from stages.reports.measure import rates_of, sliced_rates
 from stages.reports.results import RESULTS, read_results
 from stages.stacks import whole_stack
-from stages.statistics.plan import Plan
 from stages.suites.item import Suite
 from stages.suites.registry import find_suite, too_few
 

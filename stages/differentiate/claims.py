@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from stages.comparing.averaged import Averages, Shift, compare_averages
+from stages.comparing.judging import adjust
+from stages.comparing.plan import Plan
+from stages.comparing.verdict import p_value, points
 from stages.differentiate.report import Change, Claim, Trend
-from stages.statistics.averaged import Averages, Shift, compare_averages
 from stages.statistics.clustered_t import clustered_t
 from stages.statistics.holm import holm
-from stages.statistics.judging import adjust
-from stages.statistics.plan import Plan
-from stages.statistics.verdict import p_value, points
 from stages.statistics.within_margin import within_margin
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from stages.comparing.averaged import Shift
 from stages.differentiate.report import Cell, DifferentiationReport
 from stages.reports.markdown import provenance_lines, table_lines
 from stages.reports.words import detectable, difference, percent, probability, with_interval
-from stages.statistics.averaged import Shift
 
 
 def as_markdown(report: DifferentiationReport) -> str:

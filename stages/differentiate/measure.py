@@ -8,6 +8,9 @@ from statistics import mean
 
 from cleanguard.errors import JobError
 from guard.provenance.record import Provenance, utc_now
+from stages.comparing.averaged import Averages, Shift, compare_averages
+from stages.comparing.judging import adjust
+from stages.comparing.plan import Plan
 from stages.config import as_plain
 from stages.differentiate.claims import claims_of
 from stages.differentiate.config import DifferentiateConfig
@@ -16,9 +19,6 @@ from stages.reports.beside import gate_words, linked, overlap_with, overlap_word
 from stages.reports.measure import model_pairs, rates_of, sliced_rates, verdict
 from stages.reports.model import Overlap, SessionGate
 from stages.reports.results import Result
-from stages.statistics.averaged import Averages, Shift, compare_averages
-from stages.statistics.judging import adjust
-from stages.statistics.plan import Plan
 from stages.suites.item import Endpoint, FormName, Suite
 from stages.suites.registry import too_few
 

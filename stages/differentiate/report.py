@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from guard.provenance.record import Provenance
+from stages.comparing.averaged import Shift
+from stages.comparing.plan import Plan
 from stages.reports.model import Overlap, Rates, SessionGate
-from stages.statistics.averaged import Shift
-from stages.statistics.plan import Plan
 from stages.statistics.within_margin import WithinMargin
 from stages.suites.item import Endpoint
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from cleanguard.errors import JobError
 from guard import attest
 from guard.records.writer import item_key
+from stages.comparing.plan import Plan
 from stages.config import as_plain
 from stages.evaluate.answering import answer_batches, pieces_of
 from stages.evaluate.config import BASE, EvaluateConfig
@@ -27,7 +28,6 @@ from stages.reports.markdown import as_markdown
 from stages.reports.model import Report
 from stages.reports.results import RESULTS, Result, pairs_of, read_results
 from stages.reports.words import percent, with_interval
-from stages.statistics.plan import Plan
 from stages.suites.forms import check_forms
 from stages.suites.item import FormName, Suite
 from stages.suites.registry import find_suite, limited, too_few

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from guard.provenance.record import Provenance, utc_now
+from stages.comparing.judging import adjust
+from stages.comparing.plan import Plan
 from stages.reports.beside import gate_words, linked, overlap_with, overlap_words, session_gate
 from stages.reports.earlier import Earlier
 from stages.reports.measure import (
@@ -23,8 +25,6 @@ from stages.reports.measure import (
 )
 from stages.reports.model import Example, Overlap, Report, SessionGate
 from stages.reports.results import Result, pairs_of
-from stages.statistics.judging import adjust
-from stages.statistics.plan import Plan
 from stages.suites.item import Endpoint, Suite
 from stages.suites.registry import too_few
 

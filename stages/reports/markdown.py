@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from cleanguard.report.escaping import code_for_markdown, for_markdown
+from stages.comparing.comparison import Comparison
 from stages.reports.model import Rates, Report
 from stages.reports.words import detectable, difference, odds, percent, probability, with_interval
 from stages.statistics.cohens_h import size_of
-from stages.statistics.comparison import Comparison
 
 
 def as_markdown(report: Report) -> str:

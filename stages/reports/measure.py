@@ -7,14 +7,14 @@ from dataclasses import replace
 from itertools import pairwise
 from statistics import mean, median
 
+from stages.comparing.comparison import Comparison, Paired, compare
+from stages.comparing.judging import adjust
+from stages.comparing.plan import Plan
 from stages.reports.earlier import Match
 from stages.reports.model import Gate, LengthCheck, PassAtK, Rates
 from stages.reports.results import Result
-from stages.statistics.comparison import Comparison, Paired, compare
-from stages.statistics.judging import adjust
 from stages.statistics.length_only import length_only
 from stages.statistics.pass_at_k import mean_pass_at_k
-from stages.statistics.plan import Plan
 from stages.statistics.wilson import Proportion, wilson_of
 from stages.suites.item import Endpoint, Meaning
 

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from guard.provenance.record import Provenance
-from stages.statistics.comparison import Comparison
+from stages.comparing.comparison import Comparison
+from stages.comparing.plan import Plan
 from stages.statistics.length_only import LengthOnly
-from stages.statistics.plan import Plan
 from stages.statistics.wilson import Proportion
 from stages.suites.item import Endpoint, Meaning
 

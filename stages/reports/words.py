@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from stages.statistics.averaged import Shift
-from stages.statistics.comparison import Comparison
-from stages.statistics.verdict import p_value, points
+from stages.comparing.averaged import Shift
+from stages.comparing.comparison import Comparison
+from stages.comparing.verdict import p_value, points
 from stages.statistics.wilson import Proportion
 
 Difference = Comparison | Shift

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from stages.comparing.averaged import Averages
+from stages.comparing.plan import Plan
 from stages.differentiate.claims import claims_of
 from stages.differentiate.report import Claim
-from stages.statistics.averaged import Averages
-from stages.statistics.plan import Plan
 
 PLAN = Plan(resamples=200)
 SPREAD = np.random.default_rng(2).choice([0.0, 0.25, 0.5], 300)

@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 
 from guard import Loaded
+from stages.comparing.plan import Plan
 from stages.reports.as_json import as_json
 from stages.reports.build import Inputs, build
 from stages.reports.html import as_html
 from stages.reports.markdown import as_markdown
 from stages.reports.model import Report
 from stages.reports.results import Result
-from stages.statistics.plan import Plan
 from stages.suites.world import readiness
 
 GATE = {

@@ -18,7 +18,7 @@ def test_missing_scipy_names_the_extra() -> None:
 
 def test_statistics_load_neither_torch_nor_plots() -> None:
     code = (
-        "import sys, stages.statistics.comparison; "
+        "import sys, stages.comparing.comparison; "
         "sys.exit(bool({'torch', 'transformers', 'matplotlib', 'jinja2'} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol, TypeVar
 
+from stages.comparing.corrections import corrected
+from stages.comparing.plan import Correction, Plan
+from stages.comparing.verdict import Call, call_of, verdict_of
 from stages.statistics.bootstrap import cluster_bootstrap
 from stages.statistics.clustered_t import ClusteredT, clustered_t
-from stages.statistics.corrections import corrected
 from stages.statistics.detectable import Detectable
 from stages.statistics.errors import StatisticsError
 from stages.statistics.interval import Interval
-from stages.statistics.plan import Correction, Plan
-from stages.statistics.verdict import Call, call_of, verdict_of
 
 
 class _Judged(Protocol):

@@ -8,14 +8,14 @@ from statsmodels.regression.linear_model import OLS
 from statsmodels.stats.power import TTestPower
 from statsmodels.stats.weightstats import ttost_paired
 
-from stages.statistics.averaged import (
+from stages.comparing.averaged import (
     Averages,
     compare_averages,
     detectable_mean,
 )
+from stages.comparing.judging import adjust
+from stages.comparing.plan import Plan
 from stages.statistics.errors import StatisticsError
-from stages.statistics.judging import adjust
-from stages.statistics.plan import Plan
 from stages.statistics.within_margin import within_margin
 
 QUICK = Plan(resamples=100)

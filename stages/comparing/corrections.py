@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from stages.comparing.plan import Correction
 from stages.statistics.benjamini_hochberg import benjamini_hochberg
 from stages.statistics.holm import holm
-from stages.statistics.plan import Correction
 
 
 def corrected(p_values: Sequence[float], correction: Correction) -> Sequence[float]:

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import pytest
 
+from stages.comparing.comparison import Comparison, Paired, compare
+from stages.comparing.judging import adjust
+from stages.comparing.plan import Plan
 from stages.statistics.bootstrap import cluster_bootstrap
 from stages.statistics.clustered_t import clustered_t
 from stages.statistics.cohens_h import cohens_h
-from stages.statistics.comparison import Comparison, Paired, compare
 from stages.statistics.detectable import minimal_detectable_effect
 from stages.statistics.discordant import discordant
 from stages.statistics.errors import StatisticsError
 from stages.statistics.holm import holm
-from stages.statistics.judging import adjust
 from stages.statistics.pass_at_k import pass_at_k
-from stages.statistics.plan import Plan
 from stages.statistics.wilson import wilson
 
 QUICK = Plan(resamples=500)

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from stages.comparing.judging import judged, moves_of
+from stages.comparing.plan import Correction, Plan
+from stages.comparing.verdict import Call
 from stages.statistics._scipy import scipy
 from stages.statistics.clustered_t import ClusteredT
 from stages.statistics.clusters import design_effect
 from stages.statistics.detectable import Detectable
 from stages.statistics.interval import Interval
-from stages.statistics.judging import judged, moves_of
-from stages.statistics.plan import Correction, Plan
-from stages.statistics.verdict import Call
 
 
 @dataclass(frozen=True, slots=True)

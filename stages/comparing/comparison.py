@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from stages.comparing.judging import judged, moves_of
+from stages.comparing.plan import Correction, Plan
+from stages.comparing.verdict import Call
 from stages.statistics.clustered_t import ClusteredT
 from stages.statistics.clusters import design_effect
 from stages.statistics.cohens_h import cohens_h
 from stages.statistics.detectable import Detectable, minimal_detectable_effect
 from stages.statistics.discordant import Discordant, discordant
 from stages.statistics.interval import Interval
-from stages.statistics.judging import judged, moves_of
 from stages.statistics.mcnemar import mcnemar
 from stages.statistics.odds_ratio import OddsRatio, paired_odds_ratio
-from stages.statistics.plan import Correction, Plan
-from stages.statistics.verdict import Call
 from stages.statistics.wilson import Proportion, wilson_of
 
 _MOST_REGRESSIONS = 0.49

@@ -1,0 +1,1 @@
+"""Two models on the same items: what is planned, compared, corrected and called a difference."""
