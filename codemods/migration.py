@@ -10,6 +10,7 @@ from cleanguard.catalogue.findings import Finding
 from cleanguard.catalogue.hazards import UNREADABLE
 from cleanguard.settings.config import Settings
 from codemods import imports
+from codemods.facts.loader_keywords import CARRIED
 from codemods.plan.documents import Document, ScriptDocument
 from codemods.plan.edits import Edit, apply, tidy
 from codemods.plan.left import beside, rows_before
@@ -19,7 +20,7 @@ from codemods.plan.planned import Links, Migration, PlannedSite
 from codemods.plan.sites import Site
 from codemods.proof.conditions import EXPOSED, ProofError, prove_findings, prove_text
 from codemods.proof.rescue import rescued
-from codemods.script.comments import keep_comments
+from codemods.script.comments import keep_comments, stay_at_arguments
 from codemods.script.elsewhere import Elsewhere
 from codemods.script.script import Script
 from codemods.siting import nothing_done, sites_of
@@ -167,6 +168,7 @@ class _Planner:
         script = self._script.wished(wishes)
         sites, links = sites_of(script)
         edits = _unique(edit for site in sites for edit in site.edits)
+        edits = stay_at_arguments(script, edits, CARRIED)
         arriving = imports.rewrite(script, edits)
         edits = tidy(script.utf8, script.without_empty_blocks(edits))
         edits = keep_comments(script, [*edits, *tidy(script.utf8, arriving)])

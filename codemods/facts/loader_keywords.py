@@ -17,7 +17,8 @@ from lint_rules._flow.values.events import Forward, Generate
 from lint_rules._flow.values.joins import UNKNOWN, Constant, ModelId, Value
 from lint_rules._questions.hub import is_hub_id
 
-_CARRIED = {
+# Keywords of a raw load, and the loader's own for each.
+CARRIED = {
     "torch_dtype": "dtype",
     "use_auth_token": "token",
     "dtype": "dtype",
@@ -138,10 +139,10 @@ def fate_of_model_keyword(
     if name == "low_cpu_mem_usage" and is_pure(_expression(argument)):
         text = f"`{name}={written(script, argument)}`: {_DROPPED_FROM_MODEL[name][1]}"
         return Fate(None, notes=(Note("dropped", text),))
-    if name in _CARRIED and literal is None:
+    if name in CARRIED and literal is None:
         return Fate(None, notes=(Note("dropped", f"`{name}=None`: the default"),))
-    if name in _CARRIED:
-        new = _CARRIED[name]
+    if name in CARRIED:
+        new = CARRIED[name]
         notes = () if new == name else (Note("carried", f"`{name}` is now called `{new}`"),)
         return Fate(new, written(script, argument), notes)
     if name in _DROPPED_FROM_MODEL and literal in _DROPPED_FROM_MODEL[name][0]:
@@ -241,7 +242,7 @@ def _fate_of_tokenizer_keyword(
     literal = literal_of(argument)
     pinned = "revision" in args.keywords
     if name in ("revision", "cache_dir", "token", "use_auth_token", "local_files_only"):
-        return Fate(_CARRIED[name], written(script, argument))
+        return Fate(CARRIED[name], written(script, argument))
     if name in _DROPPED_FROM_TOKENIZER and is_pure(given := _expression(argument)):
         why = _DROPPED_FROM_TOKENIZER[name]
         return Fate(None, notes=(Note("dropped", f"`{name}={script.code(given)}`: {why}"),))

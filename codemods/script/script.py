@@ -189,11 +189,19 @@ class Script(ScriptText):
         return found
 
     def replace(self, node: cst.CSTNode, lines: Iterable[str]) -> Edit:
-        """Puts new lines in a statement's place; comments inside it move above them."""
+        """Puts new lines in a statement's place; comments that they do not hold move above them."""
         span = self.lines_of(node)
         indent = self.indent_of(node)
-        comments = self.comments_in(span)
-        text = "".join(f"{indent}{line}{self.newline}" for line in (*comments, *lines))
+        rows = list(lines)
+        ends = [row.rstrip() for text in rows for row in text.splitlines()]
+        comments: list[str] = []
+        for comment in self.comments_in(span):
+            inside = next((row for row in ends if row.endswith(comment)), None)
+            if inside is None:
+                comments.append(comment)
+            else:
+                ends.remove(inside)
+        text = "".join(f"{indent}{line}{self.newline}" for line in (*comments, *rows))
         if not self.utf8[span.start : span.end].endswith((b"\n", b"\r")):
             text = text.removesuffix(self.newline)
         return Edit(span.start, span.end, text)
