@@ -311,6 +311,7 @@ def test_run_that_died_on_a_full_disk_is_resumed(tiny: Loaded, out: Path) -> Non
 def test_signals_at_any_moment_lose_nothing(tiny: Loaded, out: Path) -> None:
     """Ctrl-C between any two steps of the writer: the chain holds and no key is lost or doubled."""
     chance = random.Random(0)
+    before = sys.gettrace()  # coverage's own, which must go on after this test
     with JsonlWriter(out, tiny.provenance, batch=3, seconds=1e9) as writer:
         steps = interrupts = 0
 
@@ -333,7 +334,7 @@ def test_signals_at_any_moment_lose_nothing(tiny: Loaded, out: Path) -> None:
                 except KeyboardInterrupt:
                     interrupts += 1
                 finally:
-                    sys.settrace(None)
+                    sys.settrace(before)
     assert [record["n"] for record in records(out)] == list(range(300))
     assert interrupts > 50
     assert verify_file(out).problems == ()

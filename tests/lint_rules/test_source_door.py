@@ -158,8 +158,8 @@ def _first_letter(file: SourceFile) -> str:
 def test_each_file_costs_only_itself(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, jobs: int, fifo: Path
 ) -> None:
-    monkeypatch.setattr(worker, "SECONDS", 0.5)
-    monkeypatch.setattr(worker, "WALL_SECONDS", 3.0)
+    monkeypatch.setattr(worker, "SECONDS", 1.0)
+    monkeypatch.setattr(worker, "WALL_SECONDS", 12.0)
     words = [
         "alpha",
         "dies",
@@ -188,8 +188,8 @@ def test_each_file_costs_only_itself(
     assert [one for one in found if not isinstance(one, Unread)] == ["a", "b", "g"]
     assert told == {
         "1.py": "the parser crashes on it (signal 11)",
-        "3.py": "reading it takes longer than 0 s",
-        "4.py": "reading it takes longer than 0 s",
+        "3.py": "reading it takes longer than 1 s",
+        "4.py": "reading it takes longer than 1 s",
         "5.py": "reading it takes more than 1 GB",
         "6.py": "nested too deeply to be followed",
         "7.py": "7.py: reading it crashed (KeyError: 'x'); please report it",
