@@ -38,6 +38,7 @@ def test_the_same_results(script, all_outcomes: dict[Run, Outcome]):
     assert outcome.compared
 
 
+@pytest.mark.slow
 def test_the_runs_leave_the_legacy_scripts_alone(legacy_folder: Path):
     assert all(
         plan_of(path.name).before == path.read_bytes() for path in legacy_folder.glob("*.py")

@@ -40,7 +40,14 @@ def metrics(out: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
 
 
-@pytest.mark.parametrize("init", [pytest.param("sft", marks=pytest.mark.slow), "base", "merged"])
+@pytest.mark.parametrize(
+    "init",
+    [
+        "base",
+        pytest.param("sft", marks=pytest.mark.slow),
+        pytest.param("merged", marks=pytest.mark.slow),
+    ],
+)
 def test_the_reference_is_what_training_begins_with(
     init: str, pairs: Path, sft_adapter: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -26,7 +26,8 @@ TRAIN = {
 }
 
 
-@pytest.mark.parametrize("stage", ["sft", pytest.param("dpo", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("stage", ["sft", "dpo"])
 def test_no_step_is_taken_after_the_last(
     stage: str, data: Path, sft_adapter: Path, pairs: Path, tmp_path: Path
 ) -> None:

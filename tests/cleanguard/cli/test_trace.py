@@ -237,6 +237,7 @@ def test_suppressions_baseline_and_selection_are_those_of_check(
     assert "No hazards found in 1 file" in (tmp_path / "report.txt").read_text()
 
 
+@pytest.mark.slow
 def test_children_threads_and_a_killed_child_are_told(trace: Trace, tmp_path: Path) -> None:
     write(tmp_path, MODEL + "import os\nos.kill(os.getpid(), 9)\n", "child.py")
     write(
@@ -303,6 +304,7 @@ def test_signals_go_to_the_script(tmp_path: Path, number: int) -> None:
     assert "the script used no model" in err
 
 
+@pytest.mark.slow
 def test_a_module_code_and_a_notebook(trace: Trace, tmp_path: Path) -> None:
     write(tmp_path, "import sys\nprint(__name__, sys.argv[1:])\n", "mod.py")
     assert trace("-m", "mod", "--json").stdout == "__main__ ['--json']\n"

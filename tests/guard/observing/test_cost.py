@@ -32,6 +32,7 @@ def counted(pair: tuple[Any, Any], new_tokens: int) -> dict[str, int]:
     return counts(work)
 
 
+@pytest.mark.slow
 def test_generate_makes_at_most_a_twentieth_more_calls(pair: tuple[Any, Any]) -> None:
     plain = counted(pair, STEPS)
     with guard.observe():

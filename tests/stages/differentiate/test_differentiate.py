@@ -44,6 +44,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory, sft: Path, more: Path) -> tu
     return out, run(settings)
 
 
+@pytest.mark.slow
 def test_what_is_claimed_follows_from_the_differences(whole: tuple[Path, Outcome]) -> None:
     out, outcome = whole
     report = report_in(out)

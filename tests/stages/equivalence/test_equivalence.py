@@ -38,6 +38,7 @@ def test_the_legacy_path_is_token_identical(tmp_path: Path) -> None:
     assert run(config(tmp_path / "run")).lines == outcome.lines
 
 
+@pytest.mark.slow
 def test_settings_that_were_inherited_silently_are_found(tmp_path: Path) -> None:
     folder = tmp_path / "model"
     shutil.copytree(model_path(), folder)
