@@ -26,3 +26,24 @@ def _subprocesses_find_the_packages(tmp_path_factory: pytest.TempPathFactory) ->
         patch.setenv("PYTHONPATH", str(ROOT), prepend=os.pathsep)
         patch.setenv("CLEANGUARD_CACHE_DIR", str(tmp_path_factory.mktemp("cache")))
         yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _idle_workers_leave_their_coverage() -> Iterator[None]:
+    """The pool kills its idle workers, which is fast; under coverage they are asked to end."""
+    if "COVERAGE_PROCESS_CONFIG" not in os.environ:
+        yield
+        return
+    from lint_rules._engine.pool import Pool, _Worker
+
+    end = Pool._end
+
+    def gently(pool: Pool, worker: _Worker) -> None:
+        if worker.job is None:
+            worker.process.terminate()
+            worker.process.join(5)
+        end(pool, worker)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Pool, "_end", gently)
+        yield
