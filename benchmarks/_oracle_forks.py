@@ -93,11 +93,15 @@ def _traced(work: Path, cwd: Path, line: str, limit: int, words: Path) -> int:
     script = sys.argv[0]
     # As PYTHONPATH or an installed package would have it, and the script's own folder first.
     sys.path[:0] = [str((cwd / script).parent), str(cwd), str(work), str(work / "src")]
+    sys.modules["torch"].seed()  # a script begins unseeded
     signal.signal(signal.SIGALRM, _too_long)
     code, said = 0, ""
-    with open(os.devnull, "r+") as nowhere:  # noqa: PTH123
-        for number in (0, 1, 2):
-            os.dup2(nowhere.fileno(), number)
+    asked = work / ".asked"
+    asked.write_text("How many apples are left?\n" * 4)
+    with asked.open() as given, open(os.devnull, "w") as nowhere:  # noqa: PTH123
+        os.dup2(given.fileno(), 0)
+        os.dup2(nowhere.fileno(), 1)
+        os.dup2(nowhere.fileno(), 2)
     with guard.traced(Settings(select=("ALL",))) as run:
         signal.alarm(limit)
         try:
@@ -110,10 +114,10 @@ def _traced(work: Path, cwd: Path, line: str, limit: int, words: Path) -> int:
         except BaseException as error:  # noqa: BLE001 - scripts may fail; what they did until then counts
             code, said = 1, f"{type(error).__name__}: {error}"
         signal.alarm(0)
-        with contextlib.suppress(OSError):
-            words.write_text(said)
-        content = document(
-            run.gathered, run.findings, command=sys.argv, folder=cwd, script_exit=code, exit_code=0
-        )
+    with contextlib.suppress(OSError):
+        words.write_text(said)
+    content = document(
+        run.gathered, run.findings, command=sys.argv, folder=cwd, script_exit=code, exit_code=0
+    )
     (work / SAVED).write_text(json.dumps(content, default=str))
     return code

@@ -130,18 +130,18 @@ def _random_model(kind: str, tokenizer_folder: Path, target: Path) -> None:
         name = _ARCHITECTURES[kind]
         config = getattr(transformers, f"{name}Config")(
             **ids,
-            hidden_size=32,
-            intermediate_size=64,
+            hidden_size=64,
+            intermediate_size=128,
             num_hidden_layers=2,
             num_attention_heads=4,
             num_key_value_heads=2,
-            head_dim=8,
+            head_dim=16,
             max_position_embeddings=4096,
             tie_word_embeddings=True,
         )
     else:
         name = "GPT2LMHead"
-        config = transformers.GPT2Config(**ids, n_embd=32, n_layer=2, n_head=4, n_positions=2048)
+        config = transformers.GPT2Config(**ids, n_embd=64, n_layer=2, n_head=4, n_positions=2048)
     model_class = "GPT2LMHeadModel" if name == "GPT2LMHead" else f"{name}ForCausalLM"
     model = getattr(transformers, model_class)(config)
     for setting, value in _GENERATION.get(tokenizer_folder.name, {}).items():

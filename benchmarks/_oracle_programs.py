@@ -12,7 +12,11 @@ from benchmarks._oracle_forks import SAVED, forked, preload
 
 
 def programs(
-    count: int, seed: str, done: frozenset[str], compare: Callable[..., dict[str, Any]]
+    count: int,
+    seed: str,
+    done: frozenset[str],
+    compare: Callable[..., dict[str, Any]],
+    keep: Callable[[str, Path], str],
 ) -> Iterator[dict[str, Any]]:
     """What came of each program."""
     from tests.differential import models
@@ -37,4 +41,5 @@ def programs(
             found |= {"said": said, "counts": {}, "told": [], "reached": {}}
             if (work / SAVED).is_file():
                 found |= compare(work / SAVED, work / "main.py", work, key)
+                found["trace"] = keep(key, work)
             yield found

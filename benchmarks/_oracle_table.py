@@ -11,8 +11,11 @@ CODES = (
     *("CG401", "CG402", "CG403"),
 )
 MORE = ("CG101", "CG102", "CG104", "CG106", "CG110", "CG301")
-_STATUSES = ("confirmed", "contradicted", "only the run", "not reached")
-_TITLES = ("confirmed", "contradicted", "missed (only the run saw it)", "not reached")
+_STATUSES = ("confirmed", "contradicted", "only the run", "as CG303", "not reached")
+_TITLES = (
+    *("confirmed", "contradicted", "missed (only the run saw it)"),
+    *("said as CG303 (the repository decides)", "not reached"),
+)
 _GROUPS = ("legacy", "programs", "field")
 
 
@@ -43,7 +46,7 @@ def _ran(lines: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _rows(counts: Mapping[str, int], codes: Iterable[str]) -> list[str]:
-    lines = [f"| code | {' | '.join(_TITLES)} |", "|---|---|---|---|---|"]
+    lines = [f"| code | {' | '.join(_TITLES)} |", "|---|---|---|---|---|---|"]
     for code in codes:
         cells = [str(counts.get(f"{code} {status}", 0)) for status in _STATUSES]
         lines.append(f"| {code} | {' | '.join(cells)} |")

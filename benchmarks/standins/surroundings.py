@@ -163,6 +163,12 @@ def _generation(module: Any) -> None:
 def _old_names(transformers: Any) -> None:
     import torch
 
+    # Scripts of 2023 assert that it knows their tokenizer.
+    structure = {"models.llama": ["LlamaTokenizer", "LlamaForCausalLM", "LlamaConfig"]}
+    if not hasattr(transformers, "_import_structure"):
+        transformers._import_structure = {}
+    if isinstance(transformers._import_structure, dict):
+        transformers._import_structure |= structure
     gone = {"AdamW": torch.optim.AdamW, "is_tf_available": bool, "is_flax_available": bool}
     for name, value in gone.items():
         if not hasattr(transformers, name):

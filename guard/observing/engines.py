@@ -126,6 +126,7 @@ def _generated(
             training=False,
             output=_rows(o.token_ids for output in outputs for o in output.outputs),
             prompt_length=0,
+            said=tuple(str(o.text) for output in outputs for o in output.outputs if o.text),
             guarded=start.guarded,
         )
     )

@@ -22,6 +22,7 @@ VERSION = 1
 _EXERCISED: Mapping[str, tuple[str, ...]] = {
     "CG101": ("load",),
     "CG102": ("load",),
+    "CG103": ("change", "load"),
     "CG104": ("load",),
     "CG105": ("load",),
     "CG106": ("load",),
@@ -29,6 +30,7 @@ _EXERCISED: Mapping[str, tuple[str, ...]] = {
     "CG108": ("load",),
     "CG109": ("load",),
     "CG110": ("load",),
+    "CG111": ("load",),
     "CG201": ("encode", "prefill", "generate"),
     "CG202": ("encode", "generate"),
     "CG203": ("render",),
@@ -41,9 +43,11 @@ _EXERCISED: Mapping[str, tuple[str, ...]] = {
     "CG401": ("batch", "prefill"),
     "CG402": ("batch",),
     "CG403": ("save",),
+    "CG404": ("change",),
+    "CG501": ("write",),
 }
 # `check` reports these where a side is set or a collator made, a trace where a model is handed the rows.
-_ANYWHERE = frozenset({"CG302", "CG401", "CG402"})
+_ANYWHERE = frozenset({"CG302", "CG401", "CG402", "CG404", "CG501"})
 
 
 @dataclass(frozen=True, slots=True)
