@@ -39,6 +39,8 @@ def preload(environment: Mapping[str, str]) -> None:
     assert peft
     transformers.utils.logging.set_verbosity_error()
     transformers.utils.logging.disable_progress_bar()
+    if "surroundings" in sys.modules:  # transformers fills its structure anew while it loads
+        sys.modules["surroundings"].old_names(transformers)
 
 
 def forked(work: Path, cwd: Path, line: str, limit: int) -> tuple[int, str]:

@@ -41,6 +41,7 @@ _GENERATION: Mapping[str, Mapping[str, Any]] = {
         "repetition_penalty": 1.05,
     },
 }
+_ADAPTER = re.compile(r"lora|adapter|guanaco-\d+b$|qlora", re.IGNORECASE)
 _HUB_NAME = re.compile(r"(?=.*[A-Za-z])[\w.-]+(?:/[\w.-]+)?")
 
 
@@ -77,6 +78,9 @@ class Models:
         family = family_of(model_id)
         if family is None and standing_of(model_id) == "unknown" and "/" not in model_id:
             return
+        if _ADAPTER.search(model_id):
+            self._lay_adapter(model_id)
+            return
         name = family.name if family else "none"
         kind = self.as_family or _ALIKE.get(name, name)
         kind = kind if kind in _KINDS else "gpt2"
@@ -88,6 +92,20 @@ class Models:
         (repository / "refs" / "main").write_text(_COMMIT)
         shutil.copytree(source, repository / "snapshots" / _COMMIT)
         self._laid[model_id] = "embedded" if real is None else real.name
+
+    def _lay_adapter(self, model_id: str) -> None:
+        """A LoRA of random weights for the Llama-like model."""
+        from peft import LoraConfig, get_peft_model
+        from transformers import AutoModelForCausalLM
+
+        base = self._model("llama2", self._tokenizer_of("llama2", "llama-7b"), bos=True)
+        wanted = LoraConfig(task_type="CAUSAL_LM", r=2, target_modules=["q_proj", "v_proj"])
+        model = get_peft_model(AutoModelForCausalLM.from_pretrained(base), wanted)
+        repository = self.cache / ("models--" + model_id.replace("/", "--"))
+        (repository / "refs").mkdir(parents=True)
+        (repository / "refs" / "main").write_text(_COMMIT)
+        model.save_pretrained(repository / "snapshots" / _COMMIT)
+        self._laid[model_id] = "adapter"
 
     def _tokenizer_of(self, kind: str, model_id: str) -> Path | None:
         if self.tokenizers is None:

@@ -55,7 +55,8 @@ _SECRET = ("GIT", "SSH", "AWS", "TOKEN", "SECRET", "KEY", "PASSWORD")
 _MISSING = (
     "wandb,deepspeed,flash_attn,gradio,openai,anthropic,xformers,streamlit,vllm,mlflow,mdtex2html,tensorboard,"
     "sentence_transformers,optimum,bert_score,torchmetrics,apex,hydra,fuzzywuzzy,thefuzz,timeout_decorator,"
-    "IPython,torchvision,ray,fastchat,lm_eval,unsloth,liger_kernel,trackio,comet_ml"
+    "IPython,torchvision,ray,fastchat,lm_eval,unsloth,liger_kernel,trackio,comet_ml,"
+    "higher,tensordict,fairscale,texttable,attrdict,pebble,natsort,ipdb,wikipedia,pydot,zhipuai,shortuuid,faiss"
 )
 
 

@@ -54,13 +54,30 @@ class _Missing(MetaPathFinder, Loader):
     names = frozenset(filter(None, os.environ.get("ORACLE_MISSING", "").split(",")))
 
     def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> Any:
-        return ModuleSpec(fullname, self) if fullname.partition(".")[0] in self.names else None
+        if fullname.partition(".")[0] not in self.names:
+            return None
+        # A library that only asks whether a package is there is told the truth.
+        return ModuleSpec(fullname, self) if _is_imported(sys._getframe(1)) else None
 
     def create_module(self, spec: ModuleSpec) -> ModuleType:
         return _Nothing(spec.name)
 
     def exec_module(self, module: ModuleType) -> None:
         pass
+
+
+def _is_imported(frame: Any) -> bool:
+    while frame is not None and "importlib" in frame.f_code.co_filename:
+        if frame.f_code.co_name == "_find_and_load_unlocked":
+            return "/site-packages/" not in _importer(frame)
+        frame = frame.f_back
+    return False
+
+
+def _importer(frame: Any) -> str:
+    while frame is not None and "importlib" in frame.f_code.co_filename:
+        frame = frame.f_back
+    return frame.f_code.co_filename if frame is not None else ""
 
 
 def _torch(torch: Any) -> None:
@@ -90,6 +107,7 @@ def _torch(torch: Any) -> None:
         setattr(torch.cuda, name, lambda *args, **kwargs: None)
     torch.cuda.current_device = lambda: 0
     torch.cuda.get_device_capability = lambda *args: (8, 0)
+    torch.accelerator.current_accelerator = lambda *args, **kwargs: torch.device("cpu")
     torch.cuda.mem_get_info = lambda *args: (80 << 30, 80 << 30)
     for name in ("max_memory_allocated", "memory_allocated", "memory_reserved", "max_memory_reserved"):
         setattr(torch.cuda, name, lambda *args, **kwargs: 0)
@@ -160,15 +178,18 @@ def _generation(module: Any) -> None:
     owner._prepare_generated_length = prepared
 
 
-def _old_names(transformers: Any) -> None:
+def old_names(module: Any) -> None:
+    """Names that transformers had in 2023."""
     import torch
+
+    transformers: Any = sys.modules.get("transformers", module)  # it puts another in its place
 
     # Scripts of 2023 assert that it knows their tokenizer.
     structure = {"models.llama": ["LlamaTokenizer", "LlamaForCausalLM", "LlamaConfig"]}
     if not hasattr(transformers, "_import_structure"):
         transformers._import_structure = {}
     if isinstance(transformers._import_structure, dict):
-        transformers._import_structure |= structure
+        transformers._import_structure.update(structure)
     gone = {"AdamW": torch.optim.AdamW, "is_tf_available": bool, "is_flax_available": bool}
     for name, value in gone.items():
         if not hasattr(transformers, name):
@@ -245,7 +266,7 @@ def install() -> None:
             "transformers.generation.utils": _generation,
             "transformers.training_args": _arguments,
             "transformers.trainer": _trainer,
-            "transformers": _old_names,
+            "transformers": old_names,
             "datasets": _datasets,
         }
     ).start()
