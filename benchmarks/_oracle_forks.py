@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import linecache
 import os
 import runpy
 import shlex
@@ -17,6 +18,7 @@ import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
+from types import ModuleType
 
 SAVED = ".trace.json"
 _PATIENCE = 30
@@ -77,6 +79,30 @@ def _waited(child: int, limit: int) -> int:
     return 137
 
 
+def _cells(notebook: Path) -> str:
+    """Run a notebook's cells in their order, also behind one that fails; the last failure's words."""
+    from lint_rules._run.magics import read_cell
+    from lint_rules._run.notebook import cells
+
+    module = ModuleType("__main__")
+    module.__dict__.update(display=print, __file__=str(notebook))
+    sys.modules["__main__"] = module
+    said = ""
+    for number, text in cells(notebook.read_bytes()):
+        cell = read_cell(text)
+        if cell.problem is not None or cell.kind != "python":
+            continue
+        source, name = "\n".join(cell.lines), f"{notebook}#cell{number}"
+        linecache.cache[name] = (len(source), None, source.splitlines(keepends=True), name)
+        try:
+            exec(compile(source, name, "exec", dont_inherit=True), module.__dict__)
+        except _TooLong:
+            raise
+        except BaseException as error:  # noqa: BLE001 - a person goes on with the next cell
+            said = f"{type(error).__name__}: {error}"
+    return said
+
+
 class _TooLong(KeyboardInterrupt):
     pass
 
@@ -107,7 +133,11 @@ def _traced(work: Path, cwd: Path, line: str, limit: int, words: Path) -> int:
     with guard.traced(Settings(select=("ALL",))) as run:
         signal.alarm(limit)
         try:
-            runpy.run_path(script, run_name="__main__")
+            if script.endswith(".ipynb"):
+                said = _cells(Path(script).absolute())
+                code = int(bool(said))
+            else:
+                runpy.run_path(script, run_name="__main__")
         except SystemExit as end:
             code = end.code if isinstance(end.code, int) else int(end.code is not None)
             said = f"SystemExit: {end.code}"

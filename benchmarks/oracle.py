@@ -231,6 +231,7 @@ def last_line(text: str) -> str:
 def ids_in(script: Path, line: str) -> list[str]:
     """Hub ids that a script or its command line spells out."""
     text = script.read_text(encoding="utf-8", errors="replace") if script.is_file() else ""
+    text = text.replace('\\"', '"') if script.suffix == ".ipynb" else text
     return sorted(set(_ID.findall(text)) | set(_ID.findall(f" {line} ")))
 
 
@@ -280,11 +281,17 @@ def scripts(options: argparse.Namespace, found: Sequence[Script]) -> None:
             else:
                 with tempfile.TemporaryDirectory(prefix="oracle-") as scratch:
                     work = Path(scratch).resolve() / "work"
-                    shutil.copytree(script.copied, work, ignore=shutil.ignore_patterns(".git"))
+                    shutil.copytree(script.copied, work, ignore=partial(_left_out, script))
                     line = run(script, work, models, options)
             stream.write(json.dumps(line) + "\n")
             stream.flush()
         print(f"tokenizers: {models.described()}", file=sys.stderr)
+
+
+def _left_out(script: Script, _: str, names: list[str]) -> list[str]:
+    """Other notebooks are not read by one."""
+    own = script.line.split()[0]
+    return [name for name in names if name == ".git" or (name.endswith(".ipynb") and name != own)]
 
 
 def _surroundings(scratch: Path, models: Models, options: argparse.Namespace) -> None:

@@ -109,6 +109,10 @@ def _torch(torch: Any) -> None:
     torch.cuda.get_device_capability = lambda *args: (8, 0)
     torch.accelerator.current_accelerator = lambda *args, **kwargs: torch.device("cpu")
     torch.cuda.mem_get_info = lambda *args: (80 << 30, 80 << 30)
+    for owner in (torch.cuda, torch.cpu):
+        owner.is_bf16_supported = lambda *args, **kwargs: True
+        owner.empty_cache = lambda *args, **kwargs: None
+        owner.max_memory_allocated = lambda *args, **kwargs: 0
     for name in ("max_memory_allocated", "memory_allocated", "memory_reserved", "max_memory_reserved"):
         setattr(torch.cuda, name, lambda *args, **kwargs: 0)
 
@@ -190,6 +194,13 @@ def old_names(module: Any) -> None:
         transformers._import_structure = {}
     if isinstance(transformers._import_structure, dict):
         transformers._import_structure.update(structure)
+    deepspeed = ModuleType("transformers.deepspeed")
+    deepspeed.is_deepspeed_zero3_enabled = bool  # type: ignore[attr-defined]
+    deepspeed.HfDeepSpeedConfig = object  # type: ignore[attr-defined]
+    transformers.deepspeed = sys.modules["transformers.deepspeed"] = deepspeed
+    peft: Any = sys.modules.get("peft")
+    if hasattr(peft, "prepare_model_for_kbit_training"):
+        peft.prepare_model_for_int8_training = peft.prepare_model_for_kbit_training
     gone = {"AdamW": torch.optim.AdamW, "is_tf_available": bool, "is_flax_available": bool}
     for name, value in gone.items():
         if not hasattr(transformers, name):
@@ -244,7 +255,7 @@ def _datasets(module: Any) -> None:
     module.Dataset.select = select
 
     def load_dataset(path: str, *args: Any, split: Any = None, **kwargs: Any) -> Any:
-        if path in ("json", "csv", "text", "parquet", "arrow") or os.path.exists(path):  # noqa: PTH110
+        if path in ("json", "csv", "text", "parquet", "arrow"):
             return plain(path, *args, split=split, **kwargs)
         made = module.Dataset.from_list(rows())
         if split is not None:

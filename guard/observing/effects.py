@@ -15,6 +15,8 @@ from guard.observing.patching import Patches
 from guard.observing.recorder import Recorder
 
 _TEMPLATES = ("chat_template", "default_chat_template")
+# A log says what is done, and caches are these libraries' own; neither is a record of a result.
+_OWN_FILES = frozenset({"logging", "transformers", "huggingface_hub", "torch", "accelerate", "peft"})
 # What is written in the course of these is the library's own file.
 _BY_LIBRARIES = ("load", "save", "save-model", "tokenizer", "write")
 
@@ -63,9 +65,8 @@ def _opens(recorder: Recorder) -> Callable[..., Any]:
         def opened(file: Any, mode: str = "r", *args: Any, **kwargs: Any) -> Any:
             result = plain(file, mode, *args, **kwargs)
             if isinstance(mode, str) and mode[:1] in ("w", "a", "x") and not isinstance(file, int):
-                # A log says what is done; it is no record of a result.
-                caller = sys._getframe(1).f_globals.get("__name__", "")
-                if not str(caller).startswith("logging"):
+                caller = str(sys._getframe(1).f_globals.get("__name__", ""))
+                if caller.partition(".")[0] not in _OWN_FILES:
                     recorder.quietly(partial(_opened, recorder, file))
             return result
 

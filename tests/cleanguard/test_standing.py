@@ -67,10 +67,9 @@ def test_every_statement_is_of_a_name_and_can_be_looked_up():
         assert any(re.match(pattern, name) for name, _, _ in ROWS), pattern
         assert standing in ("base", "chat")
         assert words
-        repository, *file, commit = source.split()
-        assert repository.count("/") == 1
-        assert file
-        assert re.fullmatch("[0-9a-f]{10}", commit)
+        in_git = r"[\w.-]+/[\w.-]+ \S+ [0-9a-f]{10}"
+        elsewhere = r"arXiv:\d{4}\.\d{5} abstract|huggingface\.co/\S+ README\.md"
+        assert re.fullmatch(f"{in_git}|{elsewhere}", source), source
 
 
 @pytest.mark.parametrize(
