@@ -78,9 +78,9 @@ def _opens(recorder: Recorder) -> Callable[..., Any]:
 def _opened(recorder: Recorder, file: Any) -> None:
     if not all(map(recorder.once, _BY_LIBRARIES)) or recorder.here.generation is not None:
         return
+    path = os.path.abspath(os.fsdecode(file))  # noqa: PTH100 - as the script would find it
     start = recorder.begin()
-    if start.site.own:
-        path = os.path.abspath(os.fsdecode(file))  # noqa: PTH100 - as the script would find it
+    if start.site.own and not path.startswith("/dev/"):
         recorder.emit(Write(**start.common(), file=path, guarded=start.guarded))
 
 

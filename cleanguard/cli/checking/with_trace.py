@@ -50,6 +50,13 @@ _EXERCISED: Mapping[str, tuple[str, ...]] = {
 _ANYWHERE = frozenset({"CG302", "CG401", "CG402", "CG404", "CG501"})
 
 
+# A second BOS is one hazard, told at the tokenizer where a model reads it and at the trainer where it is trained on.
+_ALIKE: Mapping[str, frozenset[str]] = {
+    "CG202": frozenset({"CG202", "CG402"}),
+    "CG402": frozenset({"CG202", "CG402"}),
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
     """A part of a file: its first position, and the one behind its last."""
@@ -160,7 +167,8 @@ def compared(
         if path in stale or not BY_CODE[finding.code].traced:
             told.append(finding)
             continue
-        seen = [one for one in hazards if one.path == path and one.what == finding.code]
+        alike = _ALIKE.get(finding.code, frozenset({finding.code}))
+        seen = [one for one in hazards if one.path == path and one.what in alike]
         calls = [one for one in reached if one.path == path]
         told.append(_told(finding, seen, calls, used))
     told += _only_run(hazards, used, paths, selected(settings))
@@ -190,8 +198,8 @@ def _told(
     kinds = _EXERCISED.get(finding.code, ())
     own = [one for one in calls if one.what in kinds and here.meets(one.places[0])]
     meets = [one for one in seen if any(here.meets(place) for place in one.places)]
-    if not meets and finding.code in _ANYWHERE:
-        meets = list(seen)
+    if not meets:
+        meets = [one for one in seen if _ANYWHERE & {finding.code, one.what}]
     if meets:
         used.update(id(one.content) for one in meets)
         count = sum(one.count for one in meets)
