@@ -37,7 +37,10 @@ def report(lines: Sequence[Mapping[str, Any]], *, told: bool) -> str:
 
 def _ran(lines: Sequence[Mapping[str, Any]]) -> str:
     ended = sum(line["exit"] == 0 for line in lines)
-    models = sum(any(line["reached"].get(what) for what in ("prefill", "generate", "batch")) for line in lines)
+    models = sum(
+        any(line["reached"].get(what) for what in ("prefill", "generate", "batch"))
+        for line in lines
+    )
     some = sum(bool(line["reached"]) for line in lines)
     return (
         f"{len(lines)} scripts; {ended} came to their end, {models} gave ids to a model, "

@@ -6,11 +6,12 @@
     python -m benchmarks.oracle again    --repositories FOLDER --out runs/oracle.jsonl
     python -m benchmarks.oracle report   --out runs/oracle.jsonl
 
-Each script is one line of the file, so a run that is stopped goes on where it was; the traces lie beside it,
-so that `again` compares another day's `check` with them. `report` prints the table of docs/quality.md. Scripts run offline in a copy of their folder. Every hub id that they name is
-laid into a hub cache of its own, as a small model of that id's family, so that names, tokenizers and
-calls are real and the weights are not. `--tokenizers` is what `python -m benchmarks.real_tokenizers`
-writes; a family without one gets the embedded tokenizer, with BOS where the family has one.
+Each script is one line of the file, so a run that is stopped goes on where it was; the traces lie beside it, so
+that `again` compares another day's `check` with them. `report` prints the table of docs/quality.md. Scripts
+run offline in a copy of their folder. Every hub id that they name is laid into a hub cache of its own, as a
+small model of that id's family, so that names, tokenizers and calls are real and the weights are not.
+`--tokenizers` is what `python -m benchmarks.real_tokenizers` writes; a family without one gets the embedded
+tokenizer, with BOS where the family has one.
 
 `legacy` are the scripts of cleanguard/legacy with the command lines of legacy_arguments.txt, `programs`
 those that tests/differential draws, with its models. `field` are scripts of public repositories, named in
@@ -48,7 +49,9 @@ from cleanguard.settings.config import Settings
 from lint_rules._engine.checking import check_files
 
 _HERE = Path(__file__).resolve().parent
-_ID = re.compile(r"""["'= ]([A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*|(?:distil)?gpt2[\w-]*)(?=["' ]|$)""")
+_ID = re.compile(
+    r"""["'= ]([A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*|(?:distil)?gpt2[\w-]*)(?=["' ]|$)"""
+)
 _WORK = "{WORK}"
 _SECRET = ("GIT", "SSH", "AWS", "TOKEN", "SECRET", "KEY", "PASSWORD")
 # Packages that the scripts import and that decide nothing about prompts.
@@ -166,9 +169,14 @@ def again(options: argparse.Namespace) -> None:
 def comparison(saved: Path, source: Path, work: Path, name: str) -> dict[str, Any]:
     """What `check` says about the files of a trace, held against it."""
     trace_of = read_trace(saved)
-    paths = {source.resolve(), *(path for path in trace_of.digests if work.resolve() in path.parents)}
+    paths = {
+        source.resolve(),
+        *(path for path in trace_of.digests if work.resolve() in path.parents),
+    }
     files = [SourceFile(str(path.relative_to(work.resolve())), path) for path in sorted(paths)]
-    files = [file for file in files if file.path.suffix in (".py", ".ipynb") and file.path.is_file()]
+    files = [
+        file for file in files if file.path.suffix in (".py", ".ipynb") and file.path.is_file()
+    ]
     settings = Settings(select=("ALL",))
     findings = check_files(files, settings, edits=False).findings
     counts: Counter[str] = Counter()
@@ -224,7 +232,11 @@ def _stopped(process: subprocess.Popen[bytes]) -> int:
 
 def last_line(text: str) -> str:
     """The last line of an error that is the script's and not the report's."""
-    lines = [line for line in text.splitlines() if re.match(r"[\w.]*(Error|Exception|Exit)\b|.*: error:", line)]
+    lines = [
+        line
+        for line in text.splitlines()
+        if re.match(r"[\w.]*(Error|Exception|Exit)\b|.*: error:", line)
+    ]
     return lines[-1][:300] if lines else text[-300:]
 
 
@@ -255,7 +267,9 @@ def programs(options: argparse.Namespace) -> None:
 
     done = _done(options.out)
     with options.out.open("a") as stream:
-        for found in drawn(options.count, options.seed, done, comparison, partial(keep, options.out)):
+        for found in drawn(
+            options.count, options.seed, done, comparison, partial(keep, options.out)
+        ):
             stream.write(json.dumps(found) + "\n")
             stream.flush()
 
@@ -274,7 +288,9 @@ def scripts(options: argparse.Namespace, found: Sequence[Script]) -> None:
         else:
             _surroundings(Path(hub), models, options)
         for script in found:
-            if script.key in done or (options.only and not any(one in script.name for one in options.only)):
+            if script.key in done or (
+                options.only and not any(one in script.name for one in options.only)
+            ):
                 continue
             if options.command == "legacy":
                 line = run(script, Path(chain).resolve() / "work", models, options)

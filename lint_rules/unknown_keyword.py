@@ -89,7 +89,8 @@ def _is_another_load(symbol: str) -> bool:
     """Whether an auto class loads a model that is no causal LM by its name, as ChatGLM is loaded."""
     owner, _, name = symbol.rpartition(".")
     return name == "from_pretrained" and (
-        owner == "AutoModel" or owner in ("AutoModelForSeq2SeqLM", "AutoModelForSequenceClassification")
+        owner == "AutoModel"
+        or owner in ("AutoModelForSeq2SeqLM", "AutoModelForSequenceClassification")
     )
 
 

@@ -5,6 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 _ROWS = 6
+# The columns that hold a question, and those that hold an answer.
+_QUESTIONS = (
+    "question instruction prompt query problem goal Question sentence ques quote document dialogue article "
+    "input_text text_input review premise"
+)
+_ANSWERS = (
+    "answer output response completion solution target summary highlights canonical_solution original_answer "
+    "hypothesis correct best_answer"
+)
 
 
 def rows() -> list[dict[str, Any]]:
@@ -16,20 +25,8 @@ def _row(number: int) -> dict[str, Any]:
     question = f"Tom has {number + 2} apples and buys 3 more. How many apples does he have?"
     answer = f"He has {number + 2} + 3 = {number + 5} apples.\n#### {number + 5}"
     turns = [{"role": "user", "content": question}, {"role": "assistant", "content": answer}]
-    texts = {
-        name: question
-        for name in (
-            *("question", "instruction", "prompt", "query", "problem", "goal", "Question", "sentence", "ques"),
-            *("quote", "document", "dialogue", "article", "input_text", "text_input", "review", "premise"),
-        )
-    }
-    answers = {
-        name: answer
-        for name in (
-            *("answer", "output", "response", "completion", "solution", "target", "summary", "highlights"),
-            *("canonical_solution", "original_answer", "hypothesis", "correct", "best_answer"),
-        )
-    }
+    texts = dict.fromkeys(_QUESTIONS.split(), question)
+    answers = dict.fromkeys(_ANSWERS.split(), answer)
     return {
         **texts,
         **answers,

@@ -14,7 +14,7 @@ import sys
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
-from typing import Any
+from typing import Any, ClassVar
 
 from made_rows import rows
 
@@ -26,7 +26,7 @@ _MOST_TOKENS = 8
 class _Nothing(ModuleType):
     """A module or object that answers every name, call and loop with nothing."""
 
-    __path__: list[str] = []
+    __path__: ClassVar[list[str]] = []
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__") and name.endswith("__"):
@@ -53,7 +53,7 @@ class _Nothing(ModuleType):
 class _Missing(MetaPathFinder, Loader):
     names = frozenset(filter(None, os.environ.get("ORACLE_MISSING", "").split(",")))
 
-    def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> Any:
+    def find_spec(self, fullname: str, *_: Any) -> Any:
         if fullname.partition(".")[0] not in self.names:
             return None
         # A library that only asks whether a package is there is told the truth.
@@ -80,6 +80,15 @@ def _importer(frame: Any) -> str:
     return frame.f_code.co_filename if frame is not None else ""
 
 
+def _gives(value: Any) -> Any:
+    """A function that gives this, whatever it is asked."""
+    return lambda *_, **__: value
+
+
+def _itself(thing: Any, *_: Any, **__: Any) -> Any:
+    return thing
+
+
 def _torch(torch: Any) -> None:
     from torch.overrides import TorchFunctionMode
 
@@ -88,7 +97,9 @@ def _torch(torch: Any) -> None:
         return "cpu" if isinstance(device, str) and device.startswith("cuda") else value
 
     class OnCpu(TorchFunctionMode):
-        def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        def __torch_function__(
+            self, func: Any, types: Any, args: Any = (), kwargs: Any = None
+        ) -> Any:
             kwargs = dict(kwargs or {})
             name = getattr(func, "__name__", "")
             if name == "cuda":
@@ -102,19 +113,30 @@ def _torch(torch: Any) -> None:
             return func(*args, **kwargs)
 
     OnCpu().__enter__()
-    torch.nn.Module.cuda = lambda self, device=None: self
-    for name in ("set_device", "synchronize", "empty_cache", "reset_peak_memory_stats", "manual_seed_all"):
-        setattr(torch.cuda, name, lambda *args, **kwargs: None)
-    torch.cuda.current_device = lambda: 0
-    torch.cuda.get_device_capability = lambda *args: (8, 0)
-    torch.accelerator.current_accelerator = lambda *args, **kwargs: torch.device("cpu")
-    torch.cuda.mem_get_info = lambda *args: (80 << 30, 80 << 30)
+    torch.nn.Module.cuda = _itself
+    for name in (
+        "set_device",
+        "synchronize",
+        "empty_cache",
+        "reset_peak_memory_stats",
+        "manual_seed_all",
+    ):
+        setattr(torch.cuda, name, _gives(None))
+    torch.cuda.current_device = _gives(0)
+    torch.cuda.get_device_capability = _gives((8, 0))
+    torch.accelerator.current_accelerator = _gives(torch.device("cpu"))
+    torch.cuda.mem_get_info = _gives((80 << 30, 80 << 30))
     for owner in (torch.cuda, torch.cpu):
-        owner.is_bf16_supported = lambda *args, **kwargs: True
-        owner.empty_cache = lambda *args, **kwargs: None
-        owner.max_memory_allocated = lambda *args, **kwargs: 0
-    for name in ("max_memory_allocated", "memory_allocated", "memory_reserved", "max_memory_reserved"):
-        setattr(torch.cuda, name, lambda *args, **kwargs: 0)
+        owner.is_bf16_supported = _gives(True)
+        owner.empty_cache = _gives(None)
+        owner.max_memory_allocated = _gives(0)
+    for name in (
+        "max_memory_allocated",
+        "memory_allocated",
+        "memory_reserved",
+        "max_memory_reserved",
+    ):
+        setattr(torch.cuda, name, _gives(0))
 
 
 def _device_map(module: Any) -> None:
@@ -132,8 +154,22 @@ def _device_map(module: Any) -> None:
 
 _OLD_KEYWORDS = frozenset(
     {
-        *("use_auth_token", "resume_download", "load_in_8bit", "load_in_4bit", "use_flash_attention_2"),
-        *("bf16", "fp16", "init_device", "empty_init", "low_cpu_mem_usage", "max_memory", "offload_folder"),
+        *(
+            "use_auth_token",
+            "resume_download",
+            "load_in_8bit",
+            "load_in_4bit",
+            "use_flash_attention_2",
+        ),
+        *(
+            "bf16",
+            "fp16",
+            "init_device",
+            "empty_init",
+            "low_cpu_mem_usage",
+            "max_memory",
+            "offload_folder",
+        ),
     }
 )
 
@@ -221,9 +257,13 @@ def _arguments(module: Any) -> None:
         for name in ("fp16", "bf16", "tf32", "deepspeed", "fsdp"):
             given.pop(name, None)
         known = {name: value for name, value in given.items() if name in owner.__dataclass_fields__}
-        if str(known.get("optim", "")).startswith(("paged", "adamw_bnb", "adamw_8bit", "adamw_apex")):
+        if str(known.get("optim", "")).startswith(
+            ("paged", "adamw_bnb", "adamw_8bit", "adamw_apex")
+        ):
             known["optim"] = "adamw_torch"
-        known |= {"max_steps": min(3, known.get("max_steps") or 3) if known.get("max_steps", 3) > 0 else 3}
+        known |= {
+            "max_steps": min(3, known.get("max_steps") or 3) if known.get("max_steps", 3) > 0 else 3
+        }
         known |= {"report_to": [], "use_cpu": True, "push_to_hub": False}
         if type(self) is owner:
             plain(self, *args, **known)
@@ -260,7 +300,16 @@ def _datasets(module: Any) -> None:
         made = module.Dataset.from_list(rows())
         if split is not None:
             return [made for _ in split] if isinstance(split, list) else made
-        names = ("train", "test", "validation", "dev", "train_sft", "test_sft", "train_prefs", "test_prefs")
+        names = (
+            "train",
+            "test",
+            "validation",
+            "dev",
+            "train_sft",
+            "test_sft",
+            "train_prefs",
+            "test_prefs",
+        )
         return module.DatasetDict(dict.fromkeys(names, made))
 
     module.load_dataset = load_dataset

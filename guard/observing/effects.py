@@ -16,7 +16,9 @@ from guard.observing.recorder import Recorder
 
 _TEMPLATES = ("chat_template", "default_chat_template")
 # A log says what is done, and caches are these libraries' own; neither is a record of a result.
-_OWN_FILES = frozenset({"logging", "transformers", "huggingface_hub", "torch", "accelerate", "peft"})
+_OWN_FILES = frozenset(
+    {"logging", "transformers", "huggingface_hub", "torch", "accelerate", "peft"}
+)
 # What is written in the course of these is the library's own file.
 _BY_LIBRARIES = ("load", "save", "save-model", "tokenizer", "write")
 

@@ -35,7 +35,9 @@ def _loading(what: str, recorder: Recorder) -> Make:
             asked = recorder.quietly(lambda: _asked(plain, args, kwargs)) or {}
             inside = recorder.here.inside
             before = set(inside)
-            held = recorder.quietly(partial(_held, (cls, *args), kwargs)) if what == "adapter" else ()
+            held = (
+                recorder.quietly(partial(_held, (cls, *args), kwargs)) if what == "adapter" else ()
+            )
             # A tokenizer encodes while it is loaded; that is nobody's prompt.
             inside |= {_KIND, "tokenizer", "forward"}
             try:
@@ -106,7 +108,9 @@ def _report(
 def _held(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> tuple[str, ...]:
     """The adapters that a model holds before another is put on it."""
     found: dict[str, None] = {}
-    models = [one for one in (*args, *kwargs.values()) if _is_model(one) and not isinstance(one, type)]
+    models = [
+        one for one in (*args, *kwargs.values()) if _is_model(one) and not isinstance(one, type)
+    ]
     for model in models:
         for module in model.modules():
             names = getattr(module, "_all_available_adapter_names", None)

@@ -68,9 +68,7 @@ class Judge:
         elif isinstance(event, Prefill):
             yield from self._prefill(event)
         elif isinstance(event, Generate):
-            standing = self.subjects.standing(
-                event.model, self.subjects.tokenizer_for(event.model)
-            )
+            standing = self.subjects.standing(event.model, self.subjects.tokenizer_for(event.model))
             if self.subjects.scope.severity(standing) is not None:
                 self.records.generated(event)
             yield from self._generate(event)

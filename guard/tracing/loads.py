@@ -38,10 +38,9 @@ def of_load(load: Load, subjects: Subjects) -> Iterator[Fact]:
             yield _fact(load, hazards.ADAPTER_AS_BASE, said)
     if load.what in ("model", "tokenizer"):
         yield from _tokenizers(load, subjects)
-    if load.what == "tokenizer" and load.subject is not None and _clears_template(load):
-        if subjects.severity_of_tokenizer(load.subject) is not None:
-            said = f"the tokenizer of {_called(load)} was loaded with chat_template=None, which changes no token id"
-            yield _fact(load, hazards.TEMPLATE_DISABLED_BY_HAND, said)
+    if load.what == "tokenizer" and _clears_template(load, subjects):
+        said = f"{_called(load)} was loaded with chat_template=None, which changes no token id"
+        yield _fact(load, hazards.TEMPLATE_DISABLED_BY_HAND, said)
     if load.what == "adapter":
         yield from _over_another(load)
     if load.what != "quantization":
@@ -130,15 +129,19 @@ def _repository(load: Load) -> Iterator[Fact]:
             yield _fact(load, hazards.UNPINNED_REVISION, said)
 
 
-def _clears_template(load: Load) -> bool:
-    return "chat_template" in load.asked and not load.asked["chat_template"]
+def _clears_template(load: Load, subjects: Subjects) -> bool:
+    if "chat_template" not in load.asked or load.asked["chat_template"] or load.subject is None:
+        return False
+    return subjects.severity_of_tokenizer(load.subject) is not None
 
 
 def _over_another(load: Load) -> Iterator[Fact]:
     """An adapter under a name that was taken: peft replaces only what both have."""
     name = str(load.asked.get("adapter_name") or "default")
     if name in (load.loaded.get("held") or ()):
-        said = f"the adapter {name!r} was loaded over one of that name, whose other parts stay active"
+        said = (
+            f"the adapter {name!r} was loaded over one of that name, whose other parts stay active"
+        )
         yield _fact(load, hazards.ADAPTER_OVER_ADAPTER, said)
 
 

@@ -14,7 +14,20 @@ from guard.observing.events import Decode, Generate, Write
 from guard.tracing.facts import Fact, places
 
 _RECORDS = frozenset(
-    {".json", ".jsonl", ".ndjson", ".csv", ".tsv", ".txt", ".yaml", ".yml", ".xml", ".html", ".md", ""}
+    {
+        ".json",
+        ".jsonl",
+        ".ndjson",
+        ".csv",
+        ".tsv",
+        ".txt",
+        ".yaml",
+        ".yml",
+        ".xml",
+        ".html",
+        ".md",
+        "",
+    }
 )
 _MOST_OUTPUTS = 256
 _MOST_TEXTS = 64

@@ -120,7 +120,9 @@ class Subjects:
     def severity_of_tokenizer(self, number: int) -> Severity | None:
         """How sure it is that a tokenizer is a base model's, by its name and the model of that name."""
         name = self.name_of(number)
-        models = [one for one, load in self.loads.items() if load.what == "model" and load.name == name]
+        models = [
+            one for one, load in self.loads.items() if load.what == "model" and load.name == name
+        ]
         if models:
             return self.scope.severity(self.standing(models[-1], number))
         scope = self.scope

@@ -35,7 +35,11 @@ class Templates:
             return
         before = self._cleared.pop(function, None)
         is_restored = before is not None and before.before == change.after
-        if change.attribute == "chat_template" and change.after != change.before and not is_restored:
+        if (
+            change.attribute == "chat_template"
+            and change.after != change.before
+            and not is_restored
+        ):
             name = self.subjects.called(change.subject)
             yield Fact(
                 hazards.CHAT_FORMAT_ON_BASE,

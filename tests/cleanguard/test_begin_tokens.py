@@ -59,7 +59,9 @@ def test_every_entry_says_how_it_is_known() -> None:
     for pattern, found in _PUBLISHED:
         assert found.source, pattern
         if found.evidence == "stated":
-            assert any(len(word) >= 10 and word.strip(",").isalnum() for word in found.source.split())
+            assert any(
+                len(word) >= 10 and word.strip(",").isalnum() for word in found.source.split()
+            )
         assert found.is_sure == (found.evidence != "remembered")
     sure = [found for _, found in _PUBLISHED if found.is_sure]
     assert len(sure) >= 6

@@ -10,7 +10,7 @@ from typing import Any
 HUMAN_EVAL = "HumanEval.jsonl.gz"
 
 
-def read_problems(evalset_file: str = HUMAN_EVAL) -> dict[str, dict[str, Any]]:
+def read_problems(_: str = HUMAN_EVAL) -> dict[str, dict[str, Any]]:
     """The problems by their ids."""
     return {
         f"HumanEval/{number}": {

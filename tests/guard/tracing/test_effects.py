@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -78,7 +79,7 @@ def test_the_place_is_where_the_file_was_opened(qwen: Pair, tmp_path: Path) -> N
             ),
             id="with provenance",
         ),
-        pytest.param(lambda path, text: print(text), id="printed"),
+        pytest.param(lambda path, text: sys.stdout.write(text), id="printed"),
     ],
 )
 def test_other_files_are_clean(qwen: Pair, tmp_path: Path, codes: Codes, write: Any) -> None:
@@ -133,7 +134,9 @@ def test_a_template_put_on_a_base_model(qwen: Pair, codes: Codes) -> None:
     assert codes(work, select=ONLY, base_models=("*",)) == ["CG404"]
 
 
-def test_a_format_that_a_library_installs_stands_at_the_persons_line(qwen: Pair, tiny_dir: Path) -> None:
+def test_a_format_that_a_library_installs_stands_at_the_persons_line(
+    qwen: Pair, tiny_dir: Path
+) -> None:
     from trl import clone_chat_template
 
     with guard.traced(Settings(select=ONLY, base_models=("*",))) as run:
@@ -151,7 +154,9 @@ def test_copying_a_tokenizer_sets_no_template(qwen: Pair, codes: Codes) -> None:
 def adapter(model: Any, folder: Path) -> Path:
     from peft import LoraConfig, get_peft_model
 
-    wrapped = get_peft_model(model, LoraConfig(target_modules=["q_proj"], task_type="CAUSAL_LM", r=2))
+    wrapped = get_peft_model(
+        model, LoraConfig(target_modules=["q_proj"], task_type="CAUSAL_LM", r=2)
+    )
     wrapped.save_pretrained(folder)
     wrapped.unload()
     return folder
