@@ -39,6 +39,10 @@ def preload(environment: Mapping[str, str]) -> None:
     from transformers import Trainer  # noqa: F401
 
     assert peft
+    from huggingface_hub import constants
+
+    if "HF_HUB_CACHE" in os.environ:  # the client may have been loaded before
+        constants.HF_HUB_CACHE = os.environ["HF_HUB_CACHE"]
     transformers.utils.logging.set_verbosity_error()
     transformers.utils.logging.disable_progress_bar()
     if "surroundings" in sys.modules:  # transformers fills its structure anew while it loads
