@@ -40,8 +40,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from benchmarks._oracle_forks import SAVED, forked, preload
+from benchmarks._oracle_forks import SAVED, forked
 from benchmarks._oracle_models import Models
+from benchmarks._oracle_surroundings import made_data, surround
 from benchmarks._oracle_table import CODES, MORE, report
 from cleanguard.cli.checking.with_trace import compared, read_trace
 from cleanguard.files import SourceFile
@@ -53,14 +54,6 @@ _ID = re.compile(
     r"""["'= ]([A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*|(?:distil)?gpt2[\w-]*)(?=["' ]|$)"""
 )
 _WORK = "{WORK}"
-_SECRET = ("GIT", "SSH", "AWS", "TOKEN", "SECRET", "KEY", "PASSWORD")
-# Packages that the scripts import and that decide nothing about prompts.
-_MISSING = (
-    "wandb,deepspeed,flash_attn,gradio,openai,anthropic,xformers,streamlit,vllm,mlflow,mdtex2html,tensorboard,"
-    "sentence_transformers,optimum,bert_score,torchmetrics,apex,hydra,fuzzywuzzy,thefuzz,timeout_decorator,"
-    "IPython,torchvision,ray,fastchat,lm_eval,unsloth,liger_kernel,trackio,comet_ml,"
-    "higher,tensordict,fairscale,texttable,attrdict,pebble,natsort,ipdb,wikipedia,pydot,zhipuai,shortuuid,faiss"
-)
 
 
 @dataclass(frozen=True)
@@ -247,20 +240,6 @@ def ids_in(script: Path, line: str) -> list[str]:
     return sorted(set(_ID.findall(text)) | set(_ID.findall(f" {line} ")))
 
 
-def made_data(line: str) -> Iterator[tuple[str, str]]:
-    """Files that a command line asks for as `made/NAME.json` or `.jsonl`: a few rows with every usual key."""
-    sys.path.insert(0, str(_HERE / "standins"))
-    from made_rows import rows
-
-    for name in sorted(set(re.findall(r"made/[\w./-]+\.(?:jsonl|json|txt)\b", line))):
-        if name.endswith(".json"):
-            yield name, json.dumps(rows())
-        elif name.endswith(".txt"):
-            yield name, "\n".join(row["question"] for row in rows()) + "\n"
-        else:
-            yield name, "".join(json.dumps(row) + "\n" for row in rows())
-
-
 def programs(options: argparse.Namespace) -> None:
     """Run generated programs and compare."""
     from benchmarks._oracle_programs import programs as drawn
@@ -286,7 +265,7 @@ def scripts(options: argparse.Namespace, found: Sequence[Script]) -> None:
         if options.command == "legacy":
             shutil.copytree(found[0].copied, Path(chain) / "work")
         else:
-            _surroundings(Path(hub), models, options)
+            surround(Path(hub), models, options.packages)
         for script in found:
             if script.key in done or (
                 options.only and not any(one in script.name for one in options.only)
@@ -308,23 +287,6 @@ def _left_out(script: Script, _: str, names: list[str]) -> list[str]:
     """Other notebooks are not read by one."""
     own = script.line.split()[0]
     return [name for name in names if name == ".git" or (name.endswith(".ipynb") and name != own)]
-
-
-def _surroundings(scratch: Path, models: Models, options: argparse.Namespace) -> None:
-    """What stands in for the machines that scripts of repositories were written on."""
-    home = scratch / "home"
-    home.mkdir()
-    for name in [name for name in os.environ if any(word in name for word in _SECRET)]:
-        del os.environ[name]
-    given = {"HOME": home, "HF_HOME": home / "hf", "TRITON_CACHE_DIR": home, "MPLBACKEND": "agg"}
-    os.environ |= {"ORACLE_MISSING": _MISSING, **{key: str(value) for key, value in given.items()}}
-    sys.path.insert(0, str(_HERE / "standins"))
-    if options.packages:
-        sys.path.append(options.packages)
-    import surroundings
-
-    surroundings.install()
-    preload(models.environment())
 
 
 def _done(out: Path) -> frozenset[str]:

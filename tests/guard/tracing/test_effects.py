@@ -134,6 +134,7 @@ def test_a_template_put_on_a_base_model(qwen: Pair, codes: Codes) -> None:
     assert codes(work, select=ONLY, base_models=("*",)) == ["CG404"]
 
 
+@pytest.mark.slow
 def test_a_format_that_a_library_installs_stands_at_the_persons_line(
     qwen: Pair, tiny_dir: Path
 ) -> None:
