@@ -131,17 +131,17 @@ def _how_it_holds_bos(encode: Encode) -> str | None:
 
 def _severity(holds: str, model: ModelId, renderer: Tokenizer | None) -> Severity | None:
     """Error where both BOS are known, None where one of them is known not to come."""
-    adds = beginning(model).tokenizer
+    adds, sure = beginning(model).tokenizer, beginning(model).is_sure
     writes = "yes"
     if holds == "rendered":
         writes = "unknown" if renderer is None else beginning(renderer.model).template
+        sure = sure and renderer is not None and beginning(renderer.model).is_sure
         if renderer is not None and not renderer.model.fixed and writes == "yes":
             writes = "unknown"
     if "no" in (adds, writes):
         return None
-    return (
-        "error" if adds == writes == "yes" and (model.fixed or holds != "rendered") else "warning"
-    )
+    known = sure and adds == writes == "yes"
+    return "error" if known and (model.fixed or holds != "rendered") else "warning"
 
 
 def _message(holds: str, model: ModelId) -> str:

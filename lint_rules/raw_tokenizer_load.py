@@ -121,7 +121,7 @@ def _feeds_nothing(load: TokenizerLoad, flow: Flow) -> bool:
 def _has_no_partner(load: TokenizerLoad, flow: Flow) -> bool:
     """Whether only other models are loaded beside a tokenizer that is kept here and feeds none of them."""
     others = [model.model.text for model in flow.events(ModelLoad)]
-    if not others or None in others or load.model.text in others or flow.keeps(load.node):
+    if not others or load.model.text in others or flow.keeps(load.node):
         return False
     encodes = [one for one in flow.events(Encode) if one.tokenizer.origin is load.node]
     if not encodes or any(

@@ -118,7 +118,8 @@ def _severity(tokenizer: Tokenizer | None) -> Severity | None:
     known = beginning(tokenizer.model)
     if "no" in (known.tokenizer, known.template):
         return None
-    return "error" if known.tokenizer == known.template == "yes" else "warning"
+    both = known.tokenizer == known.template == "yes"
+    return "error" if both and known.is_sure else "warning"
 
 
 RULE = Rule(

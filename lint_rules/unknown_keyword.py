@@ -69,6 +69,8 @@ def _calls(flow: Flow) -> Iterator[tuple[cst.Call, str, str, Arguments]]:
         library, _, rest = site.symbol.partition(".")
         if rest:
             yield site.node, library, rest.rsplit(".", 1)[-1], site.args
+        if library == "transformers" and _is_another_load(rest):
+            yield site.node, library, "model.from_pretrained", site.args
     for load in flow.events(ModelLoad):
         if load.api.startswith("transformers."):
             yield load.node, "transformers", "model.from_pretrained", load.args
@@ -81,6 +83,15 @@ def _calls(flow: Flow) -> Iterator[tuple[cst.Call, str, str, Arguments]]:
     for apply in flow.events(TemplateApply):
         if apply.tokenizer.confidence == "followed":
             yield apply.node, "transformers", "tokenizer.apply_chat_template", apply.args
+
+
+def _is_another_load(symbol: str) -> bool:
+    """Whether an auto class loads a model that is no causal LM by its name, as ChatGLM is loaded."""
+    owner, _, name = symbol.rpartition(".")
+    return name == "from_pretrained" and (
+        owner == "AutoModel"
+        or owner in ("AutoModelForSeq2SeqLM", "AutoModelForSequenceClassification")
+    )
 
 
 def _is_written(keyword: str, args: Arguments) -> bool:

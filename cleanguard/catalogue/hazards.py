@@ -88,6 +88,7 @@ TEMPLATE_DISABLED_BY_HAND = Hazard(
     remedy="drop the lines; CleanModelLoader blocks apply_chat_template on a base tokenizer",
     fix="migrate",
     linted=True,
+    traced=True,
 )
 QUANTIZATION_BY_HAND = Hazard(
     code="CG104",
@@ -185,6 +186,7 @@ ADAPTER_OVER_ADAPTER = Hazard(
     ),
     remedy="unload() the first, load the base anew, or give each adapter a name of its own",
     linted=True,
+    traced=True,
 )
 STRAY_NO_SPECIAL_TOKENS = Hazard(
     code="CG201",
@@ -341,6 +343,7 @@ CHAT_FORMAT_ON_BASE = Hazard(
     remedy="train on plain text, or say that the result is a chat model",
     linted=True,
     guarded=True,
+    traced=True,
 )
 DROPPED_PROVENANCE = Hazard(
     code="CG501",
@@ -352,6 +355,7 @@ DROPPED_PROVENANCE = Hazard(
     fix="unsafe",
     linted=True,
     guarded=True,
+    traced=True,
 )
 TOO_FEW_ITEMS = Hazard(
     code="CG502",

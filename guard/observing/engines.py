@@ -126,6 +126,12 @@ def _generated(
             training=False,
             output=_rows(o.token_ids for output in outputs for o in output.outputs),
             prompt_length=0,
+            said=tuple(
+                str(text)
+                for output in outputs
+                for one in output.outputs
+                if (text := getattr(one, "text", None))
+            ),
             guarded=start.guarded,
         )
     )

@@ -69,7 +69,8 @@ class Load(Event):
         name: The id or path that was asked for.
         asked: The keywords of the call, values as `frozen_value` gives them.
         loaded: What came: `class`, `name_or_path`, `dtype`, `quantization`, `adapters`,
-            `generation_config`, `template_sha256`, `eos`, … as far as the kind has it.
+            `generation_config`, `template_sha256`, `eos`, … as far as the kind has it. Of an adapter
+            `held`, the adapters that the model had before; of a load that raised `error`, its text.
         subject: Number of the object; events about it carry the same number. None if it raised.
         guarded: CleanModelLoader asked for it.
     """
@@ -215,6 +216,7 @@ class Generate(Event):
         training: The model was in training mode.
         output: Rows of ids that came back; empty if it raised.
         prompt_length: Width of the prompt.
+        said: Texts that an engine gave back, whose decoding is out of sight (vLLM).
     """
 
     model: int
@@ -228,6 +230,7 @@ class Generate(Event):
     training: bool
     output: Rows
     prompt_length: int
+    said: tuple[str, ...] = ()
     guarded: bool = False
 
 
@@ -265,6 +268,36 @@ class Save(Event):
     subject: int
     folder: str
     saved: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change(Event):
+    """A chat template that was set on a tokenizer.
+
+    Attributes:
+        subject: Number of the tokenizer.
+        attribute: `chat_template` or `default_chat_template`.
+        before: sha256 of the template that it had; None if it had none.
+        after: Of the one that it has now; None if it was taken away.
+    """
+
+    subject: int
+    attribute: str
+    before: str | None
+    after: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Write(Event):
+    """A file that was opened to be written.
+
+    Attributes:
+        file: Its absolute path.
+        guarded: The guard opened it.
+    """
+
+    file: str
+    guarded: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from types import ModuleType
 
-from guard.observing import calls, engines, loads, passes, seeds, training
+from guard.observing import calls, effects, engines, loads, passes, seeds, training
 from guard.observing.patching import ImportWatch, Patches
 from guard.observing.recorder import Recorder
 
@@ -17,6 +17,7 @@ _PARTS: tuple[Mapping[str, Callable[[Patches, Recorder, ModuleType], None]], ...
     seeds.MODULES,
     training.MODULES,
     engines.MODULES,
+    effects.MODULES,
 )
 _patches = Patches()
 _watch: list[ImportWatch] = []

@@ -16,6 +16,7 @@ from guard.observing.values import frozen_mapping, frozen_value
 
 # An AutoModel calls the concrete class, a model its config: the outermost call is the person's.
 _KIND = "load"
+_LONGEST = 300
 _NAMES = (
     "pretrained_model_name_or_path",
     "pretrained_model_name",
@@ -34,6 +35,9 @@ def _loading(what: str, recorder: Recorder) -> Make:
             asked = recorder.quietly(lambda: _asked(plain, args, kwargs)) or {}
             inside = recorder.here.inside
             before = set(inside)
+            held = (
+                recorder.quietly(partial(_held, (cls, *args), kwargs)) if what == "adapter" else ()
+            )
             # A tokenizer encodes while it is loaded; that is nobody's prompt.
             inside |= {_KIND, "tokenizer", "forward"}
             try:
@@ -41,10 +45,14 @@ def _loading(what: str, recorder: Recorder) -> Make:
             except BaseException as error:
                 inside.intersection_update(before)
                 failed = error
-                recorder.quietly(lambda: _report(what, recorder, start, cls, asked, None, failed))
+                told: dict[str, Any] = {"error": str(error)[:_LONGEST]}
+                recorder.quietly(
+                    lambda: _report(what, recorder, start, cls, asked, told, None, failed)
+                )
                 raise
             inside.intersection_update(before)
-            recorder.quietly(lambda: _report(what, recorder, start, cls, asked, result, None))
+            more = {"held": held} if held else {}
+            recorder.quietly(lambda: _report(what, recorder, start, cls, asked, more, result, None))
             return result
 
         return wrapper
@@ -69,6 +77,7 @@ def _report(
     start: Start,
     cls: Any,
     asked: Mapping[str, Any],
+    more: Mapping[str, Any],
     result: Any,
     error: BaseException | None,
 ) -> None:
@@ -89,11 +98,25 @@ def _report(
                     if key not in _NAMES and not _is_model(value)
                 }
             ),
-            loaded=frozen_mapping(_described(thing) if error is None else {}),
+            loaded=frozen_mapping({**more, **(_described(thing) if error is None else {})}),
             subject=subject,
             guarded=start.guarded,
         )
     )
+
+
+def _held(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> tuple[str, ...]:
+    """The adapters that a model holds before another is put on it."""
+    found: dict[str, None] = {}
+    models = [
+        one for one in (*args, *kwargs.values()) if _is_model(one) and not isinstance(one, type)
+    ]
+    for model in models:
+        for module in model.modules():
+            names = getattr(module, "_all_available_adapter_names", None)
+            if callable(names):
+                found |= dict.fromkeys(map(str, names()))
+    return tuple(found)
 
 
 def _has_number(thing: Any) -> bool:

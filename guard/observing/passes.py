@@ -111,14 +111,12 @@ def _prefill(
 
 def _matrix(found: Any) -> Rows | None:
     """Rows of whole numbers; None for what has other dimensions or holds fractions."""
-    if found is None or getattr(found, "ndim", 2) != 2 or _is_fractional(found):
+    if found is None:
         return None
-    return rows_of(found)
-
-
-def _is_fractional(found: Any) -> bool:
-    kind = getattr(found, "is_floating_point", None)
-    return bool(kind()) if callable(kind) else False
+    if hasattr(found, "is_floating_point"):  # a tensor, whose rows are what they say
+        whole = found.ndim == 2 and not found.is_floating_point()
+        return tuple(map(tuple, found.tolist())) if whole else None
+    return rows_of(found) if getattr(found, "ndim", 2) == 2 else None
 
 
 def _is_capturing(torch: Any) -> bool:

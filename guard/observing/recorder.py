@@ -14,6 +14,7 @@ from weakref import WeakKeyDictionary, WeakValueDictionary
 from guard.observing.events import (
     Batch,
     Blind,
+    Change,
     Decode,
     Encode,
     Event,
@@ -24,6 +25,7 @@ from guard.observing.events import (
     Save,
     Seed,
     Site,
+    Write,
 )
 from guard.observing.frames import frames
 
@@ -121,6 +123,16 @@ class Seen:
     def saves(self) -> tuple[Save, ...]:
         """Every save_pretrained."""
         return self.of(Save)
+
+    @property
+    def changes(self) -> tuple[Change, ...]:
+        """Every chat template that was set on a tokenizer."""
+        return self.of(Change)
+
+    @property
+    def writes(self) -> tuple[Write, ...]:
+        """Every file that was opened to be written."""
+        return self.of(Write)
 
     @property
     def seeds(self) -> tuple[Seed, ...]:

@@ -54,6 +54,11 @@ class Watching:
         for fact in self._judge.facts(event):
             self.journal.fact(fact)
 
+    def _closing(self) -> None:
+        if self._judge is not None:
+            for fact in self._judge.closing():
+                self.journal.fact(fact)
+
     def forked(self) -> None:
         """A child of the process goes on in a journal of its own."""
         self._lock = threading.RLock()
@@ -62,6 +67,8 @@ class Watching:
 
     def close(self) -> None:
         """Write the last counts."""
+        with RECORDER.muted():
+            RECORDER.quietly(self._closing)
         counts = self._judge.batches.counts if self._judge is not None else {}
         self.journal.close(training=dict(counts))
 

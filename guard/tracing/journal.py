@@ -19,6 +19,7 @@ from typing import Any, TextIO
 from guard.observing.events import (
     Batch,
     Blind,
+    Change,
     Decode,
     Encode,
     Event,
@@ -33,7 +34,7 @@ from guard.observing.events import (
 from guard.tracing.facts import Fact
 
 SUFFIX = ".trace.jsonl"
-_WHOLE = (Load, Save, Seed, Blind)  # few in a run, and each a record of its own
+_WHOLE = (Load, Save, Seed, Blind, Change)  # few in a run, and each a record of its own
 
 
 class Journal:
@@ -80,12 +81,14 @@ class Journal:
             self._write({"type": "event", **as_json(event)})
         sizes = _sizes(event)
         site = event.site
-        key = ("site", event.kind, site.filename, site.line, site.column)
+        # What raised did not do what was asked for: nothing is confirmed or contradicted there.
+        kind = event.kind if event.raised is None else f"{event.kind} that raised"
+        key = ("site", kind, site.filename, site.line, site.column)
         self._count(
             key,
             lambda: {
                 "type": "site",
-                "what": event.kind,
+                "what": kind,
                 "site": as_json(site),
                 "callers": as_json(event.callers),
                 **sizes,

@@ -4,14 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from guard.observing.events import Batch, Encode, Event, Generate, Load, Prefill, Render, Save
+from guard.observing.events import (
+    Batch,
+    Change,
+    Decode,
+    Encode,
+    Event,
+    Generate,
+    Load,
+    Prefill,
+    Render,
+    Save,
+    Write,
+)
 from guard.observing.recorder import Recorder
 from guard.tracing import loads, settings
 from guard.tracing.batches import Batches
 from guard.tracing.facts import Fact
 from guard.tracing.lineage import Lineage
 from guard.tracing.prompts import Prompts
+from guard.tracing.records import Records
 from guard.tracing.subjects import Scope, Subjects
+from guard.tracing.templates import Templates
 
 _MOST_HELD = 64
 
@@ -24,6 +38,8 @@ class Judge:
         self.lineage = Lineage()
         self.prompts = Prompts(self.subjects, self.lineage)
         self.batches = Batches(self.subjects)
+        self.templates = Templates(self.subjects)
+        self.records = Records()
         # A prefill comes before the end of the generate call that it belongs to.
         self._prefills: dict[int, Prefill] = {}
 
@@ -35,6 +51,12 @@ class Judge:
             yield from loads.of_load(event, self.subjects)
         elif isinstance(event, Save):
             yield from loads.of_save(event, self.subjects)
+        elif isinstance(event, Change):
+            yield from self.templates.of_change(event)
+        elif isinstance(event, Decode):
+            self.records.decoded(event)
+        elif isinstance(event, Write):
+            self.records.written(event)
         elif isinstance(event, Render):
             self.lineage.rendered(event)
         elif isinstance(event, Encode):
@@ -46,7 +68,15 @@ class Judge:
         elif isinstance(event, Prefill):
             yield from self._prefill(event)
         elif isinstance(event, Generate):
+            standing = self.subjects.standing(event.model, self.subjects.tokenizer_for(event.model))
+            if self.subjects.scope.severity(standing) is not None:
+                self.records.generated(event)
             yield from self._generate(event)
+
+    def closing(self) -> Iterator[Fact]:
+        """The facts that only the end of the run tells."""
+        yield from self.templates.closing()
+        yield from self.records.closing()
 
     def _prefill(self, prefill: Prefill) -> Iterator[Fact]:
         if prefill.generation is not None:

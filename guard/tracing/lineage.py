@@ -99,6 +99,17 @@ def unpadded(row: tuple[int, ...], mask: tuple[int, ...] | None) -> tuple[int, .
     return tuple(index for index, on in zip(row, mask, strict=True) if on)
 
 
+def bare(
+    row: tuple[int, ...], mask: tuple[int, ...] | None, origin: Origin | None
+) -> tuple[int, ...]:
+    """A row that lost its mask on the way to the model, without its padding: that has a code of its own."""
+    made = origin.encode if origin is not None else None
+    if mask is not None or made is None or origin is None or made.mask is None:
+        return row
+    was = made.mask[origin.index] if origin.index < len(made.mask) else ()
+    return unpadded(row, was) if made.ids[origin.index] == row else row
+
+
 def pieces(
     row: tuple[int, ...], mask: tuple[int, ...] | None, positions: tuple[int, ...] | None
 ) -> list[tuple[int, ...]]:

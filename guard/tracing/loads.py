@@ -16,12 +16,16 @@ from guard.tracing.facts import Fact, places
 from guard.tracing.subjects import Subjects, completes_text
 
 _PIN = re.compile(r"[0-9a-f]{40}")
+_UNKNOWN = re.compile(r"unexpected keyword argument '(\w+)'")
 _HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?")
 
 
 def of_load(load: Load, subjects: Subjects) -> Iterator[Fact]:
     """What is wrong with a load that the guard did not make."""
-    if load.raised is not None or load.guarded:
+    if load.guarded:
+        return
+    if load.raised is not None:
+        yield from _unknown_keyword(load)
         return
     if load.what == "quantization":
         yield from _quantization(load)
@@ -34,6 +38,11 @@ def of_load(load: Load, subjects: Subjects) -> Iterator[Fact]:
             yield _fact(load, hazards.ADAPTER_AS_BASE, said)
     if load.what in ("model", "tokenizer"):
         yield from _tokenizers(load, subjects)
+    if load.what == "tokenizer" and _clears_template(load, subjects):
+        said = f"{_called(load)} was loaded with chat_template=None, which changes no token id"
+        yield _fact(load, hazards.TEMPLATE_DISABLED_BY_HAND, said)
+    if load.what == "adapter":
+        yield from _over_another(load)
     if load.what != "quantization":
         yield from _repository(load)
 
@@ -118,6 +127,29 @@ def _repository(load: Load) -> Iterator[Fact]:
         if not (isinstance(revision, str) and _PIN.fullmatch(revision)):
             said = f"{_called(load)} was loaded from revision {revision or 'main'}, which moves"
             yield _fact(load, hazards.UNPINNED_REVISION, said)
+
+
+def _clears_template(load: Load, subjects: Subjects) -> bool:
+    if "chat_template" not in load.asked or load.asked["chat_template"] or load.subject is None:
+        return False
+    return subjects.severity_of_tokenizer(load.subject) is not None
+
+
+def _over_another(load: Load) -> Iterator[Fact]:
+    """An adapter under a name that was taken: peft replaces only what both have."""
+    name = str(load.asked.get("adapter_name") or "default")
+    if name in (load.loaded.get("held") or ()):
+        said = (
+            f"the adapter {name!r} was loaded over one of that name, whose other parts stay active"
+        )
+        yield _fact(load, hazards.ADAPTER_OVER_ADAPTER, said)
+
+
+def _unknown_keyword(load: Load) -> Iterator[Fact]:
+    said = _UNKNOWN.search(str(load.loaded.get("error")))
+    if load.raised == "TypeError" and said is not None and said[1] in load.asked:
+        told = f"`{load.asked_class}.from_pretrained` does not take `{said[1]}`: {load.raised}"
+        yield _fact(load, hazards.UNKNOWN_KEYWORD, told)
 
 
 def _quantization(load: Load) -> Iterator[Fact]:

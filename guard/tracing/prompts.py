@@ -11,7 +11,7 @@ from cleanguard.catalogue import hazards
 from cleanguard.catalogue.hazards import Severity
 from guard.observing.events import Encode, Event, Generate, Prefill, Rows
 from guard.tracing.facts import Fact, places
-from guard.tracing.lineage import Lineage, Origin, pieces
+from guard.tracing.lineage import Lineage, Origin, bare, pieces
 from guard.tracing.subjects import Subjects, Tokens
 
 _SHOWN = 8
@@ -69,6 +69,7 @@ class Prompts:
             places_of_row = positions[number] if positions and len(positions) > number else None
             for piece in pieces(row, mask, places_of_row):
                 origin = self.lineage.of(piece, None) or self.lineage.of(row, mask)
+                piece = bare(piece, mask, origin)
                 tokenizer = origin.tokenizer if origin else self.subjects.tokenizer_for(model)
                 if tokenizer is None or not piece:
                     if piece:

@@ -61,7 +61,7 @@ def of_generate(generate: Generate, subjects: Subjects, tokenizer: int | None) -
             places(generate),
             MappingProxyType(common),
         )
-    inherited, ignored = _inherited(generate, subjects), _ignored(generate)
+    inherited, ignored = _inherited(generate, subjects), _ignored(generate, subjects)
     if inherited:
         said = ", ".join(f"{key}={value!r}" for key, value in inherited.items())
         yield Fact(
@@ -129,13 +129,19 @@ def _inherited(generate: Generate, subjects: Subjects) -> dict[str, Any]:
     return found
 
 
-def _ignored(generate: Generate) -> dict[str, Any]:
+def _ignored(generate: Generate, subjects: Subjects) -> dict[str, Any]:
+    """Settings of sampling that somebody here chose for a greedy call."""
     if generate.engine == "vllm" or generate.settings.get("do_sample"):
         return {}
-    return {
-        key: generate.settings[key]
-        for key in _ONLY_SAMPLING
-        if generate.origins.get(key) in ("call", "config")
-        and generate.settings.get(key) is not None
-        and generate.settings[key] not in _NEUTRAL[key]
-    }
+    load = subjects.loads.get(generate.model)
+    shipped = (load.loaded.get("generation_config") if load else None) or {}
+    found: dict[str, Any] = {}
+    for key in _ONLY_SAMPLING:
+        value, origin = generate.settings.get(key), generate.origins.get(key)
+        # A config that began as the model's own brings what the repository chose.
+        chosen = origin == "call" or (origin == "config" and shipped.get(key) != value)
+        # A temperature of 0 is how many say greedy; it contradicts nothing.
+        says_greedy = key == "temperature" and value == 0
+        if chosen and value is not None and value not in _NEUTRAL[key] and not says_greedy:
+            found[key] = value
+    return found

@@ -117,6 +117,18 @@ class Subjects:
             return f"a {type(thing).__name__}" if thing is not None else "a model"
         return _short(name)
 
+    def severity_of_tokenizer(self, number: int) -> Severity | None:
+        """How sure it is that a tokenizer is a base model's, by its name and the model of that name."""
+        name = self.name_of(number)
+        models = [
+            one for one, load in self.loads.items() if load.what == "model" and load.name == name
+        ]
+        if models:
+            return self.scope.severity(self.standing(models[-1], number))
+        scope = self.scope
+        named = standing_of(name, scope.base_models, scope.chat_models) if name else "unknown"
+        return scope.severity(named)
+
     def standing(self, model: int, tokenizer: int | None) -> Standing:
         """Whether a model is a base model, as it was when it was first asked about."""
         key = (model, tokenizer)

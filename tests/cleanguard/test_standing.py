@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -28,6 +29,47 @@ def test_a_published_name(name, standing, reason):
     found = judge(name)
     assert found.standing == standing, f"{reason}; but {found.reason}"
     assert found.reason
+
+
+STATEMENTS = [
+    tuple(line.split("\t"))
+    for line in _TABLE.with_name("publishers.tsv").read_text(encoding="utf-8").splitlines()
+    if not line.startswith("#")
+]
+# The publisher's own word in the published name: `-Base`, `-Instruct`, `-it`, …
+_SAID = {
+    "base": re.compile(r"[-_](base|pt|pretrain(ed)?)([-_]|$)", re.IGNORECASE),
+    "chat": re.compile(
+        r"instruct|chat|[-_]it([-_]|$)|[-_](sft|dpo|rl)([-_]|$)|think|zephyr|tuned", re.IGNORECASE
+    ),
+}
+
+
+def test_at_least_two_hundred_names_have_their_publishers_word():
+    """In the name itself or in a file of the publisher's; for the others the reason is ours alone."""
+    stated, alone = [], []
+    for name, standing, _ in ROWS:
+        if standing == "unknown":
+            continue
+        last = name.rstrip("/").rsplit("/", 1)[-1]
+        if _SAID[standing].search(last):
+            stated.append(name)
+            continue
+        own = [said for pattern, said, _, _ in STATEMENTS if re.match(pattern, name)]
+        assert set(own) <= {standing}, name
+        (stated if own else alone).append(name)
+    print(f"{len(stated)} stated, {len(alone)} not")  # noqa: T201
+    assert len(stated) >= 200, alone
+
+
+def test_every_statement_is_of_a_name_and_can_be_looked_up():
+    for pattern, standing, words, source in STATEMENTS:
+        assert any(re.match(pattern, name) for name, _, _ in ROWS), pattern
+        assert standing in ("base", "chat")
+        assert words
+        in_git = r"[\w.-]+/[\w.-]+ \S+ [0-9a-f]{10}"
+        elsewhere = r"arXiv:\d{4}\.\d{5} abstract|huggingface\.co/\S+ README\.md"
+        assert re.fullmatch(f"{in_git}|{elsewhere}", source), source
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,7 @@ VERSION = 1
 _EXERCISED: Mapping[str, tuple[str, ...]] = {
     "CG101": ("load",),
     "CG102": ("load",),
+    "CG103": ("change", "load"),
     "CG104": ("load",),
     "CG105": ("load",),
     "CG106": ("load",),
@@ -29,6 +30,7 @@ _EXERCISED: Mapping[str, tuple[str, ...]] = {
     "CG108": ("load",),
     "CG109": ("load",),
     "CG110": ("load",),
+    "CG111": ("load",),
     "CG201": ("encode", "prefill", "generate"),
     "CG202": ("encode", "generate"),
     "CG203": ("render",),
@@ -41,9 +43,18 @@ _EXERCISED: Mapping[str, tuple[str, ...]] = {
     "CG401": ("batch", "prefill"),
     "CG402": ("batch",),
     "CG403": ("save",),
+    "CG404": ("change",),
+    "CG501": ("write",),
 }
 # `check` reports these where a side is set or a collator made, a trace where a model is handed the rows.
-_ANYWHERE = frozenset({"CG302", "CG401", "CG402"})
+_ANYWHERE = frozenset({"CG302", "CG401", "CG402", "CG404", "CG501"})
+
+
+# A second BOS is one hazard, told at the tokenizer where a model reads it and at the trainer where it is trained on.
+_ALIKE: Mapping[str, frozenset[str]] = {
+    "CG202": frozenset({"CG202", "CG402"}),
+    "CG402": frozenset({"CG202", "CG402"}),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +167,8 @@ def compared(
         if path in stale or not BY_CODE[finding.code].traced:
             told.append(finding)
             continue
-        seen = [one for one in hazards if one.path == path and one.what == finding.code]
+        alike = _ALIKE.get(finding.code, frozenset({finding.code}))
+        seen = [one for one in hazards if one.path == path and one.what in alike]
         calls = [one for one in reached if one.path == path]
         told.append(_told(finding, seen, calls, used))
     told += _only_run(hazards, used, paths, selected(settings))
@@ -186,8 +198,8 @@ def _told(
     kinds = _EXERCISED.get(finding.code, ())
     own = [one for one in calls if one.what in kinds and here.meets(one.places[0])]
     meets = [one for one in seen if any(here.meets(place) for place in one.places)]
-    if not meets and finding.code in _ANYWHERE:
-        meets = list(seen)
+    if not meets:
+        meets = [one for one in seen if _ANYWHERE & {finding.code, one.what}]
     if meets:
         used.update(id(one.content) for one in meets)
         count = sum(one.count for one in meets)

@@ -115,6 +115,7 @@ class CallReader:
                 given = (*args.positional, *args.keywords.values())
                 note_mask_in_call(self.evaluator, node, [one.value for one in given], env)
         self.cursor.state = env.state
+        self.passed.beside(self.program, function, node, args, env)
         if isinstance(function, Unknown):
             return self._unknown_call(node, args, env)
         if type(function) is not Choice:

@@ -8,9 +8,11 @@ from functools import lru_cache
 import libcst as cst
 
 from lint_rules._flow.state.library_names import kind_of_call
+from lint_rules._flow.state.program import Program
 from lint_rules._flow.values.arguments import Argument, Arguments, given_later
 from lint_rules._flow.values.joins import (
     UNKNOWN,
+    CausalLM,
     Constant,
     FunctionRef,
     Items,
@@ -18,6 +20,8 @@ from lint_rules._flow.values.joins import (
     Method,
     Partial,
     Symbol,
+    Tokenizer,
+    Unknown,
     Value,
     count_of,
     element_of,
@@ -48,6 +52,23 @@ def _passing(symbol: str) -> str | None:
     """The last part of a name whose calls call what they are given, None for all others."""
     last = symbol.rsplit(".", 1)[-1]
     return last if symbol in _SYMBOLS or last in _MAPS or last in _HANDED else None
+
+
+_SUBJECTS = (CausalLM, Tokenizer)
+
+
+def _called(argument: Argument) -> str | None:
+    """The name of a variable that is passed."""
+    node = argument.expression
+    return node.value if type(node) is cst.Name else None
+
+
+def _is_read(program: Program, function: Value) -> bool:
+    """Whether the body of what is called is followed with its arguments."""
+    if type(function) is FunctionRef:
+        known = program.functions.get(function.node)
+        return known is not None and known.home is program
+    return not isinstance(function, (Unknown, Symbol))
 
 
 class PassedCalls:
@@ -93,6 +114,34 @@ class PassedCalls:
             )
             return Items(element, count_of(given[0]))
         return None
+
+    def beside(
+        self, program: Program, function: Value, node: cst.Call, args: Arguments, env: Env
+    ) -> None:
+        """A function that is handed on beside a model: who calls it is out of sight, and what with is not.
+
+        Its parameters get the models and tokenizers that are handed on under their names, as
+        `run_eval(model, tokenizer, complete)` gives them to `complete(model, tokenizer, prompt)`.
+        """
+        every = (*args.positional, *args.keywords.values())
+        if not any(type(one.value) is FunctionRef for one in every) or _is_read(program, function):
+            return
+        given = [*((_called(one), one) for one in args.positional), *args.keywords.items()]
+        subjects = {
+            name: Argument(one.value, None, None)
+            for name, one in given
+            if name is not None and any(isinstance(v, _SUBJECTS) for v in options(one.value))
+        }
+        if not subjects:
+            return
+        for _, one in given:
+            for option in options(one.value):
+                if isinstance(option, FunctionRef):
+                    params = option.node.params
+                    names = {param.name.value for param in (*params.params, *params.kwonly_params)}
+                    passed = {name: value for name, value in subjects.items() if name in names}
+                    if passed:
+                        self._call(option, node, Arguments((), passed, (), opaque=True), env)
 
     def _result(
         self,

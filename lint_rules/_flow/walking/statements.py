@@ -32,6 +32,7 @@ from lint_rules._flow.walking.imports import bind_import, bind_import_from
 from lint_rules._flow.walking.mutations import mutate
 from lint_rules._flow.walking.pad_masks import IGNORED, note_mask
 from lint_rules._flow.walking.patterns import bind_pattern
+from lint_rules._flow.walking.switches import switched
 
 _EMPTY = Sequence((), "list")
 _SWALLOWING = frozenset(
@@ -239,6 +240,9 @@ class Executor:
         if falls:
             live.append(other)
         env.join(live)
+        switch = switched(node.test, env)
+        if switch is not None and (branch := taken if switch else other) in live:
+            env.state = branch.state
         return bool(live)
 
     def _for(self, node: cst.For, env: Env) -> bool:

@@ -144,3 +144,36 @@ def test_it_excludes_fixes(run: Run, traced: Any) -> None:
     done = run("check", "script.py", "--with-trace", traced(), "--fix")
     assert done.code == 2
     assert "excludes --fix" in done.err
+
+
+TRAINED = """\
+from transformers import AutoModelForCausalLM, AutoTokenizer, Trainer
+
+NAME = "meta-llama/Llama-3.1-8B-Instruct"
+tok = AutoTokenizer.from_pretrained(NAME)
+model = AutoModelForCausalLM.from_pretrained(NAME)
+text = tok.apply_chat_template(turns, tokenize=False)
+rows = tok(text, return_tensors="pt")
+model.generate(**rows)
+Trainer(model=model, train_dataset=[rows]).train()
+"""
+
+
+def test_a_second_bos_is_confirmed_by_the_rows_that_are_trained_on(
+    run: Run, traced: Any, tmp_path: Path
+) -> None:
+    (tmp_path / "script.py").write_text(TRAINED)
+    digest = hashlib.sha256(TRAINED.encode()).hexdigest()
+    asked = ("check", "script.py", "--scope", "all", "--output-format", "json", "--with-trace")
+    done = run(*asked, traced(hazard(9, 1, 50, "CG402"), files={"script.py": digest}))
+    assert statuses(done.out, "CG202") == ["confirmed"]
+    assert statuses(done.out, "CG402") == []
+    done = run(*asked, traced(hazard(9, 1, 50, "CG401"), files={"script.py": digest}))
+    assert "confirmed" not in statuses(done.out, "CG202")
+
+
+def test_a_load_that_raised_contradicts_nothing(run: Run, traced: Any) -> None:
+    file = traced(reached=[place(5, 9, 51, "load that raised"), place(4, 7, 42, "load")])
+    done = run("check", "script.py", "--with-trace", file, "--output-format", "json")
+    assert statuses(done.out, "CG101") == ["not reached"]
+    assert statuses(done.out, "CG102") == ["contradicted"]

@@ -224,3 +224,15 @@ def test_a_guarded_generation_is_clean(tiny: guard.Loaded, codes: Codes) -> None
         model, tokenizer, prompts, max_new_tokens=2
     )
     assert codes(work, select=("ALL",)) == []
+
+
+def test_padding_without_its_mask_hides_no_bos(llama: Pair, codes: Codes) -> None:
+    """The pads are told as CG302; the BOS behind them is there."""
+    model, tokenizer = llama
+    tokenizer.pad_token, tokenizer.padding_side = tokenizer.eos_token, "left"
+
+    def work() -> None:
+        batch = tokenizer(["a", "a b c d"], padding=True, return_tensors="pt")
+        model.generate(batch["input_ids"], max_new_tokens=2, do_sample=False)
+
+    assert codes(work) == ["CG302"]

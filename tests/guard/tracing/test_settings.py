@@ -141,3 +141,33 @@ def test_beams_and_assistants_are_seen_once(qwen: Pair, codes: Codes) -> None:
         ask(qwen, assistant_model=model)
     del tokenizer
     assert len(run.seen.generations) == 2
+
+
+def test_a_config_that_began_as_the_models_own_chose_nothing(edited: Any, codes: Codes) -> None:
+    import copy
+
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    folder = edited(generation_config={"do_sample": True, "temperature": 0.6})
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+
+    def work() -> None:
+        model = AutoModelForCausalLM.from_pretrained(folder)
+        config = copy.deepcopy(model.generation_config)
+        config.do_sample = False
+        model.generate(**tokenizer("a", return_tensors="pt"), generation_config=config)
+
+    def chosen() -> None:
+        model = AutoModelForCausalLM.from_pretrained(folder)
+        config = copy.deepcopy(model.generation_config)
+        config.do_sample, config.temperature = False, 0.9
+        model.generate(**tokenizer("a", return_tensors="pt"), generation_config=config)
+
+    def greedy() -> None:
+        model = AutoModelForCausalLM.from_pretrained(folder)
+        encoded = tokenizer("a", return_tensors="pt")
+        model.generate(**encoded, do_sample=False, temperature=0.0, max_new_tokens=2)
+
+    assert codes(work) == []
+    assert codes(greedy) == []
+    assert codes(chosen) == ["CG303"]

