@@ -163,26 +163,18 @@ def inspect_table(folder: Path) -> None:
             scorer=includes(),
         )
         [log] = run(task, model=model, log_dir=str(folder / "logs"), display="none", max_tokens=8, seed=0)  # fmt: skip
-        rows[name] = [
-            _answers(one.output.completion, item)
-            for one, item in zip(log.samples or (), asked, strict=True)
-        ]
+        rows[name] = [(one.scores or {})["includes"].value == "C" for one in log.samples or ()]
     model, tokenizer, _ = CleanModelLoader(model_path(), dtype="float32").load()
     plain = CleanModelLoader.generate_batch(
         model, tokenizer, [item.completion or "" for item in asked], max_new_tokens=8
     )
     rows["plain prompts, no harness"] = [
-        _answers(text, item) for text, item in zip(plain, asked, strict=True)
+        any(gold in text for gold in item.gold) for text, item in zip(plain, asked, strict=True)
     ]
-    print("| provider | right answer first |")
+    print("| provider | the answer stands in the text (`includes()`) |")
     print("|---|---|")
     for name, passed in rows.items():
         print(f"| {name} | {_rate(passed, clusters)} |")
-
-
-def _answers(text: str, item: SuiteItem) -> bool:
-    """Whether the answer stands first."""
-    return any(text.strip().startswith(one) for one in item.gold)
 
 
 if __name__ == "__main__":

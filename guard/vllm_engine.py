@@ -9,7 +9,7 @@ settings are explicit, and what vLLM says it was given is compared with what it 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -25,13 +25,12 @@ from guard.errors import (
 )
 from guard.files import hub
 from guard.files.remote_code import check_pin
-from guard.files.request import LoadRequest
-from guard.files.source import ModelSource, fetch_weights, open_source
+from guard.files.request import LoadRequest, SpecialTokens
+from guard.files.source import fetch_weights, open_source
 from guard.generation.batches import listed
 from guard.generation.completion import Completion, decode, emitted_control, trim
-from guard.loading.assembly import explicit_generation
-from guard.loading.padding import settle_padding
-from guard.loading.tokenizer_load import read_config, read_tokenizer, tokenizer_record
+from guard.loading.tokenizer_load import read_config, read_tokenizer
+from guard.loading.vllm_record import measured
 from guard.loading.vllm_start import (
     Shape,
     kept_apart,
@@ -43,13 +42,10 @@ from guard.loading.vllm_start import (
 )
 from guard.prompts.encoding import encode_rows, with_special_tokens
 from guard.prompts.policy import policy_of
-from guard.prompts.sentinels import run_token_sentinels
 from guard.prompts.state import GuardState
-from guard.prompts.templates import block_templates
-from guard.provenance.environment import installed, measure_environment
-from guard.provenance.measure import check_hub_files, file_records
-from guard.provenance.record import SCHEMA, ModelRecord, Provenance, QuantizationRecord, utc_now
-from guard.provenance.tensors import weights_record
+from guard.scoring.boundary import pair_of
+from guard.scoring.continuations import Score, texts_of
+from guard.scoring.vllm_scores import SCORING, in_order, score_from
 from guard.settings.jobs import Job, make_jobs
 from guard.settings.settled import Settings, refuse_ends_beyond, settle
 from guard.settings.vllm_sampling import params_of, refuse_settings, sampling_of
@@ -126,7 +122,9 @@ class VllmEngine:
             self._start()
         said = ", ".join(f"{name}={value}" for name, value in environment.items())
         checks.add("engine-environment", None, said, "recorded")
-        self.provenance = self._measured(request, source, checks, shape)
+        self.provenance = measured(
+            request, source, self.tokenizer, checks, shape, release=self.release, room=self._room
+        )
         self._state = GuardState(policy_of(self.tokenizer), self.provenance)
 
     @property
@@ -159,11 +157,38 @@ class VllmEngine:
         params = [
             params_of(self._vllm.SamplingParams, sampling_of(job, settings, eos)) for job in jobs
         ]
-        outputs = self._generate(jobs, params) if jobs else []
+        outputs = self._generate([job.row for job in jobs], params)
         return [
             self._completion(job, output, settings, eos, len(jobs))
             for job, output in zip(jobs, outputs, strict=True)
         ]
+
+    def score_batch(
+        self,
+        questions: Iterable[tuple[str, Sequence[str]]],
+        *,
+        special_tokens: SpecialTokens | None = None,
+    ) -> list[list[Score]]:
+        """Log-probabilities of continuations; as `CleanModelLoader.score_batch`, read off vLLM's prompts.
+
+        A text must leave room for one token, since vLLM reads it as a prompt.
+
+        Raises:
+            See `guard.scoring.continuations.score`. EngineStartError: vLLM ended.
+        """
+        policy = with_special_tokens(self.tokenizer, self._state.policy, special_tokens)
+        asked = [(prompt, texts_of(texts)) for prompt, texts in questions]
+        most = None if self._room is None else self._room - 1
+        flat = [(prompt, text) for prompt, texts in asked for text in texts]
+        pairs = [pair_of(self.tokenizer, policy, *one, most=most) for one in flat]
+        self._refuse_ids([pair.ids for pair in pairs])
+        params = params_of(self._vllm.SamplingParams, SCORING)
+        outputs = self._generate([list(pair.ids) for pair in pairs], [params] * len(pairs))
+        scores = [
+            score_from(pair, text, output)
+            for pair, (_, text), output in zip(pairs, flat, outputs, strict=True)
+        ]
+        return in_order(scores, [len(texts) for _, texts in asked])
 
     def _start(self) -> None:
         with kept_apart():
@@ -172,10 +197,12 @@ class VllmEngine:
             except Exception as error:
                 raise start_failure(error, self.release) from error
 
-    def _generate(self, jobs: Sequence[Job], params: Sequence[Any]) -> Any:
+    def _generate(self, rows: Sequence[list[int]], params: Sequence[Any]) -> Any:
+        if not rows:
+            return []
         if not self.started:
             self._start()
-        asked = [self._vllm.TokensPrompt(prompt_token_ids=job.row) for job in jobs]
+        asked = [self._vllm.TokensPrompt(prompt_token_ids=row) for row in rows]
         with kept_apart():
             try:
                 return self._llm.generate(asked, params, use_tqdm=False)
@@ -251,56 +278,6 @@ class VllmEngine:
             batch=rows,
             ignored=settings.ignored,
             engine="vllm",
-        )
-
-    def _measured(
-        self, request: LoadRequest, source: ModelSource, checks: CheckList, shape: Shape
-    ) -> Provenance:
-        tokenizer = self.tokenizer
-        pad = settle_padding(tokenizer, "left", shape.rows)
-        policy = policy_of(tokenizer)
-        _, generation = explicit_generation(
-            source.read_json("generation_config.json"), shape.eos, policy, tokenizer, checks,
-        )  # fmt: skip
-        block_templates(tokenizer, request.model_id)
-        run_token_sentinels(tokenizer, policy, checks)
-        files, weights = file_records(source.directory), weights_record(source.directory)
-        check_hub_files(files, checks)
-        said = f"vllm {self.release} reads the weights and generates"
-        checks.add("engine", None, said, "recorded")
-        environment = measure_environment()
-        numbers = weights.numbers if weights else 0
-        return Provenance(
-            schema=SCHEMA,
-            loader_version=environment.loader_source_sha256,
-            cleanguard_version=installed("cleanguard"),
-            created=utc_now(),
-            model_id=request.model_id,
-            quantization="none",
-            dtype=shape.dtype,
-            revision=source.revision,
-            model=ModelRecord(
-                kind=source.kind,
-                path=str(source.directory),
-                revision_requested=request.revision,
-                revision=source.revision,
-                architecture=shape.architecture,
-                parameters=numbers,
-                dtypes={shape.dtype: numbers},
-                devices=(),
-                attention=None,
-                context=self._room,
-                quantization=QuantizationRecord("none", 0),
-                files=files,
-                weights=weights,
-                unused=shape.unused,
-            ),
-            tokenizer=tokenizer_record(tokenizer, policy, pad),
-            generation=generation,
-            environment=environment,
-            for_training=False,
-            overrides=request.overrides,
-            checks=checks.done(),
         )
 
 

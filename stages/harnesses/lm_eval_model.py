@@ -5,29 +5,34 @@ from __future__ import annotations
 import json
 import os
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from lm_eval.api.model import LM
 from tqdm import tqdm
 
 from cleanguard.version import VERSION
 from guard.calls import GuardedCalls
-from guard.errors import SettingsError, TemplateOnBaseError
+from guard.errors import SettingsError
 from guard.files.hub import torch
 from guard.prompts.state import provenance_of, state_of
 from guard.records.sources import Source
 from stages.harnesses.arguments import folder, loader_for, whole
 from stages.harnesses.asking import Asked, fitting_prompt, length_of, score_pairs, told
+from stages.harnesses.lm_eval_requests import (
+    named,
+    no_template,
+    options_of,
+    pieces,
+    rows_of,
+    until,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from lm_eval.api.instance import Instance
 
-_One = TypeVar("_One")
-_PIECE = 1024  # requests between two looks at the progress, and into the cache
-_LENGTHS = ("max_gen_toks", "max_new_tokens", "max_tokens", "max_completion_tokens")
 _CACHED_BY = "cleanguard: the load that these answers are of"
 
 
@@ -98,7 +103,7 @@ class GuardedLM(LM):
         self.max_length = length_of(
             self.model, None if max_length is None else whole("max_length", max_length)
         )
-        self._batch = _rows(batch_size, max_batch_size)
+        self._batch = rows_of(batch_size, max_batch_size)
         self._seed = None if seed is None else whole("seed", seed, 0)
         self._counts: Counter[str] = Counter()
         self._ties: Counter[str] = Counter()
@@ -132,10 +137,10 @@ class GuardedLM(LM):
         """
         found: list[tuple[float, bool]] = []
         with tqdm(total=len(requests), desc="loglikelihood, guarded", disable=disable_tqdm) as bar:
-            for piece in _pieces(requests):
+            for piece in pieces(requests):
 
                 def name(number: int, piece: Sequence[Instance] = piece) -> str:
-                    return _name(piece[number])
+                    return named(piece[number])
 
                 scored = score_pairs(self._asked, [one.args for one in piece], name)
                 for request, one in zip(piece, scored, strict=True):
@@ -159,7 +164,7 @@ class GuardedLM(LM):
         found = [0.0] * len(requests)  # of a text without a token, too
         asked = [number for number, text in enumerate(texts) if text]
         with tqdm(total=len(asked), desc="rolling, guarded", disable=disable_tqdm) as bar:
-            for piece in _pieces(asked):
+            for piece in pieces(asked):
 
                 def score(piece: Sequence[int] = piece) -> Sequence[Any]:
                     return GuardedCalls.perplexity(
@@ -168,7 +173,7 @@ class GuardedLM(LM):
                     ).texts  # fmt: skip
 
                 def name(at: int, piece: Sequence[int] = piece) -> str:
-                    return _name(requests[piece[at]])
+                    return named(requests[piece[at]])
 
                 scored = told(name, score)
                 for number, one in zip(piece, scored, strict=True):
@@ -193,7 +198,9 @@ class GuardedLM(LM):
         found = [""] * len(requests)
         ready = []
         for numbers in groups.values():
-            stops, settings = self._settings(requests[numbers[0]])
+            stops, settings = options_of(
+                requests[numbers[0]], usual=self.max_gen_toks, seed=self.seed
+            )
             room = self.max_length - settings["max_new_tokens"]
             prompts = [self._prompt(requests[number], room) for number in numbers]
             ready.append((numbers, stops, settings, prompts))
@@ -207,7 +214,7 @@ class GuardedLM(LM):
                     stops: list[str] = stops,
                 ) -> None:
                     request = requests[numbers[place]]
-                    text = found[numbers[place]] = _until(completions[0].text, stops)
+                    text = found[numbers[place]] = until(completions[0].text, stops)
                     self._counts["control tokens emitted"] += completions[0].control_tokens
                     self.cache_hook.add_partial("generate_until", request.args, text)
                     bar.update()
@@ -223,12 +230,12 @@ class GuardedLM(LM):
         self, chat_history: list[dict[str, str]], add_generation_prompt: bool = True
     ) -> NoReturn:
         """Refused: raises TemplateOnBaseError."""
-        raise _no_template()
+        raise no_template()
 
     def chat_template(self, chat_template: bool | str = False) -> str | None:
         """None; raises TemplateOnBaseError where one is asked for."""
         if chat_template:
-            raise _no_template()
+            raise no_template()
         return None
 
     def set_cache_hook(self, cache_hook: Any) -> None:
@@ -291,26 +298,13 @@ class GuardedLM(LM):
         """How many contexts lost their beginning."""
         return self._counts["contexts cut from the left"]
 
-    def _settings(self, request: Instance) -> tuple[list[str], dict[str, Any]]:
-        """Stop strings, and keywords of `complete`."""
-        given = dict(request.args[1])
-        until = given.pop("until", None) or []
-        stops = [until] if isinstance(until, str) else list(until)
-        most = [given.pop(name) for name in _LENGTHS if name in given]
-        given["max_new_tokens"] = whole("max_gen_toks", next(filter(None, most), self.max_gen_toks))
-        if given.get("do_sample") is False or not given.get("temperature", 0):
-            given.pop("temperature", None)
-        if given.get("do_sample") or given.get("temperature"):
-            given.setdefault("seed", self.seed)
-        return [one for one in stops if one], given
-
     def _prompt(self, request: Instance, room: int) -> str:
         def fitted() -> str:
             prompt, cut = fitting_prompt(self._asked, request.args[0], room)
             self._counts["contexts cut from the left"] += bool(cut)
             return prompt
 
-        return told(lambda _: _name(request), fitted)
+        return told(lambda _: named(request), fitted)
 
     def _count_ties(
         self, requests: Sequence[Instance], found: Sequence[tuple[float, bool]]
@@ -321,30 +315,3 @@ class GuardedLM(LM):
         for (task, _, _), totals in beside.items():
             if totals.count(max(totals)) > 1:
                 self._ties[str(task)] += 1
-
-
-def _rows(batch_size: int | str | None, most: int | str | None) -> int | None:
-    if batch_size is None or str(batch_size).startswith("auto"):
-        return None if most is None else whole("max_batch_size", most)
-    return whole("batch_size", batch_size)
-
-
-def _pieces(whole: Sequence[_One]) -> Iterator[Sequence[_One]]:
-    return (whole[start : start + _PIECE] for start in range(0, len(whole), _PIECE))
-
-
-def _name(request: Instance) -> str:
-    return f"task {request.task_name}, document {request.doc_id}"
-
-
-def _until(text: str, stops: Iterable[str]) -> str:
-    for stop in stops:
-        text = text.split(stop)[0]
-    return text
-
-
-def _no_template() -> TemplateOnBaseError:
-    return TemplateOnBaseError(
-        "lm_eval was told to apply a chat template",
-        remedy="leave out --apply_chat_template: a base model is asked in plain text",
-    )

@@ -19,6 +19,7 @@ from safetensors.torch import load_file, save_file
 
 from guard import CleanModelLoader, JsonlWriter
 from guard.errors import (
+    BrokenModelError,
     ContaminationError,
     EngineStartError,
     GuardWarning,
@@ -50,9 +51,15 @@ class Completed:
 
 
 @dataclass
+class Logprob:
+    logprob: float
+
+
+@dataclass
 class Output:
     prompt_token_ids: list[int]
     outputs: list[Completed]
+    prompt_logprobs: list[dict[int, Logprob] | None] | None = None
 
 
 class SamplingParams:
@@ -87,6 +94,16 @@ class LLM:
         for prompt, params in zip(prompts, sampling_params, strict=True):
             assert set(prompt) == {"prompt_token_ids"}, "text reached vLLM"
             ids = torch.tensor([prompt["prompt_token_ids"]])
+            told = params.given.get("prompt_logprobs")
+            if told:
+                with torch.no_grad():
+                    of_next = self._model(ids).logits[0].float().log_softmax(-1)
+                each: list[dict[int, Logprob] | None] = [None]
+                for row, own in zip(of_next, ids[0, 1:].tolist(), strict=False):
+                    top = row.topk(told).indices.tolist()
+                    each.append({one: Logprob(float(row[one])) for one in (*top, own)})
+                found.append(Output(list(prompt["prompt_token_ids"]), [Completed((0,))], each))
+                continue
             stop = params.given["stop_token_ids"]
             with torch.no_grad():
                 row = self._model.generate(
@@ -424,7 +441,7 @@ def test_an_engine_that_cannot_start_says_why_before_weights_are_measured(
         raise AssertionError("the weights were measured")
 
     monkeypatch.setattr(LLM, "__init__", failing)
-    monkeypatch.setattr("guard.vllm_engine.weights_record", measured)
+    monkeypatch.setattr("guard.loading.vllm_record.weights_record", measured)
     with pytest.raises(EngineStartError, match=r"could not start: ValueError: Free memory"):
         VllmEngine(request_of())
 
@@ -498,3 +515,53 @@ def test_a_finished_run_starts_no_engine(tmp_path: Path) -> None:
     again = generate(settings(tmp_path / "g", engine="vllm"))
     assert len(LLM.made) == 1
     assert again.lines == ("every answer was there already: vLLM was not started", *first.lines)
+
+
+QUESTIONS = [
+    ("The capital of France is", [" Paris.", " Berlin.", " a city and"]),
+    ("", ["A dog is an animal."]),
+    ("The capital of France is ", ["Paris."]),
+]
+
+
+def test_scores_are_those_of_the_loader(engine: VllmEngine, tiny: Any) -> None:
+    mine = engine.score_batch(QUESTIONS)
+    theirs = CleanModelLoader.score_batch(tiny.model, tiny.tokenizer, QUESTIONS)
+    for ours, others in zip(mine, theirs, strict=True):
+        for one, other in zip(ours, others, strict=True):
+            assert (one.ids, one.context, one.borrowed) == (
+                other.ids,
+                other.context,
+                other.borrowed,
+            )
+            assert (one.is_greedy, one.ties) == (other.is_greedy, other.ties)
+            assert one.logprobs == pytest.approx(other.logprobs, abs=1e-4)
+
+
+def test_what_cannot_be_scored_is_refused(engine: VllmEngine) -> None:
+    with pytest.raises(ContaminationError):
+        engine.score_batch([("fine", [" yes"]), ("<|im_start|>user", [" Hi"])])
+    with pytest.raises(SettingsError):
+        engine.score_batch([("fine", " yes")])  # type: ignore[list-item]
+    with pytest.raises(TruncatedPromptError):
+        VllmEngine(request_of(), context=8).score_batch([("A dog is an animal. " * 4, [" It is."])])
+    assert engine.score_batch([]) == []
+    assert not LLM.asked
+
+
+def test_scores_that_are_no_numbers_are_told(
+    engine: VllmEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = LLM.generate
+
+    def broken(self: LLM, *args: Any, **given: Any) -> list[Output]:
+        found = real(self, *args, **given)
+        for told in (found[0].prompt_logprobs or [])[1:]:
+            assert told is not None
+            for one in told.values():
+                one.logprob = float("nan")
+        return found
+
+    monkeypatch.setattr(LLM, "generate", broken)
+    with pytest.raises(BrokenModelError, match="no numbers"):
+        engine.score_batch(QUESTIONS[:1])

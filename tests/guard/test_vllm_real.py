@@ -30,6 +30,8 @@ def test_the_engine_keeps_its_word(tmp_path: Path) -> None:
     assert found["sampled"]
     assert found["samples_differ"]
     assert found["verified"]
+    assert found["scores"] < 1e-3
+    assert found["greedy_flags"] == 16
     assert found["refused"] == {
         "cold": "SettingsError",
         "hot": "SettingsError",

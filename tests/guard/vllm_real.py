@@ -53,6 +53,16 @@ def main(folder: Path) -> dict[str, Any]:
         "no room": refused(["A dog is an animal. " * 400]),
         "penalty": refused(no_repeat_ngram_size=2),
     }
+    questions = [(one, [" Paris.", " 7.", " an animal", " cold"]) for one in PROMPTS]
+    ours = engine.score_batch(questions)
+    others = CleanModelLoader.score_batch(model, tokenizer, questions)
+    pairs = [
+        (a, b)
+        for mine, theirs in zip(ours, others, strict=True)
+        for a, b in zip(mine, theirs, strict=True)
+    ]
+    found["scores"] = max(abs(a.total - b.total) for a, b in pairs)
+    found["greedy_flags"] = sum(a.is_greedy == b.is_greedy for a, b in pairs)
     ids = tokenizer("A dog is an animal. " * 200, add_special_tokens=False)["input_ids"]
     with warnings.catch_warnings(record=True) as told:
         warnings.simplefilter("always")

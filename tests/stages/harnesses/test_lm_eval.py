@@ -128,6 +128,16 @@ def test_sampled_texts_have_seeds_of_their_own(guarded: GuardedLM) -> None:
     assert guarded.generate_until(prompts, True) != first
 
 
+@pytest.mark.parametrize(
+    "said",
+    [{}, {"do_sample": False}, {"do_sample": True, "temperature": 0.0}, {"do_sample": False, "temperature": 0.8}, {"temperature": 0}],
+)  # fmt: skip
+def test_what_does_not_sample_is_greedy(guarded: GuardedLM, said: dict[str, Any]) -> None:
+    plain = guarded.generate_until(asked("generate_until", ("A dog", {"max_gen_toks": 6})), True)
+    told = asked("generate_until", ("A dog", {"max_gen_toks": 6, **said}))
+    assert guarded.generate_until(told, True) == plain
+
+
 def test_no_chat_reaches_the_model(guarded: GuardedLM, tasks: Path) -> None:
     with pytest.raises(TemplateOnBaseError, match="CG"):
         guarded.apply_chat_template([{"role": "user", "content": "Hi"}])
