@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from cleanguard.catalogue import hazards
 from guard.base.checks import CheckList
+from guard.base.script import refuse_unguarded_script
 from guard.errors import (
     ContaminationError,
     EngineStartError,
@@ -35,7 +36,6 @@ from guard.loading.vllm_start import (
     Shape,
     kept_apart,
     refuse_request,
-    refuse_unguarded_script,
     settle_environment,
     shape_of,
     start_failure,

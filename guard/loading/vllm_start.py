@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import inspect
 import os
 import random
 import sys
-from ast import If, parse, unparse
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout, suppress
 from dataclasses import dataclass, fields, replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from guard.base.checks import CheckList
 from guard.errors import EngineStartError, SettingsError
@@ -135,34 +132,6 @@ def settle_environment(devices: int) -> dict[str, str]:
     return {name: os.environ[name] for name in chosen}
 
 
-def refuse_unguarded_script(devices: int) -> None:
-    """Refuse a script that would start itself again: vLLM's processes import it.
-
-    Raises:
-        SettingsError: Several devices, and the call does not stand under `if __name__ == "__main__":`.
-    """
-    main = sys.modules.get("__main__")
-    path = getattr(main, "__file__", None)
-    if devices == 1 or path is None:
-        return
-    lines = [
-        frame.f_lineno
-        for frame in _frames()
-        if frame.f_code.co_name == "<module>" and frame.f_globals.get("__name__") == "__main__"
-    ]
-    try:
-        body = parse(Path(path).read_bytes()).body
-    except (OSError, SyntaxError, ValueError):
-        return  # no script of the user's
-    for node in body:
-        inside = any(node.lineno <= line <= (node.end_lineno or 0) for line in lines)
-        if inside and not (isinstance(node, If) and "__name__" in unparse(node.test)):
-            raise SettingsError(
-                f"{path}:{node.lineno}: vLLM starts processes that import this script again",
-                remedy='put the call into a function, and call that under `if __name__ == "__main__":`',
-            )
-
-
 @contextmanager
 def kept_apart() -> Iterator[None]:
     """What vLLM prints goes to standard error, and torch's, numpy's and Python's random states stay."""
@@ -218,10 +187,3 @@ def _refuse_further_files(request: LoadRequest, source: ModelSource) -> None:
             evidence={"measured": sorted(measured), "further": further},
             remedy="remove what is not meant, or generate with transformers",
         )
-
-
-def _frames() -> Iterator[Any]:
-    frame = inspect.currentframe()
-    while frame is not None:
-        yield frame
-        frame = frame.f_back

@@ -496,7 +496,7 @@ def test_its_environment_is_set_and_recorded(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_a_script_that_vllm_would_import_again_is_told(tmp_path: Path) -> None:
     script = tmp_path / "run.py"
-    body = "from guard.loading.vllm_start import refuse_unguarded_script as look\n"
+    body = "from guard.base.script import refuse_unguarded_script as look\n"
     for call, code in (
         ("look(2)", 1),
         ("look(1)", 0),
