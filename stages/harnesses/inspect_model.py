@@ -12,6 +12,7 @@ from urllib.parse import unquote, urlparse
 
 import anyio
 from anyio.to_thread import run_sync
+from inspect_ai._util.error import PrerequisiteError
 from inspect_ai.log import transcript
 from inspect_ai.model import (
     ChatCompletionChoice,
@@ -25,6 +26,7 @@ from inspect_ai.model import (
 from cleanguard.version import VERSION
 from guard.calls import GuardedCalls
 from guard.enforcing.passing import is_lifted
+from guard.errors import GuardError
 from guard.files.hub import torch
 from guard.prompts.encoding import encode_rows
 from guard.prompts.state import provenance_of, state_of
@@ -70,7 +72,7 @@ class GuardedAPI(ModelAPI):
         model_args: `-M`: keywords of CleanModelLoader, and `batch_size`, `device`, `peft`.
 
     Raises:
-        GuardError: As `CleanModelLoader` and `load`.
+        PrerequisiteError: With what `CleanModelLoader` or `load` says, and the remedy.
     """
 
     def __init__(
@@ -82,9 +84,13 @@ class GuardedAPI(ModelAPI):
         **model_args: Any,
     ) -> None:
         super().__init__(model_name, base_url, api_key, [], config or GenerateConfig())
-        rows = model_args.pop("batch_size", None)
-        self.rows = 32 if rows is None else whole("batch_size", rows)
-        self.model, self.tokenizer = _loaded(model_name, model_args)
+        try:
+            rows = model_args.pop("batch_size", None)
+            self.rows = 32 if rows is None else whole("batch_size", rows)
+            self.model, self.tokenizer = _loaded(model_name, model_args)
+        except GuardError as error:
+            # Shown by inspect_ai as it is, without a traceback.
+            raise PrerequisiteError(f"cleanguard: {error}") from error
         self._waiting: list[_Waiting] = []
         self._turn = anyio.Lock()
         self._asked: Counter[tuple[Any, ...]] = Counter()

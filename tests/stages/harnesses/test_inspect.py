@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from inspect_ai import Task
 from inspect_ai import eval as run
+from inspect_ai._util.error import PrerequisiteError
 from inspect_ai.dataset import Sample
 from inspect_ai.log import EvalLog
 from inspect_ai.model import (
@@ -26,7 +27,7 @@ from inspect_ai.solver import generate, system_message, use_tools
 from inspect_ai.tool import tool
 
 from guard import CleanModelLoader, Loaded
-from guard.errors import LoaderCallError, SettingsError, TemplateOnBaseError
+from guard.errors import SettingsError, TemplateOnBaseError
 from guard.records.verification import verify_file
 from stages.harnesses import inspect_registry
 from stages.harnesses.inspect_request import options_of, prompt_of
@@ -158,6 +159,17 @@ def test_without_a_temperature_it_is_greedy() -> None:
         options_of(GenerateConfig(system_message="x"), 8)
 
 
-def test_an_argument_that_does_not_exist_is_told() -> None:
-    with pytest.raises(LoaderCallError, match="did you mean `dtype`"):
-        get_model("cleanguard/tiny", dtpye="float32")
+@pytest.mark.parametrize(
+    ("name", "options", "said"),
+    [
+        ("tiny", {"dtpye": "float32"}, "did you mean `dtype`"),
+        ("tiny", {"batch_size": 0}, "batch_size is a whole number"),
+        ("tiny", {"peft": "nowhere"}, "no folder"),
+        ("nowhere", {}, "no directory here"),
+    ],
+)
+def test_a_model_that_cannot_be_had_is_told_without_a_traceback(
+    name: str, options: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(PrerequisiteError, match=said):
+        get_model(f"cleanguard/{name}", **options)
