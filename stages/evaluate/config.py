@@ -36,7 +36,15 @@ class EvaluateConfig:
     out: Path = option(Path("runs/evaluate"), "The run's folder.")
     suite: str = option(
         "instruct",
-        "instruct, heldout, comprehensive, readiness, completion, qa, formats, sentinels, or your own .jsonl file.",
+        "instruct, heldout, comprehensive, readiness, completion, qa, formats, sentinels, your own .jsonl "
+        "file, or lm-eval:SAMPLES.jsonl.",
+    )
+    from_results: tuple[str, ...] = option(
+        (),
+        "Compare logged runs of lm-evaluation-harness instead of asking a model, in order, as name=samples.jsonl.",
+    )
+    metric: str = option(
+        "", "With from_results, which of lm_eval's metrics; the first one if left out."
     )
     adapters: tuple[str, ...] = option(
         (),

@@ -14,6 +14,7 @@ from stages.comparing.plan import Plan
 from stages.config import as_plain
 from stages.evaluate.answering import answer_batches, pieces_of
 from stages.evaluate.config import BASE, EvaluateConfig
+from stages.evaluate.logged import compare_logged
 from stages.evaluate.subjects import Subject, load_subjects
 from stages.folder import run_folder, write_text
 from stages.jsonl import read_lines
@@ -56,6 +57,8 @@ def evaluate(config: EvaluateConfig) -> Outcome:
         JobError: The suite, an adapter, the folder or an earlier run cannot be used.
         GuardError: The model cannot be loaded, or a prompt is not clean.
     """
+    if config.from_results:
+        return compare_logged(config)
     suite = limited(find_suite(config.suite), config.limit)
     forms = config.forms or suite.forms
     check_forms(suite, forms)

@@ -47,7 +47,8 @@ def generate(config: GenerateConfig) -> Outcome:
     """
     with run_folder(config.out, "generate", config) as folder:
         known = _known(config)
-        engine = engine_for(config.engine, config.model, config.vllm)
+        finished = (folder / MANIFEST).exists()
+        engine = engine_for(config.engine, config.model, config.vllm, lazy=finished)
         seeds = _seeds(engine, config, known, folder)
         params = {**as_plain(config), "out": None, "inputs": _inputs(config), "engine": engine.name}
         pieces = [Piece(_keys(config, batch), batch) for batch in _batches(config, seeds)]
@@ -69,7 +70,8 @@ def generate(config: GenerateConfig) -> Outcome:
             "files": {name: file_entry(folder / name) for name in names},
         }
         write_json(folder / MANIFEST, manifest)
-    return Outcome(_summary(config, counts))
+    asked = () if engine.started else ("every answer was there already: vLLM was not started",)
+    return Outcome((*asked, *_summary(config, counts)))
 
 
 def _known(config: GenerateConfig) -> list[Seed]:

@@ -10,6 +10,7 @@ from cleanguard.catalogue.hazards import TOO_FEW_ITEMS
 from cleanguard.catalogue.selection import did_you_mean
 from stages.suites import world
 from stages.suites.item import Suite, SuiteError
+from stages.suites.lm_eval_samples import PREFIX, suite_lines
 from stages.suites.user import read_suite
 
 SUITES: tuple[tuple[str, Callable[[], Suite]], ...] = (
@@ -25,7 +26,7 @@ SUITES: tuple[tuple[str, Callable[[], Suite]], ...] = (
 
 
 def find_suite(name: str) -> Suite:
-    """A suite by its name, or a user's own by the path of its JSONL file.
+    """A suite by its name, a user's own by the path of its JSONL file, or `lm-eval:` and a file of samples.
 
     Raises:
         SuiteError: There is no such suite, or the file cannot be used.
@@ -33,10 +34,21 @@ def find_suite(name: str) -> Suite:
     known = dict(SUITES)
     if name in known:
         return known[name]()
+    if name.startswith(PREFIX):
+        path = Path(name.removeprefix(PREFIX)).expanduser()
+        suite = read_suite(path, suite_lines(path))
+        # Prompts are whole already, few-shot examples included, and lm_eval cuts an answer where it ends.
+        written = all(item.scorer == "exact" for item in suite.items)
+        return replace(
+            suite,
+            forms=("raw",),
+            endpoint="content" if written else suite.endpoint,
+            about=f"What lm_eval logged in {path.name}.",
+        )
     if name.endswith((".jsonl", ".json")) or Path(name).exists():
         return read_suite(Path(name))
     raise SuiteError(
-        f"there is no suite {name!r} ({', '.join(known)}, or a .jsonl file)"
+        f"there is no suite {name!r} ({', '.join(known)}, or a .jsonl file, or lm-eval:SAMPLES.jsonl)"
         f"{did_you_mean(name, known)}"
     )
 

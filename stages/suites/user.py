@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, get_args
 
@@ -18,13 +18,17 @@ _EXPECTED = (
 )
 
 
-def read_suite(path: Path) -> Suite:
+def read_suite(path: Path, lines: Sequence[str] | None = None) -> Suite:
     """A suite from a file with one item a line.
 
     `prompt` (text) and `gold` (text, or a list of texts) must be there. `scorer` is `exact` unless
     said otherwise; `cluster` is the prompt itself, so say it where several items ask for one fact;
     `id` is the prompt; `slice` is `all`. A line with `"shot": true` is a worked example for few-shot
     prompts: its first gold is shown and it is no item.
+
+    Args:
+        path: The file.
+        lines: What is read in its place, line for line; messages name the file.
 
     Raises:
         SuiteError: The file cannot be read or holds no items, or a line is not what was expected.
@@ -33,7 +37,7 @@ def read_suite(path: Path) -> Suite:
     shots: list[Shot] = []
     ids: dict[str, int] = {}
     prompts: dict[str, int] = {}
-    for number, text in enumerate(_text(path).split("\n"), 1):
+    for number, text in enumerate(_text(path).split("\n") if lines is None else lines, 1):
         if not text.strip():
             continue
         try:

@@ -5,16 +5,30 @@ what it generates comes from the embedded model, asked with the ids that it was 
 from __future__ import annotations
 
 import json
+import shutil
+import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import Any, ClassVar
 
 import pytest
+from safetensors.torch import load_file, save_file
 
 from guard import CleanModelLoader, JsonlWriter
-from guard.errors import ContaminationError, MissingExtraError, SettingsError
+from guard.errors import (
+    BrokenModelError,
+    ContaminationError,
+    EngineStartError,
+    GuardWarning,
+    MissingExtraError,
+    MissingWeightsError,
+    SettingsError,
+    TokenizerMismatchError,
+    TruncatedPromptError,
+)
 from guard.records.verification import verify_file
 from guard.vllm_engine import VllmEngine
 from stages.config import resolve
@@ -37,9 +51,15 @@ class Completed:
 
 
 @dataclass
+class Logprob:
+    logprob: float
+
+
+@dataclass
 class Output:
     prompt_token_ids: list[int]
     outputs: list[Completed]
+    prompt_logprobs: list[dict[int, Logprob] | None] | None = None
 
 
 class SamplingParams:
@@ -74,6 +94,16 @@ class LLM:
         for prompt, params in zip(prompts, sampling_params, strict=True):
             assert set(prompt) == {"prompt_token_ids"}, "text reached vLLM"
             ids = torch.tensor([prompt["prompt_token_ids"]])
+            told = params.given.get("prompt_logprobs")
+            if told:
+                with torch.no_grad():
+                    of_next = self._model(ids).logits[0].float().log_softmax(-1)
+                each: list[dict[int, Logprob] | None] = [None]
+                for row, own in zip(of_next, ids[0, 1:].tolist(), strict=False):
+                    top = row.topk(told).indices.tolist()
+                    each.append({one: Logprob(float(row[one])) for one in (*top, own)})
+                found.append(Output(list(prompt["prompt_token_ids"]), [Completed((0,))], each))
+                continue
             stop = params.given["stop_token_ids"]
             with torch.no_grad():
                 row = self._model.generate(
@@ -229,3 +259,309 @@ def test_a_missing_vllm_is_named_with_its_extra(
     monkeypatch.setitem(sys.modules, "vllm", None)
     with pytest.raises(MissingExtraError, match=r"(?s)vllm is not installed.*cleanguard\[vllm\]"):
         generate(settings(tmp_path / "g", engine="vllm"))
+
+
+def request_of(path: Path | None = None, **options: Any) -> Any:
+    return CleanModelLoader(path or model_path(), dtype="float32", **options).request
+
+
+def altered(target: Path, change: Callable[[dict[str, Any]], None]) -> Path:
+    """A copy of the embedded model with other tensors."""
+    shutil.copytree(model_path(), target)
+    tensors = load_file(target / "model.safetensors")
+    change(tensors)
+    save_file(tensors, target / "model.safetensors", metadata={"format": "pt"})
+    return target
+
+
+def without(name: str) -> Callable[[dict[str, Any]], None]:
+    return lambda tensors: tensors.pop(name)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (without("model.layers.1.mlp.up_proj.weight"), "lack 1 of"),
+        (without("model.layers.0.self_attn.q_proj.bias"), "lack 1 of"),
+        (without("model.norm.weight"), "lack 1 of"),
+        (lambda t: t.update({"model.norm.weight": t["model.norm.weight"][:64].clone()}), "shape"),
+        (
+            lambda t: t.update({"model.layers.9.mlp.up_proj.weight": t["model.norm.weight"].clone()}),
+            "leaves out",
+        ),
+    ],
+    ids=["no linear", "no bias", "no norm", "another shape", "a layer too many"],
+)  # fmt: skip
+def test_weights_that_are_not_whole_never_start(
+    tmp_path: Path, change: Callable[[dict[str, Any]], None], said: str
+) -> None:
+    with pytest.raises(MissingWeightsError, match=said):
+        VllmEngine(request_of(altered(tmp_path / "m", change)))
+    assert not LLM.made
+
+
+@pytest.mark.parametrize("name", ["model-00002-of-00002.safetensors", "old.safetensors", "consolidated.safetensors"])  # fmt: skip
+def test_a_second_file_of_weights_is_refused(tmp_path: Path, name: str) -> None:
+    target = altered(tmp_path / "m", lambda tensors: None)
+    save_file({"model.norm.weight": load_file(target / "model.safetensors")["model.norm.weight"]}, target / name)  # fmt: skip
+    with pytest.raises(SettingsError, match=f"holds {name} beside model.safetensors"):
+        VllmEngine(request_of(target))
+    assert not LLM.made
+
+
+def configured(target: Path, **changes: Any) -> Path:
+    shutil.copytree(model_path(), target)
+    file = target / "config.json"
+    config = {**json.loads(file.read_text()), **changes}
+    file.write_text(json.dumps({k: v for k, v in config.items() if v is not None}))
+    return target
+
+
+def test_a_quantization_in_the_config_is_refused(tmp_path: Path) -> None:
+    for number, stored in enumerate(({"quant_method": "fp8"}, {"quant_method": "gptq", "bits": 4})):
+        path = configured(tmp_path / str(number), quantization_config=stored)
+        with pytest.raises(SettingsError, match=rf"says {stored['quant_method']}, which vLLM"):
+            VllmEngine(request_of(path))
+    assert not LLM.made
+
+
+def test_the_dtype_is_the_one_that_transformers_takes(tmp_path: Path) -> None:
+    for number, (named, taken) in enumerate(((None, "bfloat16"), ("float16", "float16"))):
+        path = configured(tmp_path / str(number), dtype=named)
+        VllmEngine(CleanModelLoader(path).request)
+        assert LLM.made[-1]["dtype"] == taken
+        assert LLM.made[-1]["config_format"] == "hf"
+
+
+def test_ids_beyond_the_embedding_never_reach_vllm(
+    engine: VllmEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("guard.vllm_engine.encode_rows", lambda *_, **__: [[5], [7, 702, 9]])
+    with pytest.raises(TokenizerMismatchError, match=r"prompt 1 has id 702.*702 rows"):
+        engine.complete(["a", "b"], max_new_tokens=2)
+    assert not LLM.asked
+
+
+def test_texts_end_where_the_context_ends(tiny: Any) -> None:
+    engine = VllmEngine(request_of(), context=16)
+    with pytest.warns(
+        GuardWarning, match=r"may reach \d+ positions and vLLM reads 16; 3 texts end"
+    ):
+        found = engine.complete(PROMPTS, max_new_tokens=40)
+    [(_, params)] = LLM.asked
+    rows = [len(CleanModelLoader.encode(tiny.tokenizer, p)["input_ids"][0]) for p in PROMPTS]
+    assert [one.given["max_tokens"] for one in params] == [16 - row for row in rows]
+    assert all(one.prompt_tokens + len(one.ids) <= 16 for one in found)
+    assert any(event.kind == "warning" for event in engine._state.events)
+
+
+@pytest.mark.parametrize(
+    ("words", "asked"), [(16, {}), (12, {"min_new_tokens": 8}), (17, {})], ids=["full", "less", "over"]
+)  # fmt: skip
+def test_a_prompt_without_room_is_refused(words: int, asked: dict[str, Any], tiny: Any) -> None:
+    engine = VllmEngine(request_of(), context=16)
+    prompt = tiny.tokenizer.decode(CleanModelLoader.encode(tiny.tokenizer, "A dog" + " is" * 40)["input_ids"][0][:words])  # fmt: skip
+    with pytest.raises(TruncatedPromptError, match=rf"prompt 0 has {words} tokens"):
+        engine.complete([prompt], max_new_tokens=8, **asked)
+    assert not LLM.asked
+
+
+@pytest.mark.parametrize("temperature", [0.001, 0.0099, 2.5, 1e-7])
+def test_a_temperature_that_vllm_would_change_is_refused(
+    engine: VllmEngine, temperature: float
+) -> None:
+    with pytest.raises(SettingsError, match=r"0\.01 to 2"):
+        engine.complete(PROMPTS, max_new_tokens=2, temperature=temperature, seed=1)
+
+
+def test_a_setting_that_vllm_changes_or_refuses_is_told(
+    engine: VllmEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Changing(SamplingParams):
+        def __init__(self, **given: Any) -> None:
+            super().__init__(**given)
+            self.min_p = 0.5
+
+    monkeypatch.setattr(engine._vllm, "SamplingParams", Changing)
+    with pytest.raises(SettingsError, match=r"takes min_p=0.5 for min_p=0.0"):
+        engine.complete(PROMPTS, max_new_tokens=2)
+
+    def refusing(**given: Any) -> None:
+        raise ValueError("top_k must be a prime")
+
+    monkeypatch.setattr(engine._vllm, "SamplingParams", refusing)
+    with pytest.raises(SettingsError, match="top_k must be a prime"):
+        engine.complete(PROMPTS, max_new_tokens=2)
+
+
+@pytest.mark.parametrize("given", ["abc", b"abc", {"a": 1}, 3])
+def test_one_text_is_no_list_of_prompts(engine: VllmEngine, given: Any) -> None:
+    with pytest.raises(SettingsError, match="takes a list of prompts"):
+        engine.complete(given, max_new_tokens=2)
+    assert engine.complete([], max_new_tokens=2) == []
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("device_map", "auto"),
+        ("attn_implementation", "eager"),
+        ("key_mapping", {"a": "b"}),
+        ("variant", "fp16"),
+        ("tp_plan", "auto"),
+        ("max_memory", {0: "1GiB"}),
+        ("experts_implementation", "grouped_mm"),
+        ("disable_mmap", True),
+        ("offload_buffers", True),
+        ("allow_adapter", True),
+        ("bnb_4bit_quant_type", "nf4"),
+    ],
+)
+def test_what_vllm_would_not_follow_is_refused_by_name(option: str, value: Any) -> None:
+    with pytest.raises(SettingsError, match=rf"asked for with .*{option}"):
+        VllmEngine(request_of(**{option: value}))
+    assert not LLM.made
+
+
+def test_a_longer_context_than_the_model_has_is_refused() -> None:
+    with pytest.raises(SettingsError, match="made for 512"):
+        VllmEngine(request_of(), context=4096)
+
+
+def test_an_engine_that_cannot_start_says_why_before_weights_are_measured(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def failing(self: LLM, **given: Any) -> None:
+        try:
+            raise ValueError("Free memory on device is less than desired")
+        except ValueError as error:
+            raise RuntimeError("Engine core initialization failed") from error
+
+    def measured(*_: Any) -> None:
+        raise AssertionError("the weights were measured")
+
+    monkeypatch.setattr(LLM, "__init__", failing)
+    monkeypatch.setattr("guard.loading.vllm_record.weights_record", measured)
+    with pytest.raises(EngineStartError, match=r"could not start: ValueError: Free memory"):
+        VllmEngine(request_of())
+
+
+def test_an_engine_that_ends_is_told(engine: VllmEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+    def dying(self: LLM, *_: Any, **__: Any) -> None:
+        raise RuntimeError("EngineCore encountered an issue")
+
+    monkeypatch.setattr(LLM, "generate", dying)
+    with pytest.raises(EngineStartError, match="gave up: RuntimeError: EngineCore"):
+        engine.complete(PROMPTS, max_new_tokens=2)
+
+
+def test_what_vllm_prints_goes_to_standard_error(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import os
+    import random
+
+    real, told = LLM.__init__, LLM.generate
+
+    def noisy(self: LLM, **given: Any) -> None:
+        sys.stdout.write("from Python\n")
+        os.write(1, b"from a library\n")
+        random.seed(0)
+        real(self, **given)
+
+    def saying(self: LLM, *args: Any, **given: Any) -> list[Output]:
+        sys.stdout.write("while it generates\n")
+        return told(self, *args, **given)
+
+    monkeypatch.setattr(LLM, "__init__", noisy)
+    monkeypatch.setattr(LLM, "generate", saying)
+    random.seed(11)
+    state = random.getstate()
+    VllmEngine(request_of()).complete(PROMPTS[:1], max_new_tokens=2)
+    out, err = capfd.readouterr()
+    assert out == ""
+    assert all(words in err for words in ("from Python", "from a library", "while it generates"))
+    assert random.getstate() == state
+
+
+def test_its_environment_is_set_and_recorded(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("VLLM_NO_USAGE_STATS", "VLLM_ENABLE_V1_MULTIPROCESSING", "VLLM_LOGGING_STREAM"):
+        monkeypatch.delenv(name, raising=False)
+    engine = VllmEngine(request_of())
+    [check] = [one for one in engine.provenance.checks if one.name == "engine-environment"]
+    assert "VLLM_NO_USAGE_STATS=1" in check.detail
+    # With one device nothing of vLLM outlives this process.
+    assert "VLLM_ENABLE_V1_MULTIPROCESSING=0" in check.detail
+
+
+def test_a_script_that_vllm_would_import_again_is_told(tmp_path: Path) -> None:
+    script = tmp_path / "run.py"
+    body = "from guard.base.script import refuse_unguarded_script as look\n"
+    for call, code in (
+        ("look(2)", 1),
+        ("look(1)", 0),
+        ('if __name__ == "__main__":\n    look(2)', 0),
+    ):
+        script.write_text(body + call + "\n")
+        done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True)
+        assert done.returncode == code, done.stderr
+        if code:
+            assert f"{script}:2: vLLM starts processes" in done.stderr
+
+
+def test_a_finished_run_starts_no_engine(tmp_path: Path) -> None:
+    first = generate(settings(tmp_path / "g", engine="vllm"))
+    assert len(LLM.made) == 1
+    again = generate(settings(tmp_path / "g", engine="vllm"))
+    assert len(LLM.made) == 1
+    assert again.lines == ("every answer was there already: vLLM was not started", *first.lines)
+
+
+QUESTIONS = [
+    ("The capital of France is", [" Paris.", " Berlin.", " a city and"]),
+    ("", ["A dog is an animal."]),
+    ("The capital of France is ", ["Paris."]),
+]
+
+
+def test_scores_are_those_of_the_loader(engine: VllmEngine, tiny: Any) -> None:
+    mine = engine.score_batch(QUESTIONS)
+    theirs = CleanModelLoader.score_batch(tiny.model, tiny.tokenizer, QUESTIONS)
+    for ours, others in zip(mine, theirs, strict=True):
+        for one, other in zip(ours, others, strict=True):
+            assert (one.ids, one.context, one.borrowed) == (
+                other.ids,
+                other.context,
+                other.borrowed,
+            )
+            assert (one.is_greedy, one.ties) == (other.is_greedy, other.ties)
+            assert one.logprobs == pytest.approx(other.logprobs, abs=1e-4)
+
+
+def test_what_cannot_be_scored_is_refused(engine: VllmEngine) -> None:
+    with pytest.raises(ContaminationError):
+        engine.score_batch([("fine", [" yes"]), ("<|im_start|>user", [" Hi"])])
+    with pytest.raises(SettingsError):
+        engine.score_batch([("fine", " yes")])  # type: ignore[list-item]
+    with pytest.raises(TruncatedPromptError):
+        VllmEngine(request_of(), context=8).score_batch([("A dog is an animal. " * 4, [" It is."])])
+    assert engine.score_batch([]) == []
+    assert not LLM.asked
+
+
+def test_scores_that_are_no_numbers_are_told(
+    engine: VllmEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = LLM.generate
+
+    def broken(self: LLM, *args: Any, **given: Any) -> list[Output]:
+        found = real(self, *args, **given)
+        for told in (found[0].prompt_logprobs or [])[1:]:
+            assert told is not None
+            for one in told.values():
+                one.logprob = float("nan")
+        return found
+
+    monkeypatch.setattr(LLM, "generate", broken)
+    with pytest.raises(BrokenModelError, match="no numbers"):
+        engine.score_batch(QUESTIONS[:1])
