@@ -27,6 +27,7 @@ COMMANDS = {
     "completion": "Print a script that makes a shell complete commands and codes.",
     "doctor": "Say what a model is: base or chat, BOS, surprises.",
     "run": "Run a stage: generation, fine-tuning, preference training.",
+    "compare": "Compare any number of evaluations in one table and one page.",
     "demo": "Show check, migrate and a guarded run on a small built-in model.",
 }
 
