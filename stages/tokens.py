@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from guard.errors import ContaminationError, DoubledBosError, SettingsError
 from guard.prompts.encoding import encode_rows
 from guard.prompts.policy import policy_of
+from guard.scoring.boundary import pairs_of
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -19,9 +20,12 @@ class Row:
     """A prompt and its completion as ids.
 
     Attributes:
-        prompt: As at generation: exactly the family's BOS, then the prompt.
-        completion: What follows it; EOS is last where it was asked for.
-        merged: The text as a whole would have been tokenised differently across the boundary.
+        prompt: Exactly the family's BOS, then what stands before the completion's first token; the
+            end of a text where nothing does.
+        completion: The tokens that hold a character of the completion; EOS is last where it was
+            asked for.
+        merged: Its first token holds the end of the prompt as well (a space, half of a word), so the
+            prompt stops earlier than it does at generation.
     """
 
     prompt: tuple[int, ...]
@@ -43,9 +47,9 @@ def rows_of(
 ) -> list[Row]:
     """Tokenise (prompt, completion) pairs through the guard.
 
-    The prompt keeps the ids that it has at generation. The completion is what the text as a whole
-    has behind them; where tokens merge across the boundary, it is tokenised by itself instead,
-    which is what a model sees that continues the prompt.
+    The ids are those of the joined text, and those that hold a character of the completion are its
+    own: the rule of `guard.scoring.boundary`, so that a model is trained on the text that it is
+    scored on, and on no text that nobody would write (two spaces, a word in two halves).
 
     Args:
         tokenizer: A guarded tokenizer.
@@ -61,19 +65,20 @@ def rows_of(
         raise SettingsError(
             "the tokenizer has no EOS", remedy="a model cannot learn to stop without one"
         )
-    prompts = encode_rows(tokenizer, policy, [prompt for prompt, _ in pairs])
-    wholes = encode_rows(tokenizer, policy, [prompt + rest for prompt, rest in pairs])
+    empty = next((at for at, (_, rest) in enumerate(pairs) if not rest), None)
+    if empty is not None:
+        raise _empty(empty)
     rows: list[Row] = []
-    for at, (prompt, whole) in enumerate(zip(prompts, wholes, strict=True)):
-        merged = whole[: len(prompt)] != prompt
-        rest = whole[len(prompt) :]
-        if merged:
-            [alone] = encode_rows(tokenizer, policy, [pairs[at][1]])
-            rest = alone[len(policy.prefix) :]
-        if eos and rest and rest[-1] == policy.eos_id:
+    for at, pair in enumerate(pairs_of(tokenizer, policy, pairs)):
+        rest = pair.ids[pair.start :]
+        if eos and rest[-1] == policy.eos_id:
             rest = rest[:-1]
         if not rest:
-            raise SettingsError(f"the completion of row {at} is empty", remedy="leave the row out")
+            raise _empty(at)
         tail = (policy.eos_id,) if eos and policy.eos_id is not None else ()
-        rows.append(Row(tuple(prompt), (*rest, *tail), merged))
+        rows.append(Row(pair.ids[: pair.start], (*rest, *tail), bool(pair.borrowed)))
     return rows
+
+
+def _empty(row: int) -> SettingsError:
+    return SettingsError(f"the completion of row {row} is empty", remedy="leave the row out")

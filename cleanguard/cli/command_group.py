@@ -28,6 +28,7 @@ COMMANDS = {
     "doctor": "Say what a model is: base or chat, BOS, surprises.",
     "run": "Run a stage: generation, fine-tuning, preference training.",
     "lm-eval": "Run lm-evaluation-harness over a guarded base model.",
+    "compare": "Compare any number of evaluations in one table and one page.",
     "demo": "Show check, migrate and a guarded run on a small built-in model.",
 }
 

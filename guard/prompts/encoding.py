@@ -81,9 +81,14 @@ def encode_rows(
     *,
     max_length: int | None = None,
     lifted: bool = False,
+    known: Sequence[list[int]] | None = None,
 ) -> list[list[int]]:
-    """The ids of each prompt, unpadded; raises as `encode`, on content only if not `lifted`."""
+    """The ids of each prompt, unpadded; raises as `encode`, on content only if not `lifted`.
+
+    `known` are the ids without the prefix, where the caller has them already.
+    """
     rows: list[list[int]] = []
+    plain = known or _all_ids(tokenizer, policy, prompts)
     for at, text in enumerate(prompts):
         if not isinstance(text, str):
             raise SettingsError(
@@ -94,7 +99,7 @@ def encode_rows(
                 f"prompt {at} holds half of a surrogate pair, which is no character",
                 remedy="read the text with the right encoding",
             )
-        row = text_ids(tokenizer, text, policy.special_tokens)
+        row = plain[at] if plain else text_ids(tokenizer, text, policy.special_tokens)
         if not lifted:
             _refuse_content(policy, text, row, at)
 
@@ -111,6 +116,29 @@ def encode_rows(
             )
         rows.append(row)
     return rows
+
+
+def _all_ids(
+    tokenizer: PreTrainedTokenizerBase, policy: PromptPolicy, texts: Sequence[str]
+) -> list[list[int]]:
+    """The ids of many texts from one call, which costs a fraction; nothing where one is no text."""
+    if len(texts) < 2 or not all(map(whole_text, texts)):
+        return []
+    split = {"split_special_tokens": True} if policy.special_tokens == "text" else {}
+    found = tokenizer(
+        list(texts),
+        add_special_tokens=False,
+        truncation=False,
+        padding=False,
+        verbose=False,
+        **split,
+    )
+    return [list(row) for row in found["input_ids"]]
+
+
+def whole_text(text: Any) -> bool:
+    """Whether it is a text that a tokenizer takes: a string without half of a character."""
+    return isinstance(text, str) and not _HALF.search(text)
 
 
 def with_special_tokens(

@@ -8,11 +8,12 @@ both sides alone gives ids that no text has.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from guard.errors import SettingsError
-from guard.prompts.encoding import encode_rows, text_ids
+from guard.prompts.encoding import encode_rows, text_ids, whole_text
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -32,6 +33,21 @@ class Pair:
 
     ids: tuple[int, ...]
     start: int
+    borrowed: str
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """A joined text as ids, without what the family puts before it.
+
+    Attributes:
+        ids: Of prompt and continuation together.
+        at: The first of them that holds a character of the continuation.
+        borrowed: As in `Pair`.
+    """
+
+    ids: tuple[int, ...]
+    at: int
     borrowed: str
 
 
@@ -57,24 +73,64 @@ def pair_of(
         SettingsError: The continuation is empty, or gives no token of its own.
         ContaminationError, DoubledBosError, TruncatedPromptError: As `encode` does, of both together.
     """
-    if not isinstance(prompt, str) or not isinstance(continuation, str) or not continuation:
-        raise SettingsError(
-            f"a continuation is {continuation!r}", remedy="prompt and continuation are texts, the "
-            "continuation not empty",
-        )  # fmt: skip
-    [row] = encode_rows(tokenizer, policy, [prompt + continuation], max_length=most, lifted=lifted)
-    before = len(policy.prefix)
-    plain = row[before:]
-    at, borrowed = _start(tokenizer, policy, prompt, continuation, plain)
-    if at >= len(plain):
-        raise SettingsError(
-            f"the continuation {continuation!r} gives no token after this prompt",
-            remedy="the tokenizer takes it away (its normaliser strips it): score a text with words",
+    [found] = pairs_of(tokenizer, policy, [(prompt, continuation)], most=most, lifted=lifted)
+    return found
+
+
+def pairs_of(
+    tokenizer: PreTrainedTokenizerBase,
+    policy: PromptPolicy,
+    asked: Sequence[tuple[str, str]],
+    *,
+    most: int | None = None,
+    lifted: bool = False,
+) -> list[Pair]:
+    """The same for many pairs, tokenised together; raises as `pair_of`."""
+    found = []
+    for split in splits_of(tokenizer, policy, asked, most=most, lifted=lifted):
+        context = list(policy.prefix)
+        if not context and split.at == 0:
+            context = [first_context(policy)]
+        found.append(Pair((*context, *split.ids), len(context) + split.at, split.borrowed))
+    return found
+
+
+def splits_of(
+    tokenizer: PreTrainedTokenizerBase,
+    policy: PromptPolicy,
+    asked: Sequence[tuple[str, str]],
+    *,
+    most: int | None = None,
+    lifted: bool = False,
+) -> list[Split]:
+    """Joined texts as ids, without a prefix; raises as `pair_of`."""
+    for prompt, continuation in asked:
+        if not isinstance(prompt, str) or not isinstance(continuation, str) or not continuation:
+            raise SettingsError(
+                f"a continuation is {continuation!r}", remedy="prompt and continuation are texts, "
+                "the continuation not empty",
+            )  # fmt: skip
+    if not asked:
+        return []
+    texts = [prompt + continuation for prompt, continuation in asked]
+    spans = _spans(tokenizer, policy, texts)
+    rows = encode_rows(
+        tokenizer, policy, texts, max_length=most, lifted=lifted,
+        known=[ids for ids, _ in spans] if spans else None,
+    )  # fmt: skip
+    found = []
+    for number, (prompt, continuation) in enumerate(asked):
+        ids = rows[number][len(policy.prefix) :]
+        at, borrowed = _start(
+            tokenizer, policy, prompt, len(continuation), ids, spans[number] if spans else None
         )
-    context = list(policy.prefix)
-    if not context and at == 0:
-        context = [first_context(policy)]
-    return Pair((*context, *plain), len(context) + at, borrowed)
+        if at >= len(ids):
+            raise SettingsError(
+                f"the continuation {continuation!r} gives no token after this prompt",
+                remedy="the tokenizer takes it away (its normaliser strips it): score a text with words",
+            )
+        found.append(Split(tuple(ids), at, borrowed))
+    return found
 
 
 def first_context(policy: PromptPolicy) -> int:
@@ -92,39 +148,49 @@ def first_context(policy: PromptPolicy) -> int:
     return found
 
 
+_Spans = tuple[list[int], list[tuple[int, int]]]
+
+
 def _start(
     tokenizer: PreTrainedTokenizerBase,
     policy: PromptPolicy,
     prompt: str,
-    continuation: str,
+    length: int,
     ids: list[int],
+    found: _Spans | None,
 ) -> tuple[int, str]:
     """The number of the first token with a character of the continuation, and what else it holds."""
     if not prompt:
         return 0, ""
-    spans = _spans(tokenizer, prompt + continuation, ids)
-    if spans is None:
+    if found is None:
         return _common(text_ids(tokenizer, prompt, policy.special_tokens), ids), ""
-    at = next((n for n, (_, end) in enumerate(spans) if end > len(prompt)), len(spans))
+    spans = found[1]
+    # Most tokens are the prompt's: the search begins near the end. A character has 4 bytes at most.
+    begin = max(0, len(spans) - 4 * length - 8)
+    if begin and spans[begin][1] > len(prompt):
+        begin = 0
+    at = next((n for n in range(begin, len(spans)) if spans[n][1] > len(prompt)), len(spans))
     first = spans[at][0] if at < len(spans) else len(prompt)
     return at, prompt[first:]
 
 
 def _spans(
-    tokenizer: PreTrainedTokenizerBase, text: str, ids: list[int]
-) -> list[tuple[int, int]] | None:
-    """The characters of each token, from and to; None from a tokenizer that does not know them."""
-    if not getattr(tokenizer, "is_fast", False):
+    tokenizer: PreTrainedTokenizerBase, policy: PromptPolicy, texts: Sequence[str]
+) -> list[_Spans] | None:
+    """Ids with the characters of each, from and to; None from a tokenizer that does not know them."""
+    if not getattr(tokenizer, "is_fast", False) or not all(map(whole_text, texts)):
         return None
+    split = {"split_special_tokens": True} if policy.special_tokens == "text" else {}
     found: Any = tokenizer(
-        text,
+        list(texts),
         add_special_tokens=False,
         truncation=False,
         padding=False,
         verbose=False,
         return_offsets_mapping=True,
+        **split,
     )
-    return list(found["offset_mapping"]) if list(found["input_ids"]) == ids else None
+    return list(zip(found["input_ids"], found["offset_mapping"], strict=True))
 
 
 def _common(alone: list[int], ids: list[int]) -> int:

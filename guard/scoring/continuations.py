@@ -13,7 +13,7 @@ from guard.files.request import SpecialTokens
 from guard.prompts.encoding import with_special_tokens
 from guard.prompts.pairing import matching_policy
 from guard.prompts.state import look_at, state_of
-from guard.scoring.boundary import pair_of
+from guard.scoring.boundary import Pair, pairs_of
 from guard.scoring.rows import Row, score_rows
 
 if TYPE_CHECKING:
@@ -119,20 +119,11 @@ def score_batch(
         The scores of each question, in their order.
     """
     state = state_of(model)
-    policy = with_special_tokens(tokenizer, matching_policy(tokenizer, state), special_tokens)
     refuse_size(batch_size)
-    look_at(model)
-    context = state.provenance.model.context
-    # The last token is asked about and never read.
-    most = None if context is None else context + 1
-    asked = [(prompt, _texts(continuations)) for prompt, continuations in questions]
-    lifted = is_lifted(state)
-    pairs = [
-        pair_of(tokenizer, policy, prompt, text, most=most, lifted=lifted)
-        for prompt, texts in asked
-        for text in texts
-    ]
-    rows = [Row(pair.ids, pair.start) for pair in pairs]
+    asked, pairs = _prepared(model, tokenizer, questions, special_tokens)
+    policy = matching_policy(tokenizer, state)
+    families = (number for number, (_, texts) in enumerate(asked) for _ in texts)
+    rows = [Row(pair.ids, pair.start, family) for pair, family in zip(pairs, families, strict=True)]
     scored = iter(
         zip(pairs, score_rows(model, rows, policy.pad_id or 0, batch_size=batch_size), strict=True)
     )
@@ -154,6 +145,35 @@ def score_batch(
             )
         found.append(part)
     return found
+
+
+def check_questions(
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    questions: Iterable[tuple[str, Sequence[str]]],
+    *,
+    special_tokens: SpecialTokens | None = None,
+) -> None:
+    """Raise what `score_batch` would of its questions, without asking the model."""
+    _prepared(model, tokenizer, questions, special_tokens)
+
+
+def _prepared(
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    questions: Iterable[tuple[str, Sequence[str]]],
+    special_tokens: SpecialTokens | None,
+) -> tuple[list[tuple[str, list[str]]], list[Pair]]:
+    """The questions, and the ids of each continuation in its place."""
+    state = state_of(model)
+    policy = with_special_tokens(tokenizer, matching_policy(tokenizer, state), special_tokens)
+    look_at(model)
+    context = state.provenance.model.context
+    # The last token is asked about and never read.
+    most = None if context is None else context + 1
+    asked = [(prompt, _texts(continuations)) for prompt, continuations in questions]
+    flat = [(prompt, text) for prompt, texts in asked for text in texts]
+    return asked, pairs_of(tokenizer, policy, flat, most=most, lifted=is_lifted(state))
 
 
 def best_of(scores: Sequence[Score], by: Measure = "total") -> tuple[int, ...]:

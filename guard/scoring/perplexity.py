@@ -104,17 +104,11 @@ def perplexity(
         MemoryFullError: One window alone does not fit.
     """
     state = state_of(model)
-    policy = with_special_tokens(tokenizer, matching_policy(tokenizer, state), special_tokens)
     refuse_size(batch_size)
-    look_at(model)
-    given = _given(texts)
-    window, overlap = _sizes(window, overlap, state.provenance.model.context, len(policy.prefix))
-    encoded = encode_rows(tokenizer, policy, given, lifted=is_lifted(state))
-    begin = list(policy.prefix) or [first_context(policy)]
-    windows = [
-        list(_windows(row[len(policy.prefix) :], begin, list(policy.prefix), window, overlap))
-        for row in encoded
-    ]
+    given, windows, window, overlap = _prepared(
+        model, tokenizer, texts, window, overlap, special_tokens
+    )
+    policy = matching_policy(tokenizer, state)
     rows = [row for part in windows for row in part]
     scored = iter(score_rows(model, rows, policy.pad_id or 0, batch_size=batch_size))
     found = []
@@ -130,6 +124,42 @@ def perplexity(
         window=window,
         overlap=overlap,
     )
+
+
+def check_texts(
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    texts: Sequence[str],
+    *,
+    window: int | None = None,
+    overlap: int | None = None,
+    special_tokens: SpecialTokens | None = None,
+) -> None:
+    """Raise what `perplexity` would of its texts, without asking the model."""
+    _prepared(model, tokenizer, texts, window, overlap, special_tokens)
+
+
+def _prepared(
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    texts: Sequence[str],
+    window: int | None,
+    overlap: int | None,
+    special_tokens: SpecialTokens | None,
+) -> tuple[list[str], list[list[Row]], int, int]:
+    """The texts, the windows of each, and their size and overlap."""
+    state = state_of(model)
+    policy = with_special_tokens(tokenizer, matching_policy(tokenizer, state), special_tokens)
+    look_at(model)
+    given = _given(texts)
+    window, overlap = _sizes(window, overlap, state.provenance.model.context, len(policy.prefix))
+    encoded = encode_rows(tokenizer, policy, given, lifted=is_lifted(state))
+    begin = list(policy.prefix) or [first_context(policy)]
+    windows = [
+        list(_windows(row[len(policy.prefix) :], begin, list(policy.prefix), window, overlap))
+        for row in encoded
+    ]
+    return given, windows, window, overlap
 
 
 def _windows(

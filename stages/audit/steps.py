@@ -34,7 +34,7 @@ from stages.registry import Outcome
 from stages.reports.measure import rates_of, sliced_rates
 from stages.reports.results import RESULTS, read_results
 from stages.stacks import whole_stack
-from stages.suites.item import Suite
+from stages.suites.item import Suite, plain_item
 from stages.suites.registry import find_suite, too_few
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ def _answer(
 ) -> None:
     asked = EvaluateConfig(max_new_tokens=config.max_new_tokens, batch_size=config.batch_size)
     params = as_plain(replace(config, out=Path()))
-    params["items"] = item_key([asdict(item) for suite in suites for item in suite.items])
+    params["items"] = item_key([plain_item(item) for suite in suites for item in suite.items])
     with JsonlWriter(folder / RESULTS, {subject.name: subject.provenance}, params=params) as out:
         for suite in suites:
             answer_all(asked, suite, [(subject, suite.forms)], loaded, out)

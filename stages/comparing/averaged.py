@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import mean
 
-from stages.comparing.judging import judged, moves_of
+from stages.comparing.judging import Moves, judged, moves_of
 from stages.comparing.plan import Correction, Plan
 from stages.comparing.verdict import Call
 from stages.statistics._scipy import scipy
+from stages.statistics.bootstrap import cluster_bootstrap
 from stages.statistics.clustered_t import ClusteredT
 from stages.statistics.clusters import design_effect
 from stages.statistics.detectable import Detectable
 from stages.statistics.interval import Interval
+from stages.statistics.paired_wilson import paired_scores
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +50,8 @@ class Shift:
         label, before_name, after_name: As in `Averages`.
         n, clusters: Items, and clusters that they come in.
         difference: Mean of after - before over the items, a share.
-        interval: Its cluster-bootstrap interval; None with one cluster.
+        interval: Its cluster-bootstrap interval, or Wilson's over clusters where all of them moved
+            alike; None with one cluster.
         test: The clustered t test, which decides.
         p: Its p value after the correction.
         correction: Which correction.
@@ -86,7 +90,7 @@ def compare_averages(averages: Averages, plan: Plan | None = None) -> Shift:
     """
     plan = plan or Plan()
     shift = moves_of(
-        averages.label, averages.before, averages.after, averages.clusters, plan, what="rates"
+        averages.label, averages.before, averages.after, averages.clusters, what="rates"
     )
     test = shift.test
     found = Shift(
@@ -96,7 +100,7 @@ def compare_averages(averages: Averages, plan: Plan | None = None) -> Shift:
         n=len(shift.moves),
         clusters=shift.clusters,
         difference=test.mean,
-        interval=shift.interval,
+        interval=_interval(averages, shift, plan),
         test=test,
         p=test.p,
         correction="none",
@@ -105,6 +109,22 @@ def compare_averages(averages: Averages, plan: Plan | None = None) -> Shift:
         verdict="",
     )
     return judged(found, test.p, "none", plan)
+
+
+def _interval(averages: Averages, shift: Moves, plan: Plan) -> Interval | None:
+    if not shift.test.freedom:
+        return None
+    if shift.test.t is None:
+        # Resampling clusters that are all alike would give an interval of no width.
+        before, after = mean(averages.before), mean(averages.after)
+        return paired_scores(before, after, shift.clusters, 0.0, plan.confidence)
+    return cluster_bootstrap(
+        shift.moves,
+        averages.clusters,
+        resamples=plan.resamples,
+        seed=plan.seed,
+        confidence=plan.confidence,
+    )
 
 
 def detectable_mean(

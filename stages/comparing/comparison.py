@@ -15,6 +15,7 @@ from stages.statistics.discordant import Discordant, discordant
 from stages.statistics.interval import Interval
 from stages.statistics.mcnemar import mcnemar
 from stages.statistics.odds_ratio import OddsRatio, paired_odds_ratio
+from stages.statistics.paired_wilson import paired_wilson
 from stages.statistics.wilson import Proportion, wilson_of
 
 _MOST_REGRESSIONS = 0.49
@@ -48,7 +49,8 @@ class Comparison:
         n, clusters: Items, and clusters that they come in.
         before, after: The two rates with their intervals.
         difference: after - before, a share.
-        interval: The cluster-bootstrap interval of the difference; None with one cluster.
+        interval: Wilson's for a paired difference, widened by the clusters' design effect; None with
+            one cluster.
         counts: Discordant counts.
         mcnemar_p: Exact, takes items as independent; shown, not used for the call.
         test: The clustered t test, which decides.
@@ -99,14 +101,14 @@ def compare(paired: Paired, plan: Plan | None = None) -> Comparison:
         StatisticsError: There are no items, or not as many verdicts on both sides.
     """
     plan = plan or Plan()
-    shift = moves_of(
-        paired.label, paired.before, paired.after, paired.clusters, plan, what="verdicts"
-    )
+    shift = moves_of(paired.label, paired.before, paired.after, paired.clusters, what="verdicts")
     counts = discordant(paired.before, paired.after)
     test = shift.test
     before = wilson_of(paired.before, paired.clusters, confidence=plan.confidence)
     after = wilson_of(paired.after, paired.clusters, confidence=plan.confidence)
     against = min(counts.gained, counts.lost) / counts.n
+    effect = design_effect(shift.moves, paired.clusters)
+    interval = paired_wilson(counts, design_effect=effect, confidence=plan.confidence)
     found = Comparison(
         label=paired.label,
         before_name=paired.before_name,
@@ -116,7 +118,7 @@ def compare(paired: Paired, plan: Plan | None = None) -> Comparison:
         before=before,
         after=after,
         difference=test.mean,
-        interval=shift.interval,
+        interval=interval if test.freedom else None,
         counts=counts,
         mcnemar_p=mcnemar(counts.gained, counts.lost),
         test=test,
@@ -126,7 +128,7 @@ def compare(paired: Paired, plan: Plan | None = None) -> Comparison:
         odds=paired_odds_ratio(counts.gained, counts.lost, confidence=plan.confidence),
         detectable=minimal_detectable_effect(
             counts.n,
-            design_effect=design_effect(shift.moves, paired.clusters),
+            design_effect=effect,
             regressions=min(max(plan.regressions, against), _MOST_REGRESSIONS),
             power=plan.power,
             alpha=plan.alpha,

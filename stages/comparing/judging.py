@@ -9,7 +9,6 @@ from typing import Protocol, TypeVar
 from stages.comparing.corrections import corrected
 from stages.comparing.plan import Correction, Plan
 from stages.comparing.verdict import Call, call_of, verdict_of
-from stages.statistics.bootstrap import cluster_bootstrap
 from stages.statistics.clustered_t import ClusteredT, clustered_t
 from stages.statistics.detectable import Detectable
 from stages.statistics.errors import StatisticsError
@@ -54,13 +53,11 @@ class Moves:
         moves: After less before, one per item.
         test: The clustered t test on them.
         clusters: How many clusters they come in.
-        interval: The cluster-bootstrap interval of their mean; None with one cluster.
     """
 
     moves: list[float]
     test: ClusteredT
     clusters: int
-    interval: Interval | None
 
 
 def moves_of(
@@ -68,7 +65,6 @@ def moves_of(
     before: Sequence[float],
     after: Sequence[float],
     clusters: Sequence[str],
-    plan: Plan,
     *,
     what: str,
 ) -> Moves:
@@ -79,7 +75,6 @@ def moves_of(
         before: One number per item; a verdict counts as 0 or 1.
         after: The same items, in the same order.
         clusters: The cluster key of each item.
-        plan: Levels and sizes.
         what: What the numbers are called in the error, such as "verdicts".
 
     Raises:
@@ -92,16 +87,7 @@ def moves_of(
         )
     moves = [float(b) - float(a) for a, b in zip(before, after, strict=True)]
     test = clustered_t(moves, clusters)
-    interval = None
-    if test.freedom:
-        interval = cluster_bootstrap(
-            moves,
-            clusters,
-            resamples=plan.resamples,
-            seed=plan.seed,
-            confidence=plan.confidence,
-        )
-    return Moves(moves, test, test.freedom + 1, interval)
+    return Moves(moves, test, test.freedom + 1)
 
 
 def judged(found: Found, p: float, correction: Correction, plan: Plan) -> Found:

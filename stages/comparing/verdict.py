@@ -47,7 +47,8 @@ def verdict_of(
         text = f"{after} cannot be called {'better' if difference > 0 else 'worse'}: {measured}."
     if least is None:
         text += (
-            f" With {sizes} no difference at all would be found {detectable.power:.0%} of the time."
+            f" {sizes} are too few to call anything: not even a change of all of them would be found "
+            f"{detectable.power:.0%} of the time."
         )
     elif call == "undetermined":
         reason = "A significant difference below that is mostly exaggerated. " if p <= alpha else ""

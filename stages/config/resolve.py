@@ -41,7 +41,8 @@ def resolve(
         config: A dataclass whose fields are declared with `option` and `section`.
         presets: Settings by dotted key, for each name.
         file: TOML or YAML; its key `preset` names a preset as well.
-        preset: Without one, and without a file and a model id of the caller's, `tiny` is taken.
+        preset: Without one, `tiny` is taken unless the file or the caller names another model: what
+            is said is put on top of the same values however it is said.
         overrides: Text from the command line by dotted key.
 
     Raises:
@@ -56,7 +57,7 @@ def resolve(
         preset = _known_preset(named, presets, f"{file}:{line}" if line else str(file))
     elif preset is not None:
         preset = _known_preset(preset, presets, "--preset")
-    elif file is None and "model.id" not in overrides and DEFAULT_PRESET in presets:
+    elif DEFAULT_PRESET in presets and _model_id(said, overrides) in (None, DEFAULT_PRESET):
         preset = DEFAULT_PRESET
     given = {key: Given(value, f"preset {preset}") for key, value in presets.get(preset or "", {}).items()}  # fmt: skip
     for key, (value, line) in said.items():
@@ -69,6 +70,11 @@ def resolve(
         return built
     except JobError as error:
         raise ConfigError(f"{_culprit(given, str(error))}{error}") from None
+
+
+def _model_id(said: Mapping[str, Any], overrides: Mapping[str, str]) -> Any:
+    """The model that somebody named; None if nobody did."""
+    return overrides.get("model.id", said.get("model.id", (None, None))[0])
 
 
 def _known_preset(name: Any, presets: Presets, where: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
 from cleanguard.errors import JobError
@@ -26,8 +26,8 @@ from stages.reports.beside import session_gate
 from stages.reports.results import RESULTS, read_results
 from stages.reports.words import percent
 from stages.suites.forms import check_forms
-from stages.suites.item import FormName
-from stages.suites.registry import find_suite, limited, too_few
+from stages.suites.item import FormName, plain_item
+from stages.suites.registry import answers_only, find_suite, limited, too_few, with_examples
 
 # What only shapes the report: a finished run takes other values without asking the models again.
 _REPORT_ONLY = ("margin", "gate", "training_data", "gate_file", "notice", "html", "plan")
@@ -43,7 +43,8 @@ def differentiate(config: DifferentiateConfig) -> Outcome:
         JobError: The suite, an adapter or the folder cannot be used.
         GuardError: The model cannot be loaded, or a prompt is not clean.
     """
-    suite = limited(find_suite(config.suite), config.limit)
+    found = with_examples(find_suite(config.suite), (config.form,))
+    suite = limited(answers_only(found, "differentiate"), config.limit)
     form: FormName = suite.forms[0] if config.form == "suite" else config.form
     check_forms(suite, (form,))
     few = too_few(suite, len(suite.items), config.plan.minimum)
@@ -56,7 +57,7 @@ def differentiate(config: DifferentiateConfig) -> Outcome:
         sources = {subject.name: subject.provenance for subject in subjects}
         # Where files lie changes no answer; adapters are known by their digests.
         params = {**as_plain(answering), "out": None, "adapters": None}
-        params["items"] = item_key([asdict(item) for item in suite.items])
+        params["items"] = item_key([plain_item(item) for item in suite.items])
         plan = [(subject, (form,)) for subject in subjects]
         pieces = [
             piece

@@ -23,8 +23,8 @@ from stages.ranks import rank
 from stages.registry import Outcome
 from stages.reports.words import percent, with_interval
 from stages.suites.forms import check_forms, render
-from stages.suites.item import Suite, SuiteItem
-from stages.suites.registry import find_suite, too_few
+from stages.suites.item import Suite, SuiteItem, plain_item
+from stages.suites.registry import answers_only, find_suite, too_few, with_examples
 from stages.suites.scorers import Answer, score
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def equivalence(config: EquivalenceConfig) -> Outcome:
         JobError: The suite or the folder cannot be used.
         GuardError: The model cannot be loaded, or a prompt is not clean.
     """
-    suite = find_suite(config.suite)
+    suite = answers_only(with_examples(find_suite(config.suite), (config.form,)), "equivalence")
     if config.limit and config.limit < len(suite.items):
         step = len(suite.items) / config.limit
         chosen = tuple(suite.items[int(at * step)] for at in range(config.limit))
@@ -81,7 +81,7 @@ def _fill(config: EquivalenceConfig, suite: Suite, folder: Path) -> Provenance:
     loaded = loader_of(config.model).load()
     provenance = loaded.provenance
     params = as_plain(replace(config, out=Path()))
-    params["items"] = item_key([asdict(item) for item in suite.items])
+    params["items"] = item_key([plain_item(item) for item in suite.items])
     batches = [
         suite.items[start : start + config.batch_size]
         for start in range(0, len(suite.items), config.batch_size)

@@ -4,25 +4,30 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from guard import CleanModelLoader
 from guard.records.writer import JsonlWriter, item_key
 from stages.evaluate.config import EvaluateConfig
+from stages.evaluate.judging import JUDGE, Judge
+from stages.evaluate.scoring import choice_results, text_results
 from stages.evaluate.subjects import Subject, using
 from stages.pieces import Piece
-from stages.reports.results import Result
-from stages.suites.forms import render
-from stages.suites.item import FormName, Suite, SuiteItem
+from stages.reports.results import Result, record_of
+from stages.suites.forms import form_of, render
+from stages.suites.item import Suite, SuiteError, SuiteItem
+from stages.suites.judge import Verdict
 from stages.suites.scorers import Answer, score
 
 if TYPE_CHECKING:
     from guard import Completion, Loaded
 
 _log = logging.getLogger("cleanguard.evaluate")
-Plan = Sequence[tuple[Subject, tuple[FormName, ...]]]
+Plan = Sequence[tuple[Subject, tuple[str, ...]]]
+# Scored rows are short and sorted by length: more of them together waste less on padding.
+_SCORED_AT_ONCE = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +36,7 @@ class Batch:
 
     config: EvaluateConfig
     subject: Subject
-    work: tuple[tuple[FormName, SuiteItem], ...]
+    work: tuple[tuple[str, SuiteItem], ...]
 
 
 def pieces_of(config: EvaluateConfig, suite: Suite, plan: Plan) -> list[Piece[Batch]]:
@@ -46,10 +51,11 @@ def pieces_of(config: EvaluateConfig, suite: Suite, plan: Plan) -> list[Piece[Ba
         plan: Each model with its prompt forms.
     """
     found = []
+    size = config.batch_size * (1 if suite.kind == "answers" else _SCORED_AT_ONCE)
     for subject, forms in plan:
         work = [(form, item) for form in forms for item in suite.items]
-        for start in range(0, len(work), config.batch_size):
-            batch = Batch(config, subject, tuple(work[start : start + config.batch_size]))
+        for start in range(0, len(work), size):
+            batch = Batch(config, subject, tuple(work[start : start + size]))
             found.append(Piece(tuple(_keys(config, suite, subject, batch.work)), batch))
     return found
 
@@ -75,14 +81,26 @@ def answer_all(
 
 
 def answer_batches(
-    suite: Suite, batches: Sequence[Batch], loaded: Loaded, out: JsonlWriter
+    suite: Suite,
+    batches: Sequence[Batch],
+    loaded: Loaded,
+    out: JsonlWriter,
+    judge: Judge | None = None,
 ) -> None:
-    """Put some batches to their models, each model's together, and write the results."""
+    """Put some batches to their models, each model's together, and write the results.
+
+    Args:
+        suite: The suite.
+        batches: The work.
+        loaded: The base.
+        out: The results.
+        judge: Judges the items whose scorer is `judge`; None if there are none.
+    """
     for subject, mine in groupby(batches, key=lambda batch: batch.subject):
         own = list(mine)
         with using(loaded, subject) as model:
             for number, batch in enumerate(own, 1):
-                _answer(batch.config, suite, subject, model, loaded, batch.work, out)
+                _answer(batch, suite, model, loaded, judge, out)
                 _log.info("evaluate: %s, part %d of %d", subject.name, number, len(own))
 
 
@@ -90,7 +108,7 @@ def _keys(
     config: EvaluateConfig,
     suite: Suite,
     subject: Subject,
-    piece: Sequence[tuple[FormName, SuiteItem]],
+    piece: Sequence[tuple[str, SuiteItem]],
 ) -> list[str]:
     return [
         item_key(suite.name, subject.name, form, item.id, config.temperature, sample)
@@ -100,15 +118,33 @@ def _keys(
 
 
 def _answer(
+    batch: Batch, suite: Suite, model: Any, loaded: Loaded, judge: Judge | None, out: JsonlWriter
+) -> None:
+    config, name = batch.config, batch.subject.name
+    if suite.kind == "choices":
+        results = choice_results(config, suite, name, model, loaded.tokenizer, batch.work)
+    elif suite.kind == "perplexity":
+        results = text_results(config, suite, name, model, loaded.tokenizer, batch.work)
+    else:
+        results = _generated(config, suite, name, model, loaded, batch.work, judge)
+    keys = _keys(config, suite, batch.subject, batch.work)
+    for key, result in zip(keys, results, strict=True):
+        if key not in out:
+            roles = [name, JUDGE] if result.judged and judge and judge.own else [name]
+            out.write(key, record_of(result), roles=roles)
+    out.flush()
+
+
+def _generated(
     config: EvaluateConfig,
     suite: Suite,
-    subject: Subject,
+    subject: str,
     model: Any,
     loaded: Loaded,
-    piece: Sequence[tuple[FormName, SuiteItem]],
-    out: JsonlWriter,
-) -> None:
-    prompts = [render(item, form, suite.shots) for form, item in piece]
+    piece: Sequence[tuple[str, SuiteItem]],
+    judge: Judge | None,
+) -> list[Result]:
+    prompts = [render(item, form_of(form), suite.shots, config.few) for form, item in piece]
     sampling: dict[str, Any] = (
         {
             "temperature": config.temperature,
@@ -122,31 +158,41 @@ def _answer(
         model, loaded.tokenizer, prompts,
         batch_size=config.batch_size, max_new_tokens=config.max_new_tokens, **sampling,
     )  # fmt: skip
-    keys = _keys(config, suite, subject, piece)
-    for at, (key, completion) in enumerate(zip(keys, found, strict=True)):
+    asked = [piece[at // config.samples] for at in range(len(found))]
+    judged: list[Verdict | None] = [None] * len(found)
+    if judge is not None:
+        judged = judge.verdicts(
+            model, [(item, one.text) for (_, item), one in zip(asked, found, strict=True)]
+        )
+    results = []
+    for at, (completion, verdict) in enumerate(zip(found, judged, strict=True)):
         place, sample = divmod(at, config.samples)
-        form, item = piece[place]
-        if key not in out:
-            result = _result(suite, subject, form, item, sample, prompts[place], completion)
-            row = {**asdict(result), "temperature": config.temperature}
-            out.write(key, row, roles=[subject.name])
-    out.flush()
+        form, item = asked[at]
+        results.append(
+            _result(config, suite, subject, form, item, sample, prompts[place], completion, verdict)
+        )
+    return results
 
 
 def _result(
+    config: EvaluateConfig,
     suite: Suite,
-    subject: Subject,
-    form: FormName,
+    subject: str,
+    form: str,
     item: SuiteItem,
     sample: int,
     prompt: str,
     completion: Completion,
+    judged: Verdict | None,
 ) -> Result:
     answer = Answer(completion.text, completion.finish_reason, len(completion.ids))
-    verdicts = score(item, answer)
+    try:
+        verdicts = score(item, answer, judged)
+    except SuiteError as error:
+        raise SuiteError(f"{suite.place(item)}: {error}") from None
     return Result(
         suite=suite.name,
-        subject=subject.name,
+        subject=subject,
         form=form,
         item=item.id,
         cluster=item.cluster,
@@ -165,4 +211,11 @@ def _result(
         content=verdicts.content,
         stopped=verdicts.stopped,
         truncated=verdicts.truncated,
+        temperature=config.temperature,
+        scorer=item.scorer,
+        gold=item.gold,
+        count=item.count,
+        pattern=item.pattern,
+        data=item.data,
+        judged=None if judged is None else {"yes": judged.yes, "no": judged.no},
     )

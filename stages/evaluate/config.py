@@ -10,6 +10,7 @@ from typing import Any, Literal
 from cleanguard.errors import JobError
 from stages.config import option, section
 from stages.models import ASKING_PRESETS, ModelConfig
+from stages.suites.shots import FewShot
 
 BASE = "base"
 
@@ -27,6 +28,58 @@ class PlanConfig:
     confidence: float = option(0.95, "Coverage of the intervals.", at_least=0.5, at_most=0.9999)
     resamples: int = option(10_000, "Bootstrap resamples.", at_least=100)
     minimum: int = option(200, "Fewer items than this are CG502.", at_least=1)
+
+
+@dataclass(frozen=True)
+class FewShotConfig:
+    """The worked examples of the form `fewshot`."""
+
+    count: int = option(4, "Worked examples in front of an item, at most.", at_least=1)
+    seed: int = option(0, "Decides which ones an item is shown.", at_least=0)
+    choice: Literal["drawn", "first"] = option(
+        "drawn", "Drawn for each item by itself, or the first ones of the suite for all."
+    )
+    around: Literal["qa", "raw", "formatted"] = option("qa", "The form of each of them.")
+
+
+@dataclass(frozen=True)
+class ChoicesConfig:
+    """Items with choices."""
+
+    by: tuple[Literal["text", "letter"], ...] = option(
+        ("text",), "What is scored: the choices' texts, or their letters below the prompt."
+    )
+    measure: Literal["total", "per_token", "per_byte", "per_character", "unconditional"] = option(
+        "per_byte",
+        "What decides; the report has them all. `unconditional` takes off what a choice has without the prompt.",
+    )
+    unconditional: bool = option(False, "Score each choice without its prompt as well.")
+
+
+@dataclass(frozen=True)
+class PerplexityConfig:
+    """Items that are texts."""
+
+    window: int = option(
+        0, "Most positions read at once; 0 is the model's context, at most 2048.", at_least=0
+    )
+    overlap: int = option(
+        0, "Tokens that a later window reads again; 0 is half of the window.", at_least=0
+    )
+
+
+@dataclass(frozen=True)
+class JudgeConfig:
+    """The model that judges answers of the scorer `judge`."""
+
+    model: str = option("", "Directory or hub id; the base itself if left out.")
+    template: Path | None = option(None, "A text file with {prompt}, {gold} and {answer}.")
+    yes: str = option(" Yes", "The verdict that counts; it stands right behind the question.")
+    no: str = option(" No", "The other one.")
+
+    def __post_init__(self) -> None:
+        if not self.yes or not self.no or self.yes == self.no:
+            raise JobError("judge.yes and judge.no: two different texts, neither empty")
 
 
 @dataclass(frozen=True)
@@ -60,6 +113,11 @@ class EvaluateConfig:
     )
     limit: int = option(0, "Evenly spaced items instead of all; 0 is all.", at_least=0)
     show: int = option(0, "Print this many items with every model's answer.", at_least=0)
+    moved: int = option(
+        6,
+        "Gained and lost items, of each, that the report shows with the right answer.",
+        at_least=0,
+    )
     against: Path | None = option(
         None, "An earlier run's folder or results.jsonl to compare with, item by item."
     )
@@ -79,6 +137,10 @@ class EvaluateConfig:
     seed: int = option(0, "Of sampling and of the bootstrap.", at_least=0)
     batch_size: int = option(64, "Prompts at a time.", at_least=1)
     html: bool = option(True, "Write report.html, with plots, as well.")
+    fewshot: FewShotConfig = section(FewShotConfig)
+    choices: ChoicesConfig = section(ChoicesConfig)
+    perplexity: PerplexityConfig = section(PerplexityConfig)
+    judge: JudgeConfig = section(JudgeConfig)
     plan: PlanConfig = section(PlanConfig)
     model: ModelConfig = section(ModelConfig)
 
@@ -93,6 +155,17 @@ class EvaluateConfig:
         for name in names:
             if name == BASE or names.count(name) > 1:
                 raise JobError(f"adapters: the name {name!r} is taken; every model has its own")
+
+    @property
+    def window_is_narrow(self) -> bool:
+        """A window for perplexity that its own overlap fills."""
+        return 0 < self.perplexity.window <= self.perplexity.overlap
+
+    @property
+    def few(self) -> FewShot:
+        """How worked examples are chosen."""
+        given = self.fewshot
+        return FewShot(given.count, given.seed, given.choice, given.around)
 
     @property
     def named_adapters(self) -> tuple[tuple[str, tuple[Path, ...]], ...]:

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
 from cleanguard.errors import JobError
-from guard import attest
+from guard import Provenance, attest
 from guard.records.writer import item_key
 from stages.comparing.plan import Plan
 from stages.config import as_plain
 from stages.evaluate.answering import answer_batches, pieces_of
 from stages.evaluate.config import BASE, EvaluateConfig
+from stages.evaluate.judging import JUDGE, judge_for, template_of
 from stages.evaluate.logged import compare_logged
+from stages.evaluate.scoring import check_items
 from stages.evaluate.subjects import Subject, load_subjects
 from stages.folder import run_folder, write_text
 from stages.jsonl import read_lines
@@ -28,14 +30,17 @@ from stages.reports.earlier import read_earlier
 from stages.reports.markdown import as_markdown
 from stages.reports.model import Report
 from stages.reports.results import RESULTS, Result, pairs_of, read_results
-from stages.reports.words import percent, with_interval
-from stages.suites.forms import check_forms
-from stages.suites.item import FormName, Suite
-from stages.suites.registry import find_suite, limited, too_few
+from stages.reports.words import bits, percent, with_interval
+from stages.suites.choices import MEASURE_NAMES, measures_of
+from stages.suites.code import source_digests
+from stages.suites.forms import BY_LETTER, check_forms
+from stages.suites.item import Endpoint, FormName, Suite, plain_item
+from stages.suites.registry import find_suite, limited, too_few, with_examples
 
 # What only shapes the report: a finished run takes other values without asking the models again.
 _REPORT_ONLY = (
     "show",
+    "moved",
     "against",
     "training_data",
     "gate",
@@ -59,9 +64,12 @@ def evaluate(config: EvaluateConfig) -> Outcome:
     """
     if config.from_results:
         return compare_logged(config)
-    suite = limited(find_suite(config.suite), config.limit)
-    forms = config.forms or suite.forms
-    check_forms(suite, forms)
+    found = with_examples(find_suite(config.suite), (*config.forms, *config.base_forms))
+    suite = limited(found, config.limit)
+    _check_kind(config, suite)
+    forms = _labels(config, suite, config.forms or suite.forms)
+    check_forms(suite, forms, config.few)
+    template_of(config)
     few = too_few(suite, len(suite.items), config.plan.minimum)
     if few:
         _log.warning("evaluate: %s", few)
@@ -73,18 +81,24 @@ def evaluate(config: EvaluateConfig) -> Outcome:
     with run_folder(config.out, "evaluate", _answering_part(config)) as folder:
         loaded, subjects = load_subjects(config)
         sources = {subject.name: subject.provenance for subject in subjects}
+        judge = judge_for(config, suite, loaded)
+        if judge is not None and judge.own is not None:
+            sources[JUDGE] = judge.own.provenance
         # Where files lie changes no answer; adapters are known by their digests.
         params = {**as_plain(_answering_part(config)), "out": None, "adapters": None}
-        params["items"] = item_key([asdict(item) for item in suite.items])
+        params["items"] = item_key([plain_item(item) for item in suite.items])
+        params["code"] = source_digests(suite.items, suite.path and suite.path.parent)
         plan = [(subject, _forms_for(config, suite, subject, forms)) for subject in subjects]
+        asked = list(dict.fromkeys(label for _, labels in plan for label in labels))
+        check_items(config, suite, asked, loaded)
         spread(
             folder, (RESULTS,), sources, params, pieces_of(config, suite, plan),
-            lambda batches, files: answer_batches(suite, batches, loaded, files[0]),
+            lambda batches, files: answer_batches(suite, batches, loaded, files[0], judge),
         )  # fmt: skip
         if rank():
             return Outcome(())
         results = read_results(folder)
-        report = _report(config, suite, forms, subjects, results)
+        report = _report(config, suite, forms, subjects, sources, results)
         _write(config, report, results, folder)
     return Outcome(
         tuple(_summary(config, report)),
@@ -110,18 +124,47 @@ def _check_files(config: EvaluateConfig) -> None:
         raise JobError(f"{config.notice}: there is no such file")
 
 
+def _check_kind(config: EvaluateConfig, suite: Suite) -> None:
+    """Raise JobError for settings that the suite's kind of items does not take."""
+    if suite.kind != "answers" and config.temperature:
+        raise JobError(f"temperature: the items of {suite.name} are scored, so nothing is sampled")
+    if suite.kind == "perplexity":
+        if config.forms and config.forms != ("raw",):
+            raise JobError(
+                f"forms: the items of {suite.name} are texts, and are read as they stand"
+            )
+        if config.gate:
+            raise JobError("gate: a text is neither passed nor failed; leave the gate out")
+    if config.window_is_narrow:
+        raise JobError("perplexity.overlap: must be smaller than perplexity.window")
+    names = [name for name, _ in config.named_adapters]
+    if JUDGE in names and any(item.scorer == JUDGE for item in suite.items):
+        raise JobError(f"adapters: the name {JUDGE!r} is the judge's; take another one")
+
+
+def _labels(config: EvaluateConfig, suite: Suite, forms: Sequence[FormName]) -> tuple[str, ...]:
+    """The forms, and for choices how they are put: by text, by letter, or both."""
+    if suite.kind != "choices":
+        return tuple(forms)
+    if not config.choices.by:
+        raise JobError("choices.by: name text, letter, or both")
+    return tuple(
+        form + (BY_LETTER if by == "letter" else "") for by in config.choices.by for form in forms
+    )
+
+
 def _forms_for(
-    config: EvaluateConfig, suite: Suite, subject: Subject, forms: tuple[FormName, ...]
-) -> tuple[FormName, ...]:
+    config: EvaluateConfig, suite: Suite, subject: Subject, forms: tuple[str, ...]
+) -> tuple[str, ...]:
     if subject.name != BASE:
         return forms
-    extra = [form for form in config.base_forms if form not in forms and _can(suite, form)]
-    return (*forms, *extra)
+    own = _labels(config, suite, [form for form in config.base_forms if _can(suite, form)])
+    return (*forms, *(form for form in own if form not in forms))
 
 
 def _can(suite: Suite, form: FormName) -> bool:
-    # The items of `formats` are prompts already: no second form goes around them.
-    if suite.name == "formats":
+    # The items of `formats` are prompts already, and texts are read as they stand.
+    if suite.name == "formats" or suite.kind == "perplexity":
         return False
     if form == "completion":
         return all(item.completion is not None for item in suite.items)
@@ -131,8 +174,9 @@ def _can(suite: Suite, form: FormName) -> bool:
 def _report(
     config: EvaluateConfig,
     suite: Suite,
-    forms: tuple[FormName, ...],
+    forms: tuple[str, ...],
     subjects: Sequence[Subject],
+    sources: dict[str, Provenance],
     results: list[Result],
 ) -> Report:
     threshold = config.threshold if config.threshold is not None else suite.threshold
@@ -141,17 +185,27 @@ def _report(
         subjects=tuple(subject.name for subject in subjects),
         forms=forms,
         plan=_plan(config),
-        sources={subject.name: subject.provenance for subject in subjects},
+        sources=sources,
         settings=as_plain(config),
         earlier=read_earlier(config.against, pairs_of(results)) if config.against else None,
         threshold=threshold,
         training_data=config.training_data,
         show=config.show,
+        moved=config.moved,
+        names=_names(config, suite),
         gate_file=config.gate_file,
         notice=config.notice,
         folder=config.out,
     )
     return build(results, inputs)
+
+
+def _names(config: EvaluateConfig, suite: Suite) -> dict[Endpoint, str] | None:
+    """What the two verdicts are called in a report of choices."""
+    if suite.kind != "choices":
+        return None
+    first, second = (MEASURE_NAMES[one] for one in measures_of(config.choices.measure))
+    return {"strict": first, "content": second}
 
 
 def _plan(config: EvaluateConfig) -> Plan:
@@ -179,18 +233,29 @@ def _write(config: EvaluateConfig, report: Report, results: Sequence[Result], fo
 
 def _summary(config: EvaluateConfig, report: Report) -> list[str]:
     lines = [f"{report.suite}: {report.n} items in {report.clusters} clusters"]
+    if report.lead:
+        lines.append(report.lead.words)
     for rate in report.rates:
+        stopped = "" if report.kind == "choices" else f", stopped {percent(rate.stopped.rate)}"
         lines.append(
-            f"  {rate.subject} ({rate.form}): {report.endpoint} {with_interval(rate.of(report.endpoint))}, "
-            f"stopped {percent(rate.stopped.rate)}"
+            f"  {rate.subject} ({rate.form}): {report.names[report.endpoint]} "
+            f"{with_interval(rate.of(report.endpoint))}{stopped}"
+        )
+    for text in report.texts:
+        lines.append(
+            f"  {text.subject}: {bits(text.bits)} bits per byte; perplexity {text.by_token:.4g} by token, "
+            f"{text.by_word:.4g} by word, {text.by_byte:.4g} by byte"
         )
     lines += [f"{one.label}: {one.verdict}" for one in (*report.primary, *report.earlier)]
+    lines += [f"{one.label}: {one.verdict}" for one in report.text_shifts]
     if report.gate:
         lines.append(report.gate.words)
     lines += [f"note: {warning}" for warning in report.warnings]
     for example in report.examples:
         lines += ["", example.item]
-        for name, text, right in example.answers:
-            lines.append(f"  {name} {'right' if right else 'wrong'}: {text!r}")
+        lines += [
+            f"  {name} {'right' if right else 'wrong'}: {said!r}"
+            for name, said, right in example.answers
+        ]
     lines.append(f"report: {config.out / ('report.html' if config.html else 'report.md')}")
     return lines

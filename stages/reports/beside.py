@@ -10,32 +10,39 @@ from pathlib import Path
 from cleanguard.catalogue.hazards import TRAIN_TEST_OVERLAP
 from cleanguard.errors import JobError
 from guard.provenance.record import Provenance
+from stages.containment import containing
 from stages.jsonl import read_lines
 from stages.reports.model import GateCheck, Overlap, SessionGate
 from stages.suites.item import Suite
+from stages.text import normalised
 
 
 def overlap_with(suite: Suite, files: Sequence[Path]) -> Overlap:
-    """How many of a suite's items stand in training files.
+    """How many of a suite's items stand in training files: as a row, within one, or around one.
 
     Raises:
         JobError: A file cannot be read as JSON lines.
     """
-    known: set[str] = set()
+    rows: set[str] = set()
     for path in files:
         for record in read_lines(path, {}):
-            texts = (record.get("instruction"), record.get("prompt"))
-            known |= {_plain(text) for text in texts if isinstance(text, str)}
-    found = [item.prompt for item in suite.items if _plain(item.prompt) in known]
+            texts = (record.get(name) for name in _TEXTS)
+            rows |= {_plain(text) for text in texts if isinstance(text, str)}
+    asked = {_plain(item.prompt): item.prompt for item in suite.items}
+    held = set(containing(asked, rows)) | (asked.keys() & rows)
+    found = [item.prompt for item in suite.items if _plain(item.prompt) in held]
     return Overlap(
         len(suite.items), tuple(str(path) for path in files), len(found), tuple(found[:10])
     )
 
 
+_TEXTS = ("instruction", "prompt", "text", "completion")
+
+
 def _plain(text: str) -> str:
-    """A request without its format, case and spacing."""
+    """A request without its format, case, spacing and what cannot be seen."""
     _, _, after = text.rpartition("Instruction: ")
-    return " ".join(after.split("\nResponse:")[0].casefold().split())
+    return normalised(after.split("\nResponse:")[0])
 
 
 def overlap_words(found: Overlap) -> str:

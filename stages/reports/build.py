@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,8 +10,10 @@ from typing import Any
 from guard.provenance.record import Provenance, utc_now
 from stages.comparing.judging import adjust
 from stages.comparing.plan import Plan
+from stages.comparing.ratios import adjust_ratios
 from stages.reports.beside import gate_words, linked, overlap_with, overlap_words, session_gate
 from stages.reports.earlier import Earlier
+from stages.reports.lead import lead_of
 from stages.reports.measure import (
     Answers,
     comparisons,
@@ -23,8 +25,10 @@ from stages.reports.measure import (
     slice_comparisons,
     sliced_rates,
 )
-from stages.reports.model import Example, Overlap, Report, SessionGate
+from stages.reports.model import ENDPOINT_NAMES, Example, Overlap, Report, SessionGate
+from stages.reports.moved import moved_of, written
 from stages.reports.results import Result, pairs_of
+from stages.reports.scored import choice_rates, shift_of, text_rates, text_shifts
 from stages.suites.item import Endpoint, Suite
 from stages.suites.registry import too_few
 
@@ -44,6 +48,8 @@ class Inputs:
         threshold: For the gate; None without one.
         training_data: Files whose requests must not be items.
         show: How many items to show with their answers.
+        moved: How many gained and lost items to show of each comparison.
+        names: What the endpoints are called, where not as usual.
         gate_file, notice: What to show and link.
         folder: Where the report will lie, for its links.
     """
@@ -58,6 +64,8 @@ class Inputs:
     threshold: float | None = None
     training_data: tuple[Path, ...] = ()
     show: int = 0
+    moved: int = 0
+    names: Mapping[Endpoint, str] | None = None
     gate_file: Path | None = None
     notice: Path | None = None
     folder: Path | None = None
@@ -70,6 +78,8 @@ def build(results: Sequence[Result], inputs: Inputs) -> Report:
         JobError: A file that it needs cannot be read, or an item has two answers.
     """
     answers: Answers = pairs_of(list(results))
+    if inputs.suite.kind == "perplexity":
+        return _of_texts(answers, inputs)
     suite, plan, endpoint = inputs.suite, inputs.plan, inputs.suite.endpoint
     rates = [rates_of(*which, list(items.values()), plan) for which, items in answers.items()]
     models = (answers, inputs.subjects, inputs.forms)
@@ -77,6 +87,9 @@ def build(results: Sequence[Result], inputs: Inputs) -> Report:
     other: Endpoint = "content" if endpoint == "strict" else "strict"
     overlap = overlap_with(suite, inputs.training_data) if inputs.training_data else None
     gate = session_gate(inputs.gate_file, inputs.folder) if inputs.gate_file else None
+    names = {**ENDPOINT_NAMES, **(inputs.names or {})}
+    primary = adjust(comparisons(*models, endpoint, plan, names[endpoint]), "holm", plan)
+    scored = suite.kind == "choices"
     return Report(
         suite=suite.name,
         about=suite.about,
@@ -90,11 +103,15 @@ def build(results: Sequence[Result], inputs: Inputs) -> Report:
             for which, items in answers.items()
             for rate in sliced_rates(*which, list(items.values()), plan)
         ),
-        primary=adjust(comparisons(*models, endpoint, plan), "holm", plan),
-        secondary=adjust(comparisons(*models, other, plan), "benjamini-hochberg", plan),
+        primary=primary,
+        secondary=adjust(
+            comparisons(*models, other, plan, names[other]), "benjamini-hochberg", plan
+        ),
         by_slice=slice_comparisons(*models, endpoint, plan),
-        earlier=earlier_comparisons(inputs.earlier.matches, endpoint, plan) if inputs.earlier else (),
-        lengths=length_checks(answers, endpoint, plan),
+        earlier=earlier_comparisons(inputs.earlier.matches, endpoint, plan, names[endpoint])
+        if inputs.earlier
+        else (),
+        lengths=() if scored else length_checks(answers, endpoint, plan),
         pass_at_k=pass_at_ks(results, endpoint),
         gate=None
         if inputs.threshold is None
@@ -108,7 +125,64 @@ def build(results: Sequence[Result], inputs: Inputs) -> Report:
         session_gate=gate,
         notice=linked(inputs.notice, inputs.folder) if inputs.notice else None,
         created=utc_now(),
+        kind=suite.kind,
+        names=names,
+        lead=lead_of(
+            answers, rates, inputs.subjects, inputs.forms, primary, plan,
+            kind=suite.kind, meaning=suite.meaning, endpoint=endpoint,
+        ),
+        moved=moved_of(
+            answers, suite, inputs.subjects, inputs.forms[0], endpoint, inputs.moved
+        ),
+        choices=choice_rates(answers, plan) if scored else (),
     )  # fmt: skip
+
+
+def _of_texts(answers: Answers, inputs: Inputs) -> Report:
+    """The report of a suite of texts: likelihoods instead of verdicts."""
+    suite, plan = inputs.suite, inputs.plan
+    overlap = overlap_with(suite, inputs.training_data) if inputs.training_data else None
+    gate = session_gate(inputs.gate_file, inputs.folder) if inputs.gate_file else None
+    shifts = list(text_shifts(answers, inputs.subjects, inputs.forms, plan))
+    if inputs.earlier:
+        matched = [
+            shift_of(
+                f"bits per byte, {match.form}", (match.before_name, match.after_name),
+                {one.item: one for one in match.before}, {one.item: one for one in match.after}, plan,
+            )
+            for match in inputs.earlier.matches
+        ]  # fmt: skip
+        shifts += adjust_ratios(matched, "holm", plan)
+    return Report(
+        suite=suite.name,
+        about=suite.about,
+        endpoint=suite.endpoint,
+        meaning=suite.meaning,
+        n=len(suite.items),
+        clusters=suite.clusters,
+        rates=(),
+        slices=(),
+        primary=(),
+        secondary=(),
+        by_slice=(),
+        earlier=(),
+        lengths=(),
+        pass_at_k=(),
+        gate=None,
+        overlap=overlap,
+        examples=(),
+        warnings=tuple(_warnings(inputs, overlap, answers, gate)),
+        sources=inputs.sources,
+        plan=plan,
+        settings=inputs.settings,
+        session_gate=gate,
+        notice=linked(inputs.notice, inputs.folder) if inputs.notice else None,
+        created=utc_now(),
+        kind=suite.kind,
+        texts=text_rates(answers, plan),
+        text_slices=text_rates(answers, plan, sliced=True),
+        text_shifts=tuple(shifts),
+    )
 
 
 def _warnings(
@@ -118,6 +192,9 @@ def _warnings(
     few = too_few(inputs.suite, len(inputs.suite.items), inputs.plan.minimum)
     if few:
         found.append(few)
+    asked = {item.prompt for item in inputs.suite.items}
+    if inputs.suite.shots and all(shot.prompt in asked for shot in inputs.suite.shots):
+        found.append("no line is a worked example; items of other facts stand in for them")
     if overlap and overlap.count:
         found.append(overlap_words(overlap))
     if inputs.earlier:
@@ -128,6 +205,22 @@ def _warnings(
     unfit = gate and gate_words(gate, next(iter(inputs.sources.values())))
     if unfit:
         found.append(unfit)
+    tied = sum(bool(r.tied) for items in answers.values() for r in items.values())
+    if tied:
+        found.append(
+            f"{tied} times several choices share the first place at some measure; there the item is "
+            "wrong, where an argmax would have taken the first of them"
+        )
+    undecided = sum(
+        r.judged["yes"] == r.judged["no"]
+        for items in answers.values()
+        for r in items.values()
+        if r.judged
+    )
+    if undecided:
+        found.append(
+            f"the judge found both verdicts as likely {undecided} times; those count as wrong"
+        )
     emitted = sum(r.control_tokens for items in answers.values() for r in items.values())
     if emitted:
         found.append(f"the models emitted {emitted} chat control tokens")
@@ -146,7 +239,11 @@ def _examples(answers: Answers, suite: Suite, inputs: Inputs) -> tuple[Example, 
             item.gold[:4],
             form,
             tuple(
-                (name, found.text, found.strict if suite.endpoint == "strict" else found.content)
+                (
+                    name,
+                    written(found),
+                    found.strict if suite.endpoint == "strict" else found.content,
+                )
                 for name in inputs.subjects
                 if (found := answers[name, form].get(item.id))
             ),

@@ -64,10 +64,10 @@ def read_earlier(path: Path, now: Answers) -> Earlier:
     )
     if not matches:
         raise JobError(f"against: {file} has no item in the same prompt form as this run")
-    return Earlier(file, tuple(_told(verify_file(file))), matches)
+    return Earlier(file, tuple(told(verify_file(file))), matches)
 
 
-def _told(verdict: Verdict) -> Iterator[str]:
+def told(verdict: Verdict) -> Iterator[str]:
     """The first problems, and how many more there are."""
     yield from map(_sentence, verdict.problems[:_TOLD])
     more = len(verdict.problems) - _TOLD

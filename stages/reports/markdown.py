@@ -7,9 +7,18 @@ from typing import Any
 
 from cleanguard.report.escaping import code_for_markdown, for_markdown
 from stages.comparing.comparison import Comparison
-from stages.reports.model import Rates, Report
-from stages.reports.words import detectable, difference, odds, percent, probability, with_interval
+from stages.reports.model import Lead, Report
+from stages.reports.words import (
+    bits,
+    detectable,
+    difference,
+    odds,
+    percent,
+    probability,
+    with_interval,
+)
 from stages.statistics.cohens_h import size_of
+from stages.suites.choices import MEASURE_NAMES
 
 
 def as_markdown(report: Report) -> str:
@@ -23,8 +32,11 @@ def _lines(report: Report) -> Iterator[str]:
     yield for_markdown(report.about)
     if report.meaning == "contaminated":
         yield "Passing speaks against a clean base here."
-    yield f"{report.n} items in {report.clusters} clusters; endpoint: {report.endpoint}; {report.created}."
+    named = f"endpoint: {report.names[report.endpoint]}; " if report.rates else ""
+    yield f"{report.n} items in {report.clusters} clusters; {named}{report.created}."
     yield ""
+    if report.lead:
+        yield from _lead(report, report.lead)
     yield from (f"> **Note:** {for_markdown(warning)}" for warning in report.warnings)
     if report.gate:
         yield f"> **{for_markdown(report.gate.words)}**"
@@ -40,10 +52,28 @@ def _lines(report: Report) -> Iterator[str]:
                 f"- {for_markdown(one.label)}: {for_markdown(one.verdict)}" for one in found
             )
             yield ""
-            yield from _comparisons(found)
-    yield "## Rates"
-    yield ""
-    yield from _rates(report.rates)
+            yield from comparison_lines(found)
+    if report.text_shifts:
+        yield "## Comparisons"
+        yield ""
+        yield from (
+            f"- {for_markdown(one.label)}: {for_markdown(one.verdict)}"
+            for one in report.text_shifts
+        )
+        yield ""
+    yield from _moved(report)
+    if report.texts:
+        yield "## Likelihoods"
+        yield ""
+        yield from _texts(report)
+    if report.rates:
+        yield "## Rates"
+        yield ""
+        yield from _rates(report)
+    if report.choices:
+        yield "## Every measure"
+        yield ""
+        yield from _choices(report)
     if report.pass_at_k:
         yield "## pass@k"
         yield ""
@@ -54,16 +84,17 @@ def _lines(report: Report) -> Iterator[str]:
     if report.secondary:
         yield "## The other endpoint"
         yield ""
-        yield from _comparisons(report.secondary)
+        yield from comparison_lines(report.secondary)
     if report.by_slice:
         yield "## Slices"
         yield ""
         yield "Exploratory: p values are adjusted by Benjamini and Hochberg over all of these rows."
         yield ""
-        yield from _comparisons(report.by_slice)
-    yield "## Length"
-    yield ""
-    yield from _lengths(report)
+        yield from comparison_lines(report.by_slice)
+    if report.lengths:
+        yield "## Length"
+        yield ""
+        yield from _lengths(report)
     if report.examples:
         yield "## Examples"
         yield ""
@@ -79,7 +110,8 @@ def _lines(report: Report) -> Iterator[str]:
     yield from provenance_lines(report)
 
 
-def _comparisons(found: Sequence[Comparison]) -> Iterator[str]:
+def comparison_lines(found: Sequence[Comparison]) -> Iterator[str]:
+    """Comparisons as a table."""
     header = (
         "comparison", "what", "n (clusters)", "difference, points", "gained / lost", "p clustered",
         f"p {found[0].correction}", "p McNemar", "Cohen's h", "odds ratio", "MDE, points", "call",
@@ -104,26 +136,79 @@ def _comparisons(found: Sequence[Comparison]) -> Iterator[str]:
     yield from table_lines(header, rows)
 
 
-def _rates(found: Sequence[Rates]) -> Iterator[str]:
+def _lead(report: Report, lead: Lead) -> Iterator[str]:
+    """What the base can do and what tuning bought, before anything else."""
+    yield f"**{for_markdown(lead.words)}**"
+    yield ""
+    yield from table_lines(
+        ("model", "form", report.names[lead.weigh]),
+        [(one.subject, one.form, with_interval(one.of(lead.weigh))) for one in lead.shown],
+    )
+
+
+def _moved(report: Report) -> Iterator[str]:
+    if not report.moved:
+        return
+    yield "## Items gained and lost" if report.primary else "## Items missed"
+    yield ""
+    for part in report.moved:
+        shown = "" if part.count == len(part.items) else f", {len(part.items)} shown"
+        yield f"### {for_markdown(part.title)} ({part.form}): {part.count}{shown}"
+        yield ""
+        for one in part.items:
+            yield f"- {for_markdown(one.item)} (right: {for_markdown(', '.join(one.gold))})"
+            yield from (
+                f"  - {for_markdown(name)} {'✓' if right else '✗'}: {code_for_markdown(repr(text))}"
+                for name, text, right in one.answers
+            )
+        yield ""
+
+
+def _texts(report: Report) -> Iterator[str]:
     header = (
-        "model", "form", "n (clusters)", "strict", "content", "stopped", "truncated",
-        "tokens, mean", "median", "control tokens",
+        "model", "texts", "n (clusters)", "bits per byte", "perplexity by token", "by word", "by byte",
+        "tokens", "words", "bytes", "windows",
     )  # fmt: skip
     rows = [
         (
-            one.subject,
-            one.form,
-            f"{one.n} ({one.clusters})",
-            with_interval(one.strict),
-            with_interval(one.content),
-            percent(one.stopped.rate),
-            percent(one.truncated.rate),
-            f"{one.mean_tokens:.1f}",
-            f"{one.median_tokens:g}",
-            str(one.control_tokens),
+            one.subject, one.slice or "all", f"{one.n} ({one.clusters})", bits(one.bits),
+            f"{one.by_token:.4g}", f"{one.by_word:.4g}", f"{one.by_byte:.4g}", str(one.tokens),
+            str(one.words), str(one.bytes), str(one.windows),
         )
-        for one in found
-    ]
+        for one in (*report.texts, *report.text_slices)
+    ]  # fmt: skip
+    yield from table_lines(header, rows)
+
+
+def _choices(report: Report) -> Iterator[str]:
+    rows = [
+        (
+            one.subject, one.form, MEASURE_NAMES.get(one.measure, one.measure),  # type: ignore[call-overload]
+            with_interval(one.rate), str(one.ties), percent(one.chance),
+        )
+        for one in report.choices
+    ]  # fmt: skip
+    yield from table_lines(("model", "form", "measure", "right", "ties", "guessing"), rows)
+
+
+def _rates(report: Report) -> Iterator[str]:
+    answered = report.kind == "answers"
+    names = report.names
+    header = ["model", "form", "n (clusters)", names["strict"], names["content"]]
+    if answered:
+        header += ["stopped", "truncated", "tokens, mean", "median", "control tokens"]
+    rows = []
+    for one in report.rates:
+        row = [
+            one.subject, one.form, f"{one.n} ({one.clusters})", with_interval(one.strict),
+            with_interval(one.content),
+        ]  # fmt: skip
+        if answered:
+            row += [
+                percent(one.stopped.rate), percent(one.truncated.rate), f"{one.mean_tokens:.1f}",
+                f"{one.median_tokens:g}", str(one.control_tokens),
+            ]  # fmt: skip
+        rows.append(row)
     yield from table_lines(header, rows)
 
 

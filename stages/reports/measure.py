@@ -92,12 +92,22 @@ def paired(
 
 
 def comparisons(
-    answers: Answers, subjects: Sequence[str], forms: Sequence[str], endpoint: Endpoint, plan: Plan
+    answers: Answers,
+    subjects: Sequence[str],
+    forms: Sequence[str],
+    endpoint: Endpoint,
+    plan: Plan,
+    name: str | None = None,
 ) -> list[Comparison]:
-    """Uncorrected comparisons of the models, form by form."""
+    """Uncorrected comparisons of the models, form by form; `name` is what the endpoint is called."""
     return [
         compare(
-            paired(f"{endpoint}, {form}", (one, two), *_aligned(answers, one, two, form), endpoint),
+            paired(
+                f"{name or endpoint}, {form}",
+                (one, two),
+                *_aligned(answers, one, two, form),
+                endpoint,
+            ),
             plan,
         )
         for form in forms
@@ -123,13 +133,13 @@ def slice_comparisons(
 
 
 def earlier_comparisons(
-    matches: Sequence[Match], endpoint: Endpoint, plan: Plan
+    matches: Sequence[Match], endpoint: Endpoint, plan: Plan, name: str | None = None
 ) -> tuple[Comparison, ...]:
     """Comparisons with an earlier run, corrected together."""
     found = [
         compare(
             paired(
-                f"{endpoint}, {match.form}", (match.before_name, match.after_name),
+                f"{name or endpoint}, {match.form}", (match.before_name, match.after_name),
                 match.before, match.after, endpoint,
             ),
             plan,
@@ -149,7 +159,6 @@ def length_checks(answers: Answers, endpoint: Endpoint, plan: Plan) -> tuple[Len
                 [result.tokens for result in items.values()],
                 [verdict(result, endpoint) for result in items.values()],
                 [result.cluster for result in items.values()],
-                seed=plan.seed,
                 confidence=plan.confidence,
             ),
         )

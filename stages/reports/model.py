@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from guard.provenance.record import Provenance
 from stages.comparing.comparison import Comparison
 from stages.comparing.plan import Plan
+from stages.comparing.ratios import Ratio, RatioShift
 from stages.statistics.length_only import LengthOnly
 from stages.statistics.wilson import Proportion
-from stages.suites.item import Endpoint, Meaning
+from stages.suites.item import Endpoint, Kind, Meaning
 
 SCHEMA = "cleanguard-evaluation/1"
+ENDPOINT_NAMES: dict[Endpoint, str] = {"strict": "strict", "content": "content"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +127,98 @@ class Example:
 
 
 @dataclass(frozen=True, slots=True)
+class Lead:
+    """What a report opens with.
+
+    Attributes:
+        words: What tuning bought, or how a single model does, in one or two sentences.
+        shown: The rates to put side by side: the base in its own form, then the models in theirs.
+        weigh: The verdict that they are weighed by.
+        gap: The last model in its form against the base in its own; None where both are one form.
+    """
+
+    words: str
+    shown: tuple[Rates, ...]
+    weigh: Endpoint
+    gap: Comparison | None
+
+
+@dataclass(frozen=True, slots=True)
+class MovedItem:
+    """An item whose verdict changed: its request, its right answers, and for each model name, text, verdict."""
+
+    item: str
+    gold: tuple[str, ...]
+    answers: tuple[tuple[str, str, bool], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """Items that moved the same way between two models.
+
+    Attributes:
+        title: Which way, and between which.
+        form: The prompt form.
+        count: How many there are.
+        items: Some of them, evenly spaced.
+        kind: `gained`, `lost` or `missed`.
+    """
+
+    title: str
+    form: str
+    count: int
+    items: tuple[MovedItem, ...]
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChoiceRates:
+    """Accuracy of one model in one form at one measure.
+
+    Attributes:
+        subject, form, measure: Which.
+        rate: Items on which the right choice alone is the likeliest, with Wilson's interval.
+        ties: Items on which several share the first place; they count as wrong.
+        chance: What guessing gets.
+    """
+
+    subject: str
+    form: str
+    measure: str
+    rate: Proportion
+    ties: int
+    chance: float
+
+
+@dataclass(frozen=True, slots=True)
+class TextRates:
+    """The likelihood of texts under one model.
+
+    Attributes:
+        subject, form: Which.
+        slice: The slice; None for all texts.
+        n, clusters: Texts, and clusters that they come in.
+        bits: Bits per byte.
+        by_token, by_word, by_byte: Perplexity by each of these.
+        tokens, words, bytes, windows: What they were counted over.
+    """
+
+    subject: str
+    form: str
+    slice: str | None
+    n: int
+    clusters: int
+    bits: Ratio
+    by_token: float
+    by_word: float
+    by_byte: float
+    tokens: int
+    words: int
+    bytes: int
+    windows: int
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """A whole evaluation.
 
@@ -149,6 +243,13 @@ class Report:
         session_gate: What gate.json says; None if there was none.
         notice: The Methodology Change Notice; None if there was none.
         created: UTC time, ISO 8601.
+        kind: What the items have in common: answers, choices or perplexity.
+        names: What the two endpoints are called.
+        lead: What the report opens with; None for texts.
+        moved: Items gained and lost.
+        choices: Accuracy at every measure, for items with choices.
+        texts, text_slices: Likelihoods, for texts.
+        text_shifts: How they differ, corrected by Holm; the first family of a suite of texts.
     """
 
     suite: str
@@ -175,3 +276,11 @@ class Report:
     session_gate: SessionGate | None
     notice: Path | None
     created: str
+    kind: Kind = "answers"
+    names: dict[Endpoint, str] = field(default_factory=lambda: dict(ENDPOINT_NAMES))
+    lead: Lead | None = None
+    moved: tuple[Moved, ...] = ()
+    choices: tuple[ChoiceRates, ...] = ()
+    texts: tuple[TextRates, ...] = ()
+    text_slices: tuple[TextRates, ...] = ()
+    text_shifts: tuple[RatioShift, ...] = ()

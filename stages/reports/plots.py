@@ -1,4 +1,4 @@
-"""Plots as inline SVG: a forest of paired differences, rates by slice, endings and lengths."""
+"""Plots as inline SVG: a forest of paired differences, and the lengths of answers."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from typing import Any
 
 from stages.reports._libraries import matplotlib
 from stages.reports.canvas import CALLS, INK, MODELS, MUTED, figure_of, svg_of
-from stages.reports.model import Rates, Report
 from stages.reports.results import Result
 from stages.reports.words import Difference, difference
 
@@ -38,51 +37,6 @@ def forest(found: Sequence[Difference]) -> str:
     return svg_of(figure)
 
 
-def slices(report: Report, form: str) -> str:
-    """Rates at the endpoint by slice, one mark a model, with Wilson intervals."""
-    shown = [one for one in report.slices if one.form == form]
-    names = list(dict.fromkeys(one.slice for one in shown))
-    subjects = list(dict.fromkeys(one.subject for one in shown))
-    figure, axes = figure_of(len(names) * (0.22 * len(subjects) + 0.3) + 1.1, left=0.24, right=0.97)
-    for place, name in enumerate(reversed(names)):
-        if place % 2:
-            axes.axhspan(place - 0.5, place + 0.5, color="#f6f8fa", zorder=0)
-        for one in (one for one in shown if one.slice == name):
-            order = subjects.index(one.subject)
-            at = place + 0.66 * ((len(subjects) - 1) / 2 - order) / max(len(subjects), 1)
-            _mark(axes, one, at, MODELS[order % len(MODELS)], report)
-    sizes = {one.slice: f"{one.slice}\n{one.n} items, {one.clusters} clusters" for one in shown}
-    axes.set_yticks(range(len(names)), [sizes[name] for name in reversed(names)])
-    axes.set_ylim(-0.5, len(names) - 0.5)
-    axes.set_xlim(-2, 102)
-    axes.set_xlabel(f"{report.endpoint}, % ({form})")
-    legend(axes, subjects)
-    return svg_of(figure)
-
-
-def endings(rates: Sequence[Rates]) -> str:
-    """How answers ended: by the model itself, by a stop string, or cut off."""
-    figure, axes = figure_of(len(rates) * _ROW + 0.9, left=0.24, right=0.97)
-    rows = list(range(len(rates)))[::-1]
-    stopped = [100 * one.stopped.rate for one in rates]
-    cut = [100 * one.truncated.rate for one in rates]
-    rest = [max(0.0, 100 - one - two) for one, two in zip(stopped, cut, strict=True)]
-    left = [0.0] * len(rates)
-    for values, color, label in (
-        (stopped, "#2f6fb0", "stopped by itself"),
-        (rest, "#b9c6d3", "stop string"),
-        (cut, "#d9a066", "cut off at the limit"),
-    ):
-        if any(value > 0 for value in values):
-            axes.barh(rows, values, left=left, height=0.6, color=color, label=label)
-        left = [one + two for one, two in zip(left, values, strict=True)]
-    axes.set_yticks(rows, [f"{one.subject} ({one.form})" for one in rates])
-    axes.set_xlim(0, 100)
-    axes.set_xlabel("% of answers")
-    axes.legend(loc="lower right", bbox_to_anchor=(1, 1.0), ncols=3, frameon=False, fontsize=9)
-    return svg_of(figure)
-
-
 def lengths(results: dict[tuple[str, str], list[Result]], endpoint: str) -> str:
     """Tokens of each answer: passing ones above the line, failing ones below it.
 
@@ -103,13 +57,6 @@ def lengths(results: dict[tuple[str, str], list[Result]], endpoint: str) -> str:
     axes.set_ylim(-0.6, len(results) - 0.4)
     axes.set_xlabel("generated tokens (above the line: passing answers, below it: failing ones)")
     return svg_of(figure)
-
-
-def _mark(axes: Any, one: Rates, at: float, color: str, report: Report) -> None:
-    found = one.of(report.endpoint)
-    ends = [100 * found.interval.low, 100 * found.interval.high]
-    axes.plot(ends, [at, at], color=color, linewidth=2, solid_capstyle="butt", zorder=3)
-    axes.plot(100 * found.rate, at, "o", color=color, markersize=5.5, zorder=4)
 
 
 def legend(axes: Any, subjects: Sequence[str]) -> None:

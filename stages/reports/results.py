@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
 from cleanguard.errors import JobError
 from stages.jsonl import read_lines
+from stages.suites.item import SuiteItem
 
 RESULTS = "results.jsonl"
 
@@ -30,7 +31,17 @@ class Result:
         batch: Rows in its batch.
         strict, content, stopped, truncated: Verdicts; see `stages.suites.scorers.Score`.
         temperature: Of the sampling, 0 for greedy; None in files that do not say.
-        engine: How it was decoded, as in `guard.Completion`; None in files that do not say.
+        engine: How it was decoded, as in `guard.Completion`; None in files that do not say. For
+            choices and texts `scored`.
+        scorer, gold, count, pattern, data: Of the item, so that the answer can be judged again by
+            itself; None in files that do not say.
+        choices: For items with choices, each with its log-probability behind the prompt, tokens and
+            bytes, as `stages.suites.choices.plain_scores` writes them; `text` is the one picked,
+            empty where several share the first place.
+        right: At each measure, whether the right choice is the likeliest; see `Choice.right`.
+        tied: The measures at which several choices share the first place.
+        likelihood: For texts `logprob`, `tokens`, `bytes`, `words` and `windows`.
+        judged: Of the judge, the log-probabilities of `yes` and `no`.
     """
 
     suite: str
@@ -54,9 +65,20 @@ class Result:
     truncated: bool
     temperature: float | None = None
     engine: str | None = None
+    scorer: str | None = None
+    gold: tuple[str, ...] | None = None
+    count: int | None = None
+    pattern: str | None = None
+    data: str | None = None
+    choices: tuple[Mapping[str, Any], ...] | None = None
+    right: Mapping[str, bool] | None = None
+    tied: tuple[str, ...] | None = None
+    likelihood: Mapping[str, float] | None = None
+    judged: Mapping[str, float] | None = None
 
 
 _NAMES = tuple(field.name for field in fields(Result))
+_LISTS = ("gold", "choices", "tied")
 _EXPECTED: Mapping[str, type] = {
     "suite": str, "subject": str, "form": str, "item": str, "cluster": str, "slice": str,
     "sample": int, "prompt": str, "text": str, "finish": str, "tokens": int, "prompt_tokens": int,
@@ -76,7 +98,33 @@ def read_results(path: Path) -> list[Result]:
 
 
 def _result(record: Mapping[str, Any]) -> Result:
-    return Result(**{name: record.get(name) for name in _NAMES})  # type: ignore[arg-type]
+    fields: dict[str, Any] = {name: record.get(name) for name in _NAMES}
+    for name in _LISTS:
+        if fields[name] is not None:
+            fields[name] = tuple(fields[name])
+    return Result(**fields)
+
+
+def record_of(result: Result) -> dict[str, Any]:
+    """What is written of a result: what does not belong to its kind is left out."""
+    plain = asdict(result)
+    optional = ("count", "pattern", "data", "choices", "right", "tied", "likelihood", "judged")
+    return {name: value for name, value in plain.items() if value or name not in optional}
+
+
+def item_of(result: Result) -> SuiteItem:
+    """The item of a result, as far as judging its answer again needs it.
+
+    Raises:
+        JobError: The file is older than the fields that say how it was judged.
+    """
+    if result.scorer is None or result.gold is None:
+        raise JobError(f"the result of {result.item!r} does not say how it was judged")
+    return SuiteItem(
+        id=result.item, prompt=result.prompt, gold=result.gold, scorer=result.scorer,
+        cluster=result.cluster, slice=result.slice, count=result.count, pattern=result.pattern,
+        choices=tuple(one["text"] for one in result.choices or ()), data=result.data,
+    )  # fmt: skip
 
 
 def pairs_of(results: list[Result]) -> dict[tuple[str, str], dict[str, Result]]:

@@ -52,17 +52,27 @@ def wilson(
         raise StatisticsError(f"{passed} of {n} is no pass rate")
     if design_effect < 1:
         raise StatisticsError(f"a design effect of {design_effect} is below 1")
+    interval = wilson_interval(passed / n, n / design_effect, confidence)
+    return Proportion(passed, n, passed / n, interval, design_effect)
+
+
+def wilson_interval(rate: float, size: float, confidence: float = 0.95) -> Interval:
+    """Wilson's interval of a rate.
+
+    Args:
+        rate: A share from 0 to 1.
+        size: The effective number of items; it need not be whole.
+        confidence: Nominal coverage.
+    """
     z = float(scipy.stats.norm.ppf((1 + confidence) / 2))
-    rate, size = passed / n, n / design_effect
     middle = rate + z * z / (2 * size)
     reach = z * (rate * (1 - rate) / size + z * z / (4 * size * size)) ** 0.5
     scale = 1 + z * z / size
-    interval = Interval(
-        max(0.0, (middle - reach) / scale) if passed else 0.0,
-        min(1.0, (middle + reach) / scale) if passed < n else 1.0,
+    return Interval(
+        max(0.0, (middle - reach) / scale) if rate > 0 else 0.0,
+        min(1.0, (middle + reach) / scale) if rate < 1 else 1.0,
         confidence,
     )
-    return Proportion(passed, n, rate, interval, design_effect)
 
 
 def wilson_of(

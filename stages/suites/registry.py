@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from cleanguard.catalogue.hazards import TOO_FEW_ITEMS
 from cleanguard.catalogue.selection import did_you_mean
 from stages.suites import world
-from stages.suites.item import Suite, SuiteError
+from stages.suites.item import Shot, Suite, SuiteError
 from stages.suites.lm_eval_samples import PREFIX, suite_lines
 from stages.suites.user import read_suite
 
@@ -53,6 +53,19 @@ def find_suite(name: str) -> Suite:
     )
 
 
+def with_examples(suite: Suite, labels: Sequence[str]) -> Suite:
+    """The suite with worked examples for few-shot forms.
+
+    A user's file without lines that are worked examples lends its items to each other; none is shown
+    to an item of its own cluster.
+    """
+    lacks = suite.path is not None and not suite.shots and suite.kind != "perplexity"
+    if not lacks or not any("fewshot" in label for label in labels):
+        return suite
+    shots = (Shot(item.prompt, item.gold[0], item.cluster, item.choices) for item in suite.items)
+    return replace(suite, shots=tuple(shots))
+
+
 def limited(suite: Suite, limit: int) -> Suite:
     """Evenly spaced items, so that every slice keeps its share; all of them for 0."""
     if not limit or limit >= len(suite.items):
@@ -68,4 +81,18 @@ def too_few(suite: Suite, items: int, minimum: int) -> str | None:
     return (
         f"{TOO_FEW_ITEMS.code} {TOO_FEW_ITEMS.name}: {suite.name} runs {items} items, fewer than "
         f"{minimum}; {TOO_FEW_ITEMS.remedy}"
+    )
+
+
+def answers_only(suite: Suite, stage: str) -> Suite:
+    """The suite, if models answer its items in words.
+
+    Raises:
+        SuiteError: They do not; only `evaluate` scores choices and texts.
+    """
+    if suite.kind == "answers":
+        return suite
+    raise SuiteError(
+        f"{suite.name}: its items are {suite.kind}, and {stage} needs answers in words; "
+        f"`cleanguard run evaluate --suite {suite.path or suite.name}` takes it"
     )

@@ -13,7 +13,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from stages.numbers import UnreadableNumberError, numbers_in, value_of
-from stages.suites.item import ScorerName, SuiteItem
+from stages.suites.code import PREFIX, by_code
+from stages.suites.item import SuiteItem
+from stages.suites.judge import Verdict
 
 _SENTENCE_END = re.compile(r"[.!?](?=\s|$)")
 _WORD = re.compile(r"\w+(?:['’-]\w+)*")
@@ -53,10 +55,23 @@ class Score:
     tokens: int
 
 
-def score(item: SuiteItem, answer: Answer) -> Score:
-    """Judge an answer to an item."""
-    right = SCORERS[item.scorer]
+def score(item: SuiteItem, answer: Answer, judged: Verdict | None = None) -> Score:
+    """Judge an answer to an item.
+
+    Args:
+        item: The item.
+        answer: What a model wrote.
+        judged: What the judge said, for items that a judge decides; it has read the whole answer.
+
+    Raises:
+        SuiteError: A function of the user's own fails.
+    """
     text = answer.text.strip()
+    if item.scorer == "judge":
+        fine = judged is not None and judged.right
+        stopped = answer.finish == "eos"
+        return Score(stopped and fine, fine, stopped, answer.finish == "length", answer.tokens)
+    right = by_code if item.scorer.startswith(PREFIX) else SCORERS[item.scorer]
     line = text.split("\n", 1)[0].strip()
     stopped = answer.finish == "eos"
     return Score(
@@ -69,7 +84,7 @@ def score(item: SuiteItem, answer: Answer) -> Score:
 
 
 def passes(item: SuiteItem, text: str) -> bool:
-    """Whether a text has the right content, however it ended."""
+    """Whether a text has the right content, however it ended; never, where only a judge can tell."""
     return score(item, Answer(text, "eos", 0)).content
 
 
@@ -113,12 +128,23 @@ def mentions(item: SuiteItem, text: str) -> bool:
     return any(_holds(words, gold) and len(words) <= len(gold) + 8 for gold in golds)
 
 
+def regex(item: SuiteItem, text: str) -> bool:
+    """The first match of the pattern: its first group is a gold, or, without groups, it is there."""
+    found = None if item.pattern is None else re.search(item.pattern, text)
+    if found is None:
+        return False
+    if found.re.groups == 0:
+        return True
+    return found[1] is not None and _bare(found[1]) in {_bare(gold) for gold in item.gold}
+
+
 _EVASIVE = frozenset({"not", "no", "never", "neither", "nor", "or", "and", "either"})
-SCORERS: dict[ScorerName, Callable[[SuiteItem, str], bool]] = {
+SCORERS: dict[str, Callable[[SuiteItem, str], bool]] = {
     "exact": exact,
     "number": number,
     "members": members,
     "mentions": mentions,
+    "regex": regex,
 }
 
 

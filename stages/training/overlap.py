@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from cleanguard.errors import JobError
+from stages.containment import containing
 from stages.jsonl import read_lines
 from stages.text import normalised
 from stages.tiny.world import items_of
 from stages.training.config import HoldoutConfig
-from stages.training.containment import containing
 from stages.training.errors import TrainTestOverlapError
 
 _TEXTS = ("instruction", "prompt", "question", "input", "text")

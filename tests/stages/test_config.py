@@ -51,16 +51,32 @@ def test_the_last_one_to_speak_wins(tmp_path: Path) -> None:
     assert made(file, tmp_path, model__rate="0.3", steps="4").model.rate == 0.3
 
 
-def test_tiny_stands_in_only_where_nobody_named_anything(tmp_path: Path) -> None:
+def test_tiny_stands_in_wherever_no_other_model_is_named(tmp_path: Path) -> None:
     assert resolve(Outer, PRESETS).steps == 3
     assert resolve(Outer, PRESETS, overrides={"model.id": "acme/base"}).steps == 10
-    assert made("", tmp_path).steps == 10
+    assert resolve(Outer, PRESETS, overrides={"model.id": "tiny"}).steps == 3
+    # Half of the keys in a file, or the same half on the command line: one rule.
+    assert made("", tmp_path) == resolve(Outer, PRESETS)
+    half = made('mode = "slow"', tmp_path)
+    assert half == resolve(Outer, PRESETS, overrides={"mode": "slow"})
+    assert half.steps == 3
+    assert made('[model]\nid = "acme/base"', tmp_path).steps == 10
+    assert made('[model]\nid = "tiny"', tmp_path).steps == 3
+    assert made('[model]\nid = "acme/base"', tmp_path, model__id="tiny").steps == 3
+
+
+@pytest.mark.parametrize("stage", STAGES, ids=lambda stage: stage.name)
+def test_a_file_with_one_key_runs_as_the_option_would(stage: Stage, tmp_path: Path) -> None:
+    key = next(one for one in options_of(stage.config) if one.key == "out").key
+    (tmp_path / "c.toml").write_text(f'{key} = "elsewhere"')
+    by_file = resolve(stage.config, stage.presets, file=tmp_path / "c.toml")
+    assert by_file == resolve(stage.config, stage.presets, overrides={key: "elsewhere"})
 
 
 @pytest.mark.parametrize("name", ["c.yaml", "c.yml"])
 def test_yaml_says_the_same(name: str, tmp_path: Path) -> None:
     found = made("names: [c]\nmodel:\n  rate: 0.25\n", tmp_path, name=name)
-    assert found == Outer(names=("c",), model=Inner(rate=0.25))
+    assert found == Outer(steps=3, names=("c",), model=Inner(rate=0.25))
 
 
 def test_what_is_shown_is_read_back(tmp_path: Path) -> None:

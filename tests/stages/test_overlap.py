@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from cleanguard.errors import JobError
+from stages.containment import containing
 from stages.training.config import HoldoutConfig
-from stages.training.containment import containing
 from stages.training.errors import TrainTestOverlapError
 from stages.training.overlap import jaccard, refuse_overlap, shingles
 

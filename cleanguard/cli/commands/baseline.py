@@ -10,6 +10,7 @@ from cleanguard.catalogue.hazards import UNREADABLE
 from cleanguard.cli.checking.output import sources_of
 from cleanguard.cli.exit_codes import CANNOT_DO, CLEAN
 from cleanguard.cli.inputs import inputs_of
+from cleanguard.cli.outputs import writable
 from cleanguard.errors import JobError
 from cleanguard.settings import baseline
 
@@ -40,6 +41,7 @@ def command(
 
     settings, files = inputs_of(paths, config, notebooks=True)
     file = output or settings.root / (settings.baseline or baseline.DEFAULT_NAME)
+    writable(file)
     run = check_files(files, settings)
     for failure in run.failures:
         click.echo(f"cleanguard: {failure}", err=True)

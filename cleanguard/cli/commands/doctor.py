@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cleanguard.cli.exit_codes import CLEAN, FINDINGS
+from cleanguard.cli.named import named_model
 from cleanguard.errors import JobError
 from cleanguard.report.escaping import printable
 from cleanguard.report.styled import Line, Span, width_of, wrapped, write
@@ -58,7 +59,7 @@ def command(
     behaviour: bool,
     output_format: str,
 ) -> None:
-    """Say what MODEL is: a directory, or a hub id. Weights are neither fetched nor read.
+    """Say what MODEL is: a directory, a hub id, or `tiny`. Weights are neither fetched nor read.
 
     Family, base or chat and by what evidence, BOS, control tokens, templates, generation settings,
     adapters, licence and size.
@@ -77,7 +78,7 @@ def command(
         from guard.doctor import diagnose
         from guard.loader import CleanModelLoader
 
-        found = diagnose(CleanModelLoader(model, **options).request)
+        found = diagnose(CleanModelLoader(named_model(model), **options).request)
         acts = _behaviour(model, options) if behaviour else None
     except GuardError as error:
         raise JobError(str(error)) from error
@@ -95,7 +96,7 @@ def _behaviour(model: str, options: Mapping[str, Any]) -> Behaviour:
     from guard.behaviour import behaviour_of
     from guard.loader import CleanModelLoader
 
-    loaded = CleanModelLoader(model, allow_chat_model=True, **options).load()
+    loaded = CleanModelLoader(named_model(model), allow_chat_model=True, **options).load()
     return behaviour_of(loaded.model, loaded.tokenizer)
 
 

@@ -14,6 +14,8 @@ import click
 
 from cleanguard.cli.exit_codes import CLEAN, FINDINGS
 from cleanguard.cli.inputs import inputs_of
+from cleanguard.cli.named import named_model
+from cleanguard.cli.outputs import writable
 from cleanguard.errors import JobError
 from cleanguard.files import SourceFile
 from cleanguard.settings.config import Settings
@@ -46,7 +48,7 @@ class Check:
 @click.option(
     "--model",
     metavar="ID",
-    help="Load this model, guarded, with its sentinels: a folder or hub id.",
+    help="Load this model, guarded, with its sentinels: a folder, a hub id, or `tiny`.",
 )
 @click.option("--no-model", is_flag=True, help="Leave the model out; the gate says so.")
 @click.option("--load-in-8bit", is_flag=True, help="Load the model in int8.")
@@ -82,6 +84,7 @@ def command(
     """
     if (model is None) != no_model:
         raise click.UsageError("name the session's model with --model, or pass --no-model")
+    writable(output)
     settings, files = inputs_of(paths, config, notebooks=True)
     contents = _read(files)
     checks = [_findings(files, settings), _compiles(contents)]
@@ -179,7 +182,9 @@ def _model(
     except ImportError as error:
         return None, Check("model", "fail", f'{error}; install "cleanguard[guard]"')
     try:
-        loader = CleanModelLoader(model, load_in_8bit=load_in_8bit, load_in_4bit=load_in_4bit)
+        loader = CleanModelLoader(
+            named_model(model), load_in_8bit=load_in_8bit, load_in_4bit=load_in_4bit
+        )
         provenance = loader.load().provenance.to_dict()
     except GuardError as error:
         return None, Check("model", "fail", str(error).splitlines()[0])

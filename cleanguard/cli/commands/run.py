@@ -6,7 +6,7 @@ import logging
 import os
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,8 @@ import click
 from cleanguard.catalogue.selection import did_you_mean
 from cleanguard.cli.exit_codes import CLEAN, FINDINGS
 from cleanguard.errors import JobError
-from stages.config import Option, as_toml, options_of, resolve
+from stages.config import Option, as_plain, as_toml, options_of, resolve
+from stages.config.resolve import DEFAULT_PRESET
 from stages.ranks import leave, rank
 from stages.registry import BY_NAME, STAGES, Stage
 from stages.training.launch import LAUNCH_FILES, launch_file
@@ -96,6 +97,7 @@ def command() -> None:
 
 
 def _command(stage: Stage) -> click.Command:
+    usual = as_plain(resolve(stage.config, stage.presets))
     options: list[click.Parameter] = [
         click.Option(
             ["--config", "_file"],
@@ -111,7 +113,7 @@ def _command(stage: Stage) -> click.Command:
         click.Option(
             ["--show-config", "_show"], is_flag=True, help="Print the settings as TOML and stop."
         ),
-        *(_click_option(one) for one in options_of(stage.config)),
+        *(_click_option(one, usual) for one in options_of(stage.config)),
     ]
 
     def carry_out(
@@ -134,19 +136,35 @@ def _command(stage: Stage) -> click.Command:
         stage.name,
         params=options,
         callback=carry_out,
-        help=stage.summary,
+        help=f"{stage.summary}\n\n{_HELP}" if DEFAULT_PRESET in stage.presets else stage.summary,
         context_settings={"max_content_width": 100},
     )
 
 
-def _click_option(one: Option) -> click.Option:
+def _click_option(one: Option, usual: Mapping[str, Any]) -> click.Option:
+    """An option whose help ends in what would run without it, and in what would with another model."""
     kind = "LIST" if one.many else "|".join(one.choices) or _METAVARS[one.kind]
-    shown = ",".join(map(str, one.default)) if one.many else one.default
-    default = "" if shown in (None, "") else f"  [{_as_typed(shown)}]"
+    found: Any = usual
+    for part in one.key.split("."):
+        found = found[part]
+    runs, otherwise = _shown(one, found), _shown(one, one.default)
+    differs = f"; {otherwise or 'unset'} with another model" if runs != otherwise else ""
+    default = f"  [{runs or 'unset'}{differs}]" if runs or differs else ""
     name = f"--{one.key.replace('_', '-')}"
     return click.Option([name, _variable(one)], metavar=kind, help=f"{one.help}{default}")
 
 
+def _shown(one: Option, value: Any) -> str:
+    """A value as one would type it; empty for none."""
+    if one.many:
+        value = ",".join(map(str, value))
+    return "" if value in (None, "") else _as_typed(value)
+
+
+_HELP = (
+    f"Without --preset the preset {DEFAULT_PRESET} runs, unless --model.id or --config name another "
+    "model. In brackets stands what runs then; --show-config prints all of it for your own options."
+)
 _METAVARS = {str: "TEXT", int: "N", float: "X", bool: "true|false", Path: "PATH"}
 
 
@@ -176,6 +194,10 @@ def _run(stage: Stage, config: Any) -> int:
         outcome = stage.run(config)
     except GuardError as error:
         raise JobError(str(error)) from error
+    except KeyboardInterrupt:
+        if rank() == 0:
+            click.echo("stopped; the same command goes on from here", err=True)
+        raise
     leave()
     if rank() == 0:
         _print(outcome.lines)

@@ -70,3 +70,7 @@ def test_without_torch_it_names_the_extra() -> None:
     assert done.returncode == 2
     assert 'pip install "cleanguard[guard]"' in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_tiny_is_the_embedded_model(run: Run) -> None:
+    assert run("doctor", "tiny").out == run("doctor", str(model_path())).out

@@ -71,3 +71,28 @@ def test_a_model_must_be_named_or_left_out(run, script, tmp_path):
 
 def test_evidence_that_cannot_be_written_is_exit_2(run, script, tmp_path):
     assert run("gate", "--no-model", "--output", "script.py/gate.json").code == 2
+
+
+def test_the_folder_of_the_evidence_is_made(run, script, tmp_path):
+    ran = run("gate", "--no-model", "--output", "build/deep/gate.json")
+    assert ran.code == 0, ran.err
+    assert json.loads((tmp_path / "build" / "deep" / "gate.json").read_text())["go"] is True
+
+
+@pytest.mark.parametrize("output", ["taken/gate.json", "folder"])
+def test_evidence_that_cannot_be_written_is_told_before_the_work(
+    output, run, script, tmp_path, monkeypatch
+):
+    (tmp_path / "taken").write_text("a file")
+    (tmp_path / "folder").mkdir()
+    monkeypatch.setattr("cleanguard.cli.commands.gate._findings", lambda *_: pytest.fail("worked"))
+    ran = run("gate", "--no-model", "--output", output)
+    assert ran.code == 2
+    assert output.split("/")[0] in ran.err
+
+
+def test_tiny_is_the_embedded_model(run, script, tmp_path):
+    from stages.tiny import model_path
+
+    assert run("gate", "--model", "tiny").code == 0
+    assert read(tmp_path)["model"]["model_id"] == str(model_path())

@@ -93,3 +93,29 @@ def test_help_and_show_config_load_nothing_heavy() -> None:
         )  # fmt: skip
         loaded = {name.partition(".")[0] for name in done.stderr.split()}
         assert not loaded & {"torch", "transformers", "numpy", "libcst", "lint_rules", "codemods"}
+
+
+@pytest.mark.parametrize("stage", ["evaluate", "sft", "preferences"])
+def test_help_shows_what_would_run(run: Any, stage: str) -> None:
+    """The preset that runs unless told otherwise is what the brackets say, for every option."""
+    from stages.config import as_plain, resolve
+
+    found = BY_NAME[stage]
+    text = " ".join(run("run", stage, "--help").out.split())
+    assert "Without --preset the preset tiny runs" in text
+    usual, plain = as_plain(resolve(found.config, found.presets)), as_plain(found.config())
+    for key in ("max_new_tokens", "batch_size", "eval_share", "near"):
+        for place, values in ((usual, plain), (usual.get("holdout", {}), plain.get("holdout", {}))):
+            if key in place:
+                differs = "" if place[key] == values[key] else f"; {values[key]} with another model"
+                assert f"[{place[key]}{differs}]" in text
+
+
+def test_control_c_says_how_to_go_on(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stopped(config: Any) -> Outcome:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("stages.generate.run", stopped)
+    ran = run("run", "generate")
+    assert ran.code == 130
+    assert ran.err.strip() == "stopped; the same command goes on from here"

@@ -218,3 +218,25 @@ def test_a_missing_package_is_named(
     with pytest.raises(MissingExtraError, match="mistral-common") as caught:
         CleanModelLoader(folder(name)).load_tokenizer()
     assert "pip install mistral-common" in caught.value.remedy
+
+
+@pytest.mark.parametrize("name", cases())
+def test_prompt_and_completion_are_the_ids_of_the_joined_text(loaded: Any, name: str) -> None:
+    from guard.scoring.boundary import splits_of
+
+    tokenizer = loaded(name)
+    pairs = [
+        ("Say: ", "cat"),
+        ("Hello wor", "ld again"),
+        ("What is it?\n", "A cat"),
+        ("Grü", "ße"),
+        ("1", "2"),
+    ]
+    pairs += [(text[: len(text) // 2], text[len(text) // 2 :]) for text in CORPUS if len(text) > 3]
+    for (prompt, rest), split in zip(
+        pairs, splits_of(tokenizer, policy_of(tokenizer), pairs), strict=True
+    ):
+        joined = list(tokenizer(prompt + rest, add_special_tokens=False)["input_ids"])
+        assert list(split.ids) == joined
+        assert 0 <= split.at < len(joined)
+        assert prompt.endswith(split.borrowed)

@@ -63,7 +63,7 @@ def test_twelve_items_show_next_to_nothing() -> None:
     assert found.mcnemar_p < 0.05
     assert found.call == "undetermined"
     assert "CG502: 12 items are fewer than 200" in found.verdict
-    assert "no difference at all" in judged(0, 4, 0, 0).verdict
+    assert "4 items in 4 clusters are too few to call anything" in judged(0, 4, 0, 0).verdict
 
 
 def test_clusters_weaken_a_difference() -> None:

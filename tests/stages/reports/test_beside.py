@@ -72,3 +72,26 @@ def test_links_are_seen_from_the_report(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.chdir(tmp_path)
     assert linked(Path("notice.md"), Path("runs/e")) == Path("../../notice.md")
     assert linked(Path("notice.md"), None) == Path("notice.md")
+
+
+@pytest.mark.parametrize(
+    ("row", "held"),
+    [
+        ({"prompt": "Instruction: {}\nResponse:"}, True),
+        ({"text": "Please answer: {} Be brief."}, True),
+        ({"instruction": "{}".replace(" ", "\u200b ")}, True),
+        ({"prompt": "What is it?"}, False),
+    ],
+)
+def test_items_within_training_rows_are_counted(
+    tmp_path: Path, row: dict[str, str], held: bool
+) -> None:
+    from stages.reports.beside import overlap_with
+    from stages.suites.world import instruct
+
+    suite = instruct()
+    item = next(one for one in suite.items if len(one.prompt.split()) > 5)
+    words = item.prompt.replace(" ", " \u200b") if "instruction" in row else item.prompt
+    [(name, form)] = row.items()
+    (tmp_path / "t.jsonl").write_text(json.dumps({name: form.replace("{}", words)}) + "\n")
+    assert (overlap_with(suite, [tmp_path / "t.jsonl"]).items == (item.prompt,)) == held

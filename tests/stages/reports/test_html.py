@@ -66,7 +66,9 @@ def test_html_needs_no_other_file(report: Report, results: list[Result]) -> None
         assert reference.startswith("#") or reference.endswith(("notice.md", "gate.json")), (
             reference
         )
-    assert text.count("<svg") == 4
+    # Only the lengths are a picture; all else is drawn by the page, readable at every width.
+    assert text.count("<svg") == 1
+    assert text.count('class="track"') > 20
     assert "<script" not in text
     assert "@import" not in text
 

@@ -1,0 +1,104 @@
+"""`cleanguard compare`: one table and one page of any number of finished runs."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from cleanguard.cli.outputs import writable
+from cleanguard.errors import JobError
+
+
+@click.command("compare")
+@click.argument("runs", nargs=-1, required=True, metavar="RUN RUN …")
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path, dir_okay=False),
+    default=Path("compare.html"),
+    show_default=True,
+    help="The page; with .md or .json at its end that instead.",
+)
+@click.option(
+    "--endpoint",
+    type=click.Choice(["strict", "content"]),
+    default="strict",
+    show_default=True,
+    help="The verdict that counts.",
+)
+@click.option(
+    "--measure",
+    type=click.Choice(["total", "per_token", "per_byte", "per_character", "unconditional"]),
+    default="per_byte",
+    show_default=True,
+    help="What decides between choices.",
+)
+@click.option(
+    "--alpha",
+    type=click.FloatRange(0.0001, 0.5),
+    default=0.05,
+    show_default=True,
+    help="Two-sided level of the tests.",
+)
+@click.option(
+    "--moved",
+    type=click.IntRange(0),
+    default=6,
+    show_default=True,
+    help="Gained and lost items to show of each pair.",
+)
+def command(
+    runs: tuple[str, ...], output: Path, endpoint: str, measure: str, alpha: float, moved: int
+) -> None:
+    """Compare RUNs of `evaluate`: folders, results.jsonl files, or NAME=FOLDER for a name of your own.
+
+    Every model of a run is paired with the same model and form of each other run, item by item, by
+    clustered tests with Holm's correction over all pairs. Models that only one of two runs has are
+    paired with those that only the other has.
+
+    Exit codes: 0 done, 2 it could not be done.
+    """
+    writable(output)
+    try:
+        from guard.errors import GuardError
+        from stages.across.report import SCHEMA, as_markdown, compare_runs, table_of
+        from stages.comparing.plan import Plan
+        from stages.reports.as_json import as_json
+    except ImportError as error:
+        raise JobError(f'{error}; pip install "cleanguard[guard,stats]"') from error
+    try:
+        # click has seen to it that the two words are among their choices.
+        chosen: Any = {"endpoint": endpoint, "measure": measure}
+        report = compare_runs(list(runs), plan=Plan(alpha=alpha), moved=moved, **chosen)
+        if output.suffix == ".json":
+            text = as_json(report, SCHEMA)
+        elif output.suffix == ".md":
+            text = as_markdown(report)
+        else:
+            from stages.across.html import as_html
+
+            text = as_html(report)
+    except GuardError as error:
+        raise JobError(str(error)) from error
+    try:
+        output.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise JobError(f"{output} cannot be written: {error.strerror or error}") from error
+    _print(*table_of(report))
+    verdicts = [one.verdict for one in report.pairs] + [one.verdict for one in report.shifts]
+    for said in (report.words, *verdicts):
+        click.echo(said)
+    for warning in report.warnings:
+        click.echo(f"note: {warning}", err=True)
+    click.echo(f"page: {output}")
+
+
+def _print(header: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
+    """A table with columns as wide as they need to be."""
+    whole = [header, *rows]
+    widths = [max(len(row[at]) for row in whole) for at in range(len(header))]
+    for row in whole:
+        line = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        sys.stdout.write(line.rstrip() + "\n")

@@ -1,0 +1,25 @@
+"""Files that a command writes at its end: whether they can be written is known at its beginning."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from cleanguard.errors import JobError
+
+
+def writable(file: Path) -> None:
+    """Make the folder of a file, so that work is not done for nothing.
+
+    Raises:
+        JobError: The folder cannot be made or written to, or the file is a folder.
+    """
+    if file.is_dir():
+        raise JobError(f"{file} is a folder; name a file")
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        reason = (error.strerror or type(error).__name__).lower()
+        raise JobError(f"{file}: its folder cannot be made: {reason}") from None
+    if not os.access(file if file.exists() else file.parent, os.W_OK):
+        raise JobError(f"{file} cannot be written: permission denied")

@@ -1,0 +1,1 @@
+"""Compares any number of finished runs: one table and one page, with paired and clustered tests."""
