@@ -75,7 +75,13 @@ KILLS = ("kills-migrate", "kills-fix", "kills-cache", "kills-records", "kills-tr
 
 
 def fuzz(
-    name: str, cases: int, seed: int, shards: Shards, *, part: tuple[int, int] = (0, 1), jobs: int = 1
+    name: str,
+    cases: int,
+    seed: int,
+    shards: Shards,
+    *,
+    part: tuple[int, int] = (0, 1),
+    jobs: int = 1,
 ) -> Tally:
     """Runs the cases of a kind.
 
@@ -117,7 +123,9 @@ def _outcomes(name: str, numbers: range, seed: int, jobs: int) -> Sequence[Outco
 
         if name == "runs":
             return together(8, -(-len(numbers) // 8))[: len(numbers)]
-        return kills(name.removeprefix("kills-"), random.Random(f"{seed}/{numbers.start}"), len(numbers))
+        return kills(
+            name.removeprefix("kills-"), random.Random(f"{seed}/{numbers.start}"), len(numbers)
+        )
     files = [
         SourceFile(f"case{number}{kind.suffix}", Path("case"), content)
         for number, content in zip(numbers, kind.make(seed, numbers), strict=True)
@@ -142,14 +150,20 @@ def _told(one: Outcome | Unread) -> Outcome:
 
 def main() -> None:
     """The command line."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.fuzz", description=(__doc__ or "").splitlines()[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.fuzz", description=(__doc__ or "").splitlines()[0]
+    )
     parser.add_argument("kind", choices=[*kinds(), *KILLS, "runs", "all"])
     parser.add_argument("--cases", type=int, default=SHARD)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--keep", type=Path, help="where what is done is kept, so that a run can go on")
+    parser.add_argument(
+        "--keep", type=Path, help="where what is done is kept, so that a run can go on"
+    )
     parser.add_argument("--part", default="1/1", help="this run's share of the cases, as 2/4")
     parser.add_argument("--jobs", type=int, default=1)
-    parser.add_argument("--show", type=int, help="write one case's bytes to standard output and stop")
+    parser.add_argument(
+        "--show", type=int, help="write one case's bytes to standard output and stop"
+    )
     options = parser.parse_args()
     if options.show is not None:
         start = options.show - options.show % SHARD
@@ -162,9 +176,13 @@ def main() -> None:
     for name in names:
         shards = Shards(options.keep, f"{name} {options.seed}")
         began = time.monotonic()
-        tally = fuzz(name, options.cases, options.seed, shards, part=(part - 1, parts), jobs=options.jobs)
+        tally = fuzz(
+            name, options.cases, options.seed, shards, part=(part - 1, parts), jobs=options.jobs
+        )
         took = time.monotonic() - began
-        print(f"{name}: {tally.cases} cases, seed {options.seed}, longest {tally.longest:.1f} s, {took:.0f} s")
+        print(
+            f"{name}: {tally.cases} cases, seed {options.seed}, longest {tally.longest:.1f} s, {took:.0f} s"
+        )
         for said, count in tally.counts.most_common():
             print(f"  {count:7} {said}")
         for number, said, detail in tally.wrong[:20]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import os
 import random
@@ -11,14 +12,28 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from benchmarks.fuzz.outcomes import Outcome
 from cleanguard import cache as product
 from cleanguard.files import SourceFile
 from cleanguard.settings.config import Settings
 from lint_rules._engine.pipeline import check_files
 
-from benchmarks.fuzz.outcomes import Outcome
-
-_ODD: tuple[Any, ...] = (None, True, 0, -1, 1e308, "", "CG101", [], {}, [[]], [[[]]], {"a": 1}, "\ud800", [None] * 9)
+_ODD: tuple[Any, ...] = (
+    None,
+    True,
+    0,
+    -1,
+    1e308,
+    "",
+    "CG101",
+    [],
+    {},
+    [[]],
+    [[[]]],
+    {"a": 1},
+    "\ud800",
+    [None] * 9,
+)
 _LOAD = 'from transformers import AutoModelForCausalLM\nm = AutoModelForCausalLM.from_pretrained("gpt2")\n'
 
 
@@ -76,7 +91,9 @@ def _damage(where: Path, whole: bytes, rng: random.Random) -> None:
     elif act == 1:
         where.write_bytes(whole[: rng.randrange(len(whole))])
     elif act == 2:
-        where.write_bytes(rng.choice((b"", b"\x00" * 99, b"[" * 500, b"{}", b"null", whole * 2, b"\n" + whole)))
+        where.write_bytes(
+            rng.choice((b"", b"\x00" * 99, b"[" * 500, b"{}", b"null", whole * 2, b"\n" + whole))
+        )
     elif act == 3:  # well-formed, of another shape
         head, _, body = whole.partition(b"\n")
         entries = json.loads(body)
@@ -85,7 +102,9 @@ def _damage(where: Path, whole: bytes, rng: random.Random) -> None:
         where.write_bytes(head + b"\n" + json.dumps(entries).encode("utf-8", "surrogatepass"))
     elif act == 4:
         where.unlink()
-        rng.choice((os.mkfifo, lambda path: Path(path).mkdir(), lambda path: os.symlink("/dev/zero", path)))(where)  # type: ignore[operator]
+        rng.choice(
+            (os.mkfifo, lambda path: Path(path).mkdir(), lambda path: os.symlink("/dev/zero", path))
+        )(where)  # type: ignore[operator]
     else:  # the same with a head that fits it: another program of the same name wrote it
         entries = json.loads(whole.partition(b"\n")[2])
         tool = whole.split(b" ")[0].decode()
@@ -98,6 +117,6 @@ def _change(value: Any, rng: random.Random) -> None:
     while isinstance(value, (dict, list)) and value:
         key = rng.choice(list(value)) if isinstance(value, dict) else rng.randrange(len(value))
         if rng.random() < 0.4 or not isinstance(value[key], (dict, list)) or not value[key]:
-            value[key] = rng.choice(_ODD)
+            value[key] = copy.deepcopy(rng.choice(_ODD))
             return
         value = value[key]

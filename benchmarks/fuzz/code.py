@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import ast
 import io
+import re
 import time
 import tokenize
 import warnings
 from collections import Counter
 from collections.abc import Sequence
 
+from benchmarks.fuzz.outcomes import Outcome
 from cleanguard.editing.edits import Edit
 from cleanguard.files import SourceFile
 from cleanguard.settings.config import Settings
@@ -18,9 +20,11 @@ from codemods.plan.documents import ScriptDocument
 from lint_rules._engine.checking import check_source
 from lint_rules._run.source import Source
 
-from benchmarks.fuzz.outcomes import Outcome
-
 SETTINGS = Settings()
+# What is said to tools about a line goes with the line.
+_DIRECTIVE = re.compile(
+    r"#\s*(noqa|type:\s*ignore|pylint:|pragma:|fmt:|isort:|ruff:|yapf:)", re.IGNORECASE
+)
 
 
 def check(file: SourceFile) -> Outcome:
@@ -49,7 +53,9 @@ def migrate(file: SourceFile) -> Outcome:
         if _compiles(raw) and not _compiles(plan.after):
             return Outcome("does not compile", seconds)
         if not _comments(raw) <= _comments(plan.after):
-            return Outcome("a comment is lost", seconds, repr(_comments(raw) - _comments(plan.after)))
+            return Outcome(
+                "a comment is lost", seconds, repr(_comments(raw) - _comments(plan.after))
+            )
     if migrate_source(file.name, plan.after, SETTINGS).changed:
         return Outcome("a second run changes it", seconds)
     return Outcome("rewritten", seconds)
@@ -101,8 +107,11 @@ def _compiles(raw: bytes) -> bool:
 def _comments(raw: bytes) -> Counter[str]:
     found: Counter[str] = Counter()
     try:
-        for token in tokenize.tokenize(io.BytesIO(raw).readline):
-            if token.type == tokenize.COMMENT:
+        lines = raw.replace(b"\r\n", b"\n").replace(
+            b"\r", b"\n"
+        )  # of which tokenize knows only the last
+        for token in tokenize.tokenize(io.BytesIO(lines).readline):
+            if token.type == tokenize.COMMENT and not _DIRECTIVE.match(token.string):
                 found[token.string.strip()] += 1
     except (SyntaxError, tokenize.TokenError):
         return Counter()

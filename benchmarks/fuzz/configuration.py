@@ -8,13 +8,12 @@ import tempfile
 import time
 from pathlib import Path
 
+from benchmarks.fuzz.outcomes import Outcome
 from cleanguard.errors import JobError
 from cleanguard.files import SourceFile, discover
 from cleanguard.settings.config import load_settings, selected
 from cleanguard.settings.config_values import PARSERS
 from lint_rules._engine.checking import check_files
-
-from benchmarks.fuzz.outcomes import Outcome
 
 _SCRIPT = 'from transformers import AutoModelForCausalLM\nm = AutoModelForCausalLM.from_pretrained("gpt2")\n'
 _VALUES = (
@@ -24,14 +23,34 @@ _VALUES = (
     "0x7fffffffffffffffffff", "[1, 'a', true]", '["CG101" , ]', '"\\ud7ff"', "9" * 400, '["qwen*"]', '{ model = "base" }', '"error"',
     '{ CG101 = "warning" }', '{ CG101 = "off", CG2 = 1 }',
 )  # fmt: skip
-_BYTES = (b"\x00", b"\xff", b"=", b"[", b"]", b'"', b"'''", b"\n", b"\r", b"#", b".", b"{", b"}", b"\xef\xbb\xbf", b"\\", b"e9")
+_BYTES = (
+    b"\x00",
+    b"\xff",
+    b"=",
+    b"[",
+    b"]",
+    b'"',
+    b"'''",
+    b"\n",
+    b"\r",
+    b"#",
+    b".",
+    b"{",
+    b"}",
+    b"\xef\xbb\xbf",
+    b"\\",
+    b"e9",
+)
 
 
 def configuration(rng: random.Random) -> bytes:
     """A table of known and unknown keys with values of any type, perhaps with broken bytes."""
     keys = [*PARSERS, "extend", "selct", "per-file-ignores", "a b", "é", "x.y"]
     chosen = rng.sample(keys, min(len(keys), rng.randrange(1, 7)))
-    table = rng.choice(("[tool.cleanguard]",) * 8 + ("[tool]", "[[tool.cleanguard]]", "[tool.cleanguard.select]", ""))
+    table = rng.choice(
+        ("[tool.cleanguard]",) * 8
+        + ("[tool]", "[[tool.cleanguard]]", "[tool.cleanguard.select]", "")
+    )
     lines = [table, *(f"{_key(key, rng)} = {rng.choice(_VALUES)}" for key in chosen)]
     if rng.random() < 0.2:
         lines.insert(0, '[project]\nname = "x"')

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import io
 import os
 import random
 import shutil
@@ -18,12 +17,13 @@ from pathlib import Path
 from benchmarks.fuzz.outcomes import Outcome
 from benchmarks.fuzz.sources import ROOT
 
-_SCRIPTS = 24
+_SCRIPTS = 8
 _FIXABLE = (
-    b"from transformers import AutoModelForCausalLM, AutoTokenizer\n"
-    b'tok = AutoTokenizer.from_pretrained("Qwen/Qwen2.5-0.5B")\n'
-    b"tok.chat_template = None\n"
-    b'ids = tok("The capital of France is", add_special_tokens=False)\n'
+    b"import torch\n"
+    b"from guard import CleanModelLoader\n"
+    b'loader = CleanModelLoader("Qwen/Qwen2.5-0.5B")\n'
+    b"model, tok = loader.load()\n"
+    b'state = torch.load("adapter.bin")\n'
 )
 
 
@@ -31,7 +31,11 @@ def _command(*arguments: str) -> None:
     """The command line in this process, whose output nobody reads."""
     from cleanguard.cli.command_group import group
 
-    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+    with (
+        Path(os.devnull).open("w", encoding="utf-8") as nowhere,
+        contextlib.redirect_stdout(nowhere),
+        contextlib.redirect_stderr(nowhere),
+    ):
         group.main(list(arguments), prog_name="cleanguard", standalone_mode=False)
 
 
@@ -90,7 +94,11 @@ class _Folder:
 
     def now(self) -> dict[str, bytes]:
         folder = self.where / "code"
-        return {path.name: path.read_bytes() for path in sorted(folder.iterdir()) if path.suffix == ".py"}
+        return {
+            path.name: path.read_bytes()
+            for path in sorted(folder.iterdir())
+            if path.suffix == ".py"
+        }
 
     def kill(self, rng: random.Random) -> Outcome:
         """One kill, what is there then, and what the next run makes of it."""
@@ -99,7 +107,9 @@ class _Folder:
         struck = _killed(lambda: _command(*self.command), rng.uniform(0.0, 1.1 * self.takes))
         found = self.now()
         torn = [
-            name for name, content in found.items() if content not in (self.before[name], self.after[name])
+            name
+            for name, content in found.items()
+            if content not in (self.before[name], self.after[name])
         ]
         if torn or found.keys() != self.before.keys():
             return Outcome("torn", 0.0, ", ".join(torn))
@@ -110,7 +120,6 @@ class _Folder:
 
 
 def _folder_of(kind: str) -> _Folder:
-    import codemods.planning
     import lint_rules._engine.fixing
     import lint_rules.registry  # noqa: F401 - forks inherit what is loaded
 
@@ -149,7 +158,7 @@ def _cache(rng: random.Random, held: dict[str, object]) -> Outcome:
         shutil.rmtree(folder / "cache", ignore_errors=True)
     takes = held["takes"]
     assert isinstance(takes, float)
-    struck = _killed(lambda: None if check() else None, rng.uniform(0.0, 1.1 * takes))
+    struck = _killed(lambda: bool(check()) or None, rng.uniform(0.0, 1.1 * takes))
     if check() != held["wanted"]:
         return Outcome("findings differ")
     return Outcome("killed" if struck else "had ended")
@@ -205,7 +214,12 @@ class _Training:
 
     def _start(self, *words: str) -> subprocess.Popen[str]:
         code = "from cleanguard.cli import main; main()"
-        environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
+        environment = {
+            **os.environ,
+            "PYTHONPATH": str(ROOT),
+            "OMP_NUM_THREADS": "1",
+            "HF_HUB_OFFLINE": "1",
+        }
         return subprocess.Popen(
             [sys.executable, "-c", code, "run", *words],
             stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=environment,
@@ -235,7 +249,9 @@ class _Training:
         self._finish("sft", "--out", str(out), *self.words)
         same = self._weights(out.name) == self.wanted
         shutil.rmtree(out)
-        return [Outcome(("killed" if one else "had ended") if same else "not resumed") for one in struck]
+        return [
+            Outcome(("killed" if one else "had ended") if same else "not resumed") for one in struck
+        ]
 
 
 KINDS = ("migrate", "fix", "cache", "records", "training")

@@ -2,13 +2,31 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import random
 from typing import Any
 
 from benchmarks.fuzz.sources import mutated, picked
 
-_ODD: tuple[Any, ...] = (None, True, 0, -1, 1e308, "", "x", [], {}, [[]], [None], {"a": []}, ["a", 1], "\ud800", "\x00", "nb")
+_ODD: tuple[Any, ...] = (
+    None,
+    True,
+    0,
+    -1,
+    1e308,
+    "",
+    "x",
+    [],
+    {},
+    [[]],
+    [None],
+    {"a": []},
+    ["a", 1],
+    "\ud800",
+    "\x00",
+    "nb",
+)
 _MAGICS = ("%%bash\n", "%%writefile a.py\n", "%%time\n", "!pip install x\n", "%load_ext a\n", "x = !ls\n", "?model\n", "%%\n", "%%capture out\n",
            "%run a.py\n", "%%html\n", "get_ipython().system('x')\n")  # fmt: skip
 
@@ -21,16 +39,35 @@ def notebook(rng: random.Random) -> bytes:
         size = rng.randrange(1, 30)
         cells.append(_cell("".join(lines[:size]), rng))
         lines = lines[size:]
-    whole: Any = {"cells": cells, "metadata": {"kernelspec": {"language": "python"}}, "nbformat": 4, "nbformat_minor": 5}
+    whole: Any = {
+        "cells": cells,
+        "metadata": {"kernelspec": {"language": "python"}},
+        "nbformat": 4,
+        "nbformat_minor": 5,
+    }
     for _ in range(rng.randrange(4)):
         _change(whole, rng)
     indent = rng.choice((None, 1, 1, 2, "\t"))
-    raw = json.dumps(whole, indent=indent, ensure_ascii=rng.random() < 0.5).encode("utf-8", "surrogatepass")
+    raw = json.dumps(whole, indent=indent, ensure_ascii=rng.random() < 0.5).encode(
+        "utf-8", "surrogatepass"
+    )
     if rng.random() < 0.3:
         at = rng.randrange(len(raw))
-        raw = raw[:at] + rng.choice((b"", b"\x00", b"}", b"]", b'"', b",", b"\xff", b"\\u", b"1e9999")) + raw[at + rng.randrange(3) :]
+        raw = (
+            raw[:at]
+            + rng.choice((b"", b"\x00", b"}", b"]", b'"', b",", b"\xff", b"\\u", b"1e9999"))
+            + raw[at + rng.randrange(3) :]
+        )
     if rng.random() < 0.05:
-        raw = rng.choice((b"\xef\xbb\xbf" + raw, raw.decode("utf-8", "replace").encode("utf-16"), b"", b"{}", raw[: len(raw) // 2]))
+        raw = rng.choice(
+            (
+                b"\xef\xbb\xbf" + raw,
+                raw.decode("utf-8", "replace").encode("utf-16"),
+                b"",
+                b"{}",
+                raw[: len(raw) // 2],
+            )
+        )
     return raw
 
 
@@ -41,7 +78,13 @@ def _cell(text: str, rng: random.Random) -> dict[str, Any]:
         text = mutated(rng).decode("utf-8", "replace")[:2_000]
     source = text if rng.random() < 0.3 else text.splitlines(keepends=True)
     kind = "code" if rng.random() < 0.9 else rng.choice(("markdown", "raw", "odd"))
-    return {"cell_type": kind, "id": str(rng.random()), "metadata": {}, "outputs": [], "source": source}
+    return {
+        "cell_type": kind,
+        "id": str(rng.random()),
+        "metadata": {},
+        "outputs": [],
+        "source": source,
+    }
 
 
 def _change(value: Any, rng: random.Random) -> None:
@@ -52,6 +95,6 @@ def _change(value: Any, rng: random.Random) -> None:
             if isinstance(value, dict) and rng.random() < 0.3:
                 del value[key]
             else:
-                value[key] = rng.choice(_ODD)
+                value[key] = copy.deepcopy(rng.choice(_ODD))
             return
         value = value[key]

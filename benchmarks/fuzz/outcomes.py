@@ -97,7 +97,9 @@ class Shards:
         self._done[shard] = tally
         if self._file is not None:
             with self._file.open("a", encoding="utf-8") as file:
-                said = {name: getattr(tally, name) for name in ("counts", "longest", "seconds", "wrong")}
+                said = {
+                    name: getattr(tally, name) for name in ("counts", "longest", "seconds", "wrong")
+                }
                 row = {"run": self._name, "shard": shard, "tally": said}
                 file.write(json.dumps(row) + "\n")
 

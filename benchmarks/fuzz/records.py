@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import random
 import tempfile
@@ -148,7 +149,9 @@ def _values_changed(raw: bytes, rng: random.Random) -> bytes:
     text = json.dumps(whole, indent=None if lines else 2).encode() + b"\n"
     if lines is None:
         return text
-    return b"".join([*(line + b"\n" for line in lines[:at]), text, *(line + b"\n" for line in lines[at + 1 :])])
+    return b"".join(
+        [*(line + b"\n" for line in lines[:at]), text, *(line + b"\n" for line in lines[at + 1 :])]
+    )
 
 
 def _change(value: Any, rng: random.Random) -> None:
@@ -160,14 +163,16 @@ def _change(value: Any, rng: random.Random) -> None:
             if act == 0:
                 del value[key]
             elif act == 1 and isinstance(value, dict):
-                value[rng.choice(("extra", "key", "provenance", "sha256", ""))] = rng.choice(_ODD)
+                value[rng.choice(("extra", "key", "provenance", "sha256", ""))] = copy.deepcopy(
+                    rng.choice(_ODD)
+                )
             elif act == 1:
-                value.insert(key, inner)
+                value.insert(key, copy.deepcopy(inner))
             elif act == 2 and isinstance(inner, (int, float)) and not isinstance(inner, bool):
                 value[key] = inner + rng.choice((1, -1, 0.5))
             elif act == 2 and isinstance(inner, str) and inner:
                 value[key] = inner[:-1] + chr(ord(inner[-1]) ^ 1)
             else:
-                value[key] = rng.choice(_ODD)
+                value[key] = copy.deepcopy(rng.choice(_ODD))
             return
         value = inner

@@ -12,8 +12,20 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 # The scripts that the tests hold; most of them have hazards, so that rules and rewrites have something to do.
-FIXTURES = ("cleanguard/legacy", "tests/codemods/wild", "tests/lint_rules/recall", "tests/lint_rules/legitimate")
-PACKAGES = ("trl", "peft", "transformers/models", "transformers/generation", "accelerate", "datasets")
+FIXTURES = (
+    "cleanguard/legacy",
+    "tests/codemods/wild",
+    "tests/lint_rules/recall",
+    "tests/lint_rules/legitimate",
+)
+PACKAGES = (
+    "trl",
+    "peft",
+    "transformers/models",
+    "transformers/generation",
+    "accelerate",
+    "datasets",
+)
 _LARGEST = 40_000
 _WORD = re.compile(rb"[A-Za-z_][A-Za-z_0-9]*|\d+|\s+|.", re.DOTALL)
 _LINES = (
@@ -71,7 +83,9 @@ def _fixtures() -> int:
 def picked(rng: random.Random) -> bytes:
     """A real file's bytes; two in three are scripts of the tests."""
     files, own = real_files(), _fixtures()
-    path = files[rng.randrange(own)] if rng.random() < 0.67 else files[rng.randrange(own, len(files))]
+    path = (
+        files[rng.randrange(own)] if rng.random() < 0.67 else files[rng.randrange(own, len(files))]
+    )
     return path.read_bytes()
 
 
@@ -167,7 +181,9 @@ def _line_ends(raw: bytes, rng: random.Random) -> bytes:
 
 
 def _encoded(raw: bytes, rng: random.Random) -> bytes:
-    head = rng.choice((b"# coding: ", b"#!/usr/bin/python\n# -*- coding: ", b"\xef\xbb\xbf# coding: "))
+    head = rng.choice(
+        (b"# coding: ", b"#!/usr/bin/python\n# -*- coding: ", b"\xef\xbb\xbf# coding: ")
+    )
     return head + rng.choice(_COOKIES) + b"\n" + raw
 
 

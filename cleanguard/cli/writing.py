@@ -1,0 +1,26 @@
+"""Writes the file that a command was asked for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from cleanguard.editing.write import WriteError, put_file
+from cleanguard.errors import JobError
+
+
+def write_out(path: Path, text: str, what: str) -> None:
+    """Writes a text whole or not at all.
+
+    Args:
+        path: As the user named it.
+        text: What to write.
+        what: What it is, for the message.
+
+    Raises:
+        JobError: The system refused.
+    """
+    try:
+        put_file(path, text.encode("utf-8", "backslashreplace"))
+    except WriteError as error:
+        reason = str(error).removeprefix(f"{path}: ").lower()
+        raise JobError(f"{path}: cannot write {what}: {reason}") from None
