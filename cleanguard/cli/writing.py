@@ -19,6 +19,8 @@ def write_out(path: Path, text: str, what: str) -> None:
     Raises:
         JobError: The system refused.
     """
+    if not path.parent.is_dir():  # a misspelt folder is not made
+        raise JobError(f"{path}: cannot write {what}: no such file or directory")
     try:
         put_file(path, text.encode("utf-8", "backslashreplace"))
     except WriteError as error:

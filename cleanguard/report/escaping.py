@@ -52,7 +52,7 @@ def _json_escape(c: str) -> str:
 
 def for_markdown(text: str) -> str:
     """One line of Markdown that reads as the text does, in a paragraph or in a cell."""
-    escaped = _MARKUP.sub(lambda found: "\\" + found[0], unmarked(printable(text)))
+    escaped = _MARKUP.sub(lambda found: "\\" + found[0], printable(text)).replace("##[", "#\\#[")
     if found := _NUMBERED.match(escaped):
         return f"{found[0]}\\{escaped[found.end() :]}"
     return "\\" + escaped.lstrip() if _LEADING.match(escaped) else escaped

@@ -177,6 +177,8 @@ def write(path: Path, text: str) -> None:
     Raises:
         JobError: It cannot be written.
     """
+    if not path.parent.is_dir():
+        raise JobError(f"{path}: cannot write the report: no such file or directory")
     try:
         put_file(path, text.encode("utf-8", "backslashreplace"))
     except WriteError as error:
