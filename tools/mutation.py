@@ -5,7 +5,7 @@
 
 First the tests run once, and it is noted which of them runs which line. For each mutant only those that run its line
 run again, the quickest first, until one fails, in a process forked from one that has imported everything. With `--keep`
-a run that was cut off goes on. A mutant that no test sees is listed; README's `docs/reliability.md` explains those that
+a run that was cut off goes on. A mutant that no test sees is listed; `docs/reliability.md` explains those that
 are left.
 """
 
@@ -59,7 +59,7 @@ class Mutant:
 
 
 def mutants(file: str) -> Iterator[Mutant]:
-    """All mutants of a module: of comparisons, conditions, numbers, truth, arithmetic, results, and statements left out."""
+    """All mutants of a module: comparisons, conditions, numbers, arithmetic, results, and statements left out."""
     tree = ast.parse((ROOT / file).read_text(encoding="utf-8"))
     nodes = list(ast.walk(tree))
     typing = {id(inner) for node in nodes for inner in _not_run(node)}
@@ -172,7 +172,7 @@ class _Lines:
         self.failed: list[str] = []
         self._test = ""
 
-    def _trace(self, frame: Any, event: str, _: Any) -> Any:
+    def _trace(self, frame: Any, _event: str, _: Any) -> Any:
         file = self._paths.get(frame.f_code.co_filename)
         if file is None:
             return None

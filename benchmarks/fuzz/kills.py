@@ -205,7 +205,7 @@ class _Training:
         self.where = Path(tempfile.mkdtemp(prefix="cleanguard-kills-"))
         self._finish("generate", "--out", str(self.where / "data"), "--count", "24")
         self.words = (
-            "--data", str(self.where / "data"), "--train.steps", "12", "--train.save-steps", "2", "--train.log-steps", "1",
+            "--data", str(self.where / "data" / "dataset.jsonl"), "--train.steps", "12", "--train.save-steps", "2", "--train.log-steps", "1",
         )  # fmt: skip
         began = time.monotonic()
         self._finish("sft", "--out", str(self.where / "calm"), *self.words)

@@ -48,7 +48,7 @@ class Output:
         # Rendered first: a report that fails half-way must not leave half a file.
         text = io.StringIO()
         self._print(findings, checked, sources, text)
-        write_out(self.file, text.getvalue(), "the report")
+        write_out(self.file, text.getvalue(), "cannot write the report")
 
     def _print(
         self, findings: Sequence[Finding], checked: int, sources: Sources, stream: TextIO

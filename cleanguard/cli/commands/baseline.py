@@ -52,7 +52,7 @@ def command(
             place = f"{finding.filename}:{finding.location}"
             say(f"cleanguard: {place}: {finding.message} (CG900)", err=True)
     entries = baseline.entries_of(run.findings, sources_of(files), file)
-    write_out(file, for_json(baseline.dump(entries)), "the baseline")
+    write_out(file, for_json(baseline.dump(entries)), "cannot write the baseline")
     number = len(entries)
     say(f"Wrote {number} {'finding' if number == 1 else 'findings'} to {file}.")
     ctx.exit(CLEAN)

@@ -31,5 +31,5 @@ def command(output: Path | None) -> None:
     if output is None:
         put(text)
         return
-    write_out(output, text, "the session")
+    write_out(output, text, "cannot be written")
     say(f"wrote {output}", err=True)

@@ -106,7 +106,11 @@ def command(
         "environment": environment,
         "model": measured,
     }
-    write_out(output, for_json(json.dumps(document, indent=2, default=str)) + "\n", "the evidence")
+    write_out(
+        output,
+        for_json(json.dumps(document, indent=2, default=str)) + "\n",
+        "the gate's evidence cannot be written",
+    )
     _show(checks, output, go=go)
     ctx.exit(CLEAN if go else FINDINGS)
 

@@ -327,7 +327,7 @@ def test_the_pages_of_status_and_notice(text: str) -> None:
 @hostile
 def test_a_baseline(text: str, tmp_path: Path) -> None:
     entry = baseline.Entry("f" * 32, "CG101", f"{text}.py", text)
-    write_out(tmp_path / "b.json", for_json(baseline.dump([entry])), "the baseline")
+    write_out(tmp_path / "b.json", for_json(baseline.dump([entry])), "cannot write the baseline")
     assert baseline.load(tmp_path / "b.json") == (entry,)
     assert not steers((tmp_path / "b.json").read_text(encoding="utf-8"))
 
@@ -373,6 +373,6 @@ def test_files_are_whole_or_not_there(tmp_path: Path, monkeypatch: pytest.Monkey
     put_file(goal, b"before")
     monkeypatch.setattr("cleanguard.editing.write.os.fsync", full)
     with pytest.raises(Exception, match=r"(?i)no space left"):
-        write_out(goal, "after", "the report")
+        write_out(goal, "after", "cannot write the report")
     assert goal.read_bytes() == b"before"
     assert [path.name for path in tmp_path.iterdir()] == ["out.json"]
