@@ -110,9 +110,18 @@ def test_a_new_file_has_the_mode_that_the_umask_leaves(tmp_path: Path) -> None:
 
 
 @posix
-def test_a_device_is_written_to_and_not_replaced() -> None:
-    put_file(Path(os.devnull), b"x")
-    assert not Path(os.devnull).is_file()
+def test_a_pipe_is_written_to_and_not_replaced(tmp_path: Path) -> None:
+    # A pipe of its own and no device of the system: a fault in the engine would put a file in its place.
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        put_file(pipe, b"x")
+        assert os.read(reader, 9) == b"x"
+    finally:
+        os.close(reader)
+    assert stat.S_ISFIFO(pipe.stat().st_mode)
+    assert list(tmp_path.iterdir()) == [pipe]
 
 
 def test_what_the_system_refuses_is_told_with_its_reason(
