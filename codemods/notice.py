@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from cleanguard.report.escaping import code_for_markdown, printable
+from cleanguard.report.escaping import code_for_markdown, printable, unmarked
 from codemods.migration import Migration, PlannedSite
 from codemods.plan.sites import Note, NoteKind
 
@@ -67,7 +67,7 @@ def notice(plans: Sequence[Migration], origin: Origin) -> str:
     ]
     for plan in concerned:
         lines += ["", f"## {code_for_markdown(plan.filename)}", "", *_script(plan)]
-    return "\n".join(map(printable, lines)) + "\n"
+    return "\n".join(unmarked(printable(line)) for line in lines) + "\n"
 
 
 def changes(plan: Migration) -> tuple[Note, ...]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import libcst as cst
+
 from cleanguard.catalogue import hazards
 from cleanguard.catalogue.findings import Fix
 from cleanguard.catalogue.hazards import Severity
@@ -25,7 +27,7 @@ from lint_rules._flow.values.events import (
 )
 from lint_rules._flow.values.syntax import shape
 from lint_rules._questions.standing import described, load_severity
-from lint_rules._questions.training import is_trainer
+from lint_rules._questions.training import trains
 from lint_rules.rule import Report, Rule
 
 _MODELS: tuple[type[Event], ...] = (ModelLoad, Generate, Forward, PipelineBuild, LoaderBuild)
@@ -69,10 +71,10 @@ def _severity(load: TokenizerLoad, flow: Flow) -> Severity | None:
         True for _ in flow.events(QuantConfigBuild)
     ):
         return severity
-    if any(site.symbol.startswith(_ENGINES) for site in flow.events(CallSite)):
+    if flow.once(_has_engine):
         return severity
     # An unknown id in a file without a causal LM may be any tokenizer: BERT's, Whisper's, a test's.
-    encodes = [encode for encode in flow.events(Encode) if encode.tokenizer.origin is load.node]
+    encodes = flow.once(_encodes).get(load.node, [])
     feeds = any(flow.uses(encode) or _is_running_text(encode, flow) for encode in encodes)
     return "warning" if feeds else None
 
@@ -88,17 +90,14 @@ def _is_running_text(encode: Encode, flow: Flow) -> bool:
 def _only_renders(load: TokenizerLoad, flow: Flow) -> bool:
     """Whether a tokenizer of a model that nobody knows is used for a chat template alone."""
     applied = any(one.tokenizer.origin is load.node for one in flow.events(TemplateApply))
-    used = any(one.tokenizer.origin is load.node for one in flow.events(Encode))
+    used = load.node in flow.once(_encodes)
     return applied and not used and not any(True for _ in flow.events(ModelLoad))
 
 
 def _has_causal_partner(load: TokenizerLoad, flow: Flow) -> bool:
     """Whether a causal LM is loaded in the same function by the same expression."""
     name = _first_argument(load.args)
-    return name is not None and any(
-        model.place.function is load.place.function and _first_argument(model.args) == name
-        for model in flow.events(ModelLoad)
-    )
+    return name is not None and (load.place.function, name) in flow.once(_named_models)
 
 
 def _feeds_nothing(load: TokenizerLoad, flow: Flow) -> bool:
@@ -106,7 +105,7 @@ def _feeds_nothing(load: TokenizerLoad, flow: Flow) -> bool:
 
     So it is in a function that keeps it to itself, and in a module that talks to a hosted model alone.
     """
-    encodes = [one for one in flow.events(Encode) if one.tokenizer.origin is load.node]
+    encodes = flow.once(_encodes).get(load.node, [])
     if any(flow.uses(encode) for encode in encodes):
         return False
     if flow.talks_to_an_api and not any(True for kind in _MODELS for _ in flow.events(kind)):
@@ -120,15 +119,15 @@ def _feeds_nothing(load: TokenizerLoad, flow: Flow) -> bool:
 
 def _has_no_partner(load: TokenizerLoad, flow: Flow) -> bool:
     """Whether only other models are loaded beside a tokenizer that is kept here and feeds none of them."""
-    others = [model.model.text for model in flow.events(ModelLoad)]
+    others = flow.once(_model_names)
     if not others or load.model.text in others or flow.keeps(load.node):
         return False
-    encodes = [one for one in flow.events(Encode) if one.tokenizer.origin is load.node]
+    encodes = flow.once(_encodes).get(load.node, [])
     if not encodes or any(
         flow.uses(one) or flow.escapes(one) or flow.is_row(one) for one in encodes
     ):
         return False
-    return not any(is_trainer(site) for site in flow.events(CallSite))
+    return not trains(flow)
 
 
 def _only_counts(load: TokenizerLoad, flow: Flow) -> bool:
@@ -140,9 +139,11 @@ def _only_counts(load: TokenizerLoad, flow: Flow) -> bool:
         return False
     if any(True for kind in _MODELS for _ in flow.events(kind)):
         return False
-    return not any(
-        site.symbol.startswith(_ENGINES) or is_trainer(site) for site in flow.events(CallSite)
-    )
+    return not (trains(flow) or flow.once(_has_engine))
+
+
+def _has_engine(flow: Flow) -> bool:
+    return any(site.symbol.startswith(_ENGINES) for site in flow.events(CallSite))
 
 
 def _belongs_to_another_model(load: TokenizerLoad, flow: Flow, severity: Severity) -> bool:
@@ -152,12 +153,10 @@ def _belongs_to_another_model(load: TokenizerLoad, flow: Flow, severity: Severit
     """
     name = _first_argument(load.args)
     function = load.place.function
+    others = flow.once(_other_loads).get(function, [])
+    if not others:
+        return False
     causal = [model for model in flow.events(ModelLoad) if model.place.function is function]
-    others = [
-        site
-        for site in flow.events(CallSite)
-        if site.place.function is function and _is_another_load(site)
-    ]
     if any(_first_argument(model.args) == name for model in causal):
         # One branch for each kind of model: the load in the same block tells which this is.
         block = load.place.block
@@ -167,6 +166,33 @@ def _belongs_to_another_model(load: TokenizerLoad, flow: Flow, severity: Severit
     return any(
         by_any_name or (name is not None and _first_argument(site.args) == name) for site in others
     )
+
+
+def _encodes(flow: Flow) -> dict[cst.CSTNode, list[Encode]]:
+    """The encodings of each tokenizer that is loaded here."""
+    found: dict[cst.CSTNode, list[Encode]] = {}
+    for one in flow.events(Encode):
+        if one.tokenizer.origin is not None:
+            found.setdefault(one.tokenizer.origin, []).append(one)
+    return found
+
+
+def _model_names(flow: Flow) -> frozenset[str | None]:
+    return frozenset(model.model.text for model in flow.events(ModelLoad))
+
+
+def _named_models(flow: Flow) -> set[tuple[cst.FunctionDef | None, object]]:
+    """The expressions that causal LMs are loaded by, with their functions."""
+    return {(m.place.function, _first_argument(m.args)) for m in flow.events(ModelLoad)}
+
+
+def _other_loads(flow: Flow) -> dict[cst.FunctionDef | None, list[CallSite]]:
+    """The loads of models that are no causal LM, by function."""
+    found: dict[cst.FunctionDef | None, list[CallSite]] = {}
+    for site in flow.events(CallSite):
+        if _is_another_load(site):
+            found.setdefault(site.place.function, []).append(site)
+    return found
 
 
 def _is_another_load(site: CallSite) -> bool:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from cleanguard.errors import JobError
+from cleanguard.report.escaping import for_json
 from guard.errors import GuardError
 from stages.config import as_plain, as_toml
 from stages.ranks import rank
@@ -81,7 +82,7 @@ def _is_full(path: Path) -> bool:
 
 def write_json(path: Path, content: Any) -> None:
     """Write a JSON file in one step: a crash leaves the old one or the new one."""
-    write_text(path, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+    write_text(path, for_json(json.dumps(content, indent=2, ensure_ascii=False)) + "\n")
 
 
 def write_text(path: Path, text: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
 import sys
 import traceback
@@ -15,6 +16,7 @@ import click
 from cleanguard.cli.command_group import ReaderLeft, group
 from cleanguard.cli.exit_codes import CANNOT_DO, CLEAN, INTERRUPTED
 from cleanguard.errors import JobError
+from cleanguard.report.spoken import say
 
 __all__ = ["main"]
 
@@ -29,7 +31,9 @@ def main() -> NoReturn:
         code = group.main(prog_name="cleanguard", standalone_mode=False) or CLEAN
         sys.stdout.flush()
     except click.ClickException as error:
-        error.show()
+        shown = io.StringIO()
+        error.show(shown)
+        say(shown.getvalue().rstrip("\n"), err=True)
         code = CANNOT_DO
     except JobError as error:
         code = _complain(str(error))
@@ -69,7 +73,7 @@ def _drop_output() -> None:
 
 def _fault(error: Exception) -> int:
     if os.environ.get("CLEANGUARD_DEBUG"):
-        traceback.print_exc()
+        say(traceback.format_exc(), err=True)
     return _complain(
         f"internal error: {type(error).__name__}: {error}\n"
         "This is a fault in cleanguard, not in your files; nothing can be said about them.\n"
@@ -78,5 +82,5 @@ def _fault(error: Exception) -> int:
 
 
 def _complain(message: str) -> int:
-    click.echo(f"cleanguard: {message}", err=True)
+    say(f"cleanguard: {message}", err=True)
     return CANNOT_DO

@@ -7,6 +7,7 @@ import os
 import re
 from pathlib import PurePath
 
+_STEERS = re.compile(rb'[\x00-\x1f"\\#\x7f-\xff]')
 _ODD = re.compile(rb'[\x00-\x1f"\\\x7f]')
 
 
@@ -25,10 +26,12 @@ def unified(name: str, before: bytes, after: bytes) -> bytes:
 
 
 def _quoted(path: bytes) -> bytes:
-    """A path as git writes it: between quotes where it holds what would end the line, or a quote."""
-    if not _ODD.search(path):
+    """A path as git writes it: between quotes where it holds what would end the line, steer, or quote."""
+    shown = path.decode("utf-8", "surrogateescape").isprintable() and b"##[" not in path
+    if shown and not _ODD.search(path):
         return path
-    return b'"' + _ODD.sub(lambda found: b"\\%03o" % found[0][0], path) + b'"'
+    odd = _ODD if shown else _STEERS
+    return b'"' + odd.sub(lambda found: b"\\%03o" % found[0][0], path) + b'"'
 
 
 def _lines(content: bytes) -> list[bytes]:

@@ -7,6 +7,7 @@ HTML has jinja's.
 
 from __future__ import annotations
 
+import json
 import os
 import re
 
@@ -30,21 +31,50 @@ def visible(text: str) -> str:
     return "".join(c if c.isprintable() or c.isspace() else printable(c) for c in text)
 
 
+def for_terminal(text: str) -> str:
+    """As `printable`, for several lines: line feeds and tabs stay."""
+    return "".join(c if c.isprintable() or c in "\n\t" else printable(c) for c in text)
+
+
+def for_json(text: str) -> str:
+    """A JSON document that says the same and shows nothing that steers: what is odd is spelt `\\u…`.
+
+    Args:
+        text: The document, where odd characters stand in strings only.
+    """
+    spelt = "".join(c if c.isprintable() or c == "\n" else _json_escape(c) for c in text)
+    return spelt.replace("##[", "#\\u0023[")
+
+
+def _json_escape(c: str) -> str:
+    return json.dumps(c)[1:-1] if ord(c) > 0x7F else c
+
+
 def for_markdown(text: str) -> str:
     """One line of Markdown that reads as the text does, in a paragraph or in a cell."""
-    escaped = _MARKUP.sub(lambda found: "\\" + found[0], printable(text))
+    escaped = _MARKUP.sub(lambda found: "\\" + found[0], printable(text)).replace("##[", "#\\#[")
     if found := _NUMBERED.match(escaped):
         return f"{found[0]}\\{escaped[found.end() :]}"
     return "\\" + escaped.lstrip() if _LEADING.match(escaped) else escaped
 
 
+def unmarked(text: str) -> str:
+    """A page may be printed where a runner looks for `##[` anywhere in a line."""
+    return text.replace("##[", "#\\x23[")
+
+
 def code_for_markdown(text: str) -> str:
     """A code span that holds the text, whatever backticks are in it."""
-    shown = printable(text).replace("|", "\\|")
+    shown = unmarked(printable(text)).replace("|", "\\|")
     longest = max((len(run) for run in re.findall("`+", shown)), default=0)
     fence = "`" * (longest + 1)
     space = " " if shown.startswith("`") or shown.endswith("`") else ""
     return f"{fence}{space}{shown}{space}{fence}"
+
+
+def is_command(line: str) -> bool:
+    """Whether GitHub's runner would take a line of a log for a command."""
+    return bool(_COMMAND.search(line))
 
 
 def for_log(text: str) -> str:

@@ -7,12 +7,14 @@ from importlib import import_module
 
 from cleanguard.catalogue.findings import Finding
 from cleanguard.catalogue.fingerprints import Sources
+from cleanguard.report.escaping import for_json
 
 TEXT = ("full", "concise")
 MACHINE = ("json", "json-lines", "github", "gitlab", "sarif", "junit", "rdjson", "markdown")
 
 
 # What these render needs the checked sources as well.
+_JSON = ("json", "json-lines", "gitlab", "sarif", "rdjson")
 _WITH_SOURCES = ("gitlab", "sarif", "rdjson")
 
 
@@ -23,4 +25,4 @@ def render(name: str, findings: Sequence[Finding], sources: Sources) -> str:
     report: str = (
         module.render(findings, sources) if name in _WITH_SOURCES else module.render(findings)
     )
-    return report
+    return for_json(report) if name in _JSON else report

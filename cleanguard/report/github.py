@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from cleanguard.catalogue.findings import Finding
+from cleanguard.report.escaping import printable
 
 
 def render(findings: Sequence[Finding]) -> str:
@@ -32,7 +33,8 @@ def _command(finding: Finding) -> str:
 
 
 def _data(text: str) -> str:
-    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+    spelt = text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+    return printable(spelt).replace("##[", "#\\x23[")
 
 
 def _property(text: str) -> str:

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from itertools import groupby
 from xml.sax.saxutils import quoteattr
 
 from cleanguard.catalogue.findings import Finding
-
-# What XML 1.0 cannot hold, even escaped.
-_UNPRINTABLE = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+from cleanguard.report.escaping import printable
 
 
 def render(findings: Sequence[Finding]) -> str:
@@ -45,4 +42,4 @@ def _case(finding: Finding) -> str:
 
 
 def _attribute(text: str) -> str:
-    return quoteattr(_UNPRINTABLE.sub("\ufffd", text))
+    return quoteattr(printable(text)).replace("##[", "#&#35;[")

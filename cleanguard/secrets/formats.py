@@ -11,7 +11,7 @@ import math
 import re
 from collections import Counter
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import cache, lru_cache, partial
 from importlib import resources
 
 # No format is shorter, and plain prose has few words as long.
@@ -47,6 +47,7 @@ def published() -> tuple[Format, ...]:
     )
 
 
+@lru_cache(maxsize=256)
 def hide_published(text: str, hidden: str) -> str:
     """The text with `hidden` in the place of every secret of a published format."""
     if not _LONG.search(text):

@@ -67,15 +67,24 @@ def names_for(script: Script, model: ModelLoad, target: str) -> tuple[str, str]:
     plain = attribute.split("[")[0]
     key = "".join(char if char.isalnum() else "_" for char in attribute[len(plain) :]).strip("_")
     stem = (key or plain).removesuffix("_model").removesuffix("_base")
-    loads = script.events_in(ModelLoad, model.place.function)
-    targets = {None if (found := target_of(script, load)) is None else found.text for load in loads}
-    alone = len(loads) == 1 or stem in ("model", "base") or len(targets) == 1
+    loads, targets = script.once(_targets)[model.place.function]
+    alone = loads == 1 or stem in ("model", "base") or len(targets) == 1
     short = "" if alone else f"{stem}_"
     loader, provenance = _free(script, f"{short}loader"), f"{short}provenance"
     if owner:
         taken = script.has_attribute(provenance)
         return loader, f"{owner}.{'clean_' if taken else ''}{provenance}"
     return loader, _free(script, provenance)
+
+
+def _targets(script: Script) -> dict[cst.FunctionDef | None, tuple[int, set[str | None]]]:
+    """How many models each function loads, and where to."""
+    found: dict[cst.FunctionDef | None, list[str | None]] = {}
+    for load in script.flow.events(ModelLoad):
+        target = target_of(script, load)
+        texts = found.setdefault(load.place.function, [])
+        texts.append(None if target is None else target.text)
+    return {function: (len(texts), set(texts)) for function, texts in found.items()}
 
 
 def _free(script: Script, name: str) -> str:

@@ -13,9 +13,7 @@ from lint_rules._flow.values.syntax import dotted
 
 def set_configs(script: Script) -> list[cst.CSTNode]:
     """What may change a model's generation_config: anything but reading it, and setting pad or None."""
-    visitor = _SetConfigs()
-    script.module.visit(visitor)
-    return visitor.found
+    return script.look(_SetConfigs).found
 
 
 class _SetConfigs(Looking):

@@ -17,8 +17,7 @@ _UNLESS = "where the model has no dropout"
 def mode_note(script: Script, generate: Generate) -> list[Note]:
     """What becomes of `model.train()` with no `model.eval()` below it, for the model of a call."""
     name = _last(receiver(generate.node))
-    visitor = _Modes(name)
-    script.module.visit(visitor)
+    visitor = script.look(_Modes, name)
     if not visitor.trained or visitor.trained[-1] is not visitor.every[-1]:
         return []
     line = script.line_of(visitor.trained[-1])

@@ -14,11 +14,12 @@ from codemods.facts.purposes import grows_vocabulary, trains
 from codemods.loads.load_dicts import say_dict
 from codemods.loads.loader_classes import other_classes
 from codemods.loads.model_configs import drop_config
-from codemods.loads.partners import mentions, partner_of
+from codemods.loads.partners import partner_of
 from codemods.loads.quantization import Said, say
 from codemods.loads.quantization_keywords import four_bit_options
 from codemods.plan.edits import Edit
 from codemods.plan.sites import CannotRewrite, Note, Site
+from codemods.script.mentions import mentioning
 from codemods.script.script import Script
 from lint_rules._flow.values.arguments import Arguments
 from lint_rules._flow.values.events import ModelLoad, TokenizerLoad
@@ -70,11 +71,12 @@ def _plans(script: Script, blocked: Mapping[cst.CSTNode, str]) -> list[_Plan]:
     models = [load for load in flow.events(ModelLoad) if script.reports("CG101", load.node)]
     tokenizers = [load for load in flow.events(TokenizerLoad) if script.reports("CG102", load.node)]
     plans: list[_Plan] = []
+    open_ = {load for load in tokenizers if load.node not in blocked}
     for model in models:
-        open_ = [load for load in tokenizers if load.node not in blocked]
         partner = None if model.node in blocked else partner_of(script, model, open_)
         if partner is not None:
             tokenizers.remove(partner)
+            open_.remove(partner)
             plans.append(_rewrite_pair(script, model, partner))
         elif model.node in blocked:
             plans.append(_Plan(model.node, (_left(model, "CG101", blocked[model.node]),)))
@@ -306,13 +308,14 @@ def _loader_statement(
 
 def _needless_eval(script: Script, model: ModelLoad, target: Target) -> tuple[Edit, ...]:
     """The `model.eval()` line after the load, which returns the model so; a later model keeps its own."""
-    for statement in model.place.block[model.place.index + 1 :]:
-        if isinstance(statement, cst.SimpleStatementLine):
-            if script.code(statement) == f"{target.text}.eval()":
-                return (script.delete(statement),)
-            if mentions(script, statement, target.text) and "=" in script.code(statement):
-                return ()
-        elif mentions(script, statement, target.text):
+    block = model.place.block
+    for at in mentioning(script, block, model.place.index + 1, len(block), target.text):
+        statement = block[at]
+        if not isinstance(statement, cst.SimpleStatementLine):
+            return ()
+        if script.code(statement) == f"{target.text}.eval()":
+            return (script.delete(statement),)
+        if "=" in script.code(statement):
             return ()
     return ()
 

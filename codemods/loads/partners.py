@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 
 import libcst as cst
 
@@ -17,7 +17,7 @@ from lint_rules._questions.reach import Reach
 
 
 def partner_of(
-    script: Script, model: ModelLoad, tokenizers: list[TokenizerLoad]
+    script: Script, model: ModelLoad, open_: Container[TokenizerLoad]
 ) -> TokenizerLoad | None:
     """The tokenizer load that one `loader.load()` can serve together with the model load.
 
@@ -27,18 +27,28 @@ def partner_of(
     """
     if target_of(script, model) is None:
         return None
+    likely = [one for one in script.once(_by_name).get(_name_of(script, model), ()) if one in open_]
     for fits in (_leads, _follows):
-        for tokenizer in tokenizers:
+        for tokenizer in likely:
             target = target_of(script, tokenizer)
-            if (
-                target is not None
-                and tokenizer.place.block is model.place.block
-                and model_text(script, tokenizer.args) == model_text(script, model.args)
-                and _revision(script, tokenizer.args) == _revision(script, model.args)
-                and fits(script, tokenizer, target, model)
-            ):
+            if target is not None and fits(script, tokenizer, target, model):
                 return tokenizer
     return None
+
+
+_Name = tuple[int, str | None, str | None]
+
+
+def _name_of(script: Script, load: ModelLoad | TokenizerLoad) -> _Name:
+    """The block that a load stands in, and what it loads as written."""
+    return id(load.place.block), model_text(script, load.args), _revision(script, load.args)
+
+
+def _by_name(script: Script) -> dict[_Name, list[TokenizerLoad]]:
+    found: dict[_Name, list[TokenizerLoad]] = {}
+    for tokenizer in script.flow.events(TokenizerLoad):
+        found.setdefault(_name_of(script, tokenizer), []).append(tokenizer)
+    return found
 
 
 def _leads(script: Script, tokenizer: TokenizerLoad, target: Target, model: ModelLoad) -> bool:
@@ -85,7 +95,10 @@ def _may_read(
             return type(node) is cst.Attribute and node.attr.value == name
 
     around = script.module if function is None or not text.isidentifier() else function.body
-    found = Reach(around, reads, through_bodies=True)
+    ways = script.ways(around, through_bodies=True)
+    key = name if text.isidentifier() else f".{name}"
+    seeds = [node for node in ways.by_key.get(key, ()) if reads(node)]
+    found = Reach(around, reads, ways=ways, seeds=seeds)
     return any(found.touches(statement) for statement in statements)
 
 

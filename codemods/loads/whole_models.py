@@ -54,12 +54,18 @@ def half_done(
     loads = [load for load in every if load.node in done or load.node in reasons]
     groups = _groups(script, loads)
     found: dict[cst.CSTNode, str] = {}
+    known: dict[int, tuple[cst.CSTNode, str] | None] = {}  # what stays of a group, by its identity
     for load in loads:
         if load.node not in done:
             continue
-        for node, why in _left(script, groups[load.node], done, reasons, left_by_choice):
+        group = groups[load.node]
+        if id(group) not in known:
+            left = _left(script, group, done, reasons, left_by_choice)
+            known[id(group)] = next(left, None)
+        stays = known[id(group)]
+        if stays is not None:
+            node, why = stays
             found[load.node] = f"all of a model or none: line {script.line_of(node)} stays, {why}"
-            break
     return found
 
 
@@ -107,9 +113,8 @@ def _undone(
     by_choice: frozenset[cst.CSTNode],
 ) -> Iterator[tuple[cst.CSTNode, str]]:
     """What is done with models and tokenizers and not rewritten."""
-    known = {call.node for call in script.flow.events(Generate)}
-    calls = _Calls()
-    script.module.visit(calls)
+    known = script.once(_generates)
+    calls = script.look(_Calls, "generate")
     own = calls.defines  # what such a method of the script's own does is seen
     for node in calls.found if models and not own else ():
         assert isinstance(node.func, cst.Attribute)
@@ -118,7 +123,7 @@ def _undone(
         loaders = script.flow.event_at(node, LoaderCall)
         if unseen and loaders is None and any(reaches(script, m, node.func.value) for m in models):
             yield node, "it generates with what the model was put into"
-    for given, name in _given_away(script) if models and not trains(script) else ():
+    for given, name in script.once(_given_away) if models and not trains(script) else ():
         if any(reaches(script, m, arg.value) for m in models for arg in given.args):
             yield given, f"`{name}` of another file gets the model, and gives it ids"
     for call in script.flow.events(Generate):
@@ -159,39 +164,49 @@ def _undone(
                 yield built.node, "a pipeline generates with settings of its own"
 
 
+def _generates(script: Script) -> frozenset[cst.CSTNode]:
+    return frozenset(call.node for call in script.flow.events(Generate))
+
+
 def _of_other_classes(
     script: Script, group: Sequence[_Load], known: Set[cst.CSTNode]
 ) -> Iterator[tuple[cst.CSTNode, str]]:
     """Loads of a model by the same name through a class that is not followed, such as one of the script's own."""
     names = {model_text(script, load.args) for load in group} - {None}
-    calls = _Calls("from_pretrained")
-    script.module.visit(calls)
-    for node in calls.found:
+    by_name = script.once(_loads_by_name)
+    for name in sorted(names & by_name.keys(), key=str):
+        for node, owner in by_name[name]:
+            if node not in known:
+                yield node, f"`{owner}` loads the model, and the loader does not take that class"
+
+
+def _loads_by_name(script: Script) -> dict[str | None, list[tuple[cst.Call, str]]]:
+    """The loads of models by their name as written, with the class."""
+    found: dict[str | None, list[tuple[cst.Call, str]]] = {}
+    for node in script.look(_Calls, "from_pretrained").found:
         plain = [arg.value for arg in node.args if arg.keyword is None and not arg.star]
         owner = (dotted(node.func) or "").rpartition(".")[0].rpartition(".")[2]
-        if node in known or not plain or not owner.endswith(_MODELS):
+        if not plain or not owner.endswith(_MODELS):
             continue
-        literal = isinstance(plain[0], cst.SimpleString)
-        text = repr(plain[0].evaluated_value) if isinstance(plain[0], cst.SimpleString) else None
-        if (text if literal else script.code(plain[0])) in names:
-            yield node, f"`{owner}` loads the model, and the loader does not take that class"
+        first_ = plain[0]
+
+        literal = first_.evaluated_value if isinstance(first_, cst.SimpleString) else None
+        name = script.code(first_) if literal is None else repr(literal)
+        found.setdefault(name, []).append((node, owner))
+    return found
 
 
-def _given_away(script: Script) -> Iterator[tuple[cst.Call, str]]:
+def _given_away(script: Script) -> list[tuple[cst.Call, str]]:
     """Calls of what other files of the run define and where ids are made or generated from."""
-    taken = _Imported()
-    script.module.visit(taken)
+    taken = script.look(_Imported)
     risky = {
         local: name
         for local, module, name in taken.found
         if script.others.mentions(script.path, module, _IDS)
     }
-    calls = _Calls(None)
-    script.module.visit(calls)
-    for node in calls.found if risky else ():
-        root = (dotted(node.func) or "").partition(".")[0]
-        if root in risky:
-            yield node, dotted(node.func) or root
+    every = script.look(_Calls, None).found if risky else []
+    named = [(node, dotted(node.func) or "") for node in every]
+    return [(node, name) for node, name in named if name.partition(".")[0] in risky]
 
 
 class _Calls(Looking):
@@ -252,7 +267,9 @@ def reaches(script: Script, load: ModelLoad, node: cst.CSTNode) -> bool:
     """Whether a model that is loaded may be what an expression names."""
     found = script.reach(
         f"load {script.span(load.node).start}",
-        lambda module: Reach(module, lambda n: n is load.node),
+        lambda module: Reach(
+            module, lambda n: n is load.node, ways=script.ways(module), seeds=[load.node]
+        ),
     )
     return found.touches(node)
 

@@ -143,7 +143,7 @@ def _untouched(tree: ast.Module, utf8: bytes, ranges: Sequence[tuple[int, int]])
             start = starts[node.lineno - 1] + node.col_offset
             end = starts[(node.end_lineno or node.lineno) - 1] + (node.end_col_offset or 0)
             at = bisect_right(begins, end - 1)
-            if not any(begin < end and stop > start for begin, stop in ordered[:at]):
+            if not (at and ordered[at - 1][1] > start):  # ranges do not overlap: it ends last
                 yield ast.dump(node)  # with all that stands in it
                 continue
         waiting.extend(reversed(list(ast.iter_child_nodes(node))))

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from copy import copy
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import libcst as cst
 
@@ -18,6 +18,7 @@ from codemods.plan.options import EVERYTHING, Wishes
 from codemods.plan.sites import CannotRewrite
 from codemods.plan.suppressed import silence
 from codemods.script.elsewhere import Elsewhere
+from codemods.script.looking import Looking
 from codemods.script.text import ScriptText, indentation
 from codemods.script.walks import (
     Attributes,
@@ -34,11 +35,13 @@ from lint_rules._engine.checking import followed_findings, parse_full
 from lint_rules._flow.analysis import Flow, analyse
 from lint_rules._flow.values.events import Event, Place
 from lint_rules._light.positions import Span
-from lint_rules._questions.reach import Reach
+from lint_rules._questions.reach import Reach, Ways
 from lint_rules._run.source import Source
 from lint_rules.registry import RULES
 
 E = TypeVar("E", bound=Event)
+V = TypeVar("V", bound=Looking)
+T = TypeVar("T")
 
 
 class Script(ScriptText):
@@ -80,8 +83,30 @@ class Script(ScriptText):
         shared = Shared()
         self.module.visit(shared)
         self.shared_names = shared.found
-        self._attributes: set[str] = set()
+        self._looks: dict[Hashable, Any] = {}
         self._reaches: dict[str, Reach] = {}
+
+    def look(self, kind: Callable[..., V], *given: Hashable) -> V:
+        """A visitor's look at the whole module, taken once however many sites ask.
+
+        Args:
+            kind: The visitor's class.
+            given: What it is made with.
+        """
+        known = (kind, *given)
+        if known not in self._looks:
+            visitor = kind(*given)
+            self.module.visit(visitor)
+            self._looks[known] = visitor
+        found: V = self._looks[known]
+        return found
+
+    def once(self, question: Callable[[Script], T]) -> T:
+        """The answer to a question about the whole module, whatever is wished of it, found once."""
+        if question not in self._looks:
+            self._looks[question] = question(self)
+        answer: T = self._looks[question]
+        return answer
 
     def _rows(self, node: cst.CSTNode) -> tuple[int, int]:
         return self.line_of(node), self.positions.end(node).row
@@ -125,6 +150,14 @@ class Script(ScriptText):
         if kind not in self._reaches:
             self._reaches[kind] = make(self.module)
         return self._reaches[kind]
+
+    def ways(self, around: cst.CSTNode, *, through_bodies: bool = False) -> Ways:
+        """How names reach each other in the module or a part of it, collected once."""
+        known = ("ways", around, through_bodies)
+        if known not in self._looks:
+            self._looks[known] = Ways(around, through_bodies=through_bodies)
+        found: Ways = self._looks[known]
+        return found
 
     # --- statements
 
@@ -247,15 +280,23 @@ class Script(ScriptText):
 
     def names_in(self, span: Span) -> set[str]:
         """The names that are read or written inside a range."""
-        return {use.name for use in self._names.uses if span.start <= use.offset < span.end}
+        return {use.name for use in self._names.inside(span)}
 
     def stored_in(self, span: Span) -> set[str]:
         """The names that are assigned inside a range."""
-        return {
-            use.name
-            for use in self._names.uses
-            if use.stores and span.start <= use.offset < span.end
-        }
+        return {use.name for use in self._names.inside(span) if use.stores}
+
+    def starts_of(self, block: Sequence[cst.CSTNode]) -> list[int]:
+        """Where each statement of a block begins."""
+        known = ("starts", id(block))
+        if known not in self._looks:  # the block is kept, so that no other gets its identity
+            self._looks[known] = (block, [self.span(statement).start for statement in block])
+        starts: list[int] = self._looks[known][1]
+        return starts
+
+    def offsets_of(self, name: str, region: Span) -> Iterator[int]:
+        """Where a name occurs inside a range, in the order of the text."""
+        return self._names.offsets(name, region.start, region.end)
 
     def stores_of(self, name: str, within: cst.CSTNode | None) -> list[NameUse]:
         """Where a name is assigned inside a node; where the module's own is for None."""
@@ -287,13 +328,11 @@ class Script(ScriptText):
 
     def names_end_with(self, *endings: str) -> bool:
         """Whether a name in code, or the last part of one, ends so; those that are only imported do not count."""
-        if any(name.endswith(endings) for name in self._names.every):
-            return True
-        if not self._attributes:
-            attributes = Attributes()
-            self.module.visit(attributes)
-            self._attributes |= attributes.found  # for all that were made of this script
-        return any(name.endswith(endings) for name in self._attributes)
+        known = ("ends", endings)
+        if known not in self._looks:
+            names = (*self._names.every, *self.look(Attributes).found)
+            self._looks[known] = any(name.endswith(endings) for name in names)
+        return bool(self._looks[known])
 
     def is_taken(self, name: str) -> bool:
         """Whether a name occurs anywhere in the module."""
@@ -305,7 +344,13 @@ class Script(ScriptText):
 
     def events_in(self, kind: type[E], function: cst.FunctionDef | None) -> list[E]:
         """Events of one kind in one function, module level for None."""
-        return [event for event in self.flow.events(kind) if event.place.function is function]
+        known = ("events", kind)
+        if known not in self._looks:
+            by_function: dict[cst.FunctionDef | None, list[E]] = {}
+            for event in self.flow.events(kind):
+                by_function.setdefault(event.place.function, []).append(event)
+            self._looks[known] = by_function
+        return list(self._looks[known].get(function, ()))
 
 
 def _says_code(text: str) -> bool:

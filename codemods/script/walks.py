@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
 import libcst as cst
 
 from codemods.script.looking import Looking
-from lint_rules._light.positions import Positions
+from lint_rules._light.positions import Positions, Span
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,12 +179,32 @@ class Names(Looking):
         self._by_name: dict[str, list[tuple[cst.Name, Scope | None]]] = defaultdict(list)
         self._stores: set[cst.CSTNode] = set()
         self._named: dict[tuple[str, bool], list[NameUse]] = {}
+        self._offsets: dict[str, list[int]] = {}
 
     @cached_property
     def uses(self) -> list[NameUse]:
         """What was found, in the order of the text."""
         found = [use for name in self._by_name for use in self.named(name)]
         return sorted(found, key=lambda use: use.offset)
+
+    def inside(self, span: Span) -> Sequence[NameUse]:
+        """What was found inside a range, in the order of the text."""
+        first = bisect_left(self._starts, span.start)
+        return self.uses[first : bisect_left(self._starts, span.end, first)]
+
+    @cached_property
+    def _starts(self) -> list[int]:
+        return [use.offset for use in self.uses]
+
+    def offsets(self, name: str, begin: int, end: int) -> Iterator[int]:
+        """Where a name occurs from one offset on and before another."""
+        if name not in self._offsets:
+            self._offsets[name] = [use.offset for use in self.named(name)]
+        known = self._offsets[name]
+        for at in range(bisect_left(known, begin), len(known)):
+            if known[at] >= end:
+                return
+            yield known[at]
 
     def named(self, name: str, *, stores: bool = False) -> list[NameUse]:
         """The occurrences of one name, in the order of the text; only those that store it, if asked."""

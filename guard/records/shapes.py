@@ -27,6 +27,7 @@ def _faults(predicate: Mapping[str, Any], kind: str) -> Iterator[str]:
     rules: dict[str, Test] = {"bytes": _count, "loads": _objects_by_name, "runs": _objects}
     if kind == "records":
         rules |= {"records": _count, "last": _text_or_none}
+    yield from (name for name in rules if name not in predicate)
     yield from _broken(predicate, rules, "")
     if predicate.get("schema") != _SCHEMAS[kind]:
         yield f"schema {predicate.get('schema')!r}"

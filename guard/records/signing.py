@@ -13,6 +13,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from cleanguard.editing.write import WriteError, put_file
 from guard.base.canonical import parse
 from guard.errors import MissingExtraError, SigningError
 from guard.records.statement import statement_path
@@ -53,7 +54,12 @@ def sign_file(path: Path, private_key: Path) -> Path:
         ],
     }
     target = envelope_path(path)
-    target.write_text(json.dumps(envelope, indent=2) + "\n", encoding="ascii")
+    try:
+        put_file(target, json.dumps(envelope, indent=2).encode("ascii") + b"\n")
+    except WriteError as error:
+        raise SigningError(
+            str(error), remedy="name a file in a folder that you may write to"
+        ) from None
     return target
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import atexit
 import json
 import os
-import sys
 import threading
 from pathlib import Path
 from typing import Any
 
+from cleanguard.report.spoken import say
 from guard.observing.events import Blind, Event
 from guard.observing.recorder import RECORDER, Seen
 from guard.tracing.children import follow
@@ -99,4 +99,4 @@ def main() -> None:
     try:
         start()
     except Exception as error:  # noqa: BLE001 - said, and the script runs
-        sys.stderr.write(f"cleanguard: this process is not watched: {error}\n")
+        say(f"cleanguard: this process is not watched: {error}", err=True)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from cleanguard.catalogue.findings import Finding
+from cleanguard.editing.write import WriteError, put_file
 from cleanguard.errors import JobError
 from cleanguard.report.json import as_object
 from cleanguard.secrets.redaction import redact_value
@@ -176,8 +177,10 @@ def write(path: Path, text: str) -> None:
     Raises:
         JobError: It cannot be written.
     """
+    if not path.parent.is_dir():
+        raise JobError(f"{path}: cannot write the report: no such file or directory")
     try:
-        path.write_text(text, encoding="utf-8", errors="backslashreplace")
-    except OSError as error:
-        reason = (error.strerror or type(error).__name__).lower()
+        put_file(path, text.encode("utf-8", "backslashreplace"))
+    except WriteError as error:
+        reason = str(error).removeprefix(f"{path}: ").lower()
         raise JobError(f"{path}: cannot write the report: {reason}") from None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TypeVar, cast
 
@@ -39,6 +39,7 @@ MAX_ROUNDS = 8
 _HOSTED = frozenset({"openai", "anthropic", "cohere", "litellm"})
 
 E = TypeVar("E", bound=Event)
+T = TypeVar("T")
 
 
 class Flow:
@@ -59,10 +60,17 @@ class Flow:
             self._by_kind[type(event)].append(event)
         self._functions = program.functions
         self._order: dict[int, int] = {}
+        self._answers: dict[Callable[[Flow], object], object] = {}
         # Whether any part of the module, or what it calls, seeds torch's generator.
         self.seeds_somewhere = SEED in program.globals.state or any(
             SEED in facts.sets for facts in program.functions.values()
         )
+
+    def once(self, question: Callable[[Flow], T]) -> T:
+        """The answer to a question about the whole module, which is asked at many places and answered once."""
+        if question not in self._answers:
+            self._answers[question] = question(self)
+        return cast("T", self._answers[question])
 
     def events(self, kind: type[E]) -> Iterator[E]:
         """All events of one kind, in the order of the walk."""
@@ -114,43 +122,40 @@ class Flow:
 
     def uses(self, encode: Encode) -> list[Generate | Forward]:
         """The generate and forward calls that an encoding reaches."""
-        calls: list[Generate | Forward] = [*self.events(Generate), *self.events(Forward)]
-        return [
-            call
-            for call in calls
-            if call.encoded is not None
-            and any(given.origin is encode.node for given in encodings_in(call.args))
-        ]
+        return self.once(_calls_by_encoding).get(encode.node, [])
 
     def escapes(self, encode: Encode) -> bool:
         """Whether some function gives an encoding, or a batch of them, to a caller that is not seen."""
-        return any(
-            _holds(facts.result, encode.node, 0)
-            for node, facts in self._functions.items()
-            if type(node) is cst.FunctionDef
-        )
+        return encode.node in self.once(_escaping)
 
     def keeps(self, load: cst.Call) -> bool:
         """Whether a tokenizer leaves the function that loads it: returned, or set on an object."""
-        values = [facts.result for facts in self._functions.values()]
-        for known in self._program.classes.values():
-            values += known.attributes.values()
-        return any(_has_tokenizer(value, load, 0) for value in values)
+        return load in self.once(_kept)
 
     def is_passed(self, load: cst.Call) -> bool:
         """Whether a tokenizer is given to a function, or a call of a library."""
-        values = [
-            argument.value
-            for site in self.events(CallSite)
-            for argument in (*site.args.positional, *site.args.keywords.values())
-        ]
-        for facts in self._functions.values():
-            values += facts.arguments.values()
-        return any(_has_tokenizer(value, load, 0) for value in values)
+        return load in self.once(_passed)
 
     def is_row(self, encode: Encode) -> bool:
         """Whether a function makes a row with labels of an encoding: its ids are the row's."""
-        return any(_is_row(facts.result, encode.node) for facts in self._functions.values())
+        return encode.node in self.once(_rows)
+
+    def results(self) -> Iterator[tuple[cst.CSTNode, Value]]:
+        """What each function of the module, or one that it calls, returns."""
+        return ((node, facts.result) for node, facts in self._functions.items())
+
+    def given(self) -> Iterator[Value]:
+        """What is given to functions, and to calls of libraries."""
+        for site in self.events(CallSite):
+            for argument in (*site.args.positional, *site.args.keywords.values()):
+                yield argument.value
+        for facts in self._functions.values():
+            yield from facts.arguments.values()
+
+    def attributes(self) -> Iterator[Value]:
+        """What is set on the objects of the module's own classes."""
+        for known in self._program.classes.values():
+            yield from known.attributes.values()
 
     def model_id(self, argument: Argument | None) -> ModelId:
         """The model that an argument names."""
@@ -165,12 +170,34 @@ class Flow:
         return result
 
 
-def _holds(value: Value, origin: cst.Call, depth: int) -> bool:
+_Origins = Iterator["cst.CSTNode | None"]
+
+
+def _escaping(flow: Flow) -> set[cst.CSTNode | None]:
+    results = (value for node, value in flow.results() if type(node) is cst.FunctionDef)
+    return {origin for value in results for origin in _encodings(value, 0)}
+
+
+def _kept(flow: Flow) -> set[cst.CSTNode | None]:
+    values = (*(value for _, value in flow.results()), *flow.attributes())
+    return {origin for value in values for origin in _tokenizers(value, 0)}
+
+
+def _passed(flow: Flow) -> set[cst.CSTNode | None]:
+    return {origin for value in flow.given() for origin in _tokenizers(value, 0)}
+
+
+def _rows(flow: Flow) -> set[cst.CSTNode | None]:
+    return {origin for _, value in flow.results() for origin in _labelled(value)}
+
+
+def _encodings(value: Value, depth: int) -> _Origins:
+    """The encodings that a value is, or holds."""
     if depth > 3:
-        return False
+        return
     for option in options(value):
-        if isinstance(option, Encoded) and option.origin is origin:
-            return True
+        if isinstance(option, Encoded):
+            yield option.origin
         members: tuple[Value, ...] = ()
         if isinstance(option, Mapping):
             members = tuple(item for _, item in option.entries)
@@ -178,30 +205,28 @@ def _holds(value: Value, origin: cst.Call, depth: int) -> bool:
             members = option.items
         elif isinstance(option, Items):
             members = (option.element,)
-        if any(_holds(member, origin, depth + 1) for member in members):
-            return True
-    return False
+        for member in members:
+            yield from _encodings(member, depth + 1)
 
 
-def _has_tokenizer(value: Value, load: cst.Call, depth: int) -> bool:
+def _tokenizers(value: Value, depth: int) -> _Origins:
+    """The loads of the tokenizers that a value is, or holds."""
     for option in options(value):
-        if isinstance(option, Tokenizer) and option.origin is load:
-            return True
+        if isinstance(option, Tokenizer):
+            yield option.origin
         inner = [element_of(option)] if isinstance(option, (Items, Sequence)) else []
         if isinstance(option, Mapping):
             inner = [item for _, item in option.entries]
-        if depth < 3 and any(_has_tokenizer(item, load, depth + 1) for item in inner):
-            return True
-    return False
+        for item in inner if depth < 3 else ():
+            yield from _tokenizers(item, depth + 1)
 
 
-def _is_row(value: Value, origin: cst.Call) -> bool:
+def _labelled(value: Value) -> _Origins:
+    """The encodings whose ids stand in a row with labels."""
     for option in options(value):
         if isinstance(option, Mapping) and option.get("labels") is not None:
             ids = option.get("input_ids") or UNKNOWN
-            if any(front.origin is origin for front in map(front_of, options(ids)) if front):
-                return True
-    return False
+            yield from (front.origin for front in map(front_of, options(ids)) if front)
 
 
 def analyse(
@@ -271,3 +296,14 @@ def _in_turn(units: list[Unit]) -> Iterator[Unit]:
     while known < len(units):  # more of them are found on the way
         yield units[known]
         known += 1
+
+
+def _calls_by_encoding(flow: Flow) -> dict[cst.CSTNode, list[Generate | Forward]]:
+    """The generate and forward calls that each encoding reaches."""
+    found: dict[cst.CSTNode, list[Generate | Forward]] = {}
+    calls: list[Generate | Forward] = [*flow.events(Generate), *flow.events(Forward)]
+    for call in calls:
+        if call.encoded is not None:
+            for origin in dict.fromkeys(given.origin for given in encodings_in(call.args)):
+                found.setdefault(origin, []).append(call)
+    return found

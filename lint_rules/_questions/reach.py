@@ -6,7 +6,7 @@ yes too often, and no only where a way is hidden (`setattr` with a computed name
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import libcst as cst
@@ -22,9 +22,52 @@ _Seed = Callable[[cst.CSTNode], bool]
 class _Way:
     """What is read in one place, and the names that get it; an attribute's name begins with a dot."""
 
-    seeded: bool
-    read: frozenset[str]
+    source: cst.CSTNode
     targets: frozenset[str]
+
+
+class Ways:
+    """The ways of a module, collected once for however many kinds of nodes are asked after.
+
+    Args:
+        module: A full tree or a light one.
+        through_bodies: A function that reads something anywhere passes it on, not only one that returns it.
+    """
+
+    def __init__(self, module: cst.CSTNode, *, through_bodies: bool = False) -> None:
+        self._by_source: dict[int, list[_Way]] = {}
+        self._reading: dict[str, list[_Way]] = {}
+        self._above: dict[int, cst.CSTNode | None] = {}
+        self.by_key: dict[str, list[cst.CSTNode]] = {}
+        for way in _Ways(module, through_bodies).found:
+            self._by_source.setdefault(id(way.source), []).append(way)
+        self.every: list[cst.CSTNode] = []
+        waiting: list[tuple[object, cst.CSTNode | None]] = [(module, None)]
+        while waiting:
+            part, parent = waiting.pop()
+            if isinstance(part, (list, tuple)):
+                waiting.extend((item, parent) for item in part)
+            elif isinstance(part, cst.CSTNode):
+                self.every.append(part)
+                self._above[id(part)] = parent
+                key = _key(part)
+                if key is not None:
+                    self.by_key.setdefault(key, []).append(part)
+                waiting.extend((item, part) for item in _below(part))
+
+    def around(self, node: cst.CSTNode) -> Iterator[_Way]:
+        """The ways that read a node, from the inside out."""
+        at: cst.CSTNode | None = node
+        while at is not None:
+            yield from self._by_source.get(id(at), ())
+            at = self._above.get(id(at))
+
+    def reading(self, name: str) -> list[_Way]:
+        """The ways that read a name."""
+        if name not in self._reading:
+            ways = {id(way): way for node in self.by_key.get(name, ()) for way in self.around(node)}
+            self._reading[name] = list(ways.values())
+        return self._reading[name]
 
 
 class Reach:
@@ -34,21 +77,29 @@ class Reach:
         module: A full tree or a light one.
         is_seed: Tells the nodes of that kind.
         through_bodies: A function that reads it anywhere passes it on, not only one that returns it.
+        ways: Those of the module, where they were collected before.
+        seeds: All nodes of the kind, where they are known.
     """
 
     def __init__(
-        self, module: cst.CSTNode, is_seed: _Seed, *, through_bodies: bool = False
+        self,
+        module: cst.CSTNode,
+        is_seed: _Seed,
+        *,
+        through_bodies: bool = False,
+        ways: Ways | None = None,
+        seeds: Iterable[cst.CSTNode] | None = None,
     ) -> None:
         self._is_seed = is_seed
-        ways = list(_Ways(module, is_seed, through_bodies).found)
+        ways = ways or Ways(module, through_bodies=through_bodies)
+        seeds = filter(is_seed, ways.every) if seeds is None else seeds
         self.names: set[str] = set()
-        grown = True
-        while grown:
-            size = len(self.names)
-            for way in ways:
-                if way.seeded or not self.names.isdisjoint(way.read):
-                    self.names |= way.targets
-            grown = len(self.names) > size
+        waiting = [way for node in seeds for way in ways.around(node)]
+        while waiting:
+            new = waiting.pop().targets - self.names
+            self.names |= new
+            for name in new:
+                waiting += ways.reading(name)
 
     def touches(self, node: cst.CSTNode) -> bool:
         """Whether an expression or statement holds such a node, or reads a name that it reached."""
@@ -90,8 +141,7 @@ def _key(node: cst.CSTNode) -> str | None:
 class _Ways:
     """Collects the ways of a module."""
 
-    def __init__(self, module: cst.CSTNode, is_seed: _Seed, through_bodies: bool) -> None:
-        self._is_seed = is_seed
+    def __init__(self, module: cst.CSTNode, through_bodies: bool) -> None:
         every = list(nodes_in(module))
         self._functions: dict[str, list[cst.FunctionDef]] = {}
         for node in every:
@@ -102,11 +152,8 @@ class _Ways:
             self._take(node, through_bodies)
 
     def _add(self, source: object, targets: frozenset[str]) -> None:
-        if not isinstance(source, cst.CSTNode) or not targets:
-            return
-        parts = list(nodes_in(source))
-        read = frozenset(key for part in parts if (key := _key(part)) is not None)
-        self.found.append(_Way(any(map(self._is_seed, parts)), read, targets))
+        if isinstance(source, cst.CSTNode) and targets:
+            self.found.append(_Way(source, targets))
 
     def _take(self, node: cst.CSTNode, through_bodies: bool) -> None:
         if isinstance(node, cst.Assign):

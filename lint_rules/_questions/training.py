@@ -12,6 +12,10 @@ FORMATTERS = ("clone_chat_template", "setup_chat_format", "get_chat_template")
 
 def trains(flow: Flow) -> bool:
     """Whether a trainer is built."""
+    return flow.once(_trains)
+
+
+def _trains(flow: Flow) -> bool:
     return any(map(is_trainer, flow.events(CallSite)))
 
 

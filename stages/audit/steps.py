@@ -7,6 +7,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cleanguard.report.escaping import code_for_markdown, for_markdown
 from guard import Provenance, attest, behaviour_of, provenance_of
 from guard.errors import AdapterAsBaseError, ChatModelError
 from guard.records.writer import JsonlWriter, item_key
@@ -147,7 +148,10 @@ def _weight(one: Finding) -> str:
 def _markdown(
     provenance: Provenance, verdict: Verdict, findings: Sequence[Finding], notes: Sequence[str]
 ) -> str:
-    lines = [f"# Audit: {verdict}", "", f"Model: `{provenance.model_id}`", ""]
-    lines += [f"- **{one.about}** ({_weight(one)}): {one.words}" for one in findings]
-    lines += ["", *(f"> **Note:** {note}" for note in notes)]
+    lines = [f"# Audit: {verdict}", "", f"Model: {code_for_markdown(provenance.model_id)}", ""]
+    lines += [
+        f"- **{for_markdown(one.about)}** ({_weight(one)}): {for_markdown(one.words)}"
+        for one in findings
+    ]
+    lines += ["", *(f"> **Note:** {for_markdown(note)}" for note in notes)]
     return "\n".join(lines).rstrip() + "\n"

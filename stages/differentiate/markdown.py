@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from cleanguard.report.escaping import for_markdown
 from stages.comparing.averaged import Shift
 from stages.differentiate.report import Cell, DifferentiationReport
 from stages.reports.markdown import provenance_lines, table_lines
@@ -16,23 +17,26 @@ def as_markdown(report: DifferentiationReport) -> str:
 
 
 def _lines(report: DifferentiationReport) -> Iterator[str]:
-    yield f"# Differentiation: {', '.join(report.subjects)} on {report.suite}"
+    yield f"# Differentiation: {for_markdown(', '.join(report.subjects))} on {for_markdown(report.suite)}"
     yield ""
     yield (
-        f"{report.about} {report.n} items in {report.clusters} clusters ({report.form}), "
+        f"{for_markdown(report.about)} {report.n} items in {report.clusters} clusters ({report.form}), "
         f"{report.samples} answers each at the temperatures "
         f"{', '.join(f'{t:g}' for t in report.temperatures)}; endpoint: {report.endpoint}; "
         f"{report.created}."
     )
     yield ""
     for warning in report.warnings:
-        yield f"> **Note:** {warning}"
+        yield f"> **Note:** {for_markdown(warning)}"
         yield ""
     yield "## What may be said"
     yield ""
     for claim in report.claims:
-        yield f"- **{claim.words}** {claim.trend_words}".rstrip()
-        yield from (f"  - {shift.label}: {shift.verdict}" for shift in claim.shifts)
+        yield f"- **{for_markdown(claim.words)}** {for_markdown(claim.trend_words)}".rstrip()
+        yield from (
+            f"  - {for_markdown(shift.label)}: {for_markdown(shift.verdict)}"
+            for shift in claim.shifts
+        )
     yield ""
     yield (
         "Consistent: at every temperature significant by the clustered t test after Holm's "

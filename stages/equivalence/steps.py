@@ -9,6 +9,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cleanguard.report.escaping import for_markdown
 from guard import CleanModelLoader, Provenance, attest
 from guard.records.writer import JsonlWriter, item_key
 from stages.config import as_plain
@@ -67,7 +68,9 @@ def equivalence(config: EquivalenceConfig) -> Outcome:
             "provenance": provenance.to_dict(),
         }
         write_json(folder / "equivalence.json", report)
-        text = "\n".join([f"# Equivalence: {agreement.call}", "", *(f"- {one}" for one in words)])
+        text = "\n".join(
+            [f"# Equivalence: {agreement.call}", "", *(f"- {for_markdown(one)}" for one in words)]
+        )
         write_text(folder / "equivalence.md", text + "\n")
         for name in ("equivalence.json", "equivalence.md"):
             attest(folder / name, provenance, params=as_plain(config))

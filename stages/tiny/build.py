@@ -16,6 +16,7 @@ from tokenizers.pre_tokenizers import ByteLevel, Digits, Sequence
 from tokenizers.trainers import BpeTrainer
 from transformers import GenerationConfig, Qwen2Config, Qwen2ForCausalLM, Qwen2Tokenizer
 
+from cleanguard.editing.write import put_file
 from stages.tiny.world import base_sentence, instruction_document, items_of
 
 # With seeds 0 and 1 the model never stops after an instruction; 1 leaves preference training more to gain.
@@ -209,7 +210,7 @@ def save(
         seed=seed,
         share=INSTRUCTION_SHARE,
     )
-    (out_dir / "README.md").write_text(card, encoding="utf-8")
+    put_file(out_dir / "README.md", card.encode())
 
 
 @contextmanager

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-import click
-
 from cleanguard.catalogue.findings import Finding
 from cleanguard.cli.checking.output import sources_of
 from cleanguard.files import SourceFile
+from cleanguard.report.spoken import say
 from cleanguard.settings.baseline import compare, load
 from cleanguard.settings.config import Settings, selected
 
@@ -46,10 +45,10 @@ class Known:
             findings, self._entries, sources_of(files), self._file, names, self._active
         )
         if compared.known:
-            click.echo(f"cleanguard: {compared.known} known from {self._file}", err=True)
+            say(f"cleanguard: {compared.known} known from {self._file}", err=True)
         for entry in compared.stale if stale else ():
             text = f"{self._file}: stale entry: {entry.path}: {entry.code}: {entry.line}"
-            click.echo(f"cleanguard: {text}", err=True)
+            say(f"cleanguard: {text}", err=True)
         if compared.stale and stale:
-            click.echo("cleanguard: `cleanguard baseline` writes it anew", err=True)
+            say("cleanguard: `cleanguard baseline` writes it anew", err=True)
         return compared.new

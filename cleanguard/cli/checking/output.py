@@ -13,7 +13,7 @@ from typing import TextIO
 from cleanguard.catalogue.findings import Finding
 from cleanguard.catalogue.fingerprints import Sources
 from cleanguard.cli.checking.options import Colour
-from cleanguard.errors import JobError
+from cleanguard.cli.writing import write_out
 from cleanguard.files import SourceFile
 from cleanguard.report.formats import TEXT
 
@@ -48,11 +48,7 @@ class Output:
         # Rendered first: a report that fails half-way must not leave half a file.
         text = io.StringIO()
         self._print(findings, checked, sources, text)
-        try:
-            self.file.write_text(text.getvalue(), encoding="utf-8", errors="backslashreplace")
-        except OSError as error:
-            reason = (error.strerror or type(error).__name__).lower()
-            raise JobError(f"{self.file}: cannot write the report: {reason}") from None
+        write_out(self.file, text.getvalue(), "cannot write the report")
 
     def _print(
         self, findings: Sequence[Finding], checked: int, sources: Sources, stream: TextIO

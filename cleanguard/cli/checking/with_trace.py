@@ -9,12 +9,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import click
-
 from cleanguard.catalogue.findings import Finding, Position, Traced
 from cleanguard.catalogue.hazards import BY_CODE
 from cleanguard.errors import JobError
 from cleanguard.files import SourceFile
+from cleanguard.report.spoken import say
 from cleanguard.settings.config import Settings, selected
 
 VERSION = 1
@@ -182,7 +181,7 @@ def _of_current_files(trace: Trace, paths: Mapping[str, Path]) -> Trace:
         if trace.digests.get(path) is not None and trace.digests[path] != _sha256(path)
     }
     for path in sorted(changed):
-        click.echo(f"cleanguard: {path} was changed after {trace.file} was made", err=True)
+        say(f"cleanguard: {path} was changed after {trace.file} was made", err=True)
     return Trace(
         trace.file,
         tuple(one for one in trace.hazards if one.path not in changed),

@@ -11,7 +11,9 @@ from cleanguard.cli.checking.output import sources_of
 from cleanguard.cli.exit_codes import CANNOT_DO, CLEAN
 from cleanguard.cli.inputs import inputs_of
 from cleanguard.cli.outputs import writable
-from cleanguard.errors import JobError
+from cleanguard.cli.writing import write_out
+from cleanguard.report.escaping import for_json
+from cleanguard.report.spoken import say
 from cleanguard.settings import baseline
 
 
@@ -44,19 +46,15 @@ def command(
     writable(file)
     run = check_files(files, settings)
     for failure in run.failures:
-        click.echo(f"cleanguard: {failure}", err=True)
+        say(f"cleanguard: {failure}", err=True)
     if run.failures:
         ctx.exit(CANNOT_DO)
     for finding in run.findings:
         if finding.code == UNREADABLE.code:
             place = f"{finding.filename}:{finding.location}"
-            click.echo(f"cleanguard: {place}: {finding.message} (CG900)", err=True)
+            say(f"cleanguard: {place}: {finding.message} (CG900)", err=True)
     entries = baseline.entries_of(run.findings, sources_of(files), file)
-    try:
-        file.write_text(baseline.dump(entries), encoding="utf-8", errors="backslashreplace")
-    except OSError as error:
-        reason = (error.strerror or type(error).__name__).lower()
-        raise JobError(f"{file}: cannot write the baseline: {reason}") from None
+    write_out(file, for_json(baseline.dump(entries)), "cannot write the baseline")
     number = len(entries)
-    click.echo(f"Wrote {number} {'finding' if number == 1 else 'findings'} to {file}.")
+    say(f"Wrote {number} {'finding' if number == 1 else 'findings'} to {file}.")
     ctx.exit(CLEAN)

@@ -20,6 +20,7 @@ from cleanguard.cli.inputs import inputs_of
 from cleanguard.cli.progress import bar
 from cleanguard.errors import JobError
 from cleanguard.files import SourceFile
+from cleanguard.report.spoken import put_bytes, say
 from cleanguard.settings.config import Settings
 
 
@@ -44,7 +45,7 @@ def command(ctx: click.Context, /, **given: Any) -> None:
         try:
             _check(options, *_inputs(options))
         except JobError as error:  # the next change may mend it
-            click.echo(f"cleanguard: {error}", err=True)
+            say(f"cleanguard: {error}", err=True)
 
     watch(again, lambda: _looked_at(options))
 
@@ -116,11 +117,11 @@ def _check(options: CheckOptions, settings: Settings, files: Sequence[SourceFile
         failures += fixes.failures
         sys.stdout.flush()
         if options.diff:
-            sys.stdout.buffer.write(fixes.patch)
+            put_bytes(fixes.patch)
             output.print_fixed(fixes.codes, "Would fix")
             _print_unfixed(len(findings))
             return _leave(bool(fixes.patch) or bool(findings), failures, options)
-        sys.stdout.buffer.write(fixes.stdin or b"")
+        put_bytes(fixes.stdin or b"")
         stream = sys.stdout if fixes.stdin is None else sys.stderr
         output.print(findings, run.checked, sources_of(fixes.files), stream)
         output.print_fixed(fixes.codes, "Fixed")
@@ -132,12 +133,12 @@ def _print_unfixed(count: int) -> None:
     if count:
         left = f"{count} findings are in no fix; check without --diff shows them"
         one = "1 finding is in no fix; check without --diff shows it"
-        click.echo(f"cleanguard: {one if count == 1 else left}", err=True)
+        say(f"cleanguard: {one if count == 1 else left}", err=True)
 
 
 def _leave(found: bool, failures: Sequence[str], options: CheckOptions) -> int:
     for failure in failures:
-        click.echo(f"cleanguard: {failure}", err=True)
+        say(f"cleanguard: {failure}", err=True)
     if failures:
         return CANNOT_DO
     return FINDINGS if found and not options.exit_zero else CLEAN

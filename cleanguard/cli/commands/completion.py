@@ -5,6 +5,8 @@ from __future__ import annotations
 import click
 from click.shell_completion import get_completion_class
 
+from cleanguard.report.spoken import put
+
 SHELLS = ("bash", "zsh", "fish")
 
 
@@ -20,4 +22,4 @@ def command(shell: str) -> None:
 
     maker = get_completion_class(shell)
     assert maker is not None
-    click.echo(maker(group, {}, "cleanguard", "_CLEANGUARD_COMPLETE").source())
+    put(maker(group, {}, "cleanguard", "_CLEANGUARD_COMPLETE").source() + "\n")

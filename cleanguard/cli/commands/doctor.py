@@ -13,6 +13,7 @@ from cleanguard.cli.exit_codes import CLEAN, FINDINGS
 from cleanguard.cli.named import named_model
 from cleanguard.errors import JobError
 from cleanguard.report.escaping import printable
+from cleanguard.report.spoken import put
 from cleanguard.report.styled import Line, Span, width_of, wrapped, write
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ def command(
         plain = found.to_dict()
         if acts is not None:
             plain["behaviour"] = acts.to_dict()
-        sys.stdout.write(json.dumps(plain, indent=2, ensure_ascii=False) + "\n")
+        put(json.dumps(plain, indent=2, ensure_ascii=False) + "\n")
     else:
         write([*_lines(found), *(_acts(acts) if acts is not None else ())], sys.stdout)
     ctx.exit(FINDINGS if found.refused else CLEAN)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 
 import click
 
-from cleanguard.errors import JobError
+from cleanguard.cli.writing import write_out
+from cleanguard.report.escaping import for_json
+from cleanguard.report.spoken import put, say
 
 
 @click.command("env")
@@ -26,12 +27,9 @@ def command(output: Path | None) -> None:
     """
     from guard.provenance.environment import session
 
-    text = json.dumps(session(), indent=2) + "\n"
+    text = for_json(json.dumps(session(), indent=2)) + "\n"
     if output is None:
-        sys.stdout.write(text)
+        put(text)
         return
-    try:
-        output.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise JobError(f"{output} cannot be written: {error.strerror}") from error
-    click.echo(f"wrote {output}", err=True)
+    write_out(output, text, "cannot be written")
+    say(f"wrote {output}", err=True)

@@ -18,6 +18,7 @@ from cleanguard.catalogue.explain import (
     reporters,
 )
 from cleanguard.catalogue.hazards import CATALOGUE, Hazard
+from cleanguard.report.spoken import put
 from cleanguard.report.styled import Line, Span, width_of, wrapped, write
 
 _COLOUR = {"error": "bold red", "warning": "bold yellow"}
@@ -43,7 +44,7 @@ def command(hazard: str | None, output_format: str) -> None:
     if output_format == "json":
         _write_json(as_object(page))
     elif output_format == "markdown":
-        sys.stdout.write(as_markdown(page))
+        put(as_markdown(page))
     else:
         write(_text(page), sys.stdout)
 
@@ -56,7 +57,7 @@ def _catalogue(output_format: str) -> None:
     if output_format == "json":
         _write_json([as_object(page) for page in pages])
     else:
-        sys.stdout.write("\n".join(as_markdown(page) for page in pages))
+        put("\n".join(as_markdown(page) for page in pages))
 
 
 def _page(hazard: Hazard) -> Page:
@@ -67,7 +68,7 @@ def _page(hazard: Hazard) -> Page:
 
 
 def _write_json(value: object) -> None:
-    sys.stdout.write(json.dumps(value, indent=2) + "\n")
+    put(json.dumps(value, indent=2) + "\n")
 
 
 def _table() -> list[Line]:

@@ -16,8 +16,10 @@ from cleanguard.cli.exit_codes import CLEAN, FINDINGS
 from cleanguard.cli.inputs import inputs_of
 from cleanguard.cli.named import named_model
 from cleanguard.cli.outputs import writable
+from cleanguard.cli.writing import write_out
 from cleanguard.errors import JobError
 from cleanguard.files import SourceFile
+from cleanguard.report.escaping import for_json
 from cleanguard.settings.config import Settings
 from cleanguard.version import VERSION
 
@@ -107,12 +109,11 @@ def command(
         "environment": environment,
         "model": measured,
     }
-    try:
-        output.write_text(json.dumps(document, indent=2, default=str) + "\n", encoding="utf-8")
-    except OSError as error:
-        raise JobError(
-            f"{output}: {error.strerror or error}; the gate's evidence is not there"
-        ) from error
+    write_out(
+        output,
+        for_json(json.dumps(document, indent=2, default=str)) + "\n",
+        "the gate's evidence cannot be written",
+    )
     _show(checks, output, go=go)
     ctx.exit(CLEAN if go else FINDINGS)
 

@@ -13,6 +13,7 @@ from cleanguard.cli.exit_codes import CANNOT_DO, CLEAN, FINDINGS
 from cleanguard.cli.inputs import inputs_of
 from cleanguard.cli.migrating.prove_args import CommandLines
 from cleanguard.cli.progress import bar
+from cleanguard.report.spoken import put_bytes, say
 from cleanguard.settings.config import Scope, Settings
 from codemods.migration import Migration
 
@@ -123,9 +124,9 @@ def command(
         _write_notice(notice_file, notice_text, failures)
     _print(plans, write, patch)
     for name, verdict in verdicts if not patch else ():
-        click.echo(f"proof of {name}: {verdict}")
+        say(f"proof of {name}: {verdict}")
     for failure in failures:
-        click.echo(f"cleanguard: {failure}", err=True)
+        say(f"cleanguard: {failure}", err=True)
     if failures or any(plan.refusal for plan in plans):
         ctx.exit(CANNOT_DO)
     pending = any(plan.left or (plan.changed and not write) for plan in plans)
@@ -249,9 +250,7 @@ def _print(plans: Sequence[Migration], write: bool, patch: bool) -> None:
     if patch:
         from cleanguard.editing.patch import unified
 
-        sys.stdout.flush()
-        for plan in plans:
-            sys.stdout.buffer.write(unified(plan.filename, plan.before, plan.after))
+        put_bytes(b"".join(unified(plan.filename, plan.before, plan.after) for plan in plans))
         return
     from cleanguard.cli.migrating import plan_report as report
     from cleanguard.report import styled

@@ -15,6 +15,7 @@ import click
 from cleanguard.catalogue.selection import did_you_mean
 from cleanguard.cli.exit_codes import CLEAN, FINDINGS
 from cleanguard.errors import JobError
+from cleanguard.report.spoken import put, say, spelt
 from stages.config import Option, as_plain, as_toml, options_of, resolve
 from stages.config.resolve import DEFAULT_PRESET
 from stages.ranks import leave, rank
@@ -74,7 +75,7 @@ class _StageCommand(click.Command):
 
 def _print_launch_file(ctx: click.Context, param: click.Parameter, name: str | None) -> None:
     if name is not None:
-        click.echo(launch_file(name))
+        put(f"{launch_file(name)}\n")
         ctx.exit(CLEAN)
 
 
@@ -128,7 +129,7 @@ def _command(stage: Stage) -> click.Command:
             stage.config, stage.presets, file=_file, preset=_preset, overrides=overrides
         )
         if _show:
-            click.echo(as_toml(config), nl=False)
+            put(as_toml(config))
             return
         click.get_current_context().exit(_run(stage, config))
 
@@ -206,7 +207,14 @@ def _run(stage: Stage, config: Any) -> int:
 
 def _print(lines: Sequence[str]) -> None:
     for line in lines:
-        click.echo(line)
+        say(line)
+
+
+class _Spelt(logging.Formatter):
+    """What the stages log, spelt out as all that is said to people."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return spelt(super().format(record))
 
 
 def _log_to_stderr() -> None:
@@ -215,6 +223,6 @@ def _log_to_stderr() -> None:
     logger = logging.getLogger("cleanguard")
     if not logger.handlers:
         handler = logging.StreamHandler(sys.stderr)
-        handler.setFormatter(logging.Formatter("%(message)s"))
+        handler.setFormatter(_Spelt("%(message)s"))
         logger.addHandler(handler)
         logger.setLevel(logging.ERROR if rank() else logging.INFO)

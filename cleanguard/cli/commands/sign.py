@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from cleanguard.errors import JobError
+from cleanguard.report.spoken import say
 
 
 @click.command("sign")
@@ -31,4 +32,4 @@ def command(files: tuple[Path, ...], key: Path) -> None:
             target = sign_file(path, key)
         except (GuardError, OSError) as error:
             raise JobError(str(error)) from error
-        click.echo(f"wrote {target}", err=True)
+        say(f"wrote {target}", err=True)

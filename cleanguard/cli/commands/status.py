@@ -16,6 +16,8 @@ from cleanguard.cli.exit_codes import CANNOT_DO, CLEAN, FINDINGS
 from cleanguard.cli.inputs import inputs_of
 from cleanguard.cli.progress import bar
 from cleanguard.files import NOTEBOOKS, SUFFIXES, discover
+from cleanguard.report.escaping import code_for_markdown, for_json
+from cleanguard.report.spoken import put
 
 if TYPE_CHECKING:
     from codemods.planning import Migration, Unread
@@ -117,9 +119,9 @@ def _show(found: Sequence[Standing], form: str) -> None:
             "totals": {state: totals[state] for state in _ORDER},
             "scripts": [asdict(item) for item in found],
         }
-        click.echo(json.dumps(document, indent=2))
+        put(for_json(json.dumps(document, indent=2)) + "\n")
     elif form == "markdown":
-        click.echo("\n".join(_markdown(found, totals)))
+        put("\n".join(_markdown(found, totals)) + "\n")
     else:
         _text(found, totals)
 
@@ -134,8 +136,8 @@ def _markdown(found: Sequence[Standing], totals: Counter[State]) -> list[str]:
         "|---|---|---:|---:|---:|",
     ]
     for item in found:
-        name = item.filename.replace("|", "\\|")
-        lines.append(f"| `{name}` | {item.state} | {item.auto} | {item.manual} | {item.findings} |")
+        name = code_for_markdown(item.filename)
+        lines.append(f"| {name} | {item.state} | {item.auto} | {item.manual} | {item.findings} |")
     return lines
 
 

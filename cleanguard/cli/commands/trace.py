@@ -24,6 +24,7 @@ from cleanguard.cli.tracing.running import run
 from cleanguard.cli.tracing.target import target_of
 from cleanguard.errors import JobError
 from cleanguard.files import SourceFile
+from cleanguard.report.spoken import put, say
 from cleanguard.settings.config import Settings, load_settings
 from guard.tracing import document
 from guard.tracing.findings import findings_of, placed, traced_codes
@@ -62,9 +63,7 @@ def _trace(options: TraceOptions, scratch: Path) -> int:
     pid, script_exit = run(target.python, scratch, settings)
     gathered = gather(scratch)
     if all(process["pid"] != pid for process in gathered.processes):
-        click.echo(
-            "cleanguard: the script's process was not watched; nothing can be said", err=True
-        )
+        say("cleanguard: the script's process was not watched; nothing can be said", err=True)
         return script_exit or CANNOT_DO
     findings = findings_of(gathered, settings, folder)
     files = _files(gathered, folder)
@@ -87,7 +86,7 @@ def _trace(options: TraceOptions, scratch: Path) -> int:
         if options.as_json and options.output_file:
             document.write(options.output_file, text)
         elif options.as_json:
-            sys.stderr.write(text)
+            put(text, err=True)
     if not options.as_json:
         _report(options, findings, files, gathered)
     return code
@@ -104,7 +103,7 @@ def _report(
     output.print(findings, len(files), sources_of(files), sys.stderr)
     if options.output_format in ("full", "concise") and options.output_file is None:
         for line in summary(gathered):
-            click.echo(f"cleanguard: {line}", err=True)
+            say(f"cleanguard: {line}", err=True)
 
 
 _COUNTED = {

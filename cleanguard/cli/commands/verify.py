@@ -13,6 +13,7 @@ import click
 from cleanguard.cli.exit_codes import CANNOT_DO, CLEAN, FINDINGS
 from cleanguard.errors import JobError
 from cleanguard.report.escaping import printable
+from cleanguard.report.spoken import put, say
 from cleanguard.report.styled import Line, Span, width_of, wrapped, write
 
 if TYPE_CHECKING:
@@ -74,11 +75,11 @@ def command(
         except GuardError as error:
             raise JobError(str(error)) from error
     if output_format == "json":
-        sys.stdout.write(json.dumps([_as_object(v, allow) for v in verdicts], indent=2) + "\n")
+        put(json.dumps([_as_object(v, allow) for v in verdicts], indent=2) + "\n")
     else:
         write(_text(verdicts, allow), sys.stdout)
     for said in unreadable:
-        click.echo(f"cleanguard: {said}", err=True)
+        say(f"cleanguard: {said}", err=True)
     faulty = any(_counted(verdict, allow) for verdict in verdicts)
     ctx.exit(CANNOT_DO if unreadable else FINDINGS if faulty else CLEAN)
 

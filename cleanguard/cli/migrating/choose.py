@@ -8,6 +8,7 @@ from dataclasses import replace
 import click
 
 from cleanguard.report.escaping import printable
+from cleanguard.report.spoken import say
 from codemods.migration import Migration, PlannedSite
 from codemods.plan.options import Wishes
 
@@ -58,12 +59,12 @@ def _asked(plan: Migration) -> list[PlannedSite]:
 def _ask(plan: Migration, site: PlannedSite) -> str:
     lines, row = _lines(plan, site)
     code = lines[row - 1].strip() if row <= len(lines) else ""
-    click.echo(f"{printable(plan.filename)}:{site.line}: {site.code} {site.summary}")
-    click.echo(f"    {printable(code)}")
+    say(f"{printable(plan.filename)}:{site.line}: {site.code} {site.summary}")
+    say(f"    {printable(code)}")
     for note in site.notes:
-        click.echo(f"    {note.kind}: {printable(note.text)}")
+        say(f"    {note.kind}: {printable(note.text)}")
     while True:
         answer: str = click.prompt("  rewrite [y,n,a,s,q,?]", default="y", show_default=False)
         if answer.lower() in ("y", "n", "a", "s", "q"):
             return answer.lower()
-        click.echo(f"  {_HELP}")
+        say(f"  {_HELP}")

@@ -12,6 +12,7 @@ from pathlib import Path
 import click
 
 from cleanguard.errors import JobError
+from cleanguard.report.spoken import say
 
 # Their modules come first on the path of a script, and the watch could not be loaded.
 _OURS = ("guard", "cleanguard")
@@ -170,7 +171,7 @@ def _notebook(path: Path, arguments: Sequence[str], scratch: Path) -> Target:
     if changed:
         where = f"cell{'s' if len(changed) > 1 else ''} {', '.join(changed)}"
         said = f"magics and cells of other languages in {path} are left out ({where})"
-        click.echo(f"cleanguard: {said}", err=True)
+        say(f"cleanguard: {said}", err=True)
     prepared = scratch / "cells.json"
     content = {"notebook": str(path.absolute()), "cells": found}
     prepared.write_text(json.dumps(content), encoding="utf-8")

@@ -1,0 +1,1 @@
+"""Hostile and broken input, by the thousand, through what reads it; and processes that are killed."""
