@@ -55,8 +55,10 @@ def tokenizer_of_files(
         ) from error
     except GuardError:
         raise
-    # tokenizers raises plain Exceptions, and transformers whatever half a file leads to.
-    except Exception as error:
+    # tokenizers raises plain Exceptions and panics, and transformers whatever half a file leads to.
+    except BaseException as error:
+        if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
+            raise
         refuse_code(error, request, source)
         raise ModelNotFoundError(
             f"the tokenizer of {request.model_id} cannot be loaded: {first_line(error)}",

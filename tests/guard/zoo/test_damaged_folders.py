@@ -48,8 +48,6 @@ def folders(tiny_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Pa
 @pytest.mark.parametrize("seed", [1, 2])
 def test_no_raw_exception_and_no_wrong_record(folders: list[Path], seed: int) -> None:
     ends, wrong = run(folders, CASES, seed)
-    # Until the weights' side refuses shapes that do not fit by name.
-    wrong = [case for case in wrong if "ignore_mismatched_sizes" not in case]
     assert not wrong, "\n".join(wrong)
     assert ends["loaded"] > CASES // 10
     assert sum(ends.values()) == CASES
