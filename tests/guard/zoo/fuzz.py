@@ -180,16 +180,24 @@ def weights_differ(folder: Path, model: Any, record: Any) -> str | None:
     left = set(stored) - set(held)
     before = f"{model.base_model_prefix}."
     left -= {name for name in left if before + name in held}  # a bare decoder's names
+    # transformers renames some: GPT-NeoX's embed_out is lm_head.
+    spare = [tensor for name, tensor in held.items() if name not in stored]
+    renamed = {name for name in left if any(_equal(stored[name], tensor) for tensor in spare)}
+    left -= renamed
     if left != set(record.model.unused):
         return f"unused and not recorded, or the other way round: {sorted(left)[:3]}"
     for name, tensor in held.items():
         there = stored.get(name, stored.get(name.removeprefix(before)))
         if there is None:
-            if not record.model.tied:
+            if not record.model.tied and not any(_equal(stored[n], tensor) for n in renamed):
                 return f"{name} is in no file"
         elif not torch.equal(there.to(tensor.dtype), tensor) and not record.model.tied:
             return f"{name} is not what the file holds"
     return None
+
+
+def _equal(stored: torch.Tensor, held: torch.Tensor) -> bool:
+    return stored.shape == held.shape and torch.equal(stored.to(held.dtype), held)
 
 
 def adapter_differs(folder: Path, model: Any, row: list[int]) -> str | None:

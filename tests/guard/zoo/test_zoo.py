@@ -24,6 +24,7 @@ from guard.errors import (
     MissingExtraError,
 )
 from guard.generation import batches
+from guard.loading.probes import PROBES
 from guard.prompts.control_tokens import ControlSet
 from guard.prompts.policy import policy_of
 from guard.prompts.state import GuardState
@@ -109,6 +110,31 @@ def test_no_plain_text_is_flagged(loaded: Any, name: str) -> None:
         warnings.simplefilter("error", GuardWarning)
         for text in CORPUS:
             CleanModelLoader.encode(tokenizer, text)
+
+
+@pytest.mark.parametrize("name", cases(n for n in ZOO if "reader" in ZOO[n]))
+def test_the_ids_are_those_of_the_publishers_reader(loaded: Any, folder: Any, name: str) -> None:
+    tokenizer, before = loaded(name), len(ZOO[name]["bos"])
+    encode = READERS[ZOO[name]["reader"]](folder(name) / ZOO[name]["as"])
+    for text in [text for text in CORPUS if text.strip()] + [*PROBES, " x", "x  ", "<0x0A>"]:
+        row = CleanModelLoader.encode(tokenizer, text)["input_ids"][0].tolist()
+        assert row[before:] == encode(text), text
+
+
+def by_mistral_common(path: Path) -> Any:
+    from mistral_common.tokens.tokenizers.mistral import MistralTokenizer
+
+    inner: Any = MistralTokenizer.from_file(str(path)).instruct_tokenizer.tokenizer
+    return lambda text: inner.encode(text, bos=False, eos=False)
+
+
+def by_sentencepiece(path: Path) -> Any:
+    from sentencepiece import SentencePieceProcessor
+
+    return SentencePieceProcessor(model_file=str(path)).encode
+
+
+READERS = {"mistral_common": by_mistral_common, "sentencepiece": by_sentencepiece}
 
 
 def is_refused(tokenizer: Any, text: str) -> bool:
@@ -210,7 +236,9 @@ def test_however_it_is_stored(folder: Any, name: str, way: str) -> None:
         assert is_refused(tokenizer, entry["chat"])
 
 
-@pytest.mark.parametrize("name", cases(n for n in ZOO if "needs" in ZOO[n]))
+@pytest.mark.parametrize(
+    "name", cases(n for n in ZOO if "mistral_common" in ZOO[n].get("needs", ""))
+)
 def test_a_missing_package_is_named(
     folder: Any, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
