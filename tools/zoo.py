@@ -21,7 +21,13 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 HOME = ROOT / ".zoo"
-EXTRAS = ("mistral-common==1.13.1", "tiktoken==0.14.0", "sentencepiece==0.2.3", "protobuf>=5", "gguf==0.19.0")
+EXTRAS = (
+    "mistral-common==1.13.1",
+    "tiktoken==0.14.0",
+    "sentencepiece==0.2.3",
+    "protobuf>=5",
+    "gguf==0.19.0",
+)
 # Oldest that the product allows, one in the middle, the newest; without and with the extras.
 ENVIRONMENTS: dict[str, tuple[str, ...]] = {
     "5.0.0": ("transformers==5.0.0",),
@@ -51,7 +57,23 @@ tokenizer needs is not installed, which the guard says in one sentence.
 
 Each tokenizer is held against: BOS, control tokens, base or chat, a corpus of plain texts in 12 languages, code,
 HTML, XML and maths (none may be flagged), the documented chat format and what its templates render (all refused),
-the same ids from `encode`, a batch, `generate`, `complete` and `stream`, and six ways of storing it.
+the same ids from `encode`, a batch, `generate`, `complete` and `stream`, nine ways of storing it, and, where the
+publisher's own reader is installed (mistral-common, sentencepiece), its ids for the whole corpus.
+"""
+TAIL = """
+## Damaged folders
+
+`python -m benchmarks.folders --cases 2000 --seed 0` makes 20 folders (published tokenizers, seven architectures, shards, an
+adapter, templates in each place, two kinds of tokenizer files), damages one to three files of a copy (deleted, emptied,
+cut, swapped, taken from another folder, values of another type, bytes changed) and loads it; now and then it asks the
+doctor as well. A load counts as wrong if files, digests, BOS, control tokens, settings or any tensor are not what its
+record says, or if attaching the adapter changes the base. `make slow` runs 120 cases.
+
+FIGURES
+"""
+FIGURES = """
+- First run (300 cases): 18 raw exceptions.
+- 1,000 cases after those were mended: 9 raw exceptions (five of one kind: a tied head of another shape).
 """
 
 
@@ -114,7 +136,15 @@ def run(name: str, python: Path, *, again: bool, quick: bool) -> None:
     if not tests:
         return
     command = [
-        *(str(python), "-m", "pytest", "-q", *tests, "-m", "not slow" if quick else "slow or not slow"),
+        *(
+            str(python),
+            "-m",
+            "pytest",
+            "-q",
+            *tests,
+            "-m",
+            "not slow" if quick else "slow or not slow",
+        ),
         f"--junitxml={second if again else first}",
     ]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
@@ -163,7 +193,7 @@ def table(results: dict[str, dict[str, tuple[int, int, int]]]) -> str:
         lines.append("| " + " | ".join(text.replace("|", "\\|") for text in row) + " |")
     lines += ["", "## Where BOS is from", ""]
     lines += [f"- {name}: {entry['bos_statement']}" for name, entry in entries().items()]
-    return "\n".join(lines) + "\n"
+    return "\n".join(lines) + "\n" + TAIL.replace("FIGURES", FIGURES.strip())
 
 
 def cell(found: tuple[int, int, int]) -> str:

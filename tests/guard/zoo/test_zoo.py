@@ -6,6 +6,7 @@ several releases of transformers and sets of extras, and writes docs/families.md
 
 from __future__ import annotations
 
+import shutil
 import warnings
 from pathlib import Path
 from typing import Any
@@ -22,9 +23,11 @@ from guard.errors import (
     DoubledBosError,
     GuardWarning,
     MissingExtraError,
+    TokenizerMismatchError,
 )
 from guard.generation import batches
 from guard.loading.probes import PROBES
+from guard.prompts.choice import choice_of
 from guard.prompts.control_tokens import ControlSet
 from guard.prompts.policy import policy_of
 from guard.prompts.state import GuardState
@@ -246,3 +249,34 @@ def test_a_missing_package_is_named(
     with pytest.raises(MissingExtraError, match="mistral-common") as caught:
         CleanModelLoader(folder(name)).load_tokenizer()
     assert "pip install mistral-common" in caught.value.remedy
+
+
+def test_what_sentencepiece_itself_gives_is_used_and_told(loaded: Any) -> None:
+    said = choice_of(loaded("mistral-v3-pieces")).read_from
+    assert said.startswith("tokenizer.model, as ")
+    assert said.endswith("sentencepiece's ids are used")
+
+
+@pytest.mark.parametrize(
+    ("kept", "beside"), [("tekken", "mistral-v3-pieces"), ("mistral-v1-pieces", "mistral-v3")]
+)
+def test_two_tokenizers_without_a_tokenizer_json_must_agree(
+    folder: Any, tmp_path: Path, kept: str, beside: str
+) -> None:
+    if lacking("tekken") or lacking("mistral-v3"):
+        pytest.skip("a package is absent")
+    path = shutil.copytree(folder(kept), tmp_path / "both")
+    shutil.copy(folder(beside) / ZOO[beside]["as"], path)
+    with pytest.raises(TokenizerMismatchError, match="two tokenizers that disagree"):
+        CleanModelLoader(path).load_tokenizer()
+
+
+@pytest.mark.slow
+def test_a_bos_that_the_files_give_no_id_is_told(folder: Any, tmp_path: Path) -> None:
+    if lacking("llama3-tiktoken"):
+        pytest.skip("tiktoken is absent")
+    path = shutil.copytree(folder("llama3-tiktoken"), tmp_path / "bare")
+    (path / "tokenizer_config.json").unlink()
+    with pytest.warns(GuardWarning, match="give that token no id"):
+        tokenizer = CleanModelLoader(path).load_tokenizer()
+    assert policy_of(tokenizer).prefix == ()
