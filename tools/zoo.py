@@ -63,11 +63,11 @@ publisher's own reader is installed (mistral-common, sentencepiece), its ids for
 TAIL = """
 ## Damaged folders
 
-`python -m benchmarks.folders --cases 2000 --seed 0` makes 20 folders (published tokenizers, seven architectures, shards,
-an adapter, templates in each place, two kinds of tokenizer files), damages one to three files of a copy (deleted, emptied,
-cut, swapped, taken from another folder, values of another type, bytes changed) and loads it; now and then it asks the
-doctor as well. A load counts as wrong if files, digests, BOS, control tokens, settings or any tensor are not what its
-record says, or if attaching the adapter changes the base. `make slow` runs 120 cases.
+`python -m benchmarks.folders --cases 2000 --seed 0` makes 20 folders (published tokenizers, seven architectures,
+shards, an adapter, templates in each place, two kinds of tokenizer files), damages one to three files of a copy
+(deleted, emptied, cut, swapped, taken from another folder, values of another type, bytes changed) and loads it; now
+and then it asks the doctor as well. A load counts as wrong if files, digests, BOS, control tokens, settings or any
+tensor are not what its record says, or if attaching the adapter changes the base. `make slow` runs 120 cases.
 
 FIGURES
 """

@@ -50,6 +50,7 @@ def folders(tiny_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Pa
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [1, 2])
 def test_no_raw_exception_and_no_wrong_record(folders: list[Path], seed: int) -> None:
     ends, wrong = run(folders, CASES, seed)
