@@ -74,6 +74,8 @@ FIGURES
 FIGURES = """
 - First run (300 cases): 18 raw exceptions.
 - 1,000 cases after those were mended: 9 raw exceptions (five of one kind: a tied head of another shape).
+- 1,200 cases after those: 0 raw exceptions; 288 loaded, 912 refused by name. 16 loads of one folder seemed to differ: the
+  checker did not know that transformers renames GPT-NeoX's head.
 """
 
 
@@ -92,7 +94,8 @@ def main() -> int:
         run(name, make(name), again=again, quick=quick)
     done = {name: HOME / f"{slug(name)}.xml" for name in ENVIRONMENTS}
     results = {name: read(path) for name, path in done.items() if path.is_file()}
-    (ROOT / "docs" / "families.md").write_text(table(results), encoding="utf-8")
+    page = ROOT / "docs" / "families.md"
+    page.write_text(table(results, columns(page.read_text(encoding="utf-8"))), encoding="utf-8")
     failed = sum(bad for found in results.values() for _, bad, _ in found.values())
     print(f"docs/families.md: {len(results)} environments, {failed} failed")
     return 1 if failed else 0
@@ -182,12 +185,32 @@ def entries() -> dict[str, dict[str, object]]:
     return loaded
 
 
-def table(results: dict[str, dict[str, tuple[int, int, int]]]) -> str:
-    """The page."""
-    lines = [HEAD, "| tokenizer | vocabulary | BOS | standing | " + " | ".join(results) + " |"]
-    lines.append("|---|---|---|---|" + "---|" * len(results))
+def columns(page: str) -> dict[str, dict[str, str]]:
+    """The cells of a page that was written before, by environment and tokenizer."""
+    rows = [line.strip("| ").split(" | ") for line in page.splitlines() if line.startswith("| ")]
+    names = rows[0][4:] if rows else []
+    return {
+        name: {row[0]: row[4 + at] for row in rows[1:] if len(row) > 4 + at}
+        for at, name in enumerate(names)
+        if name in ENVIRONMENTS
+    }
+
+
+def table(
+    results: dict[str, dict[str, tuple[int, int, int]]], before: dict[str, dict[str, str]]
+) -> str:
+    """The page; of environments that were not run now, it keeps what it said before."""
+    told = {
+        name: {n: cell(found) for n, found in results[name].items()}
+        if name in results
+        else before[name]
+        for name in ENVIRONMENTS
+        if name in results or name in before
+    }
+    lines = [HEAD, "| tokenizer | vocabulary | BOS | standing | " + " | ".join(told) + " |"]
+    lines.append("|---|---|---|---|" + "---|" * len(told))
     for name, entry in entries().items():
-        cells = [cell(found.get(name, (0, 0, 0))) for found in results.values()]
+        cells = [found.get(name, "not run") for found in told.values()]
         standing = str(entry["standing"]) + (f" ({entry['reason']})" if "reason" in entry else "")
         row = [name, str(entry["vocabulary"]), str(entry["bos"]), f"`{standing}`", *cells]
         lines.append("| " + " | ".join(text.replace("|", "\\|") for text in row) + " |")
