@@ -223,7 +223,7 @@ def cell(found: tuple[int, int, int]) -> str:
     """One tokenizer in one environment."""
     passed, bad, skipped = found
     if not passed + bad:
-        return "not run"
+        return "absent" if skipped else "not run"
     return ("absent, " if skipped > 4 else "") + f"{passed}/{passed + bad}"
 
 
