@@ -2,6 +2,7 @@
 
     python tools/zoo.py [NAME ...]           # all environments, or those named; `make zoo` runs them all
     python tools/zoo.py --again [NAME ...]   # only the tests that failed in the last run
+    python tools/zoo.py --quick [NAME ...]   # only the small tokenizers, in minutes
 
 Each environment is a venv under .zoo/ with packages of its own; torch is borrowed from the Python that runs
 this. The first run fetches about 400 MB and takes an hour on two cores.
@@ -20,7 +21,13 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 HOME = ROOT / ".zoo"
-EXTRAS = ("mistral-common==1.13.1", "tiktoken==0.14.0", "sentencepiece==0.2.3", "protobuf>=5")
+EXTRAS = (
+    "mistral-common==1.13.1",
+    "tiktoken==0.14.0",
+    "sentencepiece==0.2.3",
+    "protobuf>=5",
+    "gguf==0.19.0",
+)
 # Oldest that the product allows, one in the middle, the newest; without and with the extras.
 ENVIRONMENTS: dict[str, tuple[str, ...]] = {
     "5.0.0": ("transformers==5.0.0",),
@@ -50,14 +57,32 @@ tokenizer needs is not installed, which the guard says in one sentence.
 
 Each tokenizer is held against: BOS, control tokens, base or chat, a corpus of plain texts in 12 languages, code,
 HTML, XML and maths (none may be flagged), the documented chat format and what its templates render (all refused),
-the same ids from `encode`, a batch, `generate`, `complete` and `stream`, and six ways of storing it.
+the same ids from `encode`, a batch, `generate`, `complete` and `stream`, nine ways of storing it, and, where the
+publisher's own reader is installed (mistral-common, sentencepiece), its ids for the whole corpus.
+"""
+TAIL = """
+## Damaged folders
+
+`python -m benchmarks.folders --cases 2000 --seed 0` makes 20 folders (published tokenizers, seven architectures,
+shards, an adapter, templates in each place, two kinds of tokenizer files), damages one to three files of a copy
+(deleted, emptied, cut, swapped, taken from another folder, values of another type, bytes changed) and loads it; now
+and then it asks the doctor as well. A load counts as wrong if files, digests, BOS, control tokens, settings or any
+tensor are not what its record says, or if attaching the adapter changes the base. `make slow` runs 120 cases.
+
+FIGURES
+"""
+FIGURES = """
+- First run (300 cases): 18 raw exceptions.
+- 1,000 cases after those were mended: 9 raw exceptions (five of one kind: a tied head of another shape).
+- 1,200 cases after those: 0 raw exceptions, 896 refused by name, 304 loaded. 16 loads of one folder seemed to
+  differ: the checker did not know that transformers renames GPT-NeoX's head.
 """
 
 
 def main() -> int:
     """Make the environments, run the tests in each, write the table; 1 if a test failed."""
-    again = "--again" in sys.argv[1:]
-    chosen = [name for name in sys.argv[1:] if name != "--again"] or list(ENVIRONMENTS)
+    again, quick = (option in sys.argv[1:] for option in ("--again", "--quick"))
+    chosen = [name for name in sys.argv[1:] if not name.startswith("--")] or list(ENVIRONMENTS)
     unknown = [name for name in chosen if name not in ENVIRONMENTS]
     if unknown:
         print(
@@ -66,10 +91,11 @@ def main() -> int:
         return 2
     HOME.mkdir(exist_ok=True)
     for name in chosen:
-        run(name, make(name), again=again)
+        run(name, make(name), again=again, quick=quick)
     done = {name: HOME / f"{slug(name)}.xml" for name in ENVIRONMENTS}
     results = {name: read(path) for name, path in done.items() if path.is_file()}
-    (ROOT / "docs" / "families.md").write_text(table(results), encoding="utf-8")
+    page = ROOT / "docs" / "families.md"
+    page.write_text(table(results, columns(page.read_text(encoding="utf-8"))), encoding="utf-8")
     failed = sum(bad for found in results.values() for _, bad, _ in found.values())
     print(f"docs/families.md: {len(results)} environments, {failed} failed")
     return 1 if failed else 0
@@ -102,10 +128,10 @@ def make(name: str) -> Path:
     return python
 
 
-def run(name: str, python: Path, *, again: bool) -> None:
+def run(name: str, python: Path, *, again: bool, quick: bool) -> None:
     """Run the zoo's tests in an environment, or those that failed; the results are in its XML files."""
     first, second = (HOME / f"{slug(name)}{part}.xml" for part in ("", "-again"))
-    tests = ["tests/guard/zoo"]
+    tests = ["tests/guard/zoo/test_zoo.py"]
     if again:
         tests = [f"tests/guard/zoo/test_zoo.py::{c}" for c, end in cases(first).items() if end == 1]
     else:
@@ -113,7 +139,15 @@ def run(name: str, python: Path, *, again: bool) -> None:
     if not tests:
         return
     command = [
-        *(str(python), "-m", "pytest", "-q", *tests, "-m", "slow or not slow"),
+        *(
+            str(python),
+            "-m",
+            "pytest",
+            "-q",
+            *tests,
+            "-m",
+            "not slow" if quick else "slow or not slow",
+        ),
         f"--junitxml={second if again else first}",
     ]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
@@ -151,25 +185,45 @@ def entries() -> dict[str, dict[str, object]]:
     return loaded
 
 
-def table(results: dict[str, dict[str, tuple[int, int, int]]]) -> str:
-    """The page."""
-    lines = [HEAD, "| tokenizer | vocabulary | BOS | standing | " + " | ".join(results) + " |"]
-    lines.append("|---|---|---|---|" + "---|" * len(results))
+def columns(page: str) -> dict[str, dict[str, str]]:
+    """The cells of a page that was written before, by environment and tokenizer."""
+    rows = [line.strip("| ").split(" | ") for line in page.splitlines() if line.startswith("| ")]
+    names = rows[0][4:] if rows else []
+    return {
+        name: {row[0]: row[4 + at] for row in rows[1:] if len(row) > 4 + at}
+        for at, name in enumerate(names)
+        if name in ENVIRONMENTS
+    }
+
+
+def table(
+    results: dict[str, dict[str, tuple[int, int, int]]], before: dict[str, dict[str, str]]
+) -> str:
+    """The page; of environments that were not run now, it keeps what it said before."""
+    told = {
+        name: {n: cell(found) for n, found in results[name].items()}
+        if name in results
+        else before[name]
+        for name in ENVIRONMENTS
+        if name in results or name in before
+    }
+    lines = [HEAD, "| tokenizer | vocabulary | BOS | standing | " + " | ".join(told) + " |"]
+    lines.append("|---|---|---|---|" + "---|" * len(told))
     for name, entry in entries().items():
-        cells = [cell(found.get(name, (0, 0, 0))) for found in results.values()]
+        cells = [found.get(name, "not run") for found in told.values()]
         standing = str(entry["standing"]) + (f" ({entry['reason']})" if "reason" in entry else "")
         row = [name, str(entry["vocabulary"]), str(entry["bos"]), f"`{standing}`", *cells]
         lines.append("| " + " | ".join(text.replace("|", "\\|") for text in row) + " |")
     lines += ["", "## Where BOS is from", ""]
     lines += [f"- {name}: {entry['bos_statement']}" for name, entry in entries().items()]
-    return "\n".join(lines) + "\n"
+    return "\n".join(lines) + "\n" + TAIL.replace("FIGURES", FIGURES.strip())
 
 
 def cell(found: tuple[int, int, int]) -> str:
     """One tokenizer in one environment."""
     passed, bad, skipped = found
     if not passed + bad:
-        return "not run"
+        return "absent" if skipped else "not run"
     return ("absent, " if skipped > 4 else "") + f"{passed}/{passed + bad}"
 
 

@@ -6,6 +6,7 @@ over; what runs then is the base, or a part of the adapter.
 
 from __future__ import annotations
 
+import json
 import re
 import warnings
 from collections.abc import Iterator, Sequence
@@ -15,13 +16,14 @@ from typing import TYPE_CHECKING, Any
 
 from guard.errors import AdapterMismatch, GuardError
 from guard.files.hub import torch
-from guard.loading.sharing import twin_of
+from guard.loading.sharing import Lent
 from guard.provenance.tensors import BrokenSafetensors, tensor_digests
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 WEIGHTS = "adapter_model.safetensors"
+_LEAVE_THE_BASE = frozenset({"", "gaussian", "eva", "orthogonal", "mica"})
 _PREFIX = "base_model.model."
 _SIZES = re.compile(
     r"size mismatch for (\S+): copying a param with shape torch\.Size\((\[[\d, ]*\])\) from "
@@ -67,7 +69,7 @@ def refuse_misfit(
     name: str,
     keep: Sequence[object],
     own: tuple[str, ...] = (),
-) -> None:
+) -> tuple[str, ...]:
     """Attach an adapter to a throwaway copy of a model's modules, and look what fitted.
 
     Args:
@@ -78,33 +80,52 @@ def refuse_misfit(
         keep: Objects that the copy shares with the model.
         own: Tensors of the base that the file holds whole, as `whole_tensors` found them.
 
+    Returns:
+        The weights of the base that PEFT writes into while it attaches this adapter, by their names.
+
     Raises:
         AdapterMismatch: Tensors that the file lacks, that it has beyond those of its configuration,
             or that have another shape; or a configuration that PEFT can make nothing of.
     """
+    begin = _beginning(directory)
+    if begin.startswith("pissa_niter"):
+        raise AdapterMismatch(
+            f"{directory} begins with a random factorisation of the base (init_lora_weights={begin!r}), which "
+            "PEFT draws anew on every load: what would run is not what was trained",
+            remedy="convert it to a plain LoRA where it was trained: "
+            "save_pretrained(DIR, path_initial_model_for_weight_conversion=…)",
+        )
     wrapped = isinstance(model, peft.PeftModel)
     flags = [(parameter, parameter.requires_grad) for parameter in model.parameters()]
+    lent = Lent(model, () if begin in _LEAVE_THE_BASE else _weights_of(model, own))
+    written: tuple[str, ...] = ()
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            trial = twin_of(model, keep=tuple(keep), own=own)
+            trial = lent.twin(model, keep=tuple(keep), own=own)
             before = {id(parameter) for parameter in trial.parameters()}
             with _load_report(trial.get_base_model() if wrapped else trial) as report:
                 if wrapped:
                     trial.load_adapter(str(directory), adapter_name=name)
                 else:
                     trial = peft.PeftModel.from_pretrained(trial, str(directory), adapter_name=name)
+            written = tuple(name for name in lent.written(trial) if name not in own)
     except (GuardError, torch.OutOfMemoryError, MemoryError):
         raise
     except Exception as error:
         raise _misfit(directory, error) from error
     finally:
+        lent.take_back()
         for parameter, flag in flags:
             parameter.requires_grad_(flag)
     if trial.peft_config[name].is_prompt_learning:
-        return  # its one tensor is loaded on a road of its own, which refuses another shape
+        return ()  # its one tensor is loaded on a road of its own, which refuses another shape
     new = {n for n, parameter in trial.named_parameters() if id(parameter) not in before}
-    missing = sorted(new & report["missing"])
+    # Not all that an adapter holds is stored: AdaLoRA's ranks, VeRA's frozen matrices.
+    stored = peft.get_peft_model_state_dict(trial, adapter_name=name, save_embedding_layers=False)
+    missing = sorted(
+        each for each in new & report["missing"] if each.replace(f".{name}", "") in stored
+    )
     left = sorted(report["unexpected"])
     if missing or left:
         raise AdapterMismatch(
@@ -113,6 +134,22 @@ def refuse_misfit(
             remedy="name the base that it was trained on; an adapter that was saved through a wrapper "
             "has other names, and is saved again from the PeftModel itself",
         )
+    return written
+
+
+def _beginning(directory: Path) -> str:
+    """How an adapter's factors begin on every load; some take their part out of the base's weights first."""
+    found = json.loads((directory / "adapter_config.json").read_bytes()).get("init_lora_weights")
+    return found.lower() if isinstance(found, str) else ""
+
+
+def _weights_of(model: Any, own: tuple[str, ...]) -> tuple[str, ...]:
+    """The weights of a model that an adapter may stand on: matrices, but not those of adapters."""
+    return tuple(
+        name
+        for name, parameter in model.named_parameters(remove_duplicate=False)
+        if parameter.dim() > 1 and type(parameter) is torch.nn.Parameter and name not in own
+    )
 
 
 def _told(missing: list[str], left: list[str], wanted: int) -> str:

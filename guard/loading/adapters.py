@@ -26,7 +26,7 @@ from guard.files.request import path_text
 from guard.loading.adapter_fit import refuse_misfit, whole_tensors
 from guard.loading.sharing import protect_lender, twin_of
 from guard.prompts.state import GuardState, active_adapters, look_at, state_of
-from guard.provenance.adapters import has_adapter_layers, live_adapters, merged_adapters
+from guard.provenance.adapters import has_adapter_layers, is_idle, live_adapters, merged_adapters
 from guard.provenance.measure import file_records
 from guard.provenance.record import AdapterRecord
 from guard.provenance.tensors import weights_record
@@ -106,18 +106,24 @@ def attach_adapter(
         )
     keep = (watch_of(model).tokenizer,)
     replaces = whole_tensors(model.get_base_model() if wrapped else model, directory)
-    if wrapped and replaces:
+    written = (
+        ()
+        if wrapped and replaces
+        else refuse_misfit(peft, model, directory, name, keep, own=replaces)
+    )
+    if wrapped and (replaces or written):
         raise AdapterMismatch(
-            f"{directory} holds whole tensors of the base, which the adapters below would get as well",
-            evidence={"tensors": list(replaces)},
+            f"{directory} "
+            + ("holds whole tensors of" if replaces else "takes its part out of the weights of")
+            + " the base, which the adapters below would get as well",
+            evidence={"tensors": list(replaces or written)},
             remedy="attach it to the base itself, which gives it a model of its own",
         )
-    refuse_misfit(peft, model, directory, name, keep, own=replaces)
     if wrapped:
         model.load_adapter(str(directory), adapter_name=name, is_trainable=is_trainable)
         result: Any = model
     else:
-        below = model if in_place else twin_of(model, keep, own=replaces)
+        below = model if in_place else twin_of(model, keep, own=(*replaces, *written))
         result = peft.PeftModel.from_pretrained(
             below, str(directory), adapter_name=name, is_trainable=is_trainable
         )
@@ -134,12 +140,20 @@ def attach_adapter(
         files=file_records(directory),
         weights=weights_record(directory),
         on=on,
-        replaces=replaces,
+        replaces=tuple(sorted({*replaces, *written})),
         live=live_adapters(result)[name],
     )
     state.provenance = replace(state.provenance, adapters=(*state.provenance.adapters, record))
     state.active_seen = None
     look_at(result)
+    if not is_trainable and is_idle(result, name):
+        state.note("adapter-without-effect", hazards.ADAPTER_AS_BASE, name=name)
+        warnings.warn(
+            f"the adapter of {directory} has no effect: its update is zero in every layer, and what is "
+            "evaluated is the base",
+            GuardWarning,
+            stacklevel=3,
+        )
     return result
 
 

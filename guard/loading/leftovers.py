@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import copy
 import re
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from guard.base.checks import CheckList
 from guard.errors import MissingWeightsError
+from guard.files.hub import torch, transformers
 from guard.files.source import ModelSource
 from guard.provenance.measure import is_tied
-from guard.provenance.tensors import tensor_digests, weight_files
+from guard.provenance.tensors import tensor_digests, tensor_shapes, weight_files
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedModel
+    from transformers import PreTrainedConfig, PreTrainedModel
 
 _NUMBER = re.compile(r"\.\d+(?=\.)")
 _BUFFERS = ("inv_freq", "masked_bias", "causal_mask", "cos_cached", "sin_cached")
@@ -47,6 +50,26 @@ def unused_tensors(
             remedy="correct config.json (number of layers, biases), or fetch the files again",
         )
     return tuple(unused)
+
+
+def misshapen(
+    directory: Path, variant: str | None, config: PreTrainedConfig | None, *, trusted: bool
+) -> tuple[str, ...]:
+    """The stored tensors that have another shape than the model that a config describes.
+
+    For a load that failed: where a tied head does not fit, transformers says something else. Empty
+    where config or files are themselves what is wrong.
+    """
+    try:
+        with torch.device("meta"):
+            model = transformers.AutoModelForCausalLM.from_config(
+                copy.deepcopy(config), trust_remote_code=trusted
+            )
+        stored = tensor_shapes(weight_files(directory, variant))
+    except Exception:  # noqa: BLE001 - it failed before, and that is what is told then
+        return ()
+    wanted = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
+    return tuple(sorted(name for name, shape in stored.items() if wanted.get(name, shape) != shape))
 
 
 def check_use(

@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING, Any
 from guard.errors import MissingExtraError, ModelNotFoundError, TokenizerMismatchError
 from guard.files.hub import transformers
 from guard.loading.probes import PROBES
-from guard.loading.vocabulary_files import byte_names, pieces
+from guard.loading.sentencepiece_files import backend_of_pieces, plain_ids
+from guard.loading.vocabulary_files import byte_names
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -68,7 +69,9 @@ def read_mistral(path: Path, template: str | None) -> PreTrainedTokenizerBase:
             remedy="pip install mistral-common, or add the tokenizer.json of the same model",
         )
     try:
-        tokenizer = _from_tekken(path) if path.name == TEKKEN else _from_pieces(path)
+        tokenizer = (
+            _from_tekken(path) if path.name == TEKKEN else _dressed(*backend_of_pieces(path))
+        )
         expected = mistral_ids(path)
     except ImportError as error:
         raise MissingExtraError(
@@ -99,11 +102,6 @@ def mistral_ids(path: Path) -> list[list[int]]:
 
     inner: Any = MistralTokenizer.from_file(str(path)).instruct_tokenizer.tokenizer
     return [list(inner.encode(text, bos=False, eos=False)) for text in PROBES]
-
-
-def plain_ids(tokenizer: PreTrainedTokenizerBase, text: str) -> list[int]:
-    """A text's ids without anything before or behind them."""
-    return list(tokenizer(text, add_special_tokens=False)["input_ids"])
 
 
 def _from_tekken(path: Path) -> PreTrainedTokenizerBase:
@@ -141,41 +139,6 @@ def _from_tekken(path: Path) -> PreTrainedTokenizerBase:
         ]
     )
     return _dressed(backend, [names[at] for at in range(3)])
-
-
-def _from_pieces(path: Path) -> PreTrainedTokenizerBase:
-    """A sentencepiece model, merged by the scores in it: transformers' own conversion leaves them out."""
-    from tokenizers import AddedToken, Tokenizer, decoders, normalizers
-    from tokenizers.models import BPE
-
-    found = list(pieces(path.read_bytes()))
-    vocabulary = {piece.text: at for at, piece in enumerate(found)}
-    ordinary = sorted((p for p in found if p.kind == 1), key=lambda p: -p.score)
-    merges = [
-        (piece.text[:at], piece.text[at:])
-        for piece in ordinary
-        for at in range(1, len(piece.text))
-        if piece.text[:at] in vocabulary and piece.text[at:] in vocabulary
-    ]
-    names = [found[at].text for at in range(3)]
-    backend = Tokenizer(
-        BPE(vocabulary, merges, unk_token=names[0], fuse_unk=True, byte_fallback=True)
-    )
-    backend.normalizer = normalizers.Sequence(
-        [normalizers.Prepend("▁"), normalizers.Replace(" ", "▁")]
-    )
-    backend.decoder = decoders.Sequence(
-        [
-            decoders.Replace("▁", " "),
-            decoders.ByteFallback(),
-            decoders.Fuse(),
-            decoders.Strip(" ", 1, 0),
-        ]
-    )
-    backend.add_special_tokens(
-        [AddedToken(p.text, special=True, normalized=False) for p in found if p.kind in (2, 3)]
-    )
-    return _dressed(backend, names)
 
 
 def _dressed(backend: Any, names: list[str]) -> PreTrainedTokenizerBase:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from pickle import UnpicklingError
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from guard.base.quiet import quiet_bitsandbytes
 from guard.errors import (
+    GuardError,
     MissingExtraError,
     MissingWeightsError,
     ModelNotFoundError,
@@ -15,12 +16,12 @@ from guard.errors import (
     TokenizerMismatchError,
 )
 from guard.files import hub
-from guard.files.devices import refuse_absent_device
-from guard.files.hub import torch, transformers
+from guard.files.devices import memory_is_full, refuse_absent_device
+from guard.files.hub import transformers
 from guard.files.remote_code import refuse_code, runs_code
 from guard.files.request import LoadRequest
 from guard.files.source import ModelSource
-from guard.loading.leftovers import unused_tensors
+from guard.loading.leftovers import misshapen, unused_tensors
 from guard.loading.quantization import (
     bitsandbytes_config,
     refuse_unquantized,
@@ -89,12 +90,6 @@ def read_model(
             **options,
             **place(request, source),
         )
-    except (torch.OutOfMemoryError, MemoryError) as error:
-        raise ModelTooLargeError(
-            f"{request.model_id} does not fit: {first_line(error)}",
-            remedy='load_in_8bit=True or load_in_4bit=True, device_map="auto", max_memory=…, or '
-            "another process still holds the memory",
-        ) from error
     except ImportError as error:
         if stored is not None:
             raise stored_failure(error, stored, request) from error
@@ -107,32 +102,52 @@ def read_model(
             f"a package that this load needs is absent: {first_line(error)}",
             remedy='pip install "cleanguard[train]"',
         ) from error
-    except (OSError, ValueError, KeyError, EOFError, UnpicklingError, hub.SafetensorError) as error:
+    # Each class of model builds itself of a config in its own way, and raises what it likes.
+    except Exception as error:
+        if memory_is_full(error):
+            raise ModelTooLargeError(
+                f"{request.model_id} does not fit: {first_line(error)}",
+                remedy='load_in_8bit=True or load_in_4bit=True, device_map="auto", max_memory=…, or '
+                "another process still holds the memory",
+            ) from error
         refuse_code(error, request, source)
         if stored is not None:
             raise stored_failure(error, stored, request) from error
-        raise ModelNotFoundError(
-            f"{request.model_id} cannot be loaded as a causal language model: {first_line(error)}",
-            remedy="look at its config.json and weight files, and at the keywords of the call; the "
-            "full error stands above",
-        ) from error
-    except TypeError as error:
-        old = [name for name in _PASSED_ON if name in options and f"'{name}'" in str(error)]
-        if not old:
-            raise
-        raise SettingsError(
-            f"transformers {transformers.__version__} has no keyword {old[0]!r}",
-            remedy="leave it out, or install a newer transformers",
-        ) from error
-    except (RuntimeError, AttributeError, AssertionError) as error:
-        if stored is None:
-            raise
-        raise stored_failure(error, stored, request) from error
+        raise _cannot_load(request, source, config, options, error) from error
     _refuse_invented(report, request.model_id)
     refuse_unquantized(model, request)
     if stored is None:
         settle_compute_dtype(model, request)
     return ReadModel(model, unused_tensors(model, report, request.model_id))
+
+
+def _cannot_load(
+    request: LoadRequest,
+    source: ModelSource,
+    config: PreTrainedConfig | None,
+    options: dict[str, Any],
+    error: Exception,
+) -> GuardError:
+    """What to say of a load that transformers broke off: a keyword, shapes, or its own words."""
+    old = [name for name in _PASSED_ON if name in options and f"'{name}'" in str(error)]
+    if isinstance(error, TypeError) and old:
+        return SettingsError(
+            f"transformers {transformers.__version__} has no keyword {old[0]!r}",
+            remedy="leave it out, or install a newer transformers",
+        )
+    trusted = bool(options["trust_remote_code"])
+    wrong = misshapen(source.directory, request.variant, config, trusted=trusted)
+    if wrong:
+        return _invented(request.model_id, (), wrong)
+    said = first_line(error)
+    if not isinstance(error, (OSError, ValueError, ImportError)):
+        said = f"{type(error).__name__}: {said}"
+    return ModelNotFoundError(
+        f"{request.model_id} cannot be loaded as a causal language model: {said}",
+        evidence={"error": type(error).__name__},
+        remedy="look at its config.json, generation_config.json and weight files, and at the "
+        "keywords of the call; the full error stands above",
+    )
 
 
 def refuse_strange_tokenizer(
@@ -156,10 +171,14 @@ def _refuse_invented(report: dict[str, Any], model_id: str) -> None:
     absent = sorted(report.get("missing_keys") or ())
     wrong = sorted(str(key[0]) for key in report.get("mismatched_keys") or ())
     if absent or wrong:
-        what = f"lack {len(absent)}" if absent else f"have another shape for {len(wrong)}"
-        raise MissingWeightsError(
-            f"the weight files of {model_id} {what} of the model's tensors "
-            f"({', '.join((absent or wrong)[:3])}, …); transformers would fill in random numbers",
-            evidence={"missing": absent[:50], "mismatched": wrong[:50]},
-            remedy="fetch the files again, or name the checkpoint that config.json belongs to",
-        )
+        raise _invented(model_id, absent, wrong)
+
+
+def _invented(model_id: str, absent: Sequence[str], wrong: Sequence[str]) -> MissingWeightsError:
+    what = f"lack {len(absent)}" if absent else f"have another shape for {len(wrong)}"
+    return MissingWeightsError(
+        f"the weight files of {model_id} {what} of the model's tensors "
+        f"({', '.join((absent or wrong)[:3])}, …); transformers would fill in random numbers",
+        evidence={"missing": list(absent[:50]), "mismatched": list(wrong[:50])},
+        remedy="fetch the files again, or name the checkpoint that config.json belongs to",
+    )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import gc
+from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary, ref
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 # Whose weights a tuner shares, while that model is alive. Not on the tuner: it must pickle.
 _lenders: WeakKeyDictionary[Any, ref[Any]] = WeakKeyDictionary()
 _OWN = "_cleanguard_own"
+_TUNERS = "base_model.model."
 _MERGES = ("merge_and_unload", "merge_adapter")
 
 
@@ -43,6 +45,70 @@ def twin_of(
     shared.append(state_of(model).provenance)
     twin: PreTrainedModel = copy.deepcopy(model, {id(thing): thing for thing in shared})
     return twin
+
+
+class Lent:
+    """The weights of a model while something is tried on a copy of it.
+
+    PiSSA, OLoRA, CorDA, LoRA-GA and LoftQ begin, on every load, by taking their part out of the base's
+    weights, and write into parameters that the copy shares.
+
+    Args:
+        model: A model, as it is before.
+        copied: Names of its parameters of which the copy gets its own.
+    """
+
+    def __init__(self, model: Any, copied: Sequence[str] = ()) -> None:
+        self._held = [(each, each.data, _place(each)) for each in model.parameters()]
+        named = dict(model.named_parameters(remove_duplicate=False))
+        self._copied = {name: named[name] for name in copied}
+        self._originals: dict[int, Any] = {}
+
+    def twin(self, model: Any, keep: tuple[object, ...], own: tuple[str, ...] = ()) -> Any:
+        """The copy; `own` are parameters that it gets for itself as well."""
+        twin = twin_of(model, keep, own=(*own, *self._copied))
+        named = dict(twin.named_parameters(remove_duplicate=False))
+        self._originals = {id(named[name]): each for name, each in self._copied.items()}
+        return twin
+
+    def written(self, tuner: Any) -> tuple[str, ...]:
+        """The weights under a tuner's adapters that are not what was lent, by their names in the base."""
+        lent = {id(parameter): place for parameter, _, place in self._held}
+
+        def is_other(weight: Any) -> bool:
+            original = self._originals.get(id(weight))
+            if original is None:
+                return lent.get(id(weight)) != _place(weight)
+            return not torch.equal(original, weight)
+
+        return tuple(
+            sorted(
+                f"{path.removeprefix(_TUNERS)}.{key}"
+                for path, module in tuner.named_modules()
+                for key, weight in _under(module)
+                if is_other(weight)
+            )
+        )
+
+    def take_back(self) -> None:
+        """Put what was written into a lent parameter's place back as it was."""
+        for parameter, data, place in self._held:
+            if _place(parameter) != place:
+                parameter.data = data
+
+
+def _under(module: Any) -> list[tuple[str, Any]]:
+    below = getattr(module, "base_layer", None)
+    # One adapter on another: the weights belong to the innermost.
+    if below is None or hasattr(below, "base_layer"):
+        return []
+    return list(below.named_parameters(recurse=False))
+
+
+def _place(parameter: Any) -> tuple[int, int]:
+    """Where a parameter's numbers lie, and the version of what lies there."""
+    local = parameter.to_local() if hasattr(parameter, "to_local") else parameter
+    return local.data_ptr(), -1 if local.is_inference() else local._version
 
 
 def protect_lender(tuner: Any, lender: PreTrainedModel | None) -> None:

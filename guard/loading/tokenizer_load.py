@@ -125,8 +125,9 @@ def read_tokenizer(
             f"the tokenizer of {request.model_id} has an empty vocabulary",
             remedy=remedy_for(source),
         )
-    said = compare_siblings(tokenizer, source)
-    checks.add("one-tokenizer", None, "; ".join((used, *said)), "recorded" if said else "pass")
+    said = compare_siblings(tokenizer, source, used)
+    told = said or ";" in used
+    checks.add("one-tokenizer", None, "; ".join((used, *said)), "recorded" if told else "pass")
     choose(tokenizer, _choice(request, source, used))
     if not look_only:
         refuse_chat_model(source, tokenizer, checks, allowed=request.allow_chat_model)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from guard.errors import GuardError, MissingExtraError, ModelNotFoundError, TokenizerMismatchError
@@ -12,14 +11,15 @@ from guard.files.remote_code import refuse_code, runs_code
 from guard.files.request import LoadRequest
 from guard.files.source import ModelSource
 from guard.loading.mistral_files import (
+    TEKKEN,
     has_reader,
     mistral_file,
     mistral_ids,
-    plain_ids,
     read_mistral,
     reader,
 )
 from guard.loading.probes import PROBES
+from guard.loading.sentencepiece_files import differing_texts, settle_pieces
 from guard.loading.vocabulary_files import differing, sibling_vocabularies
 
 if TYPE_CHECKING:
@@ -40,7 +40,8 @@ def tokenizer_of_files(
     names = source.names()
     theirs = mistral_file(names)
     common = {"tokenizer.json", "tokenizer.model"} & set(names)
-    if theirs is not None and not common:
+    # transformers reads tekken.json beside a tokenizer.model as well; the two are never one tokenizer.
+    if theirs is not None and (not common or (theirs == TEKKEN and "tokenizer.json" not in common)):
         template = source.directory / "chat_template.jinja"
         text = template.read_text(encoding="utf-8") if template.is_file() else None
         tokenizer = read_mistral(source.directory / theirs, text)
@@ -55,19 +56,21 @@ def tokenizer_of_files(
         ) from error
     except GuardError:
         raise
-    # tokenizers raises plain Exceptions, and transformers whatever half a file leads to.
-    except Exception as error:
+    # tokenizers raises plain Exceptions and panics, and transformers whatever half a file leads to.
+    except BaseException as error:
+        if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
+            raise
         refuse_code(error, request, source)
         raise ModelNotFoundError(
             f"the tokenizer of {request.model_id} cannot be loaded: {first_line(error)}",
             remedy=remedy_for(source),
         ) from error
-    used = (
-        "tokenizer.json"
-        if "tokenizer.json" in names
-        else ", ".join(sorted(common)) or "files of its class"
-    )
-    return found, f"{used}, as {type(found).__name__}"
+    if "tokenizer.json" in names:
+        return found, f"tokenizer.json, as {type(found).__name__}"
+    if "tokenizer.model" in common:
+        found, said = settle_pieces(found, source.directory / "tokenizer.model")
+        return found, "; ".join(filter(None, (f"tokenizer.model, as {type(found).__name__}", said)))
+    return found, f"files of its class, as {type(found).__name__}"
 
 
 def _by_transformers(
@@ -92,49 +95,39 @@ def _by_transformers(
     return found
 
 
-def compare_siblings(tokenizer: PreTrainedTokenizerBase, source: ModelSource) -> tuple[str, ...]:
+def compare_siblings(
+    tokenizer: PreTrainedTokenizerBase, source: ModelSource, used: str
+) -> tuple[str, ...]:
     """What the other tokenizer files of the folder would have given, where that differs.
+
+    Args:
+        tokenizer: What was made of the files.
+        source: Where they are.
+        used: What it was made of, as `tokenizer_of_files` said.
 
     Raises:
         TokenizerMismatchError: One of them is another tokenizer.
     """
     names = source.names()
-    if "tokenizer.json" not in names:
-        return _compare_pieces(tokenizer, source) if "tokenizer.model" in names else ()
     found: list[str] = []
     known = tokenizer.get_vocab()
+    if not tokenizer.is_fast:  # its vocabulary may be spelt in any way
+        names = ()
     for name, sample in sibling_vocabularies(source.directory, names):
         wrong = differing(known, sample)
         if len(wrong) > _MOST_DIFFERING * len(sample):
             raise TokenizerMismatchError(
                 f"{source.directory} holds two tokenizers that disagree: {len(wrong)} of {len(sample)} tokens "
-                f"of {name} have another id in tokenizer.json, or none",
+                f"of {name} have another id in {used.partition(',')[0]}, or none",
                 evidence={"file": name, "differing": wrong[:10], "compared": len(sample)},
                 remedy="fetch the files of one model again, and remove those of the other",
             )
         if wrong:
             found.append(f"{name} has other ids for {len(wrong)} of {len(sample)} tokens")
     theirs = mistral_file(names)
-    if theirs is not None:
+    if theirs is not None and not used.startswith(theirs):
         found.append(_compare_texts(tokenizer, source, theirs))
     return tuple(found)
-
-
-def _compare_pieces(tokenizer: PreTrainedTokenizerBase, source: ModelSource) -> tuple[str, ...]:
-    """What sentencepiece itself makes of the file; see findings/ for what transformers leaves out."""
-    if find_spec("sentencepiece") is None:
-        return ()
-    from sentencepiece import SentencePieceProcessor
-
-    try:
-        pieces = SentencePieceProcessor(model_file=str(source.directory / "tokenizer.model"))
-    except (OSError, RuntimeError):  # tiktoken's lines go by the same name
-        return ()
-    expected = [list(pieces.encode(text)) for text in PROBES]
-    pairs = zip((plain_ids(tokenizer, text) for text in PROBES), expected, strict=True)
-    other = sum(a != b for a, b in pairs)
-    said = f"sentencepiece itself gives other ids for {other} of {len(PROBES)} texts with the same tokenizer.model"
-    return (said,) if other else ()
 
 
 def _compare_texts(tokenizer: PreTrainedTokenizerBase, source: ModelSource, name: str) -> str:
@@ -145,8 +138,7 @@ def _compare_texts(tokenizer: PreTrainedTokenizerBase, source: ModelSource, name
         expected = mistral_ids(source.directory / name)
     except Exception as error:  # noqa: BLE001 - a file that was not used must not stop the load
         return f"{said}; not compared, {reader()} cannot read it ({type(error).__name__})"
-    pairs = zip((plain_ids(tokenizer, text) for text in PROBES), expected, strict=True)
-    other = sum(a != b for a, b in pairs)
+    other = differing_texts(tokenizer, expected)
     return f"{said}: {reader()} gives other ids for {other} of {len(PROBES)} texts"
 
 

@@ -78,6 +78,11 @@ def decide_bos(
             )
         return Bos(offered, "asked", (*evidence, 'bos="add" was asked for'))
     doubt = ""
+    if family is not None and family.bos is not None and not named:
+        doubt = (
+            f"prompts of the family {family.name} begin with {family.bos}, and the tokenizer's files give "
+            "that token no id; no prompt begins with it"
+        )
     if choice.file_says_add and named:
         doubt = (
             f"tokenizer_config.json says add_bos_token: true and names {tokenizer.bos_token!r}, and the tokenizer "
@@ -101,6 +106,8 @@ def _weighed(
     ]
     if family is not None:
         needs = f"begin with {_spelt(tokenizer, wanted)}" if wanted else "have no BOS"
+        if family.bos is not None and not wanted:
+            needs = f"begin with {family.bos}, which has no id here"
         found.append(f"prompts of the family {family.name} {needs}")
     if choice.file_says_add is not None:
         found.append(

@@ -61,8 +61,9 @@ class ControlSet:
     def in_text(self, text: str, *, foreign: bool = True) -> list[Hit]:
         """Markers in a text, in order.
 
-        They are certain where they frame it: at its very beginning, or several of them with one at
-        an end of a line. In the middle of a sentence somebody writes about them.
+        They are certain where they frame it: at its very beginning, several of them with one at an
+        end of a line, or one that opens several lines. In the middle of a sentence somebody writes
+        about them.
 
         Args:
             text: A prompt.
@@ -72,8 +73,10 @@ class ControlSet:
         found = [(text.find(marker), marker) for marker in self.markers]
         loose = [(at, marker) for at, marker in found if at >= 0]
         if loose:
-            certain = any(not text[:at].strip() for at, _ in loose) or (
-                len(loose) > 1 and any(_frames(text, marker) for _, marker in loose)
+            certain = (
+                any(not text[:at].strip() for at, _ in loose)
+                or (len(loose) > 1 and any(_frames(text, marker) for _, marker in loose))
+                or any(_opens_lines(text, marker) for _, marker in loose)
             )
             sure += [Hit(marker, at, "character", certain) for at, marker in loose]
         return sorted(sure, key=lambda hit: hit.position)
@@ -88,6 +91,11 @@ def _frames(text: str, marker: str) -> bool:
     """Whether a marker stands at the beginning or the end of a line."""
     lines = (line.strip() for line in text.splitlines())
     return any(line.startswith(marker) or line.endswith(marker) for line in lines)
+
+
+def _opens_lines(text: str, marker: str) -> bool:
+    """Whether a marker stands at the beginning of several lines, as a speaker's name does."""
+    return sum(line.lstrip().startswith(marker) for line in text.splitlines()) > 1
 
 
 def control_set_of(

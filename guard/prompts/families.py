@@ -41,6 +41,8 @@ TOKEN_FAMILIES: tuple[TokenFamily, ...] = (
     ),
     TokenFamily("gemma", (("<bos>", 2), ("<start_of_turn>", None)), "<bos>"),
     TokenFamily("deepseek", (("<｜begin▁of▁sentence｜>", None),), "<｜begin▁of▁sentence｜>"),
+    # Meta's own file has the vocabulary alone; its special tokens stand in code.
+    TokenFamily("llama3", (("aÅŁ", 100300), ("éĶ¦", 127999)), "<|begin_of_text|>"),
     TokenFamily(
         "qwen2", (("<|endoftext|>", None), ("<|im_start|>", None), ("<|im_end|>", None)), None
     ),

@@ -18,6 +18,7 @@ _HARMONY = r"return|call|constrain|start|begin|flush|eot"
 _TURNS = (
     r"im_(start|end|sep|user|assistant|system|middle|tool)|(start|end)_header_id|e[om][tm](_id)?|"
     r"(start|end|begin)_?of_?(turn|role|message|utterance|dialogue)(_token)?|(user|system|chatbot)_token|"
+    r"endof(user(prompt)?|system|response|message|msg|turn|assistant)|(user|system)prompt|response|[be]om|"
     rf"({_ROLES})_(start|end|begin)|(start|end|begin)_?(turn|message|role)|"
     r"tool[_▁](call|response|output|sep|declare|result|list|use)s?([_▁]\w+)?"
 )

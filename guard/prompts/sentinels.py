@@ -10,13 +10,13 @@ from guard.base.checks import CheckList
 from guard.errors import ContaminationError, DoubledBosError, GuardWarning, MissingBosError
 from guard.prompts.encoding import encode_rows
 from guard.prompts.policy import PromptPolicy
-from guard.prompts.templates import is_blocked, render, templates_of
+from guard.prompts.templates import GAP, chats_of, is_blocked, templates_of
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 _PROMPTS = ("The capital of France is", "2 + 2 =", "Instruction: Name two colors.\nResponse:")
-_TALK = [{"role": "user", "content": "Name two colors."}]
+_WORDS = "Name two colors."
 
 
 def run_token_sentinels(
@@ -37,7 +37,15 @@ def run_token_sentinels(
     checks.add("plain-prompts-encode-clean", hazards.STRAY_NO_SPECIAL_TOKENS)
     _tell_bos(policy, checks)
     missed = [name for name in templates_of(tokenizer) if not _is_caught(tokenizer, policy, name)]
-    if missed:
+    silent = [
+        name for name, text in templates_of(tokenizer).items() if not chats_of(tokenizer, text)
+    ]
+    if silent:
+        said = (
+            f"the template {', '.join(silent)} renders no chat here, so what it writes is not known"
+        )
+        checks.add("rendered-chat-is-caught", hazards.CONTROL_TOKEN_LITERAL, said, "recorded")
+    elif missed:
         said = f"text rendered by the template {', '.join(missed)} is not told from plain text"
         checks.add("rendered-chat-is-caught", hazards.CONTROL_TOKEN_LITERAL, said, "recorded")
     else:
@@ -66,9 +74,12 @@ def _tell_bos(policy: PromptPolicy, checks: CheckList) -> None:
 
 
 def _is_caught(tokenizer: PreTrainedTokenizerBase, policy: PromptPolicy, name: str) -> bool:
-    text = render(tokenizer, _TALK, templates_of(tokenizer)[name], add_generation_prompt=True)
-    if text is None:
-        return True  # it renders nothing from a plain user message, so there is nothing to catch
+    """Whether every chat that a template renders is refused as a prompt."""
+    chats = chats_of(tokenizer, templates_of(tokenizer)[name])
+    return all(_is_refused(tokenizer, policy, chat.replace(GAP, _WORDS)) for chat in chats)
+
+
+def _is_refused(tokenizer: PreTrainedTokenizerBase, policy: PromptPolicy, text: str) -> bool:
     try:
         # Without the BOS that opens it: that alone would be refused as doubled.
         encode_rows(tokenizer, policy, [text.removeprefix(tokenizer.bos_token or "")])

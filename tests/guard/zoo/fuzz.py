@@ -25,8 +25,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from guard import CleanModelLoader, GuardError
+import torch
+from safetensors.torch import load_file
+
+from guard import CleanModelLoader, GuardError, provenance_of
+from guard.doctor import diagnose
 from guard.prompts.policy import policy_of, tokenizer_digest
+from guard.provenance.tensors import weight_files, weights_record
+from guard.settings.inherited import effective
 
 VALUES: tuple[Any, ...] = (
     None,
@@ -138,7 +144,7 @@ WAYS = (delete, empty, cut, swap, foreign, retype, retype, retype, flip)
 
 
 def differs(folder: Path) -> str | None:
-    """Load a folder; what differs from the record, None if nothing does.
+    """Load a folder, and its adapter if there is one; what differs from the record, None if nothing does.
 
     Raises:
         GuardError: The load was refused.
@@ -150,14 +156,75 @@ def differs(folder: Path) -> str | None:
     if record.tokenizer.digest != tokenizer_digest(tokenizer):
         return "the tokenizer has another digest"
     row = CleanModelLoader.encode(tokenizer, "A dog")["input_ids"][0].tolist()
-    prefix = list(record.tokenizer.bos_prefix)
-    if row[: len(prefix)] != prefix or policy_of(tokenizer).prefix != tuple(prefix):
+    prefix, policy = list(record.tokenizer.bos_prefix), policy_of(tokenizer)
+    if row[: len(prefix)] != prefix or policy.prefix != tuple(prefix):
         return "prompts begin with something else than recorded"
+    if record.tokenizer.control_ids != policy.control.ids:
+        return "other control tokens than recorded"
     if max(row) >= model.get_input_embeddings().weight.shape[0]:
         return "a prompt has ids that the model has no row for"
+    if effective(model.generation_config) != record.generation.effective:
+        return "other settings than recorded"
+    return weights_differ(folder, model, record) or adapter_differs(folder / "adapter", model, row)
+
+
+def weights_differ(folder: Path, model: Any, record: Any) -> str | None:
+    """Whether a model holds what the files hold, all of it but what is recorded as unused."""
     if sum(record.model.dtypes.values()) != sum(p.numel() for p in model.parameters()):
         return "another number of parameters"
+    files = weight_files(folder)
+    if record.model.weights != weights_record(folder):
+        return "another digest of the weights"
+    stored = {name: tensor for path in files for name, tensor in load_file(path).items()}
+    held = model.state_dict()
+    left = set(stored) - set(held)
+    before = f"{model.base_model_prefix}."
+    left -= {name for name in left if before + name in held}  # a bare decoder's names
+    # transformers renames some: GPT-NeoX's embed_out is lm_head.
+    spare = [tensor for name, tensor in held.items() if name not in stored]
+    renamed = {name for name in left if any(_equal(stored[name], tensor) for tensor in spare)}
+    left -= renamed
+    if left != set(record.model.unused):
+        return f"unused and not recorded, or the other way round: {sorted(left)[:3]}"
+    for name, tensor in held.items():
+        there = stored.get(name, stored.get(name.removeprefix(before)))
+        if there is None:
+            if not record.model.tied and not any(_equal(stored[n], tensor) for n in renamed):
+                return f"{name} is in no file"
+        elif not torch.equal(there.to(tensor.dtype), tensor) and not record.model.tied:
+            return f"{name} is not what the file holds"
     return None
+
+
+def _equal(stored: torch.Tensor, held: torch.Tensor) -> bool:
+    return stored.shape == held.shape and torch.equal(stored.to(held.dtype), held)
+
+
+def adapter_differs(folder: Path, model: Any, row: list[int]) -> str | None:
+    """Attach a folder's adapter: the base must give what it gave, and what runs must be recorded."""
+    if not folder.is_dir():
+        return None
+    ids = torch.tensor([row])
+    with torch.no_grad():
+        before = model(ids).logits
+        with warnings.catch_warnings(record=True) as told:
+            warnings.simplefilter("always")
+            adapted = CleanModelLoader.attach_adapter(model, folder)
+        if not torch.equal(model(ids).logits, before):
+            return "the base was changed by attaching an adapter"
+        same = torch.equal(adapted(ids).logits, before)
+    if same and not any("no effect" in str(each.message) for each in told):
+        return "an adapter without effect was attached"
+    return None if provenance_of(adapted).adapters else "an adapter is not recorded"
+
+
+def look(folder: Path, draw: random.Random) -> str | None:
+    """Do with a folder what users do: load it, ask the doctor, load its tokenizer alone."""
+    if draw.random() < 0.2:
+        diagnose(CleanModelLoader(folder).request)
+    if draw.random() < 0.1:
+        CleanModelLoader(folder, for_training=True).load_tokenizer()
+    return differs(folder)
 
 
 def run(folders: list[Path], cases: int, seed: int) -> tuple[Counter[str], list[str]]:
@@ -174,7 +241,7 @@ def run(folders: list[Path], cases: int, seed: int) -> tuple[Counter[str], list[
             try:
                 with warnings.catch_warnings(), contextlib.redirect_stderr(io.StringIO()):
                     warnings.simplefilter("ignore")
-                    said = differs(folder)
+                    said = look(folder, draw)
             except GuardError as error:
                 ends[type(error).__name__] += 1
                 said = None if error.remedy else f"no remedy: {error}"

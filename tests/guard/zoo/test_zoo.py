@@ -6,6 +6,7 @@ several releases of transformers and sets of extras, and writes docs/families.md
 
 from __future__ import annotations
 
+import shutil
 import warnings
 from pathlib import Path
 from typing import Any
@@ -22,8 +23,11 @@ from guard.errors import (
     DoubledBosError,
     GuardWarning,
     MissingExtraError,
+    TokenizerMismatchError,
 )
 from guard.generation import batches
+from guard.loading.probes import PROBES
+from guard.prompts.choice import choice_of
 from guard.prompts.control_tokens import ControlSet
 from guard.prompts.policy import policy_of
 from guard.prompts.state import GuardState
@@ -109,6 +113,31 @@ def test_no_plain_text_is_flagged(loaded: Any, name: str) -> None:
         warnings.simplefilter("error", GuardWarning)
         for text in CORPUS:
             CleanModelLoader.encode(tokenizer, text)
+
+
+@pytest.mark.parametrize("name", cases(n for n in ZOO if "reader" in ZOO[n]))
+def test_the_ids_are_those_of_the_publishers_reader(loaded: Any, folder: Any, name: str) -> None:
+    tokenizer, before = loaded(name), len(ZOO[name]["bos"])
+    encode = READERS[ZOO[name]["reader"]](folder(name) / ZOO[name]["as"])
+    for text in [text for text in CORPUS if text.strip()] + [*PROBES, " x", "x  ", "<0x0A>"]:
+        row = CleanModelLoader.encode(tokenizer, text)["input_ids"][0].tolist()
+        assert row[before:] == encode(text), text
+
+
+def by_mistral_common(path: Path) -> Any:
+    from mistral_common.tokens.tokenizers.mistral import MistralTokenizer
+
+    inner: Any = MistralTokenizer.from_file(str(path)).instruct_tokenizer.tokenizer
+    return lambda text: inner.encode(text, bos=False, eos=False)
+
+
+def by_sentencepiece(path: Path) -> Any:
+    from sentencepiece import SentencePieceProcessor
+
+    return SentencePieceProcessor(model_file=str(path)).encode
+
+
+READERS = {"mistral_common": by_mistral_common, "sentencepiece": by_sentencepiece}
 
 
 def is_refused(tokenizer: Any, text: str) -> bool:
@@ -210,7 +239,9 @@ def test_however_it_is_stored(folder: Any, name: str, way: str) -> None:
         assert is_refused(tokenizer, entry["chat"])
 
 
-@pytest.mark.parametrize("name", cases(n for n in ZOO if "needs" in ZOO[n]))
+@pytest.mark.parametrize(
+    "name", cases(n for n in ZOO if "mistral_common" in ZOO[n].get("needs", ""))
+)
 def test_a_missing_package_is_named(
     folder: Any, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -240,3 +271,34 @@ def test_prompt_and_completion_are_the_ids_of_the_joined_text(loaded: Any, name:
         assert list(split.ids) == joined
         assert 0 <= split.at < len(joined)
         assert prompt.endswith(split.borrowed)
+
+
+def test_what_sentencepiece_itself_gives_is_used_and_told(loaded: Any) -> None:
+    said = choice_of(loaded("mistral-v3-pieces")).read_from
+    assert said.startswith("tokenizer.model, as ")
+    assert said.endswith("sentencepiece's ids are used")
+
+
+@pytest.mark.parametrize(
+    ("kept", "beside"), [("tekken", "mistral-v3-pieces"), ("mistral-v1-pieces", "mistral-v3")]
+)
+def test_two_tokenizers_without_a_tokenizer_json_must_agree(
+    folder: Any, tmp_path: Path, kept: str, beside: str
+) -> None:
+    if lacking("tekken") or lacking("mistral-v3"):
+        pytest.skip("a package is absent")
+    path = shutil.copytree(folder(kept), tmp_path / "both")
+    shutil.copy(folder(beside) / ZOO[beside]["as"], path)
+    with pytest.raises(TokenizerMismatchError, match="two tokenizers that disagree"):
+        CleanModelLoader(path).load_tokenizer()
+
+
+@pytest.mark.slow
+def test_a_bos_that_the_files_give_no_id_is_told(folder: Any, tmp_path: Path) -> None:
+    if lacking("llama3-tiktoken"):
+        pytest.skip("tiktoken is absent")
+    path = shutil.copytree(folder("llama3-tiktoken"), tmp_path / "bare")
+    (path / "tokenizer_config.json").unlink()
+    with pytest.warns(GuardWarning, match="give that token no id"):
+        tokenizer = CleanModelLoader(path).load_tokenizer()
+    assert policy_of(tokenizer).prefix == ()

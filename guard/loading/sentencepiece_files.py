@@ -1,0 +1,145 @@
+"""A sentencepiece model made into a tokenizer that gives the ids of sentencepiece itself.
+
+transformers' own conversion ranks merges without the scores in the file and leaves the first space out in
+some folders, so that texts get other ids than the model was trained on (findings/).
+"""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from guard.files.hub import transformers
+from guard.loading.probes import PROBES
+from guard.loading.vocabulary_files import pieces
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+_UNKNOWN, _CONTROL, _SPELT = 2, 3, 4
+
+
+class Settled(NamedTuple):
+    """A tokenizer of a `tokenizer.model`, and what is to be said of it, if anything."""
+
+    tokenizer: PreTrainedTokenizerBase
+    said: str
+
+
+def settle_pieces(found: PreTrainedTokenizerBase, path: Path) -> Settled:
+    """Hold what transformers made of a `tokenizer.model` against sentencepiece, and convert it anew.
+
+    Args:
+        found: What transformers made of it.
+        path: The file; tiktoken's lines go by the same name, and are left as they are.
+
+    Returns:
+        `found` where the two agree, or where the conversion made here does not either.
+    """
+    expected = _expected(path)
+    if expected is None:
+        return Settled(found, "")
+    other = differing_texts(found, expected)
+    if not other:
+        return Settled(found, "")
+    said = (
+        f"with {path.name}, sentencepiece itself gives other ids than transformers "
+        f"{transformers.__version__} for {other} of {len(PROBES)} texts"
+    )
+    ours = _converted(found, path)
+    if ours is None or differing_texts(ours, expected):
+        return Settled(found, said)
+    return Settled(ours, f"{said}; sentencepiece's ids are used")
+
+
+def plain_ids(tokenizer: PreTrainedTokenizerBase, text: str) -> list[int]:
+    """A text's ids without anything before or behind them."""
+    return list(tokenizer(text, add_special_tokens=False)["input_ids"])
+
+
+def differing_texts(tokenizer: PreTrainedTokenizerBase, expected: list[list[int]]) -> int:
+    """For how many of `PROBES` a tokenizer gives other ids than expected."""
+    pairs = zip(PROBES, expected, strict=True)
+    return sum(plain_ids(tokenizer, text) != ids for text, ids in pairs)
+
+
+def backend_of_pieces(path: Path) -> tuple[Any, list[str]]:
+    """A sentencepiece model of byte pairs as a backend, merged by its scores, and its first three names.
+
+    Raises:
+        ValueError, IndexError: It is none, or a torn one.
+    """
+    from tokenizers import AddedToken, Tokenizer, decoders, normalizers
+    from tokenizers.models import BPE
+
+    found = list(pieces(path.read_bytes()))
+    vocabulary = {piece.text: at for at, piece in enumerate(found)}
+    ordinary = sorted((p for p in found if p.kind == 1), key=lambda p: -p.score)
+    merges = [
+        (piece.text[:at], piece.text[at:])
+        for piece in ordinary
+        for at in range(1, len(piece.text))
+        if piece.text[:at] in vocabulary and piece.text[at:] in vocabulary
+    ]
+    unknown = next((piece.text for piece in found if piece.kind == _UNKNOWN), found[0].text)
+    backend = Tokenizer(
+        BPE(vocabulary, merges, unk_token=unknown, fuse_unk=True, byte_fallback=True)
+    )
+    backend.normalizer = normalizers.Sequence(
+        [normalizers.Prepend("▁"), normalizers.Replace(" ", "▁")]
+    )
+    backend.decoder = decoders.Sequence(
+        [
+            decoders.Replace("▁", " "),
+            decoders.ByteFallback(),
+            decoders.Fuse(),
+            decoders.Strip(" ", 1, 0),
+        ]
+    )
+    special = [p.text for p in found if p.kind in (_UNKNOWN, _CONTROL)]
+    backend.add_special_tokens([AddedToken(n, special=True, normalized=False) for n in special])
+    spelt = [AddedToken(p.text, normalized=False) for p in found if p.kind == _SPELT]
+    if spelt:
+        backend.add_tokens(spelt)
+    return backend, [piece.text for piece in found[:3]]
+
+
+def _expected(path: Path) -> list[list[int]] | None:
+    """The ids that sentencepiece gives for `PROBES`; None where it is not here, or cannot read the file."""
+    if find_spec("sentencepiece") is None:
+        return None
+    from sentencepiece import SentencePieceProcessor
+
+    try:
+        reader = SentencePieceProcessor(model_file=str(path))
+    except (OSError, RuntimeError):
+        return None
+    return [list(reader.encode(text)) for text in PROBES]
+
+
+def _converted(found: PreTrainedTokenizerBase, path: Path) -> PreTrainedTokenizerBase | None:
+    """The file converted here, with BOS, added tokens and template as transformers found them."""
+    from tokenizers import AddedToken
+
+    theirs = getattr(found, "backend_tokenizer", None)
+    try:
+        backend, _ = backend_of_pieces(path)
+    except (ValueError, IndexError):
+        return None
+    if theirs is None:
+        return None
+    for index, added in sorted(found.added_tokens_decoder.items()):
+        token = AddedToken(added.content, special=added.special, normalized=False,
+                           single_word=added.single_word, lstrip=added.lstrip, rstrip=added.rstrip)  # fmt: skip
+        (backend.add_special_tokens if added.special else backend.add_tokens)([token])
+        if backend.token_to_id(added.content) != int(index):
+            return None
+    if theirs.post_processor is not None:
+        backend.post_processor = theirs.post_processor
+    ours: PreTrainedTokenizerBase = transformers.PreTrainedTokenizerFast(
+        tokenizer_object=backend, **found.special_tokens_map
+    )
+    ours.chat_template = found.chat_template
+    ours.name_or_path = found.name_or_path
+    return ours
