@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from cleanguard.catalogue.findings import Applicability, Finding
 from cleanguard.catalogue.fingerprints import Sources
+from cleanguard.report.counting import counted
 from cleanguard.report.escaping import printable
 from cleanguard.report.styled import Line, Span, columns, wrapped
 from cleanguard.secrets.redaction import redact_text
@@ -52,13 +53,13 @@ def full(findings: Sequence[Finding], sources: Sources, width: int | None) -> li
 def summary(findings: Sequence[Finding], checked: int, width: int | None) -> list[Line]:
     """What was found in how many files, and what can be rewritten by which command."""
     if not findings:
-        return [[Span(f"No hazards found in {_count(checked, 'file')}.", "bold green")]]
+        return [[Span(f"No hazards found in {counted(checked, 'file')}.", "bold green")]]
     errors = sum(finding.severity == "error" for finding in findings)
     files = len({finding.filename for finding in findings})
     found = (
-        f"Found {_count(len(findings), 'finding')}"
-        f" ({_count(errors, 'error')}, {_count(len(findings) - errors, 'warning')})"
-        f" in {files} of {_count(checked, 'file')}."
+        f"Found {counted(len(findings), 'finding')}"
+        f" ({counted(errors, 'error')}, {counted(len(findings) - errors, 'warning')})"
+        f" in {files} of {counted(checked, 'file')}."
     )
     lines = wrapped([], found, width, "bold")
     for applicability, command in _COMMANDS.items():
@@ -75,7 +76,7 @@ def fixed(codes: Mapping[str, int], verb: str) -> list[Line]:
     if not total:
         return []
     parts = ", ".join(f"{number} {code}" for code, number in sorted(codes.items()))
-    return [[Span(f"{verb} {_count(total, 'finding')} ({parts}).", "bold")]]
+    return [[Span(f"{verb} {counted(total, 'finding')} ({parts}).", "bold")]]
 
 
 def _offers(finding: Finding, applicability: Applicability) -> bool:
@@ -144,6 +145,3 @@ def _cropped(code: str, room: int | None) -> str:
         code = code[:-1]
     return code + "…"
 
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -20,7 +21,9 @@ from cleanguard.cli.writing import write_out
 from cleanguard.errors import JobError
 from cleanguard.files import SourceFile
 from cleanguard.report.escaping import for_json
+from cleanguard.installing import install
 from cleanguard.settings.config import Settings
+from cleanguard.report.counting import counted
 from cleanguard.version import VERSION
 
 if TYPE_CHECKING:
@@ -144,7 +147,8 @@ def _findings(files: Sequence[SourceFile], settings: Settings) -> Check:
         raise JobError(f"{run.failures[0]}; the gate was not held")
     errors = [item for item in run.findings if item.severity == "error"]
     detail = (
-        f"{len(errors)} errors and {len(run.findings) - len(errors)} warnings in {len(files)} files"
+        f"{counted(len(errors), 'error')} and "
+        f"{counted(len(run.findings) - len(errors), 'warning')} in {counted(len(files), 'file')}"
     )
     if errors:
         first = errors[0]
@@ -157,7 +161,7 @@ def _compiles(contents: Sequence[Content]) -> Check:
     for content in contents:
         if content.problem is not None:
             return Check("compiles", "fail", f"{content.name}: {content.problem}")
-    return Check("compiles", "pass", f"all {len(contents)} files compile")
+    return Check("compiles", "pass", f"{counted(len(contents), 'file')} compiled")
 
 
 def _environment() -> tuple[dict[str, Any] | None, Check]:
@@ -166,7 +170,7 @@ def _environment() -> tuple[dict[str, Any] | None, Check]:
 
         found = asdict(measure_environment())
     except ImportError as error:
-        return None, Check("versions", "fail", f'{error}; install "cleanguard[guard]"')
+        return None, _needs("versions", error)
     python = found.get("python") or sys.version.split()[0]
     return found, Check(
         "versions", "pass", f"Python {python}; libraries, CUDA and git state recorded"
@@ -181,7 +185,7 @@ def _model(
         from guard import CleanModelLoader
         from guard.errors import GuardError
     except ImportError as error:
-        return None, Check("model", "fail", f'{error}; install "cleanguard[guard]"')
+        return None, _needs("model", error)
     try:
         loader = CleanModelLoader(
             named_model(model), load_in_8bit=load_in_8bit, load_in_4bit=load_in_4bit
@@ -193,6 +197,14 @@ def _model(
     return provenance, Check(
         "model", "pass", f"{model} loaded guarded; {len(held)} checks of the load held"
     )
+
+
+def _needs(name: str, error: ImportError) -> Check:
+    """What is missing, and what brings it; the first package that was missed may be another's."""
+    missing = [package for package in ("torch", "transformers") if find_spec(package) is None]
+    what = ", ".join(missing) or error.name or "a package"
+    verb = "are" if len(missing) > 1 else "is"
+    return Check(name, "fail", f"{what} {verb} not installed: {install('guard')}")
 
 
 def _show(checks: Sequence[Check], output: Path, *, go: bool) -> None:

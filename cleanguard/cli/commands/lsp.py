@@ -7,6 +7,7 @@ from importlib.util import find_spec
 import click
 
 from cleanguard.errors import JobError
+from cleanguard.installing import install
 
 
 @click.command("lsp")
@@ -17,7 +18,7 @@ def command() -> None:
     safe and unsafe fixes are offered as quick fixes. Notebooks are left to `check`.
     """
     if find_spec("pygls") is None:
-        raise JobError("the language server needs pygls: pip install 'cleanguard[lsp]'")
+        raise JobError("the language server needs pygls: " + install("lsp"))
     from cleanguard.cli.editor.language_server import serve
 
     serve()

@@ -143,6 +143,7 @@ def _markdown(found: Sequence[Standing], totals: Counter[State]) -> list[str]:
 
 def _text(found: Sequence[Standing], totals: Counter[State]) -> None:
     from cleanguard.report import styled
+    from cleanguard.report.counting import counted
     from cleanguard.report.escaping import printable
     from cleanguard.report.styled import Line, Span
 
@@ -160,5 +161,5 @@ def _text(found: Sequence[Standing], totals: Counter[State]) -> None:
             ]
         )
     summary = ", ".join(f"{totals[state]} {state}" for state in _ORDER if totals[state])
-    lines += [[], [Span(f"{len(found)} scripts: {summary}.", "bold")]]
+    lines += [[], [Span(f"{counted(len(found), 'script')}: {summary}.", "bold")]]
     styled.write(lines, sys.stdout)

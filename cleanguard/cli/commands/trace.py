@@ -25,6 +25,7 @@ from cleanguard.cli.tracing.target import target_of
 from cleanguard.errors import JobError
 from cleanguard.files import SourceFile
 from cleanguard.report.spoken import put, say
+from cleanguard.installing import install
 from cleanguard.settings.config import Settings, load_settings
 from guard.tracing import document
 from guard.tracing.findings import findings_of, placed, traced_codes
@@ -56,8 +57,7 @@ def _trace(options: TraceOptions, scratch: Path) -> int:
         _need_writable(file)
     if find_spec("transformers") is None:
         raise JobError(
-            "trace watches transformers, which is not installed here: "
-            'pip install -c constraints.txt "cleanguard[guard]"'
+            "trace watches transformers, which is not installed here: " + install("guard")
         )
     folder = Path.cwd()
     pid, script_exit = run(target.python, scratch, settings)
