@@ -23,7 +23,7 @@ def refuse_absent(config: Any) -> None:
         JobError: One is absent, or is a suite that cannot be read; the first in the order of the settings.
         GuardError: The model is no directory and no hub id.
     """
-    unread = getattr(config, "unread", frozenset())
+    unread: frozenset[str] = getattr(config, "unread", frozenset())
     for one in options_of(type(config)):
         if one.reads is None or one.key in unread:
             continue

@@ -98,9 +98,8 @@ def open_source(request: LoadRequest, *, weights: bool = True) -> ModelSource:
         if weights:
             refuse_files(source.names(), str(directory), request)
         return source
-    if directory.is_file():
-        if directory.suffix in (".gguf", ".bin", ".pt", ".pth", ".ckpt"):
-            refuse_files((directory.name,), str(directory.parent), request)
+    if directory.is_file() and directory.suffix in (".gguf", ".bin", ".pt", ".pth", ".ckpt"):
+        refuse_files((directory.name,), str(directory.parent), request)
     refuse_no_model(request.model_id)
     if request.force_download and hub.constants.HF_HUB_OFFLINE:
         raise SettingsError(

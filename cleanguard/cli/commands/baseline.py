@@ -41,7 +41,10 @@ def command(
     """
     from lint_rules._engine.pipeline import check_files
 
-    settings, files = inputs_of(paths, config, notebooks=True)
+    found = inputs_of(paths, config, notebooks=True)
+    if found.problems:
+        raise JobError(found.problems[0])
+    settings, files = found.settings, found.files
     file = output or settings.root / (settings.baseline or baseline.DEFAULT_NAME)
     writable(file)
     run = check_files(files, settings)

@@ -22,8 +22,8 @@ from cleanguard.errors import JobError
 from cleanguard.files import SourceFile
 from cleanguard.report.escaping import for_json
 from cleanguard.installing import install
-from cleanguard.settings.config import Settings
 from cleanguard.report.counting import counted
+from cleanguard.settings.config import Settings
 from cleanguard.version import VERSION
 
 if TYPE_CHECKING:
@@ -90,7 +90,10 @@ def command(
     if (model is None) != no_model:
         raise click.UsageError("name the session's model with --model, or pass --no-model")
     writable(output)
-    settings, files = inputs_of(paths, config, notebooks=True)
+    found = inputs_of(paths, config, notebooks=True)
+    if found.problems:
+        raise JobError(f"{found.problems[0]}; the gate was not held")
+    settings, files = found.settings, found.files
     contents = _read(files)
     checks = [_findings(files, settings), _compiles(contents)]
     environment, versions = _environment()

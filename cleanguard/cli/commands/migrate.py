@@ -12,6 +12,7 @@ import click
 from cleanguard.cli.exit_codes import CANNOT_DO, CLEAN, FINDINGS
 from cleanguard.cli.inputs import inputs_of
 from cleanguard.cli.migrating.prove_args import CommandLines
+from cleanguard.cli.overrides import Overrides
 from cleanguard.cli.progress import bar
 from cleanguard.report.spoken import put_bytes, say
 from cleanguard.settings.config import Scope, Settings
@@ -100,11 +101,13 @@ def command(
         raise click.UsageError("--prove-args is for --prove, which runs the scripts' code")
     from codemods.planning import Planner
 
-    settings, files = inputs_of(paths, config, scope=scope, notebooks=True)
+    inputs = inputs_of(paths, config, Overrides(scope=scope), notebooks=True)
+    settings, files = inputs.settings, inputs.files
     wishes = _wishes(select, unsafe)
     given = CommandLines(command_lines, [file.name for file in files])
     planner = Planner(files, settings)
     plans, failures = _plan(planner, wishes)
+    failures += inputs.problems
     where = {file.name: file.path for file in files}
     if interactive:
         from cleanguard.cli.migrating.choose import choose

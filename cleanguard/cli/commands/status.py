@@ -77,7 +77,8 @@ def command(ctx: click.Context, paths: tuple[str, ...], form: str, config: Path 
     """
     from codemods.planning import Planner
 
-    settings, files = inputs_of(paths, config, notebooks=True)
+    inputs = inputs_of(paths, config, notebooks=True)
+    settings, files = inputs.settings, inputs.files
     taken = {file.path.resolve() for file in files}
     with bar(doing="Planning") as progress:
         found = [_standing_of(one) for one in Planner(files, settings).plans(progress=progress)]
@@ -88,7 +89,9 @@ def command(ctx: click.Context, paths: tuple[str, ...], form: str, config: Path 
     ]
     found.sort(key=lambda item: item.filename)
     _show(found, form)
-    if any(item.state == "unreadable" for item in found):
+    for problem in inputs.problems:
+        click.echo(f"cleanguard: {problem}", err=True)
+    if inputs.problems or any(item.state == "unreadable" for item in found):
         ctx.exit(CANNOT_DO)
     ctx.exit(FINDINGS if any(item.state == "pending" for item in found) else CLEAN)
 
