@@ -135,6 +135,11 @@ class Finding:
         return self.in_file[1] if self.in_file else self.end_location
 
     @property
+    def is_placed(self) -> bool:
+        """Whether `shown` is a place of the file; one in a notebook's cell is none."""
+        return not self.location.cell or self.in_file is not None
+
+    @property
     def told(self) -> str:
         """Message and remedy, and the place in a notebook, which no file's row says."""
         said = f"{self.message}; {self.remedy}"

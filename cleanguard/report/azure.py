@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from cleanguard.catalogue.findings import Finding
+from cleanguard.report.escaping import printable
 
 
 def render(findings: Sequence[Finding]) -> str:
@@ -16,7 +17,7 @@ def _command(finding: Finding) -> str:
     place = finding.shown
     properties = {
         "type": finding.severity,
-        "sourcepath": finding.filename,
+        "sourcepath": printable(finding.filename),
         "linenumber": str(place.row),
         "columnnumber": str(place.column),
         "code": finding.code,

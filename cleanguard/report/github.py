@@ -36,11 +36,14 @@ def _command(finding: Finding) -> str:
     properties: dict[str, object] = {
         "title": f"cleanguard ({finding.code})",
         "file": finding.filename,
-        "line": start.row,
-        "col": start.column,
-        "endLine": end.row,
-        "endColumn": end.column,
     }
+    if finding.is_placed:
+        properties |= {
+            "line": start.row,
+            "col": start.column,
+            "endLine": end.row,
+            "endColumn": end.column,
+        }
     shown = ",".join(f"{key}={_property(str(value))}" for key, value in properties.items())
     place = f"{finding.filename}:{finding.location}"
     text = f"{place}: {finding.code} {finding.message}; {finding.remedy}"

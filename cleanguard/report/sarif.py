@@ -56,12 +56,10 @@ def _rule(hazard: Hazard) -> dict[str, Any]:
 
 def _result(finding: Finding, rule: int, fingerprint: str) -> dict[str, Any]:
     artifact = {"uri": _uri(finding.filename)}
-    location: dict[str, Any] = {
-        "physicalLocation": {
-            "artifactLocation": artifact,
-            "region": _region(finding.shown, finding.shown_end),
-        }
-    }
+    physical: dict[str, Any] = {"artifactLocation": artifact}
+    if finding.is_placed:
+        physical["region"] = _region(finding.shown, finding.shown_end)
+    location: dict[str, Any] = {"physicalLocation": physical}
     if finding.location.cell:
         name = f"cell {finding.location.cell}"
         location["logicalLocations"] = [{"name": name, "kind": "cell"}]

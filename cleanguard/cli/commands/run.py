@@ -185,8 +185,8 @@ def _variable(one: Option) -> str:
 
 
 def _run(stage: Stage, config: Any) -> int:
+    from cleanguard.cli.absent import refuse_absent
     from guard.errors import GuardError
-    from stages.present import refuse_absent
 
     try:
         refuse_absent(config)
