@@ -43,7 +43,15 @@ PARTS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("What is true", ("truth", "border", "checkpoints", "families")),
     (
         "Work with it",
-        ("migration", "trace", "scoring", "finetuning", "audit-and-equivalence", "gpu-session"),
+        (
+            "checking",
+            "migration",
+            "trace",
+            "scoring",
+            "finetuning",
+            "audit-and-equivalence",
+            "gpu-session",
+        ),
     ),
     ("Editors and CI", ("editors-and-ci",)),
     (

@@ -43,7 +43,6 @@ class Inputs:
 
 def inputs_of(
     paths: Sequence[str],
-    config: Path | None,
     overrides: Overrides = NOTHING,
     *,
     stdin: SourceFile | None = None,
@@ -61,7 +60,7 @@ def inputs_of(
     paths = (stdin.name,) if stdin else paths or (".",)
     absolute = [os.path.abspath(path) for path in paths]  # noqa: PTH100 - links stay as they were named
     common = Path(os.path.commonpath(absolute))
-    config = overrides.config_file or config
+    config = overrides.config_file
     if overrides.isolated:
         settings = Settings(root=common if common.is_dir() else common.parent)
     else:

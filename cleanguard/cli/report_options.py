@@ -86,13 +86,7 @@ def file(name: str, text: str, short: str | None = None) -> Option:
     return click.option(*names, type=kind, metavar="FILE", help=text)
 
 
-SELECTION: tuple[Option, ...] = (
-    codes("--select", "Report only these; replaces the configured ones."),
-    codes("--extend-select", "Report these as well."),
-    codes("--ignore", "Never report these; added to the configured ones."),
-    click.option(
-        "--scope", type=click.Choice(["base", "all"]), help="Leave known chat models alone, or not."
-    ),
+CONFIGURATION: tuple[Option, ...] = (
     click.option(
         "--config",
         multiple=True,
@@ -100,6 +94,15 @@ SELECTION: tuple[Option, ...] = (
         help="Read [tool.cleanguard] from this file, or take one setting in TOML; may be repeated.",
     ),
     flag("--isolated", "Read no configuration file."),
+)
+SELECTION: tuple[Option, ...] = (
+    codes("--select", "Report only these; replaces the configured ones."),
+    codes("--extend-select", "Report these as well."),
+    codes("--ignore", "Never report these; added to the configured ones."),
+    click.option(
+        "--scope", type=click.Choice(["base", "all"]), help="Leave known chat models alone, or not."
+    ),
+    *CONFIGURATION,
 )
 
 
@@ -143,3 +146,6 @@ def with_options(
         return function
 
     return decorate
+
+
+configuration_options = with_options(CONFIGURATION)

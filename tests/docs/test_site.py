@@ -131,7 +131,7 @@ def test_every_command_that_is_shown_exists_with_its_options() -> None:
         for word in words[1:]:
             if re.fullmatch(r"--[\w.-]+(=.*)?", word):
                 assert word.partition("=")[0].replace("_", "-") in known, (page, line, word)
-    assert seen > 40
+    assert seen > 30
 
 
 def test_what_check_prints_is_what_the_page_shows(tmp_path: Path) -> None:
@@ -191,3 +191,17 @@ def test_the_site_is_built_strictly_and_fetches_nothing(site: Any) -> None:
     front = (site.SITE / "index.html").read_text(encoding="utf-8")
     for attribute, address in re.findall(r'<(?:script|link|img)[^>]*?(src|href)="([^"]+)"', front):
         assert not address.startswith(("http:", "https:", "//")), (attribute, address)
+
+
+def test_the_picture_is_what_check_prints() -> None:
+    done = subprocess.run(
+        [sys.executable, "tools/pictures.py", "--check"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "http" not in re.sub(
+        r'xmlns(:\w+)?="[^"]*"', "", (ROOT / "docs" / "check.svg").read_text(encoding="utf-8")
+    )

@@ -82,7 +82,7 @@ def _inputs(options: CheckOptions) -> Inputs:
         stdin = SourceFile(name, Path(name), sys.stdin.buffer.read())
     elif options.stdin_filename is not None:
         raise click.UsageError("--stdin-filename goes with the path `-`")
-    return inputs_of(options.paths, None, options.overrides, stdin=stdin, notebooks=True)
+    return inputs_of(options.paths, options.overrides, stdin=stdin, notebooks=True)
 
 
 def _check(options: CheckOptions, inputs: Inputs) -> int:

@@ -18,6 +18,8 @@ from cleanguard.cli.inputs import inputs_of
 from cleanguard.cli.named import named_model
 from cleanguard.cli.outputs import writable
 from cleanguard.cli.writing import write_out
+from cleanguard.cli.overrides import Overrides
+from cleanguard.cli.report_options import configuration_options
 from cleanguard.errors import JobError
 from cleanguard.files import SourceFile
 from cleanguard.report.escaping import for_json
@@ -65,12 +67,7 @@ class Check:
     show_default=True,
     help="Where the evidence is written.",
 )
-@click.option(
-    "--config",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="Read [tool.cleanguard] from this file.",
-)
+@configuration_options
 @click.pass_context
 def command(
     ctx: click.Context,
@@ -80,7 +77,8 @@ def command(
     load_in_8bit: bool,
     load_in_4bit: bool,
     output: Path,
-    config: Path | None,
+    config: tuple[str, ...],
+    isolated: bool,
 ) -> None:
     """Check that PATHS have no error, that all compile, that the versions are known, and that the model passes.
 
@@ -90,7 +88,7 @@ def command(
     if (model is None) != no_model:
         raise click.UsageError("name the session's model with --model, or pass --no-model")
     writable(output)
-    found = inputs_of(paths, config, notebooks=True)
+    found = inputs_of(paths, Overrides(config=config, isolated=isolated), notebooks=True)
     if found.problems:
         raise JobError(f"{found.problems[0]}; the gate was not held")
     settings, files = found.settings, found.files

@@ -7,14 +7,15 @@ import sys
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import click
 
 from cleanguard.cli.exit_codes import CANNOT_DO, CLEAN, FINDINGS
 from cleanguard.cli.inputs import inputs_of
+from cleanguard.cli.overrides import Overrides
 from cleanguard.cli.progress import bar
+from cleanguard.cli.report_options import configuration_options
 from cleanguard.files import NOTEBOOKS, SUFFIXES, discover
 from cleanguard.report.escaping import code_for_markdown, for_json
 from cleanguard.report.spoken import put
@@ -63,21 +64,18 @@ class Standing:
     default="text",
     help="Markdown is a page for a registry.",
 )
-@click.option(
-    "--config",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="Read [tool.cleanguard] from this file.",
-)
+@configuration_options
 @click.pass_context
-def command(ctx: click.Context, paths: tuple[str, ...], form: str, config: Path | None) -> None:
+def command(
+    ctx: click.Context, paths: tuple[str, ...], form: str, config: tuple[str, ...], isolated: bool
+) -> None:
     """Say for each script whether it is clean, pending, migrated or excluded.
 
     Exit codes: 0 nothing is pending, 1 something is, 2 a file could not be read.
     """
     from codemods.planning import Planner
 
-    inputs = inputs_of(paths, config, notebooks=True)
+    inputs = inputs_of(paths, Overrides(config=config, isolated=isolated), notebooks=True)
     settings, files = inputs.settings, inputs.files
     taken = {file.path.resolve() for file in files}
     with bar(doing="Planning") as progress:
