@@ -16,6 +16,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import fields
+from inspect import cleandoc
 from pathlib import Path
 from typing import Any
 
@@ -59,7 +60,7 @@ PARTS: tuple[tuple[str, tuple[str, ...]], ...] = (
         ("suites", "harnesses", "formats", "reliability", "scaling", "seed-map"),
     ),
 )
-_MARK = "<!-- made by tools/site.py; edit what it is made from -->\n\n"
+_MARK = "\n<!-- made by tools/site.py; edit what it is made from -->\n"
 
 
 def pages() -> dict[str, str]:
@@ -69,9 +70,9 @@ def pages() -> dict[str, str]:
     }
     made |= {f"hazards/{page_name(hazard)}.md": _hazard(hazard) for hazard in CATALOGUE}
     made["hazards/index.md"] = _hazards()
-    made["reference/cli.md"] = _MARK + "\n".join(_commands())
-    made["reference/stages.md"] = _MARK + "\n".join(_stages())
-    made["reference/configuration.md"] = _MARK + "\n".join(_configuration())
+    made["reference/cli.md"] = "\n".join(_commands()) + _MARK
+    made["reference/stages.md"] = "\n".join(_stages()) + _MARK
+    made["reference/configuration.md"] = "\n".join(_configuration()) + _MARK
     made["changes.md"] = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
     return {path: _without_dead_ends(text) for path, text in made.items()}
 
@@ -102,8 +103,8 @@ def _hazard(hazard: Hazard) -> str:
     if rule is not None:
         shown += f"pytest tests/lint_rules/test_examples.py -k {hazard.name}-  # its examples\n"
     return (
-        f"{_MARK}{page}\n## What each part does\n\n| | |\n|---|---|\n{table}\n\n"
-        f"## See for yourself\n\n```console\n{shown}```\n"
+        f"{page}\n## What each part does\n\n| | |\n|---|---|\n{table}\n\n"
+        f"## See for yourself\n\n```console\n{shown}```\n{_MARK}"
     )
 
 
@@ -121,7 +122,7 @@ def _checks(hazard: Hazard) -> str:
 
 def _hazards() -> str:
     lines = [
-        _MARK + "# Hazards",
+        "# Hazards",
         "",
         "The ways in which a base model's numbers are ruined without a word.",
     ]
@@ -149,8 +150,9 @@ def _commands() -> Iterator[str]:
 def _command(command: click.Command, path: str) -> Iterator[str]:
     context = click.Context(command, info_name=path)
     yield f"```text\n{command.get_usage(context).removeprefix('Usage: ')}\n```\n"
-    yield _text(command.help or "") + "\n"
-    rows = [row for param in command.get_params(context) if (row := param.get_help_record(context))]
+    yield _text(cleandoc(command.help or "")) + "\n"
+    options = [one for one in command.get_params(context) if isinstance(one, click.Option)]
+    rows = [row for one in options if (row := one.get_help_record(context))]
     yield from _table(("option", "what it does"), rows)
 
 
