@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from cleanguard.catalogue.findings import Finding
-from cleanguard.report.escaping import printable
 from cleanguard.report.counting import counted
+from cleanguard.report.escaping import printable
 
 # Annotations of one kind that GitHub keeps of one step.
 LIMIT = 10

@@ -6,13 +6,12 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
-import click
-
 from cleanguard.catalogue.findings import Finding
 from cleanguard.cli.exit_codes import CANNOT_DO, CLEAN, FINDINGS
 from cleanguard.editing.write import WriteError, replace_file
 from cleanguard.files import SourceFile
 from cleanguard.report.counting import counted
+from cleanguard.report.spoken import say
 from cleanguard.settings.adding import check_reason, ignored
 from cleanguard.settings.config import Settings
 
@@ -48,17 +47,17 @@ def add_ignores(
         left += kept
     added = ", ".join(f"{number} {code}" for code, number in sorted(done.items()))
     if added:
-        click.echo(
+        say(
             f"Suppressed {counted(sum(done.values()), 'finding')} ({added}) in {counted(changed, 'file')}.",
             err=True,
         )
     for finding in left:
-        click.echo(
+        say(
             f"cleanguard: {finding.filename}:{finding.location}: {finding.code} cannot be suppressed by a comment here",
             err=True,
         )
     for failure in failures:
-        click.echo(f"cleanguard: {failure}", err=True)
+        say(f"cleanguard: {failure}", err=True)
     return CANNOT_DO if failures else FINDINGS if left else CLEAN
 
 

@@ -7,10 +7,9 @@ from collections.abc import Sequence
 from dataclasses import fields
 from typing import Any
 
-import click
-
 from cleanguard.files import SourceFile
 from cleanguard.report.counting import counted
+from cleanguard.report.spoken import say
 from cleanguard.settings.config import Settings, selected
 from cleanguard.version import VERSION
 
@@ -19,31 +18,29 @@ def show(settings: Settings, files: Sequence[SourceFile], *, names: bool) -> Non
     """Print the files, or the settings of the first of them in TOML."""
     if names:
         for file in files:
-            click.echo(file.name)
+            say(file.name)
         return
     if files:
-        click.echo(f"# of {files[0].name}")
+        say(f"# of {files[0].name}")
         settings = settings.at(files[0].path)
-    click.echo(f"# patterns count from {settings.root.absolute()}")
-    click.echo("[tool.cleanguard]")
+    say(f"# patterns count from {settings.root.absolute()}")
+    say("[tool.cleanguard]")
     for one in fields(settings):
         if one.name not in ("root", "nested"):
             value = getattr(settings, one.name)
             key = one.name.replace("_", "-")
-            click.echo(
-                f"{key} = {_toml(key, value)}" if value is not None else f"# {key} is not set"
-            )
-    click.echo(f"# codes that are looked for: {', '.join(sorted(selected(settings)))}")
+            say(f"{key} = {_toml(key, value)}" if value is not None else f"# {key} is not set")
+    say(f"# codes that are looked for: {', '.join(sorted(selected(settings)))}")
 
 
 def explain_run(settings: Settings, files: Sequence[SourceFile]) -> None:
     """Say which configurations hold and how much is looked at, on the error stream."""
-    click.echo(f"cleanguard {VERSION}: {counted(len(files), 'file')} to check", err=True)
+    say(f"cleanguard {VERSION}: {counted(len(files), 'file')} to check", err=True)
     for root, own in ((settings.root.absolute(), settings), *settings.nested):
         number = sum(settings.at(file.path) is own for file in files)
         if number:
             codes = len(selected(own))
-            click.echo(
+            say(
                 f"  {counted(number, 'file')} with the configuration of {root}: {codes} codes",
                 err=True,
             )

@@ -11,12 +11,12 @@ from cleanguard.cli.checking.output import sources_of
 from cleanguard.cli.exit_codes import CANNOT_DO, CLEAN
 from cleanguard.cli.inputs import inputs_of
 from cleanguard.cli.outputs import writable
-from cleanguard.cli.writing import write_out
-from cleanguard.report.escaping import for_json
-from cleanguard.report.spoken import say
 from cleanguard.cli.overrides import Overrides
 from cleanguard.cli.report_options import configuration_options
+from cleanguard.cli.writing import write_out
 from cleanguard.errors import JobError
+from cleanguard.report.escaping import for_json
+from cleanguard.report.spoken import say
 from cleanguard.settings import baseline
 
 

@@ -175,7 +175,7 @@ def _say_what_is_cut(findings: Sequence[Finding], options: CheckOptions) -> None
 
         said = sarif.cut(findings)
     if said is not None:
-        click.echo(f"cleanguard: {said}", err=True)
+        say(f"cleanguard: {said}", err=True)
 
 
 def _print_unfixed(count: int) -> None:

@@ -17,14 +17,14 @@ from cleanguard.cli.exit_codes import CLEAN, FINDINGS
 from cleanguard.cli.inputs import inputs_of
 from cleanguard.cli.named import named_model
 from cleanguard.cli.outputs import writable
-from cleanguard.cli.writing import write_out
 from cleanguard.cli.overrides import Overrides
 from cleanguard.cli.report_options import configuration_options
+from cleanguard.cli.writing import write_out
 from cleanguard.errors import JobError
 from cleanguard.files import SourceFile
-from cleanguard.report.escaping import for_json
 from cleanguard.installing import install
 from cleanguard.report.counting import counted
+from cleanguard.report.escaping import for_json
 from cleanguard.settings.config import Settings
 from cleanguard.version import VERSION
 

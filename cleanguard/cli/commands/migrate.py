@@ -14,8 +14,8 @@ from cleanguard.cli.inputs import inputs_of
 from cleanguard.cli.migrating.prove_args import CommandLines
 from cleanguard.cli.overrides import Overrides
 from cleanguard.cli.progress import bar
-from cleanguard.report.spoken import put_bytes, say
 from cleanguard.cli.report_options import configuration_options
+from cleanguard.report.spoken import put_bytes, say
 from cleanguard.settings.config import Scope, Settings
 from codemods.migration import Migration
 

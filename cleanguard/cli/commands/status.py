@@ -18,7 +18,7 @@ from cleanguard.cli.progress import bar
 from cleanguard.cli.report_options import configuration_options
 from cleanguard.files import NOTEBOOKS, SUFFIXES, discover
 from cleanguard.report.escaping import code_for_markdown, for_json
-from cleanguard.report.spoken import put
+from cleanguard.report.spoken import put, say
 
 if TYPE_CHECKING:
     from codemods.planning import Migration, Unread
@@ -88,7 +88,7 @@ def command(
     found.sort(key=lambda item: item.filename)
     _show(found, form)
     for problem in inputs.problems:
-        click.echo(f"cleanguard: {problem}", err=True)
+        say(f"cleanguard: {problem}", err=True)
     if inputs.problems or any(item.state == "unreadable" for item in found):
         ctx.exit(CANNOT_DO)
     ctx.exit(FINDINGS if any(item.state == "pending" for item in found) else CLEAN)

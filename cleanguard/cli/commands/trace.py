@@ -22,8 +22,8 @@ from cleanguard.cli.tracing.running import run
 from cleanguard.cli.tracing.target import target_of
 from cleanguard.errors import JobError
 from cleanguard.files import SourceFile
-from cleanguard.report.spoken import put, say
 from cleanguard.installing import install
+from cleanguard.report.spoken import put, say
 from cleanguard.settings.config import Settings, load_settings
 from guard.tracing import document
 from guard.tracing.findings import findings_of, placed, traced_codes
