@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 CORES ?= auto
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo test lint slow zoo vllm model clean
+.PHONY: demo test lint slow docs zoo vllm model clean
 
 demo: $(INSTALLED)
 	$(BIN)/cleanguard demo
@@ -24,6 +24,10 @@ lint: $(INSTALLED)
 # The tests that take minutes.
 slow: $(INSTALLED)
 	$(BIN)/pytest -n $(CORES) -m slow
+
+# The documentation site, in build/site; a link that leads nowhere is an error. Nothing is fetched.
+docs: $(INSTALLED)
+	$(BIN)/python tools/site.py
 
 # Published tokenizers with several releases of transformers, in environments of their own under .zoo/;
 # writes docs/families.md. No part of CI.
@@ -44,5 +48,5 @@ $(INSTALLED): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' \
 		|| { echo "cleanguard needs Python 3.10 or newer: make PYTHON=python3.12 …"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install -q -c constraints.txt -e ".[all,dev]"
+	$(BIN)/python -m pip install -q -c constraints.txt -e ".[all,dev,docs]"
 	@touch $@

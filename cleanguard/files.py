@@ -9,7 +9,7 @@ them to check them.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +23,30 @@ NOTEBOOKS = (".ipynb",)
 
 class FilesError(JobError):
     """A path cannot be looked at; the message names it and the remedy."""
+
+
+class RefusedFolderError(Exception):
+    """A folder whose own configuration cannot be used; who refuses it keeps the reason."""
+
+
+@dataclass(frozen=True, slots=True)
+class FolderRules:
+    """What a folder's own configuration leaves out: gitignore-style patterns, relative to `root`."""
+
+    exclude: tuple[str, ...]
+    root: str
+
+
+Enter = Callable[[str], FolderRules | None]
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """What a walk gives: the ends of names, and who is asked about folders."""
+
+    suffixes: tuple[str, ...]
+    enter: Enter | None = None
+    gitignore: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +79,8 @@ def discover(
     *,
     force_exclude: bool = False,
     suffixes: tuple[str, ...] = SUFFIXES,
+    enter: Enter | None = None,
+    gitignore: bool = True,
 ) -> tuple[SourceFile, ...]:
     """The files that `paths` stand for, each once, sorted by name.
 
@@ -64,6 +90,9 @@ def discover(
         root: The folder that `exclude` is relative to; the current one if None.
         force_exclude: Leave out named files and folders as well.
         suffixes: Of the files that count in folders.
+        enter: Asked in each folder with a pyproject.toml: the patterns and the root that hold from
+            there on, None if it changes nothing; a folder that it refuses is left out.
+        gitignore: Leave out what .gitignore files say.
 
     Raises:
         FilesError: A path does not exist or is no file, or a folder cannot be listed. Files that
@@ -75,7 +104,9 @@ def discover(
         if force_exclude and is_excluded(given, patterns, os.path.abspath(root or "")):
             continue
         if os.path.isdir(given):
-            candidates = _walk_named(given, patterns, os.path.abspath(root or ""), suffixes)
+            candidates = _walk_named(
+                given, patterns, os.path.abspath(root or ""), _Wanted(suffixes, enter, gitignore)
+            )
         elif os.path.isfile(given):
             candidates = iter([(os.path.realpath(given), SourceFile(given, Path(given)))])
         elif os.path.exists(given):  # reading it may wait for ever, and works once
@@ -96,18 +127,24 @@ def is_excluded(given: str, exclude: Sequence[str], root: str) -> bool:
     return bool(exclude) and bool(Patterns.of(root, exclude).verdict(path))
 
 
+def _configured(exclude: Sequence[str], root: str, folder: str) -> Patterns | None:
+    """The patterns of a configuration, as far as they do not hide the folder that is walked."""
+    if not exclude:
+        return None
+    base = root if os.path.commonpath([folder, root]) == root else folder
+    return Patterns.of(base, exclude).without_those_that_hide(folder + os.sep)
+
+
 def _walk_named(
-    given: str, exclude: Sequence[str], root: str, suffixes: tuple[str, ...]
+    given: str, exclude: Sequence[str], root: str, wanted: _Wanted
 ) -> Iterator[tuple[str, SourceFile]]:
     """The files below a named folder, each with its real path to tell it by."""
     folder = os.path.abspath(given)
-    configured = None
-    if exclude:
-        base = root if os.path.commonpath([folder, root]) == root else folder
-        configured = Patterns.of(base, exclude).without_those_that_hide(folder + os.sep)
+    configured = _configured(exclude, root, folder)
+    above = gitignores_above(folder) if wanted.gitignore else ()
     real = os.path.realpath(folder)
     prefix = "" if given in (".", "./") else os.path.join(given, "")
-    for entry in _walk(folder, gitignores_above(folder), configured, suffixes):
+    for entry in _walk(folder, above, configured, wanted):
         below = entry.path[len(folder) :].lstrip(os.sep)
         # Folders behind links are not entered, so only a link to a file leads elsewhere.
         identity = os.path.realpath(entry.path) if entry.is_symlink() else os.path.join(real, below)
@@ -118,7 +155,7 @@ def _walk(
     folder: str,
     gitignores: Sequence[Patterns],
     configured: Patterns | None,
-    suffixes: tuple[str, ...],
+    wanted: _Wanted,
 ) -> Iterator[os.DirEntry[str]]:
     try:
         with os.scandir(folder) as entries:
@@ -128,16 +165,27 @@ def _walk(
         raise FilesError(
             f"{os.path.relpath(folder)}: cannot list the folder: {reason}; exclude it"
         ) from None
-    if any(child.name == ".gitignore" for child in children):
+    if wanted.gitignore and any(child.name == ".gitignore" for child in children):
         own = gitignore_of(folder)
         gitignores = (own, *gitignores) if own else gitignores
+    if wanted.enter is not None and any(child.name == "pyproject.toml" for child in children):
+        try:
+            own_rules = wanted.enter(folder)
+        except RefusedFolderError:
+            return
+        if own_rules is not None:
+            configured = _configured(own_rules.exclude, own_rules.root, folder)
     # The configuration speaks first, so that a `!` there takes back what a .gitignore leaves out.
     chain = (configured, *gitignores) if configured else gitignores
     for child in children:
         if child.is_dir(follow_symlinks=False):
             if child.name not in BUILT_IN and not _ignored(child.path + os.sep, chain):
-                yield from _walk(child.path, gitignores, configured, suffixes)
-        elif child.name.endswith(suffixes) and _is_file(child) and not _ignored(child.path, chain):
+                yield from _walk(child.path, gitignores, configured, wanted)
+        elif (
+            child.name.endswith(wanted.suffixes)
+            and _is_file(child)
+            and not _ignored(child.path, chain)
+        ):
             yield child
 
 

@@ -64,6 +64,7 @@ def migrate_source(
         SourceError: The file cannot be read as Python.
         RuleCrashError: A rule failed on it.
     """
+    settings = settings.at(path or Path(filename))
     linked = others is not None and others.may_link(path or Path(filename), raw)
     if not (linked or needs_check(raw, filename)):
         return Migration(filename, raw, raw, ())

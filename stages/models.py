@@ -22,7 +22,9 @@ _SHARDING = ("ACCELERATE_USE_FSDP", "ACCELERATE_USE_DEEPSPEED")
 class ModelConfig:
     """The base model of a stage."""
 
-    id: str = option(TINY, "Directory or hub id of the base model; `tiny` is the embedded one.")
+    id: str = option(
+        TINY, "Directory or hub id of the base model; `tiny` is the embedded one.", reads="model"
+    )
     revision: str | None = option(None, "Commit of a hub repository; resolved if left out.")
     quant: Literal["none", "int8", "nf4"] = option("none", "Quantization with bitsandbytes.")
     dtype: str = option("auto", "Weights' dtype; `auto` is that of the checkpoint.")

@@ -9,6 +9,7 @@ from importlib.util import find_spec
 from typing import Any
 
 from cleanguard.errors import JobError
+from cleanguard.installing import install
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +21,7 @@ class Stage:
         summary: One sentence for `cleanguard run --help`.
         module: Has `CONFIG` (a dataclass), `PRESETS` (settings by dotted key for each name) and
             `run(config) -> Outcome`, and imports nothing heavy at its top.
-        extra: The extra of cleanguard that it needs.
+        extra: The extras of cleanguard that it needs, separated by commas; all that it may use.
         needs: The packages that it imports, looked for before it starts.
     """
 
@@ -53,8 +54,7 @@ class Stage:
         missing = [name for name in self.needs if find_spec(name) is None]
         if missing:
             raise JobError(
-                f"{self.name} needs {', '.join(missing)}: "
-                f'pip install -c constraints.txt "cleanguard[{self.extra}]"'
+                f"{self.name} needs {', '.join(missing)}: {install(*self.extra.split(','))}"
             )
 
 
@@ -98,7 +98,7 @@ STAGES: tuple[Stage, ...] = (
     Stage(
         "evaluate",
         "Compare a base and its adapters on a suite, paired, with intervals and a report.",
-        "stages.evaluate", "stats", (*_GUARD, "scipy", "matplotlib", "jinja2"),
+        "stages.evaluate", "train,stats", (*_GUARD, "scipy", "matplotlib", "jinja2"),
     ),
     Stage(
         "differentiate",
@@ -108,12 +108,12 @@ STAGES: tuple[Stage, ...] = (
     Stage(
         "audit",
         "Tell whether a base model is clean: sentinels, formats and behaviour, with figures.",
-        "stages.audit", "stats", (*_GUARD, "scipy"),
+        "stages.audit", "guard,stats", (*_GUARD, "scipy"),
     ),
     Stage(
         "equivalence",
         "Put the same prompts through the old code's path and the guarded one, and compare the tokens.",
-        "stages.equivalence", "stats", (*_GUARD, "scipy"),
+        "stages.equivalence", "guard,stats", (*_GUARD, "scipy"),
     ),
     Stage(
         "chain",

@@ -32,6 +32,15 @@ class Position:
         return f"{cell}{self.row}:{self.column}"
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class Change:
+    """One edit of a fix in rows and columns, for reports: `text` instead of what stands between."""
+
+    start: Position
+    end: Position
+    text: str
+
+
 @dataclass(frozen=True, slots=True)
 class Fix:
     """What the tool could do about a finding, and with which command.
@@ -41,11 +50,13 @@ class Fix:
         message: What it would do, as an imperative.
         edits: The rewrite itself; empty where only `migrate` can plan it, and where a check was not
             asked for edits.
+        changes: The same in rows and columns, where a report shows them.
     """
 
     applicability: Applicability
     message: str
     edits: tuple[Edit, ...] = ()
+    changes: tuple[Change, ...] = ()
 
 
 TraceStatus = Literal["confirmed", "contradicted", "not reached", "only the run"]
@@ -82,6 +93,8 @@ class Finding:
         remedy: What to do here.
         fix: None where nothing can be rewritten.
         traced: What a trace says about it; None where none was asked.
+        in_file: Of a finding in a notebook's cell: its beginning and end in the text of the file, where a
+            report needs them; None elsewhere.
     """
 
     hazard: Hazard
@@ -94,6 +107,7 @@ class Finding:
     remedy: str
     fix: Fix | None = None
     traced: Traced | None = None
+    in_file: tuple[Position, Position] | None = None
 
     @property
     def code(self) -> str:
@@ -109,6 +123,27 @@ class Finding:
     def edits(self) -> tuple[Edit, ...]:
         """The rewrite of a safe or unsafe fix; never part of a report."""
         return self.fix.edits if self.fix else ()
+
+    @property
+    def shown(self) -> Position:
+        """Where it begins in the file, for who shows files and knows no cells."""
+        return self.in_file[0] if self.in_file else self.location
+
+    @property
+    def shown_end(self) -> Position:
+        """Where it ends in the file."""
+        return self.in_file[1] if self.in_file else self.end_location
+
+    @property
+    def is_placed(self) -> bool:
+        """Whether `shown` is a place of the file; one in a notebook's cell is none."""
+        return not self.location.cell or self.in_file is not None
+
+    @property
+    def told(self) -> str:
+        """Message and remedy, and the place in a notebook, which no file's row says."""
+        said = f"{self.message}; {self.remedy}"
+        return f"{self.location}: {said}" if self.location.cell else said
 
     @property
     def sort_key(self) -> tuple[str, int, Position, str, str]:

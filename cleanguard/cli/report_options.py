@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
+from cleanguard.cli.overrides import Overrides
 from cleanguard.report.formats import MACHINE, TEXT
 from cleanguard.settings.config import Scope
 
@@ -27,13 +28,31 @@ class ReportOptions:
     extend_select: tuple[str, ...]
     ignore: tuple[str, ...]
     scope: Scope | None
-    config: Path | None
+    config: tuple[str, ...]
+    isolated: bool
     output_format: str
     output_file: Path | None
     statistics: bool
     color: Colour
     exit_zero: bool
     baseline: Path | None
+
+    @property
+    def overrides(self) -> Overrides:
+        """What it says on top of the configuration."""
+        return self.common_overrides
+
+    @property
+    def common_overrides(self) -> Overrides:
+        """What every command that reports can say on top of the configuration."""
+        return Overrides(
+            select=self.select,
+            extend_select=self.extend_select,
+            ignore=self.ignore,
+            scope=self.scope,
+            config=self.config,
+            isolated=self.isolated,
+        )
 
 
 def _complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
@@ -50,29 +69,40 @@ def _complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> li
     ]
 
 
-def _codes(name: str, text: str) -> Option:
+def codes(name: str, text: str) -> Option:
+    """An option that names hazards; may be repeated."""
     return click.option(name, multiple=True, metavar="CODES", shell_complete=_complete, help=text)
 
 
-def flag(name: str, text: str) -> Option:
-    """A switch with its help."""
-    return click.option(name, is_flag=True, help=text)
+def flag(name: str, text: str, short: str | None = None) -> Option:
+    """A switch with its help, and a short name where it has one."""
+    return click.option(*((short,) if short else ()), name, is_flag=True, help=text)
 
 
-def file(name: str, text: str) -> Option:
-    """An option that names a file, with its help."""
+def file(name: str, text: str, short: str | None = None) -> Option:
+    """An option that names a file, with its help, and a short name where it has one."""
     kind = click.Path(path_type=Path, dir_okay=False)
-    return click.option(name, type=kind, metavar="FILE", help=text)
+    names = (short, name) if short else (name,)
+    return click.option(*names, type=kind, metavar="FILE", help=text)
 
 
+CONFIGURATION: tuple[Option, ...] = (
+    click.option(
+        "--config",
+        multiple=True,
+        metavar="FILE|KEY=VALUE",
+        help="Read [tool.cleanguard] from this file, or take one setting in TOML; may be repeated.",
+    ),
+    flag("--isolated", "Read no configuration file."),
+)
 SELECTION: tuple[Option, ...] = (
-    _codes("--select", "Report only these; replaces the configured ones."),
-    _codes("--extend-select", "Report these as well."),
-    _codes("--ignore", "Never report these; added to the configured ones."),
+    codes("--select", "Report only these; replaces the configured ones."),
+    codes("--extend-select", "Report these as well."),
+    codes("--ignore", "Never report these; added to the configured ones."),
     click.option(
         "--scope", type=click.Choice(["base", "all"]), help="Leave known chat models alone, or not."
     ),
-    file("--config", "Read [tool.cleanguard] from this file."),
+    *CONFIGURATION,
 )
 
 
@@ -91,7 +121,7 @@ def output_options(output_file: str, exit_zero: str) -> tuple[Option, ...]:
             show_default=True,
             help="How to print the findings.",
         ),
-        file("--output-file", output_file),
+        file("--output-file", output_file, "-o"),
         flag("--statistics", "Print how often each hazard was found."),
         click.option(
             "--color",
@@ -100,7 +130,7 @@ def output_options(output_file: str, exit_zero: str) -> tuple[Option, ...]:
             show_default=True,
             help="Colours: on a terminal, always or never; NO_COLOR and FORCE_COLOR count under auto.",
         ),
-        flag("--exit-zero", exit_zero),
+        flag("--exit-zero", exit_zero, "-e"),
         file("--baseline", "Report only what is not in this file; see `cleanguard baseline`."),
     )
 
@@ -116,3 +146,6 @@ def with_options(
         return function
 
     return decorate
+
+
+configuration_options = with_options(CONFIGURATION)

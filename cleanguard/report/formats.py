@@ -9,8 +9,19 @@ from cleanguard.catalogue.findings import Finding
 from cleanguard.catalogue.fingerprints import Sources
 from cleanguard.report.escaping import for_json
 
-TEXT = ("full", "concise")
-MACHINE = ("json", "json-lines", "github", "gitlab", "sarif", "junit", "rdjson", "markdown")
+TEXT = ("full", "concise", "grouped")
+MACHINE = (
+    "json",
+    "json-lines",
+    "github",
+    "gitlab",
+    "sarif",
+    "junit",
+    "rdjson",
+    "markdown",
+    "pylint",
+    "azure",
+)
 
 
 # What these render needs the checked sources as well.

@@ -5,7 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from cleanguard.catalogue.findings import Finding
+from cleanguard.report.counting import counted
 from cleanguard.report.escaping import printable
+
+# Annotations of one kind that GitHub keeps of one step.
+LIMIT = 10
 
 
 def render(findings: Sequence[Finding]) -> str:
@@ -13,13 +17,27 @@ def render(findings: Sequence[Finding]) -> str:
     return "".join(_command(finding) + "\n" for finding in findings)
 
 
+def cut(findings: Sequence[Finding]) -> str | None:
+    """What GitHub will not show beside the lines, in one sentence; None where it shows all."""
+    kinds = {
+        severity: sum(f.severity == severity for f in findings) for severity in ("error", "warning")
+    }
+    over = [counted(number - LIMIT, kind) for kind, number in kinds.items() if number > LIMIT]
+    if not over:
+        return None
+    return (
+        f"GitHub shows {LIMIT} errors and {LIMIT} warnings of a step; {' and '.join(over)} more are in "
+        "the log only (--output-format sarif, uploaded, shows 25,000)"
+    )
+
+
 def _command(finding: Finding) -> str:
-    start, end = finding.location, finding.end_location
+    start, end = finding.shown, finding.shown_end
     properties: dict[str, object] = {
         "title": f"cleanguard ({finding.code})",
         "file": finding.filename,
     }
-    if not start.cell:  # a line of a notebook's cell is no line of its file
+    if finding.is_placed:
         properties |= {
             "line": start.row,
             "col": start.column,
@@ -27,7 +45,7 @@ def _command(finding: Finding) -> str:
             "endColumn": end.column,
         }
     shown = ",".join(f"{key}={_property(str(value))}" for key, value in properties.items())
-    place = f"{finding.filename}:{start}"
+    place = f"{finding.filename}:{finding.location}"
     text = f"{place}: {finding.code} {finding.message}; {finding.remedy}"
     return f"::{finding.severity} {shown}::{_data(text)}"
 

@@ -23,15 +23,15 @@ def _issue(finding: Finding, fingerprint: str) -> dict[str, Any]:
     return {
         "type": "issue",
         "check_name": finding.code,
-        "description": f"{finding.code} {finding.message}; {finding.remedy}",
+        "description": f"{finding.code} {finding.told}",
         "categories": ["Bug Risk"],
         "severity": _SEVERITY[finding.severity],
         "fingerprint": fingerprint,
         "location": {
             "path": finding.filename.removeprefix("./"),
             "positions": {
-                "begin": _position(finding.location),
-                "end": _position(finding.end_location),
+                "begin": _position(finding.shown),
+                "end": _position(finding.shown_end),
             },
         },
     }

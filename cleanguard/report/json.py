@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from cleanguard.catalogue.findings import Finding, Position, Traced
+from cleanguard.catalogue.findings import Change, Finding, Position, Traced
 
 
 def render(findings: Sequence[Finding]) -> str:
@@ -27,8 +27,21 @@ def as_object(finding: Finding) -> dict[str, Any]:
         "end_location": _position(finding.end_location),
         "message": finding.message,
         "remedy": finding.remedy,
-        "fix": fix and {"applicability": fix.applicability, "message": fix.message},
+        "fix": fix
+        and {
+            "applicability": fix.applicability,
+            "message": fix.message,
+            "edits": [_change(change) for change in fix.changes],
+        },
         **({"trace": _traced(finding.traced)} if finding.traced else {}),
+    }
+
+
+def _change(change: Change) -> dict[str, Any]:
+    return {
+        "content": change.text,
+        "location": _position(change.start),
+        "end_location": _position(change.end),
     }
 
 

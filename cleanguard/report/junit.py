@@ -35,7 +35,7 @@ def _case(finding: Finding) -> str:
     message = _attribute(f"{finding.message}; {finding.remedy}")
     return (
         f"    <testcase name={name} classname={_attribute(finding.filename)}"
-        f' file={_attribute(finding.filename)} line="{at.row}">\n'
+        f' file={_attribute(finding.filename)} line="{finding.shown.row}">\n'
         f'      <failure type="{finding.severity}" message={message}/>\n'
         "    </testcase>\n"
     )

@@ -8,6 +8,7 @@ from typing import Any
 
 from cleanguard.catalogue.findings import Finding, Position
 from cleanguard.catalogue.fingerprints import Sources
+from cleanguard.catalogue.pages import page_of
 
 
 def render(findings: Sequence[Finding], sources: Sources) -> str:
@@ -18,18 +19,30 @@ def render(findings: Sequence[Finding], sources: Sources) -> str:
 
 
 def _diagnostic(finding: Finding, lines: Sequence[str]) -> dict[str, Any]:
-    return {
-        "message": f"{finding.message}; {finding.remedy}",
+    # The columns of a notebook's file stand in ASCII as good as always; its lines are not asked for.
+    known = () if finding.in_file else lines
+    diagnostic: dict[str, Any] = {
+        "message": finding.told,
         "severity": finding.severity.upper(),
         "code": {"value": finding.code},
         "location": {
             "path": finding.filename,
-            "range": {
-                "start": _position(finding.location, lines),
-                "end": _position(finding.end_location, lines),
-            },
+            "range": _range(finding.shown, finding.shown_end, known),
         },
     }
+    page = page_of(finding.code)
+    if page:
+        diagnostic["code"]["url"] = page
+    if finding.fix and finding.fix.changes:
+        diagnostic["suggestions"] = [
+            {"range": _range(change.start, change.end, lines), "text": change.text}
+            for change in finding.fix.changes
+        ]
+    return diagnostic
+
+
+def _range(start: Position, end: Position, lines: Sequence[str]) -> dict[str, Any]:
+    return {"start": _position(start, lines), "end": _position(end, lines)}
 
 
 def _position(position: Position, lines: Sequence[str]) -> dict[str, int]:

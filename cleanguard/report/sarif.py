@@ -9,11 +9,14 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from cleanguard.catalogue.findings import Finding
+from cleanguard.catalogue.findings import Finding, Position
 from cleanguard.catalogue.fingerprints import Sources, fingerprints
 from cleanguard.catalogue.hazards import BY_CODE, Hazard
+from cleanguard.catalogue.pages import docs, markdown_of, page_of
 from cleanguard.version import VERSION
 
+# Results of a run that GitHub's code scanning takes.
+LIMIT = 25_000
 _SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 
 
@@ -26,6 +29,7 @@ def render(findings: Sequence[Finding], sources: Sources) -> str:
             "driver": {
                 "name": "cleanguard",
                 "semanticVersion": VERSION,
+                **({"informationUri": site} if (site := docs()) else {}),
                 "rules": [_rule(BY_CODE[code]) for code in codes],
             }
         },
@@ -44,35 +48,73 @@ def _rule(hazard: Hazard) -> dict[str, Any]:
         "name": hazard.name,
         "shortDescription": {"text": hazard.summary},
         "fullDescription": {"text": hazard.why},
-        "help": {"text": hazard.remedy},
+        **({"helpUri": page} if (page := page_of(hazard.code)) else {}),
+        "help": {"text": hazard.remedy, "markdown": markdown_of(hazard)},
         "defaultConfiguration": {"level": hazard.severity, "enabled": hazard.default},
     }
 
 
 def _result(finding: Finding, rule: int, fingerprint: str) -> dict[str, Any]:
-    start, end = finding.location, finding.end_location
-    physical: dict[str, Any] = {"artifactLocation": {"uri": _uri(finding.filename)}}
+    artifact = {"uri": _uri(finding.filename)}
+    physical: dict[str, Any] = {"artifactLocation": artifact}
+    if finding.is_placed:
+        physical["region"] = _region(finding.shown, finding.shown_end)
     location: dict[str, Any] = {"physicalLocation": physical}
-    said = f"{finding.message}; {finding.remedy}"
-    if start.cell:  # a line of a notebook's cell is no line of its file
-        location["logicalLocations"] = [{"name": f"cell {start.cell}", "kind": "cell"}]
-        said = f"{start}: {said}"
-    else:
-        physical["region"] = {
-            "startLine": start.row,
-            "startColumn": start.column,
-            "endLine": end.row,
-            "endColumn": end.column,
-        }
+    if finding.location.cell:
+        name = f"cell {finding.location.cell}"
+        location["logicalLocations"] = [{"name": name, "kind": "cell"}]
+    fix = finding.fix
+    fixes = (
+        []
+        if not (fix and fix.changes)
+        else [
+            {
+                "description": {"text": fix.message},
+                "artifactChanges": [
+                    {
+                        "artifactLocation": artifact,
+                        "replacements": [
+                            {
+                                "deletedRegion": _region(change.start, change.end),
+                                "insertedContent": {"text": change.text},
+                            }
+                            for change in fix.changes
+                        ],
+                    }
+                ],
+            }
+        ]
+    )
     return {
         "ruleId": finding.code,
         "ruleIndex": rule,
         "level": finding.severity,
-        "message": {"text": said},
+        "message": {"text": finding.told},
         "locations": [location],
         "partialFingerprints": {"cleanguard/v1": fingerprint},
         "properties": {"confidence": finding.confidence},
+        **({"fixes": fixes} if fixes else {}),
     }
+
+
+def _region(start: Position, end: Position) -> dict[str, int]:
+    return {
+        "startLine": start.row,
+        "startColumn": start.column,
+        "endLine": end.row,
+        "endColumn": end.column,
+    }
+
+
+def cut(findings: Sequence[Finding]) -> str | None:
+    """What GitHub will not take of such a file, in one sentence; None where it takes all."""
+    if len(findings) <= LIMIT:
+        return None
+    found = f"{len(findings):,}"
+    return (
+        f"GitHub takes {LIMIT:,} results of a run and refuses a file with {found}; "
+        "select fewer codes or paths"
+    )
 
 
 def _uri(filename: str) -> str:

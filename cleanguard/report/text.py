@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import groupby
 
 from cleanguard.catalogue.findings import Applicability, Finding
 from cleanguard.catalogue.fingerprints import Sources
+from cleanguard.catalogue.hazards import BY_CODE
+from cleanguard.report.counting import counted
 from cleanguard.report.escaping import printable
 from cleanguard.report.styled import Line, Span, columns, wrapped
 from cleanguard.secrets.redaction import redact_text
@@ -26,6 +29,25 @@ def concise(findings: Sequence[Finding]) -> list[Line]:
         [*_place(finding), Span(": "), *_code(finding), Span(_message(finding))]
         for finding in findings
     ]
+
+
+def grouped(findings: Sequence[Finding]) -> list[Line]:
+    """The findings under the name of their file, in columns."""
+    lines: list[Line] = []
+    for name, group in groupby(findings, key=lambda finding: finding.filename):
+        own = list(group)
+        widest = max(len(str(finding.location)) for finding in own)
+        lines.append([Span(printable(name), "bold"), Span(":")])
+        lines += [
+            [
+                Span(f"  {finding.location!s:<{widest}} ", "cyan"),
+                *_code(finding),
+                Span(_message(finding)),
+            ]
+            for finding in own
+        ]
+        lines.append([])
+    return lines
 
 
 def full(findings: Sequence[Finding], sources: Sources, width: int | None) -> list[Line]:
@@ -52,13 +74,13 @@ def full(findings: Sequence[Finding], sources: Sources, width: int | None) -> li
 def summary(findings: Sequence[Finding], checked: int, width: int | None) -> list[Line]:
     """What was found in how many files, and what can be rewritten by which command."""
     if not findings:
-        return [[Span(f"No hazards found in {_count(checked, 'file')}.", "bold green")]]
+        return [[Span(f"No hazards found in {counted(checked, 'file')}.", "bold green")]]
     errors = sum(finding.severity == "error" for finding in findings)
     files = len({finding.filename for finding in findings})
     found = (
-        f"Found {_count(len(findings), 'finding')}"
-        f" ({_count(errors, 'error')}, {_count(len(findings) - errors, 'warning')})"
-        f" in {files} of {_count(checked, 'file')}."
+        f"Found {counted(len(findings), 'finding')}"
+        f" ({counted(errors, 'error')}, {counted(len(findings) - errors, 'warning')})"
+        f" in {files} of {counted(checked, 'file')}."
     )
     lines = wrapped([], found, width, "bold")
     for applicability, command in _COMMANDS.items():
@@ -75,7 +97,20 @@ def fixed(codes: Mapping[str, int], verb: str) -> list[Line]:
     if not total:
         return []
     parts = ", ".join(f"{number} {code}" for code, number in sorted(codes.items()))
-    return [[Span(f"{verb} {_count(total, 'finding')} ({parts}).", "bold")]]
+    return [[Span(f"{verb} {counted(total, 'finding')} ({parts}).", "bold")]]
+
+
+def fixed_in(names: Mapping[str, Mapping[str, int]]) -> list[Line]:
+    """Which fixes were made in which file."""
+    lines: list[Line] = []
+    for name, codes in sorted(names.items()):
+        if codes:
+            lines.append([Span(f"  {printable(name)}:", "bold")])
+            lines += [
+                [Span(f"    {number} × {code} ({BY_CODE[code].name})")]
+                for code, number in sorted(codes.items())
+            ]
+    return lines
 
 
 def _offers(finding: Finding, applicability: Applicability) -> bool:
@@ -143,7 +178,3 @@ def _cropped(code: str, room: int | None) -> str:
     while code and columns(code) > room - 1:
         code = code[:-1]
     return code + "…"
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from cleanguard.catalogue.selection import UnknownSelectorError, did_you_mean, resolve
-from cleanguard.settings.config_file import ConfigError, ConfigFile, read
+from cleanguard.settings.config_file import ConfigError, ConfigFile, mentions, parsed, read
 from cleanguard.settings.config_values import PARSERS, FileIgnores, Scope, Severities
 
-__all__ = ["ConfigError", "Scope", "Settings", "load_settings", "selected"]
+__all__ = [
+    "ConfigError",
+    "Scope",
+    "Settings",
+    "inline_settings",
+    "load_settings",
+    "own_settings",
+    "parsed_option",
+    "selected",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +33,7 @@ class Settings:
         extend_select: More of the same, added to `select` or to the defaults.
         ignore: Codes, prefixes or names that are never reported; wins over `select`.
         exclude: gitignore-style patterns, relative to `root`, added to the built-in ones.
+        extend_exclude: More of the same, for a file that extends another.
         scope: `base` leaves known chat models alone, `all` reports their loads too.
         base_models: Shell-style patterns of model ids that are base models.
         chat_models: Shell-style patterns of model ids that are chat models.
@@ -36,12 +47,16 @@ class Settings:
         severities: Codes, prefixes or names, and the severity of their findings; the last one counts.
         baseline: The file of findings that are known, relative to `root`.
         root: The folder that patterns and paths are relative to.
+        fixable: Codes, prefixes or names whose fixes may be made; empty means all.
+        unfixable: Those whose fixes are never made, nor offered; wins over `fixable`.
+        nested: Folders with a configuration of their own, absolute, deepest first.
     """
 
     select: tuple[str, ...] = ()
     extend_select: tuple[str, ...] = ()
     ignore: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
+    extend_exclude: tuple[str, ...] = ()
     scope: Scope = "base"
     base_models: tuple[str, ...] = ()
     chat_models: tuple[str, ...] = ()
@@ -54,6 +69,24 @@ class Settings:
     severities: Severities = ()
     baseline: str | None = None
     root: Path = Path()
+    fixable: tuple[str, ...] = ()
+    unfixable: tuple[str, ...] = ()
+    nested: tuple[tuple[str, Settings], ...] = ()
+
+    @property
+    def left_out(self) -> tuple[str, ...]:
+        """All patterns of what is not looked at."""
+        return (*self.exclude, *self.extend_exclude)
+
+    def at(self, path: Path | str) -> Settings:
+        """The settings that hold for a file: those of the nearest folder at or above it that has some."""
+        if not self.nested:
+            return self
+        absolute = os.path.abspath(path)  # noqa: PTH100 - links stay as they were named
+        for folder, settings in self.nested:
+            if absolute.startswith(folder + os.sep):
+                return settings
+        return self
 
 
 def selected(settings: Settings) -> frozenset[str]:
@@ -99,6 +132,42 @@ def load_settings(start: Path, explicit: Path | None = None) -> Settings:
             if table is not None:
                 return _settings(source, table, top)
     return Settings(root=top if (top / ".git").exists() else folder)
+
+
+def own_settings(folder: Path) -> Settings | None:
+    """The settings of a folder that has some itself; None where its pyproject.toml says nothing to us.
+
+    Raises:
+        ConfigError: The file speaks to us and cannot be used.
+    """
+    path = folder / "pyproject.toml"
+    if not mentions(path, b"cleanguard"):
+        return None
+    source = read(path)
+    table = _table(source.data)
+    return None if table is None else _settings(source, table, folder)
+
+
+def inline_settings(text: str, settings: Settings) -> Settings:
+    """The settings with `key = value` in TOML on top, as a command line gives it.
+
+    Raises:
+        ConfigError: It is no TOML, or a key or value is wrong.
+    """
+    source = parsed(Path(f"--config '{text}'"), text)
+    if "extend" in source.data:
+        raise source.error("`extend` stands in files only")
+    # Without the text, so that no line of it is named.
+    return replace(settings, **_values(replace(source, text=""), source.data, ()))
+
+
+def parsed_option(key: str, value: Any) -> Any:
+    """A value of the command line, read as the configuration reads that key.
+
+    Raises:
+        ConfigError: It is not one.
+    """
+    return PARSERS[key](ConfigFile(Path("the command line"), "", {}), f"--{key}", value)
 
 
 def _folders_up(folder: Path) -> Iterator[Path]:

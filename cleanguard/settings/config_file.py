@@ -70,12 +70,36 @@ def read(path: Path) -> ConfigFile:
     shown = _shown(path)
     try:
         text = _content(path, shown).decode("utf-8-sig")
-        data = tomllib.loads(text)
     except OSError as error:
         reason = (error.strerror or type(error).__name__).lower()
         raise ConfigError(f"{shown}: cannot read the configuration: {reason}") from None
     except UnicodeDecodeError:
         raise ConfigError(f"{shown}: not UTF-8, which TOML must be; save it as UTF-8") from None
+    return parsed(shown, text)
+
+
+def mentions(path: Path, word: bytes) -> bool:
+    """Whether a file holds a word; of what cannot be read it is not known, and `read` says why."""
+    try:
+        return word in _content(path, path)
+    except FileNotFoundError:
+        return False
+    except (OSError, ConfigError):
+        return True
+
+
+def parsed(shown: Path, text: str) -> ConfigFile:
+    """Parse a text.
+
+    Args:
+        shown: What it is called in messages.
+        text: TOML.
+
+    Raises:
+        ConfigError: It is not TOML.
+    """
+    try:
+        data = tomllib.loads(text)
     except RecursionError:
         raise ConfigError(f"{shown}: nested more than {_DEEPEST} deep; write it flat") from None
     except ValueError as error:  # TOMLDecodeError, and numbers of thousands of digits

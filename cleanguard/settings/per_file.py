@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -37,6 +38,20 @@ def with_severity(finding: Finding, settings: Settings) -> Finding:
             severity = configured
     guess = finding.confidence == "named"
     return replace(finding, severity="warning" if guess else severity)
+
+
+def without_unfixable(finding: Finding, settings: Settings) -> Finding:
+    """The finding without its fix where `fixable` or `unfixable` says so."""
+    if finding.fix is None or not (settings.fixable or settings.unfixable):
+        return finding
+    allowed = _named(finding.code, settings.fixable or ("ALL",))
+    if allowed and not _named(finding.code, settings.unfixable):
+        return finding
+    return replace(finding, fix=None)
+
+
+def _named(code: str, entries: Iterable[str]) -> bool:
+    return any(code in codes_of(entry) for entry in entries)
 
 
 @lru_cache(maxsize=8)

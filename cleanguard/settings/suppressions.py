@@ -96,6 +96,11 @@ def suppresses(text: str, require_reason: bool) -> Callable[[str, int, int], boo
     return lambda code, first, last: _covering(code, (first, last), comments) is not None
 
 
+def read_comment(directive: Directive) -> Suppression | Malformed | None:
+    """What a comment means where no reason is asked for; None where it is prose."""
+    return _parse(directive, require_reason=False)
+
+
 def _match(finding: Finding, comments: Iterable[Suppression]) -> Suppression | None:
     return _covering(finding.code, (finding.location.row, finding.end_location.row), comments)
 

@@ -10,8 +10,8 @@ from dataclasses import replace
 from itertools import accumulate
 
 from cleanguard.catalogue.findings import Finding, Position
+from cleanguard.editing.json_sources import find_sources, rewritten, same_but
 from codemods.plan.edits import Edit, apply
-from codemods.plan.json_sources import find_sources, rewritten, same_but
 from lint_rules._run.notebook import CodeCell, Notebook, code_cells, normal, read
 from lint_rules._run.source import Source, SourceError
 

@@ -7,6 +7,7 @@ from os import PathLike
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from cleanguard.installing import install
 from guard.errors import MissingExtraError, ModelNotFoundError
 
 try:
@@ -18,7 +19,7 @@ try:
     from safetensors import SafetensorError
 except ImportError as error:
     raise MissingExtraError(
-        f"{error.name or 'torch'} is not installed", remedy='pip install "cleanguard[guard]"'
+        f"{error.name or 'torch'} is not installed", remedy=install("guard")
     ) from error
 
 __all__ = [
@@ -53,9 +54,7 @@ def need(module: str, extra: str) -> Any:
     try:
         return import_module(module)
     except ImportError as error:
-        raise MissingExtraError(
-            f"{module} is not installed", remedy=f'pip install "cleanguard[{extra}]"'
-        ) from error
+        raise MissingExtraError(f"{module} is not installed", remedy=install(extra)) from error
 
 
 def commit_of(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -12,11 +11,9 @@ from typing import Any, Literal
 
 from guard.errors import ModelNotFoundError, SettingsError
 from guard.files import hub
+from guard.files.naming import refuse_no_model
 from guard.files.preflight import refuse_files
 from guard.files.request import LoadRequest
-
-_PAGE = re.compile(r"https?://(?:www\.)?(?:huggingface\.co|hf\.co)/([\w.\-]+/[\w.\-]+)")
-_REPO = re.compile(r"[A-Za-z0-9][\w.\-]*(/[A-Za-z0-9][\w.\-]*)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,23 +98,9 @@ def open_source(request: LoadRequest, *, weights: bool = True) -> ModelSource:
         if weights:
             refuse_files(source.names(), str(directory), request)
         return source
-    if directory.is_file():
-        if directory.suffix in (".gguf", ".bin", ".pt", ".pth", ".ckpt"):
-            refuse_files((directory.name,), str(directory.parent), request)
-        raise ModelNotFoundError(
-            f"{request.model_id!r} is a file", remedy=f"name its directory, {directory.parent}"
-        )
-    page = _PAGE.match(request.model_id)
-    if page:
-        raise ModelNotFoundError(
-            f"{request.model_id!r} is a web page", remedy=f"name the model by its id, {page[1]}"
-        )
-    if not _REPO.fullmatch(request.model_id):
-        raise ModelNotFoundError(
-            f"{request.model_id!r} is no model directory",
-            remedy="give a directory that holds config.json and *.safetensors, or a hub id such as "
-            "Qwen/Qwen2.5-0.5B",
-        )
+    if directory.is_file() and directory.suffix in (".gguf", ".bin", ".pt", ".pth", ".ckpt"):
+        refuse_files((directory.name,), str(directory.parent), request)
+    refuse_no_model(request.model_id)
     if request.force_download and hub.constants.HF_HUB_OFFLINE:
         raise SettingsError(
             "force_download while HF_HUB_OFFLINE is set", remedy="leave one of them out"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from cleanguard.installing import install
 from guard.base.quiet import quiet_bitsandbytes
 from guard.errors import (
     GuardError,
@@ -100,7 +101,7 @@ def read_model(
             ) from error
         raise MissingExtraError(
             f"a package that this load needs is absent: {first_line(error)}",
-            remedy='pip install "cleanguard[train]"',
+            remedy=install("train"),
         ) from error
     # Each class of model builds itself of a config in its own way, and raises what it likes.
     except Exception as error:

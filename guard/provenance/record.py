@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, fields
 from datetime import datetime, timezone
 from typing import Any, Literal
 
-from cleanguard.secrets.redaction import redact_value
+from cleanguard.secrets.redaction import redact_text, redact_value
 from guard.base.checks import Check
 from guard.provenance.environment import Environment
 
@@ -280,6 +280,30 @@ class Provenance(Mapping[str, Any]):
 
     def __len__(self) -> int:
         return len(fields(self))
+
+    def __str__(self) -> str:
+        """What a person asks first, in at most eight lines; `to_dict()` has all of it."""
+        model, tokenizer = self.model, self.tokenizer
+        weights = "pickled" if model.weights is None else model.weights.digest[:12]
+        bos = ", ".join(map(str, tokenizer.bos_prefix)) or "none"
+        settings = ", ".join(f"{key}={value}" for key, value in self.generation.effective.items())
+        held = sum(check.verdict == "pass" for check in self.checks)
+        lines = [
+            f"model      {self.model_id}, {self.revision or model.path}",
+            f"weights    sha256 {weights}, {model.parameters:,} parameters, {self.dtype}, {self.quantization}",
+            f"tokenizer  sha256 {tokenizer.digest[:12]}, {tokenizer.family or 'family unknown'}, BOS {bos}",
+            f"generation {settings or 'nothing inherited'}",
+            f"guard      {self.cleanguard_version or 'source tree'} {self.loader_version[:8]}, "
+            f"{held} of {len(self.checks)} checks passed, loaded {self.created}",
+            *([f"overrides  {', '.join(self.overrides)}"] if self.overrides else []),
+            *(
+                [f"adapters   {', '.join(one.name for one in self.adapters)}"]
+                if self.adapters
+                else []
+            ),
+            *([f"events     {', '.join(one.kind for one in self.events)}"] if self.events else []),
+        ]
+        return "\n".join(redact_text(line) for line in lines)
 
     def to_dict(self) -> dict[str, Any]:
         """The statement in JSON types; secrets that strayed into a path or text are hidden."""

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from cleanguard.editing.write import WriteError, put_file
+from cleanguard.installing import install
 from guard.base.canonical import parse
 from guard.errors import MissingExtraError, SigningError
 from guard.records.statement import statement_path
@@ -172,5 +173,5 @@ def _need(module: str) -> Any:
         return import_module(module)
     except ImportError as error:
         raise MissingExtraError(
-            f"{error.name or module} is not installed", remedy='pip install "cleanguard[sign]"'
+            f"{error.name or module} is not installed", remedy=install("sign")
         ) from error

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from cleanguard.catalogue.findings import Finding, Position
 from cleanguard.files import SourceFile
 from cleanguard.settings.config import Settings
-from cleanguard.settings.per_file import with_severity
+from cleanguard.settings.per_file import with_severity, without_unfixable
 from cleanguard.settings.suppressions import may_suppress, suppressed
 from lint_rules._engine.reported import (
     START,
@@ -104,6 +104,7 @@ def check_source(
     Raises:
         RuleCrashError: A rule failed on this file.
     """
+    settings = settings.at(path or Path(filename))
     job = _Job(filename, path or Path(filename), settings, others, edits)
     try:
         if not filename.endswith(SUFFIX):
@@ -144,7 +145,7 @@ def _check_text(job: _Job, source: Source) -> tuple[Finding, ...]:
         found = unreadable(filename, str(error), settings, error.position)
     except RecursionError:
         found = unreadable(filename, "nested too deeply to be followed", settings)
-    return tuple(with_severity(finding, settings) for finding in found)
+    return tuple(without_unfixable(with_severity(finding, settings), settings) for finding in found)
 
 
 def followed_findings(

@@ -251,7 +251,7 @@ class _Run:
 
     def _unreadable(self, index: int, reason: str) -> None:
         name = self._files[index].name
-        self._done(index, unreadable(name, reason, self._settings))
+        self._done(index, unreadable(name, reason, self._settings.at(self._paths[index])))
 
     def _done(self, index: int, findings: tuple[Finding, ...]) -> None:
         self._found[index] = findings

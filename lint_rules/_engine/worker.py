@@ -101,7 +101,7 @@ def check(file: SourceFile, settings: Settings, others: OtherFiles | None) -> Ch
         # Who makes fixes checks the files that have some again, with their edits.
         found = check_source(file.name, raw, settings, others, file.path, edits=False)
     except OSError as error:
-        found = unreadable(file.name, io_problem(error), settings)
+        found = unreadable(file.name, io_problem(error), settings.at(file.path))
         return Checked(tuple(map(to_plain, found)))
     except RuleCrashError as crash:
         return Checked(failure=str(crash))
@@ -109,7 +109,7 @@ def check(file: SourceFile, settings: Settings, others: OtherFiles | None) -> Ch
         return Checked(exhausted=True)
     except BaseException as error:  # noqa: BLE001 - a panic of the parser is no Exception
         if type(error).__name__ == "PanicException":
-            found = unreadable(file.name, "the parser crashes on it", settings)
+            found = unreadable(file.name, "the parser crashes on it", settings.at(file.path))
             return Checked(tuple(map(to_plain, found)))
         cause = f"{type(error).__name__}: {error}"
         return Checked(failure=f"{file.name}: checking it crashed ({cause}); please report it")

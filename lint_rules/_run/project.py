@@ -166,7 +166,7 @@ class Project:
         return found
 
     def _run(self, path: str, module: cst.Module) -> Program:
-        program = Program(module, self.settings, Path(path), self)
+        program = Program(module, self.settings.at(path), Path(path), self)
         self._stack.append(program)
         try:
             return run(program)

@@ -17,7 +17,7 @@ class AuditConfig:
 
     out: Path = option(Path("runs/audit"), "The run's folder.")
     adapter: Path | None = option(
-        None, "An adapter to audit on the base, such as one just trained."
+        None, "An adapter to audit on the base, such as one just trained.", reads="adapter"
     )
     quick: bool = option(False, "Four sentinels, printed, and no formats.")
     most_followed: float = option(

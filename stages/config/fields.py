@@ -8,6 +8,7 @@ from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 _META = "cleanguard"
+Reads = Literal["file", "adapter", "adapters", "suite", "model"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +24,7 @@ class Option:
         optional: May be left unset (None).
         many: A list of values.
         at_least, at_most: Bounds of a number.
+        reads: What it names that must be there already; None where it names nothing, or what is made.
     """
 
     key: str
@@ -34,15 +36,21 @@ class Option:
     many: bool = False
     at_least: float | None = None
     at_most: float | None = None
+    reads: Reads | None = None
 
 
 def option(
-    default: Any, help: str, *, at_least: float | None = None, at_most: float | None = None
+    default: Any,
+    help: str,
+    *,
+    at_least: float | None = None,
+    at_most: float | None = None,
+    reads: Reads | None = None,
 ) -> Any:
-    """A dataclass field with what `--help` says of it and its bounds."""
+    """A dataclass field with what `--help` says of it, its bounds, and what it names that must be there."""
     return field(
         default=default,
-        metadata={_META: {"help": help, "at_least": at_least, "at_most": at_most}},
+        metadata={_META: {"help": help, "at_least": at_least, "at_most": at_most, "reads": reads}},
     )
 
 
@@ -92,5 +100,5 @@ def _option(key: str, hint: Any, default: Any, meta: dict[str, Any]) -> Option:
         choices, hint = tuple(map(str, get_args(hint))), str
     return Option(
         key, hint, default, meta["help"], choices, optional, many,
-        meta.get("at_least"), meta.get("at_most"),
+        meta.get("at_least"), meta.get("at_most"), meta.get("reads"),
     )  # fmt: skip

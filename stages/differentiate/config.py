@@ -21,10 +21,12 @@ class DifferentiateConfig:
     suite: str = option(
         "instruct",
         "instruct, heldout, comprehensive, readiness, completion, qa, formats, sentinels, or your own .jsonl file.",
+        reads="suite",
     )
     adapters: tuple[str, ...] = option(
         ("sft=runs/sft/adapter", "dpo=runs/dpo/adapter"),
         "The steps from the base, in order, as name=directory; name=below+above for a stack.",
+        reads="adapters",
     )
     temperatures: tuple[float, ...] = option(
         (0.1, 0.5, 0.9), "Of the answers; 0 is greedy and gives one answer an item.", at_least=0
@@ -44,10 +46,16 @@ class DifferentiateConfig:
         False, "Fail unless every step is consistently better than the one before it."
     )
     training_data: tuple[Path, ...] = option(
-        (), "Training files in JSON lines; items whose request stands in one are counted."
+        (),
+        "Training files in JSON lines; items whose request stands in one are counted.",
+        reads="file",
     )
-    gate_file: Path | None = option(None, "The gate.json of this session, to show in the report.")
-    notice: Path | None = option(None, "A Methodology Change Notice, to link in the report.")
+    gate_file: Path | None = option(
+        None, "The gate.json of this session, to show in the report.", reads="file"
+    )
+    notice: Path | None = option(
+        None, "A Methodology Change Notice, to link in the report.", reads="file"
+    )
     any_base: bool = option(False, "Take adapters although they name another base.")
     max_new_tokens: int = option(64, "Longest answer in tokens.", at_least=1)
     seed: int = option(0, "Every answer has a seed of its own, made from this one.", at_least=0)

@@ -23,13 +23,17 @@ LossName = Literal[
 class DpoConfig:
     """Which pairs, from where training begins, and with what loss."""
 
-    data: Path = option(Path("runs/preferences/pairs.jsonl"), "What `preferences` wrote.")
+    data: Path = option(
+        Path("runs/preferences/pairs.jsonl"), "What `preferences` wrote.", reads="file"
+    )
     init: Literal["sft", "base", "merged"] = option(
         "sft",
         "Train the sft adapter on, a new one on the base, or a new one on both merged; the reference is "
         "the same model.",
     )
-    sft: Path = option(Path("runs/sft/adapter"), "The adapter for `init = sft` and `merged`.")
+    sft: Path = option(
+        Path("runs/sft/adapter"), "The adapter for `init = sft` and `merged`.", reads="adapter"
+    )
     out: Path = option(Path("runs/dpo"), "The run's folder.")
     seed: int = option(
         0,
@@ -46,6 +50,11 @@ class DpoConfig:
     lora: LoraConfig = section(LoraConfig)
     train: TrainConfig = section(TrainConfig, learning_rate=5e-6)
     holdout: HoldoutConfig = section(HoldoutConfig, without=("eval_share",))
+
+    @property
+    def unread(self) -> frozenset[str]:
+        """Settings that name something which is not read: a new adapter on the base begins from no other."""
+        return frozenset({"sft"} if self.init == "base" else ())
 
     def __post_init__(self) -> None:
         if self.init == "merged" and self.model.quant != "none":

@@ -30,7 +30,7 @@ class EquivalenceConfig:
     """Which prompts go both ways, and how much may differ."""
 
     out: Path = option(Path("runs/equivalence"), "The run's folder.")
-    suite: str = option("instruct", "A suite's name, or a .jsonl file of your own.")
+    suite: str = option("instruct", "A suite's name, or a .jsonl file of your own.", reads="suite")
     form: Literal["raw", "formatted", "qa", "fewshot", "completion"] = option(
         "formatted", "The prompt form."
     )

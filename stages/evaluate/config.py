@@ -91,6 +91,7 @@ class EvaluateConfig:
         "instruct",
         "instruct, heldout, comprehensive, readiness, completion, qa, formats, sentinels, your own .jsonl "
         "file, or lm-eval:SAMPLES.jsonl.",
+        reads="suite",
     )
     from_results: tuple[str, ...] = option(
         (),
@@ -102,6 +103,7 @@ class EvaluateConfig:
     adapters: tuple[str, ...] = option(
         (),
         "Adapters to evaluate on the one base, in order, as name=directory; name=below+above for a stack.",
+        reads="adapters",
     )
     base: bool = option(True, "Evaluate the bare base as well.")
     forms: tuple[Literal["raw", "formatted", "qa", "fewshot", "completion"], ...] = option(
@@ -122,14 +124,20 @@ class EvaluateConfig:
         None, "An earlier run's folder or results.jsonl to compare with, item by item."
     )
     training_data: tuple[Path, ...] = option(
-        (), "Training files in JSON lines; items whose request stands in one are counted."
+        (),
+        "Training files in JSON lines; items whose request stands in one are counted.",
+        reads="file",
     )
     gate: bool = option(False, "Fail unless the last model's interval lies above the threshold.")
     threshold: float | None = option(
         None, "The gate's rate; the suite's own if left out.", at_least=0, at_most=1
     )
-    gate_file: Path | None = option(None, "The gate.json of this session, to show in the report.")
-    notice: Path | None = option(None, "A Methodology Change Notice, to link in the report.")
+    gate_file: Path | None = option(
+        None, "The gate.json of this session, to show in the report.", reads="file"
+    )
+    notice: Path | None = option(
+        None, "A Methodology Change Notice, to link in the report.", reads="file"
+    )
     any_base: bool = option(False, "Take adapters although they name another base.")
     max_new_tokens: int = option(64, "Longest answer in tokens.", at_least=1)
     temperature: float = option(0.0, "0 is greedy.", at_least=0)

@@ -25,10 +25,12 @@ class GenerateConfig:
         "templates", "Where instructions come from: templates, the base model itself, or a file."
     )
     templates: Path | None = option(
-        None, "Templates in TOML or YAML; the embedded model's world if left out."
+        None, "Templates in TOML or YAML; the embedded model's world if left out.", reads="file"
     )
     file: Path | None = option(
-        None, "For `source = file`: JSON lines with `instruction` and what else is known of it."
+        None,
+        "For `source = file`: JSON lines with `instruction` and what else is known of it.",
+        reads="file",
     )
     count: int = option(
         0, "How many instructions: all of them for 0; a model needs a number.", at_least=0

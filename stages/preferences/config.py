@@ -20,10 +20,14 @@ class PreferencesConfig:
     out: Path = option(Path("runs/preferences"), "The run's folder.")
     seed: int = option(0, "Every sample has a seed of its own, made from this one.", at_least=0)
     file: Path | None = option(
-        None, "JSON lines with `instruction`; `group`, `ask`, `gold` and `match` are optional."
+        None,
+        "JSON lines with `instruction`; `group`, `ask`, `gold` and `match` are optional.",
+        reads="file",
     )
     adapter: Path | None = option(
-        Path("runs/sft/adapter"), "The adapter that answers; `none` lets the base answer."
+        Path("runs/sft/adapter"),
+        "The adapter that answers; `none` lets the base answer.",
+        reads="adapter",
     )
     prompt: str = option(PROMPT, "What the model is asked; {instruction} stands in it.")
     k: int = option(8, "Samples per prompt.", at_least=2)
@@ -39,7 +43,7 @@ class PreferencesConfig:
     )
     negatives: Literal["sampled", "file"] = option("sampled", "Where rejected answers come from.")
     negatives_file: Path | None = option(
-        None, "For `negatives = file`: JSON lines with `instruction` and `rejected`."
+        None, "For `negatives = file`: JSON lines with `instruction` and `rejected`.", reads="file"
     )
     max_pairs: int = option(3, "Most pairs per prompt.", at_least=1)
     eval_share: float = option(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from cleanguard.installing import install
 from guard.errors import MissingExtraError
 
 try:
@@ -11,7 +12,7 @@ try:
     from matplotlib.figure import Figure
 except ImportError as error:
     raise MissingExtraError(
-        f"{error.name or 'matplotlib'} is not installed", remedy='pip install "cleanguard[stats]"'
+        f"{error.name or 'matplotlib'} is not installed", remedy=install("stats")
     ) from error
 
 # Names of models, slices and items are text; matplotlib would read "$" in them as formulas.

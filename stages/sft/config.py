@@ -16,7 +16,7 @@ from stages.training.config import HoldoutConfig, LoraConfig, TrainConfig
 class SftConfig:
     """Which data, which adapter, how long."""
 
-    data: Path = option(Path("runs/generate/dataset.jsonl"), "What `generate` wrote.")
+    data: Path = option(Path("runs/generate/dataset.jsonl"), "What `generate` wrote.", reads="file")
     out: Path = option(Path("runs/sft"), "The run's folder.")
     seed: int = option(
         0, "Decides the adapter's beginning and the order of rows.", at_least=0, at_most=2**32 - 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from cleanguard.installing import install
 from guard.errors import MissingExtraError
 
 try:
@@ -10,7 +11,7 @@ try:
     import scipy.stats
 except ImportError as error:
     raise MissingExtraError(
-        f"{error.name or 'scipy'} is not installed", remedy='pip install "cleanguard[stats]"'
+        f"{error.name or 'scipy'} is not installed", remedy=install("stats")
     ) from error
 
 __all__ = ["numpy", "scipy"]

@@ -5,7 +5,7 @@ import hashlib
 import json
 import pickle
 from collections.abc import Mapping
-from dataclasses import FrozenInstanceError
+from dataclasses import FrozenInstanceError, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ import pytest
 
 from guard import Loaded
 from guard.prompts.policy import tokenizer_digest
+from guard.provenance.record import Event
 
 
 def test_reads_as_mapping_attribute_and_json(tiny: Loaded) -> None:
@@ -60,3 +61,15 @@ def test_measurements(tiny: Loaded) -> None:
     assert tiny.provenance.tokenizer.bos_prefix == ()
     assert set(tiny.provenance.tokenizer.templates) == {"default"}
     assert all(check.verdict in {"pass", "recorded"} for check in tiny.provenance.checks)
+
+
+def test_printed_it_is_a_summary_of_at_most_eight_lines(tiny: Loaded) -> None:
+    provenance = tiny.provenance
+    text = str(provenance)
+    assert len(text.splitlines()) <= 8
+    assert provenance.tokenizer.digest[:12] in text
+    assert f"{provenance.model.parameters:,} parameters" in text
+    events = tuple(Event("unguarded", provenance.created, {}) for _ in range(3))
+    whole = replace(provenance, events=events, overrides=("allow_chat_model",))
+    assert len(str(whole).splitlines()) <= 8
+    assert "allow_chat_model" in str(whole)

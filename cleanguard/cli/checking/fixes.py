@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,6 +25,7 @@ class Fixes:
     Attributes:
         findings: What is left, or would be.
         codes: How many findings of each code were fixed, or would be.
+        names: The same for each file.
         patch: The unified diff.
         failures: Files that could not be fixed or written, with the reason.
         files: The files as they are now.
@@ -37,6 +38,7 @@ class Fixes:
     failures: tuple[str, ...]
     files: tuple[SourceFile, ...]
     stdin: bytes | None = None
+    names: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +75,7 @@ def fix_files(
     }
     left = [finding for finding in findings if finding.filename not in fixable]
     codes: Counter[str] = Counter()
+    names: dict[str, Mapping[str, int]] = {}
     now = {file.name: file for file in files}
     patches: list[bytes] = []
     failures: list[str] = []
@@ -100,6 +103,7 @@ def fix_files(
             failures.append(f"{file.name}: not fixed: {fixed.refusal}; please report it")
         left += fixed.findings
         codes.update(fixed.codes)
+        names[file.name] = fixed.codes
         patches.append(unified(file.name, fixed.before, fixed.after))
         if file.content is not None and write:
             now[file.name] = replace(file, content=fixed.after)
@@ -112,4 +116,5 @@ def fix_files(
         tuple(failures),
         tuple(now.values()),
         stdin if write else None,
+        names,
     )

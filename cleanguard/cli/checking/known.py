@@ -9,45 +9,81 @@ from cleanguard.catalogue.findings import Finding
 from cleanguard.cli.checking.output import sources_of
 from cleanguard.files import SourceFile
 from cleanguard.report.spoken import say
-from cleanguard.settings.baseline import compare, load
+from cleanguard.settings.baseline import Entry, compare, load
 from cleanguard.settings.config import Settings, selected
 
 
 class Known:
-    """The baseline of a check, read before anything is done."""
+    """The baselines of a check, read before anything is done: one for each configuration that names one."""
 
     def __init__(
         self, baseline: Path | None, settings: Settings, active: frozenset[str] | None = None
     ) -> None:
-        """Read it.
+        """Read them.
 
         Args:
-            baseline: The file that the command line names; the configured one if None.
-            settings: Says which one is configured.
+            baseline: The file that the command line names, for all files; the configured ones if None.
+            settings: Says which ones are configured.
             active: The codes that are looked for; those that `check` selects if None.
 
         Raises:
-            JobError: It cannot be read.
+            JobError: One cannot be read.
         """
-        configured = settings.baseline and settings.root / settings.baseline
-        self._file = baseline or configured or None
-        self._active = selected(settings) if active is None else active
-        self._entries = load(self._file) if self._file else ()
+        self._settings = settings
+        self._active = active
+        self._all = baseline
+        wanted = dict.fromkeys(
+            file
+            for own in (settings, *(nested for _, nested in settings.nested))
+            if (file := self._file_of(own)) is not None
+        )
+        self._entries: dict[Path, tuple[Entry, ...]] = {file: load(file) for file in wanted}
+
+    def _file_of(self, settings: Settings) -> Path | None:
+        if self._all is not None:
+            return self._all
+        return settings.root / settings.baseline if settings.baseline else None
 
     def without(
         self, findings: Sequence[Finding], files: Sequence[SourceFile], *, stale: bool = True
     ) -> tuple[Finding, ...]:
         """The findings that are new; says how many are known, and which entries are stale if asked."""
-        if self._file is None:
+        if not self._entries:
             return tuple(findings)
-        names = [file.name for file in files]
-        compared = compare(
-            findings, self._entries, sources_of(files), self._file, names, self._active
-        )
+        owners = {file.name: self._settings.at(file.path) for file in files}
+        new: list[Finding] = []
+        for file in (None, *self._entries):
+            names = [name for name, own in owners.items() if self._file_of(own) == file]
+            of_these = set(names)
+            own = [
+                finding
+                for finding in findings
+                if (finding.filename in of_these)
+                or (file == self._file_of(self._settings) and finding.filename not in owners)
+            ]
+            if file is None:
+                new += own
+            elif own or names:
+                settings = next((owners[name] for name in names), self._settings)
+                new += self._new(file, own, files, names, settings, stale=stale)
+        return tuple(sorted(new, key=lambda finding: finding.sort_key))
+
+    def _new(
+        self,
+        file: Path,
+        findings: Sequence[Finding],
+        files: Sequence[SourceFile],
+        names: Sequence[str],
+        settings: Settings,
+        *,
+        stale: bool,
+    ) -> tuple[Finding, ...]:
+        active = selected(settings) if self._active is None else self._active
+        compared = compare(findings, self._entries[file], sources_of(files), file, names, active)
         if compared.known:
-            say(f"cleanguard: {compared.known} known from {self._file}", err=True)
+            say(f"cleanguard: {compared.known} known from {file}", err=True)
         for entry in compared.stale if stale else ():
-            text = f"{self._file}: stale entry: {entry.path}: {entry.code}: {entry.line}"
+            text = f"{file}: stale entry: {entry.path}: {entry.code}: {entry.line}"
             say(f"cleanguard: {text}", err=True)
         if compared.stale and stale:
             say("cleanguard: `cleanguard baseline` writes it anew", err=True)

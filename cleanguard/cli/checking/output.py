@@ -27,12 +27,16 @@ class Output:
         file: Where to write them, standard output if None.
         statistics: Print how often each hazard was found instead.
         colour: Whether to colour; as the stream and the environment want it if None.
+        quiet: Leave the summary out.
+        silent: Print nothing.
     """
 
     style: str
     file: Path | None = None
     statistics: bool = False
     colour: bool | None = None
+    quiet: bool = False
+    silent: bool = False
 
     def print(
         self, findings: Sequence[Finding], checked: int, sources: Sources, stream: TextIO
@@ -42,6 +46,8 @@ class Output:
         Raises:
             JobError: The output file cannot be written.
         """
+        if self.silent and self.file is None:
+            return
         if self.file is None:
             self._print(findings, checked, sources, stream)
             return
@@ -71,15 +77,32 @@ class Output:
             lines = statistics.lines(findings)
         elif self.style == "concise":
             lines = text.concise(findings)
+        elif self.style == "grouped":
+            lines = text.grouped(findings)
         else:
             lines = text.full(findings, sources, width)
-        styled.write([*lines, *text.summary(findings, checked, width)], stream, self.colour)
+        summary = () if self.quiet else text.summary(findings, checked, width)
+        styled.write([*lines, *summary], stream, self.colour)
 
-    def print_fixed(self, codes: Mapping[str, int], verb: str) -> None:
-        """To the error stream, so that patches and machine-readable reports stay what they are."""
+    def print_fixed(
+        self,
+        codes: Mapping[str, int],
+        verb: str,
+        names: Mapping[str, Mapping[str, int]] | None = None,
+    ) -> None:
+        """To the error stream, so that patches and machine-readable reports stay what they are.
+
+        Args:
+            codes: How many findings of each code were fixed.
+            verb: `Fixed` or `Would fix`.
+            names: The same for each file, where that is to be listed.
+        """
         from cleanguard.report import styled, text
 
-        styled.write(text.fixed(codes, verb), sys.stderr, self.colour)
+        if self.quiet or self.silent:
+            return
+        lines = [*text.fixed(codes, verb), *text.fixed_in(names or {})]
+        styled.write(lines, sys.stderr, self.colour)
 
 
 def colour_of(choice: Colour) -> bool | None:

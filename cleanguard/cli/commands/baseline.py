@@ -11,7 +11,10 @@ from cleanguard.cli.checking.output import sources_of
 from cleanguard.cli.exit_codes import CANNOT_DO, CLEAN
 from cleanguard.cli.inputs import inputs_of
 from cleanguard.cli.outputs import writable
+from cleanguard.cli.overrides import Overrides
+from cleanguard.cli.report_options import configuration_options
 from cleanguard.cli.writing import write_out
+from cleanguard.errors import JobError
 from cleanguard.report.escaping import for_json
 from cleanguard.report.spoken import say
 from cleanguard.settings import baseline
@@ -25,15 +28,14 @@ from cleanguard.settings import baseline
     metavar="FILE",
     help=f"Where to write it; the configured one, or {baseline.DEFAULT_NAME}.",
 )
-@click.option(
-    "--config",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="Read [tool.cleanguard] from this file.",
-)
+@configuration_options
 @click.pass_context
 def command(
-    ctx: click.Context, paths: tuple[str, ...], output: Path | None, config: Path | None
+    ctx: click.Context,
+    paths: tuple[str, ...],
+    output: Path | None,
+    config: tuple[str, ...],
+    isolated: bool,
 ) -> None:
     """Write the findings in PATHS to a file that `cleanguard check --baseline` holds new ones against.
 
@@ -41,7 +43,10 @@ def command(
     """
     from lint_rules._engine.pipeline import check_files
 
-    settings, files = inputs_of(paths, config, notebooks=True)
+    found = inputs_of(paths, Overrides(config=config, isolated=isolated), notebooks=True)
+    if found.problems:
+        raise JobError(found.problems[0])
+    settings, files = found.settings, found.files
     file = output or settings.root / (settings.baseline or baseline.DEFAULT_NAME)
     writable(file)
     run = check_files(files, settings)

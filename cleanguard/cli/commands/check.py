@@ -11,17 +11,18 @@ from typing import Any
 
 import click
 
+from cleanguard.catalogue.findings import Finding
 from cleanguard.cli.checking.known import Known
 from cleanguard.cli.checking.options import STDIN, CheckOptions, check_options
 from cleanguard.cli.checking.output import Output, colour_of, sources_of
+from cleanguard.cli.checking.places import prepared
 from cleanguard.cli.checking.with_trace import compared, read_trace
 from cleanguard.cli.exit_codes import CANNOT_DO, CLEAN, FINDINGS
-from cleanguard.cli.inputs import inputs_of
+from cleanguard.cli.inputs import Inputs, inputs_of
 from cleanguard.cli.progress import bar
 from cleanguard.errors import JobError
 from cleanguard.files import SourceFile
 from cleanguard.report.spoken import put_bytes, say
-from cleanguard.settings.config import Settings
 
 
 @click.command("check")
@@ -30,12 +31,15 @@ from cleanguard.settings.config import Settings
 def command(ctx: click.Context, /, **given: Any) -> None:
     """Find hazards in Python files; PATHS are files and folders, the current folder if none.
 
-    CODES are codes (CG201), prefixes (CG2), names (double-bos) or ALL, separated by commas. The path
+    CODES are codes (CG201), prefixes (CG2), names (double-bos) or ALL, separated by commas; PATTERNS are
+    gitignore-style. The path
     `-` is standard input; with --fix the fixed text goes to standard output.
     """
     options = CheckOptions(**given)
+    if options.cache_dir is not None:
+        os.environ["CLEANGUARD_CACHE_DIR"] = str(options.cache_dir)
     if not options.watch:
-        ctx.exit(_check(options, *_inputs(options)))
+        ctx.exit(_check(options, _inputs(options)))
     if _reads_stdin(options) or options.output_file:
         raise click.UsageError("--watch needs files, and prints to the terminal")
     from cleanguard.cli.checking.watch import watch
@@ -43,7 +47,7 @@ def command(ctx: click.Context, /, **given: Any) -> None:
     def again() -> None:
         click.clear()
         try:
-            _check(options, *_inputs(options))
+            _check(options, _inputs(options))
         except JobError as error:  # the next change may mend it
             say(f"cleanguard: {error}", err=True)
 
@@ -52,11 +56,14 @@ def command(ctx: click.Context, /, **given: Any) -> None:
 
 def _looked_at(options: CheckOptions) -> list[Path]:
     """The files whose changes count: those that are checked, and what says how."""
-    found = [path for path in (options.config, options.baseline) if path is not None]
+    named = (options.overrides.config_file, options.baseline)
+    found = [path for path in named if path is not None]
     top = Path(os.path.commonpath([Path(path).absolute() for path in options.paths or (".",)]))
     found += [folder / "pyproject.toml" for folder in (top, *top.parents)]
     with suppress(JobError):
-        found += [file.path for file in _inputs(options)[1]]
+        inputs = _inputs(options)
+        found += [file.path for file in inputs.files]
+        found += [Path(folder) / "pyproject.toml" for folder, _ in inputs.settings.nested]
     return found
 
 
@@ -64,7 +71,7 @@ def _reads_stdin(options: CheckOptions) -> bool:
     return STDIN in options.paths or (options.stdin_filename is not None and not options.paths)
 
 
-def _inputs(options: CheckOptions) -> tuple[Settings, tuple[SourceFile, ...]]:
+def _inputs(options: CheckOptions) -> Inputs:
     stdin = None
     if _reads_stdin(options):
         if options.paths not in ((), (STDIN,)):
@@ -75,23 +82,23 @@ def _inputs(options: CheckOptions) -> tuple[Settings, tuple[SourceFile, ...]]:
         stdin = SourceFile(name, Path(name), sys.stdin.buffer.read())
     elif options.stdin_filename is not None:
         raise click.UsageError("--stdin-filename goes with the path `-`")
-    return inputs_of(
-        options.paths,
-        options.config,
-        select=options.select,
-        extend_select=options.extend_select,
-        ignore=options.ignore,
-        scope=options.scope,
-        force_exclude=options.force_exclude,
-        stdin=stdin,
-        notebooks=True,
-    )
+    return inputs_of(options.paths, options.overrides, stdin=stdin, notebooks=True)
 
 
-def _check(options: CheckOptions, settings: Settings, files: Sequence[SourceFile]) -> int:
+def _check(options: CheckOptions, inputs: Inputs) -> int:
     """Checks, fixes where asked, prints, and says how to leave."""
     from lint_rules._engine.pipeline import check_files
 
+    settings, files = inputs.settings, inputs.files
+    if options.show_files or options.show_settings:
+        from cleanguard.cli.checking.shown import show
+
+        show(settings, files, names=options.show_files)
+        return _leave(False, inputs.problems, options)
+    if options.verbose:
+        from cleanguard.cli.checking.shown import explain_run
+
+        explain_run(settings, files)
     known = Known(options.baseline, settings)
     traces = [read_trace(file) for file in options.with_trace]
     if traces and options.fixes:
@@ -100,14 +107,33 @@ def _check(options: CheckOptions, settings: Settings, files: Sequence[SourceFile
         run = check_files(
             files, settings, jobs=options.jobs, cached=not options.no_cache, progress=progress
         )
-    findings, failures = run.findings, list(run.failures)
+    findings, failures = run.findings, [*inputs.problems, *run.failures]
     colour = colour_of(options.color)
-    output = Output(options.output_format, options.output_file, options.statistics, colour)
+    output = Output(
+        options.output_format,
+        options.output_file,
+        options.statistics,
+        colour,
+        options.quiet,
+        options.silent,
+    )
+    if options.add_ignore is not None:
+        from cleanguard.cli.checking.adding import add_ignores
+
+        if options.fixes or _reads_stdin(options):
+            raise click.UsageError(
+                "--add-ignore writes into files; it excludes fixes and the path `-`"
+            )
+        found = known.without(findings, files)
+        code = add_ignores(found, files, settings, options.add_ignore)
+        return max(code, _leave(False, failures, options))
     if not options.fixes:
         if traces:
             findings = compared(findings, traces, files, settings)
         findings = known.without(findings, files)
+        findings = prepared(findings, files, settings, options.output_format)
         output.print(findings, run.checked, sources_of(files), sys.stdout)
+        _say_what_is_cut(findings, options)
     else:
         from cleanguard.cli.checking.fixes import fix_files
 
@@ -115,17 +141,41 @@ def _check(options: CheckOptions, settings: Settings, files: Sequence[SourceFile
         fixes = fix_files(findings, files, settings, unsafe=options.unsafe_fixes, write=write)
         findings = known.without(fixes.findings, fixes.files)
         failures += fixes.failures
+        names = fixes.names
         sys.stdout.flush()
         if options.diff:
             put_bytes(fixes.patch)
-            output.print_fixed(fixes.codes, "Would fix")
+            output.print_fixed(fixes.codes, "Would fix", names if options.show_fixes else None)
             _print_unfixed(len(findings))
             return _leave(bool(fixes.patch) or bool(findings), failures, options)
         put_bytes(fixes.stdin or b"")
         stream = sys.stdout if fixes.stdin is None else sys.stderr
-        output.print(findings, run.checked, sources_of(fixes.files), stream)
-        output.print_fixed(fixes.codes, "Fixed")
+        if not options.fix_only:
+            shown = prepared(findings, fixes.files, settings, options.output_format)
+            output.print(shown, run.checked, sources_of(fixes.files), stream)
+        output.print_fixed(fixes.codes, "Fixed", names if options.show_fixes else None)
+        if options.fix_only:
+            findings = ()
+        if options.exit_non_zero_on_fix and fixes.codes:
+            return max(FINDINGS, _leave(True, failures, options))
     return _leave(bool(findings), failures, options)
+
+
+def _say_what_is_cut(findings: Sequence[Finding], options: CheckOptions) -> None:
+    """Limits of those who read a format, which would drop findings without a word."""
+    if options.statistics or options.quiet or options.silent:
+        return
+    said = None
+    if options.output_format == "github":
+        from cleanguard.report import github
+
+        said = github.cut(findings)
+    elif options.output_format == "sarif":
+        from cleanguard.report import sarif
+
+        said = sarif.cut(findings)
+    if said is not None:
+        say(f"cleanguard: {said}", err=True)
 
 
 def _print_unfixed(count: int) -> None:

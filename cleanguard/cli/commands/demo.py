@@ -24,10 +24,16 @@ from cleanguard.report.styled import Line, Span
 from cleanguard.settings.config import Settings
 from codemods.migration import Migration
 
-_WIDTH = 80
+_PIPE = 80
+_WIDEST = 160
 _PROMPTS_SHOWN = 5
 _TRACED_SHOWN = 6
 _GROUPS = {"CG1": "load", "CG2": "token", "CG3": "gener", "CG4": "train", "CG5": "numb."}
+
+
+def _width() -> int:
+    """The columns of the terminal, and 80 for a pipe."""
+    return min(styled.width_of(sys.stdout) or _PIPE, _WIDEST)
 
 
 @click.command("demo")
@@ -74,7 +80,7 @@ def _show_chain(folder: Path, kept: Path | None) -> bool:
         _print([[Span(f"   {stage} …", "dim")]])
 
     ran = chain.run_chain(folder, begun)
-    _print([[], *(line for text in ran.lines for line in styled.wrapped([], text, _WIDTH))])
+    _print([[], *(line for text in ran.lines for line in styled.wrapped([], text, _width()))])
     where = (
         f"The report with its plots: {kept / chain.REPORT}"
         if kept
@@ -86,7 +92,7 @@ def _show_chain(folder: Path, kept: Path | None) -> bool:
         else "NOT EVERY TRAINING STEP IS SHOWN TO HELP."
     )
     style = "bold green" if ran.better else "bold red"
-    _print([[], *styled.wrapped([], where, _WIDTH), [Span(verdict, style)]])
+    _print([[], *styled.wrapped([], where, _width()), [Span(verdict, style)]])
     return ran.better
 
 
@@ -109,7 +115,7 @@ def _show_scripts(folder: Path) -> bool:
         )
     acts.write(plans, new)
     _title("4", "cleanguard migrate --write: rewritten, and what is left to a person")
-    _print(plan_report.table(plans, _WIDTH))
+    _print(plan_report.table(plans, _width()))
     _print(_left(plans))
 
     _title("5", "cleanguard check again, and does everything compile?")
@@ -123,7 +129,7 @@ def _show_scripts(folder: Path) -> bool:
     record = acts.guarded_record(after.texts[0])
     _print([line for text in record.lines for line in _wrapped_json(text)])
     _title("8", "and a chat prompt, by whatever road it comes")
-    _print(styled.wrapped([], record.refusal.replace("\n", " "), _WIDTH))
+    _print(styled.wrapped([], record.refusal.replace("\n", " "), _width()))
     same = before.texts == after.texts and before.scores == after.scores and record.same
     verdict = (
         "The migrated script gives the same texts and scores." if same else "THE RESULTS DIFFER."
@@ -142,7 +148,7 @@ def _print(lines: Sequence[Line]) -> None:
 
 
 def _findings_table(findings: Sequence[Finding], names: Sequence[str]) -> list[Line]:
-    room = _WIDTH - 6 * len(_GROUPS)
+    room = _width() - 6 * len(_GROUPS)
     heads = "".join(f"{title:>6}" for title in _GROUPS.values())
     lines: list[Line] = [[Span(f"{'findings about':<{room}}{heads}", "bold")]]
     for name in names:
@@ -163,11 +169,11 @@ def _traced(folder: Path, saved: Path) -> list[Line]:
     lines: list[Line] = []
     for found, said in [pair for pair in traced if pair[1].message][:_TRACED_SHOWN]:
         lines.append([Span(f"{acts.EXAMPLE}:{found.location} {found.code}", "blue")])
-        lines += styled.wrapped([Span("    ")], said.message, _WIDTH)
+        lines += styled.wrapped([Span("    ")], said.message, _width())
     statuses = Counter(str(said.status) for _, said in traced)
     counts = ", ".join(f"{number} {status}" for status, number in statuses.items())
     told = f"What check said of it, held against this run: {counts}."
-    return [*lines, [], *styled.wrapped([], told, _WIDTH, "bold")]
+    return [*lines, [], *styled.wrapped([], told, _width(), "bold")]
 
 
 def _short(name: str, room: int) -> str:
@@ -179,7 +185,7 @@ def _cropped(lines: Iterator[Line]) -> list[Line]:
     cut: list[Line] = []
     for line in lines:
         [span] = line
-        text = span.text if len(span.text) <= _WIDTH else span.text[: _WIDTH - 1] + "…"
+        text = span.text if len(span.text) <= _width() else span.text[: _width() - 1] + "…"
         cut.append([Span(text, span.style)])
     return cut
 
@@ -189,7 +195,7 @@ def _left(plans: Sequence[Migration]) -> list[Line]:
     for plan in plans:
         for site in plan.manual:
             lines.append([Span(f"{plan.filename}:{site.row} ", "blue"), Span(site.code, "bold")])
-            lines += styled.wrapped([Span("    ")], site.reason or "", _WIDTH)
+            lines += styled.wrapped([Span("    ")], site.reason or "", _width())
     return [[], *lines] if lines else []
 
 
@@ -208,7 +214,9 @@ def _comparison(before: acts.Run, after: acts.Run) -> list[Line]:
     for old, new in pairs[:_PROMPTS_SHOWN]:
         mark = Span("same  ", "green") if old == new else Span("DIFFERS  ", "bold red")
         shown = f"{old.prompt!r} → {new.text!r}"
-        lines.append([mark, Span(shown if len(shown) <= _WIDTH - 6 else shown[: _WIDTH - 7] + "…")])
+        lines.append(
+            [mark, Span(shown if len(shown) <= _width() - 6 else shown[: _width() - 7] + "…")]
+        )
     equal = sum(old == new for old, new in pairs)
     total = f"{equal} of {len(pairs)} texts are the same."
     return [
@@ -222,4 +230,4 @@ def _comparison(before: acts.Run, after: acts.Run) -> list[Line]:
 
 def _wrapped_json(text: str) -> list[Line]:
     body = text.lstrip()
-    return styled.wrapped([Span(" " * (len(text) - len(body)))], body, _WIDTH)
+    return styled.wrapped([Span(" " * (len(text) - len(body)))], body, _width())

@@ -68,6 +68,7 @@ def command(
     Exit codes: 0 it loads as a base model, 1 CleanModelLoader refuses it, 2 it cannot be examined.
     """
     from guard.errors import GuardError
+    from guard.files.naming import refuse_no_model
 
     options: dict[str, Any] = {
         "revision": revision,
@@ -76,6 +77,7 @@ def command(
         "trust_remote_code": trust_remote_code,
     }
     try:
+        refuse_no_model(model)  # before torch is imported
         from guard.doctor import diagnose
         from guard.loader import CleanModelLoader
 

@@ -28,6 +28,7 @@ _WIDTH = 80
 @click.command("explain")
 @click.argument("hazard", required=False, metavar="[CODE|NAME]")
 @click.option(
+    "--output-format",
     "--format",
     "output_format",
     type=click.Choice(["text", "json", "markdown"]),

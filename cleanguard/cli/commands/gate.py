@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -16,9 +17,13 @@ from cleanguard.cli.exit_codes import CLEAN, FINDINGS
 from cleanguard.cli.inputs import inputs_of
 from cleanguard.cli.named import named_model
 from cleanguard.cli.outputs import writable
+from cleanguard.cli.overrides import Overrides
+from cleanguard.cli.report_options import configuration_options
 from cleanguard.cli.writing import write_out
 from cleanguard.errors import JobError
 from cleanguard.files import SourceFile
+from cleanguard.installing import install
+from cleanguard.report.counting import counted
 from cleanguard.report.escaping import for_json
 from cleanguard.settings.config import Settings
 from cleanguard.version import VERSION
@@ -62,12 +67,7 @@ class Check:
     show_default=True,
     help="Where the evidence is written.",
 )
-@click.option(
-    "--config",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="Read [tool.cleanguard] from this file.",
-)
+@configuration_options
 @click.pass_context
 def command(
     ctx: click.Context,
@@ -77,7 +77,8 @@ def command(
     load_in_8bit: bool,
     load_in_4bit: bool,
     output: Path,
-    config: Path | None,
+    config: tuple[str, ...],
+    isolated: bool,
 ) -> None:
     """Check that PATHS have no error, that all compile, that the versions are known, and that the model passes.
 
@@ -87,7 +88,10 @@ def command(
     if (model is None) != no_model:
         raise click.UsageError("name the session's model with --model, or pass --no-model")
     writable(output)
-    settings, files = inputs_of(paths, config, notebooks=True)
+    found = inputs_of(paths, Overrides(config=config, isolated=isolated), notebooks=True)
+    if found.problems:
+        raise JobError(f"{found.problems[0]}; the gate was not held")
+    settings, files = found.settings, found.files
     contents = _read(files)
     checks = [_findings(files, settings), _compiles(contents)]
     environment, versions = _environment()
@@ -144,7 +148,8 @@ def _findings(files: Sequence[SourceFile], settings: Settings) -> Check:
         raise JobError(f"{run.failures[0]}; the gate was not held")
     errors = [item for item in run.findings if item.severity == "error"]
     detail = (
-        f"{len(errors)} errors and {len(run.findings) - len(errors)} warnings in {len(files)} files"
+        f"{counted(len(errors), 'error')} and "
+        f"{counted(len(run.findings) - len(errors), 'warning')} in {counted(len(files), 'file')}"
     )
     if errors:
         first = errors[0]
@@ -157,7 +162,7 @@ def _compiles(contents: Sequence[Content]) -> Check:
     for content in contents:
         if content.problem is not None:
             return Check("compiles", "fail", f"{content.name}: {content.problem}")
-    return Check("compiles", "pass", f"all {len(contents)} files compile")
+    return Check("compiles", "pass", f"{counted(len(contents), 'file')} compiled")
 
 
 def _environment() -> tuple[dict[str, Any] | None, Check]:
@@ -166,7 +171,7 @@ def _environment() -> tuple[dict[str, Any] | None, Check]:
 
         found = asdict(measure_environment())
     except ImportError as error:
-        return None, Check("versions", "fail", f'{error}; install "cleanguard[guard]"')
+        return None, _needs("versions", error)
     python = found.get("python") or sys.version.split()[0]
     return found, Check(
         "versions", "pass", f"Python {python}; libraries, CUDA and git state recorded"
@@ -181,7 +186,7 @@ def _model(
         from guard import CleanModelLoader
         from guard.errors import GuardError
     except ImportError as error:
-        return None, Check("model", "fail", f'{error}; install "cleanguard[guard]"')
+        return None, _needs("model", error)
     try:
         loader = CleanModelLoader(
             named_model(model), load_in_8bit=load_in_8bit, load_in_4bit=load_in_4bit
@@ -193,6 +198,14 @@ def _model(
     return provenance, Check(
         "model", "pass", f"{model} loaded guarded; {len(held)} checks of the load held"
     )
+
+
+def _needs(name: str, error: ImportError) -> Check:
+    """What is missing, and what brings it; the first package that was missed may be another's."""
+    missing = [package for package in ("torch", "transformers") if find_spec(package) is None]
+    what = ", ".join(missing) or error.name or "a package"
+    verb = "are" if len(missing) > 1 else "is"
+    return Check(name, "fail", f"{what} {verb} not installed: {install('guard')}")
 
 
 def _show(checks: Sequence[Check], output: Path, *, go: bool) -> None:

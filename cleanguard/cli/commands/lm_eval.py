@@ -9,6 +9,7 @@ import click
 
 from cleanguard.cli.exit_codes import CANNOT_DO, CLEAN
 from cleanguard.errors import JobError
+from cleanguard.installing import install
 
 
 @click.command(
@@ -25,9 +26,7 @@ def command(ctx: click.Context, args: tuple[str, ...]) -> None:
     and samples get statements for `cleanguard verify`. Exit codes: 0 done, 2 it could not be done.
     """
     if find_spec("lm_eval") is None:
-        raise JobError(
-            'lm-eval needs lm_eval: pip install -c constraints.txt "cleanguard[harness]"'
-        )
+        raise JobError(f"lm-eval needs lm_eval: {install('harness')}")
     from stages.harnesses.lm_eval_command import run_command
 
     try:

@@ -12,7 +12,9 @@ import click
 from cleanguard.cli.exit_codes import CANNOT_DO, CLEAN, FINDINGS
 from cleanguard.cli.inputs import inputs_of
 from cleanguard.cli.migrating.prove_args import CommandLines
+from cleanguard.cli.overrides import Overrides
 from cleanguard.cli.progress import bar
+from cleanguard.cli.report_options import configuration_options
 from cleanguard.report.spoken import put_bytes, say
 from cleanguard.settings.config import Scope, Settings
 from codemods.migration import Migration
@@ -64,12 +66,7 @@ if TYPE_CHECKING:
 @click.option(
     "--scope", type=click.Choice(["base", "all"]), help="Leave known chat models alone, or not."
 )
-@click.option(
-    "--config",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="Read [tool.cleanguard] from this file.",
-)
+@configuration_options
 @click.pass_context
 def command(
     ctx: click.Context,
@@ -84,7 +81,8 @@ def command(
     proving: bool,
     command_lines: tuple[str, ...],
     scope: Scope | None,
-    config: Path | None,
+    config: tuple[str, ...],
+    isolated: bool,
 ) -> None:
     """Rewrite hazards in Python files and notebooks; PATHS are files and folders, the current folder if none.
 
@@ -100,11 +98,15 @@ def command(
         raise click.UsageError("--prove-args is for --prove, which runs the scripts' code")
     from codemods.planning import Planner
 
-    settings, files = inputs_of(paths, config, scope=scope, notebooks=True)
+    inputs = inputs_of(
+        paths, Overrides(scope=scope, config=config, isolated=isolated), notebooks=True
+    )
+    settings, files = inputs.settings, inputs.files
     wishes = _wishes(select, unsafe)
     given = CommandLines(command_lines, [file.name for file in files])
     planner = Planner(files, settings)
     plans, failures = _plan(planner, wishes)
+    failures += inputs.problems
     where = {file.name: file.path for file in files}
     if interactive:
         from cleanguard.cli.migrating.choose import choose

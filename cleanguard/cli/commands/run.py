@@ -185,12 +185,17 @@ def _variable(one: Option) -> str:
 
 
 def _run(stage: Stage, config: Any) -> int:
+    from cleanguard.cli.absent import refuse_absent
+    from guard.errors import GuardError
+
+    try:
+        refuse_absent(config)
+    except GuardError as error:
+        raise JobError(str(error)) from None
     stage.require()
     for name, value in _QUIET.items():
         os.environ.setdefault(name, value)
     _log_to_stderr()
-    from guard.errors import GuardError
-
     try:
         outcome = stage.run(config)
     except GuardError as error:

@@ -7,17 +7,18 @@ import sys
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import click
 
 from cleanguard.cli.exit_codes import CANNOT_DO, CLEAN, FINDINGS
 from cleanguard.cli.inputs import inputs_of
+from cleanguard.cli.overrides import Overrides
 from cleanguard.cli.progress import bar
+from cleanguard.cli.report_options import configuration_options
 from cleanguard.files import NOTEBOOKS, SUFFIXES, discover
 from cleanguard.report.escaping import code_for_markdown, for_json
-from cleanguard.report.spoken import put
+from cleanguard.report.spoken import put, say
 
 if TYPE_CHECKING:
     from codemods.planning import Migration, Unread
@@ -63,21 +64,19 @@ class Standing:
     default="text",
     help="Markdown is a page for a registry.",
 )
-@click.option(
-    "--config",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="Read [tool.cleanguard] from this file.",
-)
+@configuration_options
 @click.pass_context
-def command(ctx: click.Context, paths: tuple[str, ...], form: str, config: Path | None) -> None:
+def command(
+    ctx: click.Context, paths: tuple[str, ...], form: str, config: tuple[str, ...], isolated: bool
+) -> None:
     """Say for each script whether it is clean, pending, migrated or excluded.
 
     Exit codes: 0 nothing is pending, 1 something is, 2 a file could not be read.
     """
     from codemods.planning import Planner
 
-    settings, files = inputs_of(paths, config, notebooks=True)
+    inputs = inputs_of(paths, Overrides(config=config, isolated=isolated), notebooks=True)
+    settings, files = inputs.settings, inputs.files
     taken = {file.path.resolve() for file in files}
     with bar(doing="Planning") as progress:
         found = [_standing_of(one) for one in Planner(files, settings).plans(progress=progress)]
@@ -88,7 +87,9 @@ def command(ctx: click.Context, paths: tuple[str, ...], form: str, config: Path 
     ]
     found.sort(key=lambda item: item.filename)
     _show(found, form)
-    if any(item.state == "unreadable" for item in found):
+    for problem in inputs.problems:
+        say(f"cleanguard: {problem}", err=True)
+    if inputs.problems or any(item.state == "unreadable" for item in found):
         ctx.exit(CANNOT_DO)
     ctx.exit(FINDINGS if any(item.state == "pending" for item in found) else CLEAN)
 
@@ -143,6 +144,7 @@ def _markdown(found: Sequence[Standing], totals: Counter[State]) -> list[str]:
 
 def _text(found: Sequence[Standing], totals: Counter[State]) -> None:
     from cleanguard.report import styled
+    from cleanguard.report.counting import counted
     from cleanguard.report.escaping import printable
     from cleanguard.report.styled import Line, Span
 
@@ -160,5 +162,5 @@ def _text(found: Sequence[Standing], totals: Counter[State]) -> None:
             ]
         )
     summary = ", ".join(f"{totals[state]} {state}" for state in _ORDER if totals[state])
-    lines += [[], [Span(f"{len(found)} scripts: {summary}.", "bold")]]
+    lines += [[], [Span(f"{counted(len(found), 'script')}: {summary}.", "bold")]]
     styled.write(lines, sys.stdout)

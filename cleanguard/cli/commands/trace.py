@@ -6,7 +6,6 @@ import os
 import sys
 import tempfile
 from collections.abc import Sequence
-from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -18,12 +17,12 @@ from cleanguard.catalogue.selection import UnknownSelectorError
 from cleanguard.cli.checking.known import Known
 from cleanguard.cli.checking.output import Output, colour_of, sources_of
 from cleanguard.cli.exit_codes import CANNOT_DO, CLEAN, FINDINGS
-from cleanguard.cli.inputs import codes_in
 from cleanguard.cli.tracing.options import TraceCommand, TraceOptions, trace_options
 from cleanguard.cli.tracing.running import run
 from cleanguard.cli.tracing.target import target_of
 from cleanguard.errors import JobError
 from cleanguard.files import SourceFile
+from cleanguard.installing import install
 from cleanguard.report.spoken import put, say
 from cleanguard.settings.config import Settings, load_settings
 from guard.tracing import document
@@ -56,8 +55,7 @@ def _trace(options: TraceOptions, scratch: Path) -> int:
         _need_writable(file)
     if find_spec("transformers") is None:
         raise JobError(
-            "trace watches transformers, which is not installed here: "
-            'pip install -c constraints.txt "cleanguard[guard]"'
+            "trace watches transformers, which is not installed here: " + install("guard")
         )
     folder = Path.cwd()
     pid, script_exit = run(target.python, scratch, settings)
@@ -135,14 +133,10 @@ def summary(gathered: Gathered) -> list[str]:
 
 
 def _settings(options: TraceOptions, start: Path) -> Settings:
-    settings = load_settings(start, options.config)
-    return replace(
-        settings,
-        select=codes_in(options.select, "--select") or settings.select,
-        extend_select=(*settings.extend_select, *codes_in(options.extend_select)),
-        ignore=(*settings.ignore, *codes_in(options.ignore)),
-        scope=options.scope or settings.scope,
-    )
+    overrides = options.overrides
+    if options.isolated:
+        return overrides.on(Settings(root=start if start.is_dir() else start.parent))
+    return overrides.on(load_settings(start, overrides.config_file))
 
 
 def _active(settings: Settings) -> frozenset[str]:

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from cleanguard.catalogue.findings import Finding
 from cleanguard.errors import JobError
 from cleanguard.files import SourceFile
+from cleanguard.installing import install
 from cleanguard.settings.config import Settings
 from codemods.migration import Migration
 
@@ -86,7 +87,7 @@ def need_extras(*, full: bool) -> None:
     if missing:
         raise JobError(
             f"the demo runs a model and needs {', '.join(missing)}: "
-            f'pip install -c constraints.txt "cleanguard[{"train,stats" if full else "train"}]"'
+            + install(*(("train", "stats") if full else ("train",)))
         )
 
 

@@ -123,7 +123,8 @@ def test_a_fix_is_offered_where_it_belongs(editor: Editor, tmp_path: Path) -> No
         )
 
     assert actions(0) == []
-    (fix,) = actions(3)
+    fix, comment = actions(3)
+    assert comment["title"] == "CG110: suppress here, with a reason"
     assert fix["isPreferred"] is True
     (edit,) = fix["edit"]["changes"][path.as_uri()]
     start, end = edit["range"]["start"], edit["range"]["end"]
@@ -143,7 +144,156 @@ def test_excluded_files_are_quiet_and_others_are_followed(editor: Editor, tmp_pa
     assert "`gpt2`" in found[0]["message"]
 
 
-def test_a_broken_configuration_is_said(editor: Editor, tmp_path: Path) -> None:
-    (tmp_path / "pyproject.toml").write_text("[tool.cleanguard]\nselct = []\n")
-    assert open_file(editor, tmp_path / "a.py", TEXT) == []
+def test_a_broken_configuration_is_said_and_takes_nothing_away(
+    editor: Editor, tmp_path: Path
+) -> None:
+    path, config = tmp_path / "a.py", tmp_path / "pyproject.toml"
+    before = open_file(editor, path, TEXT)
+    good = config.read_text()
+    config.write_text("[tool.cleanguard]\nselct = []\n")
+    outside = {"changes": [{"uri": config.as_uri(), "type": 2}]}
+    editor.notify("workspace/didChangeWatchedFiles", outside)
+    # At its place in the file that is wrong, and once in words; the findings stay.
+    wrong = editor.wait_for("textDocument/publishDiagnostics")
+    assert wrong["uri"] == config.as_uri()
+    assert wrong["diagnostics"][0]["range"]["start"]["line"] == 1
     assert "did you mean 'select'" in editor.wait_for("window/showMessage")["message"]
+    assert editor.wait_for("textDocument/publishDiagnostics")["diagnostics"] == before
+    config.write_text(good.replace("'CG101', ", ""))
+    editor.notify("workspace/didChangeWatchedFiles", outside)
+    assert editor.wait_for("textDocument/publishDiagnostics")["diagnostics"] == []
+    now = editor.wait_for("textDocument/publishDiagnostics")["diagnostics"]
+    assert [found["code"] for found in now] == ["CG110"]
+
+
+def test_many_changes_are_few_checks(editor: Editor, tmp_path: Path) -> None:
+    path = tmp_path / "a.py"
+    open_file(editor, path, TEXT)
+    for version in range(2, 32):
+        editor.notify(
+            "textDocument/didChange",
+            {
+                "textDocument": {"uri": path.as_uri(), "version": version},
+                "contentChanges": [{"text": TEXT + "\n" * version}],
+            },
+        )
+    versions = [0]
+    while versions[-1] != 31:
+        versions.append(editor.wait_for("textDocument/publishDiagnostics")["version"])
+    assert len(versions) - 1 < 15
+
+
+def code_actions(editor: Editor, path: Path, line: int, only: list[str] | None = None) -> list[Any]:
+    place = {"line": line, "character": 5}
+    context: dict[str, Any] = {"diagnostics": []}
+    found: list[Any] = editor.ask(
+        "textDocument/codeAction",
+        {
+            "textDocument": {"uri": path.as_uri()},
+            "range": {"start": place, "end": place},
+            "context": context if only is None else {**context, "only": only},
+        },
+    )
+    return found
+
+
+def edited(text: str, edits: list[Any]) -> str:
+    """The text with an editor's edits made; of characters that UTF-16 counts as one."""
+    lines = text.splitlines(keepends=True)
+    starts = [sum(map(len, lines[:row])) for row in range(len(lines) + 1)]
+
+    def at(place: Any) -> int:
+        return starts[place["line"]] + int(place["character"])
+
+    for edit in sorted(edits, key=lambda one: -at(one["range"]["start"])):
+        text = (
+            text[: at(edit["range"]["start"])] + edit["newText"] + text[at(edit["range"]["end"]) :]
+        )
+    return text
+
+
+def test_what_migrate_makes_of_the_file_is_offered_at_its_findings(
+    editor: Editor, tmp_path: Path
+) -> None:
+    path = tmp_path / "a.py"
+    text = (
+        "from transformers import AutoModelForCausalLM, AutoTokenizer\n"
+        't = AutoTokenizer.from_pretrained("Qwen/Qwen2.5-7B")\n'
+        'm = AutoModelForCausalLM.from_pretrained("Qwen/Qwen2.5-7B")\nprint(m, t)\n'
+    )
+    open_file(editor, path, text)
+    migrate, comment = code_actions(editor, path, 2)
+    assert migrate["title"] == "cleanguard migrate: rewrite this file (1 finding)"
+    after = edited(text, migrate["edit"]["changes"][path.as_uri()])
+    assert "loader = CleanModelLoader(" in after
+    assert after.endswith("print(m, t)\n")
+    suppressed = edited(text, comment["edit"]["changes"][path.as_uri()])
+    assert "# cleanguard: ignore[CG101] TODO: say why" in suppressed.splitlines()[2]
+
+
+def test_fix_all_is_given_where_it_is_asked_for_and_nothing_else(
+    editor: Editor, tmp_path: Path
+) -> None:
+    path = tmp_path / "a.py"
+    text = TEXT.replace("🙂", ":)") + "d = SFTConfig('out', max_seq_length=8)\n"
+    open_file(editor, path, text)
+    (fix,) = code_actions(editor, path, 0, ["source.fixAll"])
+    assert fix["kind"] == "source.fixAll.cleanguard"
+    after = edited(text, fix["edit"]["changes"][path.as_uri()])
+    assert after == text.replace("max_seq_length", "max_length")
+    assert code_actions(editor, path, 0, ["source.organizeImports"]) == []
+    quick = code_actions(editor, path, 3, ["quickfix"])
+    assert {action["kind"] for action in quick} == {"quickfix"}
+
+
+def test_a_finding_says_what_it_means(editor: Editor, tmp_path: Path) -> None:
+    path = tmp_path / "a.py"
+    open_file(editor, path, TEXT)
+
+    def hover(line: int) -> Any:
+        place = {"line": line, "character": 20}
+        return editor.ask(
+            "textDocument/hover", {"textDocument": {"uri": path.as_uri()}, "position": place}
+        )
+
+    assert "# CG101 raw-model-load" in hover(2)["contents"]["value"]
+    assert hover(0) is None
+
+
+def test_a_notebooks_cells_are_checked_together(editor: Editor, tmp_path: Path) -> None:
+    uri = (tmp_path / "n.ipynb").as_uri()
+    texts = [
+        "# Title",
+        "from transformers import AutoModelForCausalLM",
+        "%time m = 1\nx = AutoModelForCausalLM.from_pretrained('gpt2')",
+    ]
+    cells = [f"{uri}#{number}" for number in range(3)]
+    editor.notify(
+        "notebookDocument/didOpen",
+        {
+            "notebookDocument": {
+                "uri": uri,
+                "notebookType": "jupyter-notebook",
+                "version": 1,
+                "cells": [
+                    {"kind": 1 if number == 0 else 2, "document": cell}
+                    for number, cell in enumerate(cells)
+                ],
+            },
+            "cellTextDocuments": [
+                {
+                    "uri": cell,
+                    "languageId": "markdown" if number == 0 else "python",
+                    "version": 1,
+                    "text": text,
+                }
+                for number, (cell, text) in enumerate(zip(cells, texts, strict=True))
+            ],
+        },
+    )
+    found = {}
+    while len(found) < 3:
+        params = editor.wait_for("textDocument/publishDiagnostics")
+        found[params["uri"]] = params["diagnostics"]
+    assert [len(found[cell]) for cell in cells] == [0, 0, 1]
+    assert found[cells[2]][0]["range"]["start"] == {"line": 1, "character": 4}

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from cleanguard.installing import install
 from stages.registry import BY_NAME, Outcome
 
 
@@ -70,9 +71,7 @@ def test_a_missing_extra_is_one_sentence(run: Any, monkeypatch: pytest.MonkeyPat
     )
     found = run("run", "generate")
     assert found.code == 2
-    assert found.err == (
-        'cleanguard: generate needs torch: pip install -c constraints.txt "cleanguard[guard]"\n'
-    )
+    assert found.err == f"cleanguard: generate needs torch: {install('guard')}\n"
 
 
 def test_a_check_that_failed_is_1(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:

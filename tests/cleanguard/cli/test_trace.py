@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from cleanguard.cli.tracing.target import split
+from cleanguard.installing import install
 from tests.cleanguard.cli.conftest import Run
 
 Trace = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -183,7 +184,7 @@ def test_a_missing_extra_is_named_before_anything_runs(
     monkeypatch.setattr(command, "find_spec", lambda name: None)
     done = run("trace", "script.py")
     assert (done.code, done.out) == (2, "")
-    assert "cleanguard[guard]" in done.err
+    assert install("guard") in done.err
     assert not (tmp_path / "ran").exists()
 
 

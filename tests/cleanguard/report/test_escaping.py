@@ -139,6 +139,12 @@ def test_every_format_stays_what_it_is(text: str) -> None:
             assert len(made.splitlines()) == 5
             assert row.isprintable()
             parsed = row
+        elif name in ("pylint", "azure"):
+            assert made.count("\n") == 1
+            assert "\r" not in made
+            start = ("##vso[task.logissue type=error;sourcepath=", ".py:1: [CG101] ")
+            assert start[name == "pylint"] in made
+            parsed = made
         else:
             raise AssertionError(f"a format without a test: {name}")
         assert parsed is not None or name == "github"

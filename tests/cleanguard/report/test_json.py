@@ -42,7 +42,7 @@ def test_exact_keys() -> None:
         "end_location": {"row": 4, "column": 1},
         "message": "generate by hand",
         "remedy": "call the loader",
-        "fix": {"applicability": "migrate", "message": "rewrite"},
+        "fix": {"applicability": "migrate", "message": "rewrite", "edits": []},
     }
     assert second["fix"] is None
     assert list(first) == list(second)

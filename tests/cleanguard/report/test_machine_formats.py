@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from cleanguard.catalogue.findings import Finding, Position
+from cleanguard.catalogue.findings import Change, Finding, Fix, Position
 from cleanguard.catalogue.hazards import DOUBLE_BOS, RAW_GENERATE
 from cleanguard.report.formats import MACHINE, render
 from cleanguard.report.statistics import as_json
@@ -141,3 +141,23 @@ def test_a_line_of_a_notebooks_cell_is_not_told_as_one_of_its_file() -> None:
     assert "region" not in location["physicalLocation"]
     assert location["logicalLocations"] == [{"name": "cell 7", "kind": "cell"}]
     assert result["message"]["text"].startswith("cell 7:3:5: ")
+
+
+def test_fixes_are_what_the_schema_asks_for() -> None:
+    model = pytest.importorskip("pydantic_sarif.model", reason="comes with the dev extra")
+    change = Change(Position(3, 7), Position(3, 8), "y\n")
+    fixed = replace(finding(), fix=Fix("safe", "call it y", changes=(change,)))
+    whole = json.loads(render("sarif", [fixed], sources))
+    names = [n for n in dir(model) if n.startswith("StaticAnalysisResultsFormat")]
+    getattr(model, names[0]).model_validate(whole)
+    (fix,) = whole["runs"][0]["results"][0]["fixes"]
+    (replacement,) = fix["artifactChanges"][0]["replacements"]
+    assert replacement["insertedContent"] == {"text": "y\n"}
+    (diagnostic,) = json.loads(render("rdjson", [fixed], sources))["diagnostics"]
+    # Bytes, of which `é` before it has two.
+    assert diagnostic["suggestions"] == [
+        {
+            "range": {"start": {"line": 3, "column": 8}, "end": {"line": 3, "column": 9}},
+            "text": "y\n",
+        }
+    ]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -126,6 +126,13 @@ def rewritten(text: str, span: SourceSpan, edits: Sequence[tuple[int, int, str]]
         return "".join([*pieces, text[at:end]])
     values = [json.loads(text[start:end]) for start, end in span.strings]
     return _rewritten_array(text, span, values, edits)
+
+
+def characters(text: str, start: int, end: int) -> Iterator[tuple[int, str]]:
+    """Where each character of a string of the document stands, and which it is."""
+    for match in _CHARACTER.finditer(text, start + 1, end - 1):
+        written = match[0]
+        yield match.start(), json.loads(f'"{written}"') if written[0] == "\\" else written
 
 
 def _places(text: str, start: int, end: int) -> list[int]:
