@@ -22,6 +22,7 @@ from codemods.proof.conditions import EXPOSED, ProofError, prove_findings, prove
 from codemods.proof.rescue import rescued
 from codemods.script.comments import keep_comments, stay_at_arguments
 from codemods.script.elsewhere import Elsewhere
+from codemods.script.empty_blocks import without_empty_blocks
 from codemods.script.script import Script
 from codemods.siting import nothing_done, sites_of
 from lint_rules._engine.checking import check_source
@@ -171,7 +172,7 @@ class _Planner:
         edits = _unique(edit for site in sites for edit in site.edits)
         edits = stay_at_arguments(script, edits, CARRIED)
         arriving = imports.rewrite(script, edits)
-        edits = tidy(script.utf8, script.without_empty_blocks(edits))
+        edits = tidy(script.utf8, without_empty_blocks(script, edits))
         edits = keep_comments(script, [*edits, *tidy(script.utf8, arriving)])
         planned = self._placed(sorted(_planned(script, sites), key=lambda one: (one.row, one.code)))
         if not edits:

@@ -23,12 +23,10 @@ from codemods.script.text import ScriptText, indentation
 from codemods.script.walks import (
     Attributes,
     Blocks,
-    Elses,
     Lines,
     Names,
     NameUse,
     Shared,
-    Tests,
     Values,
 )
 from lint_rules._engine.checking import followed_findings, parse_full
@@ -190,37 +188,6 @@ class Script(ScriptText):
         kept = "".join(f"{indent}{text}{self.newline}" for text in self.comments_in(span))
         return Edit(span.start, span.end, kept)
 
-    def without_empty_blocks(self, edits: Sequence[Edit]) -> list[Edit]:
-        """The edits, with a `pass` in each block that they would leave without a statement.
-
-        An `else`, and an `if` that only looks at something, go with them, unless comments are left.
-        """
-        found = list(edits)
-        elses, tests = Elses(), Tests()
-        self.module.visit(elses)
-        self.module.visit(tests)
-        for block in self.blocks():
-            if not block:
-                continue
-            begin, end = self.lines_of(block[0]).start, self.span(block[-1])
-            inside = [edit for edit in found if begin <= edit.start and edit.start <= end.start]
-            gone = [edit for edit in inside if not _says_code(edit.text)]
-            if not all(any(e.covers(self.span(node).start) for e in gone) for node in block):
-                continue
-            last = next(edit for edit in gone if edit.covers(end.start))
-            clause = elses.found.get(block[0])
-            if clause is not None and not any(edit.text for edit in gone):
-                head = self.lines_of(clause).start
-                found.append(Edit(head, begin))
-                continue
-            asked = tests.found.get(block[0])
-            if asked is not None and not any(edit.text for edit in gone):
-                found.append(Edit(self.lines_of(asked).start, begin))
-                continue
-            line = f"{self.indent_of(block[0])}pass{self.newline}"
-            found[found.index(last)] = Edit(last.start, last.end, last.text + line)
-        return found
-
     def replace(self, node: cst.CSTNode, lines: Iterable[str]) -> Edit:
         """Puts new lines in a statement's place; comments that they do not hold move above them."""
         span = self.lines_of(node)
@@ -351,7 +318,3 @@ class Script(ScriptText):
                 by_function.setdefault(event.place.function, []).append(event)
             self._looks[known] = by_function
         return list(self._looks[known].get(function, ()))
-
-
-def _says_code(text: str) -> bool:
-    return any(line.strip() and not line.strip().startswith("#") for line in text.splitlines())

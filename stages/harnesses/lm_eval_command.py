@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -18,6 +17,7 @@ from lm_eval.loggers import EvaluationTracker
 from lm_eval.utils import setup_logging
 
 from cleanguard.errors import JobError
+from cleanguard.report.spoken import say
 from guard.errors import GuardError, RecordsError
 from guard.files.devices import refuse_absent_device
 from stages.harnesses.lm_eval_files import seal_results, seal_samples
@@ -98,8 +98,9 @@ def with_defaults(args: Sequence[str]) -> list[str]:
     if model is None:
         rest += ["--model", NAME]
     elif model != NAME:
-        logging.getLogger("cleanguard").warning(
-            "lm-eval: --model %s runs without the guard, and its files get no statement", model
+        say(
+            f"cleanguard: --model {model} runs without the guard, and its files get no statement",
+            err=True,
         )
     if model in (None, NAME):
         if not ("batch_size" in told or _said(rest, "--batch_size", "-b")):

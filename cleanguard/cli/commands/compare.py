@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Any
 
 import click
 
 from cleanguard.cli.outputs import writable
+from cleanguard.cli.writing import write_out
 from cleanguard.errors import JobError
+from cleanguard.report.spoken import say
 
 
 @click.command("compare")
@@ -82,17 +83,14 @@ def command(
             text = as_html(report)
     except GuardError as error:
         raise JobError(str(error)) from error
-    try:
-        output.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise JobError(f"{output} cannot be written: {error.strerror or error}") from error
+    write_out(output, text, "the page cannot be written")
     _print(*table_of(report))
     verdicts = [one.verdict for one in report.pairs] + [one.verdict for one in report.shifts]
     for said in (report.words, *verdicts):
-        click.echo(said)
+        say(said)
     for warning in report.warnings:
-        click.echo(f"note: {warning}", err=True)
-    click.echo(f"page: {output}")
+        say(f"note: {warning}", err=True)
+    say(f"page: {output}")
 
 
 def _print(header: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
@@ -101,4 +99,4 @@ def _print(header: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
     widths = [max(len(row[at]) for row in whole) for at in range(len(header))]
     for row in whole:
         line = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-        sys.stdout.write(line.rstrip() + "\n")
+        say(line.rstrip())

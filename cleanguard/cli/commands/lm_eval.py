@@ -10,6 +10,7 @@ import click
 from cleanguard.cli.exit_codes import CANNOT_DO, CLEAN
 from cleanguard.errors import JobError
 from cleanguard.installing import install
+from cleanguard.report.spoken import say
 
 
 @click.command(
@@ -35,4 +36,4 @@ def command(ctx: click.Context, args: tuple[str, ...]) -> None:
         ctx.exit(CANNOT_DO if error.code else CLEAN)
     sys.stdout.flush()
     for note in notes:
-        click.echo(f"cleanguard: {note}", err=True)
+        say(f"cleanguard: {note}", err=True)

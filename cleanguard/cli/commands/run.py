@@ -202,7 +202,7 @@ def _run(stage: Stage, config: Any) -> int:
         raise JobError(str(error)) from error
     except KeyboardInterrupt:
         if rank() == 0:
-            click.echo("stopped; the same command goes on from here", err=True)
+            say("stopped; the same command goes on from here", err=True)
         raise
     leave()
     if rank() == 0:
