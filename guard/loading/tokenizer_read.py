@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from guard.errors import GuardError, MissingExtraError, ModelNotFoundError, TokenizerMismatchError
@@ -48,7 +49,12 @@ def tokenizer_of_files(
         return tokenizer, f"{theirs}, checked against {reader()}"
     try:
         found = _by_transformers(request, source, config, theirs is not None)
+        said = ""
+        if "tokenizer.model" in common and "tokenizer.json" not in names:
+            found, said = settle_pieces(found, source.directory / "tokenizer.model")
         found.decode(found("a b")["input_ids"])  # some settings are read only when it is used
+        # Where `unk` has no id, transformers asks itself for one without end.
+        found.convert_tokens_to_ids("\0")
     except ImportError as error:
         raise MissingExtraError(
             f"the tokenizer of {request.model_id} needs a package that is absent: {first_line(error)}",
@@ -68,7 +74,6 @@ def tokenizer_of_files(
     if "tokenizer.json" in names:
         return found, f"tokenizer.json, as {type(found).__name__}"
     if "tokenizer.model" in common:
-        found, said = settle_pieces(found, source.directory / "tokenizer.model")
         return found, "; ".join(filter(None, (f"tokenizer.model, as {type(found).__name__}", said)))
     return found, f"files of its class, as {type(found).__name__}"
 
@@ -146,6 +151,8 @@ def remedy_for(source: ModelSource) -> str:
     """What a folder whose tokenizer cannot be read needs."""
     names = source.names()
     if "tokenizer.model" in names and "tokenizer.json" not in names:
+        if all(find_spec(package) for package in ("sentencepiece", "tiktoken")):
+            return "fetch tokenizer.model and tokenizer_config.json again"
         return "pip install sentencepiece protobuf tiktoken, which read its tokenizer.model"
     if any(name.endswith(".gguf") for name in names) and "tokenizer.json" not in names:
         return "its tokenizer is inside the GGUF file, which is not loaded here; name the original checkpoint"

@@ -23,6 +23,7 @@ from guard.errors import (
     DoubledBosError,
     GuardWarning,
     MissingExtraError,
+    ModelNotFoundError,
     TokenizerMismatchError,
 )
 from guard.generation import batches
@@ -33,7 +34,7 @@ from guard.prompts.policy import policy_of
 from guard.prompts.state import GuardState
 from guard.prompts.templates import render, templates_of
 from guard.provenance.record import GenerationRecord
-from tests.guard.zoo.conftest import CORPUS, WAYS, ZOO, lacking
+from tests.guard.zoo.conftest import CORPUS, WAYS, ZOO, change, lacking
 
 QUICK = {
     "deepseek-package",
@@ -302,3 +303,13 @@ def test_a_bos_that_the_files_give_no_id_is_told(folder: Any, tmp_path: Path) ->
     with pytest.warns(GuardWarning, match="give that token no id"):
         tokenizer = CleanModelLoader(path).load_tokenizer()
     assert policy_of(tokenizer).prefix == ()
+
+
+def test_an_unknown_token_that_is_no_token_is_named(folder: Any, tmp_path: Path) -> None:
+    if lacking("mistral-v1-pieces"):
+        pytest.skip("sentencepiece is absent")
+    path = shutil.copytree(folder("mistral-v1-pieces"), tmp_path / "unk")
+    change(path, lambda settings: settings.update(unk_token=""))
+    with pytest.raises(ModelNotFoundError, match="cannot be loaded") as caught:
+        CleanModelLoader(path).load_tokenizer()
+    assert caught.value.remedy
