@@ -76,6 +76,9 @@ FIGURES = """
 - 1,000 cases after those were mended: 9 raw exceptions (five of one kind: a tied head of another shape).
 - 1,200 cases after those: 0 raw exceptions, 896 refused by name, 304 loaded. 16 loads of one folder seemed to
   differ: the checker did not know that transformers renames GPT-NeoX's head.
+- The command above, first run: 1 raw exception (an `unk_token` that is no token), 1 load that seemed to differ (bytes
+  changed to NaN, which the checker took for a difference).
+- The same after that: 0 raw exceptions, 0 loads that differ; 1,533 refused by name, 467 loaded. 8 minutes.
 """
 
 
