@@ -14,7 +14,7 @@ import transformers
 from transformers.models.auto.auto_factory import _BaseAutoModelClass
 
 from guard import CleanModelLoader
-from guard.errors import LoaderCallError, ModelNotFoundError, SettingsError
+from guard.errors import GuardError, LoaderCallError, ModelNotFoundError, SettingsError
 from guard.loader import LOADER_KEYWORDS
 
 SIGNATURES = Path(__file__).parents[2] / "lint_rules" / "_questions" / "signatures.json"
@@ -96,15 +96,17 @@ def test_a_keyword_that_this_transformers_lacks_is_named(
         CleanModelLoader(tiny_dir, disable_mmap=True).load()
 
 
-def test_a_type_error_of_another_cause_stays_what_it_is(
+def test_a_type_error_of_another_cause_is_no_unknown_keyword(
     tiny_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(*_args: Any, **_options: Any) -> Any:
         raise TypeError("something else")
 
     monkeypatch.setattr(transformers.AutoModelForCausalLM, "from_pretrained", broken)
-    with pytest.raises(TypeError, match="something else"):
+    with pytest.raises(GuardError, match="something else") as caught:
         CleanModelLoader(tiny_dir, disable_mmap=True).load()
+    assert "has no keyword" not in str(caught.value)
+    assert isinstance(caught.value.__cause__, TypeError)
 
 
 def test_a_subfolder_of_a_directory_is_the_model(tiny_dir: Path, tmp_path: Path) -> None:
