@@ -24,5 +24,5 @@ def test_a_template_that_looks_like_prose_is_said_to_be_missed(raw: tuple[Any, A
     tokenizer = copy.deepcopy(raw[1])
     tokenizer.chat_template = "{% for m in messages %}{{ m.content }} {% endfor %}"
     assert verdicts(tokenizer)["rendered-chat-is-caught"] == "recorded"
-    tokenizer.chat_template = "{{ raise_exception('no') }}"
-    assert verdicts(tokenizer)["rendered-chat-is-caught"] == "pass"
+    tokenizer.chat_template = "{{ raise_exception('no') }}"  # nobody knows what it would write
+    assert verdicts(tokenizer)["rendered-chat-is-caught"] == "recorded"

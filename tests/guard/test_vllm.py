@@ -257,7 +257,7 @@ def test_a_missing_vllm_is_named_with_its_extra(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "vllm", None)
-    with pytest.raises(MissingExtraError, match=r"(?s)vllm is not installed.*cleanguard\[vllm\]"):
+    with pytest.raises(MissingExtraError, match=r"(?s)vllm is not installed.*\[vllm\]"):
         generate(settings(tmp_path / "g", engine="vllm"))
 
 

@@ -43,9 +43,12 @@ def test_help_lists_every_command_with_what_it_does(run: Run) -> None:
 
 @pytest.mark.parametrize("name", command_group.COMMANDS)
 def test_every_command_has_help(run: Run, name: str) -> None:
+    if name == "lm-eval":
+        pytest.importorskip("lm_eval")
     ran = run(name, "-h")
     assert (ran.code, ran.err) == (0, "")
-    assert ran.out.startswith(f"Usage: cleanguard {name}")
+    usage = "usage: lm-eval" if name == "lm-eval" else f"Usage: cleanguard {name}"
+    assert ran.out.startswith(usage)  # lm-evaluation-harness' own help
 
 
 def test_no_command_is_a_usage_error(run: Run) -> None:
