@@ -198,9 +198,14 @@ class GuardedCalls:
 
         Up to a sixteenth of the device's memory stays between two calls. A full memory, and the end
         of the model, give it back without this.
+
+        Raises:
+            UnguardedModelError: It is no model that the guard loaded.
         """
         from guard.decoding.graphs import release
+        from guard.prompts.state import state_of
 
+        state_of(model)
         release(model)
 
     @staticmethod

@@ -15,6 +15,7 @@ from guard.decoding.support import NoRoad, inner_of, keeps_tensors
 from guard.enforcing.passing import vetted
 from guard.enforcing.roads import generates_as_loaded
 from guard.errors import GuardWarning, SettingsError
+from guard.files.devices import memory_is_full
 from guard.files.hub import torch, transformers
 from guard.prompts.state import state_of
 from guard.settings.sampling import SeededSampling
@@ -37,6 +38,8 @@ __all__ = [
     "settle_engine",
     "tell",
 ]
+
+_ROOM = 1 << 15  # tokens that buffers have room for, whatever the model was made for
 
 Engine = Literal["auto", "graphs", "plain"]
 Road = Literal["graphs", "loop", "plain"]
@@ -93,6 +96,7 @@ def rows_of(
     rows = [list(job.row) for job in jobs]
     budget = jobs[0].budget
     slots = max(length, *map(len, rows)) + budget
+    _refuse_endless(model, slots)
     with _ungraded(inner), vetted(state_of(model)), _on(inner.device):
         try:
             with steps_for(inner, len(rows), slots, captures=captures) as steps:
@@ -102,8 +106,10 @@ def rows_of(
                     _stops(tokenizer, settings), streamer, halted, length, fixed=bool(length),
                 )  # fmt: skip
                 return generate(steps, batch), "graphs" if captures else "loop"
-        except torch.OutOfMemoryError:
-            pass  # answered outside: the error's traceback holds what filled the memory
+        except (RuntimeError, MemoryError) as error:
+            if not memory_is_full(error):
+                raise
+            # Answered outside: the error's traceback holds what filled the memory.
     give_all_back()
     raise NoRoad("memory was full with its buffers", lasting=False)
 
@@ -162,6 +168,15 @@ def _refuse_settings(settings: Settings) -> None:
         raise NoRoad("beams take the plain road", lasting=False)
     if not settings.use_cache:
         raise NoRoad("use_cache=False takes the plain road", lasting=False)
+
+
+def _refuse_endless(model: Any, slots: int) -> None:
+    """Buffers have room for all that was asked for; a number that only means "to the end" has none."""
+    made_for = state_of(model).provenance.model.context
+    if slots > max(_ROOM, 2 * (made_for or _ROOM)):
+        raise NoRoad(
+            f"{slots} tokens of room are more than twice what the model was made for", lasting=False
+        )
 
 
 def _scores(

@@ -14,6 +14,7 @@ from guard.decoding.steps import Capture, Replays, Steps, rounded
 from guard.decoding.support import (
     NoRoad,
     Support,
+    config_print,
     fingerprint,
     refuse_uncapturable,
     support_of,
@@ -32,6 +33,7 @@ class _Kept:
     refused: str | None = None
     steps: Steps | None = None
     print: int = 0
+    config: int | None = None
 
 
 # Not on the model: it must copy and pickle.
@@ -57,6 +59,8 @@ def steps_for(model: Any, rows: int, slots: int, *, captures: bool) -> Iterator[
         capture = capture_cuda if captures else None
         if captures:
             refuse_uncapturable(model)  # each time: hooks and adapters come and go
+        if kept.config != (now := config_print(model)):
+            kept.config, kept.support, kept.refused, kept.steps = now, None, None, None
         if kept.refused is not None:
             raise NoRoad(kept.refused)
         if kept.support is None:

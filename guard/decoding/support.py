@@ -71,6 +71,10 @@ def support_of(model: Any) -> Support:
         raise NoRoad(f"its attention is {attention!r}, which takes no such masks")
     if hasattr(type(model), "create_masks_for_generate"):
         raise NoRoad("its masks are its own")
+    mixin = _transformers.GenerationMixin
+    for name in ("prepare_inputs_for_generation", "_sample"):
+        if getattr(type(model), name) is not getattr(mixin, name):
+            raise NoRoad(f"its {name} is its own, and is called")
     names = inspect.signature(model.forward).parameters
     if not {"position_ids", "past_key_values", "attention_mask"} <= names.keys():
         raise NoRoad("it does not take positions, a cache and a mask")
@@ -137,6 +141,18 @@ def _foreign_hooks(module: torch.nn.Module) -> Iterator[str]:
         home = getattr(hook, "__module__", "") or ""
         if not home.startswith(("guard.", "transformers.", "peft.")):
             yield getattr(hook, "__qualname__", type(hook).__name__)
+
+
+def config_print(model: Any) -> int:
+    """Changes with every plain value of a model's configuration; after a change it is another model."""
+    plain = (bool, int, float, str, type(None))
+    told = [
+        (name, value if isinstance(value, plain) else str(value))
+        for one in {id(one): one for one in (model.config, model.config.get_text_config())}.values()
+        for name, value in vars(one).items()
+        if isinstance(value, (*plain, list, tuple, dict))
+    ]
+    return hash(tuple(told))
 
 
 def fingerprint(model: Any) -> int:

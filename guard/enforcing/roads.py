@@ -44,9 +44,13 @@ def install(model: PreTrainedModel, raw: RawIds) -> None:
 
 
 def generates_as_loaded(model: Any) -> bool:
-    """Whether nobody put another `generate` on a model, or on an adapter's wrapper around one."""
-    found = vars(model).get("generate")
-    return found is None or (isinstance(found, partial) and found.func is _generate)
+    """Whether nobody put another `generate`, or a step of it, on a model or on an adapter's wrapper around one."""
+    ours = (("generate", _generate), ("prepare_inputs_for_generation", _prepare), ("_sample", None))
+    return all(
+        (found := vars(model).get(name)) is None
+        or (isinstance(found, partial) and found.func is plain)
+        for name, plain in ours
+    )
 
 
 def _names_only(call: Callable[..., Any]) -> inspect.Signature:

@@ -28,6 +28,7 @@ from guard.errors import (
     GenerationInterrupted,
     GuardWarning,
     SettingsError,
+    UnguardedModelError,
 )
 from guard.prompts.state import state_of
 from guard.settings.jobs import filled_up
@@ -424,3 +425,52 @@ def test_a_stream_that_takes_the_plain_road_late_tells_nothing_twice(
         assert "".join(stream) == wanted
     assert stream.completion is not None
     assert stream.completion.engine == "plain"
+
+
+def test_room_that_only_means_to_the_end_has_no_buffers(tiny: Loaded) -> None:
+    model, tokenizer, _ = tiny
+    (endless,) = complete(model, tokenizer, PROMPTS[:1], max_new_tokens=10**9)
+    (usual,) = complete(model, tokenizer, PROMPTS[:1], max_new_tokens=20)
+    assert (endless.engine, usual.engine) == ("plain", "loop")
+    assert endless.text.startswith(usual.text)
+
+
+def test_a_config_that_changes_makes_another_model(fresh: Loaded) -> None:
+    model, tokenizer, _ = fresh
+    complete(model, tokenizer, PROMPTS[:1], max_new_tokens=4)
+    model.config.num_hidden_layers = 1
+    model.model.layers = model.model.layers[:1]
+    found = complete(model, tokenizer, PROMPTS[:1], max_new_tokens=4)
+    wanted = complete(model, tokenizer, PROMPTS[:1], max_new_tokens=4, engine="plain")
+    assert found[0].ids == wanted[0].ids
+
+
+@pytest.mark.parametrize("name", ["prepare_inputs_for_generation"])
+def test_a_replaced_step_of_generate_is_called(
+    fresh: Loaded, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    model, tokenizer, _ = fresh
+    plain, calls = getattr(model, name), []
+
+    def counted(*args: Any, **kwargs: Any) -> Any:
+        calls.append(name)
+        return plain(*args, **kwargs)
+
+    monkeypatch.setattr(model, name, counted)
+    (found,) = complete(model, tokenizer, PROMPTS[:1], max_new_tokens=4)
+    assert (found.engine, bool(calls)) == ("plain", True)
+
+
+@pytest.mark.parametrize("name", ["_sample", "prepare_inputs_for_generation"])
+def test_a_class_with_a_step_of_its_own_takes_the_plain_road(tiny: Loaded, name: str) -> None:
+    kind = type(tiny.model)
+    own = type("Own", (kind,), {name: lambda self, *args, **kwargs: getattr(kind, name)(self, *args, **kwargs)})  # fmt: skip
+    model = own(tiny.model.config)
+    with pytest.raises(NoRoad, match=f"its {name} is its own"):
+        support_of(model)
+
+
+@pytest.mark.parametrize("wrong", [None, "model"])
+def test_only_a_guarded_model_is_released(wrong: Any) -> None:
+    with pytest.raises(UnguardedModelError, match="was not loaded by CleanModelLoader"):
+        CleanModelLoader.release(wrong)
