@@ -31,6 +31,15 @@ def lineage_of(adapter: Path) -> dict[str, Any] | None:
     return lineage
 
 
+def refuse_no_adapter(adapter: Path, setting: str) -> None:
+    """Raise JobError, which names the setting, for a folder that holds no adapter."""
+    if not (adapter.expanduser() / "adapter_config.json").is_file():
+        raise JobError(
+            f"{setting}: {adapter} holds no adapter_config.json; train one, or name the "
+            "directory that PEFT saved"
+        )
+
+
 def _is_lineage(found: Any) -> bool:
     return (
         isinstance(found, dict)

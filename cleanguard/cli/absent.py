@@ -9,9 +9,9 @@ from typing import Any
 from cleanguard.errors import JobError
 from guard.files.naming import refuse_no_model
 from stages.config import options_of
+from stages.lineage import refuse_no_adapter
+from stages.models import TINY
 from stages.suites.registry import find_suite
-
-TINY = "tiny"
 
 
 def refuse_absent(config: Any) -> None:
@@ -47,11 +47,7 @@ def _file(key: str, path: Path) -> None:
 
 
 def _adapter(key: str, path: Path) -> None:
-    if not (path.expanduser() / "adapter_config.json").is_file():
-        raise JobError(
-            f"{key}: {path} holds no adapter_config.json; train one, or name the "
-            "directory that PEFT saved"
-        )
+    refuse_no_adapter(path, key)
 
 
 def _adapters(key: str, text: str) -> None:

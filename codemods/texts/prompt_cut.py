@@ -114,14 +114,19 @@ def _is_unpacked(
     (script.module if function is None else function).visit(visitor)
     if len(visitor.found) != 1 or len(script.stores_of(name, function)) != 1:
         return False
-    value = visitor.found[0]
-    if isinstance(value, cst.Call) and isinstance(value.func, cst.Attribute) and not value.args:
-        named, of = value.func.attr.value == "size", value.func.value
-    elif isinstance(value, cst.Attribute):
-        named, of = value.attr.value == "shape", value.value
-    else:
-        return False
-    return named and _is_batch(script, of) and bool(script.names_in(script.span(of)) & prompt)
+    of = _measured(visitor.found[0])
+    return (
+        of is not None and _is_batch(script, of) and bool(script.names_in(script.span(of)) & prompt)
+    )
+
+
+def _measured(node: cst.BaseExpression) -> cst.BaseExpression | None:
+    """What `ids.shape` and `ids.size()` tell the sizes of; None for any other expression."""
+    if isinstance(node, cst.Call) and isinstance(node.func, cst.Attribute) and not node.args:
+        return node.func.value if node.func.attr.value == "size" else None
+    if isinstance(node, cst.Attribute):
+        return node.value if node.attr.value == "shape" else None
+    return None
 
 
 class _Unpacked(Looking):
@@ -142,14 +147,8 @@ class _Unpacked(Looking):
 def _is_last_of_shape(script: Script, node: cst.Subscript) -> bool:
     """`ids.shape[-1]`, `ids.shape[1]`, `ids[0].shape[0]`, `ids.size()[1]`."""
     index = script.code(node.slice[0]) if len(node.slice) == 1 else ""
-    of = node.value
-    if isinstance(of, cst.Call) and isinstance(of.func, cst.Attribute) and not of.args:
-        named, inner = of.func.attr.value == "size", of.func.value
-    elif isinstance(of, cst.Attribute):
-        named, inner = of.attr.value == "shape", of.value
-    else:
-        return False
-    return named and (index in ("1", "-1") or (index == "0" and not _is_batch(script, inner)))
+    of = _measured(node.value)
+    return of is not None and (index in ("1", "-1") or (index == "0" and not _is_batch(script, of)))
 
 
 def _is_batch(script: Script, node: cst.BaseExpression) -> bool:

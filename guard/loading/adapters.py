@@ -82,28 +82,7 @@ def attach_adapter(
     wrapped = isinstance(model, peft.PeftModel)
     known = tuple(model.peft_config) if wrapped else ()
     _refuse_name(name)
-    if name == BASE or name in known:
-        raise SettingsError(
-            f"the model has an adapter {name!r} already"
-            if name != BASE
-            else "`base` is no adapter",
-            remedy="give it another name with `name=`",
-        )
-    if on is not None and on not in known:
-        raise SettingsError(
-            f"there is no adapter {on!r} for {name!r} to stand on",
-            remedy=f"attach {on!r} first, and this one to the model that it gives",
-        )
-    if not wrapped and has_adapter_layers(model):
-        raise SettingsError(
-            "this base carries an adapter in place already, and a second one would be mixed with it",
-            remedy="attach it to the model that the first call returned, or to a base loaded anew",
-        )
-    if merged_adapters(model):
-        raise SettingsError(
-            f"{', '.join(merged_adapters(model))} is merged into the weights of this model",
-            remedy="attach both adapters before anything is merged, or call merge_and_unload() first",
-        )
+    _refuse_place(model, known if wrapped else None, name, on)
     keep = (watch_of(model).tokenizer,)
     replaces = whole_tensors(model.get_base_model() if wrapped else model, directory)
     written = (
@@ -155,6 +134,39 @@ def attach_adapter(
             stacklevel=3,
         )
     return result
+
+
+def _refuse_place(model: Any, attached: tuple[str, ...] | None, name: str, on: str | None) -> None:
+    """Raise SettingsError where the adapter cannot stand: its name, the one below, what the model holds.
+
+    Args:
+        model: What it is to be put on.
+        attached: The adapters there; None for a base.
+        name, on: As in `attach_adapter`.
+    """
+    known = attached or ()
+    if name == BASE or name in known:
+        raise SettingsError(
+            f"the model has an adapter {name!r} already"
+            if name != BASE
+            else "`base` is no adapter",
+            remedy="give it another name with `name=`",
+        )
+    if on is not None and on not in known:
+        raise SettingsError(
+            f"there is no adapter {on!r} for {name!r} to stand on",
+            remedy=f"attach {on!r} first, and this one to the model that it gives",
+        )
+    if attached is None and has_adapter_layers(model):
+        raise SettingsError(
+            "this base carries an adapter in place already, and a second one would be mixed with it",
+            remedy="attach it to the model that the first call returned, or to a base loaded anew",
+        )
+    if merged_adapters(model):
+        raise SettingsError(
+            f"{', '.join(merged_adapters(model))} is merged into the weights of this model",
+            remedy="attach both adapters before anything is merged, or call merge_and_unload() first",
+        )
 
 
 @contextmanager

@@ -13,8 +13,6 @@ from pathlib import Path
 from typing import Any
 
 from cleanguard.catalogue.findings import Finding
-from cleanguard.editing.write import WriteError, put_file
-from cleanguard.errors import JobError
 from cleanguard.report.json import as_object
 from cleanguard.secrets.redaction import redact_value
 from guard.observing.events import Site
@@ -169,18 +167,3 @@ def _records(folder: Path) -> list[dict[str, Any]]:
     paths = [path for path in sorted(folder.iterdir()) if _DECIDES.fullmatch(path.name)]
     paths = [path for path in paths if path.is_file() and path.stat().st_size <= _LARGEST]
     return [asdict(record) for record in file_records_of(paths)]
-
-
-def write(path: Path, text: str) -> None:
-    """Write a report.
-
-    Raises:
-        JobError: It cannot be written.
-    """
-    if not path.parent.is_dir():
-        raise JobError(f"{path}: cannot write the report: no such file or directory")
-    try:
-        put_file(path, text.encode("utf-8", "backslashreplace"))
-    except WriteError as error:
-        reason = str(error).removeprefix(f"{path}: ").lower()
-        raise JobError(f"{path}: cannot write the report: {reason}") from None

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cleanguard.report.escaping import code_for_markdown, for_markdown
+from cleanguard.report.escaping import for_markdown
 from guard.provenance.record import utc_now
 from stages.across.systems import Runs, System, read_runs
 from stages.comparing.comparison import Comparison, compare
 from stages.comparing.judging import adjust
 from stages.comparing.plan import Plan
 from stages.comparing.ratios import RatioShift, adjust_ratios
-from stages.reports.markdown import comparison_lines, table_lines
+from stages.reports.markdown import comparison_lines, moved_lines, table_lines
 from stages.reports.measure import by_slice, paired, rates_of, verdict
 from stages.reports.model import ENDPOINT_NAMES, Moved, MovedItem, Rates, TextRates
 from stages.reports.moved import written
@@ -238,9 +238,5 @@ def _lines(report: ComparedRuns) -> Iterator[str]:
         yield f"### {for_markdown(part.title)}: {part.count}"
         yield ""
         for one in part.items:
-            yield f"- {for_markdown(one.item)} (right: {for_markdown(', '.join(one.gold))})"
-            yield from (
-                f"  - {for_markdown(name)} {'✓' if right else '✗'}: {code_for_markdown(repr(text))}"
-                for name, text, right in one.answers
-            )
+            yield from moved_lines(one)
         yield ""

@@ -12,7 +12,7 @@ from cleanguard.errors import JobError
 from guard import CleanModelLoader, Provenance, provenance_of
 from stages.adapters import check_base, check_settings, check_weights, told_apart
 from stages.evaluate.config import BASE, EvaluateConfig
-from stages.lineage import lineage_of
+from stages.lineage import lineage_of, refuse_no_adapter
 from stages.models import directory_of, loader_of
 from stages.stacks import whole_stack
 
@@ -99,11 +99,7 @@ def _look_at(name: str, path: Path, base: str | None) -> None:
 
     The base is compared by name where no lineage beside the adapter tells it by digest.
     """
-    if not (path / "adapter_config.json").is_file():
-        raise JobError(
-            f"adapters: {name}: {path} holds no adapter_config.json; train one, or name the "
-            "directory that PEFT saved"
-        )
+    refuse_no_adapter(path, f"adapters: {name}")
     named = check_settings(path)
     check_weights(path)
     if base is None or lineage_of(path) is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -78,25 +78,19 @@ def build(results: Sequence[Result], inputs: Inputs) -> Report:
         JobError: A file that it needs cannot be read, or an item has two answers.
     """
     answers: Answers = pairs_of(list(results))
+    report = _frame(answers, inputs)
     if inputs.suite.kind == "perplexity":
-        return _of_texts(answers, inputs)
+        return _of_texts(report, answers, inputs)
     suite, plan, endpoint = inputs.suite, inputs.plan, inputs.suite.endpoint
     rates = [rates_of(*which, list(items.values()), plan) for which, items in answers.items()]
     models = (answers, inputs.subjects, inputs.forms)
     last = next(r for r in rates if (r.subject, r.form) == (inputs.subjects[-1], inputs.forms[0]))
     other: Endpoint = "content" if endpoint == "strict" else "strict"
-    overlap = overlap_with(suite, inputs.training_data) if inputs.training_data else None
-    gate = session_gate(inputs.gate_file, inputs.folder) if inputs.gate_file else None
     names = {**ENDPOINT_NAMES, **(inputs.names or {})}
     primary = adjust(comparisons(*models, endpoint, plan, names[endpoint]), "holm", plan)
     scored = suite.kind == "choices"
-    return Report(
-        suite=suite.name,
-        about=suite.about,
-        endpoint=endpoint,
-        meaning=suite.meaning,
-        n=len(suite.items),
-        clusters=suite.clusters,
+    return replace(
+        report,
         rates=tuple(rates),
         slices=tuple(
             rate
@@ -116,16 +110,7 @@ def build(results: Sequence[Result], inputs: Inputs) -> Report:
         gate=None
         if inputs.threshold is None
         else gate_of(last, endpoint, inputs.threshold, suite.meaning),
-        overlap=overlap,
         examples=_examples(answers, suite, inputs),
-        warnings=tuple(_warnings(inputs, overlap, answers, gate)),
-        sources=inputs.sources,
-        plan=plan,
-        settings=inputs.settings,
-        session_gate=gate,
-        notice=linked(inputs.notice, inputs.folder) if inputs.notice else None,
-        created=utc_now(),
-        kind=suite.kind,
         names=names,
         lead=lead_of(
             answers, rates, inputs.subjects, inputs.forms, primary, plan,
@@ -138,21 +123,11 @@ def build(results: Sequence[Result], inputs: Inputs) -> Report:
     )  # fmt: skip
 
 
-def _of_texts(answers: Answers, inputs: Inputs) -> Report:
-    """The report of a suite of texts: likelihoods instead of verdicts."""
-    suite, plan = inputs.suite, inputs.plan
+def _frame(answers: Answers, inputs: Inputs) -> Report:
+    """What every report says, with nothing measured yet."""
+    suite = inputs.suite
     overlap = overlap_with(suite, inputs.training_data) if inputs.training_data else None
     gate = session_gate(inputs.gate_file, inputs.folder) if inputs.gate_file else None
-    shifts = list(text_shifts(answers, inputs.subjects, inputs.forms, plan))
-    if inputs.earlier:
-        matched = [
-            shift_of(
-                f"bits per byte, {match.form}", (match.before_name, match.after_name),
-                {one.item: one for one in match.before}, {one.item: one for one in match.after}, plan,
-            )
-            for match in inputs.earlier.matches
-        ]  # fmt: skip
-        shifts += adjust_ratios(matched, "holm", plan)
     return Report(
         suite=suite.name,
         about=suite.about,
@@ -173,12 +148,30 @@ def _of_texts(answers: Answers, inputs: Inputs) -> Report:
         examples=(),
         warnings=tuple(_warnings(inputs, overlap, answers, gate)),
         sources=inputs.sources,
-        plan=plan,
+        plan=inputs.plan,
         settings=inputs.settings,
         session_gate=gate,
         notice=linked(inputs.notice, inputs.folder) if inputs.notice else None,
         created=utc_now(),
         kind=suite.kind,
+    )
+
+
+def _of_texts(report: Report, answers: Answers, inputs: Inputs) -> Report:
+    """The report of a suite of texts: likelihoods instead of verdicts."""
+    plan = inputs.plan
+    shifts = list(text_shifts(answers, inputs.subjects, inputs.forms, plan))
+    if inputs.earlier:
+        matched = [
+            shift_of(
+                f"bits per byte, {match.form}", (match.before_name, match.after_name),
+                {one.item: one for one in match.before}, {one.item: one for one in match.after}, plan,
+            )
+            for match in inputs.earlier.matches
+        ]  # fmt: skip
+        shifts += adjust_ratios(matched, "holm", plan)
+    return replace(
+        report,
         texts=text_rates(answers, plan),
         text_slices=text_rates(answers, plan, sliced=True),
         text_shifts=tuple(shifts),

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from cleanguard.report.escaping import code_for_markdown, for_markdown
 from stages.comparing.comparison import Comparison
-from stages.reports.model import Lead, Report
+from stages.reports.model import Lead, MovedItem, Report
 from stages.reports.words import (
     bits,
     detectable,
@@ -100,10 +100,7 @@ def _lines(report: Report) -> Iterator[str]:
         yield ""
         for example in report.examples:
             yield f"**{for_markdown(example.item)}** (gold: {for_markdown(', '.join(example.gold))})"
-            yield from (
-                f"- {for_markdown(name)} {'✓' if right else '✗'}: {code_for_markdown(repr(text))}"
-                for name, text, right in example.answers
-            )
+            yield from _answers(example.answers)
             yield ""
     yield "## Provenance"
     yield ""
@@ -156,12 +153,19 @@ def _moved(report: Report) -> Iterator[str]:
         yield f"### {for_markdown(part.title)} ({part.form}): {part.count}{shown}"
         yield ""
         for one in part.items:
-            yield f"- {for_markdown(one.item)} (right: {for_markdown(', '.join(one.gold))})"
-            yield from (
-                f"  - {for_markdown(name)} {'✓' if right else '✗'}: {code_for_markdown(repr(text))}"
-                for name, text, right in one.answers
-            )
+            yield from moved_lines(one)
         yield ""
+
+
+def moved_lines(moved: MovedItem) -> Iterator[str]:
+    """An item with its right answers, and below it what each model wrote."""
+    yield f"- {for_markdown(moved.item)} (right: {for_markdown(', '.join(moved.gold))})"
+    yield from (f"  {line}" for line in _answers(moved.answers))
+
+
+def _answers(answers: Iterable[tuple[str, str, bool]]) -> Iterator[str]:
+    for name, text, right in answers:
+        yield f"- {for_markdown(name)} {'✓' if right else '✗'}: {code_for_markdown(repr(text))}"
 
 
 def _texts(report: Report) -> Iterator[str]:

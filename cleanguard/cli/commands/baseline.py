@@ -15,6 +15,7 @@ from cleanguard.cli.overrides import Overrides
 from cleanguard.cli.report_options import configuration_options
 from cleanguard.cli.writing import write_out
 from cleanguard.errors import JobError
+from cleanguard.report.counting import counted
 from cleanguard.report.escaping import for_json
 from cleanguard.report.spoken import say
 from cleanguard.settings import baseline
@@ -60,6 +61,5 @@ def command(
             say(f"cleanguard: {place}: {finding.message} (CG900)", err=True)
     entries = baseline.entries_of(run.findings, sources_of(files), file)
     write_out(file, for_json(baseline.dump(entries)), "cannot write the baseline")
-    number = len(entries)
-    say(f"Wrote {number} {'finding' if number == 1 else 'findings'} to {file}.")
+    say(f"Wrote {counted(len(entries), 'finding')} to {file}.")
     ctx.exit(CLEAN)

@@ -20,6 +20,7 @@ from cleanguard.cli.exit_codes import CANNOT_DO, CLEAN, FINDINGS
 from cleanguard.cli.tracing.options import TraceCommand, TraceOptions, trace_options
 from cleanguard.cli.tracing.running import run
 from cleanguard.cli.tracing.target import target_of
+from cleanguard.cli.writing import write_out
 from cleanguard.errors import JobError
 from cleanguard.files import SourceFile
 from cleanguard.installing import install
@@ -80,9 +81,9 @@ def _trace(options: TraceOptions, scratch: Path) -> int:
             )
         )
         if options.save:
-            document.write(options.save, text)
+            write_out(options.save, text, "cannot write the report")
         if options.as_json and options.output_file:
-            document.write(options.output_file, text)
+            write_out(options.output_file, text, "cannot write the report")
         elif options.as_json:
             put(text, err=True)
     if not options.as_json:

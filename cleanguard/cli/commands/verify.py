@@ -12,6 +12,7 @@ import click
 
 from cleanguard.cli.exit_codes import CANNOT_DO, CLEAN, FINDINGS
 from cleanguard.errors import JobError
+from cleanguard.report.counting import counted
 from cleanguard.report.escaping import printable
 from cleanguard.report.spoken import put, say
 from cleanguard.report.styled import Line, Span, width_of, wrapped, write
@@ -135,7 +136,7 @@ def _text(verdicts: Sequence[Verdict], allow: Sequence[str]) -> Iterator[Line]:
 
 def _size(verdict: Verdict) -> str:
     made = f"{', '.join(printable(model) for model in verdict.models) or 'no load known'}"
-    runs = f"{verdict.runs} run{'' if verdict.runs == 1 else 's'}"
+    runs = counted(verdict.runs, "run")
     if verdict.records is None:
         return f"{made}, {runs}" if verdict.runs else made
-    return f"{verdict.records} record{'' if verdict.records == 1 else 's'}, {runs}, {made}"
+    return f"{counted(verdict.records, 'record')}, {runs}, {made}"

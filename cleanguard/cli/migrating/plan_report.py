@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from cleanguard.editing.patch import unified
 from cleanguard.files import NOTEBOOKS
+from cleanguard.report.counting import counted
 from cleanguard.report.escaping import printable
 from cleanguard.report.styled import Line, Span, wrapped
 from codemods.migration import Migration, PlannedSite
@@ -77,11 +78,11 @@ def summary(plans: Sequence[Migration], written: bool, width: int | None) -> lis
     left = sum(len(plan.left) for plan in plans)
     refused = sum(plan.refusal is not None for plan in plans)
     if not done and not left and not refused:
-        return [[Span(f"Nothing to migrate in {_count(len(plans), 'file')}.", "bold green")]]
+        return [[Span(f"Nothing to migrate in {counted(len(plans), 'file')}.", "bold green")]]
     verb = "Rewrote" if written else "Would rewrite"
-    text = f"{verb} {_count(done, 'place')} in {_count(len(files), 'file')}; {left} left to you."
+    text = f"{verb} {counted(done, 'place')} in {counted(len(files), 'file')}; {left} left to you."
     if refused:
-        text += f" Refused {_count(refused, 'file')} whose rewrite could not be proven."
+        text += f" Refused {counted(refused, 'file')} whose rewrite could not be proven."
     lines = wrapped([], text, width, "bold")
     if done and not written:
         lines += wrapped([], "`cleanguard migrate --write` does it.", width)
@@ -91,7 +92,3 @@ def summary(plans: Sequence[Migration], written: bool, width: int | None) -> lis
 def _distinct(planned: Sequence[PlannedSite]) -> list[PlannedSite]:
     """The sites without repetitions, such as the two lines that alias one pad token."""
     return list(dict.fromkeys(planned))
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
