@@ -2,6 +2,8 @@
 
     python benchmarks/scale.py model --shape qwen2.5-7b --device cuda --to DIR
     python benchmarks/scale.py data --rows 512 --tokens 512 --to DIR
+    python benchmarks/scale.py pairs --rows 512 --tokens 256 --to DIR
+    python benchmarks/scale.py suite --rows 4096 --to SUITE.jsonl
     python benchmarks/scale.py measure RESULT.json run sft --data DIR/dataset.jsonl …
     torchrun --nproc-per-node 2 benchmarks/scale.py measure RESULT.json run sft …
     python benchmarks/scale.py same ONE TWO results.jsonl
@@ -58,6 +60,42 @@ def make_data(rows: int, tokens: int, to: Path) -> None:
     given = {"source": "file", "file": str(source), "out": str(to / "data")}
     for line in generate(resolve(GenerateConfig, PRESETS, preset="tiny", overrides=given)).lines:
         print(line)
+
+
+def make_pairs(rows: int, tokens: int, to: Path) -> None:
+    """Preferences with long answers: sums that are right against sums that are wrong."""
+    from guard import CleanModelLoader
+    from guard.records.attestation import attest
+    from stages.tiny import model_path
+
+    to.mkdir(parents=True, exist_ok=True)
+    each = max(1, tokens // 9)
+    lines = []
+    for row in range(rows):
+        sums = [(a, (a * 7 + row) % 40) for a in range(row % 20, row % 20 + each)]
+        right, wrong = (
+            " ".join(f"{a} plus {b} is {a + b + more}." for a, b in sums) for more in (0, 1)
+        )
+        lines.append({
+            "prompt": f"Instruction: Write sums from number {row}.\nResponse:", "chosen": f" {right}",
+            "rejected": f" {wrong}", "finished": True, "split": "train", "group": str(row),
+        })  # fmt: skip
+    path = to / "pairs.jsonl"
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    attest(path, CleanModelLoader(str(model_path())).load().model)
+
+
+def make_suite(rows: int, to: Path) -> None:
+    """Questions of very different lengths, each worth a full answer's worth of steps."""
+    sums = [f"{a} plus {b} is {a + b}." for a in range(40) for b in range(40)]
+    lines = []
+    for row in range(rows):
+        before = " ".join(sums[(row * 13 + at) % len(sums)] for at in range((row * row) % 23))
+        lines.append({
+            "prompt": f"{before} Question {row}: what is {row % 50} plus {row % 17}?".strip(),
+            "gold": str(row % 50 + row % 17), "cluster": str(row),
+        })  # fmt: skip
+    to.write_text("".join(json.dumps(line) + "\n" for line in lines))
 
 
 def measure(result: Path, argv: list[str]) -> int:
@@ -192,6 +230,10 @@ def main() -> int:
         make_model(options["--shape"], options["--device"], Path(options["--to"]))
     elif what == "data":
         make_data(int(options["--rows"]), int(options["--tokens"]), Path(options["--to"]))
+    elif what == "pairs":
+        make_pairs(int(options["--rows"]), int(options["--tokens"]), Path(options["--to"]))
+    elif what == "suite":
+        make_suite(int(options["--rows"]), Path(options["--to"]))
     elif what == "measure":
         return measure(Path(rest[0]), rest[1:])
     elif what == "same":

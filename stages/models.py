@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from stages.config import option
+from stages.placement import one_gpu
 from stages.ranks import local_rank, use_own_gpu, world_size
 
 if TYPE_CHECKING:
@@ -28,7 +29,9 @@ class ModelConfig:
     revision: str | None = option(None, "Commit of a hub repository; resolved if left out.")
     quant: Literal["none", "int8", "nf4"] = option("none", "Quantization with bitsandbytes.")
     dtype: str = option("auto", "Weights' dtype; `auto` is that of the checkpoint.")
-    device_map: str | None = option(None, "As in from_pretrained; `auto` spreads over the GPUs.")
+    device_map: str | None = option(
+        None, "As in from_pretrained; `auto`: one GPU where the model takes half of it, else all."
+    )
     attn_implementation: str | None = option(None, "As in from_pretrained, such as `sdpa`.")
     local_files_only: bool = option(False, "Never ask the hub; use what the cache holds.")
 
@@ -53,20 +56,30 @@ def loader_of(config: ModelConfig, *, for_training: bool = False) -> CleanModelL
     The embedded model also pins torch to one thread: it is slower with more, and its numbers then
     do not depend on the machine's load.
     """
-    from guard import CleanModelLoader
-
     use_own_gpu()
     if config.id == TINY:
         import torch
 
         torch.set_num_threads(1)
+    map_of = placed(config)
+    loader = _loader(config, map_of, for_training)
+    if map_of == "auto" and (alone := one_gpu(loader.request, config.quant)) is not None:
+        return _loader(config, alone, for_training)
+    return loader
+
+
+def _loader(
+    config: ModelConfig, device_map: str | dict[str, int] | None, for_training: bool
+) -> CleanModelLoader:
+    from guard import CleanModelLoader
+
     return CleanModelLoader(
         directory_of(config),
         load_in_8bit=config.quant == "int8",
         load_in_4bit=config.quant == "nf4",
         revision=config.revision,
         dtype=config.dtype,
-        device_map=placed(config),
+        device_map=device_map,
         attn_implementation=config.attn_implementation,
         local_files_only=config.local_files_only,
         for_training=for_training,

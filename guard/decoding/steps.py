@@ -11,6 +11,7 @@ from weakref import ref
 from guard.decoding.attention import packed_heads
 from guard.decoding.cache import FixedCache
 from guard.decoding.masks import StepMasks, as_argument
+from guard.decoding.norms import fused_norms, fusible_norms
 from guard.files.hub import torch
 
 if TYPE_CHECKING:
@@ -66,6 +67,7 @@ class Steps:
         self.sound = torch.ones((), dtype=torch.bool, device=device)
         self.captured: dict[tuple[int, int, bool], _Captured] = {}
         self._warm: set[int] = set()
+        self._norms: list[tuple[Any, float]] | None = None
         self._made: tuple[int, int, dict[str, torch.Tensor]] | None = None
 
     @property
@@ -166,7 +168,9 @@ class Steps:
             self._advance()
 
         assert self.capture is not None
-        with packed_heads(self.model), self._unmoved():
+        if self._norms is None:
+            self._norms = fusible_norms(self.model)
+        with packed_heads(self.model), fused_norms(self._norms), self._unmoved():
             if rows not in self._warm:
                 work()
                 self._warm.add(rows)

@@ -134,6 +134,11 @@ def complete(
         raise SettingsError(
             f"batch_size={batch_size!r}", remedy="batch_size is a whole number from 1"
         )
+    if on_finished is not None and not callable(on_finished):
+        raise SettingsError(
+            f"on_finished={on_finished!r}",
+            remedy="on_finished is called with the number of a prompt and its completions",
+        )
     prompts = listed(prompts, call)
     task = prepare(
         model, tokenizer, prompts, options, call, engine=engine, invariant=batch_invariant

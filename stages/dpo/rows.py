@@ -10,6 +10,7 @@ from stages.sft.rows import fitting
 from stages.tokens import rows_of
 from stages.training.config import TrainConfig
 from stages.training.errors import MaskedEosError, WrongReferenceError
+from stages.training.tables import table_of
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -32,8 +33,6 @@ def paired(
     Raises:
         TooLongError: Pairs do not fit and are not to be dropped.
     """
-    from datasets import Dataset
-
     if not records:
         return None, {"rows": 0}
     chosen = rows_of(tokenizer, [(one["prompt"], one["chosen"]) for one in records], eos=True)
@@ -59,7 +58,7 @@ def paired(
         "dropped_as_too_long": len(records) - len(table),
         "merged_across_the_boundary": sum(row.merged for row in (*chosen, *rejected)),
     }
-    return Dataset.from_list(table), counts
+    return table_of(table), counts
 
 
 def prove_pairs(trainer: Any, tokenizer: PreTrainedTokenizerBase, batch: int) -> None:

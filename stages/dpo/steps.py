@@ -13,7 +13,6 @@ from stages.dpo.config import DpoConfig
 from stages.dpo.rows import paired, prove_pairs, prove_reference
 from stages.folder import file_entry, run_folder
 from stages.lineage import lineage_of
-from stages.models import loader_of
 from stages.registry import Outcome
 from stages.training import engine
 from stages.training.data import read_traced
@@ -62,7 +61,7 @@ def _train(
     import trl
     from transformers import set_seed
 
-    loader = loader_of(engine.model_for(config.model, config.train), for_training=True)
+    loader = engine.loader_for(config.model, config.train)
     loaded = loader.load()
     model = _beginning(config, loaded)
     sides = {name: [one for one in records if one["split"] == name] for name in ("train", "eval")}

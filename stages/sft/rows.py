@@ -10,6 +10,7 @@ from guard.prompts.policy import policy_of
 from stages.tokens import rows_of
 from stages.training.config import TrainConfig
 from stages.training.errors import MaskedEosError, TooLongError
+from stages.training.tables import table_of
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -38,14 +39,12 @@ def labelled(
     Raises:
         TooLongError: Rows do not fit and are not to be dropped.
     """
-    from datasets import Dataset
-
     if not records:
         return None, {"rows": 0}
     rows = rows_of(tokenizer, [(one["prompt"], one["completion"]) for one in records], eos=True)
     fits = fitting([len(row.prompt + row.completion) for row in rows], config, side)
     kept = [row for row, fit in zip(rows, fits, strict=True) if fit]
-    table = Dataset.from_list(
+    table = table_of(
         [
             {
                 "input_ids": [*row.prompt, *row.completion],

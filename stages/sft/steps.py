@@ -9,7 +9,6 @@ from typing import Any
 from guard import provenance_of
 from stages.folder import file_entry, run_folder
 from stages.lineage import lineage_of
-from stages.models import loader_of
 from stages.registry import Outcome
 from stages.sft.config import SftConfig
 from stages.sft.rows import labelled, prove_loss
@@ -56,7 +55,7 @@ def _train(
     import trl
     from transformers import set_seed
 
-    loader = loader_of(engine.model_for(config.model, config.train), for_training=True)
+    loader = engine.loader_for(config.model, config.train)
     loaded = loader.load()
     table, counts = labelled(loaded.tokenizer, training, config.train)
     held_table, held_counts = labelled(loaded.tokenizer, held, config.train, "held-out")

@@ -52,6 +52,9 @@ class TrainConfig:
     log_steps: int = option(10, "Steps between lines of metrics.", at_least=1)
     report_to: tuple[str, ...] = option((), "Where metrics go as well: wandb, tensorboard, ….")
     deepspeed: Path | None = option(None, "A DeepSpeed configuration, under torchrun.")
+    deterministic: bool = option(
+        False, "Kernels that give the same bits each time; slower, and told where one has none."
+    )
 
     def __post_init__(self) -> None:
         if not self.steps and not self.epochs:

@@ -19,7 +19,7 @@ from guard.records.attestation import attest
 from stages.config import as_plain
 from stages.folder import file_entry, write_json, write_text
 from stages.lineage import LINEAGE
-from stages.models import ModelConfig
+from stages.models import ModelConfig, loader_of
 from stages.ranks import agreed, rank, world_size
 from stages.stacks import entry_below
 from stages.training.checkpoints import last_valid
@@ -116,9 +116,18 @@ def seen_in_words(data: Mapping[str, Any], noun: str) -> str:
     return f"{rows} {noun}" if seen == rows else f"{seen} of {rows} {noun}"
 
 
-def model_for(model: ModelConfig, train: TrainConfig) -> ModelConfig:
-    """The model to load for training; what DeepSpeed spreads over the GPUs is read to the CPU first."""
-    return replace(model, device_map=None) if train.deepspeed else model
+def loader_for(model: ModelConfig, train: TrainConfig) -> CleanModelLoader:
+    """The loader of the model to train; what DeepSpeed spreads over the GPUs is read to the CPU first.
+
+    With `train.deterministic` it turns torch's deterministic algorithms on, for the whole process and
+    before the load, so that provenance records them.
+    """
+    if train.deterministic:
+        # cuBLAS reads it when its first handle is made.
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+        torch.use_deterministic_algorithms(True)
+        torch.backends.cudnn.benchmark = False
+    return loader_of(replace(model, device_map=None) if train.deepspeed else model, for_training=True)  # fmt: skip
 
 
 def lora(config: LoraConfig) -> peft.LoraConfig:
@@ -141,6 +150,9 @@ def train(trainer: Any, folder: Path) -> dict[str, Any]:
 
     Returns:
         Steps, losses, and what the held-out rows say, in JSON types.
+
+    Raises:
+        JobError: `train.deterministic`, and a kernel that has no deterministic form.
     """
     from transformers import PrinterCallback
 
@@ -156,6 +168,13 @@ def train(trainer: Any, folder: Path) -> dict[str, Any]:
         trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     except AllStepsDoneError:
         trainer.is_in_train = False  # the trainer's own end was not reached
+    except RuntimeError as error:
+        if "deterministic" not in str(error) or not torch.are_deterministic_algorithms_enabled():
+            raise
+        raise JobError(
+            f"train.deterministic: {str(error).splitlines()[0]}; leave it off, or use another "
+            "optimizer or attention"
+        ) from error
     losses = [entry["loss"] for entry in trainer.state.log_history if "loss" in entry]
     metrics: dict[str, Any] = {
         "steps": trainer.state.global_step,

@@ -474,3 +474,8 @@ def test_a_class_with_a_step_of_its_own_takes_the_plain_road(tiny: Loaded, name:
 def test_only_a_guarded_model_is_released(wrong: Any) -> None:
     with pytest.raises(UnguardedModelError, match="was not loaded by CleanModelLoader"):
         CleanModelLoader.release(wrong)
+
+
+def test_a_callback_that_cannot_be_called_is_told_first(tiny: Loaded) -> None:
+    with pytest.raises(SettingsError, match="on_finished=3"):
+        complete(tiny.model, tiny.tokenizer, PROMPTS[:1], max_new_tokens=2, on_finished=3)  # type: ignore[arg-type]

@@ -60,7 +60,7 @@ def test_tensorboard_gets_the_losses(data: Path, tmp_path: Path) -> None:
 def test_a_place_that_is_not_known_is_told_before_a_model_is_loaded(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("stages.sft.steps.loader_of", lambda *_, **__: pytest.fail("loaded"))
+    monkeypatch.setattr("stages.training.engine.loader_of", lambda *_, **__: pytest.fail("loaded"))
     with pytest.raises(JobError, match=r"'wandbb' is not one of .*did you mean 'wandb'"):
         fine_tune(config(data, tmp_path / "a", "wandbb"))
 

@@ -287,3 +287,22 @@ def test_a_held_out_side_that_does_not_fit_is_told() -> None:
         SettingsError, match=r"none of the 2 held-out rows fits: the shortest has 5"
     ):
         fitting([5, 6], config, "held-out")
+
+
+def test_deterministic_training_is_recorded_and_a_kernel_without_is_told(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    try:
+        fine_tune(config(data, tmp_path / "s", train__steps=2, train__deterministic="true"))
+        statement = tmp_path / "s" / "adapter" / "adapter_model.safetensors.intoto.json"
+        assert '"deterministic":true' in statement.read_text().replace(" ", "")
+
+        def refuses(*_args: Any, **_more: Any) -> None:
+            raise RuntimeError("put_ does not have a deterministic implementation")
+
+        monkeypatch.setattr("trl.SFTTrainer.train", refuses)
+        with pytest.raises(JobError, match=r"train.deterministic: put_ .*leave it off"):
+            fine_tune(config(data, tmp_path / "t", train__steps=2, train__deterministic="true"))
+    finally:
+        torch.use_deterministic_algorithms(False)
