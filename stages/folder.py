@@ -17,6 +17,7 @@ from cleanguard.errors import JobError
 from cleanguard.report.escaping import for_json
 from guard.errors import GuardError
 from stages.config import as_plain, as_toml
+from stages.hanging import MARKS, told_if_hanging
 from stages.ranks import rank
 
 CONFIG_FILE = "config.json"
@@ -40,7 +41,8 @@ def run_folder(path: Path, stage: str, config: Any) -> Iterator[Path]:
         JobError: Another run has it, it belongs to another run, or it cannot be written.
     """
     if rank():
-        yield path  # process 0 holds the folder for all of them
+        with told_if_hanging(path):
+            yield path  # process 0 holds the folder for all of them
         return
     try:
         path.mkdir(parents=True, exist_ok=True)
@@ -50,7 +52,8 @@ def run_folder(path: Path, stage: str, config: Any) -> Iterator[Path]:
     try:
         _lock(handle, path)
         _bind(path, stage, config)
-        yield path
+        with told_if_hanging(path):
+            yield path
     except (GuardError, JobError):
         raise
     except Exception as error:
@@ -144,7 +147,9 @@ def _bind(path: Path, stage: str, config: Any) -> None:
 
 def _has_results(path: Path) -> bool:
     """Whether a run got beyond its configuration; one that was refused at once leaves no more."""
-    return any(entry.name not in (_LOCK, CONFIG_FILE, "config.toml") for entry in path.iterdir())
+    return any(
+        entry.name not in (_LOCK, CONFIG_FILE, "config.toml", MARKS) for entry in path.iterdir()
+    )
 
 
 def _differing(one: Any, two: Any, prefix: str = "") -> Iterator[str]:

@@ -23,7 +23,15 @@ from guard.records.merging import merge_records
 from guard.records.sources import sources_of
 from guard.records.statement import identity
 from guard.records.writer import JsonlWriter
-from stages.ranks import of_first, rank, refuse_different, wait, world_size
+from stages.hanging import marked_by_files
+from stages.ranks import (
+    of_first,
+    rank,
+    refuse_different,
+    tell_uneven_memory,
+    wait,
+    world_size,
+)
 
 if TYPE_CHECKING:
     from guard import Provenance
@@ -71,6 +79,7 @@ def spread(
     order = [key for piece in pieces for key in piece.keys]
     made_by = {role: identity(one.plain()) for role, one in sources_of(sources).items()}
     refuse_different("a model, settings or items", canonical([made_by, dict(params), order]))
+    tell_uneven_memory()
     _gather(folder, names, order)
     wait()
     own = folder / SHARDS / str(rank()) if rank() else folder
@@ -84,7 +93,8 @@ def spread(
             _log.info("%d of %d pieces are done already", len(pieces) - len(missing), len(pieces))
         if missing and world_size() > 1 and rank() == 0:
             _log.info("%d pieces over %d processes", len(missing), world_size())
-        work([pieces[at].work for at in missing[rank() :: world_size()]], writers)
+        with marked_by_files(own, names):
+            work([pieces[at].work for at in missing[rank() :: world_size()]], writers)
     wait()
     _refuse_gaps(folder, order, _gather(folder, names, order))
     wait()

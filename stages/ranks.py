@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 from collections.abc import Callable
 from datetime import timedelta
@@ -15,6 +16,7 @@ Value = TypeVar("Value")
 
 # Longest wait for the slowest process; one that dies is noticed at once, by its connection.
 _PATIENCE = timedelta(days=7)
+_log = logging.getLogger("cleanguard.ranks")
 
 
 def rank() -> int:
@@ -98,6 +100,27 @@ def refuse_different(what: str, mine: bytes) -> None:
     other = [number for number, one in enumerate(found) if not torch.equal(one, found[0])]
     if other:
         raise JobError(f"process {other[0]} has {what} other than those of process 0")
+
+
+def tell_uneven_memory() -> None:
+    """Warn where the processes' GPUs are not of one size: the smallest decides what fits."""
+    if world_size() == 1:
+        return
+    import torch
+
+    own = 0
+    if _each_has_a_gpu():
+        own = int(torch.cuda.get_device_properties(local_rank()).total_memory)
+    found: list[Any] = [None] * world_size()
+    distributed = _joined()
+    _together(lambda: distributed.all_gather_object(found, own))
+    least, most = min(found), max(found)
+    if rank() == 0 and most > least * 1.05:
+        _log.warning(
+            "the GPU of process %d has %.0f GB and that of process %d %.0f GB: choose the batch size by the "
+            "smaller one, or leave it out with CUDA_VISIBLE_DEVICES",
+            found.index(least), least / 1e9, found.index(most), most / 1e9,
+        )  # fmt: skip
 
 
 def use_own_gpu() -> None:

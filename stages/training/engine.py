@@ -20,7 +20,7 @@ from stages.config import as_plain
 from stages.folder import file_entry, write_json, write_text
 from stages.lineage import LINEAGE
 from stages.models import ModelConfig, loader_of
-from stages.ranks import agreed, rank, world_size
+from stages.ranks import agreed, rank, tell_uneven_memory, world_size
 from stages.stacks import entry_below
 from stages.training.checkpoints import last_valid
 from stages.training.config import LoraConfig, TrainConfig
@@ -157,6 +157,7 @@ def train(trainer: Any, folder: Path) -> dict[str, Any]:
     from transformers import PrinterCallback
 
     refuse_silent_launch(trainer)
+    tell_uneven_memory()
     trainer.remove_callback(PrinterCallback)
     checkpoint = agreed(last_valid(folder / CHECKPOINTS) if rank() == 0 else None)
     if rank() == 0:

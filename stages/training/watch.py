@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from transformers import TrainerCallback
 
+from stages.hanging import mark
 from stages.ranks import barrier
 from stages.training.checkpoints import seal
 from stages.training.errors import DeadGradientError
@@ -36,6 +37,7 @@ class Watch(TrainerCallback):  # type: ignore[misc]  # transformers is not follo
         self._metrics = metrics
         self._seen: dict[str, float] = {}
         self._hooks: list[Any] = []
+        self._predicted = 0
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Leave if every step is done.
@@ -55,6 +57,15 @@ class Watch(TrainerCallback):  # type: ignore[misc]  # transformers is not follo
 
     def _note(self, name: str, grad: Any) -> None:
         self._seen[name] = self._seen.get(name, 0.0) + float(grad.detach().abs().sum())
+
+    def on_step_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Tell the other processes where this one is."""
+        mark(state.global_step + 1, f"step {state.global_step + 1}")
+
+    def on_prediction_step(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """The same while held-out rows are read."""
+        self._predicted += 1
+        mark(state.max_steps + self._predicted, f"held-out batch {self._predicted}")
 
     def on_pre_optimizer_step(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Look at the gradients once."""
