@@ -219,7 +219,7 @@ def _placed(
     from lint_rules._light import Places
 
     assert tree is not None
-    nodes = [report.node for _, report in reports]
+    nodes = [(report.node, flow.statement_of(report.node)) for _, report in reports]
     places = Places(flow.module, nodes, tree, source.text)
     return tuple(
         placed_finding(job.filename, rule, report, places, fix_of(report))

@@ -74,8 +74,7 @@ class Flow:
 
     def events(self, kind: type[E]) -> Iterator[E]:
         """All events of one kind, in the order of the walk."""
-        for event in self._by_kind.get(kind, ()):
-            yield cast("E", event)
+        return cast("Iterator[E]", iter(self._by_kind.get(kind, ())))
 
     def event_at(self, node: cst.CSTNode | None, kind: type[E]) -> E | None:
         """The event of a value's origin, None if it is none of that kind."""
@@ -83,6 +82,14 @@ class Flow:
             return None
         event = self._events.get((cast("type[Event]", kind), node))
         return event if isinstance(event, kind) else None
+
+    def statement_of(self, node: cst.CSTNode) -> cst.CSTNode | None:
+        """The statement in which the walk met an event's node; None for a node without an event."""
+        for kind in self._by_kind:
+            event = self._events.get((cast("type[Event]", kind), node))
+            if event is not None and event.place.block:
+                return event.place.block[event.place.index]
+        return None
 
     def order_of(self, event: Event) -> int:
         """Where an event stands in the walk of its function."""

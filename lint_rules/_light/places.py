@@ -13,7 +13,7 @@ from cleanguard.catalogue.findings import Position
 from lint_rules._light.expressions import BY_TYPE
 from lint_rules._light.nodes import FIELDS
 from lint_rules._light.rows import Rows
-from lint_rules._light.statements import SIMPLE, light_module
+from lint_rules._light.statements import SIMPLE, grouped, light_module, light_statement
 
 _Makers = dict[type[ast.AST], Callable[[Any], Any]]
 
@@ -23,21 +23,31 @@ class Places:
 
     Args:
         module: The light tree.
-        wanted: The nodes whose places are asked for.
+        wanted: The nodes whose places are asked for, each with the statement that holds it, if that is known.
         tree: The interpreter's tree of the same text.
         text: That text.
     """
 
     def __init__(
-        self, module: cst.Module, wanted: Sequence[cst.CSTNode], tree: ast.Module, text: str
+        self,
+        module: cst.Module,
+        wanted: Sequence[tuple[cst.CSTNode, cst.CSTNode | None]],
+        tree: ast.Module,
+        text: str,
     ) -> None:
         # By identity; the nodes are kept with their places so that no other can take theirs.
         self._noted: dict[int, tuple[cst.CSTNode, Any]] = {}
         self._rows = Rows(text)
+        self._twins: dict[int, cst.CSTNode] = {}
+        nodes = {id(node) for node, _ in wanted}
+        # Noted of second trees of the same shape: most trees never need places, and few statements of
+        # those that do.
         with self._noting(BY_TYPE), self._noting(SIMPLE):
-            other = light_module(tree)
-        # Noted of a second tree of the same shape: most trees never need places.
-        self._twins = _twins(module, other, {id(node) for node in wanted})
+            holders = {id(holder) for _, holder in wanted if holder is not None}
+            for statement, group in _statements_of(module, tree, holders):
+                self._twins |= _twins(statement, light_statement(group), nodes)
+            if len(self._twins) < len(nodes):
+                self._twins = _twins(module, light_module(tree), nodes)
 
     def start(self, node: cst.CSTNode) -> Position:
         """Position of a node's first character.
@@ -83,7 +93,41 @@ class Places:
         return noting
 
 
-def _twins(one: cst.Module, other: cst.Module, wanted: set[int]) -> dict[int, cst.CSTNode]:
+def _statements_of(
+    module: cst.Module, tree: ast.Module, wanted: set[int]
+) -> Iterator[tuple[cst.CSTNode, list[ast.stmt]]]:
+    """The wanted statements of a light tree, each with what it was made of."""
+    waiting: list[tuple[Any, list[ast.stmt]]] = [(module.body, tree.body)]
+    while waiting:
+        statements, nodes = waiting.pop()
+        for statement, group in zip(statements, grouped(nodes), strict=True):
+            if id(statement) in wanted:
+                yield statement, group
+            if type(statement) is not cst.SimpleStatementLine:
+                waiting.extend(_suites(statement, group[0]))
+
+
+def _suites(statement: Any, node: Any) -> Iterator[tuple[Any, list[ast.stmt]]]:
+    """The blocks of a compound statement, each with what it was made of."""
+    for case, inner in zip(getattr(statement, "cases", ()), getattr(node, "cases", ()), strict=True):
+        yield case.body.body, inner.body
+    if type(statement) is cst.Match:
+        return
+    yield statement.body.body, node.body
+    for handler, inner in zip(
+        getattr(statement, "handlers", ()), getattr(node, "handlers", ()), strict=True
+    ):
+        yield handler.body.body, inner.body
+    other = getattr(statement, "orelse", None)
+    if type(other) is cst.If:
+        yield from _suites(other, node.orelse[0])
+    elif other is not None:
+        yield other.body.body, node.orelse
+    if getattr(statement, "finalbody", None) is not None:
+        yield statement.finalbody.body.body, node.finalbody
+
+
+def _twins(one: cst.CSTNode, other: cst.CSTNode, wanted: set[int]) -> dict[int, cst.CSTNode]:
     """The nodes of another tree of the same shape that stand where the wanted ones do, by identity."""
     found: dict[int, cst.CSTNode] = {}
     waiting: list[tuple[Any, Any]] = [(one, other)]

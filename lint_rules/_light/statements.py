@@ -109,6 +109,30 @@ def _statements(nodes: Sequence[ast.stmt]) -> tuple[Any, ...]:
     return tuple(made)
 
 
+def light_statement(nodes: Sequence[ast.stmt]) -> cst.BaseStatement:
+    """The light tree of what is one statement there, as `grouped` gives it."""
+    (made,) = _statements(nodes)
+    statement: cst.BaseStatement = made
+    return statement
+
+
+def grouped(nodes: Sequence[ast.stmt]) -> list[list[ast.stmt]]:
+    """The interpreter's statements by the light ones that are made of them, in order."""
+    groups: list[list[ast.stmt]] = []
+    row = 0  # where the simple statement before ends; 0 behind a compound one
+    for node in nodes:
+        if type(node) not in SIMPLE:
+            groups.append([node])
+            row = 0
+            continue
+        if row and node.lineno == row:
+            groups[-1].append(node)
+        else:
+            groups.append([node])
+        row = node.end_lineno or node.lineno
+    return groups
+
+
 def _suite(nodes: Sequence[ast.stmt]) -> Any:
     return _block(_statements(nodes))
 
