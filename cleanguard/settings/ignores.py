@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import re
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,8 @@ BUILT_IN = frozenset(
         "venv",
     }
 )
+# Patterns for which one more expression is worth compiling.
+_FEW = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +51,12 @@ class _Pattern:
     Attributes:
         include: What it says of a path that it matches.
         match: Whether it matches, and whether only through a folder above; the latter says less.
+        expression: What is searched for; None where that does not say it all.
     """
 
     include: bool
     match: Callable[[str], tuple[bool, bool]]
+    expression: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +65,8 @@ class Patterns:
 
     base: str
     patterns: tuple[_Pattern, ...]
+    # Matches whatever any of the patterns does: most paths are told from all of them at once.
+    any_of: re.Pattern[str] | None = None
 
     @classmethod
     def of(cls, base: Path | str, lines: Iterable[str]) -> Patterns:
@@ -69,7 +76,8 @@ class Patterns:
             ValueError: One of them is not a gitignore pattern, or far too long for one.
         """
         found = (pattern for line in lines for pattern in _compiled(line))
-        return cls(os.path.abspath(base), tuple(found))
+        patterns = tuple(found)
+        return cls(os.path.abspath(base), patterns, _any_of(patterns))
 
     def verdict(self, path: str) -> bool | None:
         """True for an ignored path, False for one that is taken back, None where nothing matches.
@@ -81,6 +89,8 @@ class Patterns:
         if not path.startswith(prefix):
             return None
         below = path[len(prefix) :].replace(os.sep, "/")
+        if self.any_of is not None and self.any_of.search(below) is None:
+            return None
         verdict: bool | None = None
         # The last that matches counts, and one for the path itself more than one for a folder above.
         for pattern in reversed(self.patterns):
@@ -94,10 +104,27 @@ class Patterns:
     def without_those_that_hide(self, folder: str) -> Patterns:
         """The patterns that do not leave out `folder` itself: a folder that was named is wanted."""
         kept = [one for one in self.patterns if not Patterns(self.base, (one,)).verdict(folder)]
-        return Patterns(self.base, tuple(kept))
+        return Patterns(self.base, tuple(kept), _any_of(kept))
 
 
-def _compiled(line: str) -> Iterator[_Pattern]:
+def _any_of(patterns: Sequence[_Pattern]) -> re.Pattern[str] | None:
+    """One expression for many patterns; None for few, or where one is more than an expression."""
+    expressions = [one.expression for one in patterns if one.expression is not None]
+    if len(expressions) < max(len(patterns), _FEW):
+        return None
+    try:
+        return re.compile("|".join(f"(?:{text})" for text in dict.fromkeys(expressions)))
+    except re.error:  # flags, or groups with names of their own
+        return None
+
+
+@lru_cache(maxsize=4096)
+def _compiled(line: str) -> tuple[_Pattern, ...]:
+    """Compiles a line, which mostly stands in more than one file.
+
+    Raises:
+        ValueError: It is no gitignore pattern.
+    """
     from pathspec import GitIgnoreSpec
 
     if len(line) > LONGEST:
@@ -105,11 +132,19 @@ def _compiled(line: str) -> Iterator[_Pattern]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of sets that a later Python may read otherwise
-            for pattern in GitIgnoreSpec.from_lines([line]).patterns:
-                if pattern.include is not None:
-                    yield _Pattern(pattern.include, _matcher(line, pattern))
+            return tuple(
+                _Pattern(pattern.include, _matcher(line, pattern), _expression(line, pattern))
+                for pattern in GitIgnoreSpec.from_lines([line]).patterns
+                if pattern.include is not None
+            )
     except re.error as error:
         raise ValueError(f"not a pattern: {error}") from error
+
+
+def _expression(line: str, pattern: Any) -> str | None:
+    """The expression that a pattern searches for; pathspec names a group in each."""
+    text: str = pattern.regex.pattern
+    return None if has_many(line) else text.replace("(?P<ps_d>", "(?:")
 
 
 def _matcher(line: str, pattern: Any) -> Callable[[str], tuple[bool, bool]]:
@@ -159,7 +194,7 @@ def _compiles(line: str) -> bool:
     if not line.strip() or line.startswith("#"):
         return False
     try:
-        list(_compiled(line))
+        _compiled(line)
     except ValueError:
         return False
     return True

@@ -109,7 +109,9 @@ def _statements_of(
 
 def _suites(statement: Any, node: Any) -> Iterator[tuple[Any, list[ast.stmt]]]:
     """The blocks of a compound statement, each with what it was made of."""
-    for case, inner in zip(getattr(statement, "cases", ()), getattr(node, "cases", ()), strict=True):
+    for case, inner in zip(
+        getattr(statement, "cases", ()), getattr(node, "cases", ()), strict=True
+    ):
         yield case.body.body, inner.body
     if type(statement) is cst.Match:
         return

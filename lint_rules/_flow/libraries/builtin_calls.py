@@ -44,7 +44,7 @@ _DATASETS = ("datasets.load_dataset", "datasets.load_from_disk", "datasets.Datas
              "datasets.Dataset.from_list", "datasets.Dataset.from_generator", "datasets.Dataset.from_pandas",
              "datasets.Dataset.from_json", "datasets.concatenate_datasets", *_TABLES)  # fmt: skip
 
-_KNOWN = frozenset(
+KNOWN = frozenset(
     [
         *_ENVIRONMENT, *_OPTIONS, *_SAME, *_TEXT, *_WRAPPERS, *_DATASETS, "typing.TypeVar",
         "builtins.dict", "importlib.import_module", "os.path.join", "builtins.len", "builtins.next",
@@ -56,7 +56,7 @@ _KNOWN = frozenset(
 
 def builtin_call(name: str, args: Arguments) -> Value:
     """The value of a call into the standard library, unknown where it does not matter."""
-    if name not in _KNOWN:
+    if name not in KNOWN:
         return UNKNOWN
     given = [argument.value for argument in args.positional]
     if name in _ENVIRONMENT:

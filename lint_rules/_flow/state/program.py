@@ -226,7 +226,7 @@ class Program:
     def _update(self, table: dict[str, Value], name: str, value: Value, summary: Summary) -> bool:
         old = table.get(name)
         merged = bounded(value if old is None else join(old, value))
-        if merged != old:
+        if merged is not old and merged != old:
             table[name] = merged
             self.ledger.change(summary)
             return True

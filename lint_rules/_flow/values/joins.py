@@ -55,6 +55,7 @@ from lint_rules._flow.values.kinds import (
 __all__ = [
     "MAX_PIECES",
     "MIXED",
+    "NESTING",
     "UNKNOWN",
     "UNKNOWN_MODEL",
     "CausalLM",
@@ -110,7 +111,7 @@ MAX_OPTIONS = 8
 MAX_DEPTH = 5
 MAX_PIECES = 32
 
-_NESTING = frozenset({Sequence, Items, Mapping, Choice})
+NESTING = frozenset({Sequence, Items, Mapping, Choice})
 
 V = TypeVar("V")
 
@@ -249,7 +250,7 @@ def index_generated(value: Generated) -> Value:
 
 def bounded(value: Value, depth: int = 0) -> Value:
     """The value without what nests deeper than `MAX_DEPTH`, so that rounds come to an end."""
-    if type(value) not in _NESTING:
+    if type(value) not in NESTING:
         return value
     if depth >= MAX_DEPTH:
         return UNKNOWN

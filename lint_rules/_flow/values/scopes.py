@@ -7,7 +7,7 @@ from functools import reduce
 
 import libcst as cst
 
-from lint_rules._flow.values.joins import UNKNOWN, Value, bounded, join, options
+from lint_rules._flow.values.joins import NESTING, UNKNOWN, Value, bounded, join, options
 from lint_rules._flow.values.ledger import Ledger
 from lint_rules._flow.values.settings_state import (
     NOTHING_SET,
@@ -67,13 +67,15 @@ class Env:
             if outer is not None:
                 outer.put(name, value)
                 return
-        self.names[name] = bounded(value)
+        self.names[name] = bounded(value) if type(value) in NESTING else value
         if self.changed is not None:
             self.changed.add(name)
-        root, dot, _ = name.partition(".")
-        if root not in self.roots:
-            if dot:
+        if "." in name:
+            root = name.partition(".")[0]
+            if root not in self.roots:
                 self.roots.add(root)
+                return
+        elif name not in self.roots:
             return
         prefix = name + "."
         for known in [key for key in self.names if key.startswith(prefix)]:
@@ -132,12 +134,14 @@ class Env:
         merged = dict(branches[0].names)
         changed: set[str] = set()
         for branch in branches:
-            if branch is not self and branch.changed is not None:
+            if branch is not self and branch.changed:
                 changed |= branch.changed
-        for name in changed if len(branches) > 1 else ():
-            found = [branch.names[name] for branch in branches if name in branch.names]
-            if found:
-                merged[name] = reduce(join, found)
+        if changed and len(branches) > 1:
+            several = [branch.names for branch in branches]
+            for name in changed:
+                found = [names[name] for names in several if name in names]
+                if found:
+                    merged[name] = reduce(join, found)
         self.names = merged
         if self.changed is not None:
             self.changed |= changed

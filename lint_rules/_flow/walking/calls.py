@@ -61,6 +61,7 @@ from lint_rules._flow.walking.object_calls import HANDS_THROUGH, ObjectCalls
 from lint_rules._flow.walking.own_calls import OwnCalls
 from lint_rules._flow.walking.pad_masks import MASKING_CALLS, note_mask_in_call
 from lint_rules._flow.walking.passed_calls import PassedCalls
+from lint_rules._flow.walking.plain_calls import SETTERS, does_nothing
 
 _NOTHING = Arguments((), {}, (), False)
 _MODEL_NAMES = frozenset({"model", "lm", "llm", "net", "base_model", "policy", "language_model"})
@@ -115,7 +116,8 @@ class CallReader:
                 given = (*args.positional, *args.keywords.values())
                 note_mask_in_call(self.evaluator, node, [one.value for one in given], env)
         self.cursor.state = env.state
-        self.passed.beside(self.program, function, node, args, env)
+        if args is not _NOTHING:
+            self.passed.beside(self.program, function, node, args, env)
         if isinstance(function, Unknown):
             return self._unknown_call(node, args, env)
         if type(function) is not Choice:
@@ -133,9 +135,10 @@ class CallReader:
         positional: list[Argument] = []
         keywords: dict[str, Argument] = {}
         spread: list[Argument] = []
+        evaluate = self.evaluator.evaluate
         for arg in node.args:
-            value = self.evaluator.evaluate(arg.value, env)
-            argument = Argument(value, arg.value, arg)
+            expression = arg.value
+            argument = Argument(evaluate(expression, env), expression, arg)
             if arg.star:
                 spread.append(argument)
             elif arg.keyword is not None:
@@ -222,6 +225,8 @@ class CallReader:
     def _call_symbol(self, name: str, node: cst.Call, args: Arguments, env: Env) -> Value:
         if not name.startswith("builtins."):
             self.program.record(CallSite(node, self.cursor.place(), name, UNKNOWN, "", args))
+        if does_nothing(name):  # nearly all
+            return UNKNOWN
         kind = library_names.kind_of_call(name)
         if kind is not None:
             env.begin_anew(node)
@@ -240,10 +245,7 @@ class CallReader:
                 self.program.ledger.change(node)
             given = args.positional[0].value
             return UNKNOWN if isinstance(given, Partial) else Partial(given, node)
-        if (
-            name in ("builtins.setattr", "builtins.object.__setattr__")
-            and len(args.positional) == 3
-        ):
+        if name in SETTERS and len(args.positional) == 3:
             self._setattr(node, args, env)
             return UNKNOWN
         if name == "builtins.getattr" and len(args.positional) >= 2:

@@ -98,8 +98,11 @@ class Evaluator:
         """The value of an expression in a scope."""
         kind = type(node)
         if kind is cst.Name:  # half of all expressions
-            found = env.get(node.value)  # type: ignore[attr-defined]  # by its type
-            return self._free(node.value) if found is None else found  # type: ignore[attr-defined]
+            name: str = node.value  # type: ignore[attr-defined]  # by its type
+            found = env.names.get(name)
+            if found is None and (found := env.get(name)) is None:
+                return self._free(name)
+            return found
         handler = self._by_type.get(kind)
         return UNKNOWN if handler is None else handler(node, env)
 
@@ -138,6 +141,8 @@ class Evaluator:
             if self.missed is not None:
                 self.missed.add(path)
         base = self.evaluate(node.value, env)
+        if type(base) is Unknown:  # most of them
+            return UNKNOWN
         if type(base) is not Choice:
             return better(self.members.attribute(base, node.attr.value))
         result: Value = UNKNOWN

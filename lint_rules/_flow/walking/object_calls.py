@@ -24,7 +24,15 @@ from lint_rules._flow.values.joins import (
 from lint_rules._flow.values.scopes import Env
 
 # Methods of accelerate's and its like's objects that hand a model or a batch through.
+_COLLATOR = ".DataCollatorWithPadding"
 HANDS_THROUGH = frozenset({"prepare", "prepare_model", "unwrap_model", "wait_for", "to_device"})
+
+
+def gives_nothing(name: str) -> bool:
+    """Whether calling an imported name gives no object of ours, whatever it is called with."""
+    return not (
+        name.endswith(_COLLATOR) or library_names.makes_object(name) or library_names.renders(name)
+    )
 
 
 class ObjectCalls:
@@ -37,7 +45,7 @@ class ObjectCalls:
 
     def made(self, name: str, node: cst.Call, args: Arguments, env: Env) -> Value:
         """What a library's callable gives where only its name and its arguments matter."""
-        if name.endswith(".DataCollatorWithPadding"):
+        if name.endswith(_COLLATOR):
             collated = first(args.value("tokenizer", 0), Tokenizer)
             return UNKNOWN if collated is None else Method(collated, "pad")
         if library_names.makes_object(name):

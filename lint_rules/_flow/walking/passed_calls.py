@@ -48,7 +48,7 @@ _SYMBOLS = frozenset({"threading.Thread", "torch.utils.data.DataLoader", *_HYDRA
 
 
 @lru_cache(maxsize=65536)
-def _passing(symbol: str) -> str | None:
+def passing(symbol: str) -> str | None:
     """The last part of a name whose calls call what they are given, None for all others."""
     last = symbol.rsplit(".", 1)[-1]
     return last if symbol in _SYMBOLS or last in _MAPS or last in _HANDED else None
@@ -83,7 +83,7 @@ class PassedCalls:
 
     def by_symbol(self, name: str, node: cst.Call, args: Arguments, env: Env) -> Value | None:
         """What a call of an imported name gives if it calls what it is given, else None."""
-        last = _passing(name)
+        last = passing(name)
         if last is None:
             return None
         if name == "threading.Thread":
@@ -123,8 +123,16 @@ class PassedCalls:
         Its parameters get the models and tokenizers that are handed on under their names, as
         `run_eval(model, tokenizer, complete)` gives them to `complete(model, tokenizer, prompt)`.
         """
-        every = (*args.positional, *args.keywords.values())
-        if not any(type(one.value) is FunctionRef for one in every) or _is_read(program, function):
+        for one in args.positional:
+            if type(one.value) is FunctionRef:
+                break
+        else:
+            for one in args.keywords.values():
+                if type(one.value) is FunctionRef:
+                    break
+            else:
+                return
+        if _is_read(program, function):
             return
         given = [*((_called(one), one) for one in args.positional), *args.keywords.items()]
         subjects = {

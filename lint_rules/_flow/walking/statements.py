@@ -94,19 +94,20 @@ class Executor:
         self, statements: Iterable[cst.BaseStatement | cst.BaseSmallStatement], env: Env
     ) -> bool:
         block = tuple(statements)
-        saved = (self.cursor.line, self.cursor.block, self.cursor.index)
+        cursor, handlers = self.cursor, self._handlers
+        saved = (cursor.line, cursor.block, cursor.index)
         falls = True
         for index, statement in enumerate(block):
-            self.cursor.block, self.cursor.index = block, index
-            handler = self._handlers.get(type(statement))
+            cursor.block, cursor.index = block, index
+            handler = handlers.get(type(statement))
             if handler is not None:
-                self.cursor.line = None
+                cursor.line = None
                 falls = handler(statement, env)
             else:
                 falls = self._run_small(statement, env)
             if not falls:
                 break
-        self.cursor.line, self.cursor.block, self.cursor.index = saved
+        cursor.line, cursor.block, cursor.index = saved
         return falls
 
     def _demand(self, node: Function) -> None:
@@ -127,7 +128,9 @@ class Executor:
         self.cursor.line = node
         falls = True
         for statement in node.body:
-            falls = self._run_small(statement, env) and falls
+            handler = self._small.get(type(statement))
+            if handler is not None and not handler(statement, env):
+                falls = False
         return falls
 
     def _run_small(self, statement: cst.CSTNode, env: Env) -> bool:
