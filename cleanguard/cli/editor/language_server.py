@@ -5,28 +5,36 @@ from __future__ import annotations
 import asyncio
 import os
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from pathlib import Path
+from functools import partial
 
 from lsprotocol import types
 from pygls.lsp.server import LanguageServer
-from pygls.uris import from_fs_path, to_fs_path
+from pygls.uris import from_fs_path
 from pygls.workspace import TextDocument
 
 from cleanguard.catalogue.findings import Finding
 from cleanguard.catalogue.pages import markdown_of
 from cleanguard.cli.editor.actions import FIX_ALL, Actions
-from cleanguard.cli.editor.checked import as_notebook, checked
+from cleanguard.cli.editor.checked import Checked, Checker, Look
+from cleanguard.cli.editor.configurations import is_configuration, watch_configurations
 from cleanguard.cli.editor.showing import diagnostic_of, touch
+from cleanguard.cli.editor.standing import look_at
 from cleanguard.errors import JobError
 from cleanguard.version import VERSION
 from lint_rules._engine.worker import prepare
 
 # Seconds without a change after which a file is checked: a check for each pause, not for each key.
 PAUSE = 0.3
-_CONFIGURATION = "pyproject.toml"
 _PLACE = re.compile(r"(?P<file>[^\n:]+):(?P<line>\d+): (?P<problem>.*)", re.DOTALL)
+
+
+def _lacks_edits(finding: Finding) -> bool:
+    """Whether a finding has a fix whose edits were not looked for."""
+    fix = finding.fix
+    return fix is not None and fix.applicability != "migrate" and not fix.edits
 
 
 class Server(LanguageServer):
@@ -44,7 +52,14 @@ class Server(LanguageServer):
         )
         self.found: dict[str, tuple[Finding, ...]] = {}
         self.notebooks: set[str] = set()
+        self.checker = Checker()
+        # One thread: checks come one after the other, and questions are answered meanwhile.
+        self._thread = ThreadPoolExecutor(1, "check")
         self._waiting: dict[str, asyncio.TimerHandle] = {}
+        self._looking: dict[str, asyncio.Task[None]] = {}
+        self._looked: dict[str, Look] = {}
+        # What stood in a file when its findings got the edits of their fixes.
+        self._exact: dict[str, bytes] = {}
         self._said: set[str] = set()
         self._blamed: set[str] = set()
 
@@ -53,16 +68,13 @@ class Server(LanguageServer):
     def look_soon(self, uri: str) -> None:
         """Checks a file when it has not changed for a moment; what was to come before is dropped."""
         self._drop(uri)
-        look = self.look_at_notebook if uri in self.notebooks else self.look
         loop = asyncio.get_running_loop()
-        self._waiting[uri] = loop.call_later(PAUSE, lambda: look(uri, neighbours=False))
+        self._waiting[uri] = loop.call_later(PAUSE, lambda: self.look(uri, neighbours=False))
 
     def look_again(self) -> None:
         """Checks everything that is open, because what says how has changed."""
         for uri in tuple(self.found):
-            if uri in self.notebooks:
-                self.look_at_notebook(uri, neighbours=True)
-            elif self._notebook_of(uri) is None:
+            if self._notebook_of(uri) is None:
                 self.look(uri, neighbours=True)
 
     def _drop(self, uri: str) -> None:
@@ -73,7 +85,7 @@ class Server(LanguageServer):
     # --- looking
 
     def look(self, uri: str, *, neighbours: bool) -> None:
-        """Checks an open file and publishes what is found.
+        """Checks an open file, or notebook, and publishes what is found.
 
         Args:
             uri: The file's.
@@ -81,45 +93,50 @@ class Server(LanguageServer):
                 are listed anew, which takes too long for every key stroke.
         """
         self._drop(uri)
-        document = self.workspace.get_text_document(uri)
-        path = Path(to_fs_path(document.uri) or document.path)
-        content = document.source.encode("utf-8", errors="replace")
-        found = self._asked(lambda: checked(path, content, neighbours=neighbours), uri)
-        self.found[uri] = found
-        self._publish(document, found)
+        running = self._looking.pop(uri, None)
+        if running is not None:
+            running.cancel()
+        task = asyncio.get_running_loop().create_task(self._look(uri, neighbours))
+        self._looking[uri] = task
 
-    def look_at_notebook(self, uri: str, *, neighbours: bool) -> None:
-        """Checks an open notebook and publishes what is found in each of its cells."""
-        self._drop(uri)
-        notebook = self.workspace.get_notebook_document(notebook_uri=uri)
-        if notebook is None:
+    async def _look(self, uri: str, neighbours: bool) -> None:
+        look = self._now(uri, neighbours)
+        if look is None:
             return
-        documents = [self.workspace.get_text_document(cell.document) for cell in notebook.cells]
-        kinds = [
-            "code" if cell.kind == types.NotebookCellKind.Code else "markdown"
-            for cell in notebook.cells
-        ]
-        content = as_notebook(
-            [(kind, one.source) for kind, one in zip(kinds, documents, strict=True)]
-        )
-        name = to_fs_path(uri) or "untitled"
-        path = Path(name if name.endswith(".ipynb") else f"{name}.ipynb")
-        found = self._asked(lambda: checked(path, content, neighbours=neighbours), uri)
-        self.found[uri] = found
-        for number, document in enumerate(documents, 1):
-            own = tuple(one for one in found if one.location.cell == number)
-            self.found[document.uri] = own
-            self._publish(document, own)
-
-    def _asked(self, ask: Callable[[], tuple[Finding, ...]], uri: str) -> tuple[Finding, ...]:
-        """What is found; where it cannot be looked, what was found before, and the reason once."""
         try:
-            found = ask()
+            checked = await self._checked(look)
         except JobError as error:
-            self._say(str(error))
-            return self.found.get(uri, ())
-        self._unblame()
-        return found
+            checked = Checked(self.found.get(uri, ()), str(error))
+        if checked.problem is None:
+            self._unblame()
+        else:
+            self._say(checked.problem)
+        now = self._now(uri, neighbours)
+        if now is None or now.content != look.content:
+            return  # of a version that is gone: the change has asked for a look of its own
+        self._looking.pop(uri, None)
+        self._looked[uri] = look
+        self._take(uri, checked.found, publish=True)
+
+    async def _checked(self, look: Look, *, edits: bool = False) -> Checked:
+        check = partial(self.checker.checked, look, edits=edits)
+        return await asyncio.get_running_loop().run_in_executor(self._thread, check)
+
+    def _now(self, uri: str, neighbours: bool) -> Look | None:
+        """A file, or a notebook, as it stands now; None for a notebook that was closed."""
+        return look_at(self.workspace, uri, neighbours, is_notebook=uri in self.notebooks)
+
+    def _take(self, uri: str, found: tuple[Finding, ...], *, publish: bool) -> None:
+        """Keeps what is found, of a notebook for each of its cells."""
+        self.found[uri] = found
+        notebook = self.workspace.get_notebook_document(notebook_uri=uri)
+        cells = [uri] if notebook is None else [cell.document for cell in notebook.cells]
+        for number, each in enumerate(cells, 1):
+            document = self.workspace.get_text_document(each)
+            if notebook is not None:
+                self.found[each] = tuple(one for one in found if one.location.cell == number)
+            if publish:
+                self._publish(document, self.found[each])
 
     def _publish(self, document: TextDocument, found: Iterable[Finding]) -> None:
         shown = [diagnostic_of(document, finding) for finding in found]
@@ -156,20 +173,56 @@ class Server(LanguageServer):
     def forget(self, uri: str) -> None:
         """Takes the findings of a closed file away."""
         self._drop(uri)
+        running = self._looking.pop(uri, None)
+        if running is not None:
+            running.cancel()
+        self._looked.pop(uri, None)
+        self._exact.pop(uri, None)
         if self.found.pop(uri, None) is not None and uri not in self.notebooks:
             self.text_document_publish_diagnostics(types.PublishDiagnosticsParams(uri, []))
 
-    def actions(self, uri: str) -> Actions:
-        """What can be done in a document."""
+    async def actions(self, uri: str) -> Actions:
+        """What can be done in a document as it stands now.
+
+        Findings are shown without the edits of their fixes, which take a full syntax tree; those are
+        found when something is asked for that needs them, once for each version.
+        """
+        notebook = self._notebook_of(uri)
+        found = await self._exactly(uri if notebook is None else notebook.uri)
+        if notebook is not None and found:
+            found = self.found.get(uri, ())
         document = self.workspace.get_text_document(uri)
         text = self.client_capabilities.text_document
         support = text and text.code_action and text.code_action.resolve_support
         return Actions(
             document,
-            self.found.get(uri, ()),
-            is_cell=self._notebook_of(uri) is not None,
+            found,
+            is_cell=notebook is not None,
             lazy=bool(support and "edit" in support.properties),
         )
+
+    async def _exactly(self, uri: str) -> tuple[Finding, ...]:
+        """The findings of what stands there now, with edits; none where it changes meanwhile."""
+        if uri not in self._looked and uri not in self._looking:
+            return ()  # nothing that is checked
+        looked = self._looked.get(uri)
+        look = self._now(uri, looked is not None and looked.neighbours)
+        if look is None:
+            return ()
+        found = self.found.get(uri, ())
+        fresh = looked is not None and looked.content == look.content
+        if fresh and (self._exact.get(uri) == look.content or not any(map(_lacks_edits, found))):
+            return found
+        try:
+            checked = await self._checked(look, edits=True)
+        except JobError:  # a look says it
+            return ()
+        now = self._now(uri, look.neighbours)
+        if now is None or now.content != look.content:
+            return ()
+        self._looked[uri], self._exact[uri] = look, look.content
+        self._take(uri, checked.found, publish=False)
+        return checked.found
 
     def hover(self, params: types.TextDocumentPositionParams) -> types.Hover | None:
         """What the findings at a place mean."""
@@ -200,13 +253,13 @@ def build() -> Server:
     options = types.CodeActionOptions(kinds, resolve_provider=True)
 
     @server.feature(types.TEXT_DOCUMENT_CODE_ACTION, options)
-    def actions(params: types.CodeActionParams) -> list[types.CodeAction]:
-        return server.actions(params.text_document.uri).offered(params)
+    async def actions(params: types.CodeActionParams) -> list[types.CodeAction]:
+        return (await server.actions(params.text_document.uri)).offered(params)
 
     @server.feature(types.CODE_ACTION_RESOLVE)
-    def resolve(action: types.CodeAction) -> types.CodeAction:
+    async def resolve(action: types.CodeAction) -> types.CodeAction:
         with suppress(JobError):
-            return server.actions(str(action.data)).resolved(action)
+            return (await server.actions(str(action.data))).resolved(action)
         return action
 
     @server.feature(types.TEXT_DOCUMENT_HOVER)
@@ -215,7 +268,7 @@ def build() -> Server:
 
     @server.feature(types.INITIALIZED)
     async def initialized(params: types.InitializedParams) -> None:
-        await _watch_configurations(server)
+        await watch_configurations(server)
 
     @server.feature(types.WORKSPACE_DID_CHANGE_WATCHED_FILES)
     def changed_outside(params: types.DidChangeWatchedFilesParams) -> None:
@@ -227,17 +280,17 @@ def build() -> Server:
 def _documents(server: Server) -> None:
     @server.feature(types.TEXT_DOCUMENT_DID_OPEN)
     def opened(params: types.DidOpenTextDocumentParams) -> None:
-        if not _is_configuration(params.text_document.uri):
+        if not is_configuration(params.text_document.uri):
             server.look(params.text_document.uri, neighbours=True)
 
     @server.feature(types.TEXT_DOCUMENT_DID_CHANGE)
     def changed(params: types.DidChangeTextDocumentParams) -> None:
-        if not _is_configuration(params.text_document.uri):
+        if not is_configuration(params.text_document.uri):
             server.look_soon(params.text_document.uri)
 
     @server.feature(types.TEXT_DOCUMENT_DID_SAVE)
     def saved(params: types.DidSaveTextDocumentParams) -> None:
-        if _is_configuration(params.text_document.uri):
+        if is_configuration(params.text_document.uri):
             server.look_again()
         else:
             server.look(params.text_document.uri, neighbours=True)
@@ -251,7 +304,7 @@ def _notebooks(server: Server) -> None:
     @server.feature(types.NOTEBOOK_DOCUMENT_DID_OPEN)
     def opened(params: types.DidOpenNotebookDocumentParams) -> None:
         server.notebooks.add(params.notebook_document.uri)
-        server.look_at_notebook(params.notebook_document.uri, neighbours=True)
+        server.look(params.notebook_document.uri, neighbours=True)
 
     @server.feature(types.NOTEBOOK_DOCUMENT_DID_CHANGE)
     def changed(params: types.DidChangeNotebookDocumentParams) -> None:
@@ -259,7 +312,7 @@ def _notebooks(server: Server) -> None:
 
     @server.feature(types.NOTEBOOK_DOCUMENT_DID_SAVE)
     def saved(params: types.DidSaveNotebookDocumentParams) -> None:
-        server.look_at_notebook(params.notebook_document.uri, neighbours=True)
+        server.look(params.notebook_document.uri, neighbours=True)
 
     @server.feature(types.NOTEBOOK_DOCUMENT_DID_CLOSE)
     def closed(params: types.DidCloseNotebookDocumentParams) -> None:
@@ -269,28 +322,12 @@ def _notebooks(server: Server) -> None:
         server.notebooks.discard(params.notebook_document.uri)
 
 
-def _is_configuration(uri: str) -> bool:
-    return uri.rpartition("/")[2] == _CONFIGURATION
-
-
-async def _watch_configurations(server: Server) -> None:
-    """Asks the editor to tell of changed configurations, if it is one that can be asked."""
-    workspace = server.client_capabilities.workspace
-    watched = workspace and workspace.did_change_watched_files
-    if not (watched and watched.dynamic_registration):
-        return
-    options = types.DidChangeWatchedFilesRegistrationOptions(
-        [types.FileSystemWatcher(f"**/{_CONFIGURATION}")]
-    )
-    method = types.WORKSPACE_DID_CHANGE_WATCHED_FILES
-    await server.client_register_capability_async(
-        types.RegistrationParams([types.Registration("configurations", method, options)])
-    )
-
-
 def serve() -> None:
     """Answers until the editor leaves."""
     # Copies, because the server closes what it is given, and the process still flushes its own.
-    prepare()  # what every check takes, for the processes to inherit
+    prepare()  # what every check takes, for the process to inherit
+    server = build()
+    server.checker.warm_up()
     with os.fdopen(os.dup(0), "rb") as stdin, os.fdopen(os.dup(1), "wb") as stdout:
-        build().start_io(stdin, stdout)
+        server.start_io(stdin, stdout)
+    server.checker.close()

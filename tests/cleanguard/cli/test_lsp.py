@@ -166,21 +166,60 @@ def test_a_broken_configuration_is_said_and_takes_nothing_away(
     assert [found["code"] for found in now] == ["CG110"]
 
 
-def test_many_changes_are_few_checks(editor: Editor, tmp_path: Path) -> None:
+def change(path: Path, version: int, text: str) -> dict[str, Any]:
+    document = {"uri": path.as_uri(), "version": version}
+    return {"textDocument": document, "contentChanges": [{"text": text}]}
+
+
+def test_a_burst_of_changes_is_few_checks_and_none_of_them_stale(
+    editor: Editor, tmp_path: Path
+) -> None:
     path = tmp_path / "a.py"
     open_file(editor, path, TEXT)
-    for version in range(2, 32):
-        editor.notify(
-            "textDocument/didChange",
-            {
-                "textDocument": {"uri": path.as_uri(), "version": version},
-                "contentChanges": [{"text": TEXT + "\n" * version}],
-            },
-        )
+    for version in range(2, 22):
+        editor.notify("textDocument/didChange", change(path, version, "\n" * version + TEXT))
     versions = [0]
-    while versions[-1] != 31:
-        versions.append(editor.wait_for("textDocument/publishDiagnostics")["version"])
-    assert len(versions) - 1 < 15
+    while versions[-1] != 21:
+        shown = editor.wait_for("textDocument/publishDiagnostics")
+        versions.append(shown["version"])
+        # Of whichever version it is, the places are that version's.
+        first = shown["diagnostics"][0]["range"]["start"]
+        assert first == {"line": versions[-1] + 2, "character": 14}
+    assert len(versions) - 1 <= 3
+    assert versions == sorted(versions)
+
+
+def test_what_is_offered_belongs_to_what_stands_there_now(editor: Editor, tmp_path: Path) -> None:
+    path = tmp_path / "a.py"
+    open_file(editor, path, TEXT)
+    text = "\n\n\n" + TEXT
+    # Asked before typing pauses: the findings that are shown are of the version before.
+    editor.notify("textDocument/didChange", change(path, 2, text))
+    assert code_actions(editor, path, 3) == []
+    fix, _ = code_actions(editor, path, 6)
+    after = edited(text.replace("🙂", ":)"), fix["edit"]["changes"][path.as_uri()])
+    assert after == text.replace("🙂", ":)").replace("max_seq_length", "max_length")
+
+
+def test_nothing_is_offered_for_what_is_not_checked(editor: Editor, tmp_path: Path) -> None:
+    config = tmp_path / "pyproject.toml"
+    document = {"uri": config.as_uri(), "languageId": "toml", "version": 1}
+    text = config.read_text()
+    editor.notify("textDocument/didOpen", {"textDocument": {**document, "text": text}})
+    assert code_actions(editor, config, 1) == []
+
+
+def test_a_wrong_configuration_leaves_the_last_good_one(editor: Editor, tmp_path: Path) -> None:
+    path, config = tmp_path / "a.py", tmp_path / "pyproject.toml"
+    open_file(editor, path, TEXT)
+    config.write_text("[tool.cleanguard\n")
+    load = TEXT.splitlines(keepends=True)[2].replace("🙂", "y")
+    editor.notify("textDocument/didChange", change(path, 2, TEXT + load))
+    assert "pyproject.toml" in editor.wait_for("window/showMessage")["message"]
+    found = editor.wait_for("textDocument/publishDiagnostics")["diagnostics"]
+    # The load that was added since is found, and by the codes that the good configuration selects.
+    places = sorted((d["range"]["start"]["line"], d["code"]) for d in found)
+    assert places == [(2, "CG101"), (3, "CG110"), (4, "CG101")]
 
 
 def code_actions(editor: Editor, path: Path, line: int, only: list[str] | None = None) -> list[Any]:
