@@ -1,6 +1,10 @@
 """Measures `cleanguard check` against ruff, semgrep, bandit, fixit and torchfix, in turn, in one run.
 
     python benchmarks/check.py --work .benchmarks [--rounds 3] [--without fixit,torchfix]
+    python benchmarks/check.py --work .benchmarks --base CHECKOUT --tree FOLDER --rounds 5
+
+With `--base`, a checkout of an earlier commit is measured as well, on a tree of your own, each command of it
+right before the same command of this one; the peers are then ruff alone, with the rules S, B and NPY.
 
 The peers get a virtual environment of their own, the checked tree is packages installed without their
 dependencies, and cleanguard is installed from this checkout. Times of one machine mean little; the
@@ -20,6 +24,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -59,10 +64,15 @@ def main() -> None:
         action="store_true",
         help="count processor time, for a machine that others use as well",
     )
+    parser.add_argument("--base", type=Path, help="a checkout of an earlier commit")
+    parser.add_argument("--tree", type=Path, help="with --base: what is checked")
     parser.add_argument("--without", default="", help="contenders to leave out, by comma")
     options = parser.parse_args()
     work = options.work.resolve()
     bin_folder = prepare_peers(work)
+    if options.base is not None:
+        compare(options, work, bin_folder)
+        return
     tree, clean = prepare_trees(work)
     print(f"{platform.python_implementation()} {platform.python_version()}, {os.cpu_count()} cores")
     for folder in (tree, clean):
@@ -170,6 +180,40 @@ def contenders_for(work: Path, peers: Path, tree: Path, clean: Path) -> list[Con
             slow=True,
         ),
     ]
+
+
+def compare(options: argparse.Namespace, work: Path, peers: Path) -> None:
+    """Times an earlier checkout and this one, and ruff's rules S, B and NPY, on one tree."""
+    tree: Path = options.tree.resolve()
+    print(f"{platform.python_implementation()} {platform.python_version()}, {describe(tree)}")
+    ruff = [str(peers / "ruff"), "check", "--isolated", "--exit-zero", "-q", "--select", "S,B,NPY"]
+    kept = ["--cache-dir", str(work / "ruff-cache")]
+    edited = max(tree.rglob("*.py"), key=lambda file: file.stat().st_size)
+    contenders = [
+        Contender("ruff cold", [*ruff, "--no-cache", str(tree)]),
+        Contender("ruff warm", [*ruff, *kept, str(tree)]),
+    ]
+    for name, checkout in (("base", options.base.resolve()), ("this", ROOT)):
+        cache = work / f"cache-{name}"
+        variables = [f"PYTHONPATH={checkout}", f"CLEANGUARD_CACHE_DIR={cache}"]
+        command = ["env", *variables, str(work / "own" / "bin" / "cleanguard"), "check"]
+        command += ["--exit-zero", "--output-format", "concise"]
+        contenders += [
+            Contender(f"{name} cold", [*command, str(tree)], partial(shutil.rmtree, cache, True)),
+            Contender(f"{name} warm", [*command, str(tree)]),
+            Contender(f"{name} one file", [*command, "--no-cache", str(edited)]),
+        ]
+    times = measure(contenders, options.rounds, work, options.processor_time)
+    middle = {name: statistics.median(each) for name, each in times.items()}
+    for contender in contenders:
+        print(f"{contender.name:<28}{middle[contender.name]:8.2f} s")
+    for over, under, goal in (
+        ("this cold", "base cold", 0.33),
+        ("this cold", "ruff cold", 5),
+        ("this warm", "ruff warm", 0.5),
+        ("this one file", "base one file", 1),
+    ):
+        print(f"{over} / {under}: {middle[over] / middle[under]:.2f}   (goal at most {goal})")
 
 
 def editor(file: Path, work: Path) -> Callable[[], None]:
