@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
@@ -64,25 +65,47 @@ class Editor:
         return json.loads(self._from.read(length))
 
 
-@pytest.fixture
-def editor(tmp_path: Path) -> Iterator[Editor]:
-    (tmp_path / ".git").mkdir()
-    (tmp_path / "pyproject.toml").write_text(
+SERVER = "from cleanguard.cli import main; main()"
+# A server in which checking a file that says so waits for another file.
+SLOW = f"""
+import pathlib, sys, time
+from cleanguard.cli.editor.checked import Checker
+checked, go = Checker.checked, pathlib.Path(sys.argv.pop())
+def waiting(self, look, **given):
+    while look.content.startswith(b"# wait") and not go.exists():
+        time.sleep(0.01)
+    return checked(self, look, **given)
+Checker.checked = waiting
+{SERVER}
+"""
+
+
+@contextmanager
+def started(folder: Path, script: str, *arguments: str) -> Iterator[Editor]:
+    """An editor with a server of its own, for a folder with a configuration."""
+    (folder / ".git").mkdir()
+    (folder / "pyproject.toml").write_text(
         "[tool.cleanguard]\nselect = ['CG101', 'CG110']\ntarget-versions = ['trl>=1.16']\n"
         "exclude = ['archived/']\n"
     )
     process = subprocess.Popen(
-        [sys.executable, "-c", "from cleanguard.cli import main; main()", "lsp"],
+        [sys.executable, "-c", script, "lsp", *arguments],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
     )
     speaks = Editor(process)
-    speaks.ask("initialize", {"processId": None, "rootUri": tmp_path.as_uri(), "capabilities": {}})
+    speaks.ask("initialize", {"processId": None, "rootUri": folder.as_uri(), "capabilities": {}})
     speaks.notify("initialized", {})
     yield speaks
     speaks.ask("shutdown", None)
     speaks.notify("exit", None)
     assert process.wait(10) == 0
+
+
+@pytest.fixture
+def editor(tmp_path: Path) -> Iterator[Editor]:
+    with started(tmp_path, SERVER) as speaks:
+        yield speaks
 
 
 def open_file(editor: Editor, path: Path, text: str) -> list[Any]:
@@ -199,6 +222,24 @@ def test_what_is_offered_belongs_to_what_stands_there_now(editor: Editor, tmp_pa
     fix, _ = code_actions(editor, path, 6)
     after = edited(text.replace("🙂", ":)"), fix["edit"]["changes"][path.as_uri()])
     assert after == text.replace("🙂", ":)").replace("max_seq_length", "max_length")
+
+
+def test_questions_are_answered_while_a_check_runs_and_what_it_finds_too_late_is_dropped(
+    tmp_path: Path,
+) -> None:
+    path, go = tmp_path / "a.py", tmp_path / "go"
+    with started(tmp_path, SLOW, str(go)) as editor:
+        open_file(editor, path, TEXT)
+        editor.notify("textDocument/didChange", change(path, 2, f"# wait\n{TEXT}"))
+        editor.notify("textDocument/didSave", {"textDocument": {"uri": path.as_uri()}})
+        place = {"textDocument": {"uri": path.as_uri()}, "position": {"line": 2, "character": 20}}
+        assert "CG101" in editor.ask("textDocument/hover", place)["contents"]["value"]
+        editor.notify("textDocument/didChange", change(path, 3, f"\n\n{TEXT}"))
+        editor.ask("textDocument/hover", place)  # the server has read the change when it answers
+        go.touch()
+        shown = editor.wait_for("textDocument/publishDiagnostics")
+    assert shown["version"] == 3
+    assert shown["diagnostics"][0]["range"]["start"]["line"] == 4
 
 
 def test_nothing_is_offered_for_what_is_not_checked(editor: Editor, tmp_path: Path) -> None:
