@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from cleanguard.files import FilesError, discover
+from cleanguard.settings.ignores import Patterns
 
 
 @pytest.fixture
@@ -205,3 +206,25 @@ class TestErrors:
 
 def test_nothing_found_is_an_empty_answer(tree: Path) -> None:
     assert discover([str(tree)]) == ()
+
+
+def test_many_patterns_say_together_what_each_says_alone() -> None:
+    lines = [
+        "*.log",
+        "!keep.log",
+        "/build/",
+        "a/**/z.py",
+        "data[0-9].py",
+        "doc?/",
+        "!doc1/",
+        "x\\ y.py",
+        "**/gen/*.py",
+    ]
+    paths = ["a.log", "keep.log", "d/keep.log", "build/", "s/build/", "a/b/c/z.py", "a/z.py", "data7.py", "datax.py",
+             "doc1/", "doc2/", "doc2/a.py", "x y.py", "p/gen/q.py", "p/gen/r/q.py", "plain.py", "e/plain.py"]  # fmt: skip
+    whole = Patterns.of("/r", lines)
+    assert whole.any_of is not None
+    one_by_one = Patterns(whole.base, whole.patterns)
+    said = [whole.verdict(f"/r/{path}") for path in paths]
+    assert said == [one_by_one.verdict(f"/r/{path}") for path in paths]
+    assert {True, False, None} == set(said)

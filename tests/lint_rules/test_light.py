@@ -18,6 +18,7 @@ import pytest
 
 from cleanguard.settings.config import Settings
 from lint_rules._engine import checking
+from lint_rules._engine.checking import check_source
 from lint_rules._light import light_module
 
 # Fields that hold no code; an operator's only ones.
@@ -134,3 +135,34 @@ def test_a_file_without_findings_is_never_parsed_in_full(monkeypatch: pytest.Mon
         checking.check_source(
             "raw.py", clean.replace(b"AutoModel", b"AutoModelForCausalLM"), Settings()
         )
+
+
+_LOAD = "M.from_pretrained('gpt2')"
+_HOLDERS = {
+    "beside another": f"x = 1; m = {_LOAD}; y = 2\n",
+    "over lines": f"x = (1,\n 2); m = {_LOAD}\n",
+    "elif": f"if a:\n    pass\nelif b:\n    pass\nelif c:\n    m = {_LOAD}\n",
+    "test of elif": f"if a:\n    pass\nelif {_LOAD}:\n    pass\n",
+    "else with an if": f"if a:\n    pass\nelse:\n    if b:\n        m = {_LOAD}\n",
+    "else of a loop": f"for i in a:\n    pass\nelse:\n    m = {_LOAD}\n",
+    "while": f"while a:\n    m = {_LOAD}\nelse:\n    n = {_LOAD}\n",
+    "with": f"with a as b, {_LOAD} as c:\n    m = {_LOAD}\n",
+    "try": f"try:\n    m = {_LOAD}\nexcept E:\n    n = {_LOAD}\nelse:\n    o = {_LOAD}\nfinally:\n    p = {_LOAD}\n",
+    "finally alone": f"try:\n    pass\nfinally:\n    m = {_LOAD}\n",
+    "match": f"match a:\n    case 1:\n        m = {_LOAD}\n    case _ if {_LOAD}:\n        pass\n",
+    "class and function": f"class A:\n    m = {_LOAD}\n    def f(self):\n        def g():\n            return {_LOAD}\n        return g\n",
+    "default": f"def f(m={_LOAD}):\n    pass\nf()\n",
+    "decorator": f"@d({_LOAD})\ndef f():\n    pass\n",
+    "lambda": f"f = lambda: {_LOAD}\nf()\n",
+    "called before its turn": f"def f():\n    return {_LOAD}\nfor i in a:\n    m = f()\n",
+}
+
+
+@pytest.mark.parametrize("text", _HOLDERS.values(), ids=_HOLDERS.keys())
+def test_places_by_statement_are_those_of_the_full_tree(text: str) -> None:
+    raw = f"from transformers import AutoModelForCausalLM as M\n{text}".encode()
+    light = check_source("a.py", raw, Settings(), edits=False)
+    full = check_source("a.py", raw, Settings())
+    places = [(one.code, one.location, one.end_location) for one in light]
+    assert places == [(one.code, one.location, one.end_location) for one in full]
+    assert text.count(_LOAD) == sum(code == "CG101" for code, _, _ in places)
