@@ -47,7 +47,7 @@ def decide_bos(
     Raises:
         SettingsError: `bos="add"` was asked for, and nothing says which token that is.
     """
-    added = _added(tokenizer)
+    added = added_before(tokenizer)
     wanted = () if family is None or family.bos is None else _ids_of(tokenizer, family.bos)
     opening = _opening(tokenizer, control)
     named = _ids_of(tokenizer, tokenizer.bos_token)
@@ -58,7 +58,8 @@ def decide_bos(
         return Bos((), "none", (*evidence, 'bos="none" was asked for'), doubt)
     if added:
         return Bos(added, "tokenizer", evidence)
-    if wanted:
+    leaves_out = family is not None and family.as_files_say and choice.file_says_add is not True
+    if wanted and not (leaves_out and choice.bos == "auto"):
         doubt = ""
         if tokenizer.bos_token is None or choice.file_says_add is False:
             doubt = (
@@ -106,7 +107,9 @@ def _weighed(
     ]
     if family is not None:
         needs = f"begin with {_spelt(tokenizer, wanted)}" if wanted else "have no BOS"
-        if family.bos is not None and not wanted:
+        if family.as_files_say:
+            needs = "begin as its files say"
+        elif family.bos is not None and not wanted:
             needs = f"begin with {family.bos}, which has no id here"
         found.append(f"prompts of the family {family.name} {needs}")
     if choice.file_says_add is not None:
@@ -122,7 +125,7 @@ def _weighed(
     return found
 
 
-def _added(tokenizer: PreTrainedTokenizerBase) -> tuple[int, ...]:
+def added_before(tokenizer: PreTrainedTokenizerBase) -> tuple[int, ...]:
     """What the tokenizer itself puts before a text; what it puts behind is no matter of a prompt."""
     plain = _ids(tokenizer, _PROBE, add_special_tokens=False)
     dressed = _ids(tokenizer, _PROBE, add_special_tokens=True)

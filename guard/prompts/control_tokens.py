@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from guard.base.vocabulary import Vocabulary
@@ -80,6 +80,10 @@ class ControlSet:
             )
             sure += [Hit(marker, at, "character", certain) for at, marker in loose]
         return sorted(sure, key=lambda hit: hit.position)
+
+    def without(self, ids: Sequence[int]) -> ControlSet:
+        """This set without some ids."""
+        return replace(self, tokens=tuple(pair for pair in self.tokens if pair[0] not in ids))
 
     def joined(self, other: ControlSet) -> ControlSet:
         """This set with another's tokens and markers."""

@@ -21,12 +21,14 @@ class TokenFamily:
             from others.
         bos: The BOS token that a prompt begins with; None where the family has none.
         markers: Text of its chat format that is made of ordinary tokens.
+        as_files_say: Its files differ about BOS, and each is right about itself.
     """
 
     name: str
     tokens: tuple[tuple[str, int | None], ...]
     bos: str | None
     markers: tuple[str, ...] = ()
+    as_files_say: bool = False
 
 
 _INST = ("[INST]", "[/INST]", "<<SYS>>", "<</SYS>>")
@@ -47,6 +49,10 @@ TOKEN_FAMILIES: tuple[TokenFamily, ...] = (
         "qwen2", (("<|endoftext|>", None), ("<|im_start|>", None), ("<|im_end|>", None)), None
     ),
     TokenFamily("mistral", (("<s>", 1), ("[INST]", 3), ("[/INST]", 4)), "<s>"),
+    # Llama 2's pieces with a chat format and a BOS policy of its own.
+    TokenFamily(
+        "phi3", (("<s>", 1), ("<|assistant|>", None), ("<|end|>", None)), "<s>", as_files_say=True
+    ),
     TokenFamily("mistral", (("<s>", 1), ("</s>", 2), ("▁the", 272)), "<s>", _INST),
     TokenFamily("llama2", (("<s>", 1), ("</s>", 2), ("▁the", 278)), "<s>", _INST),
     TokenFamily("gpt2", (("<|endoftext|>", 50256),), None),

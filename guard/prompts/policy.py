@@ -117,7 +117,8 @@ def _measure(tokenizer: PreTrainedTokenizerBase, digest: str) -> PromptPolicy:
         bos_source=bos.source,
         eos_id=tokenizer.eos_token_id,
         pad_id=tokenizer.pad_token_id,
-        control=control,
+        # What every prompt begins with would be refused in all of them; a second one is a doubled BOS.
+        control=control.without(bos.prefix),
         digest=digest,
         bos_asked=choice.bos,
         bos_evidence=bos.evidence,

@@ -9,6 +9,7 @@ from cleanguard.catalogue.standing import last_part, says_chat, standing_of
 from guard.base.checks import CheckList
 from guard.errors import ChatModelError
 from guard.files.source import ModelSource
+from guard.prompts.bos import added_before
 from guard.prompts.names import ends_a_turn
 
 if TYPE_CHECKING:
@@ -26,6 +27,11 @@ def chat_evidence(source: ModelSource, tokenizer: PreTrainedTokenizerBase) -> li
         found.append(f"the tokenizer's EOS is the turn end {tokenizer.eos_token!r}")
     if ends_a_turn(tokenizer.bos_token):
         found.append(f"the tokenizer's BOS is the control token {tokenizer.bos_token!r}")
+    turns = [
+        t for t in tokenizer.convert_ids_to_tokens(list(added_before(tokenizer))) if ends_a_turn(t)
+    ]
+    if turns and turns != [tokenizer.bos_token]:
+        found.append(f"the tokenizer puts {''.join(turns)} before every text")
     for name in ("config.json", "generation_config.json"):
         for index in ids_in(source.read_json(name).get("eos_token_id")):
             token = tokenizer.convert_ids_to_tokens(index)

@@ -146,8 +146,9 @@ def test_a_family_whose_file_names_no_bos_is_told(llama_like: Callable[[bool], P
             assert said == []
 
 
-def test_a_prefix_of_several_tokens_is_kept_whole(folder: Callable[..., Path]) -> None:
-    path = folder(GLM, post=["[gMASK]", "<sop>"])
+@pytest.mark.parametrize("sop", ["<sop>", "<!sop!>"])  # ChatGLM3's own spelling says nothing
+def test_a_prefix_of_several_tokens_is_kept_whole(folder: Callable[..., Path], sop: str) -> None:
+    path = folder({**GLM, 2: sop}, post=["[gMASK]", sop])
     model, tokenizer, provenance = CleanModelLoader(path).load()
     assert provenance.tokenizer.bos_prefix == (1, 2)
     row = encode(tokenizer, "A dog")["input_ids"][0].tolist()
@@ -162,9 +163,32 @@ def test_a_prefix_of_several_tokens_is_kept_whole(folder: Callable[..., Path]) -
         for road in (model, lambda ids: model.generate(ids, max_new_tokens=1)):
             with pytest.raises(error):
                 road(torch.tensor([wrong]))
-    for text in ("[gMASK]<sop>A dog", "a <sop> in the middle"):
+    for text in (f"[gMASK]{sop}A dog", f"a {sop} in the middle"):
         with pytest.raises(DoubledBosError):
             encode(tokenizer, text)
+
+
+def test_a_turn_that_the_tokenizer_opens_by_itself_is_chat(folder: Callable[..., Path]) -> None:
+    path = folder({**GLM, 2: "<|assistant|>"}, post=["[gMASK]", "<|assistant|>"])
+    with pytest.raises(ChatModelError, match=r"puts <\|assistant\|> before every text"):
+        CleanModelLoader(path).load_tokenizer()
+
+
+@pytest.mark.parametrize(
+    ("says", "prefix", "source"),
+    [(False, (), "none"), (True, (1,), "inserted"), (None, (), "none")],
+)
+def test_a_vocabulary_that_grew_out_of_llamas_follows_its_files(
+    folder: Callable[..., Path], says: bool | None, prefix: tuple[int, ...], source: str
+) -> None:
+    # Phi-3: Llama 2's pieces; its first files say add_bos_token: true, its later ones false.
+    names = {0: "<|end|>", 1: "<s>", 2: "<|assistant|>"}
+    settings = {} if says is None else {"add_bos_token": says}
+    path = folder(names, bos_token="<s>", **settings)
+    tokenizer, said = told(path, allow_chat_model=True)
+    assert policy_of(tokenizer).family == "phi3"
+    assert (policy_of(tokenizer).prefix, policy_of(tokenizer).bos_source) == (prefix, source)
+    assert said == []
 
 
 def test_add_takes_the_whole_prefix_of_the_template(folder: Callable[..., Path]) -> None:
