@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -342,3 +343,71 @@ def test_verify_notes_what_passed(fresh: Loaded, tmp_path: Path) -> None:
 @pytest.mark.parametrize("kind", NOTED)
 def test_the_docs_name_what_is_only_noted(kind: str) -> None:
     assert f"`{kind}`" in DOCS.read_text(encoding="utf-8")
+
+
+WORDS: dict[str, Callable[[Loaded, str], Any]] = {
+    "encode": lambda tiny, text: CleanModelLoader.encode(tiny.tokenizer, text),
+    "generate": lambda tiny, text: CleanModelLoader.generate(
+        tiny.model, tiny.tokenizer, text, max_new_tokens=1
+    ),
+    "generate_batch": lambda tiny, text: CleanModelLoader.generate_batch(
+        tiny.model, tiny.tokenizer, ["A dog", text], max_new_tokens=1
+    ),
+    "complete": lambda tiny, text: CleanModelLoader.complete(
+        tiny.model, tiny.tokenizer, ["A dog", text], max_new_tokens=1
+    ),
+    "stream": lambda tiny, text: list(
+        CleanModelLoader.stream(tiny.model, tiny.tokenizer, text, max_new_tokens=1)
+    ),
+    "score": lambda tiny, text: CleanModelLoader.score(tiny.model, tiny.tokenizer, text, [" a"]),
+}
+
+
+@pytest.mark.parametrize("road", WORDS)
+def test_chat_in_a_prompt_is_refused_on_every_road_of_the_loader(tiny: Loaded, road: str) -> None:
+    # A control token of this model, and what another family's template writes.
+    for text in ("<|im_start|>user\nHi", "<start_of_turn>user\nHi"):
+        with pytest.raises(ContaminationError):
+            WORDS[road](tiny, text)
+    assert WORDS[road](tiny, "The cat")
+
+
+@recent
+def test_a_manager_built_by_hand_is_not_seen(fresh: Loaded) -> None:
+    made = fresh.model.init_continuous_batching()
+    by_hand = type(made)(fresh.model, made.generation_config, made.continuous_batching_config)
+    by_hand.add_request(DIRTY[0].tolist(), max_new_tokens=1)
+    assert kinds(fresh.model) == []
+    with pytest.raises(ContaminationError):
+        made.add_request(DIRTY[0].tolist(), max_new_tokens=1)
+
+
+def test_weights_used_outside_of_the_model_are_not_seen(fresh: Loaded) -> None:
+    model = fresh.model
+    inner = model.model(CLEAN).last_hidden_state
+    assert torch.equal(model.lm_head(inner), model(CLEAN).logits)
+    other = type(model)(model.config).eval()
+    other.load_state_dict(model.state_dict())
+    assert other(DIRTY).logits.isfinite().all()
+    assert kinds(model) == []
+
+
+def test_embeddings_close_to_a_control_token_are_noted_only(fresh: Loaded) -> None:
+    fresh.model(inputs_embeds=rows_of(fresh.model, DIRTY) * 1.001)
+    assert kinds(fresh.model) == ["inputs-embeds"]
+
+
+def test_every_row_of_the_docs_names_its_test() -> None:
+    tests = {
+        name
+        for path in Path(__file__).parent.rglob("test_*.py")
+        for name in re.findall(r"^def (test_\w+)", path.read_text(encoding="utf-8"), re.M)
+    }
+    text = DOCS.read_text(encoding="utf-8").partition("## Special tokens as plain text")[0]
+    lines = [line for line in text.replace("\n  ", " ").splitlines() if line[:2] in ("| ", "- ")]
+    rows = [line for line in lines if not line.startswith(("| road ", "| event "))]
+    assert len(rows) > 20
+    for row in rows:
+        named = re.findall(r"`(test_\w+)`", row)
+        assert named, row
+        assert set(named) <= tests, row

@@ -44,6 +44,11 @@ def test_compiled(fresh: Loaded) -> None:
 def test_a_decoding_step_compiles_without_a_break(fresh: Loaded) -> None:
     step = torch.compile(fresh.model, backend="eager", fullgraph=True)
     assert step(CLEAN[:, :1], use_cache=False).logits.shape[1] == 1
+    # A control token passes inside the graph, and not outside of it.
+    assert step(DIRTY[:, 1:2], use_cache=False).logits.shape[1] == 1
+    assert provenance_of(fresh.model).events == ()
+    with pytest.raises(ContaminationError):
+        fresh.model(DIRTY[:, 1:2], use_cache=False)
     torch._dynamo.reset()
 
 
