@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 WEIGHTS = "adapter_model.safetensors"
 _LEAVE_THE_BASE = frozenset({"", "gaussian", "eva", "orthogonal", "mica"})
 _PREFIX = "base_model.model."
+_BELOW = ".base_layer."
 _SIZES = re.compile(
     r"size mismatch for (\S+): copying a param with shape torch\.Size\((\[[\d, ]*\])\) from "
     r"checkpoint, the shape in current model is torch\.Size\((\[[\d, ]*\])\)"
@@ -34,7 +35,9 @@ _SIZES = re.compile(
 def whole_tensors(model: Any, directory: Path) -> tuple[str, ...]:
     """The tensors of the base itself that an adapter's file holds, by their names in the base.
 
-    PEFT stores the embeddings beside the adapter where the vocabulary was changed.
+    PEFT stores the embeddings beside the adapter where the vocabulary was changed, the biases that were
+    trained with it (`bias="all"`, `"lora_only"`), and the weights below an adapted embedding or head,
+    which count where they are not the base's own.
 
     Raises:
         AdapterMismatch: The file is torn, or such a tensor has another shape: another vocabulary.
@@ -46,10 +49,13 @@ def whole_tensors(model: Any, directory: Path) -> tuple[str, ...]:
             f"{directory / WEIGHTS} cannot be read: {error}", remedy="fetch the file again"
         ) from error
     own = dict(model.named_parameters(remove_duplicate=False))
+    takes = (
+        _beginning(directory) not in _LEAVE_THE_BASE
+    )  # what it writes is seen when it is tried on
     found = {
-        name.removeprefix(_PREFIX): tensor.shape
-        for name, tensor in stored.items()
-        if name.removeprefix(_PREFIX) in own
+        name: stored[there].shape
+        for name, there in _in_base(directory).items()
+        if name in own and not (_BELOW in there and (takes or _holds(directory, there, own[name])))
     }
     for name, shape in found.items():
         if own[name].shape != shape:
@@ -109,7 +115,9 @@ def refuse_misfit(
                     trial.load_adapter(str(directory), adapter_name=name)
                 else:
                     trial = peft.PeftModel.from_pretrained(trial, str(directory), adapter_name=name)
-            written = tuple(name for name in lent.written(trial) if name not in own)
+            # What the file holds below an adapted layer was looked at by whole_tensors.
+            judged = {*own, *(_in_base(directory) if begin in _LEAVE_THE_BASE else ())}
+            written = tuple(name for name in lent.written(trial) if name not in judged)
     except (GuardError, torch.OutOfMemoryError, MemoryError):
         raise
     except Exception as error:
@@ -135,6 +143,22 @@ def refuse_misfit(
             "has other names, and is saved again from the PeftModel itself",
         )
     return written
+
+
+def _in_base(directory: Path) -> dict[str, str]:
+    """The names of an adapter's tensors by what they would be called in the base."""
+    stored = tensor_digests((directory / WEIGHTS,))
+    return {name.removeprefix(_PREFIX).replace(_BELOW, "."): name for name in stored}
+
+
+def _holds(directory: Path, name: str, parameter: torch.nn.Parameter) -> bool:
+    """Whether a tensor of an adapter's file is what the base has already, in the base's dtype."""
+    from safetensors import safe_open
+
+    with safe_open(directory / WEIGHTS, framework="pt") as file:
+        stored = file.get_tensor(name)
+    here = parameter.detach().to("cpu")
+    return stored.shape == here.shape and torch.equal(stored.to(here.dtype), here)
 
 
 def _beginning(directory: Path) -> str:

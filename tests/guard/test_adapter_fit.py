@@ -228,6 +228,49 @@ def test_an_adapter_that_takes_its_part_out_of_the_base_leaves_the_base_alone(
     assert torch.equal(logits(attach(fresh.model, tmp_path, in_place=True)), logits(trained))
 
 
+@pytest.mark.parametrize("bias", ["lora_only", "all"])
+def test_biases_that_were_trained_with_an_adapter_do_not_reach_the_base(
+    fresh: Loaded, raw: tuple[Any, Any], tmp_path: Path, bias: Any
+) -> None:
+    config = LoraConfig(task_type="CAUSAL_LM", r=2, target_modules=["q_proj"], bias=bias)
+    trained = get_peft_model(copy.deepcopy(raw[0]), config).eval()
+    for parameter in trained.parameters():
+        if parameter.requires_grad:
+            parameter.data.add_(0.05)
+    trained.save_pretrained(tmp_path)
+    before = logits(fresh.model)
+    model = attach(fresh.model, tmp_path)
+    assert torch.equal(logits(model), logits(trained))
+    assert torch.equal(logits(fresh.model), before)
+    [record] = provenance_of(model).adapters
+    assert "model.layers.0.self_attn.q_proj.bias" in record.replaces
+    assert ("model.layers.0.self_attn.k_proj.bias" in record.replaces) is (bias == "all")
+    with pytest.raises(SettingsError, match="in place of the base's"), select(model, "base"):
+        pass
+
+
+def test_a_head_below_an_adapter_that_is_not_the_bases_does_not_reach_it(
+    fresh: Loaded, raw: tuple[Any, Any], make: Callable[..., Path], tmp_path: Path
+) -> None:
+    # PEFT stores what lies below an adapted head or embedding, and loads it over the base's.
+    def saved(base: Any, path: Path) -> Path:
+        config = LoraConfig(task_type="CAUSAL_LM", r=2, target_modules=["lm_head"])
+        trained = get_peft_model(base, config)
+        trained.base_model.model.lm_head.lora_B.default.weight.data.add_(0.05)
+        trained.save_pretrained(path)
+        return path
+
+    other = copy.deepcopy(raw[0])
+    other.lm_head.weight.data.mul_(1.5)
+    before = logits(fresh.model)
+    [record] = provenance_of(attach(fresh.model, saved(other, tmp_path / "other"))).adapters
+    assert torch.equal(logits(fresh.model), before)
+    assert record.replaces == ("lm_head.weight",)
+    model = attach(fresh.model, saved(copy.deepcopy(raw[0]), tmp_path / "same"))
+    assert provenance_of(model).adapters[0].replaces == ()
+    attach(model, make(1), name="above")
+
+
 def test_an_adapter_that_begins_at_random_is_refused(
     fresh: Loaded, make: Callable[..., Path], tmp_path: Path
 ) -> None:
