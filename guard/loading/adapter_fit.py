@@ -158,7 +158,7 @@ def _holds(directory: Path, name: str, parameter: torch.nn.Parameter) -> bool:
     with safe_open(directory / WEIGHTS, framework="pt") as file:
         stored = file.get_tensor(name)
     here = parameter.detach().to("cpu")
-    return stored.shape == here.shape and torch.equal(stored.to(here.dtype), here)
+    return bool(stored.shape == here.shape and torch.equal(stored.to(here.dtype), here))
 
 
 def _beginning(directory: Path) -> str:

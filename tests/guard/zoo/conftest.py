@@ -10,12 +10,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import transformers
 from transformers import AutoTokenizer
 
 from tests.guard.real.conftest import qwen2
 
 HERE = Path(__file__).parent
 ZOO: dict[str, dict[str, Any]] = json.loads((HERE / "expected.json").read_text(encoding="utf-8"))
+for entry in ZOO.values():  # files that a release of transformers itself converts otherwise
+    entry |= entry.get("in_release", {}).get(transformers.__version__, {})
 CORPUS: list[str] = (HERE / "corpus.txt").read_text(encoding="utf-8").split("\n%%\n")
 CONFIG = {
     "architectures": ["Qwen2ForCausalLM"],
