@@ -12,7 +12,7 @@ from stages.comparing.judging import adjust
 from stages.comparing.plan import Plan
 from stages.comparing.ratios import adjust_ratios
 from stages.reports.beside import gate_words, linked, overlap_with, overlap_words, session_gate
-from stages.reports.earlier import Earlier
+from stages.reports.earlier import ENGINES_DIFFER, Earlier, mixed_engines
 from stages.reports.lead import lead_of
 from stages.reports.measure import (
     Answers,
@@ -195,6 +195,8 @@ def _warnings(
         lacking = sum(match.unmatched for match in inputs.earlier.matches)
         if lacking:
             found.append(f"{lacking} items stand in only one of the two runs and were left out")
+        if any(mixed_engines(match.before, match.after) for match in inputs.earlier.matches):
+            found.append(f"the earlier results: {ENGINES_DIFFER}")
     unfit = gate and gate_words(gate, next(iter(inputs.sources.values())))
     if unfit:
         found.append(unfit)

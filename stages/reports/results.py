@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -32,7 +32,7 @@ class Result:
         strict, content, stopped, truncated: Verdicts; see `stages.suites.scorers.Score`.
         temperature: Of the sampling, 0 for greedy; None in files that do not say.
         engine: How it was decoded, as in `guard.Completion`; None in files that do not say. For
-            choices and texts `scored`.
+            choices and texts `scored`, or `scored by vllm`.
         scorer, gold, count, pattern, data: Of the item, so that the answer can be judged again by
             itself; None in files that do not say.
         choices: For items with choices, each with its log-probability behind the prompt, tokens and
@@ -125,6 +125,12 @@ def item_of(result: Result) -> SuiteItem:
         cluster=result.cluster, slice=result.slice, count=result.count, pattern=result.pattern,
         choices=tuple(one["text"] for one in result.choices or ()), data=result.data,
     )  # fmt: skip
+
+
+def through_vllm(results: Iterable[Result]) -> bool | None:
+    """Whether vLLM gave these answers; None where both did, or the file does not say."""
+    said = {"vllm" in one.engine for one in results if one.engine is not None}
+    return said.pop() if len(said) == 1 else None
 
 
 def pairs_of(results: list[Result]) -> dict[tuple[str, str], dict[str, Result]]:

@@ -198,9 +198,9 @@ def test_scores_that_are_no_numbers_are_an_error(
 ) -> None:
     import torch
 
-    from stages.evaluate import subjects
+    from stages import engines
 
-    real = subjects.loader_of
+    real = engines.loader_of
 
     def broken(*args: Any, **kw: Any) -> Any:
         loader = real(*args, **kw)
@@ -215,7 +215,7 @@ def test_scores_that_are_no_numbers_are_an_error(
         loader.load = loaded
         return loader
 
-    monkeypatch.setattr(subjects, "loader_of", broken)
+    monkeypatch.setattr(engines, "loader_of", broken)
     for lines in (CHOICES, TEXTS):
         with pytest.raises(BrokenModelError, match=r"layers\.1"):
             run(config(tmp_path, lines, html="false"))
