@@ -188,6 +188,8 @@ def _result(
         verdicts = score(item, answer, judged)
     except SuiteError as error:
         raise SuiteError(f"{suite.place(item)}: {error}") from None
+    if verdicts.unjudged is not None:
+        _log.warning("evaluate: %s: %s; counted as wrong", suite.place(item), verdicts.unjudged)
     return Result(
         suite=suite.name,
         subject=subject,
@@ -216,4 +218,5 @@ def _result(
         pattern=item.pattern,
         data=item.data,
         judged=None if judged is None else {"yes": judged.yes, "no": judged.no},
+        unjudged=verdicts.unjudged,
     )

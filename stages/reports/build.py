@@ -27,7 +27,7 @@ from stages.reports.measure import (
 )
 from stages.reports.model import ENDPOINT_NAMES, Example, Overlap, Report, SessionGate
 from stages.reports.moved import moved_of, written
-from stages.reports.results import Result, pairs_of
+from stages.reports.results import Result, pairs_of, unjudged_words
 from stages.reports.scored import choice_rates, shift_of, text_rates, text_shifts
 from stages.suites.item import Endpoint, Suite
 from stages.suites.registry import too_few
@@ -216,6 +216,9 @@ def _warnings(
         found.append(
             f"the judge found both verdicts as likely {undecided} times; those count as wrong"
         )
+    unjudged = unjudged_words(r for items in answers.values() for r in items.values())
+    if unjudged:
+        found.append(unjudged)
     emitted = sum(r.control_tokens for items in answers.values() for r in items.values())
     if emitted:
         found.append(f"the models emitted {emitted} chat control tokens")
