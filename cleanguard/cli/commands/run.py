@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import sys
+import threading
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import click
 
 from cleanguard.catalogue.selection import did_you_mean
-from cleanguard.cli.exit_codes import CLEAN, FINDINGS
+from cleanguard.cli.exit_codes import CLEAN, FINDINGS, INTERRUPTED
 from cleanguard.errors import JobError
 from cleanguard.report.spoken import put, say, spelt
 from stages.config import Option, as_plain, as_toml, options_of, resolve
 from stages.config.resolve import DEFAULT_PRESET
-from stages.ranks import leave, rank
+from stages.ranks import leave, rank, world_size
 from stages.registry import BY_NAME, STAGES, Stage
 from stages.training.launch import LAUNCH_FILES, launch_file
 
@@ -232,18 +236,40 @@ def _run(stage: Stage, config: Any) -> int:
     for name, value in _QUIET.items():
         os.environ.setdefault(name, value)
     _log_to_stderr()
-    try:
-        outcome = stage.run(config)
-    except GuardError as error:
-        raise JobError(str(error)) from error
-    except KeyboardInterrupt:
-        if rank() == 0:
-            say("stopped; the same command goes on from here", err=True)
-        raise
+    with _stopped_by_signals() as came:
+        try:
+            outcome = stage.run(config)
+        except GuardError as error:
+            raise JobError(str(error)) from error
+        except KeyboardInterrupt:
+            if world_size() > 1:  # a terminal and torchrun both send it
+                signal.signal(signal.SIGINT, signal.SIG_IGN)
+            if rank() == 0:
+                say("stopped; the same command goes on from here", err=True)
+            return came[0] if came else INTERRUPTED
     leave()
     if rank() == 0:
         _print(outcome.lines)
     return CLEAN if outcome.passed else FINDINGS
+
+
+@contextmanager
+def _stopped_by_signals() -> Iterator[list[int]]:
+    """SIGTERM, as a scheduler or `kill` sends it, stops a run as Ctrl-C does; yields exit codes for it."""
+    came: list[int] = []
+
+    def stop(number: int, _frame: FrameType | None) -> None:
+        came.append(128 + number)
+        raise KeyboardInterrupt
+
+    if threading.current_thread() is not threading.main_thread():
+        yield came
+        return
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield came
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _print(lines: Sequence[str]) -> None:

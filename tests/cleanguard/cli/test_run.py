@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -151,3 +153,18 @@ def test_control_c_says_how_to_go_on(run: Any, monkeypatch: pytest.MonkeyPatch) 
     ran = run("run", "generate")
     assert ran.code == 130
     assert ran.err.strip() == "stopped; the same command goes on from here"
+
+
+def test_a_scheduler_stops_a_run_as_control_c_does(
+    run: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def told(config: Any) -> Outcome:
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(30)
+        return Outcome(())
+
+    before = signal.getsignal(signal.SIGTERM)
+    monkeypatch.setattr("stages.generate.run", told)
+    ran = run("run", "generate")
+    assert (ran.code, ran.err) == (143, "stopped; the same command goes on from here\n")
+    assert signal.getsignal(signal.SIGTERM) == before
