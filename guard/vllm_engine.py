@@ -206,9 +206,11 @@ class VllmEngine:
         rows = encode_rows(self.tokenizer, self._state.policy, prompts, max_length=most)
         self._refuse_ids(rows)
 
-    def check_questions(self, questions: Iterable[tuple[str, Sequence[str]]]) -> None:
-        """Raise what `score_batch` would of its questions, without asking the model."""
-        self._refuse_ids([row.ids for row in self._asked(questions, None).rows])
+    def check_questions(self, questions: Iterable[tuple[str, Sequence[str]]]) -> Asked:
+        """The questions as ids; raises what `score_batch` would, without asking the model."""
+        asked = self._asked(questions, None)
+        self._refuse_ids([row.ids for row in asked.rows])
+        return asked
 
     def check_texts(
         self, texts: Sequence[str], *, window: int | None = None, overlap: int | None = None

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from guard import Completion, Loaded, Perplexity, Provenance, Score
     from guard.files.request import SpecialTokens
+    from guard.scoring.continuations import Asked
 
 EngineName = Literal["transformers", "vllm"]
 Questions = Sequence[tuple[str, Sequence[str]]]
@@ -120,8 +121,8 @@ class Engine(Protocol):
     def check_prompts(self, prompts: Sequence[str]) -> None:
         """Raise what `complete` would of its prompts; the model is not asked."""
 
-    def check_questions(self, questions: Questions) -> None:
-        """Raise what `score_batch` would of its questions; the model is not asked."""
+    def check_questions(self, questions: Questions) -> Asked:
+        """The questions as ids; raises what `score_batch` would, and the model is not asked."""
 
     def check_texts(self, texts: Sequence[str], *, window: int | None, overlap: int | None) -> None:
         """Raise what `perplexity` would of its texts; the model is not asked."""
@@ -193,11 +194,11 @@ class TransformersEngine:
             self.tokenizer, list(prompts), max_length=self.provenance.model.context
         )
 
-    def check_questions(self, questions: Questions) -> None:
+    def check_questions(self, questions: Questions) -> Asked:
         """As the guard has it."""
         from guard.scoring.continuations import check_questions
 
-        check_questions(self.model, self.tokenizer, questions)
+        return check_questions(self.model, self.tokenizer, questions)
 
     def check_texts(self, texts: Sequence[str], *, window: int | None, overlap: int | None) -> None:
         """As the guard has it."""
@@ -271,9 +272,9 @@ class VllmEngine:
         """As the guard's engine has it."""
         self._engine.check_prompts(prompts)
 
-    def check_questions(self, questions: Questions) -> None:
+    def check_questions(self, questions: Questions) -> Asked:
         """As the guard's engine has it."""
-        self._engine.check_questions(questions)
+        return self._engine.check_questions(questions)
 
     def check_texts(self, texts: Sequence[str], *, window: int | None, overlap: int | None) -> None:
         """As the guard's engine has it."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -133,9 +133,9 @@ def check_questions(
     questions: Iterable[tuple[str, Sequence[str]]],
     *,
     special_tokens: SpecialTokens | None = None,
-) -> None:
-    """Raise what `score_batch` would of its questions, without asking the model."""
-    _prepared(model, tokenizer, questions, special_tokens)
+) -> Asked:
+    """The questions as ids; raises what `score_batch` would, without asking the model."""
+    return _prepared(model, tokenizer, questions, special_tokens)
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +156,16 @@ class Asked:
         families = (number for number, texts in enumerate(self.texts) for _ in texts)
         pairs = zip(self.pairs, families, strict=True)
         return [Row(pair.ids, pair.start, family) for pair, family in pairs]
+
+    def alike(self) -> Iterator[tuple[int, int, int]]:
+        """Questions with two continuations of the same ids, and the numbers of the two."""
+        pairs = iter(self.pairs)
+        for number, texts in enumerate(self.texts):
+            seen: dict[tuple[int, ...], int] = {}
+            for at, pair in zip(range(len(texts)), pairs, strict=False):
+                if pair.ids in seen:
+                    yield number, seen[pair.ids], at
+                seen.setdefault(pair.ids, at)
 
     def scores(self, rows: Sequence[RowScore]) -> list[list[Score]]:
         """The scores of each question, from those of the rows."""

@@ -12,7 +12,7 @@ from stages.evaluate.config import EvaluateConfig
 from stages.reports.results import Result
 from stages.suites.choices import LETTERS, Scored, judge_choices, measures_of, plain_scores
 from stages.suites.forms import BY_LETTER, form_of, question_of, render
-from stages.suites.item import Suite, SuiteItem
+from stages.suites.item import Suite, SuiteError, SuiteItem
 
 if TYPE_CHECKING:
     from guard import Score
@@ -106,7 +106,12 @@ def check_items(
         if suite.kind == "choices":
             asked = [question_of(item, label, suite.shots, config.few) for label, item in part]
             alone = [("", texts) for _, texts in asked] if _asks_alone(config) else []
-            engine.check_questions([*asked, *alone])
+            for number, one, other in engine.check_questions([*asked, *alone]).alike():
+                item = part[number % len(part)][1]
+                raise SuiteError(
+                    f"{suite.place(item)}: choices {one} and {other} ({asked[number % len(part)][1][other]!r}) "
+                    "are the same tokens to this model; take one of them out"
+                )
         elif suite.kind == "perplexity":
             texts = [item.prompt for _, item in part]
             engine.check_texts(texts, window=window, overlap=overlap)
