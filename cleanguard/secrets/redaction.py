@@ -53,7 +53,7 @@ _SECRET_WORDS = frozenset(
         "signature", "sig", "jwt", "netrc",
     }
 )  # fmt: skip
-_ROLES = frozenset({"bos", "eos", "pad", "unk", "sep", "cls", "mask", "stop"})
+_ROLES = frozenset({"bos", "eos", "pad", "unk", "sep", "cls", "mask", "stop", "literal"})
 _MEASURES = frozenset(
     {
         "max",

@@ -79,9 +79,18 @@ def support_of(model: Any) -> Support:
     if not {"position_ids", "past_key_values", "attention_mask"} <= names.keys():
         raise NoRoad("it does not take positions, a cache and a mask")
     sliding, reach = _layers(config)
-    by_kind = getattr(config, "layer_types", None) is not None
+    by_kind = _takes_masks_by_kind(model)
     kinds = tuple(dict.fromkeys(_KINDS[one] for one in sliding))
+    if len(kinds) > 1 and not by_kind:
+        raise NoRoad("its config has layers of two kinds, and its class takes one mask")
     return Support(tuple(sliding), kinds, by_kind, reach, "logits_to_keep" in names)
+
+
+def _takes_masks_by_kind(model: Any) -> bool:
+    """Whether the decoder's own code looks for a dict of masks; the config may say what it does not read."""
+    decoder = model.get_decoder() if hasattr(model, "get_decoder") else model.base_model
+    code = getattr(inspect.unwrap(type(decoder).forward), "__code__", None)
+    return code is not None and "dict" in code.co_names
 
 
 def _layers(config: Any) -> tuple[list[bool], int]:

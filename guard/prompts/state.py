@@ -5,16 +5,13 @@ from __future__ import annotations
 import secrets
 from collections import Counter
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from cleanguard.catalogue.hazards import Hazard
 from guard.errors import UnguardedModelError
 from guard.prompts.observation import observe
 from guard.prompts.policy import PromptPolicy
 from guard.provenance.record import Event, Provenance, utc_now
-
-if TYPE_CHECKING:
-    from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 _ATTRIBUTE = "_cleanguard"
 
@@ -65,8 +62,8 @@ class GuardState:
             self.note(kind, hazard, **detail)
 
 
-def put_state(owner: PreTrainedModel | PreTrainedTokenizerBase, state: GuardState) -> None:
-    """Attach the state to a model or tokenizer."""
+def put_state(owner: object, state: GuardState) -> None:
+    """Attach the state to a model or tokenizer, or to the engine that reads a model."""
     setattr(owner, _ATTRIBUTE, state)
 
 
@@ -87,7 +84,7 @@ def state_of(owner: object) -> GuardState:
     return found
 
 
-def provenance_of(model: PreTrainedModel) -> Provenance:
+def provenance_of(model: object) -> Provenance:
     """A guarded model's provenance as of now: with the adapters and events since it was loaded."""
     state = state_of(model)
     active = look_at(model)

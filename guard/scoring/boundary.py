@@ -148,7 +148,8 @@ def first_context(policy: PromptPolicy) -> int:
     return found
 
 
-_Spans = tuple[list[int], list[tuple[int, int]]]
+# Ids, and what tells the characters of each; a list of all of them would cost more than the search.
+_Spans = tuple[list[int], Any]
 
 
 def _start(
@@ -164,20 +165,20 @@ def _start(
         return 0, ""
     if found is None:
         return _common(text_ids(tokenizer, prompt, policy.special_tokens), ids), ""
-    spans = found[1]
+    count, chars_of = len(found[0]), found[1].token_to_chars
     # Most tokens are the prompt's: the search begins near the end. A character has 4 bytes at most.
-    begin = max(0, len(spans) - 4 * length - 8)
-    if begin and spans[begin][1] > len(prompt):
+    begin = max(0, count - 4 * length - 8)
+    if begin and chars_of(begin)[1] > len(prompt):
         begin = 0
-    at = next((n for n in range(begin, len(spans)) if spans[n][1] > len(prompt)), len(spans))
-    first = spans[at][0] if at < len(spans) else len(prompt)
+    at = next((n for n in range(begin, count) if chars_of(n)[1] > len(prompt)), count)
+    first = chars_of(at)[0] if at < count else len(prompt)
     return at, prompt[first:]
 
 
 def _spans(
     tokenizer: PreTrainedTokenizerBase, policy: PromptPolicy, texts: Sequence[str]
 ) -> list[_Spans] | None:
-    """Ids with the characters of each, from and to; None from a tokenizer that does not know them."""
+    """Ids with what knows the characters of each; None from a tokenizer that does not know them."""
     if not getattr(tokenizer, "is_fast", False) or not all(map(whole_text, texts)):
         return None
     split = {"split_special_tokens": True} if policy.special_tokens == "text" else {}
@@ -187,10 +188,11 @@ def _spans(
         truncation=False,
         padding=False,
         verbose=False,
-        return_offsets_mapping=True,
+        return_attention_mask=False,
+        return_token_type_ids=False,
         **split,
     )
-    return list(zip(found["input_ids"], found["offset_mapping"], strict=True))
+    return list(zip(found["input_ids"], found.encodings, strict=True))
 
 
 def _common(alone: list[int], ids: list[int]) -> int:

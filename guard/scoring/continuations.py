@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -14,10 +14,12 @@ from guard.prompts.encoding import with_special_tokens
 from guard.prompts.pairing import matching_policy
 from guard.prompts.state import look_at, state_of
 from guard.scoring.boundary import Pair, pairs_of
-from guard.scoring.rows import Row, score_rows
+from guard.scoring.rows import Row, RowScore, score_rows
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+    from guard.prompts.policy import PromptPolicy
 
 Measure = Literal["total", "per_token", "per_byte"]
 
@@ -120,31 +122,9 @@ def score_batch(
     """
     state = state_of(model)
     refuse_size(batch_size)
-    asked, pairs = _prepared(model, tokenizer, questions, special_tokens)
+    asked = _prepared(model, tokenizer, questions, special_tokens)
     policy = matching_policy(tokenizer, state)
-    families = (number for number, (_, texts) in enumerate(asked) for _ in texts)
-    rows = [Row(pair.ids, pair.start, family) for pair, family in zip(pairs, families, strict=True)]
-    scored = iter(
-        zip(pairs, score_rows(model, rows, policy.pad_id or 0, batch_size=batch_size), strict=True)
-    )
-    found: list[list[Score]] = []
-    for _, texts in asked:
-        part = []
-        for text in texts:
-            pair, row = next(scored)
-            part.append(
-                Score(
-                    continuation=text,
-                    context=pair.ids[: pair.start],
-                    ids=pair.ids[pair.start :],
-                    logprobs=row.logprobs,
-                    is_greedy=all(row.best),
-                    ties=row.ties,
-                    borrowed=pair.borrowed,
-                )
-            )
-        found.append(part)
-    return found
+    return asked.scores(score_rows(model, asked.rows, policy.pad_id or 0, batch_size=batch_size))
 
 
 def check_questions(
@@ -153,9 +133,72 @@ def check_questions(
     questions: Iterable[tuple[str, Sequence[str]]],
     *,
     special_tokens: SpecialTokens | None = None,
-) -> None:
-    """Raise what `score_batch` would of its questions, without asking the model."""
-    _prepared(model, tokenizer, questions, special_tokens)
+) -> Asked:
+    """The questions as ids; raises what `score_batch` would, without asking the model."""
+    return _prepared(model, tokenizer, questions, special_tokens)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Questions as ids, whatever is to read them.
+
+    Attributes:
+        texts: The continuations of each.
+        pairs: The ids of each continuation in its place, one question after the other.
+    """
+
+    texts: tuple[tuple[str, ...], ...]
+    pairs: tuple[Pair, ...]
+
+    @property
+    def rows(self) -> list[Row]:
+        """What is read; rows of one question are a family."""
+        families = (number for number, texts in enumerate(self.texts) for _ in texts)
+        pairs = zip(self.pairs, families, strict=True)
+        return [Row(pair.ids, pair.start, family) for pair, family in pairs]
+
+    def alike(self) -> Iterator[tuple[int, int, int]]:
+        """Questions with two continuations of the same ids, and the numbers of the two."""
+        pairs = iter(self.pairs)
+        for number, texts in enumerate(self.texts):
+            seen: dict[tuple[int, ...], int] = {}
+            for at, pair in zip(range(len(texts)), pairs, strict=False):
+                if pair.ids in seen:
+                    yield number, seen[pair.ids], at
+                seen.setdefault(pair.ids, at)
+
+    def scores(self, rows: Sequence[RowScore]) -> list[list[Score]]:
+        """The scores of each question, from those of the rows."""
+        read = iter(zip(self.pairs, rows, strict=True))
+        return [
+            [_score(text, pair, row) for text, (pair, row) in zip(texts, read, strict=False)]
+            for texts in self.texts
+        ]
+
+
+def asked_of(
+    tokenizer: PreTrainedTokenizerBase,
+    policy: PromptPolicy,
+    questions: Iterable[tuple[str, Sequence[str]]],
+    *,
+    most: int | None,
+    lifted: bool = False,
+) -> Asked:
+    """Tokenise questions.
+
+    Args:
+        tokenizer, policy: Of what reads them.
+        questions: Prompts, each with its continuations.
+        most: Most ids of a prompt with a continuation.
+        lifted: Whether control tokens are let through.
+
+    Raises:
+        GuardError: As `score`, of the texts.
+    """
+    asked = [(prompt, _texts(continuations)) for prompt, continuations in questions]
+    flat = [(prompt, text) for prompt, texts in asked for text in texts]
+    pairs = pairs_of(tokenizer, policy, flat, most=most, lifted=lifted)
+    return Asked(tuple(tuple(texts) for _, texts in asked), tuple(pairs))
 
 
 def _prepared(
@@ -163,17 +206,26 @@ def _prepared(
     tokenizer: PreTrainedTokenizerBase,
     questions: Iterable[tuple[str, Sequence[str]]],
     special_tokens: SpecialTokens | None,
-) -> tuple[list[tuple[str, list[str]]], list[Pair]]:
-    """The questions, and the ids of each continuation in its place."""
+) -> Asked:
     state = state_of(model)
     policy = with_special_tokens(tokenizer, matching_policy(tokenizer, state), special_tokens)
     look_at(model)
     context = state.provenance.model.context
     # The last token is asked about and never read.
     most = None if context is None else context + 1
-    asked = [(prompt, _texts(continuations)) for prompt, continuations in questions]
-    flat = [(prompt, text) for prompt, texts in asked for text in texts]
-    return asked, pairs_of(tokenizer, policy, flat, most=most, lifted=is_lifted(state))
+    return asked_of(tokenizer, policy, questions, most=most, lifted=is_lifted(state))
+
+
+def _score(text: str, pair: Pair, row: RowScore) -> Score:
+    return Score(
+        continuation=text,
+        context=pair.ids[: pair.start],
+        ids=pair.ids[pair.start :],
+        logprobs=row.logprobs,
+        is_greedy=all(row.best),
+        ties=row.ties,
+        borrowed=pair.borrowed,
+    )
 
 
 def best_of(scores: Sequence[Score], by: Measure = "total") -> tuple[int, ...]:
@@ -204,8 +256,3 @@ def refuse_size(batch_size: int | None) -> None:
         raise SettingsError(
             f"batch_size={batch_size!r}", remedy="batch_size is a whole number from 1"
         )
-
-
-def texts_of(continuations: Sequence[str]) -> list[str]:
-    """Continuations as a list; raises SettingsError for a single text, or none."""
-    return _texts(continuations)

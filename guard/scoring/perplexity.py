@@ -15,10 +15,12 @@ from guard.prompts.pairing import matching_policy
 from guard.prompts.state import look_at, state_of
 from guard.scoring.boundary import first_context
 from guard.scoring.continuations import refuse_size
-from guard.scoring.rows import Row, score_rows
+from guard.scoring.rows import Row, RowScore, score_rows
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+    from guard.prompts.policy import PromptPolicy
 
 _USUAL_WINDOW = 2048
 
@@ -105,25 +107,9 @@ def perplexity(
     """
     state = state_of(model)
     refuse_size(batch_size)
-    given, windows, window, overlap = _prepared(
-        model, tokenizer, texts, window, overlap, special_tokens
-    )
+    read = _prepared(model, tokenizer, texts, window, overlap, special_tokens)
     policy = matching_policy(tokenizer, state)
-    rows = [row for part in windows for row in part]
-    scored = iter(score_rows(model, rows, policy.pad_id or 0, batch_size=batch_size))
-    found = []
-    for text, part in zip(given, windows, strict=True):
-        logprobs = [value for _ in part for value in next(scored).logprobs]
-        found.append(Likelihood(math.fsum(logprobs), len(logprobs), len(text.encode()), len(part)))
-    return Perplexity(
-        logprob=math.fsum(one.logprob for one in found),
-        tokens=sum(one.tokens for one in found),
-        bytes=sum(one.bytes for one in found),
-        windows=sum(one.windows for one in found),
-        texts=tuple(found),
-        window=window,
-        overlap=overlap,
-    )
+    return read.perplexity(score_rows(model, read.rows, policy.pad_id or 0, batch_size=batch_size))
 
 
 def check_texts(
@@ -139,6 +125,79 @@ def check_texts(
     _prepared(model, tokenizer, texts, window, overlap, special_tokens)
 
 
+@dataclass(frozen=True, slots=True)
+class Windows:
+    """Texts as ids, cut into windows, whatever is to read them.
+
+    Attributes:
+        texts: The texts.
+        parts: The windows of each.
+        window, overlap: As in `Perplexity`.
+    """
+
+    texts: tuple[str, ...]
+    parts: tuple[tuple[Row, ...], ...]
+    window: int
+    overlap: int
+
+    @property
+    def rows(self) -> list[Row]:
+        """All windows, one text after the other; no row has more than `window` + 1 ids."""
+        return [row for part in self.parts for row in part]
+
+    def perplexity(self, rows: Sequence[RowScore]) -> Perplexity:
+        """The likelihoods of the texts, from the scores of the windows."""
+        scored = iter(rows)
+        found = []
+        for text, part in zip(self.texts, self.parts, strict=True):
+            logprobs = [value for _ in part for value in next(scored).logprobs]
+            whole = math.fsum(logprobs)
+            found.append(Likelihood(whole, len(logprobs), len(text.encode()), len(part)))
+        return Perplexity(
+            logprob=math.fsum(one.logprob for one in found),
+            tokens=sum(one.tokens for one in found),
+            bytes=sum(one.bytes for one in found),
+            windows=sum(one.windows for one in found),
+            texts=tuple(found),
+            window=self.window,
+            overlap=self.overlap,
+        )
+
+
+def windows_of(
+    tokenizer: PreTrainedTokenizerBase,
+    policy: PromptPolicy,
+    texts: Sequence[str],
+    window: int | None,
+    overlap: int | None,
+    *,
+    most: int | None,
+    reads: str = "the model was made for",
+    lifted: bool = False,
+) -> Windows:
+    """Tokenise texts and cut them into windows.
+
+    Args:
+        tokenizer, policy: Of what reads them.
+        texts, window, overlap: As in `perplexity`.
+        most: The largest window that can be read.
+        reads: Whose limit that is, for the message.
+        lifted: Whether control tokens are let through.
+
+    Raises:
+        GuardError: As `perplexity`, of the texts and sizes.
+    """
+    given = _given(texts)
+    window, overlap = _sizes(window, overlap, most, len(policy.prefix), reads)
+    encoded = encode_rows(tokenizer, policy, given, lifted=lifted)
+    begin = list(policy.prefix) or [first_context(policy)]
+    parts = (
+        tuple(_windows(row[len(policy.prefix) :], begin, list(policy.prefix), window, overlap))
+        for row in encoded
+    )
+    return Windows(tuple(given), tuple(parts), window, overlap)
+
+
 def _prepared(
     model: PreTrainedModel,
     tokenizer: PreTrainedTokenizerBase,
@@ -146,20 +205,14 @@ def _prepared(
     window: int | None,
     overlap: int | None,
     special_tokens: SpecialTokens | None,
-) -> tuple[list[str], list[list[Row]], int, int]:
-    """The texts, the windows of each, and their size and overlap."""
+) -> Windows:
     state = state_of(model)
     policy = with_special_tokens(tokenizer, matching_policy(tokenizer, state), special_tokens)
     look_at(model)
-    given = _given(texts)
-    window, overlap = _sizes(window, overlap, state.provenance.model.context, len(policy.prefix))
-    encoded = encode_rows(tokenizer, policy, given, lifted=is_lifted(state))
-    begin = list(policy.prefix) or [first_context(policy)]
-    windows = [
-        list(_windows(row[len(policy.prefix) :], begin, list(policy.prefix), window, overlap))
-        for row in encoded
-    ]
-    return given, windows, window, overlap
+    context = state.provenance.model.context
+    return windows_of(
+        tokenizer, policy, texts, window, overlap, most=context, lifted=is_lifted(state)
+    )
 
 
 def _windows(
@@ -177,14 +230,14 @@ def _windows(
 
 
 def _sizes(
-    window: int | None, overlap: int | None, context: int | None, prefix: int
+    window: int | None, overlap: int | None, context: int | None, prefix: int, reads: str
 ) -> tuple[int, int]:
     for name, value in (("window", window), ("overlap", overlap)):
         if value is not None and (type(value) is not int or value < 1):
             raise SettingsError(f"{name}={value!r}", remedy=f"{name} is a whole number from 1")
     if window is not None and context is not None and window > context:
         raise SettingsError(
-            f"window={window}, and the model was made for {context} positions",
+            f"window={window}, and {reads} {context} positions",
             remedy=f"window={context} or less",
         )
     width = window or min(context or _USUAL_WINDOW, _USUAL_WINDOW)

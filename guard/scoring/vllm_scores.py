@@ -1,13 +1,12 @@
-"""Log-probabilities as vLLM reports them of a prompt, as the scores of continuations."""
+"""Log-probabilities as vLLM reports them of a prompt, as the scores of rows."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from guard.errors import BrokenModelError, ContaminationError
-from guard.scoring.boundary import Pair
-from guard.scoring.continuations import Score
+from guard.scoring.rows import Row, RowScore
 
 # Of each token vLLM tells its own, and of the likeliest so many: two of them show a tie.
 TOLD = 2
@@ -21,52 +20,40 @@ SCORING: Mapping[str, Any] = {
 }
 
 
-def score_from(pair: Pair, continuation: str, output: Any) -> Score:
-    """The score of a continuation.
+def row_score(row: Row, output: Any) -> RowScore:
+    """The scores of a row's tokens from its start on.
 
     Args:
-        pair: Its ids, which vLLM was given as a prompt.
-        continuation: Its text.
+        row: Its ids, which vLLM was given as a prompt.
         output: vLLM's `RequestOutput` for it.
 
     Raises:
         ContaminationError: vLLM says that it had other ids.
-        BrokenModelError: A log-probability is no number.
+        BrokenModelError: A log-probability is no number, or there is none.
     """
-    if tuple(output.prompt_token_ids) != pair.ids:
+    if tuple(output.prompt_token_ids) != row.ids:
         raise ContaminationError(
-            f"vLLM says that the text with {continuation!r} had other ids than it was given",
-            evidence={"given": list(pair.ids), "reported": list(output.prompt_token_ids)},
+            f"vLLM says that a text of {len(row.ids)} tokens had other ids than it was given",
+            evidence={"given": list(row.ids), "reported": list(output.prompt_token_ids)},
         )
-    logprobs, greedy, ties = [], True, 0
-    for place in range(pair.start, len(pair.ids)):
-        told = output.prompt_logprobs[place]
+    logprobs, best, ties = [], [], 0
+    for place in range(row.start, len(row.ids)):
+        told = _told(output, place)
         values = sorted((float(one.logprob) for one in told.values()), reverse=True)
-        mine = float(told[pair.ids[place]].logprob)
-        if not all(-float("inf") < value <= 0 for value in (mine, values[0])):
+        own = told.get(row.ids[place])
+        mine = float("nan") if own is None else float(own.logprob)
+        if not all(-float("inf") < value <= 0 for value in (mine, *values[:1])):
             raise BrokenModelError(
-                f"the model's scores of a text of {len(pair.ids)} tokens are no numbers",
+                f"the model's scores of a text of {len(row.ids)} tokens are no numbers",
                 evidence={"place": place, "logprob": repr(mine)},
                 remedy="load it with transformers, which names the layer in which it begins",
             )
         logprobs.append(mine)
-        greedy &= mine == values[0]
+        best.append(mine == values[0])
         ties += len(values) > 1 and values[0] == values[1]
-    return Score(
-        continuation=continuation,
-        context=pair.ids[: pair.start],
-        ids=pair.ids[pair.start :],
-        logprobs=tuple(logprobs),
-        is_greedy=greedy,
-        ties=ties,
-        borrowed=pair.borrowed,
-    )
+    return RowScore(tuple(logprobs), tuple(best), ties)
 
 
-def in_order(flat: Sequence[Score], sizes: Sequence[int]) -> list[list[Score]]:
-    """Scores one after the other, as one list for each question."""
-    found, at = [], 0
-    for size in sizes:
-        found.append(list(flat[at : at + size]))
-        at += size
-    return found
+def _told(output: Any, place: int) -> Mapping[int, Any]:
+    found = output.prompt_logprobs
+    return (found[place] if found and place < len(found) else None) or {}

@@ -12,7 +12,7 @@ from guard.settings.settled import Settings
 # What would be needed is a logits processor or text of ours inside vLLM.
 _UNKNOWN_THERE = ("no_repeat_ngram_size", "length_penalty", "early_stopping", "return_full_text")
 # vLLM takes 0.01 for what is below it, and nothing above 2.
-_COLDEST, _HOTTEST = 0.01, 2.0
+COLDEST, HOTTEST = 0.01, 2.0
 
 
 def refuse_settings(settings: Settings) -> None:
@@ -25,9 +25,9 @@ def refuse_settings(settings: Settings) -> None:
             f"{', '.join(asked)}: not available with vLLM, which is given ids alone",
             remedy="leave it out, or generate with transformers",
         )
-    if settings.sampling and not _COLDEST <= settings.temperature <= _HOTTEST:
+    if settings.sampling and not COLDEST <= settings.temperature <= HOTTEST:
         raise SettingsError(
-            f"temperature={settings.temperature} with vLLM, which takes {_COLDEST} to {_HOTTEST:g} "
+            f"temperature={settings.temperature} with vLLM, which takes {COLDEST} to {HOTTEST:g} "
             "and uses another one without an error for less",
             remedy="say 0 for greedy, a temperature between the two, or generate with transformers",
         )

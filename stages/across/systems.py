@@ -9,7 +9,7 @@ from pathlib import Path
 
 from cleanguard.errors import JobError
 from guard.records.verification import verify_file
-from stages.reports.earlier import told
+from stages.reports.earlier import ENGINES_DIFFER, mixed_engines, told
 from stages.reports.results import RESULTS, Result, pairs_of, read_results
 from stages.suites.choices import MEASURE_NAMES, measures_of
 from stages.suites.item import Kind, Measure
@@ -171,6 +171,8 @@ def _warnings(
         other = sum(one.answers[item].prompt != two.answers[item].prompt for item in shared)
         if other:
             yield f"{one.name} and {two.name} were asked {other} of {len(shared)} items in other texts"
+        if mixed_engines(one.answers.values(), two.answers.values()):
+            yield f"{one.name} and {two.name}: {ENGINES_DIFFER}"
         lacking = len(one.answers) + len(two.answers) - 2 * len(shared)
         if lacking:
             yield f"{lacking} items stand in only one of {one.name} and {two.name} and are left out"

@@ -25,6 +25,7 @@ from stages.audit.findings import (
 )
 from stages.comparing.plan import Plan
 from stages.config import as_plain
+from stages.engines import TransformersEngine
 from stages.evaluate.answering import answer_all
 from stages.evaluate.config import EvaluateConfig
 from stages.evaluate.subjects import Subject, using
@@ -107,7 +108,7 @@ def _answer(
     params["items"] = item_key([plain_item(item) for suite in suites for item in suite.items])
     with JsonlWriter(folder / RESULTS, {subject.name: subject.provenance}, params=params) as out:
         for suite in suites:
-            answer_all(asked, suite, [(subject, suite.forms)], loaded, out)
+            answer_all(asked, suite, [(subject, suite.forms)], TransformersEngine(loaded), out)
 
 
 def _weigh(

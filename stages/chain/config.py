@@ -28,7 +28,9 @@ class ChainConfig:
     )
     dpo: dpo.DpoConfig = section(dpo.DpoConfig, without=(*_OWN, "data", "sft", "init"))
     evaluate: evaluate.EvaluateConfig = section(
-        evaluate.EvaluateConfig, without=(*_OWN, "adapters", "training_data"), suite="instruct"
+        evaluate.EvaluateConfig,
+        without=(*_OWN, "adapters", "training_data", "engine", "vllm"),
+        suite="instruct",
     )
 
 

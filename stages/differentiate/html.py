@@ -6,8 +6,8 @@ from stages.differentiate import plots
 from stages.differentiate.report import DifferentiationReport
 from stages.reports import words
 from stages.reports._libraries import markupsafe
+from stages.reports.html import reach_of
 from stages.reports.page import page
-from stages.reports.plots import forest
 
 
 def as_html(report: DifferentiationReport) -> str:
@@ -19,6 +19,8 @@ def as_html(report: DifferentiationReport) -> str:
         report,
         words=words,
         over=safe(plots.temperatures(report)),
+        over_narrow=safe(plots.temperatures(report, narrow=True)),
         slices=safe(plots.slices(report)) if report.slices else None,
-        forest=safe(forest(report.shifts)),
+        slices_narrow=safe(plots.slices(report, narrow=True)) if report.slices else None,
+        reach=reach_of(report.shifts),
     )

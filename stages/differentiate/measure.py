@@ -18,7 +18,7 @@ from stages.differentiate.report import Cell, DifferentiationReport, SliceClaim
 from stages.reports.beside import gate_words, linked, overlap_with, overlap_words, session_gate
 from stages.reports.measure import model_pairs, rates_of, sliced_rates, verdict
 from stages.reports.model import Overlap, SessionGate
-from stages.reports.results import Result
+from stages.reports.results import Result, unjudged_words
 from stages.suites.item import Endpoint, FormName, Suite
 from stages.suites.registry import too_few
 
@@ -204,6 +204,9 @@ def _warnings(
     unfit = gate and gate_words(gate, next(iter(sources.values())))
     if unfit:
         found.append(unfit)
+    unjudged = unjudged_words(results)
+    if unjudged:
+        found.append(unjudged)
     emitted = sum(result.control_tokens for result in results)
     if emitted:
         found.append(f"the models emitted {emitted} chat control tokens")

@@ -8,7 +8,7 @@ from typing import Any
 
 from stages.differentiate.report import Cell, DifferentiationReport
 from stages.reports._libraries import Figure
-from stages.reports.canvas import GRID, INK, MODELS, MUTED, WIDTH, svg_of
+from stages.reports.canvas import GRID, INK, MODELS, MUTED, NARROW, WIDTH, svg_of
 from stages.reports.plots import legend
 
 _COLUMNS = 3
@@ -16,28 +16,31 @@ _COLUMNS = 3
 _HEIGHT, _ABOVE, _BELOW = 2.3, 0.3, 0.55
 
 
-def temperatures(report: DifferentiationReport) -> str:
+def temperatures(report: DifferentiationReport, *, narrow: bool = False) -> str:
     """The rate of each model at each temperature, with Wilson intervals, all items together."""
-    figure = Figure(figsize=(WIDTH, 3.4))
-    axes = figure.add_axes((0.07, 0.16, 0.90, 0.72))
-    _panel(axes, report, report.cells, apart=0.008)
+    figure = Figure(figsize=(NARROW if narrow else WIDTH, 3.4))
+    left = 0.15 if narrow else 0.07
+    axes = figure.add_axes((left, 0.16, 0.97 - left, 0.72))
+    _panel(axes, report, report.cells, apart=0.02 if narrow else 0.008)
     axes.set_xlabel("temperature")
     axes.set_ylabel(f"{report.endpoint}, %")
     legend(axes, report.subjects)
     return svg_of(figure)
 
 
-def slices(report: DifferentiationReport) -> str:
+def slices(report: DifferentiationReport, *, narrow: bool = False) -> str:
     """The same for each slice, in small panels with one scale."""
     names = list(dict.fromkeys(cell.rates.slice for cell in report.slices))
-    rows = ceil(len(names) / _COLUMNS)
+    columns = 1 if narrow else _COLUMNS
+    rows = ceil(len(names) / columns)
     height = rows * _HEIGHT
-    figure = Figure(figsize=(WIDTH, height))
+    figure = Figure(figsize=(NARROW if narrow else WIDTH, height))
     for place, name in enumerate(names):
-        row, column = divmod(place, _COLUMNS)
-        left = 0.07 + column * 0.31
+        row, column = divmod(place, columns)
+        left = 0.15 if narrow else 0.07 + column * 0.31
         bottom = 1 - ((row + 1) * _HEIGHT - _BELOW) / height
-        axes = figure.add_axes((left, bottom, 0.26, (_HEIGHT - _ABOVE - _BELOW) / height))
+        wide = 0.82 if narrow else 0.26
+        axes = figure.add_axes((left, bottom, wide, (_HEIGHT - _ABOVE - _BELOW) / height))
         own = [cell for cell in report.slices if cell.rates.slice == name]
         _panel(axes, report, own, apart=0.025)
         items = own[0].rates.n // own[0].samples
@@ -45,7 +48,7 @@ def slices(report: DifferentiationReport) -> str:
             f"{name} ({items} items, {own[0].rates.clusters} clusters)",
             fontsize=9, color=INK, loc="left",
         )  # fmt: skip
-        if place + _COLUMNS >= len(names):
+        if place + columns >= len(names):
             axes.set_xlabel("temperature")
         if column == 0:
             axes.set_ylabel(f"{report.endpoint}, %")

@@ -53,7 +53,7 @@ def differentiate(config: DifferentiateConfig) -> Outcome:
     _check_files(config)
     answering = _answering_part(config)
     with run_folder(config.out, "differentiate", answering) as folder:
-        loaded, subjects = load_subjects(config.at(config.temperatures[0]))
+        engine, subjects = load_subjects(config.at(config.temperatures[0]))
         sources = {subject.name: subject.provenance for subject in subjects}
         # Where files lie changes no answer; adapters are known by their digests.
         params = {**as_plain(answering), "out": None, "adapters": None}
@@ -66,7 +66,7 @@ def differentiate(config: DifferentiateConfig) -> Outcome:
         ]
         spread(
             folder, (RESULTS,), sources, params, pieces,
-            lambda batches, files: answer_batches(suite, batches, loaded, files[0]),
+            lambda batches, files: answer_batches(suite, batches, engine, files[0]),
         )  # fmt: skip
         if rank():
             return Outcome(())

@@ -17,7 +17,7 @@ from stages.registry import Outcome
 from stages.training import engine
 from stages.training.data import read_traced
 from stages.training.overlap import refuse_overlap
-from stages.training.reporting import check_reporters
+from stages.training.settings import check_targets, check_train, go_on_with, say_dropout
 from stages.training.watch import Watch
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def prefer(config: DpoConfig) -> Outcome:
         DeadGradientError, WrongReferenceError: What their names say.
         JobError: The pairs, the sft adapter or the folder cannot be used.
     """
-    check_reporters(config.train.report_to)
+    check_train(config.train)
     with run_folder(config.out, "dpo", config) as folder:
         records = read_traced(
             config.data,
@@ -63,7 +63,10 @@ def _train(
 
     loader = engine.loader_for(config.model, config.train)
     loaded = loader.load()
+    check_targets(loaded.model, config.lora)
     model = _beginning(config, loaded)
+    if config.init == "sft":
+        go_on_with(model, config.lora, config.sft)
     sides = {name: [one for one in records if one["split"] == name] for name in ("train", "eval")}
     table, counts = paired(loaded.tokenizer, sides["train"], config.train)
     held_table, held_counts = paired(loaded.tokenizer, sides["eval"], config.train, "held-out")
@@ -90,6 +93,8 @@ def _train(
         peft_config=engine.lora(config.lora) if config.init != "sft" else None,
         callbacks=[Watch(folder / engine.METRICS)],
     )
+    if config.init == "sft":
+        say_dropout(model, config.lora)
     # The trainer tokenises for itself; these are the ids that the guard made.
     trainer.train_dataset, trainer.eval_dataset = table, held_table
     prove_pairs(trainer, loaded.tokenizer, config.train.batch_size)

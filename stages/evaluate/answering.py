@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
-from guard import CleanModelLoader
 from guard.records.writer import JsonlWriter, item_key
+from stages.engines import Engine
 from stages.evaluate.config import EvaluateConfig
 from stages.evaluate.judging import JUDGE, Judge
 from stages.evaluate.scoring import choice_results, text_results
-from stages.evaluate.subjects import Subject, using
+from stages.evaluate.subjects import Subject, answering_as
 from stages.pieces import Piece
 from stages.reports.results import Result, record_of
 from stages.suites.forms import form_of, render
@@ -22,7 +22,7 @@ from stages.suites.judge import Verdict
 from stages.suites.scorers import Answer, score
 
 if TYPE_CHECKING:
-    from guard import Completion, Loaded
+    from guard import Completion
 
 _log = logging.getLogger("cleanguard.evaluate")
 Plan = Sequence[tuple[Subject, tuple[str, ...]]]
@@ -61,7 +61,7 @@ def pieces_of(config: EvaluateConfig, suite: Suite, plan: Plan) -> list[Piece[Ba
 
 
 def answer_all(
-    config: EvaluateConfig, suite: Suite, plan: Plan, loaded: Loaded, out: JsonlWriter
+    config: EvaluateConfig, suite: Suite, plan: Plan, engine: Engine, out: JsonlWriter
 ) -> None:
     """Write the results that are missing, in this process alone.
 
@@ -69,7 +69,7 @@ def answer_all(
         config: The settings.
         suite: The suite, with the items to run.
         plan: Each model with its prompt forms.
-        loaded: The base.
+        engine: Holds the base.
         out: The results; what has its key in there is done.
     """
     missing = [
@@ -77,13 +77,13 @@ def answer_all(
         for piece in pieces_of(config, suite, plan)
         if any(key not in out for key in piece.keys)
     ]
-    answer_batches(suite, missing, loaded, out)
+    answer_batches(suite, missing, engine, out)
 
 
 def answer_batches(
     suite: Suite,
     batches: Sequence[Batch],
-    loaded: Loaded,
+    engine: Engine,
     out: JsonlWriter,
     judge: Judge | None = None,
 ) -> None:
@@ -92,15 +92,15 @@ def answer_batches(
     Args:
         suite: The suite.
         batches: The work.
-        loaded: The base.
+        engine: Holds the base.
         out: The results.
         judge: Judges the items whose scorer is `judge`; None if there are none.
     """
     for subject, mine in groupby(batches, key=lambda batch: batch.subject):
         own = list(mine)
-        with using(loaded, subject) as model:
+        with answering_as(engine, subject) as answering:
             for number, batch in enumerate(own, 1):
-                _answer(batch, suite, model, loaded, judge, out)
+                _answer(batch, suite, answering, judge, out)
                 _log.info("evaluate: %s, part %d of %d", subject.name, number, len(own))
 
 
@@ -118,15 +118,15 @@ def _keys(
 
 
 def _answer(
-    batch: Batch, suite: Suite, model: Any, loaded: Loaded, judge: Judge | None, out: JsonlWriter
+    batch: Batch, suite: Suite, engine: Engine, judge: Judge | None, out: JsonlWriter
 ) -> None:
     config, name = batch.config, batch.subject.name
     if suite.kind == "choices":
-        results = choice_results(config, suite, name, model, loaded.tokenizer, batch.work)
+        results = choice_results(config, suite, name, engine, batch.work)
     elif suite.kind == "perplexity":
-        results = text_results(config, suite, name, model, loaded.tokenizer, batch.work)
+        results = text_results(config, suite, name, engine, batch.work)
     else:
-        results = _generated(config, suite, name, model, loaded, batch.work, judge)
+        results = _generated(config, suite, name, engine, batch.work, judge)
     keys = _keys(config, suite, batch.subject, batch.work)
     for key, result in zip(keys, results, strict=True):
         if key not in out:
@@ -139,8 +139,7 @@ def _generated(
     config: EvaluateConfig,
     suite: Suite,
     subject: str,
-    model: Any,
-    loaded: Loaded,
+    engine: Engine,
     piece: Sequence[tuple[str, SuiteItem]],
     judge: Judge | None,
 ) -> list[Result]:
@@ -154,15 +153,14 @@ def _generated(
         if config.temperature
         else {}
     )
-    found = CleanModelLoader.complete(
-        model, loaded.tokenizer, prompts,
-        batch_size=config.batch_size, max_new_tokens=config.max_new_tokens, **sampling,
-    )  # fmt: skip
+    found = engine.complete(
+        prompts, batch_size=config.batch_size, max_new_tokens=config.max_new_tokens, **sampling
+    )
     asked = [piece[at // config.samples] for at in range(len(found))]
     judged: list[Verdict | None] = [None] * len(found)
     if judge is not None:
         judged = judge.verdicts(
-            model, [(item, one.text) for (_, item), one in zip(asked, found, strict=True)]
+            engine, [(item, one.text) for (_, item), one in zip(asked, found, strict=True)]
         )
     results = []
     for at, (completion, verdict) in enumerate(zip(found, judged, strict=True)):
@@ -190,6 +188,8 @@ def _result(
         verdicts = score(item, answer, judged)
     except SuiteError as error:
         raise SuiteError(f"{suite.place(item)}: {error}") from None
+    if verdicts.unjudged is not None:
+        _log.warning("evaluate: %s: %s; counted as wrong", suite.place(item), verdicts.unjudged)
     return Result(
         suite=suite.name,
         subject=subject,
@@ -218,4 +218,5 @@ def _result(
         pattern=item.pattern,
         data=item.data,
         judged=None if judged is None else {"yes": judged.yes, "no": judged.no},
+        unjudged=verdicts.unjudged,
     )

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from cleanguard.errors import JobError
 from stages.config import option, section
+from stages.engines import LARGE_VLLM, EngineName, VllmConfig, refuse_with_vllm
 from stages.models import ASKING_PRESETS, ModelConfig
 from stages.suites.shots import FewShot
 
@@ -145,14 +146,19 @@ class EvaluateConfig:
     seed: int = option(0, "Of sampling and of the bootstrap.", at_least=0)
     batch_size: int = option(64, "Prompts at a time.", at_least=1)
     html: bool = option(True, "Write report.html, with plots, as well.")
+    engine: EngineName = option(
+        "transformers", "What answers; `vllm` is given token ids that the guard made."
+    )
     fewshot: FewShotConfig = section(FewShotConfig)
     choices: ChoicesConfig = section(ChoicesConfig)
     perplexity: PerplexityConfig = section(PerplexityConfig)
     judge: JudgeConfig = section(JudgeConfig)
     plan: PlanConfig = section(PlanConfig)
     model: ModelConfig = section(ModelConfig)
+    vllm: VllmConfig = section(VllmConfig)
 
     def __post_init__(self) -> None:
+        refuse_with_vllm(self.engine, self.model, self.temperature, self._without_vllm)
         if self.samples > 1 and not self.temperature:
             raise JobError("samples: greedy answers to one prompt are the same; set temperature")
         if not self.base and not self.adapters:
@@ -163,6 +169,15 @@ class EvaluateConfig:
         for name in names:
             if name == BASE or names.count(name) > 1:
                 raise JobError(f"adapters: the name {name!r} is taken; every model has its own")
+
+    @property
+    def _without_vllm(self) -> dict[str, str]:
+        found = {}
+        if self.adapters:
+            found["adapters"] = "vLLM is given no adapter here; evaluate it with transformers"
+        if self.judge.model:
+            found["judge.model"] = "vLLM holds one model here, and the base judges"
+        return found
 
     @property
     def window_is_narrow(self) -> bool:
@@ -190,4 +205,4 @@ def _named(text: str) -> tuple[str, tuple[Path, ...]]:
     return name, tuple(Path(part).expanduser() for part in parts)
 
 
-PRESETS: Mapping[str, Mapping[str, Any]] = ASKING_PRESETS
+PRESETS: Mapping[str, Mapping[str, Any]] = {**ASKING_PRESETS, "qwen2.5-32b-vllm": LARGE_VLLM}

@@ -3,19 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
 
 from cleanguard.errors import JobError
-from guard import CleanModelLoader
+from stages.engines import Engine, engine_for
 from stages.evaluate.config import EvaluateConfig
-from stages.models import loader_of
 from stages.suites.item import Suite, SuiteItem
 from stages.suites.judge import TEMPLATE, Verdict, check_template, question_of
-
-if TYPE_CHECKING:
-    from guard import Loaded
 
 JUDGE = "judge"
 
@@ -27,22 +21,20 @@ class Judge:
     Attributes:
         config: The settings.
         template: The question.
-        base: The base under evaluation.
         own: A model of its own; None where the base judges.
     """
 
     config: EvaluateConfig
     template: str
-    base: Loaded
-    own: Loaded | None
+    own: Engine | None
 
     def verdicts(
-        self, answering: Any, answers: Sequence[tuple[SuiteItem, str]]
+        self, answering: Engine, answers: Sequence[tuple[SuiteItem, str]]
     ) -> list[Verdict | None]:
         """A verdict on each answer; None for items that another scorer judges.
 
         Args:
-            answering: The model that answered; the base judges with its adapters off, since an
+            answering: What answered; the base judges with its adapters off, since an
                 adapter would find its own habits likely.
             answers: Items with the text of an answer.
         """
@@ -52,19 +44,18 @@ class Judge:
             return found
         pair = (self.config.judge.yes, self.config.judge.no)
         questions = [(question_of(self.template, *answers[at]), pair) for at in places]
-        model, tokenizer, _ = self.own or self.base
-        with _bare(answering) if self.own is None else nullcontext():
-            scores = CleanModelLoader.score_batch(
-                answering if self.own is None else model, tokenizer, questions,
-                # Models under test write what they like; to the judge it is text.
-                batch_size=self.config.batch_size, special_tokens="text",
-            )  # fmt: skip
+        judge = self.own or answering
+        with judge.bare():
+            # Models under test write what they like; to the judge it is text.
+            scores = judge.score_batch(
+                questions, batch_size=self.config.batch_size, special_tokens="text"
+            )
         for at, (yes, no) in zip(places, scores, strict=True):
             found[at] = Verdict(yes.total, no.total)
         return found
 
 
-def judge_for(config: EvaluateConfig, suite: Suite, base: Loaded) -> Judge | None:
+def judge_for(config: EvaluateConfig, suite: Suite) -> Judge | None:
     """The judge that a suite needs; None if none of its items does.
 
     Raises:
@@ -76,8 +67,9 @@ def judge_for(config: EvaluateConfig, suite: Suite, base: Loaded) -> Judge | Non
     template = template_of(config)
     own = None
     if config.judge.model:
-        own = loader_of(replace(config.model, id=config.judge.model, revision=None)).load()
-    return Judge(config, template, base, own)
+        model = replace(config.model, id=config.judge.model, revision=None)
+        own = engine_for("transformers", model, config.vllm)
+    return Judge(config, template, own)
 
 
 def template_of(config: EvaluateConfig) -> str:
@@ -93,9 +85,3 @@ def template_of(config: EvaluateConfig) -> str:
         raise JobError(f"{path}: not UTF-8; save it as UTF-8") from None
     check_template(text)
     return text.rstrip("\n")
-
-
-def _bare(model: Any) -> AbstractContextManager[Any]:
-    if hasattr(model, "peft_config"):
-        return model.disable_adapter()  # type: ignore[no-any-return]  # PEFT's own
-    return nullcontext()

@@ -6,19 +6,16 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from cleanguard.errors import JobError
-from guard import CleanModelLoader, GuardError
-from guard.scoring.continuations import check_questions
-from guard.scoring.perplexity import check_texts
+from guard import GuardError
+from stages.engines import Engine
 from stages.evaluate.config import EvaluateConfig
 from stages.reports.results import Result
 from stages.suites.choices import LETTERS, Scored, judge_choices, measures_of, plain_scores
 from stages.suites.forms import BY_LETTER, form_of, question_of, render
-from stages.suites.item import Suite, SuiteItem
+from stages.suites.item import Suite, SuiteError, SuiteItem
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedTokenizerBase
-
-    from guard import Loaded, Score
+    from guard import Score
 
 Work = Sequence[tuple[str, SuiteItem]]
 SCORED = "scored"
@@ -28,8 +25,7 @@ def choice_results(
     config: EvaluateConfig,
     suite: Suite,
     subject: str,
-    model: Any,
-    tokenizer: PreTrainedTokenizerBase,
+    engine: Engine,
     work: Work,
 ) -> list[Result]:
     """Score the choices of items, and see at each measure which is the likeliest.
@@ -39,15 +35,15 @@ def choice_results(
     """
     questions = [question_of(item, label, suite.shots, config.few) for label, item in work]
     alone = [("", texts) for _, texts in questions] if _asks_alone(config) else []
-    found = CleanModelLoader.score_batch(
-        model, tokenizer, [*questions, *alone], batch_size=config.batch_size
-    )
+    found = engine.score_batch([*questions, *alone], batch_size=config.batch_size)
     results = []
     for at, (label, item) in enumerate(work):
         without = found[len(questions) + at] if alone else None
         scored = list(_scored(label, item, found[at], without))
         results.append(
-            _chosen(config, suite, subject, label, item, questions[at][0], found[at], scored)
+            _chosen(
+                config, suite, subject, engine, label, item, questions[at][0], found[at], scored
+            )
         )
     return results
 
@@ -56,8 +52,7 @@ def text_results(
     config: EvaluateConfig,
     suite: Suite,
     subject: str,
-    model: Any,
-    tokenizer: PreTrainedTokenizerBase,
+    engine: Engine,
     work: Work,
 ) -> list[Result]:
     """Score whole texts, every token once.
@@ -67,12 +62,10 @@ def text_results(
     """
     texts = [item.prompt for _, item in work]
     window, overlap = window_of(config)
-    found = CleanModelLoader.perplexity(
-        model, tokenizer, texts, batch_size=config.batch_size, window=window, overlap=overlap
-    )
+    found = engine.perplexity(texts, batch_size=config.batch_size, window=window, overlap=overlap)
     return [
         Result(
-            **_common(config, suite, subject, label, item),
+            **_common(config, suite, subject, engine, label, item),
             prompt=item.prompt,
             text="",
             tokens=one.tokens,
@@ -98,7 +91,7 @@ def window_of(config: EvaluateConfig) -> tuple[int | None, int | None]:
 
 
 def check_items(
-    config: EvaluateConfig, suite: Suite, labels: Sequence[str], loaded: Loaded
+    config: EvaluateConfig, suite: Suite, labels: Sequence[str], engine: Engine
 ) -> None:
     """Tokenise everything that will be asked, before anything is paid for.
 
@@ -106,8 +99,6 @@ def check_items(
         JobError: A prompt cannot be put to this model: it is too long, holds a control token, or is
             empty where there is no BOS; the message says which line it stands in.
     """
-    model, tokenizer, provenance = loaded
-    context = provenance.model.context
     window, overlap = window_of(config)
     work = [(label, item) for label in labels for item in suite.items]
 
@@ -115,14 +106,19 @@ def check_items(
         if suite.kind == "choices":
             asked = [question_of(item, label, suite.shots, config.few) for label, item in part]
             alone = [("", texts) for _, texts in asked] if _asks_alone(config) else []
-            check_questions(model, tokenizer, [*asked, *alone])
+            for number, one, other in engine.check_questions([*asked, *alone]).alike():
+                item = part[number % len(part)][1]
+                raise SuiteError(
+                    f"{suite.place(item)}: choices {one} and {other} ({asked[number % len(part)][1][other]!r}) "
+                    "are the same tokens to this model; take one of them out"
+                )
         elif suite.kind == "perplexity":
-            check_texts(
-                model, tokenizer, [item.prompt for _, item in part], window=window, overlap=overlap
-            )
+            texts = [item.prompt for _, item in part]
+            engine.check_texts(texts, window=window, overlap=overlap)
         else:
-            texts = [render(item, form_of(form), suite.shots, config.few) for form, item in part]
-            CleanModelLoader.encode(tokenizer, texts, max_length=context)
+            engine.check_prompts(
+                [render(item, form_of(form), suite.shots, config.few) for form, item in part]
+            )
 
     _located(suite, work, look)
 
@@ -163,6 +159,7 @@ def _chosen(
     config: EvaluateConfig,
     suite: Suite,
     subject: str,
+    engine: Engine,
     label: str,
     item: SuiteItem,
     prompt: str,
@@ -173,7 +170,7 @@ def _chosen(
     first, second = measures_of(config.choices.measure)
     best = choice.best[first]
     return Result(
-        **_common(config, suite, subject, label, item),
+        **_common(config, suite, subject, engine, label, item),
         prompt=prompt,
         text=item.choices[best[0]] if len(best) == 1 else "",
         tokens=scored[best[0]].tokens,
@@ -187,7 +184,12 @@ def _chosen(
 
 
 def _common(
-    config: EvaluateConfig, suite: Suite, subject: str, label: str, item: SuiteItem
+    config: EvaluateConfig,
+    suite: Suite,
+    subject: str,
+    engine: Engine,
+    label: str,
+    item: SuiteItem,
 ) -> dict[str, Any]:
     return {
         "suite": suite.name,
@@ -201,7 +203,7 @@ def _common(
         "seed": None,
         "control_tokens": 0,
         "batch": config.batch_size,
-        "engine": SCORED,
+        "engine": engine.scored,
         "stopped": False,
         "truncated": False,
         "temperature": config.temperature,

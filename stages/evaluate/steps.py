@@ -6,12 +6,14 @@ import logging
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from cleanguard.errors import JobError
 from guard import Provenance, attest
 from guard.records.writer import item_key
 from stages.comparing.plan import Plan
 from stages.config import as_plain
+from stages.engines import NOT_STARTED
 from stages.evaluate.answering import answer_batches, pieces_of
 from stages.evaluate.config import BASE, EvaluateConfig
 from stages.evaluate.judging import JUDGE, judge_for, template_of
@@ -79,29 +81,35 @@ def evaluate(config: EvaluateConfig) -> Outcome:
         )
     _check_files(config)
     with run_folder(config.out, "evaluate", _answering_part(config)) as folder:
-        loaded, subjects = load_subjects(config)
+        finished = all((folder / name).exists() for name in (RESULTS, "report.json"))
+        engine, subjects = load_subjects(config, lazy=finished)
         sources = {subject.name: subject.provenance for subject in subjects}
-        judge = judge_for(config, suite, loaded)
+        made_with: dict[str, Any] = dict(sources)
+        if config.engine == "vllm":  # it has no adapters, so what happens to it is the base's
+            made_with[BASE] = engine.source
+        judge = judge_for(config, suite)
         if judge is not None and judge.own is not None:
-            sources[JUDGE] = judge.own.provenance
+            sources[JUDGE] = made_with[JUDGE] = judge.own.provenance
         # Where files lie changes no answer; adapters are known by their digests.
         params = {**as_plain(_answering_part(config)), "out": None, "adapters": None}
+        params["engine"] = engine.name
         params["items"] = item_key([plain_item(item) for item in suite.items])
         params["code"] = source_digests(suite.items, suite.path and suite.path.parent)
         plan = [(subject, _forms_for(config, suite, subject, forms)) for subject in subjects]
         asked = list(dict.fromkeys(label for _, labels in plan for label in labels))
-        check_items(config, suite, asked, loaded)
+        check_items(config, suite, asked, engine)
         spread(
-            folder, (RESULTS,), sources, params, pieces_of(config, suite, plan),
-            lambda batches, files: answer_batches(suite, batches, loaded, files[0], judge),
+            folder, (RESULTS,), made_with, params, pieces_of(config, suite, plan),
+            lambda batches, files: answer_batches(suite, batches, engine, files[0], judge),
         )  # fmt: skip
         if rank():
             return Outcome(())
         results = read_results(folder)
         report = _report(config, suite, forms, subjects, sources, results)
         _write(config, report, results, folder)
+    asked_none = () if engine.started else (NOT_STARTED,)
     return Outcome(
-        tuple(_summary(config, report)),
+        (*asked_none, *_summary(config, report)),
         passed=not config.gate or report.gate is None or report.gate.passed,
     )
 

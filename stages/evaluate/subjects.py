@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 from cleanguard.errors import JobError
 from guard import CleanModelLoader, Provenance, provenance_of
 from stages.adapters import check_base, check_settings, check_weights, told_apart
+from stages.engines import Engine, TransformersEngine, engine_for
 from stages.evaluate.config import BASE, EvaluateConfig
 from stages.lineage import lineage_of, refuse_no_adapter
-from stages.models import directory_of, loader_of
+from stages.models import directory_of
 from stages.stacks import whole_stack
 
 if TYPE_CHECKING:
@@ -35,8 +36,14 @@ class Subject:
     provenance: Provenance
 
 
-def load_subjects(config: EvaluateConfig) -> tuple[Loaded, tuple[Subject, ...]]:
+def load_subjects(
+    config: EvaluateConfig, *, lazy: bool = False
+) -> tuple[Engine, tuple[Subject, ...]]:
     """Load the base and try every adapter on it, so that a wrong one is told before any answer.
+
+    Args:
+        config: The settings.
+        lazy: As in `engine_for`.
 
     Raises:
         JobError: An adapter was made for another base, or does not fit.
@@ -46,14 +53,27 @@ def load_subjects(config: EvaluateConfig) -> tuple[Loaded, tuple[Subject, ...]]:
     for name, paths in stacks:
         for path in paths:
             _look_at(name, path, None if config.any_base else str(directory_of(config.model)))
-    loaded = loader_of(config.model).load()
-    found = [Subject(BASE, (), loaded.provenance)] if config.base else []
+    engine = engine_for(config.engine, config.model, config.vllm, lazy=lazy)
+    found = [Subject(BASE, (), engine.provenance)] if config.base else []
+    if not isinstance(engine, TransformersEngine):
+        return engine, tuple(found)
+    loaded = engine.loaded
     for name, paths in stacks:
         with _attached(loaded, name, paths, any_base=config.any_base) as model:
             now = provenance_of(model)
             own = now.adapters[-len(paths) :]
             found.append(Subject(name, paths, replace(now, adapters=own, events=())))
-    return loaded, tuple(found)
+    return engine, tuple(found)
+
+
+@contextmanager
+def answering_as(engine: Engine, subject: Subject) -> Iterator[Engine]:
+    """The engine with a subject's adapter on its model; the bare base again afterwards."""
+    if not subject.adapters or not isinstance(engine, TransformersEngine):
+        yield engine
+        return
+    with using(engine.loaded, subject) as model:
+        yield TransformersEngine(engine.loaded, model)
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from cleanguard.errors import JobError
 from stages.config import option, section
-from stages.engines import VllmConfig
+from stages.engines import LARGE_VLLM, EngineName, VllmConfig, refuse_with_vllm
 from stages.models import LARGE_MODEL, TINY_MODEL, ModelConfig
 
 PROMPT = "Instruction: {instruction}\nResponse:"
@@ -58,7 +58,7 @@ class GenerateConfig:
         "refuse", "`keep` writes template placeholders for what failed, into a file of their own."
     )
     batch_size: int = option(64, "Prompts at a time.", at_least=1)
-    engine: Literal["transformers", "vllm"] = option(
+    engine: EngineName = option(
         "transformers", "What generates; `vllm` is given token ids that the guard made."
     )
     model: ModelConfig = section(ModelConfig)
@@ -77,6 +77,7 @@ class GenerateConfig:
             raise JobError(
                 'critic: it scores with transformers; with engine = "vllm" set critic = "none"'
             )
+        refuse_with_vllm(self.engine, self.model, self.temperature, {})
         if "{instruction}" not in self.prompt:
             raise JobError("prompt: {instruction} is missing in it")
 
@@ -93,12 +94,5 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
         "critic": "logprob",
         "batch_size": 32,
     },
-    "qwen2.5-32b-vllm": {
-        "model.id": "Qwen/Qwen2.5-32B",
-        "model.dtype": "bfloat16",
-        "engine": "vllm",
-        "vllm.tensor_parallel": 2,
-        "vllm.context": 4096,
-        "batch_size": 1024,
-    },
+    "qwen2.5-32b-vllm": LARGE_VLLM,
 }

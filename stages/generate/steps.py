@@ -11,7 +11,7 @@ from typing import Any
 from cleanguard.errors import JobError
 from guard.records.writer import JsonlWriter, item_key
 from stages.config import as_plain
-from stages.engines import Engine, engine_for
+from stages.engines import NOT_STARTED, Engine, engine_for
 from stages.folder import MANIFEST, file_entry, run_folder, write_json
 from stages.generate.candidates import (
     asked_text,
@@ -70,7 +70,7 @@ def generate(config: GenerateConfig) -> Outcome:
             "files": {name: file_entry(folder / name) for name in names},
         }
         write_json(folder / MANIFEST, manifest)
-    asked = () if engine.started else ("every answer was there already: vLLM was not started",)
+    asked = () if engine.started else (NOT_STARTED,)
     return Outcome((*asked, *_summary(config, counts)))
 
 

@@ -11,7 +11,7 @@ from guard.errors import GuardError, SettingsError
 from guard.prompts.encoding import encode_rows
 from guard.prompts.pairing import matching_policy
 from guard.prompts.state import look_at, state_of
-from guard.scoring.boundary import Pair, pair_of
+from guard.scoring.boundary import Pair, pairs_of
 from guard.scoring.rows import Row, score_rows
 
 if TYPE_CHECKING:
@@ -88,15 +88,24 @@ def score_pairs(
     """
     look_at(asked.model)
     policy, lifted = asked.policy, is_lifted(state_of(asked.model))
-    found = []
-    for number, (context, text) in enumerate(pairs):
 
-        def fitted(context: str = context, text: str = text) -> tuple[Pair, int]:
-            pair = pair_of(asked.tokenizer, policy, context, text, lifted=lifted)
-            return _fitted(pair, policy.prefix, asked.length)
+    def fitted(some: Sequence[tuple[str, str]]) -> list[tuple[Pair, int]]:
+        made = pairs_of(asked.tokenizer, policy, some, lifted=lifted)
+        return [_fitted(pair, policy.prefix, asked.length) for pair in made]
 
-        found.append(told(lambda _, number=number: named(number), fitted))  # type: ignore[misc]
-    rows = [Row(pair.ids, pair.start) for pair, _ in found]
+    try:
+        found = fitted(pairs)
+    except GuardError:
+        # One by one only to say whose fault it is.
+        for number, pair in enumerate(pairs):
+            told(lambda _, number=number: named(number), lambda pair=pair: fitted([pair]))  # type: ignore[misc]
+        raise
+    # Continuations of one context begin alike, unless it was cut: then each begins elsewhere.
+    families: dict[str, int] = {}
+    rows = [
+        Row(pair.ids, pair.start, None if cut else families.setdefault(context, len(families)))
+        for (pair, cut), (context, _) in zip(found, pairs, strict=True)
+    ]
     scored = score_rows(asked.model, rows, policy.pad_id or 0, batch_size=asked.batch_size)
     return [
         Scored(sum(row.logprobs), all(row.best), cut)

@@ -12,7 +12,7 @@ from stages.comparing.judging import adjust
 from stages.comparing.plan import Plan
 from stages.comparing.ratios import adjust_ratios
 from stages.reports.beside import gate_words, linked, overlap_with, overlap_words, session_gate
-from stages.reports.earlier import Earlier
+from stages.reports.earlier import ENGINES_DIFFER, Earlier, mixed_engines
 from stages.reports.lead import lead_of
 from stages.reports.measure import (
     Answers,
@@ -27,7 +27,7 @@ from stages.reports.measure import (
 )
 from stages.reports.model import ENDPOINT_NAMES, Example, Overlap, Report, SessionGate
 from stages.reports.moved import moved_of, written
-from stages.reports.results import Result, pairs_of
+from stages.reports.results import Result, pairs_of, unjudged_words
 from stages.reports.scored import choice_rates, shift_of, text_rates, text_shifts
 from stages.suites.item import Endpoint, Suite
 from stages.suites.registry import too_few
@@ -195,6 +195,8 @@ def _warnings(
         lacking = sum(match.unmatched for match in inputs.earlier.matches)
         if lacking:
             found.append(f"{lacking} items stand in only one of the two runs and were left out")
+        if any(mixed_engines(match.before, match.after) for match in inputs.earlier.matches):
+            found.append(f"the earlier results: {ENGINES_DIFFER}")
     unfit = gate and gate_words(gate, next(iter(inputs.sources.values())))
     if unfit:
         found.append(unfit)
@@ -214,6 +216,9 @@ def _warnings(
         found.append(
             f"the judge found both verdicts as likely {undecided} times; those count as wrong"
         )
+    unjudged = unjudged_words(r for items in answers.values() for r in items.values())
+    if unjudged:
+        found.append(unjudged)
     emitted = sum(r.control_tokens for items in answers.values() for r in items.values())
     if emitted:
         found.append(f"the models emitted {emitted} chat control tokens")

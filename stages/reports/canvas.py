@@ -8,9 +8,8 @@ from typing import Any
 from stages.reports._libraries import Figure, matplotlib
 
 INK, MUTED, GRID = "#1f2933", "#66727f", "#e3e8ed"
-CALLS = {"better": "#1b7f4b", "worse": "#b3261e", "undetermined": "#66727f"}
 MODELS = ("#5b6b7b", "#2f6fb0", "#c06a1b", "#7a4ea3", "#1b7f4b", "#a3345f")
-WIDTH = 9.6  # inches
+WIDTH, NARROW = 9.6, 4.2  # inches; narrow is for a phone
 
 
 def figure_of(height: float, *, left: float, right: float) -> tuple[Any, Any]:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from cleanguard.errors import JobError
 from guard.records.verification import Problem, Verdict, verify_file
-from stages.reports.results import RESULTS, Result, pairs_of, read_results
+from stages.reports.results import RESULTS, Result, pairs_of, read_results, through_vllm
 
 _TOLD = 5
+ENGINES_DIFFER = (
+    "vLLM answered for one of the two and transformers for the other: texts differ now and then by "
+    "rounding alone, so run both with one engine before you say that a difference is the model's"
+)
 Answers = Mapping[tuple[str, str], Mapping[str, Result]]
 
 
@@ -65,6 +69,11 @@ def read_earlier(path: Path, now: Answers) -> Earlier:
     if not matches:
         raise JobError(f"against: {file} has no item in the same prompt form as this run")
     return Earlier(file, tuple(told(verify_file(file))), matches)
+
+
+def mixed_engines(before: Iterable[Result], after: Iterable[Result]) -> bool:
+    """Whether vLLM gave one side's answers and transformers the other's."""
+    return {through_vllm(before), through_vllm(after)} == {True, False}
 
 
 def told(verdict: Verdict) -> Iterator[str]:

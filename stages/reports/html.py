@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from stages.comparing.comparison import Comparison
 from stages.comparing.ratios import Ratio
 from stages.reports import plots, words
 from stages.reports._libraries import markupsafe
 from stages.reports.model import Rates, Report
 from stages.reports.page import page
 from stages.reports.results import Result
+from stages.reports.words import Difference
 from stages.statistics.cohens_h import size_of
 from stages.suites.choices import MEASURE_NAMES
 
@@ -52,7 +52,7 @@ def as_html(report: Report, results: Sequence[Result]) -> str:
     )
 
 
-def reach_of(found: Sequence[Comparison]) -> float:
+def reach_of(found: Sequence[Difference]) -> float:
     """How far the scale of the differences goes to both sides."""
     far = [abs(one.difference) for one in found]
     for one in found:

@@ -99,7 +99,7 @@ def _words(
             return said
         bought = {
             "better": f"Tuning bought {difference(gain)} points there.",
-            "worse": f"Tuning cost {difference(gain)} points there.",
+            "worse": f"Tuning cost points there: {difference(gain)}.",
             "undetermined": f"That tuning changed anything is not shown: {difference(gain)} points.",
         }
         return f"{said} {bought[gain.call]}"

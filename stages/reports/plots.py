@@ -1,4 +1,4 @@
-"""Plots as inline SVG: a forest of paired differences, and the lengths of answers."""
+"""Plots as inline SVG: the lengths of answers, and the legend of the models."""
 
 from __future__ import annotations
 
@@ -6,35 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from stages.reports._libraries import matplotlib
-from stages.reports.canvas import CALLS, INK, MODELS, MUTED, figure_of, svg_of
+from stages.reports.canvas import MODELS, MUTED, figure_of, svg_of
 from stages.reports.results import Result
-from stages.reports.words import Difference, difference
-
-_ROW = 0.34  # inches a row
-
-
-def forest(found: Sequence[Difference]) -> str:
-    """Paired differences in points with their intervals; the band is what the suite cannot show."""
-    figure, axes = figure_of(len(found) * 0.5 + 0.9, left=0.20, right=0.74)
-    rows = list(range(len(found)))[::-1]
-    for row, one in zip(rows, found, strict=True):
-        least = one.detectable.effect
-        if least is not None:
-            axes.barh(row, 200 * least, left=-100 * least, height=0.62, color="#f1e9d6", zorder=1)
-        color = CALLS[one.call]
-        if one.interval:
-            ends = [100 * one.interval.low, 100 * one.interval.high]
-            axes.plot(ends, [row, row], color=color, linewidth=2.4, solid_capstyle="butt", zorder=3)
-        axes.plot(100 * one.difference, row, "o", color=color, markersize=7, zorder=4)
-        axes.text(
-            1.02, row, f"{difference(one)}  {one.call}",
-            transform=axes.get_yaxis_transform(), va="center", fontsize=9, color=color,
-        )  # fmt: skip
-    axes.axvline(0, color=INK, linewidth=1, zorder=2)
-    axes.set_yticks(rows, [f"{one.before_name} → {one.after_name}\n{one.label}" for one in found])
-    axes.set_ylim(-0.6, len(found) - 0.4)
-    axes.set_xlabel("difference in percentage points (shaded: below the minimal detectable effect)")
-    return svg_of(figure)
 
 
 def lengths(results: dict[tuple[str, str], list[Result]], endpoint: str) -> str:

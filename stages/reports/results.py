@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -32,7 +32,7 @@ class Result:
         strict, content, stopped, truncated: Verdicts; see `stages.suites.scorers.Score`.
         temperature: Of the sampling, 0 for greedy; None in files that do not say.
         engine: How it was decoded, as in `guard.Completion`; None in files that do not say. For
-            choices and texts `scored`.
+            choices and texts `scored`, or `scored by vllm`.
         scorer, gold, count, pattern, data: Of the item, so that the answer can be judged again by
             itself; None in files that do not say.
         choices: For items with choices, each with its log-probability behind the prompt, tokens and
@@ -42,6 +42,7 @@ class Result:
         tied: The measures at which several choices share the first place.
         likelihood: For texts `logprob`, `tokens`, `bytes`, `words` and `windows`.
         judged: Of the judge, the log-probabilities of `yes` and `no`.
+        unjudged: Why there is no verdict, as for a pattern that took too long; counted as wrong.
     """
 
     suite: str
@@ -75,6 +76,7 @@ class Result:
     tied: tuple[str, ...] | None = None
     likelihood: Mapping[str, float] | None = None
     judged: Mapping[str, float] | None = None
+    unjudged: str | None = None
 
 
 _NAMES = tuple(field.name for field in fields(Result))
@@ -108,7 +110,9 @@ def _result(record: Mapping[str, Any]) -> Result:
 def record_of(result: Result) -> dict[str, Any]:
     """What is written of a result: what does not belong to its kind is left out."""
     plain = asdict(result)
-    optional = ("count", "pattern", "data", "choices", "right", "tied", "likelihood", "judged")
+    optional = (
+        "count", "pattern", "data", "choices", "right", "tied", "likelihood", "judged", "unjudged",
+    )  # fmt: skip
     return {name: value for name, value in plain.items() if value or name not in optional}
 
 
@@ -125,6 +129,23 @@ def item_of(result: Result) -> SuiteItem:
         cluster=result.cluster, slice=result.slice, count=result.count, pattern=result.pattern,
         choices=tuple(one["text"] for one in result.choices or ()), data=result.data,
     )  # fmt: skip
+
+
+def through_vllm(results: Iterable[Result]) -> bool | None:
+    """Whether vLLM gave these answers; None where both did, or the file does not say."""
+    said = {"vllm" in one.engine for one in results if one.engine is not None}
+    return said.pop() if len(said) == 1 else None
+
+
+def unjudged_words(results: Iterable[Result]) -> str | None:
+    """What a report says of answers without a verdict; None where all have one."""
+    count = sum(bool(one.unjudged) for one in results)
+    if not count:
+        return None
+    return (
+        f"{count} answers have no verdict, since the item's pattern took too long on them; they count "
+        "as wrong, and `unjudged` in results.jsonl says which"
+    )
 
 
 def pairs_of(results: list[Result]) -> dict[tuple[str, str], dict[str, Result]]:

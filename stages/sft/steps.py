@@ -16,7 +16,7 @@ from stages.training import engine
 from stages.training.data import read_traced, split_by_group
 from stages.training.held_out import held_out_loss
 from stages.training.overlap import refuse_overlap
-from stages.training.reporting import check_reporters
+from stages.training.settings import check_targets, check_train
 from stages.training.watch import Watch
 
 _log = logging.getLogger("cleanguard.sft")
@@ -30,7 +30,7 @@ def fine_tune(config: SftConfig) -> Outcome:
         DeadGradientError: What their names say.
         JobError: The data or the folder cannot be used.
     """
-    check_reporters(config.train.report_to)
+    check_train(config.train)
     with run_folder(config.out, "sft", config) as folder:
         records = read_traced(
             config.data, {"prompt": str, "completion": str}, answers=("completion",)
@@ -57,6 +57,7 @@ def _train(
 
     loader = engine.loader_for(config.model, config.train)
     loaded = loader.load()
+    check_targets(loaded.model, config.lora)
     table, counts = labelled(loaded.tokenizer, training, config.train)
     held_table, held_counts = labelled(loaded.tokenizer, held, config.train, "held-out")
     assert table is not None

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, get_args
+from unicodedata import normalize
 
 from cleanguard.catalogue.selection import did_you_mean
 from stages.suites.choices import LETTERS
@@ -172,12 +173,14 @@ def _choices(line: Mapping[str, Any]) -> tuple[str, ...]:
         raise SuiteError(f"choices {said}; expected two texts or more; {_EXPECTED_CHOICES}")
     seen: dict[str, int] = {}
     for at, choice in enumerate(choices):
-        if choice.strip() in seen:
+        # One text, whether an accent is a character of its own or not.
+        same = normalize("NFC", choice.strip())
+        if same in seen:
             raise SuiteError(
-                f"choices {seen[choice.strip()]} and {at} are both {choice!r}; the model could not "
+                f"choices {seen[same]} and {at} are both {choice!r}; the model could not "
                 "tell them apart, so take one out"
             )
-        seen[choice.strip()] = at
+        seen[same] = at
     return tuple(choices)
 
 

@@ -14,8 +14,9 @@ from typing import Literal
 
 from stages.numbers import UnreadableNumberError, numbers_in, value_of
 from stages.suites.code import PREFIX, by_code
-from stages.suites.item import SuiteItem
+from stages.suites.item import SuiteError, SuiteItem
 from stages.suites.judge import Verdict
+from stages.suites.patterns import PatternTooSlowError, search
 
 _SENTENCE_END = re.compile(r"[.!?](?=\s|$)")
 _WORD = re.compile(r"\w+(?:['’-]\w+)*")
@@ -46,6 +47,7 @@ class Score:
         stopped: It ended by EOS.
         truncated: It was cut off by the token limit.
         tokens: Its length.
+        unjudged: Why there is no verdict; `strict` and `content` are False then.
     """
 
     strict: bool
@@ -53,6 +55,7 @@ class Score:
     stopped: bool
     truncated: bool
     tokens: int
+    unjudged: str | None = None
 
 
 def score(item: SuiteItem, answer: Answer, judged: Verdict | None = None) -> Score:
@@ -73,19 +76,25 @@ def score(item: SuiteItem, answer: Answer, judged: Verdict | None = None) -> Sco
         return Score(stopped and fine, fine, stopped, answer.finish == "length", answer.tokens)
     right = by_code if item.scorer.startswith(PREFIX) else SCORERS[item.scorer]
     line = text.split("\n", 1)[0].strip()
-    stopped = answer.finish == "eos"
-    return Score(
-        strict=stopped and right(item, text),
-        content=bool(line) and (right(item, line) or right(item, _first_sentence(line))),
-        stopped=stopped,
-        truncated=answer.finish == "length",
-        tokens=answer.tokens,
-    )
+    stopped, truncated = answer.finish == "eos", answer.finish == "length"
+    try:
+        strict = stopped and right(item, text)
+        content = bool(line) and (right(item, line) or right(item, _first_sentence(line)))
+    except PatternTooSlowError as slow:
+        return Score(False, False, stopped, truncated, answer.tokens, unjudged=str(slow))
+    return Score(strict, content, stopped, truncated, answer.tokens)
 
 
 def passes(item: SuiteItem, text: str) -> bool:
-    """Whether a text has the right content, however it ended; never, where only a judge can tell."""
-    return score(item, Answer(text, "eos", 0)).content
+    """Whether a text has the right content, however it ended; never, where only a judge can tell.
+
+    Raises:
+        SuiteError: As `score`; the item's pattern takes too long.
+    """
+    found = score(item, Answer(text, "eos", 0))
+    if found.unjudged is not None:
+        raise SuiteError(f"{found.unjudged} on {text!r}; write one that has fewer ways to match")
+    return found.content
 
 
 def exact(item: SuiteItem, text: str) -> bool:
@@ -130,12 +139,12 @@ def mentions(item: SuiteItem, text: str) -> bool:
 
 def regex(item: SuiteItem, text: str) -> bool:
     """The first match of the pattern: its first group is a gold, or, without groups, it is there."""
-    found = None if item.pattern is None else re.search(item.pattern, text)
-    if found is None:
+    found = None if item.pattern is None else search(item.pattern, text)
+    if item.pattern is None or found is None:
         return False
-    if found.re.groups == 0:
+    if re.compile(item.pattern).groups == 0:
         return True
-    return found[1] is not None and _bare(found[1]) in {_bare(gold) for gold in item.gold}
+    return found.group is not None and _bare(found.group) in {_bare(gold) for gold in item.gold}
 
 
 _EVASIVE = frozenset({"not", "no", "never", "neither", "nor", "or", "and", "either"})

@@ -59,6 +59,8 @@ class TrainConfig:
     def __post_init__(self) -> None:
         if not self.steps and not self.epochs:
             raise JobError("train.steps: neither steps nor epochs are given")
+        if not self.learning_rate:
+            raise JobError("train.learning_rate: 0 trains nothing; say more")
 
 
 @dataclass(frozen=True)

@@ -103,3 +103,11 @@ def test_values_in_a_record_are_hidden_by_name_and_by_format() -> None:
 def test_private_keys_are_hidden() -> None:
     text = "a -----BEGIN RSA PRIVATE KEY-----\nMIIE\n-----END RSA PRIVATE KEY----- b"
     assert redact_text(text, ()) == f"a {HIDDEN} b"
+
+
+def test_the_names_of_hazards_are_no_secrets() -> None:
+    from cleanguard.catalogue.hazards import CATALOGUE
+
+    for hazard in CATALOGUE:
+        said = f"mine.jsonl:2: {hazard.code} {hazard.name}: prompt 0 holds it"
+        assert redact_text(said, ()) == said

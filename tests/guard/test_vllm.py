@@ -1,6 +1,4 @@
-"""vLLM as an engine. The stand-in takes what the tables of vLLM's own sources allow, and nothing else;
-what it generates comes from the embedded model, asked with the ids that it was given.
-"""
+"""vLLM as an engine, with the stand-in of `vllm_stand_in.py`."""
 
 from __future__ import annotations
 
@@ -9,10 +7,8 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
-from typing import Any, ClassVar
+from typing import Any
 
 import pytest
 from safetensors.torch import load_file, save_file
@@ -35,94 +31,14 @@ from stages.config import resolve
 from stages.generate import PRESETS, GenerateConfig
 from stages.generate.steps import generate
 from stages.tiny import model_path
+from tests.guard.vllm_stand_in import LLM, TABLES, Output, SamplingParams, put_in_place
 
-TABLES: dict[str, Any] = json.loads(Path(__file__).with_name("vllm_signatures.json").read_text())
 PROMPTS = ["The capital of France is", "3 plus 4 is", "The opposite of hot is"]
-
-
-def only(title: str, given: Any) -> None:
-    unknown = set(given) - set(TABLES[title])
-    assert not unknown, f"{title} of vLLM {TABLES['version']} has no {unknown}"
-
-
-@dataclass
-class Completed:
-    token_ids: tuple[int, ...]
-
-
-@dataclass
-class Logprob:
-    logprob: float
-
-
-@dataclass
-class Output:
-    prompt_token_ids: list[int]
-    outputs: list[Completed]
-    prompt_logprobs: list[dict[int, Logprob] | None] | None = None
-
-
-class SamplingParams:
-    def __init__(self, **given: Any) -> None:
-        only("SamplingParams", given)
-        self.given = given
-
-
-def tokens_prompt(**given: Any) -> dict[str, Any]:
-    only("TokensPrompt", given)
-    return given
-
-
-class LLM:
-    made: ClassVar[list[dict[str, Any]]] = []
-    asked: ClassVar[list[tuple[list[dict[str, Any]], list[SamplingParams]]]] = []
-
-    def __init__(self, model: str, **given: Any) -> None:
-        known = {*TABLES["LLM.__init__"], *TABLES["EngineArgs"]}
-        assert set(given) <= known, set(given) - known
-        self.made.append({"model": model, **given})
-        from transformers import AutoModelForCausalLM
-
-        self._model = AutoModelForCausalLM.from_pretrained(model, dtype=given["dtype"])
-
-    def generate(self, prompts: Any, sampling_params: Any = None, **given: Any) -> list[Output]:
-        import torch
-
-        only("LLM.generate", given)
-        self.asked.append((prompts, sampling_params))
-        found = []
-        for prompt, params in zip(prompts, sampling_params, strict=True):
-            assert set(prompt) == {"prompt_token_ids"}, "text reached vLLM"
-            ids = torch.tensor([prompt["prompt_token_ids"]])
-            told = params.given.get("prompt_logprobs")
-            if told:
-                with torch.no_grad():
-                    of_next = self._model(ids).logits[0].float().log_softmax(-1)
-                each: list[dict[int, Logprob] | None] = [None]
-                for row, own in zip(of_next, ids[0, 1:].tolist(), strict=False):
-                    top = row.topk(told).indices.tolist()
-                    each.append({one: Logprob(float(row[one])) for one in (*top, own)})
-                found.append(Output(list(prompt["prompt_token_ids"]), [Completed((0,))], each))
-                continue
-            stop = params.given["stop_token_ids"]
-            with torch.no_grad():
-                row = self._model.generate(
-                    ids, attention_mask=torch.ones_like(ids), do_sample=False, pad_token_id=0,
-                    max_new_tokens=params.given["max_tokens"], eos_token_id=stop,
-                )[0, ids.shape[1] :].tolist()  # fmt: skip
-            found.append(Output(list(prompt["prompt_token_ids"]), [Completed(tuple(row))]))
-        return found
 
 
 @pytest.fixture(autouse=True)
 def stand_in(monkeypatch: pytest.MonkeyPatch) -> None:
-    module = ModuleType("vllm")
-    for name, value in {"LLM": LLM, "SamplingParams": SamplingParams, "TokensPrompt": tokens_prompt}.items():  # fmt: skip
-        assert name in TABLES["vllm"]
-        setattr(module, name, value)
-    module.__version__ = TABLES["version"]  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "vllm", module)
-    LLM.made, LLM.asked = [], []
+    put_in_place(monkeypatch)
 
 
 @pytest.fixture
@@ -563,5 +479,93 @@ def test_scores_that_are_no_numbers_are_told(
         return found
 
     monkeypatch.setattr(LLM, "generate", broken)
+    with pytest.raises(BrokenModelError, match="no numbers"):
+        engine.score_batch(QUESTIONS[:1])
+
+
+TEXTS = ["The capital of France is Paris. 3 plus 4 is 7.", "A dog is an animal. " * 60]
+
+
+def test_perplexity_is_that_of_the_loader(engine: VllmEngine, tiny: Any) -> None:
+    mine = engine.perplexity(TEXTS, window=40, overlap=8)
+    theirs = CleanModelLoader.perplexity(tiny.model, tiny.tokenizer, TEXTS, window=40, overlap=8)
+    assert (mine.window, mine.overlap) == (theirs.window, theirs.overlap) == (40, 8)
+    assert mine.texts[1].windows > 4
+    for one, other in zip((mine, *mine.texts), (theirs, *theirs.texts), strict=True):
+        assert (one.tokens, one.bytes, one.windows) == (other.tokens, other.bytes, other.windows)
+        assert one.logprob == pytest.approx(other.logprob, abs=1e-3)
+    # It reads a window's last token too, and writes one behind it.
+    assert engine.perplexity(TEXTS).window == 510
+    assert max(len(one["prompt_token_ids"]) for one in LLM.asked[-1][0]) <= 511
+
+
+def test_a_row_is_read_once(engine: VllmEngine) -> None:
+    engine.score_batch([*QUESTIONS, *QUESTIONS, ("The capital of France", [" is Paris."])])
+    [(prompts, _)] = LLM.asked
+    assert len(prompts) == 4  # a prompt that ends in the space gives the same ids, too
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"window": 511}, "window=511, and vLLM can score 510 positions"),
+        ({"window": 8, "overlap": 9}, "no room for a token"),
+        ({"texts": "one"}, "not a list"),
+        ({"texts": []}, "no text"),
+        ({"texts": [""]}, "text 0 is ''"),
+    ],
+)
+def test_windows_and_texts_that_cannot_be_scored_are_refused(
+    engine: VllmEngine, given: dict[str, Any], said: str
+) -> None:
+    asked = {"texts": TEXTS, **given}
+    with pytest.raises(SettingsError, match=said):
+        engine.perplexity(**asked)
+    with pytest.raises(SettingsError, match=said):
+        engine.check_texts(**asked)
+    assert not LLM.asked
+
+
+def test_what_would_be_asked_is_looked_at_without_asking(tiny: Any) -> None:
+    engine = VllmEngine(request_of(), context=16, lazy=True)
+    long = tiny.tokenizer.decode(CleanModelLoader.encode(tiny.tokenizer, "A dog" + " is" * 40)["input_ids"][0][:16])  # fmt: skip
+    engine.check_prompts(PROMPTS)
+    engine.check_questions(QUESTIONS)
+    with pytest.raises(TruncatedPromptError, match="15 fit"):
+        engine.check_prompts([long])
+    with pytest.raises(TruncatedPromptError):
+        engine.check_questions([(long, [" yes"])])
+    with pytest.raises(ContaminationError):
+        engine.check_texts(["<|im_start|>user"])
+    assert not engine.started
+
+
+def test_records_have_what_happened_to_the_engine(tmp_path: Path) -> None:
+    engine = VllmEngine(request_of(), context=16)
+    with JsonlWriter(tmp_path / "out.jsonl", engine) as out:
+        with pytest.warns(GuardWarning, match="texts end there"):
+            found = engine.complete(PROMPTS[:1], max_new_tokens=40)
+        engine.score_batch([("a <s> tag", [" yes"])], special_tokens="text")
+        out.write("a", found[0])
+    statement = json.loads((tmp_path / "out.jsonl.intoto.json").read_text())
+    [run] = statement["predicate"]["runs"]
+    kinds = [event["kind"] for event in run["events"]["model"]]
+    assert kinds == ["warning", "special-tokens-as-text"]
+    assert [event.kind for event in engine.provenance.events] == kinds
+    assert verify_file(tmp_path / "out.jsonl").ok
+
+
+def test_a_log_probability_that_is_not_told_is_an_error(
+    engine: VllmEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = LLM.generate
+
+    def silent(self: LLM, *args: Any, **given: Any) -> list[Output]:
+        found = real(self, *args, **given)
+        for one in found:
+            one.prompt_logprobs = None
+        return found
+
+    monkeypatch.setattr(LLM, "generate", silent)
     with pytest.raises(BrokenModelError, match="no numbers"):
         engine.score_batch(QUESTIONS[:1])

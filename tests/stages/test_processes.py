@@ -134,6 +134,34 @@ def test_a_killed_process_is_told_and_what_it_did_is_kept(then: int, tmp_path: P
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_control_c_stops_all_processes_with_one_sentence(
+    number: signal.Signals, tmp_path: Path
+) -> None:
+    args = ["--samples", "6", "--temperature", "1", "--batch-size", "4"]
+    finish(1, "generate", "--out", str(tmp_path / "calm"), *args)
+    process = subprocess.Popen(
+        command(2, "generate", "--out", str(tmp_path / "cut"), *args),
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )  # fmt: skip
+    shard = tmp_path / "cut" / "shards" / "1" / "dataset.jsonl"
+    while process.poll() is None and (not shard.exists() or not shard.stat().st_size):
+        time.sleep(0.01)
+    os.killpg(process.pid, number)  # as a terminal does; torchrun sends it once more
+    out, err = process.communicate(timeout=120)
+    assert (process.returncode, out) == (1, "")  # torchrun's own, with its traceback
+    ours = [line for line in err.splitlines() if "go on" in line or "goes on" in line]
+    assert ours == ["stopped; the same command goes on from here"]
+    assert "KeyboardInterrupt" not in err
+    listed = subprocess.run(["ps", "-eo", "sid"], capture_output=True, text=True, check=True)
+    assert str(process.pid) not in listed.stdout.split()
+    finish(2, "generate", "--out", str(tmp_path / "cut"), *args)
+    for name in ("dataset.jsonl", "dropped.jsonl"):
+        assert content(tmp_path / "cut" / name) == content(tmp_path / "calm" / name)
+
+
+@pytest.mark.slow
 def test_a_launcher_that_lets_the_others_live_does_not_leave_them_waiting(tmp_path: Path) -> None:
     args = ["--samples", "6", "--temperature", "1", "--batch-size", "4", "--out", str(tmp_path)]
     with socket.socket() as free:

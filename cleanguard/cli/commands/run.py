@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import sys
+import threading
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import click
 
 from cleanguard.catalogue.selection import did_you_mean
-from cleanguard.cli.exit_codes import CLEAN, FINDINGS
+from cleanguard.cli.exit_codes import CLEAN, FINDINGS, INTERRUPTED
 from cleanguard.errors import JobError
 from cleanguard.report.spoken import put, say, spelt
 from stages.config import Option, as_plain, as_toml, options_of, resolve
 from stages.config.resolve import DEFAULT_PRESET
-from stages.ranks import leave, rank
+from stages.ranks import leave, rank, world_size
 from stages.registry import BY_NAME, STAGES, Stage
 from stages.training.launch import LAUNCH_FILES, launch_file
 
@@ -58,11 +62,21 @@ class StageGroup(click.Group):
 
 
 class _StageCommand(click.Command):
-    """Proposes the nearest option by cleanguard's own rule, sections included."""
+    """Proposes the nearest option by cleanguard's own rule, sections included.
+
+    Its help tells what would run with the preset, file or model that stand beside `--help`.
+    """
+
+    def __init__(self, stage: Stage, **options: Any) -> None:
+        super().__init__(stage.name, **options)
+        self.stage = stage
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        args = [_hyphened(arg) for arg in args]
         try:
-            return super().parse_args(ctx, [_hyphened(arg) for arg in args])
+            if "--help" in args:
+                self._suit(self.make_parser(ctx).parse_args(list(args))[0])
+            return super().parse_args(ctx, args)
         except click.NoSuchOption as error:
             known = [name for param in self.params for name in param.opts]
             wanted = error.option_name.lstrip("-")
@@ -71,6 +85,21 @@ class _StageCommand(click.Command):
                 f"; did you mean {ends[0]!r}?" if ends else did_you_mean(error.option_name, known)
             )
             raise click.UsageError(f"No such option {error.option_name!r}{near}", ctx) from None
+
+    def _suit(self, given: Mapping[str, Any]) -> None:
+        """Put what would run into the help, if something that decides it was given; raises ConfigError."""
+        file, preset, model = (given.get(name) for name in ("_file", "_preset", "o_model__id"))
+        if file is None and preset is None and model is None:
+            return
+        config: Any = resolve(
+            self.stage.config, self.stage.presets,
+            file=Path(file) if file else None, preset=preset,
+            overrides={"model.id": model} if model else None,
+        )  # fmt: skip
+        named = {"--preset": preset, "--config": file, "--model.id": model}
+        words = " ".join(f"{name} {value}" for name, value in named.items() if value)
+        self.help = f"{self.stage.summary}\n\nIn brackets stands what runs with {words}."
+        self.params = _options(self.stage, as_plain(config), alone=True)
 
 
 def _print_launch_file(ctx: click.Context, param: click.Parameter, name: str | None) -> None:
@@ -99,23 +128,6 @@ def command() -> None:
 
 def _command(stage: Stage) -> click.Command:
     usual = as_plain(resolve(stage.config, stage.presets))
-    options: list[click.Parameter] = [
-        click.Option(
-            ["--config", "_file"],
-            type=click.Path(path_type=Path, dir_okay=False),
-            metavar="FILE",
-            help="Settings in TOML or YAML; options win over them.",
-        ),
-        click.Option(
-            ["--preset", "_preset"],
-            metavar="NAME",
-            help=f"Settings to begin with: {', '.join(stage.presets)}.",
-        ),
-        click.Option(
-            ["--show-config", "_show"], is_flag=True, help="Print the settings as TOML and stop."
-        ),
-        *(_click_option(one, usual) for one in options_of(stage.config)),
-    ]
 
     def carry_out(
         _file: Path | None, _preset: str | None, _show: bool, **given: str | None
@@ -134,22 +146,50 @@ def _command(stage: Stage) -> click.Command:
         click.get_current_context().exit(_run(stage, config))
 
     return _StageCommand(
-        stage.name,
-        params=options,
+        stage,
+        params=_options(stage, usual, alone=False),
         callback=carry_out,
         help=f"{stage.summary}\n\n{_HELP}" if DEFAULT_PRESET in stage.presets else stage.summary,
         context_settings={"max_content_width": 100},
     )
 
 
-def _click_option(one: Option, usual: Mapping[str, Any]) -> click.Option:
+def _options(stage: Stage, runs: Mapping[str, Any], *, alone: bool) -> list[click.Parameter]:
+    """The options of a stage.
+
+    Args:
+        stage: The stage.
+        runs: What runs without them.
+        alone: Do not say beside it what would run with another model.
+    """
+    return [
+        click.Option(
+            ["--config", "_file"],
+            type=click.Path(path_type=Path, dir_okay=False),
+            metavar="FILE",
+            help="Settings in TOML or YAML; options win over them.",
+        ),
+        click.Option(
+            ["--preset", "_preset"],
+            metavar="NAME",
+            help=f"Settings to begin with: {', '.join(stage.presets)}.",
+        ),
+        click.Option(
+            ["--show-config", "_show"], is_flag=True, help="Print the settings as TOML and stop."
+        ),
+        *(_click_option(one, runs, alone=alone) for one in options_of(stage.config)),
+    ]
+
+
+def _click_option(one: Option, usual: Mapping[str, Any], *, alone: bool) -> click.Option:
     """An option whose help ends in what would run without it, and in what would with another model."""
     kind = "LIST" if one.many else "|".join(one.choices) or _METAVARS[one.kind]
     found: Any = usual
     for part in one.key.split("."):
         found = found[part]
     runs, otherwise = _shown(one, found), _shown(one, one.default)
-    differs = f"; {otherwise or 'unset'} with another model" if runs != otherwise else ""
+    other = runs != otherwise and not alone
+    differs = f"; {otherwise or 'unset'} with another model" if other else ""
     default = f"  [{runs or 'unset'}{differs}]" if runs or differs else ""
     name = f"--{one.key.replace('_', '-')}"
     return click.Option([name, _variable(one)], metavar=kind, help=f"{one.help}{default}")
@@ -196,18 +236,40 @@ def _run(stage: Stage, config: Any) -> int:
     for name, value in _QUIET.items():
         os.environ.setdefault(name, value)
     _log_to_stderr()
-    try:
-        outcome = stage.run(config)
-    except GuardError as error:
-        raise JobError(str(error)) from error
-    except KeyboardInterrupt:
-        if rank() == 0:
-            say("stopped; the same command goes on from here", err=True)
-        raise
+    with _stopped_by_signals() as came:
+        try:
+            outcome = stage.run(config)
+        except GuardError as error:
+            raise JobError(str(error)) from error
+        except KeyboardInterrupt:
+            if world_size() > 1:  # a terminal and torchrun both send it
+                signal.signal(signal.SIGINT, signal.SIG_IGN)
+            if rank() == 0:
+                say("stopped; the same command goes on from here", err=True)
+            return came[0] if came else INTERRUPTED
     leave()
     if rank() == 0:
         _print(outcome.lines)
     return CLEAN if outcome.passed else FINDINGS
+
+
+@contextmanager
+def _stopped_by_signals() -> Iterator[list[int]]:
+    """SIGTERM, as a scheduler or `kill` sends it, stops a run as Ctrl-C does; yields exit codes for it."""
+    came: list[int] = []
+
+    def stop(number: int, _frame: FrameType | None) -> None:
+        came.append(128 + number)
+        raise KeyboardInterrupt
+
+    if threading.current_thread() is not threading.main_thread():
+        yield came
+        return
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield came
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _print(lines: Sequence[str]) -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -110,6 +112,39 @@ def test_help_shows_what_would_run(run: Any, stage: str) -> None:
                 assert f"[{place[key]}{differs}]" in text
 
 
+@pytest.mark.parametrize("stage", list(BY_NAME))
+def test_help_beside_a_preset_shows_that_presets_values(run: Any, stage: str) -> None:
+    from stages.config import as_plain, options_of, resolve
+
+    found = BY_NAME[stage]
+    for preset in found.presets:
+        text = " ".join(run("run", stage, "--help", "--preset", preset).out.split())
+        assert f"In brackets stands what runs with --preset {preset}." in text
+        assert "with another model" not in text
+        plain = as_plain(resolve(found.config, found.presets, preset=preset))
+        for one in options_of(found.config):
+            value: Any = plain
+            for part in one.key.split("."):
+                value = value[part]
+            if isinstance(value, (int, float)) and not isinstance(value, bool):
+                assert f"{one.help} [{value}]" in text, one.key
+
+
+def test_help_beside_a_file_or_a_model_shows_what_would_run(run: Any, tmp_path: Path) -> None:
+    file = tmp_path / "c.toml"
+    file.write_text('batch_size = 7\n[model]\nid = "/somewhere"\n')
+    for given, batch in (
+        (["--config", str(file), "--help"], 7),
+        (["--model.id=/somewhere", "--help"], 64),
+        (["--help", "--preset", "qwen2.5-32b", "--config", str(file)], 7),
+    ):
+        text = " ".join(run("run", "evaluate", *given).out.split())
+        assert f"Prompts at a time. [{batch}]" in text
+    unknown = run("run", "evaluate", "--preset", "qwen2.5-33b", "--help")
+    assert unknown.code == 2
+    assert "did you mean 'qwen2.5-32b'?" in unknown.err
+
+
 def test_control_c_says_how_to_go_on(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     def stopped(config: Any) -> Outcome:
         raise KeyboardInterrupt
@@ -118,3 +153,18 @@ def test_control_c_says_how_to_go_on(run: Any, monkeypatch: pytest.MonkeyPatch) 
     ran = run("run", "generate")
     assert ran.code == 130
     assert ran.err.strip() == "stopped; the same command goes on from here"
+
+
+def test_a_scheduler_stops_a_run_as_control_c_does(
+    run: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def told(config: Any) -> Outcome:
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(30)
+        return Outcome(())
+
+    before = signal.getsignal(signal.SIGTERM)
+    monkeypatch.setattr("stages.generate.run", told)
+    ran = run("run", "generate")
+    assert (ran.code, ran.err) == (143, "stopped; the same command goes on from here\n")
+    assert signal.getsignal(signal.SIGTERM) == before

@@ -43,6 +43,8 @@ SMALL: dict[str, Any] = {"vocab_size": 702, "hidden_size": 32, "intermediate_siz
 MODELS: dict[str, Callable[[], Any]] = {
     "qwen2": lambda: Qwen2Config(**SMALL),
     "llama": lambda: LlamaConfig(**SMALL),
+    # As a folder converted from another family has them; Llama's class takes one mask all the same.
+    "llama, with kinds of layers": lambda: LlamaConfig(**SMALL, layer_types=["full_attention"] * 3),
     "mistral, a window of 12": lambda: MistralConfig(**SMALL, sliding_window=12),
     "gemma2, windows of 16": lambda: Gemma2Config(**SMALL, head_dim=8, sliding_window=16),
     "gemma3, windows of 8": lambda: Gemma3TextConfig(**SMALL, head_dim=8, sliding_window=8),

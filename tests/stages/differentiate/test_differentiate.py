@@ -88,7 +88,8 @@ def test_the_pages_show_it(whole: tuple[Path, Outcome]) -> None:
     parser = _Balanced()
     parser.feed(page)
     assert parser.open == []
-    assert page.count("<svg") == 3
+    assert page.count("<svg") == 4  # two plots, each once for a phone
+    assert page.count("row small diff") > 3
     for text in (page, (out / "report.md").read_text()):
         for said in (
             "sft is consistently better than base", "Slices", "../notice.md", "../gate.json", "Session gate", "MDE",

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from benchmarks._families import lay
 from cleanguard.cli import main
 from cleanguard.errors import JobError
 from guard.errors import BrokenModelError
@@ -198,9 +199,9 @@ def test_scores_that_are_no_numbers_are_an_error(
 ) -> None:
     import torch
 
-    from stages.evaluate import subjects
+    from stages import engines
 
-    real = subjects.loader_of
+    real = engines.loader_of
 
     def broken(*args: Any, **kw: Any) -> Any:
         loader = real(*args, **kw)
@@ -215,7 +216,7 @@ def test_scores_that_are_no_numbers_are_an_error(
         loader.load = loaded
         return loader
 
-    monkeypatch.setattr(subjects, "loader_of", broken)
+    monkeypatch.setattr(engines, "loader_of", broken)
     for lines in (CHOICES, TEXTS):
         with pytest.raises(BrokenModelError, match=r"layers\.1"):
             run(config(tmp_path, lines, html="false"))
@@ -304,3 +305,36 @@ def test_generated_records_hold_what_judges_them(tmp_path: Path) -> None:
         assert result.gold == golds[result.item]
         again = score(item_of(result), Answer(result.text, result.finish, result.tokens))  # type: ignore[arg-type]
         assert (again.strict, again.content) == (result.strict, result.content)
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ('{"prompt": "x", "prompt": "y", "choices": ["a", "b"], "gold": 0}', "the key 'prompt' stands twice"),
+        ('{"prompt": "x", "gold": "a", "data": {"k": 1, "k": 2}}', "the key 'k' stands twice"),
+        ('{"prompt": "x", "gold": "a", "data": NaN}', "NaN is no number of JSON"),
+        ('{"prompt": "x", "gold": "a", "data": [-Infinity]}', "-Infinity is no number of JSON"),
+        ('{"prompt": "x", "choices": ["a", "b"], "gold": ' + "9" * 2000 + "}", "a number of 2000 digits"),
+        ('{"prompt": "x", "choices": ["caf\\u00e9", " cafe\\u0301"], "gold": 0}', "choices 0 and 1 are both"),
+    ],
+    ids=["twice", "twice within", "NaN", "infinity", "digits", "one accent"],
+)  # fmt: skip
+def test_lines_that_could_be_read_in_two_ways_are_refused(
+    tmp_path: Path, line: str, said: str
+) -> None:
+    file = tmp_path / "mine.jsonl"
+    file.write_text(line + "\n")
+    with pytest.raises(JobError, match=f"{file}:1: .*{said}"):
+        run(resolve(CONFIG, PRESETS, overrides={"suite": str(file), "out": str(tmp_path / "r")}))
+
+
+def test_choices_that_are_one_text_to_a_model_are_told(tmp_path: Path) -> None:
+    model = lay("llama-3", tmp_path / "lower")
+    tokenizer = json.loads((model / "tokenizer.json").read_text())
+    tokenizer["normalizer"] = {"type": "Lowercase"}
+    (model / "tokenizer.json").write_text(json.dumps(tokenizer))
+    lines = [{"prompt": "a dog", "choices": ["is", "was"], "gold": 0}, {"prompt": "the city", "choices": ["of", "Paris", "paris"], "gold": 1}]  # fmt: skip
+    with pytest.raises(
+        JobError, match=r"mine\.jsonl:2: choices 1 and 2 \(' paris'\) are the same tokens"
+    ):
+        run(config(tmp_path, lines, model__id=str(model), model__dtype="float32"))

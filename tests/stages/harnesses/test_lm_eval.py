@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from pathlib import Path
 from typing import Any
@@ -70,6 +71,41 @@ def test_log_likelihoods_and_texts_are_those_of_hf(both: tuple[GuardedLM, HFLM, 
         assert all(a - b > 1 for a, b in zip(whole, stock_whole, strict=True))
     else:
         assert whole == pytest.approx(stock_whole, abs=1e-4)
+
+
+def test_a_context_is_read_once_for_all_its_continuations(
+    guarded: GuardedLM, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # As a task with four examples before each question has them, and in no order.
+    shots = "".join(f"{q} {choices[gold]}\n" for q, choices, gold in CHOICES[1:])
+    pairs = [(shots + q, f" {choice}") for q, choices, _ in CHOICES for choice in choices]
+    pairs += [(shots + "A cat is", " an animal."), ("", "A dog"), ("", "A dog is")]
+    pairs = pairs[::3] + pairs[1::3] + pairs[2::3]
+    read: list[int] = []
+    real = type(guarded.model).forward
+
+    @functools.wraps(real)
+    def forward(self: Any, *args: Any, **kw: Any) -> Any:
+        read.append(kw["input_ids"].numel())
+        return real(self, *args, **kw)
+
+    alone = [guarded.loglikelihood(asked("loglikelihood", one), True)[0] for one in pairs]
+    monkeypatch.setattr(type(guarded.model), "forward", forward)
+    together = guarded.loglikelihood(asked("loglikelihood", *pairs), True)
+    assert [one[0] for one in together] == pytest.approx([one[0] for one in alone], abs=5e-4)
+    assert [one[1] for one in together] == [one[1] for one in alone]
+    whole = guarded.tokenizer([context + text for context, text in pairs])["input_ids"]
+    rows = [len(ids) - 1 for ids in whole]
+    assert sum(read) < 0.5 * sum(rows)
+
+
+def test_contexts_that_are_cut_share_nothing(tiny: Loaded) -> None:
+    lm = GuardedLM(loaded=(tiny.model, tiny.tokenizer), max_length=24)
+    pairs = [(LONG + "3 plus 4 is", end) for end in (" 7.", " 8 and a dog.", " a", " 9.")]
+    pairs += [("3 plus 4 is", end) for end in (" 7.", " 8 and a dog.")]
+    alone = [lm.loglikelihood(asked("loglikelihood", one), True)[0][0] for one in pairs]
+    found = lm.loglikelihood(asked("loglikelihood", *pairs), True)
+    assert [one[0] for one in found] == pytest.approx(alone, abs=5e-4)
 
 
 def test_the_windows_are_those_of_hf(tiny_dir: Path, tiny: Loaded) -> None:
