@@ -44,11 +44,7 @@ def run_folder(path: Path, stage: str, config: Any) -> Iterator[Path]:
         with told_if_hanging(path):
             yield path  # process 0 holds the folder for all of them
         return
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-        handle = os.open(path / _LOCK, os.O_RDWR | os.O_CREAT, 0o666)
-    except OSError as error:
-        raise JobError(f"{path}: cannot be used as a run's folder: {error.strerror}") from None
+    handle = _opened(path)
     try:
         _lock(handle, path)
         _bind(path, stage, config)
@@ -70,6 +66,23 @@ def run_folder(path: Path, stage: str, config: Any) -> Iterator[Path]:
         ) from error
     finally:
         os.close(handle)
+
+
+def refuse_unusable(path: Path) -> None:
+    """Make a run's folder, so that a wrong name is told before torch is imported.
+
+    Raises:
+        JobError: It cannot be made, or not be written to.
+    """
+    os.close(_opened(path))
+
+
+def _opened(path: Path) -> int:
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        return os.open(path / _LOCK, os.O_RDWR | os.O_CREAT, 0o666)
+    except OSError as error:
+        raise JobError(f"{path}: cannot be used as a run's folder: {error.strerror}") from None
 
 
 def _is_full(path: Path) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from cleanguard.catalogue.findings import Finding
 from cleanguard.report.escaping import printable
+from cleanguard.report.places import from_root
 
 
 def render(findings: Sequence[Finding]) -> str:
@@ -17,7 +18,7 @@ def _command(finding: Finding) -> str:
     place = finding.shown
     properties = {
         "type": finding.severity,
-        "sourcepath": printable(finding.filename),
+        "sourcepath": printable(from_root(finding.filename, "azure")),
         "linenumber": str(place.row),
         "columnnumber": str(place.column),
         "code": finding.code,

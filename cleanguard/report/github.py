@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from cleanguard.catalogue.findings import Finding
 from cleanguard.report.counting import counted
 from cleanguard.report.escaping import printable
+from cleanguard.report.places import from_root
 
 # Annotations of one kind that GitHub keeps of one step.
 LIMIT = 10
@@ -35,7 +36,7 @@ def _command(finding: Finding) -> str:
     start, end = finding.shown, finding.shown_end
     properties: dict[str, object] = {
         "title": f"cleanguard ({finding.code})",
-        "file": finding.filename,
+        "file": from_root(finding.filename, "github"),
     }
     if finding.is_placed:
         properties |= {

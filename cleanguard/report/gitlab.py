@@ -8,6 +8,7 @@ from typing import Any
 
 from cleanguard.catalogue.findings import Finding, Position
 from cleanguard.catalogue.fingerprints import Sources, fingerprints
+from cleanguard.report.places import from_root
 
 _SEVERITY = {"error": "major", "warning": "minor"}
 
@@ -28,7 +29,7 @@ def _issue(finding: Finding, fingerprint: str) -> dict[str, Any]:
         "severity": _SEVERITY[finding.severity],
         "fingerprint": fingerprint,
         "location": {
-            "path": finding.filename.removeprefix("./"),
+            "path": from_root(finding.filename, "gitlab"),
             "positions": {
                 "begin": _position(finding.shown),
                 "end": _position(finding.shown_end),

@@ -9,6 +9,7 @@ from typing import Any
 from cleanguard.catalogue.findings import Finding, Position
 from cleanguard.catalogue.fingerprints import Sources
 from cleanguard.catalogue.pages import page_of
+from cleanguard.report.places import from_root
 
 
 def render(findings: Sequence[Finding], sources: Sources) -> str:
@@ -26,7 +27,7 @@ def _diagnostic(finding: Finding, lines: Sequence[str]) -> dict[str, Any]:
         "severity": finding.severity.upper(),
         "code": {"value": finding.code},
         "location": {
-            "path": finding.filename,
+            "path": from_root(finding.filename),
             "range": _range(finding.shown, finding.shown_end, known),
         },
     }

@@ -13,6 +13,7 @@ from cleanguard.catalogue.findings import Finding, Position
 from cleanguard.catalogue.fingerprints import Sources, fingerprints
 from cleanguard.catalogue.hazards import BY_CODE, Hazard
 from cleanguard.catalogue.pages import docs, markdown_of, page_of
+from cleanguard.report.places import from_root
 from cleanguard.version import VERSION
 
 # Results of a run that GitHub's code scanning takes.
@@ -118,5 +119,5 @@ def cut(findings: Sequence[Finding]) -> str | None:
 
 
 def _uri(filename: str) -> str:
-    path = Path(filename)
+    path = Path(from_root(filename, "github", "gitlab", "azure"))
     return path.as_uri() if path.is_absolute() else quote(os.fsencode(path.as_posix()))

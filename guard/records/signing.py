@@ -64,6 +64,16 @@ def sign_file(path: Path, private_key: Path) -> Path:
     return target
 
 
+def refuse_no_key(path: Path) -> None:
+    """Refuse a file that is no public key, before anything is compared with it.
+
+    Raises:
+        SigningError: The key cannot be read or used.
+        MissingExtraError: cryptography is not installed.
+    """
+    _load(path, "load_pem_public_key")
+
+
 def signature_fault(path: Path, public_key: Path) -> str | None:
     """Why the statement of a file does not count as signed by a key; None if it does.
 
@@ -137,7 +147,12 @@ def _load(path: Path, loader: str, **options: Any) -> Any:
     serialization = _need("cryptography.hazmat.primitives.serialization")
     try:
         key = getattr(serialization, loader)(path.read_bytes(), **options)
-    except (OSError, ValueError, TypeError) as error:
+    except OSError as error:
+        reason = (error.strerror or type(error).__name__).lower()
+        raise SigningError(
+            f"{path} cannot be read as a key: {reason}", remedy="name a PEM file without a password"
+        ) from error
+    except (ValueError, TypeError) as error:
         raise SigningError(
             f"{path} cannot be used as a key: {error}", remedy="a PEM file without a password"
         ) from error

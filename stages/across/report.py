@@ -9,7 +9,7 @@ from typing import Any
 
 from cleanguard.report.escaping import for_markdown
 from guard.provenance.record import utc_now
-from stages.across.systems import Runs, System, read_runs
+from stages.across.systems import Runs, System
 from stages.comparing.comparison import Comparison, compare
 from stages.comparing.judging import adjust
 from stages.comparing.plan import Plan
@@ -68,21 +68,17 @@ class ComparedRuns:
 
 
 def compare_runs(
-    given: list[str], endpoint: Endpoint, plan: Plan, moved: int, measure: Measure = "per_byte"
+    runs: Runs, endpoint: Endpoint, plan: Plan, moved: int, measure: Measure = "per_byte"
 ) -> ComparedRuns:
-    """Compare runs, given as `PATH` or `NAME=PATH`.
+    """Compare runs.
 
     Args:
-        given: Two or more.
+        runs: What `read_runs` read.
         endpoint: The verdict that counts; texts have none.
         plan: Levels and sizes.
         moved: Items shown of each list of gained and lost ones.
-        measure: What decides between choices.
-
-    Raises:
-        JobError: As `read_runs`.
+        measure: What decides between choices; the one that they were read with.
     """
-    runs = read_runs(given, measure)
     names = dict(ENDPOINT_NAMES)
     if runs.kind == "choices":
         first, second = measures_of(measure)
@@ -115,7 +111,7 @@ def compare_runs(
         moved=() if texts else tuple(_moved(runs, endpoint, moved)),
         warnings=runs.warnings,
         files=runs.files,
-        settings={"runs": given, "endpoint": endpoint, "alpha": plan.alpha},
+        settings={"runs": list(runs.given), "endpoint": endpoint, "alpha": plan.alpha},
         plan=plan,
         created=utc_now(),
     )

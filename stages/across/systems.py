@@ -37,6 +37,7 @@ class Runs:
     """What was read.
 
     Attributes:
+        given: The runs, as they were named.
         suite: The suites' names.
         kind: What the items have in common.
         systems: All of them, in the order of the runs.
@@ -46,6 +47,7 @@ class Runs:
         warnings: What verification found, and what a reader should know.
     """
 
+    given: tuple[str, ...]
     suite: str
     kind: Kind
     systems: tuple[System, ...]
@@ -89,7 +91,7 @@ def read_runs(given: Sequence[str], measure: Measure) -> Runs:
         raise JobError("no two of the runs have an item in common; compare runs of one suite")
     suites = list(dict.fromkeys(one.suite for run in results for one in run))
     return Runs(
-        " / ".join(suites), kinds.pop(), systems, pairs, tuple(files),
+        tuple(given), " / ".join(suites), kinds.pop(), systems, pairs, tuple(files),
         tuple(_warnings(named, files, pairs)),
     )  # fmt: skip
 

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ClassVar
 
-import yaml
 from lm_eval import loggers
 from lm_eval._cli import HarnessCLI
 from lm_eval.api.registry import register_model
@@ -20,11 +17,10 @@ from cleanguard.errors import JobError
 from cleanguard.report.spoken import say
 from guard.errors import GuardError, RecordsError
 from guard.files.devices import refuse_absent_device
+from stages.harnesses.lm_eval_arguments import NAME, as_process, model_of, read, value_of
 from stages.harnesses.lm_eval_files import seal_results, seal_samples
 from stages.harnesses.lm_eval_model import GuardedLM
 
-NAME = "cleanguard"
-_COMMANDS = ("run", "ls", "validate")
 # Names of errors that say that data would have come from the network.
 _AWAY = ("Offline", "ConnectionError", "LocalEntryNotFound", "ConnectError", "DatasetNotFound",
          "RepositoryNotFound", "MaxRetryError", "HfHubHTTPError", "ConnectTimeout")  # fmt: skip
@@ -63,11 +59,19 @@ def run_command(args: Sequence[str]) -> list[str]:
         SystemExit: `--help` was asked for, or the arguments are none of lm_eval's.
     """
     made = _Made()
-    try:
-        argv = with_defaults(args)
-    except GuardError as error:
-        raise JobError(f"lm-eval: {error}") from error
-    with _sealing(made), _arguments(argv):
+    argv = read(args)
+    model = model_of(argv)
+    if model == NAME:
+        try:
+            refuse_absent_device(value_of(argv, "--device"))
+        except GuardError as error:
+            raise JobError(f"lm-eval: {error}") from error
+    elif model is not None:
+        say(
+            f"cleanguard: --model {model} runs without the guard, and its files get no statement",
+            err=True,
+        )
+    with _sealing(made), as_process(argv):
         setup_logging()
         try:
             cli = HarnessCLI()
@@ -77,36 +81,6 @@ def run_command(args: Sequence[str]) -> list[str]:
         except Exception as error:
             raise JobError(_told(error)) from error
     return list(_notes(made))
-
-
-def with_defaults(args: Sequence[str]) -> list[str]:
-    """The arguments with our model and batches of the guard's own size, where nothing is said of them.
-
-    Raises:
-        JobError: `--samples` would get each other's results.
-    """
-    found = list(args)
-    if not found or found[0] in ("-h", "--help", *_COMMANDS[1:]):
-        return found
-    rest = found[1:] if found[0] == "run" else found
-    if rest[:1] in (["-h"], ["--help"], []):
-        return ["run", *rest]
-    _refuse_unordered(_value(rest, "--samples", "-E"))
-    file = _value(rest, "--config", "-C")
-    told = {} if file is None else _settings_in(Path(file))
-    model = _value(rest, "--model", "-M") or told.get("model")
-    if model is None:
-        rest += ["--model", NAME]
-    elif model != NAME:
-        say(
-            f"cleanguard: --model {model} runs without the guard, and its files get no statement",
-            err=True,
-        )
-    if model in (None, NAME):
-        if not ("batch_size" in told or _said(rest, "--batch_size", "-b")):
-            rest += ["--batch_size", "auto"]
-        refuse_absent_device(_value(rest, "--device"))
-    return ["run", *rest]
 
 
 class SealedTracker(EvaluationTracker):
@@ -157,17 +131,6 @@ def _sealing(made: _Made) -> Iterator[None]:
         loggers.EvaluationTracker = before
 
 
-@contextmanager
-def _arguments(argv: Sequence[str]) -> Iterator[None]:
-    """lm_eval reads the process' own."""
-    before = sys.argv
-    sys.argv = ["cleanguard lm-eval", *argv]
-    try:
-        yield
-    finally:
-        sys.argv = before
-
-
 def _notes(made: _Made) -> Iterator[str]:
     for model in made.models:
         if model.cut:
@@ -179,46 +142,6 @@ def _notes(made: _Made) -> Iterator[str]:
             )
     if made.models and made.files:
         yield f"cleanguard verify {' '.join(map(str, made.files))}"
-
-
-def _said(args: Sequence[str], *names: str) -> bool:
-    return any(arg == name or arg.startswith(f"{name}=") for arg in args for name in names)
-
-
-def _value(args: Sequence[str], *names: str) -> str | None:
-    for at, arg in enumerate(args):
-        if arg in names and at + 1 < len(args):
-            return args[at + 1]
-        for name in names:
-            if arg.startswith(f"{name}="):
-                return arg.partition("=")[2]
-    return None
-
-
-def _refuse_unordered(samples: str | None) -> None:
-    if samples is None:
-        return
-    try:
-        text = Path(samples).read_text(encoding="utf-8") if Path(samples).is_file() else samples
-        asked = json.loads(text)
-    except (OSError, ValueError):
-        return  # lm_eval says what is wrong with it
-    for task, numbers in asked.items() if isinstance(asked, dict) else ():
-        whole = isinstance(numbers, list) and all(isinstance(one, int) for one in numbers)
-        if whole and numbers != sorted(numbers):
-            raise JobError(
-                f"--samples: {task} lists {numbers}, which is not ascending; lm_eval would put the "
-                f"results under each other's numbers: write {sorted(numbers)}"
-            )
-
-
-def _settings_in(path: Path) -> dict[str, Any]:
-    """What lm_eval's configuration file says; nothing where lm_eval itself will say what is wrong."""
-    try:
-        found = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, yaml.YAMLError):
-        return {}
-    return found if isinstance(found, dict) else {}
 
 
 def _told(error: Exception) -> str:

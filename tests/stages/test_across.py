@@ -52,7 +52,7 @@ def test_every_pair_of_runs_is_compared_once(folder: Any) -> None:
         str(folder(name, results("base", right)))
         for name, right in (("a", 10), ("b", 12), ("c", 38))
     ]
-    report = compare_runs(runs, "strict", QUICK, 2)
+    report = compare_runs(read_runs(runs, "per_byte"), "strict", QUICK, 2)
     assert [one.subject for one in report.rates] == ["a", "b", "c"]
     assert [(one.before_name, one.after_name) for one in report.pairs] == [
         ("a", "b"),
@@ -94,13 +94,13 @@ def test_choices_are_compared_by_one_measure(folder: Any) -> None:
         ]  # fmt: skip
 
     runs = [str(folder("a", chosen(True, False))), str(folder("b", chosen(True, True)))]
-    by_byte = compare_runs(runs, "strict", QUICK, 0)
+    by_byte = compare_runs(read_runs(runs, "per_byte"), "strict", QUICK, 0)
     assert [one.strict.rate for one in by_byte.rates] == [0, 1]
-    by_total = compare_runs(runs, "strict", QUICK, 0, "total")
+    by_total = compare_runs(read_runs(runs, "total"), "strict", QUICK, 0, "total")
     assert [one.strict.rate for one in by_total.rates] == [1, 1]
     assert table_of(by_total)[0][2:4] == ("by total", "per byte")
     with pytest.raises(Exception, match="was not scored per token"):
-        compare_runs(runs, "strict", QUICK, 0, "per_token")
+        compare_runs(read_runs(runs, "per_token"), "strict", QUICK, 0, "per_token")
 
 
 def test_texts_are_compared_in_bits(folder: Any) -> None:
@@ -111,14 +111,14 @@ def test_texts_are_compared_in_bits(folder: Any) -> None:
         ]  # fmt: skip
 
     runs = [str(folder("a", read(-20.0))), str(folder("b", read(-18.0)))]
-    report = compare_runs(runs, "strict", QUICK, 6)
+    report = compare_runs(read_runs(runs, "per_byte"), "strict", QUICK, 6)
     [shift] = report.shifts
     assert shift.call == "better"
     assert shift.difference == pytest.approx(-2 / 20 / 0.6931471805599453)
     assert "bits per byte" in as_html(report)
     mixed = folder("mixed", results("base", 3))
     with pytest.raises(Exception, match="of different kinds"):
-        compare_runs([runs[0], str(mixed)], "strict", QUICK, 0)
+        read_runs([runs[0], str(mixed)], "per_byte")
 
 
 class _Balanced(HTMLParser):
@@ -136,7 +136,7 @@ class _Balanced(HTMLParser):
 
 def test_the_page_stands_alone_and_takes_no_markup(folder: Any) -> None:
     runs = [str(folder(name, results("base", right))) for name, right in (("a", 1), ("b", 30))]
-    text = as_html(compare_runs(runs, "strict", QUICK, 6))
+    text = as_html(compare_runs(read_runs(runs, "per_byte"), "strict", QUICK, 6))
     parser = _Balanced()
     parser.feed(text)
     assert parser.open == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,10 @@ import click
 from cleanguard.cli.outputs import writable
 from cleanguard.cli.writing import write_out
 from cleanguard.errors import JobError
+from cleanguard.installing import install
 from cleanguard.report.spoken import say
+
+_NEEDED = ("scipy", "matplotlib", "jinja2")
 
 
 @click.command("compare")
@@ -61,18 +65,26 @@ def command(
 
     Exit codes: 0 done, 2 it could not be done.
     """
+    from guard.errors import GuardError
+    from stages.across.systems import read_runs
+    from stages.comparing.plan import Plan
+
+    # click has seen to it that the two words are among their choices.
+    chosen: Any = {"endpoint": endpoint, "measure": measure}
+    try:
+        read = read_runs(runs, chosen["measure"])
+    except GuardError as error:
+        raise JobError(str(error)) from error
     writable(output)
+    missing = [name for name in _NEEDED if find_spec(name) is None]
+    if missing:
+        raise JobError(f"compare needs {', '.join(missing)}: {install('stats')}")
+    # Only now: these import scipy.
+    from stages.across.report import SCHEMA, as_markdown, compare_runs, table_of
+    from stages.reports.as_json import as_json
+
     try:
-        from guard.errors import GuardError
-        from stages.across.report import SCHEMA, as_markdown, compare_runs, table_of
-        from stages.comparing.plan import Plan
-        from stages.reports.as_json import as_json
-    except ImportError as error:
-        raise JobError(f'{error}; pip install "cleanguard[guard,stats]"') from error
-    try:
-        # click has seen to it that the two words are among their choices.
-        chosen: Any = {"endpoint": endpoint, "measure": measure}
-        report = compare_runs(list(runs), plan=Plan(alpha=alpha), moved=moved, **chosen)
+        report = compare_runs(read, plan=Plan(alpha=alpha), moved=moved, **chosen)
         if output.suffix == ".json":
             text = as_json(report, SCHEMA)
         elif output.suffix == ".md":

@@ -7,6 +7,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -22,7 +23,9 @@ from cleanguard.files import SourceFile
 from cleanguard.report import styled
 from cleanguard.report.styled import Line, Span
 from cleanguard.settings.config import Settings
-from codemods.migration import Migration
+
+if TYPE_CHECKING:
+    from codemods.migration import Migration
 
 _PIPE = 80
 _WIDEST = 160

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from cleanguard.cli.outputs import writable
 from cleanguard.cli.writing import write_out
 from cleanguard.report.escaping import for_json
 from cleanguard.report.spoken import put, say
@@ -25,6 +26,8 @@ def command(output: Path | None) -> None:
     What is unknown, or not installed, is null. Secrets are hidden. Keep the file beside the results
     of a session.
     """
+    if output is not None:
+        writable(output, make=False)
     from guard.provenance.environment import session
 
     text = for_json(json.dumps(session(), indent=2)) + "\n"

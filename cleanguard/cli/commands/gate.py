@@ -87,6 +87,7 @@ def command(
     """
     if (model is None) != no_model:
         raise click.UsageError("name the session's model with --model, or pass --no-model")
+    _refuse_no_model(model)
     writable(output)
     found = inputs_of(paths, Overrides(config=config, isolated=isolated), notebooks=True)
     if found.problems:
@@ -120,6 +121,22 @@ def command(
     )
     _show(checks, output, go=go)
     ctx.exit(CLEAN if go else FINDINGS)
+
+
+def _refuse_no_model(model: str | None) -> None:
+    """Refuse a path to nothing before scripts are checked and torch is imported.
+
+    Raises:
+        JobError: It is no directory and no hub id, so the gate cannot be held.
+    """
+    from guard.errors import ModelNotFoundError
+    from guard.files.naming import refuse_no_model
+
+    try:
+        if model is not None:
+            refuse_no_model(model)
+    except ModelNotFoundError as error:
+        raise JobError(str(error)) from None
 
 
 def _read(files: Sequence[SourceFile]) -> list[Content]:

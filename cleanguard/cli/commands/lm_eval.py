@@ -28,10 +28,14 @@ def command(ctx: click.Context, args: tuple[str, ...]) -> None:
     """
     if find_spec("lm_eval") is None:
         raise JobError(f"lm-eval needs lm_eval: {install('harness')}")
-    from stages.harnesses.lm_eval_command import run_command
+    from stages.harnesses.lm_eval_arguments import read
 
     try:
-        notes = run_command(args)
+        argv = read(args)
+        # Only now: it imports torch, and help and misspelt options need none.
+        from stages.harnesses.lm_eval_command import run_command
+
+        notes = run_command(argv)
     except SystemExit as error:
         ctx.exit(CANNOT_DO if error.code else CLEAN)
     sys.stdout.flush()

@@ -12,14 +12,16 @@ import click
 from cleanguard.cli.exit_codes import CANNOT_DO, CLEAN, FINDINGS
 from cleanguard.cli.inputs import inputs_of
 from cleanguard.cli.migrating.prove_args import CommandLines
+from cleanguard.cli.outputs import writable
 from cleanguard.cli.overrides import Overrides
 from cleanguard.cli.progress import bar
 from cleanguard.cli.report_options import configuration_options
+from cleanguard.errors import JobError
 from cleanguard.report.spoken import put_bytes, say
 from cleanguard.settings.config import Scope, Settings
-from codemods.migration import Migration
 
 if TYPE_CHECKING:
+    from codemods.migration import Migration
     from codemods.plan.options import Wishes
     from codemods.planning import Planner
 
@@ -96,14 +98,20 @@ def command(
         raise click.UsageError("--diff excludes --write and --interactive")
     if command_lines and not proving:
         raise click.UsageError("--prove-args is for --prove, which runs the scripts' code")
-    from codemods.planning import Planner
-
     inputs = inputs_of(
         paths, Overrides(scope=scope, config=config, isolated=isolated), notebooks=True
     )
     settings, files = inputs.settings, inputs.files
     wishes = _wishes(select, unsafe)
     given = CommandLines(command_lines, [file.name for file in files])
+    if notice_file is not None:
+        try:
+            writable(notice_file)
+        except JobError as error:
+            raise JobError(f"{error}; the notice was not written") from None
+    # Only now: it imports libcst.
+    from codemods.planning import Planner
+
     planner = Planner(files, settings)
     plans, failures = _plan(planner, wishes)
     failures += inputs.problems

@@ -22,6 +22,7 @@ from cleanguard.errors import JobError
 from cleanguard.report.spoken import put, say, spelt
 from stages.config import Option, as_plain, as_toml, options_of, resolve
 from stages.config.resolve import DEFAULT_PRESET
+from stages.folder import refuse_unusable
 from stages.ranks import leave, rank, world_size
 from stages.registry import BY_NAME, STAGES, Stage
 from stages.training.launch import LAUNCH_FILES, launch_file
@@ -233,6 +234,8 @@ def _run(stage: Stage, config: Any) -> int:
     except GuardError as error:
         raise JobError(str(error)) from None
     stage.require()
+    if rank() == 0:
+        refuse_unusable(config.out)
     for name, value in _QUIET.items():
         os.environ.setdefault(name, value)
     _log_to_stderr()

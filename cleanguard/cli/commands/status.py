@@ -73,10 +73,11 @@ def command(
 
     Exit codes: 0 nothing is pending, 1 something is, 2 a file could not be read.
     """
-    from codemods.planning import Planner
-
     inputs = inputs_of(paths, Overrides(config=config, isolated=isolated), notebooks=True)
     settings, files = inputs.settings, inputs.files
+    # Only now: it imports libcst.
+    from codemods.planning import Planner
+
     taken = {file.path.resolve() for file in files}
     with bar(doing="Planning") as progress:
         found = [_standing_of(one) for one in Planner(files, settings).plans(progress=progress)]

@@ -67,6 +67,13 @@ def command(
     unknown = [kind for kind in allow if kind not in KINDS]
     if unknown:
         raise JobError(f"--allow {unknown[0]}: the kinds are {', '.join(KINDS)}")
+    if key is not None:
+        from guard.records.signing import refuse_no_key
+
+        try:
+            refuse_no_key(key)
+        except GuardError as error:
+            raise JobError(str(error)) from None
     verdicts, unreadable = [], []
     for name in files:
         try:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import click
 
 from cleanguard.report.escaping import printable
 from cleanguard.report.spoken import say
-from codemods.migration import Migration, PlannedSite
 from codemods.plan.options import Wishes
+
+if TYPE_CHECKING:
+    from codemods.migration import Migration, PlannedSite
 
 _HELP = "y: rewrite, n: leave, a: this and the rest of the file, s: skip the file, q: leave all the rest"
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from cleanguard.editing.patch import unified
 from cleanguard.files import NOTEBOOKS
 from cleanguard.report.counting import counted
 from cleanguard.report.escaping import printable
 from cleanguard.report.styled import Line, Span, wrapped
-from codemods.migration import Migration, PlannedSite
+
+if TYPE_CHECKING:
+    from codemods.migration import Migration, PlannedSite
 
 _NOTE_COLOUR = {"carried": "cyan", "dropped": "cyan", "changed": "yellow", "fault": "bold red"}
 

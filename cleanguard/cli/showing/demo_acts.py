@@ -21,11 +21,11 @@ from cleanguard.errors import JobError
 from cleanguard.files import SourceFile
 from cleanguard.installing import install
 from cleanguard.settings.config import Settings
-from codemods.migration import Migration
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
+    from codemods.migration import Migration
     from guard import CleanModelLoader
 
 EXAMPLE = "evaluate_stage1_readiness.py"

@@ -103,7 +103,7 @@ DOORS = {
     "stages/folder.py write_text": "results: a temporary file, fsync, rename",
     "stages/folder.py _is_full": "an unnamed file, to see whether the disk is full",
     "stages/folder.py _lock": "the number of this process, into the lock",
-    "stages/folder.py run_folder": "the lock of a folder of results",
+    "stages/folder.py _opened": "the lock of a folder of results",
     "stages/reports/canvas.py svg_of": "an SVG, into memory",
     "stages/tiny/build.py save": "the embedded model, into a new folder",
     "stages/training/engine.py save_adapter": "weights, into a scratch folder that is renamed",

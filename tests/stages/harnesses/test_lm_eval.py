@@ -21,7 +21,8 @@ from guard import CleanModelLoader, Loaded
 from guard.errors import ContaminationError, LoaderCallError, SettingsError, TemplateOnBaseError
 from guard.records.verification import verify_file
 from stages.harnesses import GuardedLM
-from stages.harnesses.lm_eval_command import run_command, with_defaults
+from stages.harnesses.lm_eval_arguments import with_defaults
+from stages.harnesses.lm_eval_command import run_command
 from tests.stages.harnesses.conftest import CHOICES, PROMPTS, TEXTS
 
 PAIRS = [(q, f" {choice}") for q, choices, _ in CHOICES for choice in choices]

@@ -1,0 +1,141 @@
+"""What `cleanguard lm-eval` was asked for, read by lm-evaluation-harness' own parser before torch is imported."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import yaml
+from lm_eval._cli import HarnessCLI
+
+from cleanguard.errors import JobError
+from guard.errors import GuardError
+from guard.files.naming import refuse_no_model
+from stages.models import TINY
+
+NAME = "cleanguard"
+_COMMANDS = ("run", "ls", "validate")
+
+
+def read(args: Sequence[str]) -> list[str]:
+    """The arguments with our defaults, understood by lm_eval's parser; what they name is there.
+
+    Args:
+        args: As after `lm-eval`.
+
+    Raises:
+        JobError: The model is no directory and no hub id, or `--samples` would get each other's results.
+        SystemExit: `--help` was asked for, or the arguments are none of lm_eval's.
+    """
+    argv = with_defaults(args)
+    with as_process(argv):
+        cli = HarnessCLI()
+        parsed = cli.parse_args()
+        if not hasattr(parsed, "model_args"):
+            return argv
+    _refuse_absent(argv, parsed)
+    return argv
+
+
+def model_of(argv: Sequence[str]) -> str | None:
+    """The model that arguments with defaults name; None where nothing is evaluated."""
+    if argv[:1] != ["run"]:
+        return None
+    return value_of(argv, "--model", "-M") or _told_by(argv).get("model")
+
+
+def _refuse_absent(argv: Sequence[str], parsed: Any) -> None:
+    if model_of(argv) != NAME:
+        return
+    told = _told_by(argv)
+    given = parsed.model_args or told.get("model_args")
+    named = given.get("pretrained") if isinstance(given, dict) else None
+    if isinstance(named, str) and named != TINY:
+        try:
+            refuse_no_model(named)
+        except GuardError as error:
+            raise JobError(f"lm-eval: {error}") from None
+
+
+def with_defaults(args: Sequence[str]) -> list[str]:
+    """The arguments with our model and batches of the guard's own size, where nothing is said of them.
+
+    Raises:
+        JobError: `--samples` would get each other's results.
+    """
+    found = list(args)
+    if not found or found[0] in ("-h", "--help", *_COMMANDS[1:]):
+        return found
+    rest = found[1:] if found[0] == "run" else found
+    if rest[:1] in (["-h"], ["--help"], []):
+        return ["run", *rest]
+    _refuse_unordered(value_of(rest, "--samples", "-E"))
+    told = _told_by(rest)
+    model = value_of(rest, "--model", "-M") or told.get("model")
+    if model is None:
+        rest += ["--model", NAME]
+    batches = "batch_size" in told or _said(rest, "--batch_size", "-b")
+    if model in (None, NAME) and not batches:
+        rest += ["--batch_size", "auto"]
+    return ["run", *rest]
+
+
+@contextmanager
+def as_process(argv: Sequence[str]) -> Iterator[None]:
+    """lm_eval reads the process' own arguments."""
+    before = sys.argv
+    sys.argv = ["cleanguard lm-eval", *argv]
+    try:
+        yield
+    finally:
+        sys.argv = before
+
+
+def _said(args: Sequence[str], *names: str) -> bool:
+    return any(arg == name or arg.startswith(f"{name}=") for arg in args for name in names)
+
+
+def value_of(args: Sequence[str], *names: str) -> str | None:
+    """What an option of lm_eval's is given, by any of its names; None where it is not said."""
+    for at, arg in enumerate(args):
+        if arg in names and at + 1 < len(args):
+            return args[at + 1]
+        for name in names:
+            if arg.startswith(f"{name}="):
+                return arg.partition("=")[2]
+    return None
+
+
+def _refuse_unordered(samples: str | None) -> None:
+    if samples is None:
+        return
+    try:
+        text = Path(samples).read_text(encoding="utf-8") if Path(samples).is_file() else samples
+        asked = json.loads(text)
+    except (OSError, ValueError):
+        return  # lm_eval says what is wrong with it
+    for task, numbers in asked.items() if isinstance(asked, dict) else ():
+        whole = isinstance(numbers, list) and all(isinstance(one, int) for one in numbers)
+        if whole and numbers != sorted(numbers):
+            raise JobError(
+                f"--samples: {task} lists {numbers}, which is not ascending; lm_eval would put the "
+                f"results under each other's numbers: write {sorted(numbers)}"
+            )
+
+
+def _told_by(args: Sequence[str]) -> dict[str, Any]:
+    file = value_of(args, "--config", "-C")
+    return {} if file is None else _settings_in(Path(file))
+
+
+def _settings_in(path: Path) -> dict[str, Any]:
+    """What lm_eval's configuration file says; nothing where lm_eval itself will say what is wrong."""
+    try:
+        found = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, yaml.YAMLError):
+        return {}
+    return found if isinstance(found, dict) else {}
