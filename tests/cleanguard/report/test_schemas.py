@@ -2,7 +2,9 @@
 
 SARIF is held against OASIS' schema, as pydantic-sarif has it. GitLab's and reviewdog's schemas are in no package
 for Python, so what they and the documentation ask for is written down here, stricter than they are: nothing
-that they do not name may stand in a report. docs/formats.md says against which revisions reports were held by hand.
+that they do not name may stand in a report. By hand, reports of this project were held against the schemas themselves:
+oasis-tcs/sarif-spec e0583813, GitLab's app/validators/json_schemas/codeclimate.json at 33827e3a, reviewdog's
+proto/rdf/jsonschema/DiagnosticResult.json at 08614ef9.
 """
 
 from __future__ import annotations
