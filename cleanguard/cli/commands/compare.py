@@ -65,6 +65,9 @@ def command(
 
     Exit codes: 0 done, 2 it could not be done.
     """
+    missing = [name for name in _NEEDED if find_spec(name) is None]
+    if missing:
+        raise JobError(f"compare needs {', '.join(missing)}: {install('stats')}")
     from guard.errors import GuardError
     from stages.across.systems import read_runs
     from stages.comparing.plan import Plan
@@ -76,9 +79,6 @@ def command(
     except GuardError as error:
         raise JobError(str(error)) from error
     writable(output)
-    missing = [name for name in _NEEDED if find_spec(name) is None]
-    if missing:
-        raise JobError(f"compare needs {', '.join(missing)}: {install('stats')}")
     # Only now: these import scipy.
     from stages.across.report import SCHEMA, as_markdown, compare_runs, table_of
     from stages.reports.as_json import as_json

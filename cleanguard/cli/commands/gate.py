@@ -18,6 +18,7 @@ from cleanguard.cli.inputs import inputs_of
 from cleanguard.cli.named import named_model
 from cleanguard.cli.outputs import writable
 from cleanguard.cli.overrides import Overrides
+from cleanguard.cli.quiet import quieten
 from cleanguard.cli.report_options import configuration_options
 from cleanguard.cli.writing import write_out
 from cleanguard.errors import JobError
@@ -199,6 +200,8 @@ def _model(
     model: str, *, load_in_8bit: bool, load_in_4bit: bool
 ) -> tuple[dict[str, Any] | None, Check]:
     """Loads the model guarded: its sentinels and every other check of the load run on the way."""
+    if not sys.stderr.isatty():  # in a terminal the bar of a large model is welcome
+        quieten()
     try:
         from guard import CleanModelLoader
         from guard.errors import GuardError

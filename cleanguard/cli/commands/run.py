@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import signal
 import sys
 import threading
@@ -17,7 +16,12 @@ from typing import Any
 import click
 
 from cleanguard.catalogue.selection import did_you_mean
+<<<<<<< HEAD
 from cleanguard.cli.exit_codes import CLEAN, FINDINGS, INTERRUPTED
+=======
+from cleanguard.cli.exit_codes import CLEAN, FINDINGS
+from cleanguard.cli.quiet import quieten
+>>>>>>> 044ff38 (Tests run every code block of README and docs, and what the CI page tells others to do; every extra installed by its printed remedy, from wheel and sdist)
 from cleanguard.errors import JobError
 from cleanguard.report.spoken import put, say, spelt
 from stages.config import Option, as_plain, as_toml, options_of, resolve
@@ -26,14 +30,6 @@ from stages.folder import refuse_unusable
 from stages.ranks import leave, rank, world_size
 from stages.registry import BY_NAME, STAGES, Stage
 from stages.training.launch import LAUNCH_FILES, launch_file
-
-# Set before torch and transformers are imported, unless the caller decided otherwise.
-_QUIET = {
-    "HF_HUB_DISABLE_PROGRESS_BARS": "1",
-    "HF_DATASETS_DISABLE_PROGRESS_BARS": "1",
-    "TOKENIZERS_PARALLELISM": "false",
-    "TRANSFORMERS_VERBOSITY": "error",
-}
 
 
 class StageGroup(click.Group):
@@ -236,8 +232,7 @@ def _run(stage: Stage, config: Any) -> int:
     stage.require()
     if rank() == 0:
         refuse_unusable(config.out)
-    for name, value in _QUIET.items():
-        os.environ.setdefault(name, value)
+    quieten()
     _log_to_stderr()
     with _stopped_by_signals() as came:
         try:
