@@ -16,6 +16,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import fields
+from html import escape
 from inspect import cleandoc
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,7 @@ from cleanguard.version import VERSION  # noqa: E402
 from lint_rules.registry import RULES  # noqa: E402
 from stages.config import Option, options_of  # noqa: E402
 from stages.registry import STAGES  # noqa: E402
+from tools.measured import MEASURED  # noqa: E402
 
 DOCS = ROOT / "docs"
 PAGES = ROOT / "build" / "pages"
@@ -60,6 +62,7 @@ PARTS: tuple[tuple[str, tuple[str, ...]], ...] = (
         ("suites", "harnesses", "formats", "reliability", "scaling", "seed-map"),
     ),
 )
+_BAR = "\\|"
 _MARK = "\n<!-- made by tools/site.py; edit what it is made from -->\n"
 
 
@@ -74,7 +77,7 @@ def pages() -> dict[str, str]:
     made["reference/stages.md"] = "\n".join(_stages()) + _MARK
     made["reference/configuration.md"] = "\n".join(_configuration()) + _MARK
     made["changes.md"] = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
-    return {path: _without_dead_ends(text) for path, text in made.items()}
+    return {path: _bars(_without_dead_ends(text)) for path, text in made.items()}
 
 
 def page_name(hazard: Hazard) -> str:
@@ -85,6 +88,15 @@ def page_name(hazard: Hazard) -> str:
 def _without_dead_ends(text: str) -> str:
     """Links to files of the repository that are no pages, as their names."""
     return re.sub(r"\[([^\]]*)\]\((\.\./[^)]*)\)", r"`\1`", text)
+
+
+def _bars(text: str) -> str:
+    """Bars in code spans of tables: GitHub takes the backslash before them away, the generator would show it."""
+    return re.sub(
+        r"`([^`\n]*\\\|[^`\n]*)`",
+        lambda span: f"<code>{escape(span[1], quote=False).replace(_BAR, '&#124;')}</code>",
+        text,
+    )
 
 
 def _hazard(hazard: Hazard) -> str:
@@ -99,11 +111,13 @@ def _hazard(hazard: Hazard) -> str:
         "the runtime guard": "refuses or records it" if hazard.guarded else "does not look for it",
     }
     table = "\n".join(f"| {who} | {what} |" for who, what in parts.items())
+    measured = "".join(f"pytest {node}\n" for node in MEASURED[hazard.code])
     shown = f"cleanguard explain {hazard.code}\n"
     if rule is not None:
         shown += f"pytest tests/lint_rules/test_examples.py -k {hazard.name}-  # its examples\n"
     return (
         f"{page}\n## What each part does\n\n| | |\n|---|---|\n{table}\n\n"
+        f"## The measurement behind it\n\nIn a checkout of this project:\n\n```console\n{measured}```\n\n"
         f"## See for yourself\n\n```console\n{shown}```\n{_MARK}"
     )
 

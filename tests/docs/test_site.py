@@ -64,6 +64,9 @@ def test_every_source_every_hazard_and_every_command_has_its_place(
         page = pages[f"hazards/{hazard.code}-{hazard.name}.md"]
         assert hazard.why.split(".")[0][1:] in page
         assert f"cleanguard explain {hazard.code}" in page
+        assert re.search(
+            r"## The measurement behind it\n.*^pytest tests/", page, re.DOTALL | re.MULTILINE
+        )
 
 
 def test_the_references_hold_every_option_key_and_setting(pages: dict[str, str]) -> None:
