@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from cleanguard.catalogue.findings import Finding
+from cleanguard.report.counting import counted
 from cleanguard.report.escaping import code_for_markdown, for_markdown
 
 
@@ -13,7 +14,7 @@ def render(findings: Sequence[Finding]) -> str:
     if not findings:
         return "**cleanguard**: no hazards found\n"
     errors = sum(finding.severity == "error" for finding in findings)
-    head = f"**cleanguard**: {errors} errors, {len(findings) - errors} warnings\n"
+    head = f"**cleanguard**: {counted(errors, 'error')}, {counted(len(findings) - errors, 'warning')}\n"
     rows = "".join(_row(finding) for finding in findings)
     return f"{head}\n| place | hazard | what | remedy |\n|---|---|---|---|\n{rows}"
 

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from cleanguard.report.counting import counted
 from codemods.proof.scratch import ScratchError, mirror
 from codemods.proof.walked import unwalked
 from lint_rules._run.source import SourceError, decode
@@ -92,9 +93,9 @@ def compare_runs(
     missed = _unwalked(before, after, abouts[0])
     stood_in = tuple(abouts[0].get("stood in", ()))
     if differences:
-        text = f"{len(differences)} differences"
+        text = f"{counted(len(differences), 'difference')}"
         return Proof(text, tuple(differences), len(old), missed, stood_in)
-    text = f"the same {len(old)} calls with the same token ids and settings"
+    text = f"the same {counted(len(old), 'call')} with the same token ids and settings"
     return Proof(text, (), len(old), missed, stood_in)
 
 

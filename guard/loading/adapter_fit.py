@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cleanguard.report.counting import counted
 from guard.errors import AdapterMismatch, GuardError
 from guard.files.hub import torch
 from guard.loading.sharing import Lent
@@ -184,7 +185,9 @@ def _told(missing: list[str], left: list[str], wanted: int) -> str:
             f"({', '.join(missing[:2])}, …)"
         )
     if left:
-        said.append(f"{len(left)} tensors of its file fit nothing ({', '.join(left[:2])}, …)")
+        said.append(
+            f"{counted(len(left), 'tensor')} of its file fit nothing ({', '.join(left[:2])}, …)"
+        )
     return ", and ".join(said)
 
 

@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from cleanguard.report.counting import counted
 from guard.errors import RecordsBusyError, RecordsError
 
 _CHUNK = 1 << 20
@@ -173,8 +174,8 @@ class Journal:
         except OSError as error:
             self._settle()
             raise RecordsError(
-                f"{self.path} cannot be written: {error.strerror}; what is in it stays whole, and "
-                f"{len(self.waiting)} records wait in memory",
+                f"{self.path} cannot be written: {error.strerror}; what is in it stays whole, with "
+                f"{counted(len(self.waiting), 'record')} waiting in memory",
                 evidence={"errno": error.errno, "waiting": len(self.waiting)},
                 remedy="free some space and call flush() again, or run again later: it resumes",
             ) from error
@@ -195,7 +196,7 @@ class Journal:
         if there is None or (there.st_dev, there.st_ino) != (mine.st_dev, mine.st_ino):
             happened = "is gone" if there is None else "was replaced by another file"
             raise RecordsError(
-                f"{self.path} {happened} while it was written: {self.count} records went into a file "
+                f"{self.path} {happened} while it was written: {counted(self.count, 'record')} went into a file "
                 "that this path no longer leads to",
                 evidence={"records": self.count},
                 remedy="look whether it was renamed; what is lost is made again by running again",

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from cleanguard.report.counting import counted
 from stages.comparing.corrections import corrected
 from stages.comparing.plan import Correction, Plan
 from stages.comparing.verdict import p_value
@@ -151,7 +152,9 @@ def _judged(found: RatioShift, p: float, correction: Correction, plan: Plan) -> 
     measured = f"{found.difference:+.4f} bits per byte"
     if found.interval is not None:
         measured += f" [{found.interval.low:+.4f}, {found.interval.high:+.4f}]"
-    measured += f", p {p_value(p)}, {found.n} texts in {found.clusters} clusters"
+    measured += (
+        f", p {p_value(p)}, {counted(found.n, 'text')} in {counted(found.clusters, 'cluster')}"
+    )
     if call == "undetermined":
         said = f"No difference between {found.before_name} and {found.after_name} is shown"
     else:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from cleanguard.catalogue.hazards import TOO_FEW_ITEMS
+from cleanguard.report.counting import counted
 from stages.statistics.detectable import Detectable
 from stages.statistics.interval import Interval
 
@@ -37,7 +38,7 @@ def verdict_of(
     if interval is not None:
         measured += f" [{points(interval.low)}, {points(interval.high)}]"
     measured += f", p {p_value(p)}"
-    sizes = f"{detectable.n} items in {clusters} clusters"
+    sizes = f"{counted(detectable.n, 'item')} in {counted(clusters, 'cluster')}"
     least = detectable.effect
     if call != "undetermined":
         text = f"{after} is {call} than {before}: {measured}."

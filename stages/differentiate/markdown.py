@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from cleanguard.report.counting import counted
 from cleanguard.report.escaping import for_markdown
 from stages.comparing.averaged import Shift
 from stages.differentiate.report import Cell, DifferentiationReport
@@ -20,7 +21,8 @@ def _lines(report: DifferentiationReport) -> Iterator[str]:
     yield f"# Differentiation: {for_markdown(', '.join(report.subjects))} on {for_markdown(report.suite)}"
     yield ""
     yield (
-        f"{for_markdown(report.about)} {report.n} items in {report.clusters} clusters ({report.form}), "
+        f"{for_markdown(report.about)} {counted(report.n, 'item')} in "
+        f"{counted(report.clusters, 'cluster')} ({report.form}), "
         f"{report.samples} answers each at the temperatures "
         f"{', '.join(f'{t:g}' for t in report.temperatures)}; endpoint: {report.endpoint}; "
         f"{report.created}."

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from cleanguard.errors import JobError
+from cleanguard.report.counting import counted
 from guard import attest
 from guard.records.writer import item_key
 from stages.config import as_plain
@@ -104,8 +105,8 @@ def _write(config: DifferentiateConfig, report: DifferentiationReport, folder: P
 
 def _summary(config: DifferentiateConfig, report: DifferentiationReport) -> list[str]:
     lines = [
-        f"{report.suite}: {report.n} items in {report.clusters} clusters, "
-        f"{report.samples} answers each at {len(report.temperatures)} temperatures"
+        f"{report.suite}: {counted(report.n, 'item')} in {counted(report.clusters, 'cluster')}, "
+        f"{counted(report.samples, 'answer')} each at {counted(len(report.temperatures), 'temperature')}"
     ]
     for name in report.subjects:
         rates = [

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from cleanguard.errors import JobError
+from cleanguard.report.counting import counted
 from guard.records.statement import statement_path
 from guard.records.verification import verify_file
 from stages.comparing.averaged import Averages, Shift, compare_averages
@@ -62,7 +63,7 @@ def compare_logged(config: EvaluateConfig) -> Outcome:
             },
         )
     means = [
-        f"{name}: {metric} {_mean(samples, metric):.4f} on {len(samples)} documents"
+        f"{name}: {metric} {_mean(samples, metric):.4f} on {counted(len(samples), 'document')}"
         for name, samples in runs.items()
     ]
     return Outcome((*means, *(one.verdict for one in found), *warnings))

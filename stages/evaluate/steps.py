@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from cleanguard.errors import JobError
+from cleanguard.report.counting import counted
 from guard import Provenance, attest
 from guard.records.writer import item_key
 from stages.comparing.plan import Plan
@@ -240,7 +241,9 @@ def _write(config: EvaluateConfig, report: Report, results: Sequence[Result], fo
 
 
 def _summary(config: EvaluateConfig, report: Report) -> list[str]:
-    lines = [f"{report.suite}: {report.n} items in {report.clusters} clusters"]
+    lines = [
+        f"{report.suite}: {counted(report.n, 'item')} in {counted(report.clusters, 'cluster')}"
+    ]
     if report.lead:
         lines.append(report.lead.words)
     for rate in report.rates:

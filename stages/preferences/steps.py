@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from cleanguard.errors import JobError
+from cleanguard.report.counting import counted
 from guard import CleanModelLoader, Loaded
 from guard.records.writer import JsonlWriter, item_key
 from stages.adapters import attach
@@ -85,7 +86,7 @@ def make_pairs(config: PreferencesConfig) -> Outcome:
         ]  # fmt: skip
         if not records:
             raise JobError(
-                f"no pairs came of {len(prompts)} prompts; look at {folder / SAMPLES}: are answers "
+                f"no pairs came of {counted(len(prompts), 'prompt')}; look at {folder / SAMPLES}: are answers "
                 "finished, and is any right?"
             )
         _, held = split_by_group(records, config.eval_share, config.seed)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from cleanguard.errors import JobError
+from cleanguard.report.counting import counted
 from stages.containment import containing
 from stages.jsonl import read_lines
 from stages.text import normalised
@@ -103,7 +104,7 @@ def refuse_overlap(rows: Sequence[dict[str, Any]], config: HoldoutConfig) -> dic
     if refused:
         raise TrainTestOverlapError(
             f"of {len(rows)} training rows {found.same_key} share a key and {found.same_text} a text "
-            f"with the {found.items} items of {', '.join(found.against)}"
+            f"with the {counted(found.items, 'item')} of {', '.join(found.against)}"
             + (f", {found.contained} hold one or stand inside one" if contained else "")
             + (f", {found.near} are nearly the same" if near else "")
             + f"; such as {found.examples[0]!r}",

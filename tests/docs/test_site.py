@@ -210,3 +210,16 @@ def test_the_picture_is_what_check_prints() -> None:
     assert "http" not in re.sub(
         r'xmlns(:\w+)?="[^"]*"', "", (ROOT / "docs" / "check.svg").read_text(encoding="utf-8")
     )
+
+
+def test_links_of_the_pages_beside_the_site_lead_somewhere() -> None:
+    """`mkdocs --strict` looks at those of docs/; these are read on a forge only."""
+    pages = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md")]
+    for page in [*pages, *sorted((ROOT / "docs").glob("*.md"))]:
+        for address in re.findall(r"\]\(([^)#\s]+)", page.read_text(encoding="utf-8")):
+            if "://" in address or address.startswith("mailto:"):
+                continue
+            made = (ROOT / "docs").joinpath(address).relative_to(ROOT / "docs").parts[0]
+            if page.parent.name == "docs" and made in ("hazards", "reference", "changes.md"):
+                continue  # made from the code
+            assert (page.parent / address).exists(), (page.name, address)

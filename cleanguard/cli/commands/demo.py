@@ -21,6 +21,7 @@ from cleanguard.cli.showing import demo_trace as traces
 from cleanguard.errors import JobError
 from cleanguard.files import SourceFile
 from cleanguard.report import styled
+from cleanguard.report.counting import counted
 from cleanguard.report.styled import Line, Span
 from cleanguard.settings.config import Settings
 
@@ -90,7 +91,7 @@ def _show_chain(folder: Path, kept: Path | None) -> bool:
         else "With --keep FOLDER its report stays to be looked at."
     )
     verdict = (
-        f"Each training step helps, shown on {ran.items} items in {ran.clusters} clusters."
+        f"Each training step helps, shown on {counted(ran.items, 'item')} in {counted(ran.clusters, 'cluster')}."
         if ran.better
         else "NOT EVERY TRAINING STEP IS SHOWN TO HELP."
     )
@@ -207,7 +208,9 @@ def _again(findings: Sequence[Finding], compiled: int) -> list[Line]:
         [Span(f"{finding.filename}:{finding.location.row}: {finding.code} {finding.name}")]
         for finding in findings
     ]
-    lines.append([Span(f"{len(findings)} findings left; all {compiled} scripts compile.", "bold")])
+    lines.append(
+        [Span(f"{counted(len(findings), 'finding')} left; all {compiled} scripts compile.", "bold")]
+    )
     return lines
 
 

@@ -116,7 +116,7 @@ def test_junit_is_read_by_parsers(found: list) -> None:
 
 def test_markdown_keeps_its_table() -> None:
     lines = render("markdown", FINDINGS, sources).splitlines()
-    assert lines[0] == "**cleanguard**: 2 errors, 1 warnings"
+    assert lines[0] == "**cleanguard**: 2 errors, 1 warning"
     rows = lines[4:]
     assert len(rows) == 3
     assert all(row.replace("\\|", "").count("|") == 5 for row in rows)
