@@ -67,6 +67,9 @@ def resolve(
 
 def hint(entry: str) -> str:
     """`; did you mean 'CG201'?` for the nearest code or name, or nothing."""
+    for spelt in (entry.upper(), entry.lower()):
+        if spelt == ALL or spelt in BY_NAME or any(code.startswith(spelt) for code in BY_CODE):
+            return f"; did you mean {spelt!r}?"
     return did_you_mean(entry, (ALL, *BY_CODE, *BY_NAME))
 
 

@@ -67,7 +67,7 @@ class Overrides:
         targets = codes_in(self.target_version)
         parsed_option("fixable", list(fixable))
         parsed_option("unfixable", list(unfixable))
-        parsed_option("target-versions", list(targets))
+        parsed_option("target-versions", list(targets), "--target-version")
         more = codes_in(self.extend_fixable)
         parsed_option("fixable", list(more))
         for text in (*self.exclude, *self.extend_exclude):

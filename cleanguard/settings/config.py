@@ -161,13 +161,18 @@ def inline_settings(text: str, settings: Settings) -> Settings:
     return replace(settings, **_values(replace(source, text=""), source.data, ()))
 
 
-def parsed_option(key: str, value: Any) -> Any:
+def parsed_option(key: str, value: Any, option: str | None = None) -> Any:
     """A value of the command line, read as the configuration reads that key.
+
+    Args:
+        key: Of the configuration.
+        value: What was given.
+        option: What the option is called, where it is not called like the key.
 
     Raises:
         ConfigError: It is not one.
     """
-    return PARSERS[key](ConfigFile(Path("the command line"), "", {}), f"--{key}", value)
+    return PARSERS[key](ConfigFile(Path("the command line"), "", {}), option or f"--{key}", value)
 
 
 def _folders_up(folder: Path) -> Iterator[Path]:

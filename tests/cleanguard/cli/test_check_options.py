@@ -362,3 +362,18 @@ def test_the_cache_folder_and_ignored_files(run: Run) -> None:
     put(".gitignore", "lib/\n")
     assert places(check(run)) == ["a.py", "tests/c.py"]
     assert places(check(run, "--no-respect-gitignore")) == ["a.py", "lib/b.py", "tests/c.py"]
+
+
+@pytest.mark.parametrize(("given", "meant"), [("cg1", "CG1"), ("cg20", "CG20"), ("all", "ALL"), ("Double-BOS", "double-bos")])  # fmt: skip
+def test_a_code_in_the_wrong_case_is_proposed_in_the_right_one(
+    run: Run, given: str, meant: str
+) -> None:
+    ran = run("check", "--select", given)
+    assert ran.code == 2
+    assert f"did you mean {meant!r}?" in ran.err
+
+
+def test_a_wrong_version_names_the_option_that_was_given(run: Run) -> None:
+    ran = run("check", "--target-version", "transformers>=x")
+    assert ran.code == 2
+    assert "`--target-version`" in ran.err
