@@ -207,5 +207,5 @@ def _refuse_content(policy: PromptPolicy, text: str, row: list[int], at: int) ->
 
 def describe(hits: Sequence[Hit]) -> str:
     """What was found, for a message."""
-    shown = ", ".join(f"{hit.token!r} ({hit.unit} {hit.position})" for hit in hits[:4])
+    shown = ", ".join(f"{hit.token!r} (at {hit.unit} {hit.position})" for hit in hits[:4])
     return shown + (f" and {len(hits) - 4} more" if len(hits) > 4 else "")

@@ -227,6 +227,20 @@ class Event:
     code: str | None = None
 
 
+# Values that change nothing; a summary leaves them out.
+_NEUTRAL: Mapping[str, Any] = {
+    "early_stopping": False,
+    "num_beams": 1,
+    "use_cache": True,
+    "temperature": 1.0,
+    "top_p": 1.0,
+    "top_k": 0,
+    "repetition_penalty": 1.0,
+    "length_penalty": 1.0,
+    "no_repeat_ngram_size": 0,
+}
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Provenance(Mapping[str, Any]):
     """The whole statement: read by attribute, as a mapping, or as JSON through `to_dict()`.
@@ -286,11 +300,15 @@ class Provenance(Mapping[str, Any]):
         model, tokenizer = self.model, self.tokenizer
         weights = "pickled" if model.weights is None else model.weights.digest[:12]
         bos = ", ".join(map(str, tokenizer.bos_prefix)) or "none"
-        settings = ", ".join(f"{key}={value}" for key, value in self.generation.effective.items())
+        effective = self.generation.effective
+        told = [f"{key}={value}" for key, value in effective.items() if _NEUTRAL.get(key) != value]
+        settings = ", ".join([*told, *(["all else neutral"] if len(told) < len(effective) else [])])
+        place = self.revision or (model.path if str(model.path) != self.model_id else None)
+        stored = f"{self.dtype}, {self.quantization}" if self.quantization != "none" else self.dtype
         held = sum(check.verdict == "pass" for check in self.checks)
         lines = [
-            f"model      {self.model_id}, {self.revision or model.path}",
-            f"weights    sha256 {weights}, {model.parameters:,} parameters, {self.dtype}, {self.quantization}",
+            f"model      {self.model_id}{f', {place}' if place else ''}",
+            f"weights    sha256 {weights}, {model.parameters:,} parameters, {stored}",
             f"tokenizer  sha256 {tokenizer.digest[:12]}, {tokenizer.family or 'family unknown'}, BOS {bos}",
             f"generation {settings or 'nothing inherited'}",
             f"guard      {self.cleanguard_version or 'source tree'} {self.loader_version[:8]}, "

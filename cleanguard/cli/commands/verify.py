@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -137,8 +138,10 @@ def _text(verdicts: Sequence[Verdict], allow: Sequence[str]) -> Iterator[Line]:
         allowed = len(verdict.problems) - len(counted)
         if allowed:
             yield [Span(f"  {allowed} allowed: {', '.join(sorted(set(allow)))}", "dim")]
-        for note in verdict.notes:
-            yield from wrapped([Span("  note: ", "cyan")], printable(note), width)
+        # Loads of one model beside its adapters have the same to say.
+        for note, times in Counter(verdict.notes).items():
+            again = f" ({times} loads)" if times > 1 else ""
+            yield from wrapped([Span("  note: ", "cyan")], f"{printable(note)}{again}", width)
 
 
 def _size(verdict: Verdict) -> str:
