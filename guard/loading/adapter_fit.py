@@ -186,7 +186,7 @@ def _told(missing: list[str], left: list[str], wanted: int) -> str:
         )
     if left:
         said.append(
-            f"{counted(len(left), 'tensor')} of its file fit nothing ({', '.join(left[:2])}, …)"
+            f"{counted(len(left), 'tensor')} of its file {'fits' if len(left) == 1 else 'fit'} nothing ({', '.join(left[:2])}, …)"
         )
     return ", and ".join(said)
 

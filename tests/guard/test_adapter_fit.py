@@ -91,7 +91,7 @@ def extra(tensors: Tensors) -> Tensors:
         pytest.param(
             renamed("base_model.model.model.", "base_model.model."), {}, "fit nothing", id="no-prefix"
         ),
-        pytest.param(extra, {}, "1 tensors of its file fit nothing", id="left-over"),
+        pytest.param(extra, {}, "1 tensor of its file fits nothing", id="left-over"),
         pytest.param(
             kept(lambda name: "layers.1." not in name), {}, "14 of the 42", id="a-layer-lacks"
         ),

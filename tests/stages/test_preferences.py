@@ -147,7 +147,7 @@ def test_an_adapter_of_another_base_is_refused(sft_adapter: Path, tmp_path: Path
     [
         ({"instruction": "Hi."}, "has no `gold`"),
         ({"instruction": "Hi.", "gold": "x", "match": "exct"}, "did you mean 'exact'?"),
-        ({"instruction": "Hi.", "gold": "never right"}, "no pairs came of 1 prompts"),
+        ({"instruction": "Hi.", "gold": "never right"}, "no pairs came of 1 prompt;"),
     ],
 )
 def test_refusals(line: dict[str, Any], message: str, sft_adapter: Path, tmp_path: Path) -> None:
