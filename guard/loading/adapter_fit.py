@@ -185,9 +185,9 @@ def _told(missing: list[str], left: list[str], wanted: int) -> str:
             f"({', '.join(missing[:2])}, …)"
         )
     if left:
-        said.append(
-            f"{counted(len(left), 'tensor')} of its file {'fits' if len(left) == 1 else 'fit'} nothing ({', '.join(left[:2])}, …)"
-        )
+        verb = "fits" if len(left) == 1 else "fit"
+        tensors = counted(len(left), "tensor")
+        said.append(f"{tensors} of its file {verb} nothing ({', '.join(left[:2])}, …)")
     return ", and ".join(said)
 
 
