@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TextIO
+
+from cleanguard.report.spoken import put
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -50,6 +53,38 @@ def bar(
     finally:
         if drawn is not None:
             drawn.stop()
+
+
+@contextmanager
+def waiting(doing: str, delay: float = DELAY, every: float = 1.0) -> Iterator[None]:
+    """On a terminal, says what takes so long and for how many seconds, where nothing can be counted.
+
+    A thread says it: nothing may be forked meanwhile.
+    """
+    if not sys.stderr.isatty():
+        yield
+        return
+    done = threading.Event()
+
+    def tick() -> None:
+        start = time.monotonic()
+        if done.wait(delay):
+            return
+        pause = False
+        while not pause:
+            put(f"\r\x1b[2K{doing} … {time.monotonic() - start:.0f} s", err=True)
+            sys.stderr.flush()
+            pause = done.wait(every)
+        put("\r\x1b[2K", err=True)
+        sys.stderr.flush()
+
+    thread = threading.Thread(target=tick, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
 
 
 def _progress(stream: TextIO) -> Progress:

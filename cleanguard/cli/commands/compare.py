@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from cleanguard.cli.outputs import writable
+from cleanguard.cli.progress import waiting
 from cleanguard.cli.writing import write_out
 from cleanguard.errors import JobError
 from cleanguard.installing import install
@@ -79,12 +80,13 @@ def command(
     except GuardError as error:
         raise JobError(str(error)) from error
     writable(output)
-    # Only now: these import scipy.
-    from stages.across.report import SCHEMA, as_markdown, compare_runs, table_of
-    from stages.reports.as_json import as_json
-
     try:
-        report = compare_runs(read, plan=Plan(alpha=alpha), moved=moved, **chosen)
+        with waiting("Comparing"):
+            # Only now: these import scipy.
+            from stages.across.report import SCHEMA, as_markdown, compare_runs, table_of
+            from stages.reports.as_json import as_json
+
+            report = compare_runs(read, plan=Plan(alpha=alpha), moved=moved, **chosen)
         if output.suffix == ".json":
             text = as_json(report, SCHEMA)
         elif output.suffix == ".md":

@@ -11,6 +11,7 @@ import click
 
 from cleanguard.cli.exit_codes import CLEAN, FINDINGS
 from cleanguard.cli.named import named_model
+from cleanguard.cli.progress import waiting
 from cleanguard.errors import JobError
 from cleanguard.report.escaping import printable
 from cleanguard.report.spoken import put
@@ -78,11 +79,12 @@ def command(
     }
     try:
         refuse_no_model(model)  # before torch is imported
-        from guard.doctor import diagnose
-        from guard.loader import CleanModelLoader
+        with waiting("Examining"):
+            from guard.doctor import diagnose
+            from guard.loader import CleanModelLoader
 
-        found = diagnose(CleanModelLoader(named_model(model), **options).request)
-        acts = _behaviour(model, options) if behaviour else None
+            found = diagnose(CleanModelLoader(named_model(model), **options).request)
+            acts = _behaviour(model, options) if behaviour else None
     except GuardError as error:
         raise JobError(str(error)) from error
     if output_format == "json":

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from cleanguard.cli.outputs import writable
+from cleanguard.cli.progress import waiting
 from cleanguard.cli.writing import write_out
 from cleanguard.report.escaping import for_json
 from cleanguard.report.spoken import put, say
@@ -30,7 +31,8 @@ def command(output: Path | None) -> None:
         writable(output, make=False)
     from guard.provenance.environment import session
 
-    text = for_json(json.dumps(session(), indent=2)) + "\n"
+    with waiting("Measuring"):
+        text = for_json(json.dumps(session(), indent=2)) + "\n"
     if output is None:
         put(text)
         return

@@ -18,6 +18,7 @@ from cleanguard.cli.inputs import inputs_of
 from cleanguard.cli.named import named_model
 from cleanguard.cli.outputs import writable
 from cleanguard.cli.overrides import Overrides
+from cleanguard.cli.progress import waiting
 from cleanguard.cli.quiet import quieten
 from cleanguard.cli.report_options import configuration_options
 from cleanguard.cli.writing import write_out
@@ -96,7 +97,8 @@ def command(
     settings, files = found.settings, found.files
     contents = _read(files)
     checks = [_findings(files, settings), _compiles(contents)]
-    environment, versions = _environment()
+    with waiting("Measuring the session"):
+        environment, versions = _environment()
     checks.append(versions)
     measured: dict[str, Any] | None = None
     if model is None:

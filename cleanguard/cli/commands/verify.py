@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from cleanguard.cli.exit_codes import CANNOT_DO, CLEAN, FINDINGS
+from cleanguard.cli.progress import waiting
 from cleanguard.errors import JobError
 from cleanguard.report.counting import counted
 from cleanguard.report.escaping import printable
@@ -78,7 +79,8 @@ def command(
     verdicts, unreadable = [], []
     for name in files:
         try:
-            verdicts.append(verify_file(Path(name), key))
+            with waiting(f"Verifying {printable(name)}"):
+                verdicts.append(verify_file(Path(name), key))
         except OSError as error:
             unreadable.append(f"{name} cannot be read: {error.strerror or error}")
         except GuardError as error:
