@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -74,13 +75,14 @@ def test_a_commit_with_a_hazard_is_blocked(tmp_path: Path, environment: dict[str
     project.mkdir()
     (project / ".pre-commit-config.yaml").write_text(
         f"repos:\n- repo: {checkout}\n  rev: {revision}\n  hooks:\n  - id: cleanguard\n"
+        "  - id: cleanguard-migrate\n"
     )
     repository(project, environment)
     pre_commit = str(venv / "bin" / "pre-commit")
     subprocess.run([pre_commit, "install"], cwd=project, env=environment, check=True)
 
-    def commit(text: str) -> subprocess.CompletedProcess[str]:
-        (project / "evaluate.py").write_text(text)
+    def commit(text: str, name: str = "evaluate.py") -> subprocess.CompletedProcess[str]:
+        (project / name).write_text(text)
         subprocess.run(["git", "add", "-A"], cwd=project, env=environment, check=True)
         return subprocess.run(
             ["git", "commit", "-m", "a script"],
@@ -98,6 +100,17 @@ def test_a_commit_with_a_hazard_is_blocked(tmp_path: Path, environment: dict[str
     assert "CleanModelLoader" in said
     passed = commit(MENDED)
     assert passed.returncode == 0, passed.stdout + passed.stderr
+
+    cell = {"cell_type": "code", "metadata": {}, "outputs": [], "execution_count": None}
+    book = {"nbformat": 4, "nbformat_minor": 5, "metadata": {}}
+    for source, refused in ((HAZARD, True), (MENDED, False)):
+        text = json.dumps({**book, "cells": [{**cell, "id": "a", "source": source}]})
+        done = commit(text, "notes.ipynb")
+        assert (done.returncode != 0) == refused, done.stdout + done.stderr
+        assert ("--> notes.ipynb:cell 1:3:9" in done.stdout + done.stderr) == refused
+    preview = commit(HAZARD)
+    assert "CG101" in preview.stdout + preview.stderr
+    assert 'CleanModelLoader("Qwen/Qwen2.5-7B")' in preview.stdout + preview.stderr
 
     (hook,) = (tmp_path / "pre-commit").glob("repo*/py_env-*/bin/python")
     script = (
