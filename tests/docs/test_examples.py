@@ -44,6 +44,8 @@ RUN_BY: dict[str, dict[str, str]] = {
     "editors-and-ci.md": {
         "lua": "an editor's; tests/cleanguard/cli/test_lsp.py speaks to the server that it starts",
         "toml": "an editor's; as above",
+        "json": "an editor's; as above",
+        "elisp": "an editor's; as above",
         "yaml": "tests/test_ci_snippets.py::test_the_yaml_is_what_runners_read",
     },
     "finetuning.md": {
