@@ -16,12 +16,8 @@ from typing import Any
 import click
 
 from cleanguard.catalogue.selection import did_you_mean
-<<<<<<< HEAD
 from cleanguard.cli.exit_codes import CLEAN, FINDINGS, INTERRUPTED
-=======
-from cleanguard.cli.exit_codes import CLEAN, FINDINGS
 from cleanguard.cli.quiet import quieten
->>>>>>> 044ff38 (Tests run every code block of README and docs, and what the CI page tells others to do; every extra installed by its printed remedy, from wheel and sdist)
 from cleanguard.errors import JobError
 from cleanguard.report.spoken import put, say, spelt
 from stages.config import Option, as_plain, as_toml, options_of, resolve
