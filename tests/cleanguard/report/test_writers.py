@@ -105,6 +105,7 @@ DOORS = {
     "stages/folder.py _lock": "the number of this process, into the lock",
     "stages/folder.py _opened": "the lock of a folder of results",
     "stages/reports/canvas.py svg_of": "an SVG, into memory",
+    "stages/suites/patterns.py search": "JSON to a child process of our own, over its pipe",
     "stages/tiny/build.py save": "the embedded model, into a new folder",
     "stages/training/engine.py save_adapter": "weights, into a scratch folder that is renamed",
     "stages/training/watch.py on_log": "numbers, as JSON lines",
