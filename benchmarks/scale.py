@@ -103,7 +103,7 @@ def measure(result: Path, argv: list[str]) -> int:
     import torch
 
     from guard import CleanModelLoader
-    from stages.ranks import local_rank, rank, world_size
+    from stages.processes.ranks import local_rank, rank, world_size
     from stages.training.watch import Watch
 
     steps: list[float] = []

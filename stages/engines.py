@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 from cleanguard.errors import JobError
 from stages.config import option
 from stages.models import ModelConfig, loader_of
-from stages.ranks import world_size
+from stages.processes.ranks import world_size
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase

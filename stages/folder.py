@@ -17,8 +17,8 @@ from cleanguard.errors import JobError
 from cleanguard.report.escaping import for_json
 from guard.errors import GuardError
 from stages.config import as_plain, as_toml
-from stages.hanging import MARKS, told_if_hanging
-from stages.ranks import rank
+from stages.processes.hanging import MARKS, told_if_hanging
+from stages.processes.ranks import rank
 
 CONFIG_FILE = "config.json"
 MANIFEST = "manifest.json"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from stages.config import option
 from stages.placement import one_gpu
-from stages.ranks import local_rank, use_own_gpu, world_size
+from stages.processes.ranks import local_rank, use_own_gpu, world_size
 
 if TYPE_CHECKING:
     from guard import CleanModelLoader

@@ -31,7 +31,7 @@ from stages.evaluate.config import EvaluateConfig
 from stages.evaluate.subjects import Subject, using
 from stages.folder import run_folder, write_json, write_text
 from stages.models import loader_of
-from stages.ranks import refuse_many
+from stages.processes.ranks import refuse_many
 from stages.registry import Outcome
 from stages.reports.measure import rates_of, sliced_rates
 from stages.reports.results import RESULTS, read_results

@@ -14,7 +14,7 @@ from stages.chain.config import ChainConfig
 from stages.folder import run_folder
 from stages.generate.steps import DATASET
 from stages.preferences.steps import PAIRS
-from stages.ranks import refuse_many
+from stages.processes.ranks import refuse_many
 from stages.registry import Outcome
 from stages.training.engine import ADAPTER
 

@@ -19,8 +19,8 @@ from stages.evaluate.answering import answer_batches, pieces_of
 from stages.evaluate.subjects import load_subjects
 from stages.folder import run_folder, write_text
 from stages.jsonl import read_lines
-from stages.pieces import spread
-from stages.ranks import rank
+from stages.processes.pieces import spread
+from stages.processes.ranks import rank
 from stages.registry import Outcome
 from stages.reports.as_json import as_json
 from stages.reports.beside import session_gate

@@ -19,8 +19,8 @@ from stages.equivalence.old_path import Generated, OldPath
 from stages.folder import run_folder, write_json, write_text
 from stages.jsonl import read_lines
 from stages.models import loader_of
-from stages.pieces import Piece, spread
-from stages.ranks import rank
+from stages.processes.pieces import Piece, spread
+from stages.processes.ranks import rank
 from stages.registry import Outcome
 from stages.reports.words import percent, with_interval
 from stages.suites.forms import check_forms, render

@@ -14,7 +14,7 @@ from stages.evaluate.config import EvaluateConfig
 from stages.evaluate.judging import JUDGE, Judge
 from stages.evaluate.scoring import choice_results, text_results
 from stages.evaluate.subjects import Subject, answering_as
-from stages.pieces import Piece
+from stages.processes.pieces import Piece
 from stages.reports.results import Result, record_of
 from stages.suites.forms import form_of, render
 from stages.suites.item import Suite, SuiteError, SuiteItem

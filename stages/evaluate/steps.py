@@ -23,8 +23,8 @@ from stages.evaluate.scoring import check_items
 from stages.evaluate.subjects import Subject, load_subjects
 from stages.folder import run_folder, write_text
 from stages.jsonl import read_lines
-from stages.pieces import spread
-from stages.ranks import rank
+from stages.processes.pieces import spread
+from stages.processes.ranks import rank
 from stages.registry import Outcome
 from stages.reports.as_json import as_json
 from stages.reports.beside import session_gate

@@ -13,7 +13,7 @@ from stages.engines import Engine
 from stages.generate.config import GenerateConfig
 from stages.generate.seeds import Seed
 from stages.jsonl import read_lines
-from stages.pieces import Piece, spread
+from stages.processes.pieces import Piece, spread
 from stages.text import normalised
 
 if TYPE_CHECKING:

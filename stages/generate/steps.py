@@ -26,8 +26,8 @@ from stages.generate.config import GenerateConfig
 from stages.generate.invented import invented_seeds
 from stages.generate.seeds import Seed, file_seeds, template_seeds, world_seeds
 from stages.jsonl import read_lines
-from stages.pieces import Piece, spread
-from stages.ranks import rank
+from stages.processes.pieces import Piece, spread
+from stages.processes.ranks import rank
 from stages.registry import Outcome
 
 DATASET = "dataset.jsonl"

@@ -19,11 +19,11 @@ from stages.folder import MANIFEST, file_entry, run_folder, write_json
 from stages.jsonl import located_lines, read_lines
 from stages.likelihood import likelihoods
 from stages.models import loader_of
-from stages.pieces import Piece, spread
 from stages.preferences.config import PreferencesConfig
 from stages.preferences.pairs import Judged, Pair, pairs_of, usable
 from stages.preferences.prompts import Prompt, prompts_of
-from stages.ranks import rank
+from stages.processes.pieces import Piece, spread
+from stages.processes.ranks import rank
 from stages.registry import Outcome
 from stages.tokens import is_plain, rows_of
 from stages.training.data import split_by_group

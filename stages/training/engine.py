@@ -20,7 +20,7 @@ from stages.config import as_plain
 from stages.folder import file_entry, write_json, write_text
 from stages.lineage import LINEAGE
 from stages.models import ModelConfig, loader_of
-from stages.ranks import agreed, rank, tell_uneven_memory, world_size
+from stages.processes.ranks import agreed, rank, tell_uneven_memory, world_size
 from stages.stacks import entry_below
 from stages.training.checkpoints import last_valid
 from stages.training.config import LoraConfig, TrainConfig

@@ -12,8 +12,8 @@ from typing import Any
 import torch
 from transformers import TrainerCallback
 
-from stages.hanging import mark
-from stages.ranks import barrier
+from stages.processes.hanging import mark
+from stages.processes.ranks import barrier
 from stages.training.checkpoints import seal
 from stages.training.errors import DeadGradientError
 from stages.training.sharded import whole

@@ -13,8 +13,8 @@ import pytest
 import torch
 
 from cleanguard.errors import JobError
-from stages import hanging, ranks
-from stages.hanging import MARKS, mark, told_if_hanging
+from stages.processes import hanging, ranks
+from stages.processes.hanging import MARKS, mark, told_if_hanging
 
 MAIN = "from cleanguard.cli import main; main()"
 ASLEEP = """

@@ -12,7 +12,7 @@ import pytest
 from cleanguard.errors import JobError
 from guard import JsonlWriter, Loaded
 from guard.records.verification import verify_file
-from stages.pieces import Piece, spread
+from stages.processes.pieces import Piece, spread
 
 PIECES = [Piece((f"{name}1", f"{name}2"), name) for name in "abcd"]
 

@@ -23,7 +23,7 @@ from cleanguard.report.spoken import put, say, spelt
 from stages.config import Option, as_plain, as_toml, options_of, resolve
 from stages.config.resolve import DEFAULT_PRESET
 from stages.folder import refuse_unusable
-from stages.ranks import leave, rank, world_size
+from stages.processes.ranks import leave, rank, world_size
 from stages.registry import BY_NAME, STAGES, Stage
 from stages.training.launch import LAUNCH_FILES, launch_file
 

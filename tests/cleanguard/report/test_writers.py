@@ -99,7 +99,7 @@ DOORS = {
     "codemods/proof/scratch.py _bring": "the scratch copy itself",
     "codemods/proof/stand_in_models.py __call__": "JSON lines into the scratch copy",
     "codemods/proof/stand_ins.py main": "JSON into the scratch copy",
-    "stages/hanging.py _put": "a mark of two words and a number, for the other processes of a run",
+    "stages/processes/hanging.py _put": "a mark of two words and a number, for the other processes of a run",
     "stages/folder.py write_text": "results: a temporary file, fsync, rename",
     "stages/folder.py _is_full": "an unnamed file, to see whether the disk is full",
     "stages/folder.py _lock": "the number of this process, into the lock",

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from cleanguard.errors import JobError
 from cleanguard.report.spoken import say
-from stages.ranks import rank, world_size
+from stages.processes.ranks import rank, world_size
 
 VARIABLE = "CLEANGUARD_HANG_SECONDS"
 _PATIENCE = 1200.0

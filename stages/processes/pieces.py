@@ -23,8 +23,8 @@ from guard.records.merging import merge_records
 from guard.records.sources import sources_of
 from guard.records.statement import identity
 from guard.records.writer import JsonlWriter
-from stages.hanging import marked_by_files
-from stages.ranks import (
+from stages.processes.hanging import marked_by_files
+from stages.processes.ranks import (
     of_first,
     rank,
     refuse_different,
