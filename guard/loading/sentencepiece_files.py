@@ -10,9 +10,10 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from guard.errors import TokenizerMismatchError
 from guard.files.hub import transformers
 from guard.loading.probes import PROBES
-from guard.loading.vocabulary_files import pieces
+from guard.loading.vocabulary_files import is_tiktoken, pieces
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -36,9 +37,13 @@ def settle_pieces(found: PreTrainedTokenizerBase, path: Path) -> Settled:
 
     Returns:
         `found` where the two agree, or where the conversion made here does not either.
+
+    Raises:
+        TokenizerMismatchError: What was made of tiktoken's lines loses text.
     """
     expected = _expected(path)
     if expected is None:
+        _refuse_lossy(found, path)
         return Settled(found, "")
     other = differing_texts(found, expected)
     if not other:
@@ -51,6 +56,20 @@ def settle_pieces(found: PreTrainedTokenizerBase, path: Path) -> Settled:
     if ours is None or differing_texts(ours, expected):
         return Settled(found, said)
     return Settled(ours, f"{said}; sentencepiece's ids are used")
+
+
+def _refuse_lossy(found: PreTrainedTokenizerBase, path: Path) -> None:
+    """tiktoken's pairs are of bytes, so every text comes back; transformers 5.0 makes characters of them."""
+    if not is_tiktoken(path.read_bytes()):
+        return
+    lost = [text for text in PROBES if found.decode(plain_ids(found, text)) != text]
+    if lost:
+        raise TokenizerMismatchError(
+            f"transformers {transformers.__version__} makes a tokenizer of {path} that loses text: {len(lost)} of "
+            f"{len(PROBES)} texts do not come back from their ids",
+            evidence={"lost": lost[:3], "as": type(found).__name__},
+            remedy="update transformers (5.12 reads the file whole), or add the tokenizer.json of the same model",
+        )
 
 
 def plain_ids(tokenizer: PreTrainedTokenizerBase, text: str) -> list[int]:

@@ -93,6 +93,14 @@ def _model(content: bytes) -> dict[str, int]:
         return _sampled(ordinary)
 
 
+def is_tiktoken(content: bytes) -> bool:
+    """Whether a file holds tiktoken's lines: a token in base64 and its rank."""
+    try:
+        return bool(_tiktoken(content))
+    except (ValueError, binascii.Error):
+        return False
+
+
 @dataclass(frozen=True, slots=True)
 class Piece:
     """One piece of a sentencepiece model: its text, its score, and its kind (1 ordinary, 3 control)."""

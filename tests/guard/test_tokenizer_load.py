@@ -1,10 +1,13 @@
 from __future__ import annotations
 
 import shutil
+from base64 import b64encode
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+from transformers import PreTrainedTokenizerFast
 
 from guard import CleanModelLoader, Loaded
 from guard.errors import (
@@ -12,7 +15,9 @@ from guard.errors import (
     ContaminationError,
     ModelNotFoundError,
     TemplateOnBaseError,
+    TokenizerMismatchError,
 )
+from guard.loading.sentencepiece_files import settle_pieces
 from guard.prompts.policy import policy_of
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -104,3 +109,20 @@ def test_absent_and_empty_are_named(tmp_path: Path) -> None:
         CleanModelLoader(tmp_path).load_tokenizer()
     with pytest.raises(ModelNotFoundError, match="no such"):
         CleanModelLoader("/no such").load_tokenizer()
+
+
+def test_a_reader_of_tiktokens_lines_that_loses_text_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "tokenizer.model"
+    lines = [b64encode(bytes([at])) + f" {at}".encode() for at in range(256)]
+    path.write_bytes(b"\n".join(lines) + b"\n")
+    alphabet = {letter: at for at, letter in enumerate(sorted(pre_tokenizers.ByteLevel.alphabet()))}
+    whole = Tokenizer(models.BPE(alphabet, []))
+    whole.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    whole.decoder = decoders.ByteLevel()
+    reads = PreTrainedTokenizerFast(tokenizer_object=whole)
+    assert settle_pieces(reads, path).tokenizer is reads
+    letters = Tokenizer(models.BPE({chr(at): at for at in range(32, 127)}, []))
+    loses = PreTrainedTokenizerFast(tokenizer_object=letters)
+    with pytest.raises(TokenizerMismatchError, match=r"loses text: \d+ of 14 texts") as caught:
+        settle_pieces(loses, path)
+    assert "update transformers" in str(caught.value.remedy)

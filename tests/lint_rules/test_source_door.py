@@ -159,7 +159,7 @@ def test_each_file_costs_only_itself(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, jobs: int, fifo: Path
 ) -> None:
     monkeypatch.setattr(worker, "SECONDS", 1.0)
-    monkeypatch.setattr(worker, "WALL_SECONDS", 12.0)
+    monkeypatch.setattr(worker, "WALL_SECONDS", 6.0)
     words = [
         "alpha",
         "dies",

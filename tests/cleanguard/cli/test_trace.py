@@ -285,8 +285,16 @@ def test_signals_go_to_the_script(tmp_path: Path, number: int) -> None:
         "import time\n"
         "try:\n    print('ready', flush=True)\n    time.sleep(60)\nexcept KeyboardInterrupt:\n    print('stopped')\n    raise\n",
     )
+    # A shell that starts the tests in the background hands down that SIGINT is ignored.
+    heard = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
     process = subprocess.Popen(
-        [sys.executable, "-c", "from cleanguard.cli import main; main()", "trace", "script.py"],
+        [
+            sys.executable,
+            "-c",
+            f"{heard}from cleanguard.cli import main; main()",
+            "trace",
+            "script.py",
+        ],
         cwd=tmp_path,
         env=env(),
         stdout=subprocess.PIPE,

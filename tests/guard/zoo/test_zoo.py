@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import shutil
 import warnings
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+import transformers
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
 from guard import CleanModelLoader
@@ -302,6 +304,15 @@ def test_two_tokenizers_without_a_tokenizer_json_must_agree(
     shutil.copy(folder(beside) / ZOO[beside]["as"], path)
     with pytest.raises(TokenizerMismatchError, match="two tokenizers that disagree"):
         CleanModelLoader(path).load_tokenizer()
+
+
+def test_a_reader_that_loses_text_is_refused(folder: Any) -> None:
+    if transformers.__version__ not in ZOO["llama3-tiktoken"]["loses_text_in"]:
+        pytest.skip("this release of transformers reads the file whole")
+    if find_spec("tiktoken") is None:
+        pytest.skip("tiktoken is absent")
+    with pytest.raises(TokenizerMismatchError, match=r"loses text: .* do not come back"):
+        CleanModelLoader(folder("llama3-tiktoken")).load_tokenizer()
 
 
 @pytest.mark.slow
