@@ -53,7 +53,8 @@ HEAD = """# Tokenizers of the zoo
 Written by `make zoo` from `tests/guard/zoo/expected.json` (what the publishers say) and the runs of
 `tests/guard/zoo` below; no line is made by hand. A cell holds the tests passed of those run, in that release of
 transformers, with or without mistral-common, tiktoken and sentencepiece; `absent` where a package that the
-tokenizer needs is not installed, which the guard says in one sentence.
+tokenizer needs is not installed, or where that release's reader of the file loses text; the guard says either in one
+sentence.
 
 Each tokenizer is held against: BOS, control tokens, base or chat, a corpus of plain texts in 12 languages, code,
 HTML, XML and maths (none may be flagged), the documented chat format and what its templates render (all refused),
