@@ -158,6 +158,10 @@ FILES["another file's tokenizer pads a batch"] = {
 }
 
 
+# Two programs each, a quarter of a minute; the quick run has programs of its own.
+pytestmark = pytest.mark.slow
+
+
 @pytest.fixture(scope="module")
 def outcomes(started, tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict]:
     wanted = tmp_path_factory.mktemp("counterexamples") / "programs.json"
