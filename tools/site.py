@@ -111,6 +111,8 @@ def _hazard(hazard: Hazard) -> str:
         "the runtime guard": "refuses or records it" if hazard.guarded else "does not look for it",
     }
     table = "\n".join(f"| {who} | {what} |" for who, what in parts.items())
+    if hazard.code not in MEASURED:
+        sys.exit(f"tools/measured.py names no test that measures {hazard.code}; name one")
     measured = "".join(f"pytest {node}\n" for node in MEASURED[hazard.code])
     shown = f"cleanguard explain {hazard.code}\n"
     if rule is not None:

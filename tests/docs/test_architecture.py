@@ -7,9 +7,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+from lint_rules.registry import RULES
+
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "architecture.md"
-_ROOMS = {"cleanguard": 8, "guard": 8, "codemods": 6, "lint_rules": 32}
+# Beside its rules, lint_rules has four files.
+_ROOMS = {"cleanguard": 8, "guard": 8, "codemods": 6, "lint_rules": len(RULES) + 4}
 
 
 def test_the_picture_is_what_the_imports_say() -> None:
