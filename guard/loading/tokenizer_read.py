@@ -24,6 +24,8 @@ from guard.loading.sentencepiece_files import differing_texts, settle_pieces
 from guard.loading.vocabulary_files import differing, sibling_vocabularies
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from transformers import PreTrainedConfig, PreTrainedTokenizerBase
 
 _MISTRAL = re.compile("mistral|mixtral|ministral|pixtral|voxtral|devstral")
@@ -72,10 +74,32 @@ def tokenizer_of_files(
             remedy=remedy_for(source),
         ) from error
     if "tokenizer.json" in names:
-        return found, f"tokenizer.json, as {type(found).__name__}"
+        said = _compare_file(found, source.directory / "tokenizer.json")
+        return found, "; ".join(filter(None, (f"tokenizer.json, as {type(found).__name__}", said)))
     if "tokenizer.model" in common:
         return found, "; ".join(filter(None, (f"tokenizer.model, as {type(found).__name__}", said)))
     return found, f"files of its class, as {type(found).__name__}"
+
+
+def _compare_file(found: PreTrainedTokenizerBase, path: Path) -> str:
+    """What to say where the file by itself gives other ids: transformers 5 makes some classes by rules of its own."""
+    if not found.is_fast:
+        return ""
+    from tokenizers import Tokenizer
+
+    try:
+        own = Tokenizer.from_file(str(path))
+    except Exception:  # noqa: BLE001 - what was made of it can be read; older forms of the file are repaired on the way
+        return ""
+    other = differing_texts(
+        found, [own.encode(text, add_special_tokens=False).ids for text in PROBES]
+    )
+    if not other:
+        return ""
+    return (
+        f"the file by itself gives other ids for {other} of {len(PROBES)} texts than transformers "
+        f"{transformers.__version__}, whose ids are used"
+    )
 
 
 def _by_transformers(

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import json
 import shutil
 from base64 import b64encode
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
@@ -17,6 +19,7 @@ from guard.errors import (
     TemplateOnBaseError,
     TokenizerMismatchError,
 )
+from guard.loading.probes import PROBES
 from guard.loading.sentencepiece_files import settle_pieces
 from guard.prompts.policy import policy_of
 
@@ -126,3 +129,24 @@ def test_a_reader_of_tiktokens_lines_that_loses_text_is_refused(tmp_path: Path) 
     with pytest.raises(TokenizerMismatchError, match=r"loses text: \d+ of 14 texts") as caught:
         settle_pieces(loses, path)
     assert "update transformers" in str(caught.value.remedy)
+
+
+def test_a_class_that_does_not_follow_its_file_is_recorded(edited: Any) -> None:
+    path = edited()
+    tokens = json.loads((path / "tokenizer.json").read_text())
+    tokens["normalizer"] = {"type": "Strip", "strip_left": True, "strip_right": True}
+    (path / "tokenizer.json").write_text(json.dumps(tokens))
+    _, tokenizer, provenance = CleanModelLoader(path).load()
+    check = next(c for c in provenance.checks if c.name == "one-tokenizer")
+    own = Tokenizer.from_file(str(path / "tokenizer.json"))
+    differ = sum(
+        own.encode(text, add_special_tokens=False).ids
+        != tokenizer(text, add_special_tokens=False)["input_ids"]
+        for text in PROBES
+    )
+    if not differ:  # a release that follows the file
+        assert (check.verdict, check.detail) == ("pass", "tokenizer.json, as Qwen2Tokenizer")
+        return
+    assert check.verdict == "recorded"
+    assert f"the file by itself gives other ids for {differ} of {len(PROBES)} texts" in check.detail
+    assert "whose ids are used" in provenance.tokenizer.read_from
