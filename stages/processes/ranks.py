@@ -69,7 +69,7 @@ def wait() -> None:
         JobError: One of the others has ended.
     """
     if world_size() > 1:
-        _together(lambda: _joined().all_gather_object([None] * world_size(), None))
+        _of_each(None)
 
 
 def of_first(make: Callable[[], Value]) -> Value:
@@ -111,9 +111,7 @@ def tell_uneven_memory() -> None:
     own = 0
     if _each_has_a_gpu():
         own = int(torch.cuda.get_device_properties(local_rank()).total_memory)
-    found: list[Any] = [None] * world_size()
-    distributed = _joined()
-    _together(lambda: distributed.all_gather_object(found, own))
+    found = _of_each(own)
     least, most = min(found), max(found)
     if rank() == 0 and most > least * 1.05:
         _log.warning(
@@ -138,6 +136,13 @@ def leave() -> None:
 
         if torch.distributed.is_available() and torch.distributed.is_initialized():
             torch.distributed.destroy_process_group()
+
+
+def _of_each(own: Value) -> list[Value]:
+    """What each process gives, in the order of their numbers; raises JobError as `wait`."""
+    found: list[Any] = [None] * world_size()
+    _together(lambda: _joined().all_gather_object(found, own))
+    return found
 
 
 def _joined() -> Any:

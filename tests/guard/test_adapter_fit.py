@@ -37,6 +37,16 @@ def logits(model: Any) -> torch.Tensor:
     return found
 
 
+def trained_with(config: LoraConfig, base: Any, folder: Path) -> Any:
+    """A base with an adapter of which every trained part has moved, saved to a folder."""
+    trained = get_peft_model(copy.deepcopy(base), config).eval()
+    for parameter in trained.parameters():
+        if parameter.requires_grad:
+            parameter.data.add_(0.05)
+    trained.save_pretrained(folder)
+    return trained
+
+
 @pytest.fixture(scope="module")
 def make(raw: tuple[Any, Any], tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
     """Saves a LoRA with random weights."""
@@ -208,11 +218,7 @@ def test_an_adapter_that_takes_its_part_out_of_the_base_leaves_the_base_alone(
     config = LoraConfig(
         task_type="CAUSAL_LM", r=4, target_modules=["q_proj", "lm_head"], init_lora_weights=begin
     )
-    trained = get_peft_model(copy.deepcopy(raw[0]), config).eval()
-    for name, parameter in trained.named_parameters():
-        if "lora_" in name:
-            parameter.data.add_(0.05)
-    trained.save_pretrained(tmp_path)
+    trained = trained_with(config, raw[0], tmp_path)
     before = logits(fresh.model)
     model = attach(fresh.model, tmp_path)
     assert torch.equal(logits(model), logits(trained))
@@ -233,11 +239,7 @@ def test_biases_that_were_trained_with_an_adapter_do_not_reach_the_base(
     fresh: Loaded, raw: tuple[Any, Any], tmp_path: Path, bias: Any
 ) -> None:
     config = LoraConfig(task_type="CAUSAL_LM", r=2, target_modules=["q_proj"], bias=bias)
-    trained = get_peft_model(copy.deepcopy(raw[0]), config).eval()
-    for parameter in trained.parameters():
-        if parameter.requires_grad:
-            parameter.data.add_(0.05)
-    trained.save_pretrained(tmp_path)
+    trained = trained_with(config, raw[0], tmp_path)
     before = logits(fresh.model)
     model = attach(fresh.model, tmp_path)
     assert torch.equal(logits(model), logits(trained))
