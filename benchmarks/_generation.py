@@ -103,5 +103,8 @@ def _measure(bench: Bench, texts: list[str]) -> Iterator[dict[str, Any]]:
             "faster_than_one_by_one_at_least": min(faster),
         }
         yield {name: found | rest}
+        if options.count and not size:
+            sides = (raw_batch, guarded_batch)
+            yield {"batch counts": counted(*sides, cuda=options.device != "cpu")}
     if options.device != "cpu":
         yield {"peak_bytes_two_models": bench.torch.cuda.max_memory_allocated()}

@@ -70,6 +70,13 @@ def time_loads(bench: Bench) -> dict[str, float]:
     }
 
 
+def count_loads(bench: Bench) -> dict[str, Any]:
+    """What a load does, counted: the calls of both ways, the guarded one's digests included."""
+    from benchmarks._counts import counted
+
+    return counted(bench.load_raw, bench.load_guarded, cuda=bench.options.device != "cpu")
+
+
 def table(results: dict[str, Any]) -> str:
     """The figures for a person."""
     head = f"{'':<24}{'raw':>12}{'guarded':>12}{'ratio':>9}   "
@@ -109,9 +116,10 @@ def table(results: dict[str, Any]) -> str:
                 f"{name}: logits {apart['median']:.2%} apart, at most {apart['most']:.2%}; "
                 f"{apart['other_first_token']:.1%} have another greatest one"
             )
-    if both := results.get("counts"):
+    for row, of in (("load counts", " of a load"), ("counts", ""), ("batch counts", " of a batch")):
+        both = results.get(row, {"raw": {}})
         lines += [
-            f"{name}: {count:,} raw, {both['guarded'].get(name, 0):,} guarded, "
+            f"{name}{of}: {count:,} raw, {both['guarded'].get(name, 0):,} guarded, "
             f"{both['ratios'][name]:.3f}"
             for name, count in both["raw"].items()
         ]
@@ -230,6 +238,8 @@ def main() -> None:
                 save(options, results)
         elif not options.no_loads:
             results |= {"digests": time_digests(bench), "load": time_loads(bench)}
+            if options.count:
+                results |= {"load counts": count_loads(bench)}
             save(options, results)
         if not options.loads_only and not options.decode:
             for row in time_generation(bench):

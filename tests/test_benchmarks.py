@@ -16,21 +16,9 @@ ROOT = Path(__file__).resolve().parents[1]
 @pytest.mark.slow
 def test_the_guard_costs_next_to_nothing(tmp_path: Path) -> None:
     report = tmp_path / "report.json"
-    options = [
-        "--repeats",
-        "24",
-        "--load-repeats",
-        "9",
-        "--batch-sizes",
-        "0",
-        "--clock",
-        "cpu",
-        "--count",
-        "--json",
-        str(report),
-    ]
+    options = ["--repeats", "1", "--load-repeats", "1", "--batch-sizes", "0", "--count"]
     ran = subprocess.run(
-        [sys.executable, str(ROOT / "benchmarks" / "guard.py"), *options],
+        [sys.executable, str(ROOT / "benchmarks" / "guard.py"), *options, "--json", str(report)],
         env={**os.environ, "OMP_NUM_THREADS": "1"},
         capture_output=True,
         text=True,
@@ -39,14 +27,20 @@ def test_the_guard_costs_next_to_nothing(tmp_path: Path) -> None:
     assert ran.returncode == 0, ran.stderr
     found = json.loads(report.read_text())["results"]
     assert found["generate"]["same_texts"] == "8/8"
-    assert found["generate"]["ratio"] < 1.1
-    assert found["load"]["ratio_digests_aside"] < 1.12
-    assert found["generate_batch, all 128"]["ratio"] < 1.1
-    assert found["generate_batch, all 128"]["faster_than_one_by_one"] >= 10
-    assert found["counts"]["raw"]["operators"] > 20_000
+    # Counted, for times are not the same on a busy machine; the times are in docs/performance.md.
+    load = found["load counts"]
+    assert load["raw"]["function calls"] > 20_000
+    assert load["ratios"]["function calls"] < 1.25
+    assert load["guarded"]["operators"] <= load["raw"]["operators"]
+    counts = found["counts"]
+    assert counts["raw"]["operators"] > 20_000
     # The guard's own loop has fewer, its look at NaN included.
-    assert found["counts"]["guarded"]["operators"] <= found["counts"]["raw"]["operators"]
-    assert found["counts"]["ratios"]["function calls"] < 1.05
+    assert counts["guarded"]["operators"] <= counts["raw"]["operators"]
+    assert counts["ratios"]["function calls"] < 1.05
+    # 128 prompts in a batch take hardly more operators than one.
+    batch = found["batch counts"]
+    assert batch["guarded"]["operators"] < 12 * counts["guarded"]["operators"]
+    assert batch["ratios"]["operators"] < 1.05
     assert "tok/s" in ran.stdout
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+
 PROBES: tuple[str, ...] = (
     "The quick brown fox doesn't jump over 13 lazy dogs.",
     "Fünf große Äpfel kosten 4,50 €; naïve café.",
@@ -18,3 +20,8 @@ PROBES: tuple[str, ...] = (
     "👩‍👩‍👧‍👦 ✨ 🇨🇭",
     "CamelCaseWORDS and snake_case, HTTP/2 10.000.000",
 )
+
+
+def hash_of_probes() -> str:
+    """Names these texts, for what is remembered of them from one version to the next."""
+    return hashlib.sha256("\0".join(PROBES).encode()).hexdigest()[:16]

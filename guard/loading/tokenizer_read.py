@@ -6,6 +6,8 @@ import re
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
+import tokenizers
+
 from guard.errors import GuardError, MissingExtraError, ModelNotFoundError, TokenizerMismatchError
 from guard.files.hub import transformers
 from guard.files.remote_code import refuse_code, runs_code
@@ -19,9 +21,10 @@ from guard.loading.mistral_files import (
     read_mistral,
     reader,
 )
-from guard.loading.probes import PROBES
+from guard.loading.probes import PROBES, hash_of_probes
 from guard.loading.sentencepiece_files import differing_texts, settle_pieces
 from guard.loading.vocabulary_files import differing, sibling_vocabularies
+from guard.provenance.digests import remembered
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -85,21 +88,28 @@ def _compare_file(found: PreTrainedTokenizerBase, path: Path) -> str:
     """What to say where the file by itself gives other ids: transformers 5 makes some classes by rules of its own."""
     if not found.is_fast:
         return ""
-    from tokenizers import Tokenizer
-
-    try:
-        own = Tokenizer.from_file(str(path))
-    except Exception:  # noqa: BLE001 - what was made of it can be read; older forms of the file are repaired on the way
+    # Building a large vocabulary twice would be felt, so what the file gives is remembered as digests are.
+    real = path.resolve()
+    what = f"{hash_of_probes()} by tokenizers {tokenizers.__version__}"
+    expected, _ = remembered(real, what, lambda: _ids_of_file(real))
+    if not expected:
         return ""
-    other = differing_texts(
-        found, [own.encode(text, add_special_tokens=False).ids for text in PROBES]
-    )
+    other = differing_texts(found, expected)
     if not other:
         return ""
     return (
         f"the file by itself gives other ids for {other} of {len(PROBES)} texts than transformers "
         f"{transformers.__version__}, whose ids are used"
     )
+
+
+def _ids_of_file(path: Path) -> list[list[int]]:
+    """The ids of `PROBES` by a tokenizer.json itself; empty where it is of an older form that transformers repairs."""
+    try:
+        own = tokenizers.Tokenizer.from_file(str(path))
+    except Exception:  # noqa: BLE001 - what transformers made of it can be read
+        return []
+    return [own.encode(text, add_special_tokens=False).ids for text in PROBES]
 
 
 def _by_transformers(
