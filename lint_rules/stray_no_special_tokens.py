@@ -29,6 +29,8 @@ from lint_rules._questions.standing import load_severity
 from lint_rules._questions.training import is_trainer, trains
 from lint_rules.rule import Report, Rule
 
+# The keyword of what was read before, in transformers before 5.24 and since, and of state-space models.
+_CACHES = ("past_key_values", "cache", "cache_params")
 _KEYWORD = "`add_special_tokens=False`"
 
 
@@ -193,7 +195,7 @@ def _starts_behind_bos(use: Generate | Forward) -> bool:
     """Whether the ids lose their first one; a part that goes on from a cache has none to lose."""
     if use.encoded is None or not use.encoded.cut or use.args.opaque:
         return False
-    return "past_key_values" not in use.args.keywords
+    return not any(name in use.args.keywords for name in _CACHES)
 
 
 def _message(cause: str, model_id: str | None) -> str:

@@ -110,9 +110,10 @@ def _last(
     steps: Steps, ids: torch.Tensor, mask: torch.Tensor, positions: torch.Tensor, count: int
 ) -> torch.Tensor:
     more: dict[str, Any] = {"logits_to_keep": count} if steps.support.few_logits else {}
+    more[steps.support.cache] = steps.cache
     found: torch.Tensor = steps.model(
-        input_ids=ids, attention_mask=mask, position_ids=positions, past_key_values=steps.cache,
-        use_cache=True, return_dict=True, **more,
+        input_ids=ids, attention_mask=mask, position_ids=positions, use_cache=True,
+         return_dict=True, **more,
     ).logits[:, -count:]  # fmt: skip
     # A pass of short rows has fewer positions; none of theirs is asked for.
     short = count - found.shape[1]

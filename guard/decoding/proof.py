@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from guard.base.caches import cache_of
 from guard.decoding.loop import Batch
 from guard.decoding.prefill import prefill
 from guard.decoding.steps import Capture, Steps, rounded
@@ -33,7 +34,7 @@ def prove(model: Any, support: Support, capture: Capture | None) -> None:
     row = [(7 * at + 3) % vocabulary for at in range(length)]
     rows = [row, row[: length // 2]]
     try:
-        theirs = list(_theirs(model, rows))
+        theirs = list(_theirs(model, support.cache, rows))
         ours = list(_ours(model, support, capture, rows, [tokens for _, tokens in theirs]))
     except (
         TypeError,
@@ -51,17 +52,19 @@ def prove(model: Any, support: Support, capture: Capture | None) -> None:
             raise NoRoad(f"its logits are off by {float(apart.max()):.2g} over fixed buffers")
 
 
-def _theirs(model: Any, rows: list[list[int]]) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+def _theirs(
+    model: Any, cache: str, rows: list[list[int]]
+) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
     """Logits and the next tokens, as the library has them."""
     ids, mask = (one.to(model.device) for one in pad_left(rows, 0))
     positions, past = (mask.cumsum(-1) - 1).clamp(min=0), None
     for step in range(_STEPS + 1):
         out = model(
-            input_ids=ids, attention_mask=mask, position_ids=positions, past_key_values=past,
-            use_cache=True, return_dict=True,
+            input_ids=ids, attention_mask=mask, position_ids=positions, use_cache=True,
+            return_dict=True, **{cache: past},
         )  # fmt: skip
         logits = out.logits[:, -1].float()
-        ids, past = logits.argmax(-1, keepdim=True), out.past_key_values
+        ids, past = logits.argmax(-1, keepdim=True), cache_of(out)
         yield logits, ids
         if step < _STEPS:
             mask = torch.cat([mask, torch.ones_like(ids)], 1)

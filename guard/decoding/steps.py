@@ -198,9 +198,9 @@ class Steps:
             input_ids=self.tokens[:rows],
             attention_mask=as_argument(self.support, masks),
             position_ids=self.positions[:rows],
-            past_key_values=self.cache,
             use_cache=True,
             return_dict=True,
+            **{self.support.cache: self.cache},
         ).logits[:, -1]
         self.sound.logical_and_(logits.amax().isfinite())
         return logits

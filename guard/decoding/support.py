@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from guard.base.caches import keyword_of
 from guard.files.hub import torch
 from guard.files.hub import transformers as _transformers
 
@@ -38,6 +39,7 @@ class Support:
         by_kind: It takes masks by the kind of the layer.
         reach: Slots that a sliding layer sees, the newest included.
         few_logits: It can be told to compute the last positions' logits alone.
+        cache: The keyword of its cache.
     """
 
     sliding_layers: tuple[bool, ...]
@@ -45,6 +47,7 @@ class Support:
     by_kind: bool
     reach: int
     few_logits: bool
+    cache: str
 
     @property
     def sliding(self) -> bool:
@@ -76,14 +79,15 @@ def support_of(model: Any) -> Support:
         if getattr(type(model), name) is not getattr(mixin, name):
             raise NoRoad(f"its {name} is its own, and is called")
     names = inspect.signature(model.forward).parameters
-    if not {"position_ids", "past_key_values", "attention_mask"} <= names.keys():
+    cache = keyword_of(model)
+    if cache is None or not {"position_ids", "attention_mask"} <= names.keys():
         raise NoRoad("it does not take positions, a cache and a mask")
     sliding, reach = _layers(config)
     by_kind = _takes_masks_by_kind(model)
     kinds = tuple(dict.fromkeys(_KINDS[one] for one in sliding))
     if len(kinds) > 1 and not by_kind:
         raise NoRoad("its config has layers of two kinds, and its class takes one mask")
-    return Support(tuple(sliding), kinds, by_kind, reach, "logits_to_keep" in names)
+    return Support(tuple(sliding), kinds, by_kind, reach, "logits_to_keep" in names, cache)
 
 
 def _takes_masks_by_kind(model: Any) -> bool:

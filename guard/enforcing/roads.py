@@ -6,6 +6,7 @@ import inspect
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from guard.base import caches
 from guard.enforcing.passing import (
     close_window,
     generating,
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 
     from transformers import PreTrainedModel
 
-_CACHES = ("past_key_values", "cache_params", "state", "cache")
 _CONTINUOUS = "transformers.generation.continuous_batching"
 
 
@@ -61,7 +61,7 @@ def _names_only(call: Callable[..., Any]) -> inspect.Signature:
 
 def is_filled(kwargs: Mapping[str, Any]) -> bool:
     """Whether a forward pass goes on from a cache with something in it."""
-    return any(_length(kwargs.get(name)) != 0 for name in _CACHES)
+    return any(_length(kwargs.get(name)) != 0 for name in caches.NAMES)
 
 
 def is_paged(kwargs: Mapping[str, Any]) -> bool:
@@ -88,7 +88,7 @@ def _generate(model: PreTrainedModel, raw: RawIds, *args: Any, **kwargs: Any) ->
     if is_lifted(state) or is_vetted(state):
         return plain(model, *args, **kwargs)
     if ids is not None:
-        filled = max(_length(kwargs.get(name)) for name in _CACHES)
+        filled = max(_length(kwargs.get(name)) for name in caches.NAMES)
         whole = not is_filled(kwargs) or 0 < filled < ids.shape[-1]
         check_prompt(raw, ids, kwargs.get("attention_mask"), whole=whole)
     negative = kwargs.get("negative_prompt_ids")

@@ -12,6 +12,7 @@ from functools import partial
 from types import MappingProxyType, ModuleType
 from typing import Any
 
+from guard.base.caches import cache_in
 from guard.observing import seeds
 from guard.observing.events import Generate, Origin, Prefill, Rows, SeedState
 from guard.observing.patching import Patches
@@ -58,7 +59,7 @@ def _calls(recorder: Recorder, module: ModuleType) -> Callable[..., Any]:
         if ids is None:
             ids = args[0] if args else kwargs.get("inputs_embeds")
         try:
-            narrow = ids.shape[1] == 1 and kwargs.get("past_key_values") is not None
+            narrow = ids.shape[1] == 1 and cache_in(kwargs) is not None
         except (AttributeError, IndexError, TypeError):
             narrow = True
         if narrow or module.compiler.is_compiling() or not recorder.once("forward"):
@@ -86,7 +87,7 @@ def _prefill(
     if torch.jit.is_tracing() or _is_capturing(torch):
         recorder.blind("a forward pass inside of a graph that is being captured was not read")
         return
-    cache: Any = kwargs.get("past_key_values")
+    cache: Any = cache_in(kwargs)
     start = recorder.begin()
     mask = _matrix(kwargs.get("attention_mask"))
     recorder.emit(
@@ -248,9 +249,7 @@ def _compiled(patches: Patches, recorder: Recorder, module: ModuleType) -> None:
     def make(plain: Callable[..., Any]) -> Callable[..., Any]:
         def call(self: Any, *args: Any, **kwargs: Any) -> Any:
             ids: Any = kwargs.get("input_ids", args[0] if args else None)
-            wide = getattr(ids, "ndim", 0) == 2 and (
-                ids.shape[1] > 1 or kwargs.get("past_key_values") is None
-            )
+            wide = getattr(ids, "ndim", 0) == 2 and (ids.shape[1] > 1 or cache_in(kwargs) is None)
             if not wide or not recorder.once("forward"):
                 return plain(self, *args, **kwargs)
             inside = recorder.here.inside

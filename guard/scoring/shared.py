@@ -164,7 +164,7 @@ class Sharing:
         cache = {}
         if pairs:
             wide = [tuple(one.expand(len(stems), *one.shape[1:]) for one in pair) for pair in pairs]
-            cache = {"past_key_values": _cache(wide)}
+            cache = {self._support.cache: _cache(wide)}
         logits = self._model(
             input_ids=torch.tensor(ids, device=device), position_ids=at_of,
             attention_mask=self._mask(torch.tensor(branches, device=device), at_of, header),
@@ -200,7 +200,7 @@ class Sharing:
             cache = _library.DynamicCache()
             self._model(
                 input_ids=torch.tensor([ids], device=self._model.device),
-                past_key_values=cache, use_cache=True,
+                use_cache=True, **{self._support.cache: cache},
                 **({"logits_to_keep": 1} if self._support.few_logits else {}),
             )  # fmt: skip
             self._header = (ids, [(layer.keys, layer.values) for layer in cache.layers])

@@ -15,6 +15,7 @@ from peft import LoraConfig, get_peft_model
 from transformers import AutoModelForCausalLM
 
 from guard import CleanModelLoader, Completion, Loaded
+from guard.base.caches import cache_in
 from guard.decoding import graphs, memory, steps
 from guard.decoding.loop import Batch, generate
 from guard.decoding.prefill import groups
@@ -390,7 +391,7 @@ def test_a_model_that_gives_other_logits_over_the_buffers_is_refused(fresh: Load
     fresh.model.get_decoder().layers[0].self_attn.register_forward_pre_hook(
         lambda _module, args, kwargs: (
             args, {**kwargs, "hidden_states": kwargs["hidden_states"] * 1.5}
-        ) if type(kwargs["past_key_values"]).__name__ == "FixedCache" else None,
+        ) if type(cache_in(kwargs)).__name__ == "FixedCache" else None,
         with_kwargs=True,
     )  # fmt: skip
     with pytest.raises(NoRoad, match="off by"), torch.no_grad(), vetted(state_of(fresh.model)):
