@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from cleanguard.editing.read import regular
 from cleanguard.errors import JobError
 
 _MOST_DIGITS = 1000  # Python reads 4,300 and complains of itself above
@@ -106,7 +107,7 @@ def text_of(record: Mapping[str, Any], names: Sequence[str]) -> str | None:
 
 def _text(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8-sig")
+        return regular(path).read_text(encoding="utf-8-sig")
     except OSError as error:
         raise JobError(f"{path}: cannot be read: {(error.strerror or '').lower()}") from None
     except UnicodeDecodeError as error:

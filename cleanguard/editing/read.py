@@ -28,6 +28,17 @@ def read_file(path: Path | str) -> bytes:
     return raw
 
 
+def regular(path: Path) -> Path:
+    """A path whose file may be opened: no pipe or device, which may wait or go on for ever.
+
+    Raises:
+        OSError: There is no such file, or it is a pipe or a device.
+    """
+    if not path.is_dir():  # what follows says that in the system's words
+        _refuse(path.stat(), path)
+    return path
+
+
 def _refuse(found: os.stat_result, path: Path | str) -> None:
     if stat.S_ISDIR(found.st_mode):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))

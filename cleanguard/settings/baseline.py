@@ -16,6 +16,7 @@ from typing import Any
 from cleanguard.catalogue.findings import Finding
 from cleanguard.catalogue.fingerprints import Sources, fingerprints, normalised_line
 from cleanguard.catalogue.hazards import UNREADABLE
+from cleanguard.editing.read import regular
 from cleanguard.errors import JobError
 
 DEFAULT_NAME = "cleanguard-baseline.json"
@@ -90,7 +91,7 @@ def load(file: Path) -> tuple[Entry, ...]:
         JobError: It cannot be read or is none; a run that ignored it would report old findings as new.
     """
     try:
-        data = json.loads(file.read_text(encoding="utf-8"))
+        data = json.loads(regular(file).read_text(encoding="utf-8"))
         if data["version"] != _VERSION:
             raise JobError(f"{file}: version {data['version']!r} of the format is not known")
         return tuple(_entry(item) for item in data["findings"])

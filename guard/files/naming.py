@@ -20,7 +20,7 @@ def refuse_no_model(model_id: str) -> None:
     directory = Path(model_id).expanduser()
     if directory.is_dir():
         return
-    if directory.is_file():
+    if directory.exists():
         raise ModelNotFoundError(
             f"{model_id!r} is a file", remedy=f"name its directory, {directory.parent}"
         )

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
+from cleanguard.editing.read import regular
 from guard.errors import ModelNotFoundError, SettingsError
 from guard.files import hub
 from guard.files.naming import refuse_no_model
@@ -70,6 +71,20 @@ def file_names(directory: Path) -> tuple[str, ...]:
         return tuple(sorted(entry.name for entry in entries if entry.is_file()))
 
 
+def _refuse_special(directory: Path) -> None:
+    """Whoever opened a pipe that lies among a model's files would wait for ever."""
+    for path in directory.iterdir():
+        try:
+            regular(path)
+        except FileNotFoundError:  # a link to nothing: told where the file is needed
+            continue
+        except OSError as error:
+            raise ModelNotFoundError(
+                f"{path}: {(error.strerror or type(error).__name__).lower()}",
+                remedy="remove it, or put the model's own file in its place",
+            ) from None
+
+
 def open_source(request: LoadRequest, *, weights: bool = True) -> ModelSource:
     """Resolve a request to local files: all of a directory, the small ones of a repository.
 
@@ -94,6 +109,7 @@ def open_source(request: LoadRequest, *, weights: bool = True) -> ModelSource:
             raise ModelNotFoundError(
                 f"{directory} is no directory", remedy="look at subfolder=, or leave it out"
             )
+        _refuse_special(directory)
         source = ModelSource(request.model_id, "local", str(directory), directory.resolve(), None)
         if weights:
             refuse_files(source.names(), str(directory), request)

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from cleanguard.editing.read import regular
 from guard.base.canonical import digest, parse
 from guard.records.judging import (
     changed_adapter,
@@ -43,7 +44,7 @@ def verify_file(path: Path, public_key: Path | None = None) -> Verdict:
         SigningError: The key cannot be used.
         MissingExtraError: A key was given, and cryptography is not installed.
     """
-    with path.open("rb"):
+    with regular(path).open("rb"):
         pass
     try:
         statement = read_statement(path)

@@ -9,6 +9,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from cleanguard.editing.read import regular
 from cleanguard.nesting import nested_deeper_than
 from cleanguard.settings.config_file import ConfigError
 
@@ -47,7 +48,7 @@ def load_data(path: Path) -> dict[str, Any]:
 
 def _read(path: Path) -> tuple[dict[str, Any], dict[str, int]]:
     try:
-        text = path.read_bytes().decode("utf-8-sig")
+        text = regular(path).read_bytes().decode("utf-8-sig")
     except OSError as error:
         reason = (error.strerror or type(error).__name__).lower()
         raise ConfigError(f"{path}: cannot be read: {reason}") from None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from cleanguard.editing.read import regular
 from cleanguard.errors import JobError
 from stages.engines import Engine, engine_for
 from stages.evaluate.config import EvaluateConfig
@@ -78,7 +79,7 @@ def template_of(config: EvaluateConfig) -> str:
     if path is None:
         return TEMPLATE
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = regular(path).read_text(encoding="utf-8-sig")
     except OSError as error:
         raise JobError(f"{path}: cannot be read: {(error.strerror or '').lower()}") from None
     except UnicodeDecodeError:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from cleanguard.editing.read import regular
 from stages.jsonl import parsed
 from stages.suites.fields import item_of
 from stages.suites.item import Endpoint, FormName, Kind, Shot, Suite, SuiteError, SuiteItem
@@ -98,7 +99,7 @@ def _usual(items: list[SuiteItem]) -> tuple[Endpoint, tuple[FormName, ...]]:
 
 def _text(path: Path) -> str:
     try:
-        return path.read_bytes().decode("utf-8-sig")
+        return regular(path).read_bytes().decode("utf-8-sig")
     except OSError as error:
         raise SuiteError(f"{path}: cannot be read: {(error.strerror or '').lower()}") from None
     except UnicodeDecodeError as error:

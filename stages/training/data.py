@@ -24,13 +24,16 @@ def read_traced(path: Path, expected: dict[str, type], *, answers: Sequence[str]
 
     Raises:
         DroppedProvenanceError: There is no statement, or the file or a record differs from it.
-        JobError: A record lacks a field, or holds a placeholder.
+        JobError: It cannot be read, or a record lacks a field or holds a placeholder.
     """
-    if not path.is_file():
+    if not path.exists():
         raise JobError(
             f"{path}: there is no such file; run the stage that makes it, or name another"
         )
-    verdict = verify_file(path)
+    try:
+        verdict = verify_file(path)
+    except OSError as error:
+        raise JobError(f"{path}: cannot be read: {(error.strerror or '').lower()}") from None
     if not verdict.ok:
         first = verdict.problems[0]
         where = f"{path}:{first.line}" if first.line else str(path)

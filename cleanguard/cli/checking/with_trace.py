@@ -11,6 +11,7 @@ from typing import Any
 
 from cleanguard.catalogue.findings import Finding, Position, Traced
 from cleanguard.catalogue.hazards import BY_CODE
+from cleanguard.editing.read import regular
 from cleanguard.errors import JobError
 from cleanguard.files import SourceFile
 from cleanguard.report.spoken import say
@@ -114,7 +115,7 @@ def read_trace(file: Path) -> Trace:
     """
     advice = "`cleanguard trace --save FILE SCRIPT` writes one"
     try:
-        data = json.loads(file.read_text(encoding="utf-8"))
+        data = json.loads(regular(file).read_text(encoding="utf-8"))
         if data["trace"] != VERSION:
             raise JobError(f"{file}: version {data['trace']!r} of the format is not known")
         folder = Path(data["folder"])

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import click
 
+from cleanguard.editing.read import regular
 from cleanguard.errors import JobError
 from cleanguard.report.spoken import say
 
@@ -90,7 +91,7 @@ def target_of(script: Sequence[str], scratch: Path) -> Target:
 
 def _read(path: Path) -> bytes:
     try:
-        return path.read_bytes()
+        return regular(path).read_bytes()
     except FileNotFoundError:
         raise JobError(f"{path}: there is no such script") from None
     except OSError as error:
