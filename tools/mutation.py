@@ -4,8 +4,8 @@
     python tools/mutation.py guard/prompts guard/enforcing --sample 150 --seed 1 --keep mutants.jsonl
 
 First the tests run once, and it is noted which of them runs which line. For each mutant only those that run its line
-run again, the quickest first, until one fails, in a process forked from one that has imported everything. With `--keep`
-a run that was cut off goes on. A mutant that no test sees is listed.
+run again, the quickest of each file first, until one fails, in a process forked from one that has imported everything.
+With `--keep` a run that was cut off goes on. A mutant that no test sees is listed.
 
 A mutant may do what its module must never do: give tests that touch nothing but folders of their own. The tool refuses
 to run as root.
@@ -23,7 +23,7 @@ import random
 import signal
 import sys
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -203,6 +203,17 @@ class _Lines:
             self.failed.append(report.nodeid)
 
 
+def _in_turn(tests: Sequence[str]) -> list[str]:
+    """The first test of each file, then the second of each: neighbours in a file see the same."""
+    places: Counter[str] = Counter()
+    ranked = []
+    for test in tests:
+        file = test.partition("::")[0]
+        ranked.append((places[file], test))
+        places[file] += 1
+    return [test for _, test in sorted(ranked, key=lambda one: one[0])]
+
+
 def _survives(mutant: Mutant, tests: Sequence[str], limit: float) -> bool:
     """Whether all tests pass with a mutant, in a process of its own."""
     child = os.fork()
@@ -305,10 +316,9 @@ def main() -> None:
         known = {(row["file"], row["line"], row["what"]): row["survives"] for row in rows}
     survivors = []
     for mutant in sorted(chosen, key=lambda one: (one.file, one.line)):
-        tests = sorted(
-            lines.seen.get((mutant.file, mutant.line), ()), key=lines.seconds.__getitem__
-        )
-        tests = [test for test in tests if test][: options.most_tests]
+        seen = lines.seen.get((mutant.file, mutant.line), set())
+        tests = _in_turn(sorted(filter(None, seen), key=lines.seconds.__getitem__))
+        tests = tests[: options.most_tests]
         key = (mutant.file, mutant.line, mutant.what)
         if key not in known:
             limit = 10 + 5 * sum(lines.seconds[test] for test in tests)
