@@ -42,7 +42,7 @@ PAGES = ROOT / "build" / "pages"
 SITE = ROOT / "build" / "site"
 
 PARTS: tuple[tuple[str, tuple[str, ...]], ...] = (
-    ("Start", ("index", "first-steps", "when", "teams")),
+    ("Start", ("index", "first-steps", "commands", "when", "teams")),
     ("What is true", ("truth", "border", "checkpoints", "families")),
     (
         "Work with it",
@@ -59,7 +59,7 @@ PARTS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("Editors and CI", ("editors-and-ci",)),
     (
         "Evaluate and train",
-        ("suites", "harnesses", "formats", "reliability", "scaling", "seed-map"),
+        ("pipeline", "suites", "harnesses", "formats", "reliability", "scaling", "seed-map"),
     ),
 )
 _BAR = "\\|"
