@@ -74,13 +74,14 @@ RUN_BY: dict[str, dict[str, str]] = {
     "migration.md": {"console": HERE},
     "performance-check.md": {"console": "a benchmark of minutes; tests/test_benchmarks.py imports it"},
     "performance.md": {"console": GPU},
-    "pipeline.md": {"console": HERE},
+    "pipeline.md": {"sh": HERE},
     "scaling.md": {"console": GPU},
     "scoring.md": {"python": HERE},
     "suites.md": dict.fromkeys(
         (
-            "jsonl suite=answers", "python file=my_scorers.py", "jsonl suite=choices",
-            "jsonl suite=texts", "jsonl generate", "jsonl preferences", "jsonl negatives",
+            'jsonl title="suite of answers"', 'python title="my_scorers.py"',
+            'jsonl title="suite of choices"', 'jsonl title="suite of texts"',
+            'jsonl title="for generate"', 'jsonl title="for preferences"', 'jsonl title="negatives"',
         ),
         "tests/docs/test_suites.py",
     ),
@@ -354,7 +355,7 @@ def test_the_commands_of_the_first_steps(project: Path) -> None:
 @pytest.mark.slow
 def test_the_readmes_stages(project: Path) -> None:
     (shown,) = (body for body in blocks("README.md", "console") if "cleanguard run chain" in body)
-    (body,) = blocks("pipeline.md", "console")
+    (body,) = blocks("pipeline.md", "sh")
     # The README's are among them.
     known = {line.partition("  #")[0].replace("torchrun --nproc-per-node 8 --no-python ", "").strip()
              for line in body.splitlines()}  # fmt: skip

@@ -46,6 +46,13 @@ def pages(site: Any) -> dict[str, str]:
     return made
 
 
+def test_code_blocks_are_opened_as_the_generator_reads_them(pages: dict[str, str]) -> None:
+    """It takes no fence whose info it cannot read, and then the next one opens where this one closes."""
+    for name, text in pages.items():
+        for info in re.findall(r"^ *```(.*)$", text, re.MULTILINE):
+            assert re.fullmatch(r'(\w+( title="[^"]+")?)?', info), (name, info)
+
+
 def block(page: str, title: str) -> str:
     found = re.search(
         rf'^```\w+ title="{title}"\n(.*?)^```', SOURCES[page], re.MULTILINE | re.DOTALL
