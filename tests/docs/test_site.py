@@ -53,6 +53,14 @@ def test_code_blocks_are_opened_as_the_generator_reads_them(pages: dict[str, str
             assert re.fullmatch(r'(\w+( title="[^"]+")?)?', info), (name, info)
 
 
+def test_no_token_is_taken_for_a_tag_and_each_page_has_one_title(pages: dict[str, str]) -> None:
+    for name, text in pages.items():
+        words = re.sub(r"^ *```.*?^ *```$", "", text, flags=re.MULTILINE | re.DOTALL)
+        words = re.sub(r"<!--.*?-->|<code>.*?</code>|`[^`\n]*`", "", words, flags=re.DOTALL)
+        assert re.findall(r"<[A-Za-z/|][^>\n]*>", words) == [], name
+        assert len(re.findall(r"^# ", words, re.MULTILINE)) == 1, name
+
+
 def block(page: str, title: str) -> str:
     found = re.search(
         rf'^```\w+ title="{title}"\n(.*?)^```', SOURCES[page], re.MULTILINE | re.DOTALL
@@ -230,3 +238,12 @@ def test_links_of_the_pages_beside_the_site_lead_somewhere() -> None:
             if page.parent.name == "docs" and made in ("hazards", "reference", "changes.md"):
                 continue  # made from the code
             assert (page.parent / address).exists(), (page.name, address)
+        for address, anchor in re.findall(
+            r"\]\(([^)#\s]+\.md)#([^)\s]+)\)", page.read_text("utf-8")
+        ):
+            if (page.parent / address).is_file():
+                heads = re.findall(
+                    r"^#+ (.+)$", (page.parent / address).read_text("utf-8"), re.MULTILINE
+                )
+                slugs = {re.sub(r"[^\w -]", "", head.lower()).replace(" ", "-") for head in heads}
+                assert anchor in slugs, (page.name, address, anchor)
