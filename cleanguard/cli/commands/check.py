@@ -100,6 +100,7 @@ def _check(options: CheckOptions, inputs: Inputs) -> int:
 
         explain_run(settings, files)
     known = Known(options.baseline, settings)
+    files = known.checkable(files)
     traces = [read_trace(file) for file in options.with_trace]
     if traces and options.fixes:
         raise click.UsageError("--with-trace says what a run saw; it excludes --fix and --diff")
@@ -107,7 +108,7 @@ def _check(options: CheckOptions, inputs: Inputs) -> int:
         run = check_files(
             files, settings, jobs=options.jobs, cached=not options.no_cache, progress=progress
         )
-    findings, failures = run.findings, [*inputs.problems, *run.failures]
+    findings, failures = run.findings, [*inputs.problems, *known.problems, *run.failures]
     colour = colour_of(options.color)
     output = Output(
         options.output_format,
