@@ -342,8 +342,9 @@ def test_the_commands_of_the_first_steps(project: Path) -> None:
     model, tokenizer, _ = loader.load()
     with JsonlWriter(project / "answers.jsonl", model) as out:
         out.write("a", {"text": loader.generate(model, tokenizer, "2 plus 2 is", max_new_tokens=4)})
-    venv, install, *lines = lines_of("first-steps.md", "sh")
-    assert venv == "python -m venv .venv"  # both are run by tests/test_installed.py
+    venv, install, activate, *lines = lines_of("first-steps.md", "sh")
+    assert venv == "python3 -m venv .venv"  # the first two are run by tests/test_installed.py
+    assert activate == "source .venv/bin/activate"
     assert install.startswith(".venv/bin/pip install ")
     for line in lines:
         if "-m lm_eval" in line:  # its task comes from a hub; the words before it are a command's
