@@ -108,9 +108,11 @@ def test_the_references_hold_every_option_key_and_setting(pages: dict[str, str])
 
 
 def commands() -> Iterator[tuple[str, str]]:
-    """Each command line of ours in a code block, with the page that it stands on."""
+    """Each command line of ours in a code block or a sentence, with the page that it stands on."""
     texts = {**SOURCES, "README.md": (ROOT / "README.md").read_text(encoding="utf-8")}
     for name, text in texts.items():
+        sentences = re.sub(r"^```.*?^```$", "", text, flags=re.MULTILINE | re.DOTALL)
+        yield from ((name, line) for line in re.findall(r"`(cleanguard [^`\n]+)`", sentences))
         for body in re.findall(
             r"^```(?:console|sh|make|text)\b.*?\n(.*?)^```", text, re.MULTILINE | re.DOTALL
         ):
@@ -134,12 +136,13 @@ def test_every_command_that_is_shown_exists_with_its_options() -> None:
         assert words[0] in COMMANDS, (page, line)
         command = group.get_command(click.Context(group), words[0])
         assert command is not None
-        if words[0] == "run" and words[1] in BY_NAME:
+        if words[0] == "run" and words[1:] and words[1] in BY_NAME:
             stage = BY_NAME[words[1]]
             known = {f"--{one.key.replace('_', '-')}" for one in options_of(stage.config)}
             known |= {"--config", "--preset", "--show-config", "--help"}
         else:
-            known = {opt for param in command.params for opt in param.opts} | {"--help"}
+            shown = [one for one in command.params if not getattr(one, "hidden", False)]
+            known = {opt for one in shown for opt in one.opts} | {"--help"}
         if words[0] == "lm-eval":  # its options are lm-evaluation-harness's
             continue
         if words[0] == "trace":  # from the script on, options are the script's
