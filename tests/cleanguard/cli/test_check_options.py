@@ -271,6 +271,7 @@ def test_add_ignore_tells_what_no_comment_can_suppress(run: Run) -> None:
     assert ran.code == 1
     assert "a.py:1:" in ran.err
     assert "n.ipynb:cell 1:2:" in ran.err
+    assert "is in a notebook, which this does not write into" in ran.err
 
 
 def notebook(cells: list[str], *, lines: bool = True) -> dict[str, object]:
