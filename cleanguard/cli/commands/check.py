@@ -19,6 +19,7 @@ from cleanguard.cli.checking.places import prepared
 from cleanguard.cli.checking.with_trace import compared, read_trace
 from cleanguard.cli.exit_codes import CANNOT_DO, CLEAN, FINDINGS
 from cleanguard.cli.inputs import Inputs, inputs_of
+from cleanguard.cli.outputs import writable
 from cleanguard.cli.progress import bar
 from cleanguard.errors import JobError
 from cleanguard.files import SourceFile
@@ -38,6 +39,8 @@ def command(ctx: click.Context, /, **given: Any) -> None:
     options = CheckOptions(**given)
     if options.cache_dir is not None:
         os.environ["CLEANGUARD_CACHE_DIR"] = str(options.cache_dir)
+    if options.output_file and not options.watch:
+        writable(options.output_file)
     if not options.watch:
         ctx.exit(_check(options, _inputs(options)))
     if _reads_stdin(options) or options.output_file:
