@@ -171,7 +171,9 @@ def _commands() -> Iterator[str]:
 
 
 def _command(command: click.Command, path: str) -> Iterator[str]:
-    context = click.Context(command, info_name=path)
+    # Below the group, whose settings say that -h is help too; a command remembers its first answer.
+    above = click.Context(group, info_name="cleanguard", **group.context_settings)
+    context = click.Context(command, info_name=path.removeprefix("cleanguard "), parent=above)
     yield f"```text\n{command.get_usage(context).removeprefix('Usage: ')}\n```\n"
     yield _text(cleandoc(command.help or "")) + "\n"
     options = [one for one in command.get_params(context) if isinstance(one, click.Option)]

@@ -94,6 +94,8 @@ def test_the_references_hold_every_option_key_and_setting(pages: dict[str, str])
         for param in command.params:
             if isinstance(param, click.Option) and not param.hidden:
                 assert all(opt in section for opt in param.opts), (name, param.opts)
+        if name != "lm-eval":  # its help is lm-evaluation-harness's
+            assert "`-h, --help`" in section, name
     for stage in BY_NAME.values():
         section = pages["reference/stages.md"].partition(f"## cleanguard run {stage.name}\n")[2]
         for option in options_of(stage.config):
