@@ -1,4 +1,4 @@
-"""The README says what exists."""
+"""The README, and the pages that hold what it once held, say what exists."""
 
 from __future__ import annotations
 
@@ -16,15 +16,18 @@ from lint_rules._engine.checking import check_source
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+COMMANDS_PAGE = (ROOT / "docs" / "commands.md").read_text(encoding="utf-8")
+CHECKING = (ROOT / "docs" / "checking.md").read_text(encoding="utf-8")
+FIRST_STEPS = (ROOT / "docs" / "first-steps.md").read_text(encoding="utf-8")
 
 
-def blocks(language: str) -> list[str]:
-    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+def blocks(language: str, text: str = README) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)
 
 
 @pytest.mark.parametrize("group", GROUPS)
 def test_the_table_of_hazards_is_true(group: str) -> None:
-    row = next(line for line in README.splitlines() if line.startswith(f"| {group} |"))
+    row = next(line for line in COMMANDS_PAGE.splitlines() if line.startswith(f"| {group} |"))
     linted, guarded = ([f"CG{code}" for code in cell.split()] for cell in row.split("|")[3:5])
     own = [hazard for hazard in CATALOGUE if hazard.code.startswith(group)]
     assert linted == [hazard.code for hazard in own if hazard.linted]
@@ -33,7 +36,7 @@ def test_the_table_of_hazards_is_true(group: str) -> None:
 
 def test_every_command_is_there() -> None:
     for name in COMMANDS:
-        assert f"| `cleanguard {name}" in README
+        assert f"| `cleanguard {name}" in COMMANDS_PAGE
 
 
 def test_the_diff_is_what_migrate_makes() -> None:
@@ -51,7 +54,7 @@ def test_the_diff_is_what_migrate_makes() -> None:
 
 
 def test_the_shown_finding_is_what_check_says() -> None:
-    shown = blocks("console")[2]
+    (shown,) = blocks("console", CHECKING)
     old = [line[1:] for line in blocks("diff")[0].splitlines() if not line.startswith("+")]
     source = "\n".join(
         ["from transformers import AutoModelForCausalLM, AutoTokenizer", "prompt = input()", *old]
@@ -64,7 +67,7 @@ def test_the_shown_finding_is_what_check_says() -> None:
 
 
 def test_the_shown_configuration_is_accepted(tmp_path: Path) -> None:
-    (tmp_path / "pyproject.toml").write_text(blocks("toml")[0], encoding="utf-8")
+    (tmp_path / "pyproject.toml").write_text(blocks("toml", CHECKING)[0], encoding="utf-8")
     assert load_settings(tmp_path).exclude == ("archived/",)
 
 
@@ -74,3 +77,18 @@ def test_set_up_is_two_commands_and_installs_are_pinned() -> None:
         r"pip install [^`\n]*", README + (ROOT / "Makefile").read_text(encoding="utf-8")
     )
     assert all("-c constraints.txt" in command for command in installs)
+
+
+def test_without_make_is_what_make_does() -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8").replace("$(VENV)", ".venv")
+    recipes = " ".join(makefile.replace("$(BIN)", ".venv/bin").split())
+    (shown,) = blocks('sh title="checkout"', FIRST_STEPS)
+    for command in re.split(r" && |\n", shown.strip()):
+        same = command.replace("python3 -m venv", "$(PYTHON) -m venv").replace(" -n auto", "")
+        same = same.replace(".venv/bin/pip install", ".venv/bin/python -m pip install -q")
+        assert same in recipes, command
+
+
+def test_the_readme_is_short_and_shows_both_pictures() -> None:
+    assert len(README.splitlines()) <= 130
+    assert re.findall(r"!\[.+\]\((\S+)\)", README) == ["docs/check.svg", "docs/report.png"]

@@ -42,7 +42,7 @@ PAGES = ROOT / "build" / "pages"
 SITE = ROOT / "build" / "site"
 
 PARTS: tuple[tuple[str, tuple[str, ...]], ...] = (
-    ("Start", ("index", "first-steps", "when", "teams")),
+    ("Start", ("index", "first-steps", "commands", "when", "teams")),
     ("What is true", ("truth", "border", "checkpoints", "families")),
     (
         "Work with it",
@@ -59,7 +59,7 @@ PARTS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("Editors and CI", ("editors-and-ci",)),
     (
         "Evaluate and train",
-        ("suites", "harnesses", "formats", "reliability", "scaling", "seed-map"),
+        ("pipeline", "suites", "harnesses", "formats", "reliability", "scaling", "seed-map"),
     ),
 )
 _BAR = "\\|"
@@ -77,7 +77,7 @@ def pages() -> dict[str, str]:
     made["reference/stages.md"] = "\n".join(_stages()) + _MARK
     made["reference/configuration.md"] = "\n".join(_configuration()) + _MARK
     made["changes.md"] = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
-    return {path: _bars(_without_dead_ends(text)) for path, text in made.items()}
+    return {path: _whole_options(_bars(_without_dead_ends(text))) for path, text in made.items()}
 
 
 def page_name(hazard: Hazard) -> str:
@@ -99,6 +99,13 @@ def _bars(text: str) -> str:
     )
 
 
+def _whole_options(text: str) -> str:
+    """Options in a sentence are not broken behind their hyphens; extra.css knows the class."""
+    parts = re.split(r"(^ *```.*?^ *```$)", text, flags=re.MULTILINE | re.DOTALL)
+    parts[::2] = [re.sub(r"(`--?[\w.-]+`)(?!\{)", r"\1{ .whole }", part) for part in parts[::2]]
+    return "".join(parts)
+
+
 def _hazard(hazard: Hazard) -> str:
     rule = next((rule for rule in RULES if rule.hazard is hazard), None)
     page = as_markdown(Page(hazard, rule.bad, rule.good) if rule else Page(hazard))
@@ -118,7 +125,7 @@ def _hazard(hazard: Hazard) -> str:
     if rule is not None:
         shown += f"pytest tests/lint_rules/test_examples.py -k {hazard.name}-  # its examples\n"
     return (
-        f"{page}\n## What each part does\n\n| | |\n|---|---|\n{table}\n\n"
+        f"{page}\n## What each part does\n\n| part | what it does |\n|---|---|\n{table}\n\n"
         f"## The measurement behind it\n\nIn a checkout of this project:\n\n```console\n{measured}```\n\n"
         f"## See for yourself\n\n```console\n{shown}```\n{_MARK}"
     )
@@ -164,7 +171,9 @@ def _commands() -> Iterator[str]:
 
 
 def _command(command: click.Command, path: str) -> Iterator[str]:
-    context = click.Context(command, info_name=path)
+    # Below the group, whose settings say that -h is help too; a command remembers its first answer.
+    above = click.Context(group, info_name="cleanguard", **group.context_settings)
+    context = click.Context(command, info_name=path.removeprefix("cleanguard "), parent=above)
     yield f"```text\n{command.get_usage(context).removeprefix('Usage: ')}\n```\n"
     yield _text(cleandoc(command.help or "")) + "\n"
     options = [one for one in command.get_params(context) if isinstance(one, click.Option)]

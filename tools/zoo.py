@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import sysconfig
@@ -219,8 +220,13 @@ def table(
         row = [name, str(entry["vocabulary"]), str(entry["bos"]), f"`{standing}`", *cells]
         lines.append("| " + " | ".join(text.replace("|", "\\|") for text in row) + " |")
     lines += ["", "## Where BOS is from", ""]
-    lines += [f"- {name}: {entry['bos_statement']}" for name, entry in entries().items()]
+    lines += [f"- {name}: {as_code(entry['bos_statement'])}" for name, entry in entries().items()]
     return "\n".join(lines) + "\n" + TAIL.replace("FIGURES", FIGURES.strip())
+
+
+def as_code(text: str) -> str:
+    """Tokens as code: Markdown takes `<bos>` for a tag and shows nothing."""
+    return re.sub(r"(?<!`)<[^<>\s]+>(?!`)", r"`\g<0>`", text)
 
 
 def cell(found: tuple[int, int, int]) -> str:

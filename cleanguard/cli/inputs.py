@@ -34,11 +34,18 @@ class Inputs:
         files: What the paths name.
         problems: Configurations that cannot be used. The files that they hold for are not among the
             files, so a command that is told of any leaves with 2.
+        refused: The folders of those.
     """
 
     settings: Settings
     files: tuple[SourceFile, ...]
     problems: tuple[str, ...] = ()
+    refused: tuple[str, ...] = ()
+
+    def refuses(self, path: Path) -> bool:
+        """Whether a file lies where the configuration cannot be used."""
+        absolute = os.path.abspath(path)  # noqa: PTH100
+        return any(absolute.startswith(folder + os.sep) for folder in self.refused)
 
 
 def inputs_of(
@@ -94,7 +101,7 @@ def inputs_of(
             f"no Python files under {', '.join(paths)}, so nothing was checked; "
             "name a folder with .py files, or look at `exclude` and .gitignore"
         )
-    return Inputs(settings, files, tuple(folders.problems.values()))
+    return Inputs(settings, files, tuple(folders.problems.values()), tuple(folders.problems))
 
 
 class _Folders:

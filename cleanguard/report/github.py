@@ -26,8 +26,9 @@ def cut(findings: Sequence[Finding]) -> str | None:
     over = [counted(number - LIMIT, kind) for kind, number in kinds.items() if number > LIMIT]
     if not over:
         return None
+    are = "is" if len(over) == 1 and over[0].startswith("1 ") else "are"
     return (
-        f"GitHub shows {LIMIT} errors and {LIMIT} warnings of a step; {' and '.join(over)} more are in "
+        f"GitHub shows {LIMIT} errors and {LIMIT} warnings of a step; {' and '.join(over)} more {are} in "
         "the log only (--output-format sarif, uploaded, shows 25,000)"
     )
 

@@ -18,6 +18,7 @@ from cleanguard.catalogue.fingerprints import Sources, fingerprints, normalised_
 from cleanguard.catalogue.hazards import UNREADABLE
 from cleanguard.editing.read import regular
 from cleanguard.errors import JobError
+from cleanguard.settings.config_file import shown_path
 
 DEFAULT_NAME = "cleanguard-baseline.json"
 _VERSION = 1
@@ -90,17 +91,18 @@ def load(file: Path) -> tuple[Entry, ...]:
     Raises:
         JobError: It cannot be read or is none; a run that ignored it would report old findings as new.
     """
+    shown = shown_path(file)
     try:
         data = json.loads(regular(file).read_text(encoding="utf-8"))
         if data["version"] != _VERSION:
-            raise JobError(f"{file}: version {data['version']!r} of the format is not known")
+            raise JobError(f"{shown}: version {data['version']!r} of the format is not known")
         return tuple(_entry(item) for item in data["findings"])
     except OSError as error:
         reason = (error.strerror or type(error).__name__).lower()
         advice = "`cleanguard baseline` writes one"
-        raise JobError(f"{file}: cannot read the baseline: {reason}; {advice}") from None
+        raise JobError(f"{shown}: cannot read the baseline: {reason}; {advice}") from None
     except (ValueError, KeyError, TypeError):
-        raise JobError(f"{file}: not a baseline; `cleanguard baseline` writes one") from None
+        raise JobError(f"{shown}: not a baseline; `cleanguard baseline` writes one") from None
 
 
 def compare(

@@ -9,13 +9,21 @@ from pathlib import Path
 from typing import Any
 
 from cleanguard.catalogue.selection import UnknownSelectorError, did_you_mean, resolve
-from cleanguard.settings.config_file import ConfigError, ConfigFile, mentions, parsed, read
+from cleanguard.settings.config_file import (
+    ConfigError,
+    ConfigFile,
+    mentions,
+    parsed,
+    read,
+    shown_path,
+)
 from cleanguard.settings.config_values import PARSERS, FileIgnores, Scope, Severities
 
 __all__ = [
     "ConfigError",
     "Scope",
     "Settings",
+    "complaint",
     "inline_settings",
     "load_settings",
     "own_settings",
@@ -148,13 +156,22 @@ def own_settings(folder: Path) -> Settings | None:
     return None if table is None else _settings(source, table, folder)
 
 
+def complaint(settings: Settings, key: str, problem: str) -> str:
+    """A problem with what a key of these settings names, with the file and the line that say so."""
+    path = settings.root / "pyproject.toml"
+    try:
+        return str(read(path).error(f"`{key}`: {problem}", key))
+    except ConfigError:
+        return problem
+
+
 def inline_settings(text: str, settings: Settings) -> Settings:
     """The settings with `key = value` in TOML on top, as a command line gives it.
 
     Raises:
         ConfigError: It is no TOML, or a key or value is wrong.
     """
-    source = parsed(Path(f"--config '{text}'"), text)
+    source = parsed(Path(f"--config '{text}'"), text, named=False)
     if "extend" in source.data:
         raise source.error("`extend` stands in files only")
     # Without the text, so that no line of it is named.
@@ -213,6 +230,8 @@ def _values(source: ConfigFile, table: Any, seen: tuple[Path, ...]) -> dict[str,
     if len(seen) == _LONGEST_CHAIN:
         chain = f"more than {_LONGEST_CHAIN} files extend each other"
         raise source.error(f"{chain}; put them together", "extend")
+    if not path.exists():
+        raise source.error(f"`extend`: there is no file {shown_path(path)}", "extend")
     base = read(path)
     inherited = _table(base.data)
     if inherited is None:

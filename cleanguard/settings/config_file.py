@@ -67,7 +67,7 @@ def read(path: Path) -> ConfigFile:
     Raises:
         ConfigError: It cannot be read, or is not TOML.
     """
-    shown = _shown(path)
+    shown = shown_path(path)
     try:
         text = _content(path, shown).decode("utf-8-sig")
     except OSError as error:
@@ -81,19 +81,21 @@ def read(path: Path) -> ConfigFile:
 def mentions(path: Path, word: bytes) -> bool:
     """Whether a file holds a word; of what cannot be read it is not known, and `read` says why."""
     try:
-        return word in _content(path, path)
+        raw = _content(path, path)
+        return word in raw or b"\0" in raw  # NUL: UTF-16, say, in which any word may stand
     except FileNotFoundError:
         return False
     except (OSError, ConfigError):
         return True
 
 
-def parsed(shown: Path, text: str) -> ConfigFile:
+def parsed(shown: Path, text: str, *, named: bool = True) -> ConfigFile:
     """Parse a text.
 
     Args:
         shown: What it is called in messages.
         text: TOML.
+        named: It is a file's text, so that a message gives the line.
 
     Raises:
         ConfigError: It is not TOML.
@@ -103,10 +105,19 @@ def parsed(shown: Path, text: str) -> ConfigFile:
     except RecursionError:
         raise ConfigError(f"{shown}: nested more than {_DEEPEST} deep; write it flat") from None
     except ValueError as error:  # TOMLDecodeError, and numbers of thousands of digits
-        raise ConfigError(f"{shown}: not valid TOML: {error}") from None
+        at = f":{line}" if named and (line := _line_said(str(error), text)) else ""
+        raise ConfigError(f"{shown}{at}: not valid TOML: {error}") from None
     if nested_deeper_than(data, _DEEPEST):
         raise ConfigError(f"{shown}: nested more than {_DEEPEST} deep; write it flat")
     return ConfigFile(shown, text, data)
+
+
+def _line_said(error: str, text: str) -> str:
+    """The line in tomllib's words; newer releases have it as an attribute, older ones do not."""
+    if "at end of document" in error:
+        return str(text.count("\n", 0, -1) + 1)
+    found = re.search(r"at line (\d+)", error)
+    return found[1] if found else ""
 
 
 def _content(path: Path, shown: Path) -> bytes:
@@ -121,7 +132,8 @@ def _content(path: Path, shown: Path) -> bytes:
     return raw
 
 
-def _shown(path: Path) -> Path:
+def shown_path(path: Path) -> Path:
+    """A path as messages show it: from the current folder on where it lies below."""
     try:
         return path.relative_to(Path.cwd())
     except ValueError:

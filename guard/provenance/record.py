@@ -6,6 +6,7 @@ Nothing here is taken from what was asked for unless the name says so; what is u
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime, timezone
@@ -305,21 +306,24 @@ class Provenance(Mapping[str, Any]):
         settings = ", ".join([*told, *(["all else neutral"] if len(told) < len(effective) else [])])
         place = self.revision or (model.path if str(model.path) != self.model_id else None)
         stored = f"{self.dtype}, {self.quantization}" if self.quantization != "none" else self.dtype
-        held = sum(check.verdict == "pass" for check in self.checks)
+        others = [f"{one.name} {one.verdict}" for one in self.checks if one.verdict != "pass"]
+        held = f"{len(self.checks) - len(others)} of {len(self.checks)} checks passed"
+        kinds = Counter(one.kind for one in self.events)
+        events = [kind if count == 1 else f"{kind} ({count})" for kind, count in kinds.items()]
         lines = [
             f"model      {self.model_id}{f', {place}' if place else ''}",
             f"weights    sha256 {weights}, {model.parameters:,} parameters, {stored}",
             f"tokenizer  sha256 {tokenizer.digest[:12]}, {tokenizer.family or 'family unknown'}, BOS {bos}",
             f"generation {settings or 'nothing inherited'}",
             f"guard      {self.cleanguard_version or 'source tree'} {self.loader_version[:8]}, "
-            f"{held} of {len(self.checks)} checks passed, loaded {self.created}",
+            f"{', '.join([held, *others])}, loaded {self.created}",
             *([f"overrides  {', '.join(self.overrides)}"] if self.overrides else []),
             *(
                 [f"adapters   {', '.join(one.name for one in self.adapters)}"]
                 if self.adapters
                 else []
             ),
-            *([f"events     {', '.join(one.kind for one in self.events)}"] if self.events else []),
+            *([f"events     {', '.join(events)}"] if events else []),
         ]
         return "\n".join(redact_text(line) for line in lines)
 

@@ -8,6 +8,7 @@ from itertools import combinations
 from pathlib import Path
 
 from cleanguard.errors import JobError
+from cleanguard.report.counting import counted
 from guard.records.verification import verify_file
 from stages.reports.earlier import ENGINES_DIFFER, mixed_engines, told
 from stages.reports.results import RESULTS, Result, pairs_of, read_results
@@ -177,4 +178,5 @@ def _warnings(
             yield f"{one.name} and {two.name}: {ENGINES_DIFFER}"
         lacking = len(one.answers) + len(two.answers) - 2 * len(shared)
         if lacking:
-            yield f"{lacking} items stand in only one of {one.name} and {two.name} and are left out"
+            only = f"only one of {one.name} and {two.name}"
+            yield f"left out: {counted(lacking, 'item')} that {only} has"

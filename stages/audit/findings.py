@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from cleanguard.report.counting import counted
 from guard import Behaviour, Provenance
 from stages.reports.model import Rates
 from stages.reports.words import percent, with_interval
@@ -78,7 +79,7 @@ def of_control_tokens(rates: Sequence[Rates]) -> Finding:
         "control tokens",
         "contaminated" if count else "neutral",
         False,
-        f"{count} chat control tokens in {answers} answers to plain prompts",
+        f"{counted(count, 'chat control token')} in {counted(answers, 'answer')} to plain prompts",
     )
 
 

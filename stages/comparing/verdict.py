@@ -58,7 +58,10 @@ def verdict_of(
             f"{detectable.power:.0%} of the time. {reason}"
         ).rstrip()
     if detectable.n < minimum:
-        text += f" {TOO_FEW_ITEMS.code}: {detectable.n} items are fewer than {minimum}."
+        are = "is" if detectable.n == 1 else "are"
+        text += (
+            f" {TOO_FEW_ITEMS.code}: {counted(detectable.n, 'item')} {are} fewer than {minimum}."
+        )
     return text
 
 

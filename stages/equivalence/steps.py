@@ -9,6 +9,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cleanguard.report.counting import counted
 from cleanguard.report.escaping import for_markdown
 from guard import CleanModelLoader, Provenance, attest
 from guard.records.writer import JsonlWriter, item_key
@@ -193,6 +194,8 @@ def _words(
         lines.append(
             f"they part at token {places[len(places) // 2]} in the median, first at {places[0]}"
         )
-        shown = [f"{old} → {new} ({count} times)" for old, new, count in found.common[:5]]
+        shown = [
+            f"{old} → {new} ({counted(count, 'time')})" for old, new, count in found.common[:5]
+        ]
         lines.append(f"commonest ids at the parting, old → guarded: {', '.join(shown)}")
     return lines

@@ -6,12 +6,17 @@ import json
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import yaml
 from lm_eval._cli import HarnessCLI
+from lm_eval.models import (
+    MODEL_MAPPING,
+)  # registers them: once ours is registered, lm_eval does not
 
+from cleanguard.catalogue.selection import did_you_mean
 from cleanguard.errors import JobError
 from guard.errors import GuardError
 from guard.files.naming import refuse_no_model
@@ -28,7 +33,8 @@ def read(args: Sequence[str]) -> list[str]:
         args: As after `lm-eval`.
 
     Raises:
-        JobError: The model is no directory and no hub id, or `--samples` would get each other's results.
+        JobError: No model was named, or none that there is; `--config` is no file; `--samples` would get
+            each other's results.
         SystemExit: `--help` was asked for, or the arguments are none of lm_eval's.
     """
     argv = with_defaults(args)
@@ -49,11 +55,24 @@ def model_of(argv: Sequence[str]) -> str | None:
 
 
 def _refuse_absent(argv: Sequence[str], parsed: Any) -> None:
-    if model_of(argv) != NAME:
+    file = value_of(argv, "--config", "-C")
+    if file is not None and not Path(file).is_file():
+        raise JobError(f"lm-eval: --config: {file}: there is no such file")
+    model = model_of(argv)
+    if model != NAME:
+        if model is not None and model not in MODEL_MAPPING:
+            near = did_you_mean(model, [NAME, *MODEL_MAPPING])
+            raise JobError(
+                f"lm-eval: --model: lm_eval {version('lm_eval')} has no model {model!r}{near}"
+            )
         return
-    told = _told_by(argv)
-    given = parsed.model_args or told.get("model_args")
-    named = given.get("pretrained") if isinstance(given, dict) else None
+    given = parsed.model_args or _told_by(argv).get("model_args") or {}
+    if not isinstance(given, dict):
+        return
+    named = given.get("pretrained")
+    if named is None:
+        near = next(filter(None, (did_you_mean(str(key), ("pretrained",)) for key in given)), "")
+        raise JobError(f"lm-eval: no model was named{near}: --model_args pretrained=NAME")
     if isinstance(named, str) and named != TINY:
         try:
             refuse_no_model(named)

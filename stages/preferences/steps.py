@@ -292,6 +292,6 @@ def _counts(
 
 def _summary(config: PreferencesConfig, counts: dict[str, int]) -> tuple[str, ...]:
     return (
-        f"{counts['pairs']} pairs for {counts['paired_prompts']} of {counts['prompts']} prompts in "
+        f"{counted(counts['pairs'], 'pair')} for {counts['paired_prompts']} of {counts['prompts']} prompts in "
         f"{config.out / PAIRS}; {counts['held_out_pairs']} held out",
     )

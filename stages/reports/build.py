@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from cleanguard.report.counting import counted
 from guard.provenance.record import Provenance, utc_now
 from stages.comparing.judging import adjust
 from stages.comparing.plan import Plan
@@ -194,7 +195,7 @@ def _warnings(
         found += [f"the earlier results: {problem}" for problem in inputs.earlier.problems]
         lacking = sum(match.unmatched for match in inputs.earlier.matches)
         if lacking:
-            found.append(f"{lacking} items stand in only one of the two runs and were left out")
+            found.append(f"left out: {counted(lacking, 'item')} that only one of the two runs has")
         if any(mixed_engines(match.before, match.after) for match in inputs.earlier.matches):
             found.append(f"the earlier results: {ENGINES_DIFFER}")
     unfit = gate and gate_words(gate, next(iter(inputs.sources.values())))
@@ -203,7 +204,7 @@ def _warnings(
     tied = sum(bool(r.tied) for items in answers.values() for r in items.values())
     if tied:
         found.append(
-            f"{tied} times several choices share the first place at some measure; there the item is "
+            f"{counted(tied, 'time')} several choices share the first place at some measure; there the item is "
             "wrong, where an argmax would have taken the first of them"
         )
     undecided = sum(
@@ -214,7 +215,7 @@ def _warnings(
     )
     if undecided:
         found.append(
-            f"the judge found both verdicts as likely {undecided} times; those count as wrong"
+            f"the judge found both verdicts as likely {counted(undecided, 'time')}; that counts as wrong"
         )
     unjudged = unjudged_words(r for items in answers.values() for r in items.values())
     if unjudged:

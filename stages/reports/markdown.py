@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
+from cleanguard.report.counting import counted
 from cleanguard.report.escaping import code_for_markdown, for_markdown
 from stages.comparing.comparison import Comparison
 from stages.reports.model import Lead, MovedItem, Report
@@ -33,7 +34,7 @@ def _lines(report: Report) -> Iterator[str]:
     if report.meaning == "contaminated":
         yield "Passing speaks against a clean base here."
     named = f"endpoint: {report.names[report.endpoint]}; " if report.rates else ""
-    yield f"{report.n} items in {report.clusters} clusters; {named}{report.created}."
+    yield f"{counted(report.n, 'item')} in {counted(report.clusters, 'cluster')}; {named}{report.created}."
     yield ""
     if report.lead:
         yield from _lead(report, report.lead)

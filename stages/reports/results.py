@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from cleanguard.errors import JobError
+from cleanguard.report.counting import counted
 from stages.jsonl import read_lines
 from stages.suites.item import SuiteItem
 
@@ -143,7 +144,7 @@ def unjudged_words(results: Iterable[Result]) -> str | None:
     if not count:
         return None
     return (
-        f"{count} answers have no verdict, since the item's pattern took too long on them; they count "
+        f"{counted(count, 'answer')} without a verdict, since the item's pattern took too long; that counts "
         "as wrong, and `unjudged` in results.jsonl says which"
     )
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from cleanguard.catalogue.hazards import TOO_FEW_ITEMS
 from cleanguard.catalogue.selection import did_you_mean
+from cleanguard.report.counting import counted
 from stages.suites import world
 from stages.suites.item import Shot, Suite, SuiteError
 from stages.suites.lm_eval_samples import PREFIX, suite_lines
@@ -79,7 +80,7 @@ def too_few(suite: Suite, items: int, minimum: int) -> str | None:
     if items >= minimum:
         return None
     return (
-        f"{TOO_FEW_ITEMS.code} {TOO_FEW_ITEMS.name}: {suite.name} runs {items} items, fewer than "
+        f"{TOO_FEW_ITEMS.code} {TOO_FEW_ITEMS.name}: {suite.name} runs {counted(items, 'item')}, fewer than "
         f"{minimum}; {TOO_FEW_ITEMS.remedy}"
     )
 

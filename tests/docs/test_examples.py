@@ -34,13 +34,16 @@ GPU = (
 RUN_BY: dict[str, dict[str, str]] = {
     "README.md": {
         "diff": "tests/test_readme.py::test_the_diff_is_what_migrate_makes",
-        "toml": "tests/test_readme.py::test_the_shown_configuration_is_accepted",
         "text": HERE,
         "python": HERE,
         "console": HERE,
     },
     "border.md": {"python": HERE},
-    "checking.md": {"python": HERE},
+    "checking.md": {
+        "console": "tests/test_readme.py::test_the_shown_finding_is_what_check_says",
+        "python": HERE,
+        "toml": "tests/test_readme.py::test_the_shown_configuration_is_accepted",
+    },
     "editors-and-ci.md": {
         "lua": "an editor's; tests/cleanguard/cli/test_lsp.py speaks to the server that it starts",
         "toml": "an editor's; as above",
@@ -53,6 +56,7 @@ RUN_BY: dict[str, dict[str, str]] = {
     },
     "first-steps.md": {
         "sh": HERE,
+        'sh title="checkout"': "tests/test_readme.py::test_without_make_is_what_make_does",
         "console": "tests/docs/test_site.py::test_what_check_prints_is_what_the_page_shows",
         "python": HERE,
     },
@@ -70,12 +74,14 @@ RUN_BY: dict[str, dict[str, str]] = {
     "migration.md": {"console": HERE},
     "performance-check.md": {"console": "a benchmark of minutes; tests/test_benchmarks.py imports it"},
     "performance.md": {"console": GPU},
+    "pipeline.md": {"sh": HERE},
     "scaling.md": {"console": GPU},
     "scoring.md": {"python": HERE},
     "suites.md": dict.fromkeys(
         (
-            "jsonl suite=answers", "python file=my_scorers.py", "jsonl suite=choices",
-            "jsonl suite=texts", "jsonl generate", "jsonl preferences", "jsonl negatives",
+            'jsonl title="suite of answers"', 'python title="my_scorers.py"',
+            'jsonl title="suite of choices"', 'jsonl title="suite of texts"',
+            'jsonl title="for generate"', 'jsonl title="for preferences"', 'jsonl title="negatives"',
         ),
         "tests/docs/test_suites.py",
     ),
@@ -152,10 +158,9 @@ def test_the_readmes_python(
     loaded: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    first, second = blocks("README.md", "python")
-    names = ran(first.replace(", load_in_8bit=True", ""), loaded)
-    assert isinstance(names["text"], str)
-    ran(second, names)
+    (code,) = blocks("README.md", "python")
+    code = code.replace(", load_in_8bit=True", "")
+    ran(code, loaded)
     done = subprocess.run(
         [sys.executable, "-c", "from cleanguard.cli import main; main()", "verify", "answers.jsonl"],
         capture_output=True, text=True, check=False,
@@ -164,7 +169,7 @@ def test_the_readmes_python(
     (shown,) = (body for body in blocks("README.md", "console") if "cleanguard verify" in body)
     expected = MODEL.sub(str(model_path()), shown.splitlines()[1]).replace("200 rec", "3 rec")
     assert done.stdout.splitlines()[0] == expected
-    again = ran(second, names)  # what is done stays done
+    again = ran(code, loaded)  # what is done stays done
     assert len(again["out"]) == 3
 
 
@@ -337,8 +342,9 @@ def test_the_commands_of_the_first_steps(project: Path) -> None:
     model, tokenizer, _ = loader.load()
     with JsonlWriter(project / "answers.jsonl", model) as out:
         out.write("a", {"text": loader.generate(model, tokenizer, "2 plus 2 is", max_new_tokens=4)})
-    venv, install, *lines = lines_of("first-steps.md", "sh")
-    assert venv == "python -m venv .venv"  # both are run by tests/test_installed.py
+    venv, install, activate, *lines = lines_of("first-steps.md", "sh")
+    assert venv == "python3 -m venv .venv"  # the first two are run by tests/test_installed.py
+    assert activate == "source .venv/bin/activate"
     assert install.startswith(".venv/bin/pip install ")
     for line in lines:
         if "-m lm_eval" in line:  # its task comes from a hub; the words before it are a command's
@@ -349,7 +355,14 @@ def test_the_commands_of_the_first_steps(project: Path) -> None:
 
 @pytest.mark.slow
 def test_the_readmes_stages(project: Path) -> None:
-    (body,) = (body for body in blocks("README.md", "console") if "cleanguard run chain" in body)
+    (shown,) = (body for body in blocks("README.md", "console") if "cleanguard run chain" in body)
+    (body,) = blocks("pipeline.md", "sh")
+    # The README's are among them.
+    known = {line.partition("  #")[0].replace("torchrun --nproc-per-node 8 --no-python ", "").strip()
+             for line in body.splitlines()}  # fmt: skip
+    assert {
+        line.partition("  #")[0].removeprefix("$ ").strip() for line in shown.splitlines()
+    } <= known
     for line in body.splitlines():
         line = line.partition("  #")[0].strip()
         if "--show-config" in line or line == "cleanguard run chain":

@@ -46,6 +46,21 @@ def pages(site: Any) -> dict[str, str]:
     return made
 
 
+def test_code_blocks_are_opened_as_the_generator_reads_them(pages: dict[str, str]) -> None:
+    """It takes no fence whose info it cannot read, and then the next one opens where this one closes."""
+    for name, text in pages.items():
+        for info in re.findall(r"^ *```(.*)$", text, re.MULTILINE):
+            assert re.fullmatch(r'(\w+( title="[^"]+")?)?', info), (name, info)
+
+
+def test_no_token_is_taken_for_a_tag_and_each_page_has_one_title(pages: dict[str, str]) -> None:
+    for name, text in pages.items():
+        words = re.sub(r"^ *```.*?^ *```$", "", text, flags=re.MULTILINE | re.DOTALL)
+        words = re.sub(r"<!--.*?-->|<code>.*?</code>|`[^`\n]*`", "", words, flags=re.DOTALL)
+        assert re.findall(r"<[A-Za-z/|][^>\n]*>", words) == [], name
+        assert len(re.findall(r"^# ", words, re.MULTILINE)) == 1, name
+
+
 def block(page: str, title: str) -> str:
     found = re.search(
         rf'^```\w+ title="{title}"\n(.*?)^```', SOURCES[page], re.MULTILINE | re.DOTALL
@@ -79,6 +94,8 @@ def test_the_references_hold_every_option_key_and_setting(pages: dict[str, str])
         for param in command.params:
             if isinstance(param, click.Option) and not param.hidden:
                 assert all(opt in section for opt in param.opts), (name, param.opts)
+        if name != "lm-eval":  # its help is lm-evaluation-harness's
+            assert "`-h, --help`" in section, name
     for stage in BY_NAME.values():
         section = pages["reference/stages.md"].partition(f"## cleanguard run {stage.name}\n")[2]
         for option in options_of(stage.config):
@@ -93,9 +110,11 @@ def test_the_references_hold_every_option_key_and_setting(pages: dict[str, str])
 
 
 def commands() -> Iterator[tuple[str, str]]:
-    """Each command line of ours in a code block, with the page that it stands on."""
+    """Each command line of ours in a code block or a sentence, with the page that it stands on."""
     texts = {**SOURCES, "README.md": (ROOT / "README.md").read_text(encoding="utf-8")}
     for name, text in texts.items():
+        sentences = re.sub(r"^```.*?^```$", "", text, flags=re.MULTILINE | re.DOTALL)
+        yield from ((name, line) for line in re.findall(r"`(cleanguard [^`\n]+)`", sentences))
         for body in re.findall(
             r"^```(?:console|sh|make|text)\b.*?\n(.*?)^```", text, re.MULTILINE | re.DOTALL
         ):
@@ -119,12 +138,13 @@ def test_every_command_that_is_shown_exists_with_its_options() -> None:
         assert words[0] in COMMANDS, (page, line)
         command = group.get_command(click.Context(group), words[0])
         assert command is not None
-        if words[0] == "run" and words[1] in BY_NAME:
+        if words[0] == "run" and words[1:] and words[1] in BY_NAME:
             stage = BY_NAME[words[1]]
             known = {f"--{one.key.replace('_', '-')}" for one in options_of(stage.config)}
             known |= {"--config", "--preset", "--show-config", "--help"}
         else:
-            known = {opt for param in command.params for opt in param.opts} | {"--help"}
+            shown = [one for one in command.params if not getattr(one, "hidden", False)]
+            known = {opt for one in shown for opt in one.opts} | {"--help"}
         if words[0] == "lm-eval":  # its options are lm-evaluation-harness's
             continue
         if words[0] == "trace":  # from the script on, options are the script's
@@ -223,3 +243,12 @@ def test_links_of_the_pages_beside_the_site_lead_somewhere() -> None:
             if page.parent.name == "docs" and made in ("hazards", "reference", "changes.md"):
                 continue  # made from the code
             assert (page.parent / address).exists(), (page.name, address)
+        for address, anchor in re.findall(
+            r"\]\(([^)#\s]+\.md)#([^)\s]+)\)", page.read_text("utf-8")
+        ):
+            if (page.parent / address).is_file():
+                heads = re.findall(
+                    r"^#+ (.+)$", (page.parent / address).read_text("utf-8"), re.MULTILINE
+                )
+                slugs = {re.sub(r"[^\w -]", "", head.lower()).replace(" ", "-") for head in heads}
+                assert anchor in slugs, (page.name, address, anchor)

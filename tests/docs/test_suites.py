@@ -16,19 +16,16 @@ from stages.reports.results import read_results
 from stages.suites.registry import find_suite
 
 TEXT = (Path(__file__).resolve().parents[2] / "docs" / "suites.md").read_text(encoding="utf-8")
-BLOCKS = {
-    head.strip(): body
-    for head, body in re.findall(r"^```(\w+ [^\n]+)\n(.*?)^```", TEXT, re.M | re.S)
-}
-SUITES = [head.partition("suite=")[2] for head in BLOCKS if "suite=" in head]
+TITLED = re.findall(r'^```\w+ title="([^"]+)"\n(.*?)^```', TEXT, re.M | re.S)
+BLOCKS = {title.rpartition(" ")[2]: body for title, body in TITLED}
+SUITES = [name for title, _ in TITLED if (name := title.removeprefix("suite of ")) != title]
 
 
 @pytest.fixture
 def files(tmp_path: Path) -> dict[str, Path]:
     """All blocks as files, the Python module beside them."""
     found = {}
-    for head, body in BLOCKS.items():
-        name = head.partition("=")[2] or head.partition(" ")[2]
+    for name, body in BLOCKS.items():
         path = tmp_path / (name if name.endswith(".py") else f"{name}.jsonl")
         path.write_text(body, encoding="utf-8")
         found[name] = path
@@ -46,7 +43,7 @@ def ran(stage: str, out: Path, **given: str) -> Any:
 @pytest.mark.parametrize("name", SUITES)
 def test_the_suites_run(files: dict[str, Path], name: str, tmp_path: Path) -> None:
     suite = find_suite(str(files[name]))
-    lines = BLOCKS[f"jsonl suite={name}"].splitlines()
+    lines = BLOCKS[name].splitlines()
     assert len(suite.items) + len(suite.shots) == len(lines)
     ran(
         "evaluate",
@@ -65,7 +62,7 @@ def test_the_kinds_are_all_there() -> None:
 
 
 def find_kind(name: str) -> str:
-    first = json.loads(BLOCKS[f"jsonl suite={name}"].splitlines()[0])
+    first = json.loads(BLOCKS[name].splitlines()[0])
     return "choices" if "choices" in first else "perplexity" if "text" in first else "answers"
 
 

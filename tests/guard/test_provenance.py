@@ -73,3 +73,6 @@ def test_printed_it_is_a_summary_of_at_most_eight_lines(tiny: Loaded) -> None:
     whole = replace(provenance, events=events, overrides=("allow_chat_model",))
     assert len(str(whole).splitlines()) <= 8
     assert "allow_chat_model" in str(whole)
+    assert "events     unguarded (3)" in str(whole)
+    # A check that did not simply pass is named.
+    assert "checks passed, pad-is-not-eos recorded, loaded " in text

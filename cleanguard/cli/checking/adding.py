@@ -52,10 +52,13 @@ def add_ignores(
             err=True,
         )
     for finding in left:
-        say(
-            f"cleanguard: {finding.filename}:{finding.location}: {finding.code} cannot be suppressed by a comment here",
-            err=True,
+        why = (
+            "is in a notebook, which this does not write into; put the comment into the cell"
+            if finding.location.cell
+            else "cannot be suppressed by a comment here"
         )
+        place = f"{finding.filename}:{finding.location}"
+        say(f"cleanguard: {place}: {finding.code} {why}", err=True)
     for failure in failures:
         say(f"cleanguard: {failure}", err=True)
     return CANNOT_DO if failures else FINDINGS if left else CLEAN

@@ -7,10 +7,12 @@ from pathlib import Path
 
 from cleanguard.catalogue.findings import Finding
 from cleanguard.cli.checking.output import sources_of
+from cleanguard.errors import JobError
 from cleanguard.files import SourceFile
 from cleanguard.report.spoken import say
 from cleanguard.settings.baseline import Entry, compare, load
-from cleanguard.settings.config import Settings, selected
+from cleanguard.settings.config import Settings, complaint, selected
+from cleanguard.settings.config_file import shown_path
 
 
 class Known:
@@ -27,17 +29,41 @@ class Known:
             active: The codes that are looked for; those that `check` selects if None.
 
         Raises:
-            JobError: One cannot be read.
+            JobError: The one of the whole run cannot be read. Of a single folder it is in `problems`.
         """
+        self.problems: list[str] = []
+        self._refused: list[Settings] = []
         self._settings = settings
         self._active = active
         self._all = baseline
-        wanted = dict.fromkeys(
+        self._entries: dict[Path, tuple[Entry, ...]] = {}
+        for own in (settings, *(nested for _, nested in settings.nested)):
+            self._read(own)
+
+    def _read(self, own: Settings) -> None:
+        file = self._file_of(own)
+        if file is None or file in self._entries:
+            return
+        try:
+            self._entries[file] = load(file)
+        except JobError as error:
+            if self._all is not None:
+                raise
+            said = complaint(own, "baseline", str(error))
+            if own is self._settings:
+                raise JobError(said) from None
+            self._refused.append(own)
+            self.problems.append(f"{said}; the files in {shown_path(own.root)} were not checked")
+
+    def checkable(self, files: Sequence[SourceFile]) -> tuple[SourceFile, ...]:
+        """Those whose baseline could be read; of the others `problems` tells."""
+        if not self._refused:
+            return tuple(files)
+        return tuple(
             file
-            for own in (settings, *(nested for _, nested in settings.nested))
-            if (file := self._file_of(own)) is not None
+            for file in files
+            if not any(self._settings.at(file.path) is one for one in self._refused)
         )
-        self._entries: dict[Path, tuple[Entry, ...]] = {file: load(file) for file in wanted}
 
     def _file_of(self, settings: Settings) -> Path | None:
         if self._all is not None:
@@ -81,9 +107,9 @@ class Known:
         active = selected(settings) if self._active is None else self._active
         compared = compare(findings, self._entries[file], sources_of(files), file, names, active)
         if compared.known:
-            say(f"cleanguard: {compared.known} known from {file}", err=True)
+            say(f"cleanguard: {compared.known} known from {shown_path(file)}", err=True)
         for entry in compared.stale if stale else ():
-            text = f"{file}: stale entry: {entry.path}: {entry.code}: {entry.line}"
+            text = f"{shown_path(file)}: stale entry: {entry.path}: {entry.code}: {entry.line}"
             say(f"cleanguard: {text}", err=True)
         if compared.stale and stale:
             say("cleanguard: `cleanguard baseline` writes it anew", err=True)

@@ -19,6 +19,7 @@ from cleanguard.cli.checking.places import prepared
 from cleanguard.cli.checking.with_trace import compared, read_trace
 from cleanguard.cli.exit_codes import CANNOT_DO, CLEAN, FINDINGS
 from cleanguard.cli.inputs import Inputs, inputs_of
+from cleanguard.cli.outputs import writable
 from cleanguard.cli.progress import bar
 from cleanguard.errors import JobError
 from cleanguard.files import SourceFile
@@ -38,6 +39,8 @@ def command(ctx: click.Context, /, **given: Any) -> None:
     options = CheckOptions(**given)
     if options.cache_dir is not None:
         os.environ["CLEANGUARD_CACHE_DIR"] = str(options.cache_dir)
+    if options.output_file and not options.watch:
+        writable(options.output_file)
     if not options.watch:
         ctx.exit(_check(options, _inputs(options)))
     if _reads_stdin(options) or options.output_file:
@@ -100,6 +103,7 @@ def _check(options: CheckOptions, inputs: Inputs) -> int:
 
         explain_run(settings, files)
     known = Known(options.baseline, settings)
+    files = known.checkable(files)
     traces = [read_trace(file) for file in options.with_trace]
     if traces and options.fixes:
         raise click.UsageError("--with-trace says what a run saw; it excludes --fix and --diff")
@@ -107,7 +111,7 @@ def _check(options: CheckOptions, inputs: Inputs) -> int:
         run = check_files(
             files, settings, jobs=options.jobs, cached=not options.no_cache, progress=progress
         )
-    findings, failures = run.findings, [*inputs.problems, *run.failures]
+    findings, failures = run.findings, [*inputs.problems, *known.problems, *run.failures]
     colour = colour_of(options.color)
     output = Output(
         options.output_format,

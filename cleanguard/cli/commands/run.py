@@ -50,7 +50,8 @@ class StageGroup(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Propose the nearest stage for an unknown one."""
         if args and args[0] not in BY_NAME and not args[0].startswith("-"):
-            ctx.fail(f"There is no stage {args[0]!r}{did_you_mean(args[0], BY_NAME)}")
+            near = did_you_mean(args[0], BY_NAME) or f"; the stages are {', '.join(BY_NAME)}"
+            ctx.fail(f"There is no stage {args[0]!r}{near}")
         return super().resolve_command(ctx, args)
 
 

@@ -82,7 +82,9 @@ def command(
     with bar(doing="Planning") as progress:
         found = [_standing_of(one) for one in Planner(files, settings).plans(progress=progress)]
     found += [
-        Standing(file.name, "excluded")
+        Standing(file.name, "unreadable", why="its folder's configuration cannot be used")
+        if inputs.refuses(file.path)
+        else Standing(file.name, "excluded")
         for file in discover(paths or (".",), (), settings.root, suffixes=SUFFIXES + NOTEBOOKS)
         if file.path.resolve() not in taken
     ]

@@ -13,10 +13,13 @@ import click
 
 from cleanguard.editing.read import regular
 from cleanguard.errors import JobError
+from cleanguard.installing import install
 from cleanguard.report.spoken import say
 
 # Their modules come first on the path of a script, and the watch could not be loaded.
 _OURS = ("guard", "cleanguard")
+# Modules that people run, and that an extra of ours brings.
+_BROUGHT_BY = {"lm_eval": "harness", "inspect_ai": "harness", "accelerate": "train", "trl": "train"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,9 +126,9 @@ def _find_module(name: str) -> None:
     for part in _prefixes(name):
         spec = PathFinder.find_spec(part, paths)
         if spec is None:
-            raise JobError(
-                f"there is no module {name!r} to run; looked in . and where Python looks"
-            )
+            extra = _BROUGHT_BY.get(part)
+            remedy = f": {install(extra)}" if extra else "; looked in . and where Python looks"
+            raise JobError(f"there is no module {name!r} to run{remedy}")
         paths = list(spec.submodule_search_locations or ())
     if spec is not None and spec.submodule_search_locations is not None:
         if PathFinder.find_spec(f"{name}.__main__", list(paths or ())) is None:

@@ -135,6 +135,38 @@ def test_a_broken_configuration_costs_its_folder_and_the_exit_code(run: Run) -> 
     assert run("baseline").code == 2
 
 
+@pytest.mark.parametrize(
+    ("table", "said"),
+    [
+        pytest.param("[tool.cleanguard\n", "lib/pyproject.toml:1: not valid TOML", id="header"),
+        pytest.param("[tool.cleanguard]\nx = [\n", "lib/pyproject.toml:2: not valid TOML", id="open list"),
+        pytest.param('[tool.cleanguard]\n\nextend = "../no.toml"\n',
+                     "lib/pyproject.toml:3: `extend`: there is no file no.toml", id="extend"),
+        pytest.param('[tool.cleanguard]\nbaseline = "no.json"\n',
+                     "lib/pyproject.toml:2: `baseline`: lib/no.json: cannot read", id="no baseline"),
+        pytest.param('[tool.cleanguard]\nbaseline = "b.py"\n',
+                     "lib/pyproject.toml:2: `baseline`: lib/b.py: not a baseline", id="no such thing"),
+        pytest.param("[tool.cleanguard]\n".encode("utf-16"), "lib/pyproject.toml: not UTF-8", id="UTF-16"),
+    ],
+)  # fmt: skip
+def test_what_a_folders_configuration_names_costs_that_folder(
+    run: Run, table: str | bytes, said: str
+) -> None:
+    Path("lib/pyproject.toml").write_bytes(table.encode() if isinstance(table, str) else table)
+    ran = run("check", "--no-cache", "--output-format", "concise", "-q")
+    assert ran.code == 2
+    assert places(ran.out) == ["a.py", "tests/c.py"]
+    assert said in ran.err
+    assert "the files in lib were not checked" in ran.err
+
+
+def test_files_that_nobody_could_look_at_are_not_excluded(run: Run) -> None:
+    put("lib/pyproject.toml", "[tool.cleanguard]\nselectt = []\n")
+    ran = run("status", "lib", "a.py")
+    assert "unreadable lib/b.py  its folder's configuration cannot be used" in ran.out
+    assert "1 excluded" not in ran.out
+
+
 def test_other_peoples_broken_files_are_none_of_ours(run: Run) -> None:
     put("lib/pyproject.toml", "[tool.other\n")
     assert len(places(check(run))) == 3
@@ -239,6 +271,7 @@ def test_add_ignore_tells_what_no_comment_can_suppress(run: Run) -> None:
     assert ran.code == 1
     assert "a.py:1:" in ran.err
     assert "n.ipynb:cell 1:2:" in ran.err
+    assert "is in a notebook, which this does not write into" in ran.err
 
 
 def notebook(cells: list[str], *, lines: bool = True) -> dict[str, object]:

@@ -38,9 +38,12 @@ def test_a_file_takes_the_report_and_the_terminal_stays_silent(run: Run, project
 
 
 def test_a_file_that_cannot_be_written_is_2(run: Run) -> None:
-    ran = run("check", "--output-file", "no/such/folder/report")
+    assert run("check", "--output-file", "made/for/it/report").code == 1
+    assert Path("made/for/it/report").is_file()
+    Path("taken").write_text("", encoding="utf-8")
+    ran = run("check", "--output-file", "taken/report")
     assert (ran.code, ran.out) == (2, "")
-    assert "no/such/folder/report: cannot write the report" in ran.err
+    assert "taken/report: its folder cannot be made" in ran.err
 
 
 def test_statistics_replace_the_findings(run: Run) -> None:

@@ -29,7 +29,7 @@ WRONG: dict[str, list[str]] = {
     "completion": ["nosh", "--nope"],
     "doctor": ["./nofolder", "'no model!'", "a.py", "--nope a", ""],
     "run": ["nostage", "--nope"],
-    "lm-eval": ["--nope", "--model_args pretrained=./nofolder --tasks x", "run --model_args pretrained=a.py --tasks x", "--config lm.yaml"],
+    "lm-eval": ["--nope", "--model_args pretrained=./nofolder --tasks x", "run --model_args pretrained=a.py --tasks x", "--config lm.yaml", "--config nofile.yaml", "--tasks x", "--model_args pretraind=tiny --tasks x", "--model cleangaurd --tasks x"],
     "compare": ["nofolder", "nofolder other", "folder folder", "", "a.py a.jsonl --output folder", "--nope x y"],
     "demo": ["--nope", "--keep folder", "extra"],
 }  # fmt: skip

@@ -14,7 +14,8 @@ from typing import Any
 
 import pytest
 
-from cleanguard.cli.tracing.target import split
+from cleanguard.cli.tracing.target import split, target_of
+from cleanguard.errors import JobError
 from cleanguard.installing import install
 from tests.cleanguard.cli.conftest import Run
 
@@ -133,6 +134,18 @@ def test_the_scripts_own_code_comes_first(
     done = trace("script.py")
     assert done.returncode == code
     assert "cleanguard: the script used no model" in done.stderr
+
+
+def test_a_module_that_an_extra_brings_comes_with_the_remedy(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sys, "path", [])
+    with pytest.raises(JobError, match=r"no module 'lm_eval' to run: pip install .*\[harness\]"):
+        target_of(["-m", "lm_eval", "--tasks", "arc_easy"], Path())
+    with pytest.raises(
+        JobError, match=r"no module 'accelerate.commands.launch' to run: .*\[train\]"
+    ):
+        target_of(["-m", "accelerate.commands.launch"], Path())
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import functools
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +23,7 @@ from guard import CleanModelLoader, Loaded
 from guard.errors import ContaminationError, LoaderCallError, SettingsError, TemplateOnBaseError
 from guard.records.verification import verify_file
 from stages.harnesses import GuardedLM
-from stages.harnesses.lm_eval_arguments import with_defaults
+from stages.harnesses.lm_eval_arguments import read, with_defaults
 from stages.harnesses.lm_eval_command import run_command
 from tests.stages.harnesses.conftest import CHOICES, PROMPTS, TEXTS
 
@@ -277,6 +279,35 @@ def _run(tasks: Path, *more: str) -> list[str]:
     return run_command(
         ["--model_args", "pretrained=tiny,dtype=float32", "--include_path", str(tasks), *more]
     )
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ([], "no model was named: --model_args pretrained=NAME"),
+        (["--model_args", "pretraned=tiny"], "no model was named; did you mean 'pretrained'"),
+        (
+            ["--model", "huggingfac"],
+            r"lm_eval [\d.]+ has no model 'huggingfac'; did you mean 'hugg",
+        ),
+        (["--config", "no.yaml"], "--config: no.yaml: there is no such file"),
+    ],
+)
+def test_what_names_no_model_is_told_before_tasks_are_read(given: list[str], said: str) -> None:
+    with pytest.raises(JobError, match=said):
+        read(["--tasks", "local_mc", *given])
+
+
+@pytest.mark.slow  # lm_eval lists its 14,000 tasks, in a process that has imported none of its models
+def test_a_model_of_lm_evals_own_runs_without_the_guard(tasks: Path) -> None:
+    ran = subprocess.run(
+        [sys.executable, "-c", "from cleanguard.cli import main; main()", "lm-eval", "--model", "dummy",
+         "--include_path", str(tasks), "--tasks", "local_mc"],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert ran.returncode == 0, ran.stderr
+    assert "--model dummy runs without the guard, and its files get no statement" in ran.stderr
+    assert "local_mc" in ran.stdout
 
 
 @pytest.mark.slow  # lm_eval lists its 14,000 tasks

@@ -127,7 +127,7 @@ def test_nothing_of_a_run_is_lost(
     assert len(results) == 3
     assert "took more than" in (results[prompts[1]].unjudged or "")
     assert [results[one].content for one in prompts] == [True, False, True]
-    assert any("1 answers have no verdict" in line for line in outcome.lines)
+    assert any("1 answer without a verdict" in line for line in outcome.lines)
     slow.close()
 
 
