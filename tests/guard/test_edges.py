@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 import torch
 
-from guard import CleanModelLoader, Loaded, provenance_of
+from guard import CleanModelLoader, Loaded, provenance_of, unguarded
 from guard.base.checks import CheckList
+from guard.enforcing.positions import check_positions
 from guard.enforcing.prefill import check_bos
 from guard.enforcing.raw_ids import RawIds
 from guard.enforcing.roads import generates_as_loaded, is_filled
@@ -23,6 +24,7 @@ from guard.errors import (
     DoubledBosError,
     GuardWarning,
     MissingBosError,
+    PaddingError,
 )
 from guard.prompts import sentinels
 from guard.prompts.control_tokens import ControlSet, Hit
@@ -65,7 +67,7 @@ def test_a_prefix_of_several_ids_is_named_as_such(policy: PromptPolicy) -> None:
 
 @pytest.mark.parametrize("row", [[TURN, 9, 9], [9, 9, TURN], [PAD, TURN, PAD], [9, TURN, PAD, PAD]])
 def test_a_control_token_is_found_at_either_end(tiny: Loaded, row: list[int]) -> None:
-    with pytest.raises(ContaminationError):
+    with pytest.raises(ContaminationError, match=rf"at token {row.index(TURN)}\)"):
         RawIds(state_of(tiny.model), tiny.tokenizer).check(ids(row))
 
 
@@ -225,3 +227,32 @@ def test_bos_none_of_a_family_that_has_one_is_a_doubt(llama_like: Any) -> None:
     assert asked.prefix == ()
     assert asked.bos_doubt == 'bos="none" keeps out <|begin_of_text|> [1]'
     assert any("names" in said for said in asked.bos_evidence)
+
+
+def test_what_calls_the_model_between_two_steps_is_checked(tiny: Loaded) -> None:
+    def ask(_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
+        tiny.model(ids([TURN, 300, 301]))
+        return scores
+
+    for steps in (1, 2):
+        with pytest.raises(ContaminationError):
+            tiny.model.generate(ids([300, 301]), logits_processor=[ask], max_new_tokens=steps)
+
+
+def test_a_block_without_the_guard_stands_in_the_record(fresh: Loaded) -> None:
+    with unguarded(fresh.model, reason="an ablation"):
+        fresh.model(ids([TURN, 300, 301]))
+    events = [event for event in provenance_of(fresh.model).events if event.kind == "unguarded"]
+    assert [event.detail for event in events] == [{"reason": "an ablation"}]
+
+
+def test_columns_counted_as_positions_are_told_with_their_padding() -> None:
+    from transformers import GPT2Config, GPT2LMHeadModel
+
+    torch.manual_seed(0)
+    config = GPT2Config(vocab_size=32, n_positions=32, n_embd=8, n_layer=1, n_head=2)
+    decoder = GPT2LMHeadModel(config).eval().get_decoder()
+    batch, mask = ids([4, 5, 6, 7], [0, 0, 0, 7]), ids([1, 1, 1, 1], [0, 0, 0, 1])
+    with pytest.raises(PaddingError) as caught:
+        check_positions(decoder, batch, mask, None)
+    assert caught.value.evidence == {"row": 1, "padding": 3, "positions": "wpe"}
