@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 
 from guard.errors import SettingsError
 from guard.generation import batches
-from guard.loading import adapters
+from guard.loading import adapter_selection, adapters
 from guard.prompts import encoding
 
 if TYPE_CHECKING:
@@ -278,8 +278,8 @@ class GuardedCalls:
 
     @staticmethod
     def adapter(model: Any, name: str | Sequence[str]) -> AbstractContextManager[Any]:
-        """Switch adapters for a `with` block; see `guard.loading.adapters.select_adapter`."""
-        return adapters.select_adapter(model, name)
+        """Switch adapters for a `with` block; see `guard.loading.adapter_selection`."""
+        return adapter_selection.select_adapter(model, name)
 
 
 def _refuse_list(prompt: object) -> None:

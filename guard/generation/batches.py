@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from guard.base.modes import evaluating
 from guard.base.progress import Progress
 from guard.decoding import graphs
+from guard.decoding.failures import forward_failures
 from guard.enforcing.passing import is_lifted
 from guard.errors import (
     BrokenModelError,
@@ -242,6 +243,7 @@ def _unless_full(
     return None
 
 
+@forward_failures()
 def run_batch(
     task: Task,
     batch: list[Job],

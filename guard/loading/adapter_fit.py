@@ -11,13 +11,17 @@ import re
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cleanguard.report.counting import counted
+from guard.enforcing.passing import vetted
 from guard.errors import AdapterMismatch, GuardError
+from guard.files.devices import memory_is_full
 from guard.files.hub import torch
 from guard.loading.sharing import Lent
+from guard.prompts.state import state_of
 from guard.provenance.tensors import BrokenSafetensors, tensor_digests
 
 if TYPE_CHECKING:
@@ -123,6 +127,8 @@ def refuse_misfit(
         raise
     except Exception as error:
         raise _misfit(directory, error) from error
+    else:
+        _refuse_mute(trial, model, directory, name)
     finally:
         lent.take_back()
         for parameter, flag in flags:
@@ -144,6 +150,29 @@ def refuse_misfit(
             "has other names, and is saved again from the PeftModel itself",
         )
     return written
+
+
+def _refuse_mute(trial: Any, model: Any, directory: Path, name: str) -> None:
+    """Raise AdapterMismatch where the copy cannot read two tokens: an adapter that fits and does not run."""
+    if any(parameter.is_meta for parameter in trial.parameters()):
+        return  # weights that lie on a disk are read by the model itself only
+    trial.eval()
+    trial.set_adapter(name)
+    ids = torch.zeros((1, 2), dtype=torch.long, device=trial.device)
+    try:
+        with vetted(state_of(model), state_of(trial)), torch.no_grad():
+            trial(input_ids=ids, attention_mask=torch.ones_like(ids))
+    except Exception as error:
+        if memory_is_full(error):
+            raise
+        kind = type(trial.peft_config[name]).__name__
+        said = next(iter(str(error).strip().splitlines()), "")
+        raise AdapterMismatch(
+            f"{directory} fits, and the model cannot compute with it: {type(error).__name__}: {said}",
+            evidence={"kind": kind, "error": type(error).__name__},
+            remedy=f"the installed peft {version('peft')} cannot run this {kind} by text alone on this model; "
+            "merge it into a checkpoint where it runs, or evaluate it with its own code",
+        ) from error
 
 
 def _in_base(directory: Path) -> dict[str, str]:

@@ -12,6 +12,7 @@ from guard.errors import AdapterAsBaseError
 from guard.files.remote_code import check_pin
 from guard.files.request import LoadRequest
 from guard.files.source import fetch_weights, open_source
+from guard.loading.architecture import check_class
 from guard.loading.leftovers import check_use
 from guard.loading.model_load import read_model, refuse_strange_tokenizer
 from guard.loading.padding import settle_padding
@@ -62,6 +63,7 @@ def assemble(request: LoadRequest) -> tuple[PreTrainedModel, PreTrainedTokenizer
         checks.add("quantization-options", None, said, "recorded")
     check_use(model, source, unused, checks, request.variant)
     rows = model.get_input_embeddings().weight.shape[0]
+    check_class(model, source, checks, rows)
     refuse_strange_tokenizer(tokenizer, rows, request)
     pad = settle_padding(tokenizer, request.padding_side, rows)
     checks.add(

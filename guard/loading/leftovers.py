@@ -72,6 +72,18 @@ def misshapen(
     return tuple(sorted(name for name, shape in stored.items() if wanted.get(name, shape) != shape))
 
 
+def makes_no_model(config: PreTrainedConfig, *, trusted: bool) -> bool:
+    """Whether no model can be made of a config by itself, without weights or memory for them."""
+    try:
+        with torch.device("meta"):
+            transformers.AutoModelForCausalLM.from_config(
+                copy.deepcopy(config), trust_remote_code=trusted
+            )
+    except Exception:  # noqa: BLE001 - what the classes raise is no matter here
+        return True
+    return False
+
+
 def check_use(
     model: PreTrainedModel,
     source: ModelSource,

@@ -22,7 +22,8 @@ from guard.files.hub import transformers
 from guard.files.remote_code import refuse_code, runs_code
 from guard.files.request import LoadRequest
 from guard.files.source import ModelSource
-from guard.loading.leftovers import misshapen, unused_tensors
+from guard.loading.config_values import reason
+from guard.loading.leftovers import makes_no_model, misshapen, unused_tensors
 from guard.loading.quantization import (
     bitsandbytes_config,
     refuse_unquantized,
@@ -95,10 +96,7 @@ def read_model(
         if stored is not None:
             raise stored_failure(error, stored, request) from error
         if "ttention" in str(error):
-            raise SettingsError(
-                f"attn_implementation={request.attn_implementation!r}: {first_line(error)}",
-                remedy='install it, or take attn_implementation="sdpa", the default',
-            ) from error
+            raise _no_attention(request, source, error) from error
         raise MissingExtraError(
             f"a package that this load needs is absent: {first_line(error)}",
             remedy=install("train"),
@@ -140,14 +138,34 @@ def _cannot_load(
     wrong = misshapen(source.directory, request.variant, config, trusted=trusted)
     if wrong:
         return _invented(request.model_id, (), wrong)
-    said = first_line(error)
-    if not isinstance(error, (OSError, ValueError, ImportError)):
+    if "attn_implementation" in str(error):
+        return _no_attention(request, source, error)
+    said = reason(error, source)
+    if not isinstance(error, (OSError, ValueError, ImportError, KeyError)):
         said = f"{type(error).__name__}: {said}"
+    barren = config is not None and makes_no_model(config, trusted=trusted)
     return ModelNotFoundError(
-        f"{request.model_id} cannot be loaded as a causal language model: {said}",
+        f"{source.directory / 'config.json'} makes no model: {said}"
+        if barren
+        else f"{request.model_id} cannot be loaded as a causal language model: {said}",
         evidence={"error": type(error).__name__},
-        remedy="look at its config.json, generation_config.json and weight files, and at the "
+        remedy="correct what is named there, or fetch the file again; the full error stands above"
+        if barren
+        else "look at its config.json, generation_config.json and weight files, and at the "
         "keywords of the call; the full error stands above",
+    )
+
+
+def _no_attention(request: LoadRequest, source: ModelSource, error: Exception) -> SettingsError:
+    asked = request.attn_implementation
+    names = ("_attn_implementation", "attn_implementation", "_attn_implementation_internal")
+    stored = next(filter(None, map(source.read_json("config.json").get, names)), None)
+    who = (
+        f"attn_implementation={asked!r}" if asked else f"config.json asks for attention {stored!r}"
+    )
+    return SettingsError(
+        f"{who}: {first_line(error)}",
+        remedy='install it, or take attn_implementation="sdpa", the default',
     )
 
 

@@ -60,7 +60,7 @@ def refuse_stored(request: LoadRequest, source: ModelSource) -> str | None:
 
     known = {name.removesuffix("_4bit").removesuffix("_8bit") for name in AUTO_QUANTIZER_MAPPING}
     if method not in known:
-        close = get_close_matches(method, known, n=1)
+        close = get_close_matches(method.lower(), known, n=1)
         raise ModelNotFoundError(
             f"{request.model_id} is quantized with {method!r}, which transformers "
             f"{transformers.__version__} does not know and would pass over",

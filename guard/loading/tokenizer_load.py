@@ -11,11 +11,12 @@ from guard.files.hub import transformers
 from guard.files.remote_code import check_pin, refuse_code, runs_code
 from guard.files.request import LoadRequest
 from guard.files.source import ModelSource, open_source
+from guard.loading.architecture import refuse_other_kind
+from guard.loading.config_values import reason, refuse_senseless
 from guard.loading.padding import settle_padding
 from guard.loading.tokenizer_files import copy_tokenizer, strip_for_training
 from guard.loading.tokenizer_read import (
     compare_siblings,
-    first_line,
     place,
     remedy_for,
     tokenizer_of_files,
@@ -79,8 +80,11 @@ def read_config(request: LoadRequest, source: ModelSource) -> PreTrainedConfig |
 
     None where transformers must find it by itself: behind an adapter, or not at all, which it then
     says in its own words.
+
+    Raises:
+        ModelNotFoundError: It holds a value that no model can have, or is of another kind of model.
     """
-    source.read_json("config.json")  # says itself what is wrong with the file
+    refuse_senseless(request, source)
     if request.allow_adapter:
         return None
     try:
@@ -89,16 +93,18 @@ def read_config(request: LoadRequest, source: ModelSource) -> PreTrainedConfig |
             trust_remote_code=runs_code(request, source),
             **place(request, source),
         )
-    except (OSError, ValueError, KeyError):
+    except (OSError, ValueError):
         return None
     # Each configuration class checks its fields in its own way, and raises what it likes.
     except Exception as error:
         refuse_code(error, request, source)
         raise ModelNotFoundError(
-            f"{source.directory / 'config.json'} is no configuration of a model: {first_line(error)}",
+            f"{source.directory / 'config.json'} is no configuration of a model: {reason(error, source)}",
             evidence={"error": type(error).__name__},
             remedy="fetch the file again, or look at the value that is named",
         ) from error
+    refuse_other_kind(found, source)
+    found.return_dict = True  # the models of transformers 5 ask one another for nothing else
     return found
 
 

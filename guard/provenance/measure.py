@@ -93,7 +93,7 @@ def is_tied(model: PreTrainedModel) -> bool | None:
 
 
 def context_of(model: PreTrainedModel) -> int | None:
-    """Most positions that the model was made for, as its config says."""
+    """Most positions that the model was made for, as its config says; None where it sets no limit."""
     config = model.config.get_text_config()
     found = getattr(config, "max_position_embeddings", None) or getattr(config, "n_positions", None)
-    return int(found) if found else None
+    return int(found) if found and found > 0 else None  # XLNet's is -1

@@ -10,6 +10,7 @@ from typing import Any
 
 from guard.base.finiteness import refuse_broken
 from guard.base.modes import evaluating
+from guard.decoding.failures import forward_failures
 from guard.enforcing.passing import vetted
 from guard.errors import MemoryFullError
 from guard.files.devices import memory_is_full
@@ -160,6 +161,7 @@ def _scored(
             yield from _chosen(part, some, rows, groups)
 
 
+@forward_failures()
 def _logits(
     model: Any, batch: Sequence[Stem], pad: int, sharing: Sharing | None
 ) -> tuple[Any, list[Found]]:

@@ -170,10 +170,16 @@ def test_a_model_that_does_not_fit(
     assert "load_in_4bit" in caught.value.remedy
 
 
-@pytest.mark.parametrize("options", [{"variant": "fp16"}, {"attn_implementation": "flash9"}])
-def test_what_transformers_refuses_is_passed_on(tiny_dir: Path, options: dict[str, Any]) -> None:
+def test_what_transformers_refuses_is_passed_on(tiny_dir: Path) -> None:
     with pytest.raises(ModelNotFoundError, match="cannot be loaded"):
-        CleanModelLoader(tiny_dir, **options).load()
+        CleanModelLoader(tiny_dir, variant="fp16").load()
+
+
+def test_an_attention_that_does_not_exist(tiny_dir: Path, edited: Edited) -> None:
+    with pytest.raises(SettingsError, match="attn_implementation='flash9'"):
+        CleanModelLoader(tiny_dir, attn_implementation="flash9").load()
+    with pytest.raises(SettingsError, match=r"config\.json asks for attention 'flash9'"):
+        CleanModelLoader(edited(config={"_attn_implementation": "flash9"})).load()
 
 
 @pytest.mark.parametrize("bad", [None, 3])

@@ -1,0 +1,65 @@
+"""Tells a model that cannot compute from a caller's own error: what raises inside of its forward."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import PurePath
+from types import FrameType
+
+from guard.errors import BrokenModelError, GuardError
+from guard.files.devices import memory_is_full
+from guard.files.hub import torch
+
+_LIBRARIES = ("torch", "transformers", "accelerate", "peft", "bitsandbytes", "triton")
+
+
+@contextmanager
+def forward_failures() -> Iterator[None]:
+    """Inside the block, what a library raises in a model's forward becomes a BrokenModelError.
+
+    A configuration can describe a model that is built and filled, and fails at the first token (layers of a
+    kind that its code has no cache for). What a caller's own hook or processor raises goes through, as does
+    full memory.
+
+    Raises:
+        BrokenModelError: With what was said, and where.
+    """
+    try:
+        yield
+    except GuardError:
+        raise
+    except Exception as error:
+        where = None if memory_is_full(error) else _in_forward(error)
+        if where is None:
+            raise
+        said = next(iter(str(error).strip().splitlines()), "")
+        raise BrokenModelError(
+            f"the model cannot compute what it was given: {type(error).__name__}: {said}",
+            evidence={"error": type(error).__name__, "where": where},
+            remedy="look at its config.json for values that its code cannot follow (kinds of layers, windows, "
+            "heads), and at what was put on it; the full error stands above",
+        ) from error
+
+
+def _in_forward(error: BaseException) -> str | None:
+    """Where in a module's forward an error of a library was raised; None for any other."""
+    forward: FrameType | None = None
+    last: FrameType | None = None
+    trace = error.__traceback__
+    while trace is not None:
+        last = trace.tb_frame
+        if last.f_code.co_name == "forward" and isinstance(
+            last.f_locals.get("self"), torch.nn.Module
+        ):
+            forward = last
+        trace = trace.tb_next
+    if forward is None or last is None:
+        return None
+    if _package(last) not in (*_LIBRARIES, _package(forward)):
+        return None
+    return f"{PurePath(forward.f_code.co_filename).name}, line {forward.f_lineno}"
+
+
+def _package(frame: FrameType) -> str:
+    return str(frame.f_globals.get("__name__", "")).partition(".")[0]
