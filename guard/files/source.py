@@ -55,7 +55,7 @@ class ModelSource:
             value = json.loads(path.read_bytes())
         except (FileNotFoundError, IsADirectoryError):
             value = {}
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise ModelNotFoundError(
                 f"{path} is not JSON: {error}", remedy="fetch the file again"
             ) from error

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from guard.errors import ModelNotFoundError
 from guard.files.hub import torch, transformers
 from guard.files.request import LoadRequest
 from guard.files.source import ModelSource
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedConfig
 
 CONFIG = "config.json"
 _COUNTS = (
@@ -45,6 +48,19 @@ def refuse_senseless(request: LoadRequest, source: ModelSource) -> None:
                 )
 
 
+def refuse_window(config: PreTrainedConfig, source: ModelSource) -> None:
+    """Refuse a window of attention that holds nothing, in layers that have one: they answer all the same.
+
+    Raises:
+        ModelNotFoundError: With its value.
+    """
+    inner = config.get_text_config()
+    window = getattr(inner, "sliding_window", None)
+    used = "sliding_attention" in (getattr(inner, "layer_types", None) or ())
+    if used and isinstance(window, int) and window <= 0:
+        raise _senseless(source, "sliding_window", window, "a number above zero, or null")
+
+
 def reason(error: BaseException, source: ModelSource) -> str:
     """What an error of a library says, with the value of config.json that it is about, where it tells."""
     config = source.read_json(CONFIG)
@@ -53,12 +69,7 @@ def reason(error: BaseException, source: ModelSource) -> str:
         for name, value in _values(config):
             if isinstance(key, str) and value == key:
                 return f"{name} is {key!r}, which transformers {transformers.__version__} does not know"
-        # Some are raised with a whole sentence.
-        return str(key) if " " in str(key) else f"one of its JSON files lacks {key!r}"
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    # The checks of a configuration class name the field in one line and what is wrong in the next.
-    head = " ".join(lines[:2]) if lines and lines[0].endswith(":") else (lines or [""])[0]
-    said = head or type(error).__name__
+    said = summary(error)
     if "Unrecognized configuration class" in said:
         return (
             f"model_type {config.get('model_type')!r} has no causal language model in transformers "
@@ -67,6 +78,20 @@ def reason(error: BaseException, source: ModelSource) -> str:
     if "padding_idx" in said.lower():
         said += f" (pad_token_id is {config.get('pad_token_id')!r}, vocab_size {config.get('vocab_size')!r})"
     return said
+
+
+def summary(error: BaseException) -> str:
+    """What an error says, in one line; its class where it says nothing."""
+    if isinstance(error, KeyError) and error.args:
+        # Some are raised with a whole sentence.
+        key = str(error.args[0])
+        return key if " " in key else f"one of its JSON files lacks {key!r}"
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    if not lines:
+        return type(error).__name__
+    # Checks of classes name the field in one line (pydantic in two) and what is wrong in the next.
+    more = 2 if lines[0].endswith(":") else 3 if " validation error" in lines[0] else 1
+    return " ".join(lines[:more])
 
 
 def _refuse_rotary(source: ModelSource, name: str, value: Any) -> None:

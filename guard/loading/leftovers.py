@@ -13,7 +13,12 @@ from guard.errors import MissingWeightsError
 from guard.files.hub import torch, transformers
 from guard.files.source import ModelSource
 from guard.provenance.measure import is_tied
-from guard.provenance.tensors import tensor_digests, tensor_shapes, weight_files
+from guard.provenance.tensors import (
+    BrokenSafetensors,
+    tensor_digests,
+    tensor_shapes,
+    weight_files,
+)
 
 if TYPE_CHECKING:
     from transformers import PreTrainedConfig, PreTrainedModel
@@ -70,6 +75,15 @@ def misshapen(
         return ()
     wanted = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
     return tuple(sorted(name for name, shape in stored.items() if wanted.get(name, shape) != shape))
+
+
+def torn_weights(directory: Path, variant: str | None) -> str:
+    """What is wrong with a weight file that cannot be read, with its name; empty where all can be."""
+    try:
+        tensor_shapes(weight_files(directory, variant))
+    except (BrokenSafetensors, OSError) as error:
+        return str(error)
+    return ""
 
 
 def makes_no_model(config: PreTrainedConfig, *, trusted: bool) -> bool:

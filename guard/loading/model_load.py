@@ -22,15 +22,15 @@ from guard.files.hub import transformers
 from guard.files.remote_code import refuse_code, runs_code
 from guard.files.request import LoadRequest
 from guard.files.source import ModelSource
-from guard.loading.config_values import reason
-from guard.loading.leftovers import makes_no_model, misshapen, unused_tensors
+from guard.loading.config_values import reason, summary
+from guard.loading.leftovers import makes_no_model, misshapen, torn_weights, unused_tensors
 from guard.loading.quantization import (
     bitsandbytes_config,
     refuse_unquantized,
     settle_compute_dtype,
 )
 from guard.loading.stored_quantization import refuse_stored, stored_failure
-from guard.loading.tokenizer_read import first_line, place
+from guard.loading.tokenizer_read import place
 
 if TYPE_CHECKING:
     from transformers import PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
@@ -98,14 +98,14 @@ def read_model(
         if "ttention" in str(error):
             raise _no_attention(request, source, error) from error
         raise MissingExtraError(
-            f"a package that this load needs is absent: {first_line(error)}",
+            f"a package that this load needs is absent: {summary(error)}",
             remedy=install("train"),
         ) from error
     # Each class of model builds itself of a config in its own way, and raises what it likes.
     except Exception as error:
         if memory_is_full(error):
             raise ModelTooLargeError(
-                f"{request.model_id} does not fit: {first_line(error)}",
+                f"{request.model_id} does not fit: {summary(error)}",
                 remedy='load_in_8bit=True or load_in_4bit=True, device_map="auto", max_memory=…, or '
                 "another process still holds the memory",
             ) from error
@@ -113,7 +113,7 @@ def read_model(
         if stored is not None:
             raise stored_failure(error, stored, request) from error
         raise _cannot_load(request, source, config, options, error) from error
-    _refuse_invented(report, request.model_id)
+    _refuse_invented(report, request.model_id, stored)
     refuse_unquantized(model, request)
     if stored is None:
         settle_compute_dtype(model, request)
@@ -138,6 +138,12 @@ def _cannot_load(
     wrong = misshapen(source.directory, request.variant, config, trusted=trusted)
     if wrong:
         return _invented(request.model_id, (), wrong)
+    torn = torn_weights(source.directory, request.variant)
+    if torn:
+        return ModelNotFoundError(
+            f"the weight files of {request.model_id} cannot be read: {torn}",
+            remedy="fetch that file again (a Git LFS pointer: `git lfs pull`)",
+        )
     if "attn_implementation" in str(error):
         return _no_attention(request, source, error)
     said = reason(error, source)
@@ -164,7 +170,7 @@ def _no_attention(request: LoadRequest, source: ModelSource, error: Exception) -
         f"attn_implementation={asked!r}" if asked else f"config.json asks for attention {stored!r}"
     )
     return SettingsError(
-        f"{who}: {first_line(error)}",
+        f"{who}: {summary(error)}",
         remedy='install it, or take attn_implementation="sdpa", the default',
     )
 
@@ -186,18 +192,21 @@ def refuse_strange_tokenizer(
         )
 
 
-def _refuse_invented(report: dict[str, Any], model_id: str) -> None:
+def _refuse_invented(report: dict[str, Any], model_id: str, stored: str | None) -> None:
     absent = sorted(report.get("missing_keys") or ())
     wrong = sorted(str(key[0]) for key in report.get("mismatched_keys") or ())
     if absent or wrong:
-        raise _invented(model_id, absent, wrong)
+        raise _invented(model_id, absent, wrong, stored)
 
 
-def _invented(model_id: str, absent: Sequence[str], wrong: Sequence[str]) -> MissingWeightsError:
+def _invented(
+    model_id: str, absent: Sequence[str], wrong: Sequence[str], stored: str | None = None
+) -> MissingWeightsError:
     what = f"lack {len(absent)}" if absent else f"have another shape for {len(wrong)}"
     return MissingWeightsError(
         f"the weight files of {model_id} {what} of the model's tensors "
         f"({', '.join((absent or wrong)[:3])}, …); transformers would fill in random numbers",
         evidence={"missing": list(absent[:50]), "mismatched": list(wrong[:50])},
-        remedy="fetch the files again, or name the checkpoint that config.json belongs to",
+        remedy="fetch the files again, or name the checkpoint that config.json belongs to"
+        + (f"; it says that the weights are quantized with {stored}" if stored else ""),
     )

@@ -11,6 +11,7 @@ from guard.errors import GuardError, MissingExtraError, ModelNotFoundError, Sett
 from guard.files.hub import transformers
 from guard.files.request import LoadRequest
 from guard.files.source import ModelSource
+from guard.loading.config_values import summary
 from guard.provenance.record import QuantizationRecord
 
 BITSANDBYTES = "bitsandbytes"
@@ -100,14 +101,15 @@ def check_stored(source: ModelSource, measured: QuantizationRecord, checks: Chec
         checks.add("quantized-as-stored")
         return
     said = (
-        f"config.json says {method}, and no layer is quantized: transformers unpacked the weights"
+        f"config.json says {method}, and no layer that was loaded is quantized: the weights were "
+        "unpacked, or were never packed"
     )
     checks.add("quantized-as-stored", None, said, "recorded")
 
 
 def stored_failure(error: Exception, method: str, request: LoadRequest) -> GuardError:
     """What to say where a quantized checkpoint could not be loaded: its method, and the reason."""
-    reason = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
+    reason = summary(error)
     said = f"{request.model_id} is quantized with {method}, and cannot be loaded here: {reason}"
     # Some methods say with a ValueError that their package is absent.
     if isinstance(error, ImportError) or "pip install" in reason:

@@ -12,7 +12,7 @@ from guard.files.remote_code import check_pin, refuse_code, runs_code
 from guard.files.request import LoadRequest
 from guard.files.source import ModelSource, open_source
 from guard.loading.architecture import refuse_other_kind
-from guard.loading.config_values import reason, refuse_senseless
+from guard.loading.config_values import reason, refuse_senseless, refuse_window
 from guard.loading.padding import settle_padding
 from guard.loading.tokenizer_files import copy_tokenizer, strip_for_training
 from guard.loading.tokenizer_read import (
@@ -104,6 +104,7 @@ def read_config(request: LoadRequest, source: ModelSource) -> PreTrainedConfig |
             remedy="fetch the file again, or look at the value that is named",
         ) from error
     refuse_other_kind(found, source)
+    refuse_window(found, source)
     found.return_dict = True  # the models of transformers 5 ask one another for nothing else
     return found
 

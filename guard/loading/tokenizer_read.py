@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+from fnmatch import fnmatchcase
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +15,7 @@ from guard.files.hub import transformers
 from guard.files.remote_code import refuse_code, runs_code
 from guard.files.request import LoadRequest
 from guard.files.source import ModelSource
+from guard.loading.config_values import summary
 from guard.loading.mistral_files import (
     TEKKEN,
     has_reader,
@@ -27,11 +30,13 @@ from guard.loading.vocabulary_files import differing, sibling_vocabularies
 from guard.provenance.digests import remembered
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from transformers import PreTrainedConfig, PreTrainedTokenizerBase
 
 _MISTRAL = re.compile("mistral|mixtral|ministral|pixtral|voxtral|devstral")
+_IS_ONES = re.compile(r"token|vocab|merges|tekken|\.(model|spm|gguf|tiktoken)$")
 _MOST_DIFFERING = 0.05  # of a sample's tokens; another model's file differs in nearly all
 
 
@@ -62,7 +67,7 @@ def tokenizer_of_files(
         found.convert_tokens_to_ids("\0")
     except ImportError as error:
         raise MissingExtraError(
-            f"the tokenizer of {request.model_id} needs a package that is absent: {first_line(error)}",
+            f"the tokenizer of {request.model_id} needs a package that is absent: {summary(error)}",
             remedy="pip install sentencepiece protobuf tiktoken mistral-common",
         ) from error
     except GuardError:
@@ -72,8 +77,9 @@ def tokenizer_of_files(
         if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
             raise
         refuse_code(error, request, source)
+        said = "there is no file of one" if not any(map(_IS_ONES.search, names)) else summary(error)
         raise ModelNotFoundError(
-            f"the tokenizer of {request.model_id} cannot be loaded: {first_line(error)}",
+            f"the tokenizer of {request.model_id} cannot be loaded: {said}",
             remedy=remedy_for(source),
         ) from error
     if "tokenizer.json" in names:
@@ -184,6 +190,9 @@ def _compare_texts(tokenizer: PreTrainedTokenizerBase, source: ModelSource, name
 def remedy_for(source: ModelSource) -> str:
     """What a folder whose tokenizer cannot be read needs."""
     names = source.names()
+    torn = _torn(source, names)
+    if torn:
+        return f"fetch {torn} again: it is torn, or is another file under that name"
     if "tokenizer.model" in names and "tokenizer.json" not in names:
         if all(find_spec(package) for package in ("sentencepiece", "tiktoken")):
             return "fetch tokenizer.model and tokenizer_config.json again"
@@ -191,6 +200,29 @@ def remedy_for(source: ModelSource) -> str:
     if any(name.endswith(".gguf") for name in names) and "tokenizer.json" not in names:
         return "its tokenizer is inside the GGUF file, which is not loaded here; name the original checkpoint"
     return "the directory needs tokenizer.json or the files of its tokenizer class"
+
+
+def _torn(source: ModelSource, names: Sequence[str]) -> str:
+    """The first file of a tokenizer that cannot be read as what its name says; empty where each can be."""
+    for name in names:
+        if not fnmatchcase(name, "*token*.json") and name not in ("vocab.json", TEKKEN):
+            continue
+        try:
+            if not isinstance(json.loads((source.directory / name).read_bytes()), dict):
+                return name
+        except (ValueError, OSError, RecursionError):
+            return name
+    if "tokenizer.json" in names:
+        from tokenizers import Tokenizer
+
+        try:
+            Tokenizer.from_file(str(source.directory / "tokenizer.json"))
+        # tokenizers raises plain Exceptions, and panics, which are none.
+        except BaseException as error:
+            if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
+                raise
+            return "tokenizer.json"
+    return ""
 
 
 def place(request: LoadRequest, source: ModelSource) -> dict[str, Any]:
@@ -203,10 +235,3 @@ def place(request: LoadRequest, source: ModelSource) -> dict[str, Any]:
     if runs_code(request, source):
         found["code_revision"] = request.code_revision
     return {name: value for name, value in found.items() if value is not None}
-
-
-def first_line(error: BaseException) -> str:
-    """The first line of an error's message, or its class where there is none."""
-    if isinstance(error, KeyError):
-        return f"one of its JSON files lacks {error}"
-    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__

@@ -1,0 +1,90 @@
+"""Kinds of adapters beside LoRA: those that fit and do not run, and prompts that were learned."""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+from typing import Any
+
+import peft
+import pytest
+import torch
+
+from guard import CleanModelLoader, Loaded, provenance_of
+from guard.errors import AdapterMismatch, SettingsError
+
+IDS = torch.tensor([[271, 319, 269]])
+CAUSAL: dict[str, Any] = {"task_type": "CAUSAL_LM", "num_virtual_tokens": 3}
+attach, select = CleanModelLoader.attach_adapter, CleanModelLoader.adapter
+
+
+def logits(model: Any) -> torch.Tensor:
+    with torch.no_grad():
+        found: torch.Tensor = model(IDS).logits
+    return found
+
+
+def saved(config: Any, base: Any, folder: Path) -> Any:
+    """A base with an adapter whose trained part has moved, saved to a folder."""
+    trained = peft.get_peft_model(copy.deepcopy(base), config).eval()
+    for parameter in trained.parameters():
+        if parameter.requires_grad:
+            parameter.data.add_(0.05 * torch.randn_like(parameter))
+    trained.save_pretrained(folder)
+    return trained
+
+
+@pytest.mark.parametrize(
+    ("config", "said"),
+    [
+        pytest.param(
+            peft.LoraConfig(target_modules=["q_proj"], layer_replication=[[0, 2], [1, 3]]),
+            "IndexError",
+            id="layers-that-are-repeated",
+        ),
+        pytest.param(
+            peft.MultitaskPromptTuningConfig(**CAUSAL, num_tasks=2),
+            "task_ids",
+            id="a-prompt-for-each-task",
+        ),
+        pytest.param(
+            peft.PolyConfig(target_modules=["q_proj"], r=2, n_tasks=2, n_skills=2),
+            "task_ids",
+            id="a-mixture-for-each-task",
+        ),
+    ],
+)
+def test_an_adapter_that_fits_and_does_not_run_is_refused(
+    fresh: Loaded, raw: tuple[Any, Any], tmp_path: Path, config: Any, said: str
+) -> None:
+    saved(config, raw[0], tmp_path)
+    before = logits(fresh.model)
+    with pytest.raises(AdapterMismatch, match=f"cannot compute with it.*{said}") as caught:
+        attach(fresh.model, tmp_path)
+    assert type(config).__name__ in caught.value.remedy
+    assert torch.equal(logits(fresh.model), before)
+    assert provenance_of(fresh.model).adapters == ()
+
+
+@pytest.mark.parametrize(
+    "kind", [peft.PromptTuningConfig, peft.PrefixTuningConfig, peft.PromptEncoderConfig]
+)
+def test_learned_prompts_are_chosen_like_other_adapters(
+    fresh: Loaded, raw: tuple[Any, Any], tmp_path: Path, kind: Any
+) -> None:
+    wanted = {n: logits(saved(kind(**CAUSAL), raw[0], tmp_path / n)) for n in ("one", "two")}
+    base = logits(fresh.model)
+    model = attach(fresh.model, tmp_path / "one", name="one")
+    attach(model, tmp_path / "two", name="two")
+    for name in ("two", "one"):
+        with select(model, name):
+            assert torch.equal(logits(model), wanted[name])
+    with select(model, "base"):
+        assert torch.equal(logits(model), base)
+        assert CleanModelLoader.generate(model, fresh.tokenizer, "The cat", max_new_tokens=2)
+    assert torch.equal(logits(model), wanted["one"])
+    with (
+        pytest.raises(SettingsError, match="one stands before a text"),
+        select(model, ["one", "two"]),
+    ):
+        pass  # pragma: no cover
