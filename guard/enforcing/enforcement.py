@@ -18,6 +18,7 @@ from guard.enforcing.passing import close_window, open_window, passes
 from guard.enforcing.positions import check_positions
 from guard.enforcing.prefill import check_bos, check_padding
 from guard.enforcing.raw_ids import RawIds
+from guard.errors import SettingsError
 from guard.files.hub import torch
 from guard.prompts.state import GuardState, find_state, put_state
 
@@ -132,7 +133,14 @@ def _rows(embedding: torch.nn.Module) -> int | None:
 
 def _is_prompt(ids: Any) -> bool:
     """Whether these are the ids of a prompt rather than of a decoding step."""
-    return ids is not None and ids.dim() > 0 and (ids.dim() != 2 or ids.shape[-1] > 1)
+    if ids is None:
+        return False
+    if not isinstance(ids, torch.Tensor):
+        raise SettingsError(
+            f"the ids that came into the model are {type(ids).__name__}, and it takes a tensor",
+            remedy="torch.tensor(ids), of shape (rows, positions)",
+        )
+    return ids.dim() > 0 and (ids.dim() != 2 or ids.shape[-1] > 1)
 
 
 def watch_of(model: PreTrainedModel) -> Watch:

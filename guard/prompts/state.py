@@ -102,6 +102,10 @@ def active_adapters(model: Any) -> tuple[str, ...]:
     """The adapters that take part in what a model gives now; empty for a base."""
     if not hasattr(model, "peft_config"):
         return ()
+    if any(getattr(one, "is_prompt_learning", False) for one in model.peft_config.values()):
+        # No layer is adapted: PEFT lets the base's forward stand in while the prompt is off.
+        off = getattr(model.forward, "__self__", model) is not model
+        return () if off else (str(model.active_adapter),)
     tuner = model.base_model
     layers = (module for module in tuner.modules() if hasattr(module, "_disable_adapters"))
     layer = next(layers, None)

@@ -16,7 +16,7 @@ from guard.files.hub import torch
 
 # What a LoRA layer may have beside its two factors.
 _MORE_THAN_FACTORS = ("lora_magnitude_vector", "lora_E")
-Signature = tuple[tuple[int, int, float], ...]
+Signature = tuple[tuple[int, int, float, float], ...]
 
 
 @dataclass(slots=True)
@@ -34,7 +34,8 @@ _known: WeakKeyDictionary[Any, _Known] = WeakKeyDictionary()
 def live_adapters(model: Any) -> dict[str, str]:
     """The adapters of a model and the sha256 of each as it is now, as hex; empty for a base.
 
-    Measured anew only where tensors or scales were changed or replaced since the last look.
+    Measured anew only where tensors or scales were changed or replaced since the last look. What is
+    written through `.data`, as peft's hotswap does, leaves a tensor's version: its norm is looked at too.
     """
     if not getattr(model, "peft_config", None):
         return {}
@@ -42,7 +43,11 @@ def live_adapters(model: Any) -> dict[str, str]:
     found = {}
     for name in model.peft_config:
         parts = list(_parts(known.layers, name))
-        signature = tuple((id(t), _version(t), scale) for _, t, scale in parts)
+        sizes = _sizes([tensor for _, tensor, _ in parts])
+        signature = tuple(
+            (id(t), _version(t), scale, size)
+            for (_, t, scale), size in zip(parts, sizes, strict=True)
+        )
         if name not in known.digests or known.digests[name][0] != signature:
             known.digests[name] = (signature, _digest(parts))
         found[name] = known.digests[name][1]
@@ -125,6 +130,21 @@ def _parts(layers: list[tuple[str, Any]], name: str) -> Iterator[tuple[str, torc
 
 def _version(tensor: torch.Tensor) -> int:
     return -1 if tensor.is_inference() else int(tensor._version)
+
+
+def _sizes(tensors: list[torch.Tensor]) -> list[float]:
+    """The norm of each tensor, measured together for a device and a dtype; 0 where it lies elsewhere."""
+    found = [0.0] * len(tensors)
+    groups: dict[tuple[torch.device, torch.dtype], list[int]] = {}
+    for at, tensor in enumerate(tensors):
+        here = tensor.device.type != "meta" and not hasattr(tensor, "to_local")
+        if here and tensor.is_floating_point() and tensor.itemsize > 1:
+            groups.setdefault((tensor.device, tensor.dtype), []).append(at)
+    for places in groups.values():
+        norms = torch._foreach_norm([tensors[at].detach() for at in places])
+        for at, norm in zip(places, torch.stack(norms).tolist(), strict=True):
+            found[at] = norm if norm == norm else -1.0  # NaN differs from itself at every look
+    return found
 
 
 def _digest(parts: list[tuple[str, torch.Tensor, float]]) -> str:

@@ -79,12 +79,36 @@ def test_learned_prompts_are_chosen_like_other_adapters(
     for name in ("two", "one"):
         with select(model, name):
             assert torch.equal(logits(model), wanted[name])
+            assert provenance_of(model).active_adapters == (name,)
     with select(model, "base"):
+        assert provenance_of(model).active_adapters == ()
         assert torch.equal(logits(model), base)
         assert CleanModelLoader.generate(model, fresh.tokenizer, "The cat", max_new_tokens=2)
     assert torch.equal(logits(model), wanted["one"])
+    assert provenance_of(model).active_adapters == ("one",)
+    assert "adapters-chosen" not in {event.kind for event in provenance_of(model).events}
     with (
         pytest.raises(SettingsError, match="one stands before a text"),
         select(model, ["one", "two"]),
     ):
         pass  # pragma: no cover
+
+
+def test_a_hot_swapped_adapter_is_another_one(
+    fresh: Loaded, raw: tuple[Any, Any], tmp_path: Path
+) -> None:
+    """PEFT copies the other adapter's numbers into the tensors that are there, behind their versions."""
+    from peft.utils.hotswap import hotswap_adapter
+
+    for name in ("one", "two"):
+        saved(peft.LoraConfig(target_modules=["q_proj"]), raw[0], tmp_path / name)
+    model = attach(fresh.model, tmp_path / "one")
+    [before] = provenance_of(model).adapters
+    hotswap_adapter(model, str(tmp_path / "two"), adapter_name="default")
+    [after] = provenance_of(model).adapters
+    assert after.changed
+    assert after.live != before.live
+    assert [event.kind for event in provenance_of(model).events] == ["adapter-changed"]
+    swapped = provenance_of(model).adapters[0].live
+    model.base_model.model.model.layers[0].self_attn.q_proj.lora_B["default"].weight.data.mul_(2.0)
+    assert provenance_of(model).adapters[0].live != swapped
