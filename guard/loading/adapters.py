@@ -23,12 +23,12 @@ from guard.files import hub
 from guard.files.request import path_text
 from guard.loading.adapter_fit import refuse_misfit, whole_tensors
 from guard.loading.adapter_selection import BASE
-from guard.loading.sharing import protect_lender, twin_of
+from guard.loading.sharing import protect_layers, protect_lender, twin_of
 from guard.prompts.state import GuardState, look_at, state_of
 from guard.provenance.adapters import has_adapter_layers, is_idle, live_adapters, merged_adapters
 from guard.provenance.measure import file_records
 from guard.provenance.record import AdapterRecord
-from guard.provenance.tensors import weights_record
+from guard.provenance.tensors import adapter_record
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -98,6 +98,7 @@ def attach_adapter(
         )
     if wrapped:
         model.load_adapter(str(directory), adapter_name=name, is_trainable=is_trainable)
+        protect_layers(model.base_model)
         result: Any = model
     else:
         below = model if in_place else twin_of(model, keep, own=(*replaces, *written))
@@ -115,7 +116,7 @@ def attach_adapter(
         path=str(directory.resolve()),
         base_named=named,
         files=file_records(directory),
-        weights=weights_record(directory),
+        weights=adapter_record(directory),
         on=on,
         replaces=tuple(sorted({*replaces, *written})),
         live=live_adapters(result)[name],

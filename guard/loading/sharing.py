@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 import gc
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary, ref
@@ -117,29 +117,59 @@ def protect_lender(tuner: Any, lender: PreTrainedModel | None) -> None:
         _lenders[tuner] = ref(lender)
     for name in _MERGES:
         tuner.__dict__[name] = partial(_merge, tuner, name)
+    protect_layers(tuner)
+
+
+def protect_layers(tuner: Any) -> None:
+    """The same for the merge of each adapted layer, which may be called by itself."""
+    for layer in tuner.modules():
+        if hasattr(layer, "base_layer") and callable(getattr(type(layer), "merge", None)):
+            layer.__dict__["merge"] = partial(_merge_layer, tuner, layer)
 
 
 def _merge(tuner: Any, name: str, *args: Any, **options: Any) -> Any:
-    lender = _lenders.get(tuner)
-    if lender is not None:
-        gc.collect()  # a model refers to itself, so it goes only now
-        if lender() is not None:
-            _unshare(tuner)
+    _before_a_merge(tuner)
     state_of(tuner.model).note("adapters-merged", adapters=list(tuner.active_adapters))
     return getattr(type(tuner), name)(tuner, *args, **options)
 
 
-def _unshare(tuner: Any) -> None:
-    """Give the adapted layers weights of their own; merging writes into no others."""
+def _merge_layer(tuner: Any, layer: Any, *args: Any, **options: Any) -> Any:
+    _before_a_merge(tuner)
+    state, active = state_of(tuner.model), list(tuner.active_adapters)
+    merges = (event for event in state.events if event.kind == "adapters-merged")
+    if not any(set(active) <= set(event.detail["adapters"]) for event in merges):
+        state.note("adapters-merged", adapters=active)
+    return type(layer).merge(layer, *args, **options)
+
+
+def _before_a_merge(tuner: Any) -> None:
+    """Part from the lender, if it still lives and anything is shared with it yet."""
+    lender = _lenders.get(tuner)
+    if lender is None or next(_shared(tuner), None) is None:
+        return
+    gc.collect()  # a model refers to itself, so it goes only now
+    if lender() is None:
+        del _lenders[tuner]
+        return
+    for layer in list(_shared(tuner)):
+        _unshare(layer)
+
+
+def _shared(tuner: Any) -> Iterator[Any]:
+    """The layers under adapters whose weights may be the lender's; merging writes into no others."""
     for module in tuner.modules():
         layer = getattr(module, "base_layer", None)
-        if layer is None or getattr(layer, _OWN, False):
-            continue
-        setattr(layer, _OWN, True)
-        if type(layer).__name__ == "Linear8bitLt":
-            layer.state = copy.copy(layer.state)
-        for key, old in list(layer.named_parameters(recurse=False)):
-            # A merge puts a new object in the place of a quantized weight.
-            if type(old) is torch.nn.Parameter:
-                own = torch.nn.Parameter(old.detach().clone(), old.requires_grad)
-                setattr(layer, key, own)
+        if layer is not None and not getattr(layer, _OWN, False):
+            yield layer
+
+
+def _unshare(layer: Any) -> None:
+    """Give an adapted layer weights of its own."""
+    setattr(layer, _OWN, True)
+    if type(layer).__name__ == "Linear8bitLt":
+        layer.state = copy.copy(layer.state)
+    for key, old in list(layer.named_parameters(recurse=False)):
+        # A merge puts a new object in the place of a quantized weight.
+        if type(old) is torch.nn.Parameter:
+            own = torch.nn.Parameter(old.detach().clone(), old.requires_grad)
+            setattr(layer, key, own)

@@ -16,6 +16,7 @@ from guard.provenance.record import WeightsRecord
 
 _CHUNK = 1 << 22
 _LONGEST_HEADER = 100_000_000  # bytes; the limit of the safetensors format
+ADAPTER = "adapter_model.safetensors"
 
 
 class BrokenSafetensors(ValueError):  # noqa: N818 - it names what the file is
@@ -40,15 +41,22 @@ def weights_record(directory: Path, variant: str | None = None) -> WeightsRecord
     return combined(tensor_digests(files)) if files else None
 
 
+def adapter_record(directory: Path) -> WeightsRecord | None:
+    """The digest over the tensors of the file that PEFT loads from a directory, whatever lies beside it."""
+    path = directory / ADAPTER
+    return combined(tensor_digests((path,))) if path.is_file() else None
+
+
 def weight_files(directory: Path, variant: str | None = None) -> tuple[Path, ...]:
-    """The safetensors files that transformers or PEFT loads from a directory."""
+    """The safetensors files that transformers loads from a directory; an adapter's where it holds no model."""
     infix = f".{variant}" if variant else ""
-    for single in (f"model{infix}.safetensors", "adapter_model.safetensors"):
-        if (directory / single).is_file():
-            return (directory / single,)
+    if (single := directory / f"model{infix}.safetensors").is_file():
+        return (single,)
     index = directory / f"model.safetensors.index{infix}.json"
     if index.is_file():
         return tuple(directory / name for name in sorted(listed_files(index)))
+    if (adapter := directory / ADAPTER).is_file():
+        return (adapter,)
     found = sorted(directory.glob("*.safetensors"))
     return tuple(path for path in found if not path.name.startswith("consolidated"))
 

@@ -112,3 +112,22 @@ def test_a_hot_swapped_adapter_is_another_one(
     swapped = provenance_of(model).adapters[0].live
     model.base_model.model.model.layers[0].self_attn.q_proj.lora_B["default"].weight.data.mul_(2.0)
     assert provenance_of(model).adapters[0].live != swapped
+
+
+def test_the_merge_of_a_single_layer_leaves_the_base_alone(
+    fresh: Loaded, raw: tuple[Any, Any], tmp_path: Path
+) -> None:
+    saved(peft.LoraConfig(target_modules=["q_proj"]), raw[0], tmp_path)
+    before = logits(fresh.model)
+    model = attach(fresh.model, tmp_path)
+    layers = [module for module in model.modules() if hasattr(module, "base_layer")]
+    for layer in layers:
+        layer.merge()
+        layer.unmerge()
+    assert torch.equal(logits(fresh.model), before)
+    assert [event.kind for event in provenance_of(model).events] == ["adapters-merged"]
+    with pytest.raises(SettingsError, match="was merged"), select(model, "base"):
+        pass  # pragma: no cover
+    copied = copy.deepcopy(model)
+    copied.merge_and_unload()
+    assert torch.equal(logits(fresh.model), before)

@@ -9,7 +9,13 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from guard.provenance.tensors import BrokenSafetensors, tensor_digests, weight_files, weights_record
+from guard.provenance.tensors import (
+    BrokenSafetensors,
+    adapter_record,
+    tensor_digests,
+    weight_files,
+    weights_record,
+)
 
 
 @pytest.fixture
@@ -81,6 +87,19 @@ def test_adapters_have_digests_too(tmp_path: Path) -> None:
     record = weights_record(tmp_path)
     assert record is not None
     assert (record.tensors, record.numbers) == (1, 6)
+
+
+def test_an_adapters_file_beside_a_models_is_no_part_of_it(model: Path) -> None:
+    """Neither beside a single file nor beside shards, where it was taken for the model's."""
+    shards = cut(model, 3)
+    for folder in (model, shards):
+        whole = weights_record(folder)
+        save_file({"a": torch.zeros(2, 3)}, folder / "adapter_model.safetensors")
+        assert weights_record(folder) == whole
+        assert all("adapter" not in path.name for path in weight_files(folder))
+        beside = adapter_record(folder)
+        assert beside is not None
+        assert (beside.tensors, beside.numbers) == (1, 6)
 
 
 def test_pickled_weights_have_no_digest(tmp_path: Path) -> None:
