@@ -33,7 +33,8 @@ _ROLE = re.compile(
 _PRETRAINED = re.compile(
     r"</?s>|<[|｜]?(endoftext|end_of_text|begin_of_text|startoftext|endofprompt|bos|eos|▁?pad▁?|unk|mask|"
     r"fim[_-]?\w+|fim▁\w+|repo_?name|reponame|file_?sep|file_?name|gh_stars|issue_\w+|jupyter_\w+|commit_\w+|"
-    r"empty_output|padding|intermediate_to_result|(begin|end)▁of▁sentence|finetune_right_pad_id|PRE|SUF|MID|"
+    r"empty_output|padding|intermediate_to_(result|code)|code_to_intermediate|pr(_\w+)?|(start|end)ofpiece|"
+    r"NAME|EMAIL|KEY|PASSWORD|IP_ADDRESS|(begin|end)▁of▁sentence|finetune_right_pad_id|PRE|SUF|MID|"
     r"[BE]O[SP]_TOKEN|(PAD|UNK|MASK|CLS|SEP)(_TOKEN)?|sop|eop)[|｜]?>"
     r"|\[(PAD|UNK|MASK|[gs]MASK|CLS|SEP|BOS|EOS|PREFIX|MIDDLE|SUFFIX)\]|>>[A-Z]+<<|▁?<EOT>"
 )

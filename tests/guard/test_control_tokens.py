@@ -8,6 +8,7 @@ import pytest
 from guard.errors import ContaminationError, GuardWarning
 from guard.prompts.control_tokens import control_set_of, ends_a_turn
 from guard.prompts.encoding import encode_rows
+from guard.prompts.names import is_pretrained
 from guard.prompts.policy import policy_of
 
 
@@ -64,3 +65,13 @@ def test_infilling_and_document_tokens_are_no_control_tokens(raw: tuple[Any, Any
     tokenizer.add_tokens(["<|fim_prefix|>", "<|repo_name|>", "<think>"])
     names = {name for _, name in control_set_of(tokenizer).tokens}
     assert names == {"<|im_start|>", "<|im_end|>", "<think>"}
+
+
+@pytest.mark.parametrize(
+    "token",
+    ["<pr>", "<pr_diff_hunk>", "<issue_start>", "<jupyter_script>", "<code_to_intermediate>", "<EMAIL>", "<|startofpiece|>"],
+)  # fmt: skip
+def test_tokens_of_pretraining_formats_are_no_control_tokens(token: str) -> None:
+    """StarCoder 2's pull requests and placeholders, GLM's pieces: base prompts hold them."""
+    assert is_pretrained(token)
+    assert not ends_a_turn(token)
