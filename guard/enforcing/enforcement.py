@@ -140,7 +140,7 @@ def _is_prompt(ids: Any) -> bool:
             f"the ids that came into the model are {type(ids).__name__}, and it takes a tensor",
             remedy="torch.tensor(ids), of shape (rows, positions)",
         )
-    return ids.dim() > 0 and (ids.dim() != 2 or ids.shape[-1] > 1)
+    return bool(ids.dim() > 0 and (ids.dim() != 2 or ids.shape[-1] > 1))
 
 
 def watch_of(model: PreTrainedModel) -> Watch:

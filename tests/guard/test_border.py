@@ -392,6 +392,13 @@ def test_weights_used_outside_of_the_model_are_not_seen(fresh: Loaded) -> None:
     assert kinds(model) == []
 
 
+def test_a_base_that_is_written_into_is_not_seen(fresh: Loaded) -> None:
+    before = provenance_of(fresh.model)
+    with torch.no_grad():
+        fresh.model.model.layers[0].mlp.up_proj.weight.mul_(1.5)
+    assert provenance_of(fresh.model) == before
+
+
 def test_embeddings_close_to_a_control_token_are_noted_only(fresh: Loaded) -> None:
     fresh.model(inputs_embeds=rows_of(fresh.model, DIRTY) * 1.001)
     assert kinds(fresh.model) == ["inputs-embeds"]
