@@ -139,7 +139,7 @@ def _cannot_load(
     if wrong:
         return _invented(request.model_id, (), wrong)
     torn = torn_weights(source.directory, request.variant)
-    if torn:
+    if torn and type(error).__name__ == "SafetensorError":
         return ModelNotFoundError(
             f"the weight files of {request.model_id} cannot be read: {torn}",
             remedy="fetch that file again (a Git LFS pointer: `git lfs pull`)",
