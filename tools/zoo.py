@@ -81,9 +81,10 @@ FIGURES = """
 - The command above, first run: 1 raw exception (an `unk_token` that is no token), 1 load that seemed to differ (bytes
   changed to NaN, which the checker took for a difference).
 - The same after that: 0 raw exceptions, 0 loads that differ; 1,533 refused by name, 467 loaded. 8 minutes.
-- transformers 5.24.0, seed 7, first run: 0 raw exceptions; 1,560 refused by name, 437 loaded as recorded; 3 loads seemed to
-  differ: an adapter's file without its config beside a model's shards gave the model its digest (mended, with a
-  test), and twice an update that changed bytes of the base left no trace of in float32 (the checker looks for that now).
+- transformers 5.24.0, seed 7, first run: 0 raw exceptions; 1,560 refused by name, 437 loaded as recorded; 3 loads
+  seemed to differ: an adapter's file without its config beside a model's shards gave the model its digest (mended,
+  with a test), and twice changed bytes of the base left no trace of an adapter's update in float32 (the checker
+  looks for that now).
 """
 
 
