@@ -40,7 +40,8 @@ from stages.suites.forms import BY_LETTER, check_forms
 from stages.suites.item import Endpoint, FormName, Suite, plain_item
 from stages.suites.registry import find_suite, limited, too_few, with_examples
 
-# What only shapes the report: a finished run takes other values without asking the models again.
+# What only shapes the report or says how long is waited: a finished run takes other values without
+# asking the models again.
 _REPORT_ONLY = (
     "show",
     "moved",
@@ -52,6 +53,7 @@ _REPORT_ONLY = (
     "notice",
     "html",
     "plan",
+    "scorer",
 )
 _log = logging.getLogger("cleanguard.evaluate")
 
@@ -67,6 +69,7 @@ def evaluate(config: EvaluateConfig) -> Outcome:
     """
     if config.from_results:
         return compare_logged(config)
+    config.scorer.allow()
     found = with_examples(find_suite(config.suite), (*config.forms, *config.base_forms))
     suite = limited(found, config.limit)
     _check_kind(config, suite)
