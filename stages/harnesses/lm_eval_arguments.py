@@ -13,11 +13,22 @@ import yaml
 from lm_eval._cli import HarnessCLI
 
 from cleanguard.errors import JobError
-from guard.errors import GuardError
+from guard.errors import GuardError, SettingsError
 from guard.files.naming import refuse_no_model
 from stages.models import TINY
 
 NAME = "cleanguard"
+# Arguments of GuardedLM itself; the others are CleanModelLoader's.
+_OWN = (
+    "pretrained",
+    "batch_size",
+    "max_batch_size",
+    "device",
+    "max_length",
+    "max_gen_toks",
+    "peft",
+    "seed",
+)
 _COMMANDS = ("run", "ls", "validate")
 
 
@@ -52,13 +63,24 @@ def _refuse_absent(argv: Sequence[str], parsed: Any) -> None:
     if model_of(argv) != NAME:
         return
     told = _told_by(argv)
-    given = parsed.model_args or told.get("model_args")
-    named = given.get("pretrained") if isinstance(given, dict) else None
-    if isinstance(named, str) and named != TINY:
-        try:
+    if value_of(argv, "--tasks", "-t") == "list":
+        raise JobError("lm-eval: --tasks list: `cleanguard lm-eval ls tasks` lists them")
+    given = parsed.model_args or told.get("model_args") or {}
+    if not isinstance(given, dict):
+        return
+    named = given.get("pretrained")
+    try:
+        if named is None:
+            raise SettingsError("no model was named", remedy="--model_args pretrained=NAME")
+        if isinstance(named, str) and named != TINY:
             refuse_no_model(named)
-        except GuardError as error:
-            raise JobError(f"lm-eval: {error}") from None
+        # Only now: it imports torch.
+        from stages.harnesses.arguments import keywords_of
+
+        rest = {name: value for name, value in given.items() if name not in _OWN}
+        keywords_of(f"--model {NAME}", rest)
+    except GuardError as error:
+        raise JobError(f"lm-eval: {error}") from None
 
 
 def with_defaults(args: Sequence[str]) -> list[str]:
