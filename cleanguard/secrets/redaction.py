@@ -88,7 +88,9 @@ _OPTION = re.compile(r"--[A-Za-z]|-[A-Za-z]$")
 _NAME = re.compile(r"[-+~]{0,2}[A-Za-z_][\w.-]*")
 _COUNT = re.compile(r"\d{1,7}|\d+\.\d+|true|false|none|null", re.IGNORECASE)
 # What a sentence says behind a name that is not a setting's: "one_token: 64 items", "one_token: 12.5%".
-_COUNTED = re.compile(r"\d{1,7}(?:\.\d+)?(?:\s+(?:of\s+\d|[a-z]{3,}s\b)|\s*%)|1\s+[a-z]{4,}\b")
+_COUNTED = re.compile(
+    r"[-+\u2212]?\d{1,7}(?:\.\d+)?(?:\s+(?:of\s+\d|[a-z]{3,}s\b)|\s*%)|1\s+[a-z]{4,}\b"
+)
 _FILE_NAME = re.compile(
     r"\.(?:jsonl?|py|ipynb|ya?ml|toml|ini|cfg|md|txt|csv|parquet|safetensors|bin|jinja|html|log|lock)$",
     re.IGNORECASE,
