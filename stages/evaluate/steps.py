@@ -102,6 +102,8 @@ def evaluate(config: EvaluateConfig) -> Outcome:
         plan = [(subject, _forms_for(config, suite, subject, forms)) for subject in subjects]
         asked = list(dict.fromkeys(label for _, labels in plan for label in labels))
         check_items(config, suite, asked, engine)
+        if judge is not None:
+            judge.check(engine)
         spread(
             folder, (RESULTS,), made_with, params, pieces_of(config, suite, plan),
             lambda batches, files: answer_batches(suite, batches, engine, files[0], judge),

@@ -143,7 +143,7 @@ def unjudged_words(results: Iterable[Result]) -> str | None:
     if not count:
         return None
     return (
-        f"{count} answers have no verdict, since the item's pattern took too long on them; they count "
+        f"{count} answers have no verdict, since what judges them took too long; they count "
         "as wrong, and `unjudged` in results.jsonl says which"
     )
 
