@@ -87,6 +87,17 @@ _SPOKEN_OPTION = re.compile(r"(?<![\w-])(--?[A-Za-z][\w.-]*)(\s+)(?!-)([^\s\"',\
 _OPTION = re.compile(r"--[A-Za-z]|-[A-Za-z]$")
 _NAME = re.compile(r"[-+~]{0,2}[A-Za-z_][\w.-]*")
 _COUNT = re.compile(r"\d{1,7}|\d+\.\d+|true|false|none|null", re.IGNORECASE)
+# What a sentence says behind a name that is not a setting's: "one_token: 64 items", "one_token: 12.5%".
+_COUNTED = re.compile(
+    r"[-+\u2212]?\d{1,7}(?:\.\d+)?(?:\s+(?:of\s+\d|[a-z]{3,}s\b)|\s*%)|1\s+[a-z]{4,}\b"
+)
+_FILE_NAME = re.compile(
+    r"\.(?:jsonl?|py|ipynb|ya?ml|toml|ini|cfg|md|txt|csv|parquet|safetensors|bin|jinja|html|log|lock)$",
+    re.IGNORECASE,
+)
+_FILE_SAYS = re.compile(r"\d+(?::|\s|$)|\s")
+_PLAIN_WORDS = re.compile(r"[a-z]+ [a-z]+(?=[\s,.;:]|$)")
+_ASKED_FOR = frozenset({"password", "passwd", "passphrase", "pwd", "pass", "pin"})  # may be digits
 _SHORTEST = 6  # characters; a shorter value of a secret variable would mask ordinary text
 
 
@@ -209,7 +220,25 @@ def _hide_assigned(text: str) -> str:
             continue
         if value[0].startswith("[redacted") or is_a_count(found[1], value[0].strip("\"'")):
             continue
+        if _is_said_of(found, text):
+            continue
         quote = value[1] or ""
         parts += [text[done : found.end()], quote, HIDDEN, quote]
         done = value.end()
     return "".join([*parts, text[done:]])
+
+
+def _is_said_of(found: re.Match[str], text: str) -> bool:
+    """Whether what follows a name and a colon is said of it (a file, or what was counted) and not its value."""
+    name = found[1]
+    colon = text[found.end(1) : found.end()]
+    if not colon.startswith(":") or name.startswith("-"):
+        return False
+    if _FILE_NAME.search(name):
+        return bool(_FILE_SAYS.match(text, found.end(1) + 1))
+    if not re.fullmatch(":[ ]+", colon):
+        return False
+    if text[: found.start(1)].endswith(("/", "\\")):
+        return bool(_PLAIN_WORDS.match(text, found.end()))
+    words = {word.lower() for word in _SEGMENTS.findall(name)}
+    return not words & _ASKED_FOR and bool(_COUNTED.match(text, found.end()))

@@ -79,6 +79,16 @@ def statement_path(path: Path) -> Path:
     return path.with_name(f"{path.name}.intoto.json")
 
 
+def file_of(path: Path) -> Path:
+    """The file that a statement lies beside, if this is a statement and the file is there; else itself.
+
+    A pattern of a shell names both.
+    """
+    name = path.name.removesuffix(".intoto.json")
+    file = path.with_name(name) if name and name != path.name else path
+    return file if file.is_file() else path
+
+
 def write_statement(path: Path, statement: Statement) -> None:
     """Write a statement beside its file in one step: a crash leaves the old one or the new one."""
     target = statement_path(path)

@@ -143,7 +143,7 @@ def _words(
 ) -> str:
     calls = [one.call for one in pairs] + [one.call for one in shifts]
     called = sum(call != "undetermined" for call in calls)
-    count = f"Of {len(calls)} pairs, {called} differ" if len(calls) > 1 else (
+    count = f"Of {len(calls)} pairs, {called} {'differs' if called == 1 else 'differ'}" if len(calls) > 1 else (
         "The two differ" if called else "No difference is shown"
     )  # fmt: skip
     if not rates:

@@ -11,6 +11,7 @@ from cleanguard.errors import JobError
 from stages.config import option, section
 from stages.evaluate.config import EvaluateConfig, PlanConfig
 from stages.models import ASKING_PRESETS, ModelConfig
+from stages.suites.code import ScorerConfig
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,7 @@ class DifferentiateConfig:
     seed: int = option(0, "Every answer has a seed of its own, made from this one.", at_least=0)
     batch_size: int = option(64, "Answers at a time.", at_least=1)
     html: bool = option(True, "Write report.html, with plots, as well.")
+    scorer: ScorerConfig = section(ScorerConfig)
     plan: PlanConfig = section(PlanConfig)
     model: ModelConfig = section(ModelConfig)
 

@@ -31,7 +31,7 @@ from stages.suites.item import FormName, plain_item
 from stages.suites.registry import answers_only, find_suite, limited, too_few, with_examples
 
 # What only shapes the report: a finished run takes other values without asking the models again.
-_REPORT_ONLY = ("margin", "gate", "training_data", "gate_file", "notice", "html", "plan")
+_REPORT_ONLY = ("margin", "gate", "training_data", "gate_file", "notice", "html", "plan", "scorer")
 _log = logging.getLogger("cleanguard.differentiate")
 
 
@@ -44,6 +44,7 @@ def differentiate(config: DifferentiateConfig) -> Outcome:
         JobError: The suite, an adapter or the folder cannot be used.
         GuardError: The model cannot be loaded, or a prompt is not clean.
     """
+    config.scorer.allow()
     found = with_examples(find_suite(config.suite), (config.form,))
     suite = limited(answers_only(found, "differentiate"), config.limit)
     form: FormName = suite.forms[0] if config.form == "suite" else config.form

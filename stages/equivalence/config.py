@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from stages.config import option, section
 from stages.models import ASKING_PRESETS, ModelConfig
+from stages.suites.code import ScorerConfig
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,7 @@ class EquivalenceConfig:
     max_new_tokens: int = option(64, "Longest answer in tokens.", at_least=1)
     batch_size: int = option(64, "Prompts at a time on the guarded path.", at_least=1)
     old: OldPath = section(OldPath)
+    scorer: ScorerConfig = section(ScorerConfig)
     model: ModelConfig = section(ModelConfig)
 
 

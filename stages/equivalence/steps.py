@@ -46,6 +46,7 @@ def equivalence(config: EquivalenceConfig) -> Outcome:
         JobError: The suite or the folder cannot be used.
         GuardError: The model cannot be loaded, or a prompt is not clean.
     """
+    config.scorer.allow()
     suite = answers_only(with_examples(find_suite(config.suite), (config.form,)), "equivalence")
     if config.limit and config.limit < len(suite.items):
         step = len(suite.items) / config.limit

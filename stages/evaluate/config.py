@@ -11,6 +11,7 @@ from cleanguard.errors import JobError
 from stages.config import option, section
 from stages.engines import LARGE_VLLM, EngineName, VllmConfig, refuse_with_vllm
 from stages.models import ASKING_PRESETS, ModelConfig
+from stages.suites.code import ScorerConfig
 from stages.suites.shots import FewShot
 
 BASE = "base"
@@ -153,6 +154,7 @@ class EvaluateConfig:
     choices: ChoicesConfig = section(ChoicesConfig)
     perplexity: PerplexityConfig = section(PerplexityConfig)
     judge: JudgeConfig = section(JudgeConfig)
+    scorer: ScorerConfig = section(ScorerConfig)
     plan: PlanConfig = section(PlanConfig)
     model: ModelConfig = section(ModelConfig)
     vllm: VllmConfig = section(VllmConfig)

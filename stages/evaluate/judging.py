@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from cleanguard.editing.read import regular
 from cleanguard.errors import JobError
+from guard import GuardError
 from stages.engines import Engine, engine_for
 from stages.evaluate.config import EvaluateConfig
 from stages.suites.item import Suite, SuiteItem
@@ -28,6 +29,23 @@ class Judge:
     config: EvaluateConfig
     template: str
     own: Engine | None
+
+    def check(self, answering: Engine) -> None:
+        """Look at what the user wrote, before anything is asked; what models write is not looked at.
+
+        Args:
+            answering: As in `verdicts`.
+
+        Raises:
+            JobError: The template or a verdict holds a control token, or both verdicts are the same tokens.
+        """
+        pair = (self.config.judge.yes, self.config.judge.no)
+        try:
+            asked = (self.own or answering).check_questions([(self.template, pair)])
+        except GuardError as error:
+            raise JobError(f"judge.template, judge.yes, judge.no: {error}") from error
+        if any(True for _ in asked.alike()):
+            raise JobError("judge.yes and judge.no: they are the same tokens to the judge")
 
     def verdicts(
         self, answering: Engine, answers: Sequence[tuple[SuiteItem, str]]

@@ -63,7 +63,7 @@ def compare_logged(config: EvaluateConfig) -> Outcome:
             },
         )
     means = [
-        f"{name}: {metric} {_mean(samples, metric):.4f} on {counted(len(samples), 'document')}"
+        f"{name} ({metric}): {_mean(samples, metric):.4f} on {counted(len(samples), 'document')}"
         for name, samples in runs.items()
     ]
     return Outcome((*means, *(one.verdict for one in found), *warnings))

@@ -40,7 +40,8 @@ from stages.suites.forms import BY_LETTER, check_forms
 from stages.suites.item import Endpoint, FormName, Suite, plain_item
 from stages.suites.registry import find_suite, limited, too_few, with_examples
 
-# What only shapes the report: a finished run takes other values without asking the models again.
+# What only shapes the report or says how long is waited: a finished run takes other values without
+# asking the models again.
 _REPORT_ONLY = (
     "show",
     "moved",
@@ -52,6 +53,7 @@ _REPORT_ONLY = (
     "notice",
     "html",
     "plan",
+    "scorer",
 )
 _log = logging.getLogger("cleanguard.evaluate")
 
@@ -67,6 +69,7 @@ def evaluate(config: EvaluateConfig) -> Outcome:
     """
     if config.from_results:
         return compare_logged(config)
+    config.scorer.allow()
     found = with_examples(find_suite(config.suite), (*config.forms, *config.base_forms))
     suite = limited(found, config.limit)
     _check_kind(config, suite)
@@ -99,6 +102,8 @@ def evaluate(config: EvaluateConfig) -> Outcome:
         plan = [(subject, _forms_for(config, suite, subject, forms)) for subject in subjects]
         asked = list(dict.fromkeys(label for _, labels in plan for label in labels))
         check_items(config, suite, asked, engine)
+        if judge is not None:
+            judge.check(engine)
         spread(
             folder, (RESULTS,), made_with, params, pieces_of(config, suite, plan),
             lambda batches, files: answer_batches(suite, batches, engine, files[0], judge),

@@ -57,6 +57,26 @@ def loader_for(
     """
     from guard import CleanModelLoader
 
+    options = keywords_of(harness, given)
+    if options.get("device_map") is None:
+        options["device_map"] = _placed(device)
+    if not isinstance(model, (str, PathLike)):
+        raise SettingsError(
+            f"{harness}: the model is {model!r}", remedy="name a directory or a hub id"
+        )
+    named = model if isinstance(model, PathLike) else directory_of(ModelConfig(id=model))
+    if model == TINY:
+        _steady()
+    return CleanModelLoader(named, **options)
+
+
+def keywords_of(harness: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Keywords of CleanModelLoader, without those of the harness that ask for what holds anyway.
+
+    Raises:
+        LoaderCallError: A keyword that does not exist, with the one that was meant.
+        SettingsError: A keyword of the harness that has no meaning here.
+    """
     options = dict(given)
     for name in [name for name in options if name in _OTHERWISE]:
         if options.pop(name) not in _FALSE:
@@ -68,16 +88,7 @@ def loader_for(
             remedy="leave it out: log-probabilities are computed in float32",
         )
     refuse_unknown(harness, options, LOADER_KEYWORDS)
-    if options.get("device_map") is None:
-        options["device_map"] = _placed(device)
-    if not isinstance(model, (str, PathLike)):
-        raise SettingsError(
-            f"{harness}: the model is {model!r}", remedy="name a directory or a hub id"
-        )
-    named = model if isinstance(model, PathLike) else directory_of(ModelConfig(id=model))
-    if model == TINY:
-        _steady()
-    return CleanModelLoader(named, **options)
+    return options
 
 
 def whole(name: str, value: Any, least: int = 1) -> int:

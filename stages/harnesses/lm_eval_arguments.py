@@ -12,9 +12,9 @@ from typing import Any
 
 import yaml
 from lm_eval._cli import HarnessCLI
-from lm_eval.models import (
-    MODEL_MAPPING,
-)  # registers them: once ours is registered, lm_eval does not
+
+# This registers lm_eval's own models: once ours is registered, lm_eval no longer does.
+from lm_eval.models import MODEL_MAPPING
 
 from cleanguard.catalogue.selection import did_you_mean
 from cleanguard.errors import JobError
@@ -23,6 +23,17 @@ from guard.files.naming import refuse_no_model
 from stages.models import TINY
 
 NAME = "cleanguard"
+# Arguments of GuardedLM itself; the others are CleanModelLoader's.
+_OWN = (
+    "pretrained",
+    "batch_size",
+    "max_batch_size",
+    "device",
+    "max_length",
+    "max_gen_toks",
+    "peft",
+    "seed",
+)
 _COMMANDS = ("run", "ls", "validate")
 
 
@@ -66,6 +77,8 @@ def _refuse_absent(argv: Sequence[str], parsed: Any) -> None:
                 f"lm-eval: --model: lm_eval {version('lm_eval')} has no model {model!r}{near}"
             )
         return
+    if value_of(argv, "--tasks", "-t") == "list":
+        raise JobError("lm-eval: --tasks list: `cleanguard lm-eval ls tasks` lists them")
     given = parsed.model_args or _told_by(argv).get("model_args") or {}
     if not isinstance(given, dict):
         return
@@ -73,11 +86,16 @@ def _refuse_absent(argv: Sequence[str], parsed: Any) -> None:
     if named is None:
         near = next(filter(None, (did_you_mean(str(key), ("pretrained",)) for key in given)), "")
         raise JobError(f"lm-eval: no model was named{near}: --model_args pretrained=NAME")
-    if isinstance(named, str) and named != TINY:
-        try:
+    try:
+        if isinstance(named, str) and named != TINY:
             refuse_no_model(named)
-        except GuardError as error:
-            raise JobError(f"lm-eval: {error}") from None
+        # Only now: it imports torch.
+        from stages.harnesses.arguments import keywords_of
+
+        rest = {name: value for name, value in given.items() if name not in _OWN}
+        keywords_of(f"--model {NAME}", rest)
+    except GuardError as error:
+        raise JobError(f"lm-eval: {error}") from None
 
 
 def with_defaults(args: Sequence[str]) -> list[str]:

@@ -13,6 +13,7 @@ from lm_eval.api.registry import register_model
 from lm_eval.loggers import EvaluationTracker
 from lm_eval.utils import setup_logging
 
+from cleanguard.catalogue.selection import did_you_mean
 from cleanguard.errors import JobError
 from cleanguard.report.spoken import say
 from guard.errors import GuardError, RecordsError
@@ -21,6 +22,7 @@ from stages.harnesses.lm_eval_arguments import NAME, as_process, model_of, read,
 from stages.harnesses.lm_eval_files import seal_results, seal_samples
 from stages.harnesses.lm_eval_model import GuardedLM
 
+_NO_TASK = "Tasks not found: "
 # Names of errors that say that data would have come from the network.
 _AWAY = ("Offline", "ConnectionError", "LocalEntryNotFound", "ConnectError", "DatasetNotFound",
          "RepositoryNotFound", "MaxRetryError", "HfHubHTTPError", "ConnectTimeout")  # fmt: skip
@@ -159,4 +161,22 @@ def _told(error: Exception) -> str:
             "  remedy: name local files in the task's YAML (dataset_path: json, dataset_kwargs: "
             "data_files: …), or go online and unset HF_HUB_OFFLINE and HF_DATASETS_OFFLINE"
         )
+    missing = said.removeprefix(_NO_TASK)
+    if missing != said:
+        near = [did_you_mean(name, _tasks_at(error)) for name in missing.split(", ")]
+        return (
+            f"lm-eval: there is no task {missing}{next(filter(None, near), '')}\n"
+            "  remedy: `cleanguard lm-eval ls tasks` lists them; a folder of your own YAML goes with --include_path"
+        )
     return f"lm-eval: {type(error).__name__}: {said}"
+
+
+def _tasks_at(error: Exception) -> list[str]:
+    """The tasks that lm_eval knew where it raised; to read them again takes it 10 s."""
+    trace = error.__traceback__
+    known: list[str] = []
+    while trace is not None:
+        manager = trace.tb_frame.f_locals.get("task_manager")
+        known = list(getattr(manager, "all_tasks", known))
+        trace = trace.tb_next
+    return known

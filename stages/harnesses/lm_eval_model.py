@@ -12,11 +12,13 @@ from lm_eval.api.model import LM
 from tqdm import tqdm
 
 from cleanguard.version import VERSION
+from guard.base.canonical import digest
 from guard.calls import GuardedCalls
 from guard.errors import SettingsError
 from guard.files.hub import torch
 from guard.prompts.state import provenance_of, state_of
 from guard.records.sources import Source
+from guard.records.statement import identity
 from stages.harnesses.arguments import folder, loader_for, whole
 from stages.harnesses.asking import Asked, fitting_prompt, length_of, score_pairs, told
 from stages.harnesses.lm_eval_requests import (
@@ -239,14 +241,14 @@ class GuardedLM(LM):
         return None
 
     def set_cache_hook(self, cache_hook: Any) -> None:
-        """Take lm_eval's cache of answers, if what lies in it was answered by this very load.
+        """Take lm_eval's cache of answers, if what lies in it was answered by the same model, loaded alike.
 
         Raises:
             SettingsError: It holds answers of another load, or of one that nothing is known of.
         """
         store = cache_hook.dbdict
         if store is not None:
-            mine = json.dumps([Source(self.model).digest(), self.max_length])
+            mine = digest([identity(Source(self.model).plain()), self.max_length])
             theirs = store.get(_CACHED_BY)
             if len(store) and theirs != mine:
                 raise SettingsError(

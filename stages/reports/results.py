@@ -144,7 +144,7 @@ def unjudged_words(results: Iterable[Result]) -> str | None:
     if not count:
         return None
     return (
-        f"{counted(count, 'answer')} without a verdict, since the item's pattern took too long; that counts "
+        f"{counted(count, 'answer')} without a verdict, since what judges it took too long; that counts "
         "as wrong, and `unjudged` in results.jsonl says which"
     )
 

@@ -1,76 +1,86 @@
-"""Scorers of the user's own: `python:module.function`, called with an answer and its item."""
+"""Scorers of the user's own: `python:module.function`, called with an answer and its item.
+
+They run in a process of their own, one for the whole run, which is ended where a call takes too long;
+the next call starts it again. Their prints go to the error stream.
+"""
 
 from __future__ import annotations
 
-import importlib
-import inspect
+import atexit
 import json
+import re
 import sys
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Sequence
+from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from cleanguard.catalogue.selection import did_you_mean
+from stages.config import option
+from stages.suites.child import Child
+from stages.suites.functions import PREFIX
 from stages.suites.item import SuiteError, SuiteItem
+from stages.suites.unjudged import UnjudgedError
 
-PREFIX = "python:"
-_ours: set[str] = set()  # modules that a suite brought in
+SECONDS = 60.0
+ALLOW_MORE = "mend it, or allow more with --scorer.seconds"
+_STARTING = (
+    30.0  # beyond the limit, for what stands in no call: the start, and a machine that is busy
+)
+_PROGRAM = (
+    "import json, sys; sys.path[:] = json.loads(sys.argv.pop())\n"
+    "from stages.suites.functions import serve; serve()"
+)
+_PLACE = re.compile(r'  File "(.+)", line (\d+) in (.+)')
 
 
-def function_of(name: str, folder: Path | None) -> Callable[[str, Mapping[str, Any]], Any]:
-    """The function that a scorer names.
+@dataclass(frozen=True)
+class ScorerConfig:
+    """Scorers of one's own, `python:module.function`."""
+
+    seconds: float = option(
+        SECONDS, "Most time for one answer; what takes longer is `unjudged` and wrong.",
+        at_least=0.1, at_most=86_400,
+    )  # fmt: skip
+
+    def allow(self) -> None:
+        """Let every call from here on take that long."""
+        global _seconds  # noqa: PLW0603 - one run, one limit; suites are read in many places
+        _seconds = self.seconds
+
+
+def look_up(name: str, folder: Path | None) -> Path | None:
+    """The file that a scorer's function stands in, None if there is none.
 
     Args:
         name: `python:module.function`; the module is looked for beside the suite, in the folder
             that the run was started in, and among what is installed.
-        folder: Where the suite lies.
+        folder: Where the suite lies; the function's calls will look there as well.
 
     Raises:
-        SuiteError: There is no such module or function, or it fails when it is imported.
+        SuiteError: There is no such module or function, or it fails or hangs when it is imported.
     """
     where, _, function = name.removeprefix(PREFIX).rpartition(".")
     if not where or not function.isidentifier():
         raise SuiteError(f"scorer is {name!r}; expected python:module.function")
-    _forget_others(where, folder)
-    with _looking_in(folder):
-        try:
-            module = importlib.import_module(where)
-        except ModuleNotFoundError as error:
-            raise SuiteError(
-                f"scorer is {name!r}, and there is no module {error.name!r} beside the suite, in "
-                f"{Path.cwd()}, or installed"
-            ) from None
-        except Exception as error:  # noqa: BLE001 - it is somebody's code, and may raise anything
-            raise SuiteError(
-                f"scorer is {name!r}; importing {where} fails: {_said(error)}"
-            ) from None
-    found = getattr(module, function, None)
-    if not callable(found):
-        known = [one for one, value in vars(module).items() if inspect.isfunction(value)]
-        raise SuiteError(
-            f"scorer is {name!r}, and {where} has no function {function!r}"
-            f"{did_you_mean(function, known)}"
-        )
-    _ours.add(where)
-    return found  # type: ignore[no-any-return]  # callable, as far as one can ask
+    if folder is not None:
+        _folders[name] = folder.resolve()
+    try:
+        file = _ask(name, f"scorer is {name!r}, and importing it")["file"]
+    except UnjudgedError as error:
+        raise SuiteError(f"{error}; {ALLOW_MORE}") from None
+    return None if file is None else Path(file)
 
 
 def by_code(item: SuiteItem, text: str) -> bool:
     """The verdict of the user's function.
 
     Raises:
-        SuiteError: It raises, or returns something else than True or False.
+        SuiteError: It raises, ends its process, or returns something else than True or False.
+        UnjudgedError: It takes too long.
     """
-    check = function_of(item.scorer, None)
-    try:
-        verdict = check(text, handed(item))
-    except Exception as error:  # noqa: BLE001 - as above
-        raise SuiteError(f"{item.scorer} fails on the answer {text!r}: {_said(error)}") from None
-    if not isinstance(verdict, bool):
-        raise SuiteError(f"{item.scorer} returns {verdict!r}; expected True or False")
-    return verdict
+    answer = _ask(item.scorer, item.scorer, text=text, item=handed(item))
+    return bool(answer["verdict"])
 
 
 def handed(item: SuiteItem) -> dict[str, Any]:
@@ -89,39 +99,50 @@ def source_digests(items: tuple[SuiteItem, ...], folder: Path | None) -> dict[st
     """SHA-256 of the files that the scorers stand in; None for one that has none."""
     found: dict[str, str | None] = {}
     for name in sorted({item.scorer for item in items if item.scorer.startswith(PREFIX)}):
+        file = look_up(name, folder)
         try:
-            file = inspect.getsourcefile(function_of(name, folder))
-            found[name] = sha256(Path(file).read_bytes()).hexdigest() if file else None
-        except (TypeError, OSError):
+            found[name] = sha256(file.read_bytes()).hexdigest() if file else None
+        except OSError:
             found[name] = None
     return found
 
 
-def _forget_others(where: str, folder: Path | None) -> None:
-    """A module of the same name beside another suite is another module."""
-    if folder is None or where not in _ours:
-        return
-    own = folder.joinpath(*where.split(".")).with_suffix(".py")
-    file = getattr(sys.modules.get(where), "__file__", None)
-    if own.is_file() and file is not None and Path(file).resolve() != own.resolve():
-        del sys.modules[where]
+_seconds = SECONDS
+_folders: dict[str, Path] = {}
+_child = Child(lambda: (sys.executable, "-c", _PROGRAM, json.dumps(sys.path)))
+atexit.register(_child.close)
 
 
-@contextmanager
-def _looking_in(folder: Path | None) -> Iterator[None]:
-    places = [str(one.resolve()) for one in (folder, Path.cwd()) if one is not None]
-    before = list(sys.path)
-    sys.path[:0] = [one for one in places if one not in sys.path]
-    try:
-        yield
-    finally:
-        sys.path[:] = before
+def _ask(name: str, what: str, **more: Any) -> dict[str, Any]:
+    folder = _folders.get(name)
+    request = {
+        "name": name,
+        "folder": None if folder is None else str(folder),
+        "cwd": str(Path.cwd()),
+        "seconds": _seconds,
+        **more,
+    }
+    said = _child.ask(json.dumps(request), _seconds + _STARTING)
+    if said and said[0].startswith("{"):
+        answer: dict[str, Any] = json.loads(said[0])
+        if "refused" in answer:
+            raise SuiteError(answer["refused"])
+        return answer
+    if said is None or said:
+        raise UnjudgedError(f"{what} took more than {_seconds:g} s{_place(said)}")
+    on = f" on the answer {more['text']!r}" if "text" in more else " while it is imported"
+    raise SuiteError(f"{name} ends its process{on}; expected True or False")
 
 
-def _said(error: Exception) -> str:
-    """An error with the place in the user's code where it arose."""
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    where = f" ({trace.tb_frame.f_code.co_filename}:{trace.tb_lineno})" if trace else ""
-    return f"{type(error).__name__}: {error}{where}"
+def _place(said: Sequence[str] | None) -> str:
+    """The line of the scorer at which it stood, from the watchdog's traceback."""
+    found: list[str] = []
+    for line in said or ():
+        place = _PLACE.match(line)
+        if place is None:
+            found = []
+        elif place[1].endswith("functions.py") and place[3].strip() in {"_answer", "function_of"}:
+            return f" ({found[-1]})" if found else ""
+        elif "importlib" not in place[1]:
+            found.append(f"{place[1]}:{place[2]}")
+    return ""

@@ -12,7 +12,8 @@ from unicodedata import normalize
 
 from cleanguard.catalogue.selection import did_you_mean
 from stages.suites.choices import LETTERS
-from stages.suites.code import PREFIX, function_of
+from stages.suites.code import look_up
+from stages.suites.functions import PREFIX
 from stages.suites.item import ScorerName, SuiteError, SuiteItem
 from stages.suites.scorers import passes
 
@@ -80,7 +81,7 @@ def _of_answers(line: Mapping[str, Any], number: int, scorer: str, folder: Path)
         line=number,
     )
     if scorer.startswith(PREFIX):
-        function_of(scorer, folder)
+        look_up(scorer, folder)
     elif item.data is not None:
         raise SuiteError(f"data is for a scorer of your own ({PREFIX}…), not for `{scorer}`")
     _refuse_free_passes(item)

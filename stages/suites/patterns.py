@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import atexit
 import json
-import os
-import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from queue import Empty, Queue
-from threading import Lock, Thread
+
+from stages.suites.child import Child
+from stages.suites.unjudged import UnjudgedError
 
 SECONDS = 2.0  # of processor time, for one text
 WALL = 60.0
@@ -35,7 +34,7 @@ for line in sys.stdin:
 """
 
 
-class PatternTooSlowError(Exception):
+class PatternTooSlowError(UnjudgedError):
     """A pattern was not found or ruled out within its time."""
 
     def __init__(self, pattern: str, seconds: float) -> None:
@@ -69,11 +68,8 @@ class Searcher:
         wall: float = WALL,
         command: Sequence[str] = (sys.executable, "-I", "-S", "-c", _PROGRAM),
     ) -> None:
-        self._seconds, self._wall, self._command = seconds, wall, tuple(command)
-        self._process: subprocess.Popen[str] | None = None
-        self._owner = 0
-        self._answers: Queue[str] = Queue()
-        self._lock = Lock()
+        self._seconds, self._wall = seconds, wall
+        self.child = Child(lambda: command)
 
     def search(self, pattern: str, text: str) -> Match | None:
         """The first match, as `re.search` has it.
@@ -81,52 +77,15 @@ class Searcher:
         Raises:
             PatternTooSlowError: It takes too long; the process was ended, and the next call starts another.
         """
-        with self._lock:
-            process = self._running()
-            assert process.stdin is not None
-            try:
-                process.stdin.write(json.dumps([pattern, text, self._seconds]) + "\n")
-                process.stdin.flush()
-                answer = self._answers.get(timeout=self._wall)
-            except (Empty, OSError):
-                answer = ""
-            if not answer:
-                self._end()
-                raise PatternTooSlowError(pattern, self._seconds)
-        found, group = json.loads(answer)
+        answer = self.child.ask(json.dumps([pattern, text, self._seconds]), self._wall)
+        if not answer:
+            raise PatternTooSlowError(pattern, self._seconds)
+        found, group = json.loads(answer[0])
         return Match(group) if found else None
 
     def close(self) -> None:
         """End the process."""
-        with self._lock:
-            self._end()
-
-    def _running(self) -> subprocess.Popen[str]:
-        # A forked process must not share the pipes of ours.
-        gone = self._process is None or self._process.poll() is not None
-        if gone or self._owner != os.getpid():
-            self._process = subprocess.Popen(
-                self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-                encoding="ascii",
-            )  # fmt: skip
-            self._owner, self._answers = os.getpid(), Queue()
-            Thread(target=_read, args=(self._process, self._answers), daemon=True).start()
-        assert self._process is not None
-        return self._process
-
-    def _end(self) -> None:
-        if self._process is not None and self._owner == os.getpid():
-            self._process.kill()
-            self._process.wait()
-        self._process = None
-
-
-def _read(process: subprocess.Popen[str], answers: Queue[str]) -> None:
-    """Hand on each line, and an empty one at the end."""
-    assert process.stdout is not None
-    for line in process.stdout:
-        answers.put(line)
-    answers.put("")
+        self.child.close()
 
 
 _searcher = Searcher()

@@ -94,6 +94,6 @@ def answers_only(suite: Suite, stage: str) -> Suite:
     if suite.kind == "answers":
         return suite
     raise SuiteError(
-        f"{suite.name}: its items are {suite.kind}, and {stage} needs answers in words; "
+        f"the items of {suite.name} are {suite.kind}, and {stage} needs answers in words; "
         f"`cleanguard run evaluate --suite {suite.path or suite.name}` takes it"
     )

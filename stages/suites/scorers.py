@@ -13,10 +13,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 from stages.numbers import UnreadableNumberError, numbers_in, value_of
-from stages.suites.code import PREFIX, by_code
+from stages.suites.code import ALLOW_MORE, by_code
+from stages.suites.functions import PREFIX
 from stages.suites.item import SuiteError, SuiteItem
 from stages.suites.judge import Verdict
-from stages.suites.patterns import PatternTooSlowError, search
+from stages.suites.patterns import search
+from stages.suites.unjudged import UnjudgedError
 
 _SENTENCE_END = re.compile(r"[.!?](?=\s|$)")
 _WORD = re.compile(r"\w+(?:['’-]\w+)*")
@@ -80,7 +82,7 @@ def score(item: SuiteItem, answer: Answer, judged: Verdict | None = None) -> Sco
     try:
         strict = stopped and right(item, text)
         content = bool(line) and (right(item, line) or right(item, _first_sentence(line)))
-    except PatternTooSlowError as slow:
+    except UnjudgedError as slow:
         return Score(False, False, stopped, truncated, answer.tokens, unjudged=str(slow))
     return Score(strict, content, stopped, truncated, answer.tokens)
 
@@ -89,11 +91,11 @@ def passes(item: SuiteItem, text: str) -> bool:
     """Whether a text has the right content, however it ended; never, where only a judge can tell.
 
     Raises:
-        SuiteError: As `score`; the item's pattern takes too long.
+        SuiteError: As `score`; the item's pattern or function takes too long.
     """
     found = score(item, Answer(text, "eos", 0))
     if found.unjudged is not None:
-        raise SuiteError(f"{found.unjudged} on {text!r}; write one that has fewer ways to match")
+        raise SuiteError(f"{found.unjudged} on {text!r}; {_REMEDIES[item.scorer == 'regex']}")
     return found.content
 
 
@@ -147,6 +149,7 @@ def regex(item: SuiteItem, text: str) -> bool:
     return found.group is not None and _bare(found.group) in {_bare(gold) for gold in item.gold}
 
 
+_REMEDIES = {True: "write one that has fewer ways to match", False: ALLOW_MORE}
 _EVASIVE = frozenset({"not", "no", "never", "neither", "nor", "or", "and", "either"})
 SCORERS: dict[str, Callable[[SuiteItem, str], bool]] = {
     "exact": exact,

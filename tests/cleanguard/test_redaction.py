@@ -105,6 +105,32 @@ def test_private_keys_are_hidden() -> None:
     assert redact_text(text, ()) == f"a {HIDDEN} b"
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        "one_token: 64 items in 64 clusters", "next-token: 1 item in 1 cluster", "secret_santa: 3 of 64 wrong",
+        "  my_token: 0.83 bits per byte; perplexity 4.1 by token", "auth: 12.5% right",
+        "runs/one_token.jsonl:3: not JSON", "one_token.jsonl: cannot be read", "secrets.yaml:12 is no list",
+        "build/one_token: holds no results", "api_key (acc): 0.5 on 240 documents",
+        "dpo is worse than my_token: -22.0 points [-32.0, -11.3], p < 0.0001",
+    ],
+)  # fmt: skip
+def test_what_is_said_of_a_name_is_no_secret(said: str) -> None:
+    assert redact_text(said, ()) == said
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "token: 1234567", "token=5 items", "--token 5 items", "password: 12345", "password: 12345 words",
+        '{"token": "5 items"}', "/etc/token: hunter2", "https://h/x?token=64&items=3", "my.token:64:ab",
+        "token.json=hunter2", "secret: hunter2 items", "db_password: -64 items",
+    ],
+)  # fmt: skip
+def test_a_value_behind_a_secret_name_is_hidden_whatever_follows(text: str) -> None:
+    assert HIDDEN in redact_text(text, ())
+
+
 def test_the_names_of_hazards_are_no_secrets() -> None:
     from cleanguard.catalogue.hazards import CATALOGUE
 

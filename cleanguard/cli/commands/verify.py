@@ -57,13 +57,14 @@ def command(
 ) -> None:
     """Check that every record of FILES traces to a clean load and that nothing was edited.
 
-    A file is compared with the statement beside it (FILE.intoto.json). Exit codes: 0 all is well,
-    1 something is wrong with a file, 2 a file cannot be read.
+    A file is compared with the statement beside it (FILE.intoto.json); naming that one means the
+    same. Exit codes: 0 all is well, 1 something is wrong with a file, 2 a file cannot be read.
 
     The digests show what was changed by mistake or by hand. Somebody who computes them all anew is
     found out by a signature only: sign the statements (`cleanguard sign`) and verify with `--key`.
     """
     from guard.errors import GuardError
+    from guard.records.statement import file_of
     from guard.records.verification import KINDS, verify_file
 
     unknown = [kind for kind in allow if kind not in KINDS]
@@ -77,7 +78,7 @@ def command(
         except GuardError as error:
             raise JobError(str(error)) from None
     verdicts, unreadable = [], []
-    for name in files:
+    for name in dict.fromkeys(str(file_of(Path(name))) for name in files):
         try:
             with waiting(f"Verifying {printable(name)}"):
                 verdicts.append(verify_file(Path(name), key))

@@ -35,6 +35,15 @@ def test_a_sound_file(run: Run, out: Path) -> None:
     assert ran.out.startswith(f"ok {out}: 30 records, 1 run, ")
 
 
+def test_a_statement_stands_for_its_file(run: Run, out: Path) -> None:
+    beside = statement_path(out)
+    ran = run("verify", str(out), str(beside), str(beside))
+    assert (ran.code, ran.out.count("ok "), ran.out.count("30 records")) == (0, 1, 1)
+    assert run("verify", str(beside)).out == run("verify", str(out)).out
+    out.unlink()
+    assert run("verify", str(beside)).code == 1
+
+
 def test_an_edited_record_is_named_with_its_reason(run: Run, out: Path) -> None:
     text = out.read_text()
     out.write_text(text.replace('"x"', '"y"', 1))

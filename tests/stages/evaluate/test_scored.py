@@ -186,6 +186,27 @@ def test_answers_are_judged_by_patterns_functions_and_a_model(tmp_path: Path, sf
         run(settings)
 
 
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"judge.yes": "<|im_end|>"}, r"judge\.yes.*CG204"),
+        ({"judge.no": " No<|im_start|>"}, r"judge\.no.*CG204"),
+        ({"judge.template": "<|im_start|>user\n{prompt} {answer}"}, r"judge\.template.*CG204"),
+    ],
+)
+def test_a_judge_that_is_asked_for_control_tokens_is_refused(
+    tmp_path: Path, settings: dict[str, str], said: str
+) -> None:
+    lines = [{"prompt": "What is the capital of Norway?", "gold": "Oslo", "scorer": "judge"}]
+    if "judge.template" in settings:
+        file = tmp_path / "judge.txt"
+        file.write_text(settings["judge.template"])
+        settings = {"judge.template": str(file)}
+    with pytest.raises(JobError, match=said):
+        run(config(tmp_path, lines, **settings))
+    assert not (tmp_path / "run" / "results.jsonl").exists()
+
+
 def test_a_judge_of_its_own_is_recorded(tmp_path: Path) -> None:
     lines = [{"prompt": "What is the capital of Norway?", "gold": "Oslo", "scorer": "judge"}]
     run(config(tmp_path, lines, html="false", judge__model="tiny"))

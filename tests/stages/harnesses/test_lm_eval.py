@@ -21,10 +21,11 @@ from cleanguard.cli.commands.lm_eval import command
 from cleanguard.errors import JobError
 from guard import CleanModelLoader, Loaded
 from guard.errors import ContaminationError, LoaderCallError, SettingsError, TemplateOnBaseError
+from guard.records.sources import Source
 from guard.records.verification import verify_file
 from stages.harnesses import GuardedLM
 from stages.harnesses.lm_eval_arguments import read, with_defaults
-from stages.harnesses.lm_eval_command import run_command
+from stages.harnesses.lm_eval_command import _told, run_command
 from tests.stages.harnesses.conftest import CHOICES, PROMPTS, TEXTS
 
 PAIRS = [(q, f" {choice}") for q, choices, _ in CHOICES for choice in choices]
@@ -220,6 +221,12 @@ def test_the_cache_of_another_load_is_refused(guarded: GuardedLM, tmp_path: Path
     pairs = asked("loglikelihood", *PAIRS[:3])
     first = CachingLM(guarded, where).loglikelihood(pairs)
     assert [tuple(one) for one in CachingLM(guarded, where).loglikelihood(pairs)] == first
+    # A later process loads the model anew, and finds its answers.
+    again = GuardedLM("tiny", dtype="float32")
+    assert Source(again.model).digest() != Source(guarded.model).digest()
+    assert [tuple(one) for one in CachingLM(again, where).loglikelihood(pairs)] == first
+    with pytest.raises(SettingsError, match="answers of another load"):
+        CachingLM(GuardedLM("tiny", dtype="bfloat16"), where)
     other = GuardedLM(lay("mistral", tmp_path / "mistral"), dtype="float32")
     with pytest.raises(SettingsError, match="answers of another load"):
         CachingLM(other, where)
@@ -273,6 +280,36 @@ def test_samples_out_of_order_are_refused() -> None:
     with pytest.raises(JobError, match=r"not ascending.*write \[2, 6\]"):
         with_defaults(["--tasks", "a", "--samples", '{"a": [6, 2]}'])
     assert with_defaults(["--samples", '{"a": [2, 6]}'])
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (["--model_args", "pretrained=tiny,dtpye=float32"], "did you mean `dtype`"),
+        (["--model_args", "pretrained=tiny,add_bos_token=True"], "bos=add"),
+        (["--model_args", "dtype=float32"], "no model was named"),
+        (["--model_args", "pretrained=tiny", "--tasks", "list"], "ls tasks"),
+    ],
+)
+def test_what_is_wrong_with_the_arguments_is_said_before_tasks_are_read(
+    args: list[str], said: str
+) -> None:
+    with pytest.raises(JobError, match=f"(?s)lm-eval: .*{said}"):
+        read(["--tasks", "arc_easy", *args] if "--tasks" not in args else args)
+    assert read(["--tasks", "a", "--model_args", "pretrained=tiny,dtype=float32,max_length=64"])
+
+
+def test_a_task_that_is_none_is_told_with_the_one_that_was_meant(tasks: Path) -> None:
+    from lm_eval.tasks import TaskManager
+
+    task_manager = TaskManager(include_path=str(tasks), include_defaults=False)
+    try:
+        assert task_manager.match_tasks(["local_mk"]) == []
+        raise ValueError("Tasks not found: local_mk, other")
+    except ValueError as error:
+        said = _told(error)
+    assert said.startswith("lm-eval: there is no task local_mk, other; did you mean 'local_mc'?\n")
+    assert "lm-eval ls tasks" in said
 
 
 def _run(tasks: Path, *more: str) -> list[str]:

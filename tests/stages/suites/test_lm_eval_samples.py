@@ -142,8 +142,8 @@ def test_two_runs_are_compared_by_document(tmp_path: Path) -> None:
     second = run_of(tmp_path / "b.jsonl", [n % 4 != 1 for n in range(240)])
     done = evaluate(config(tmp_path / "run", f"old={first}", f"new={second}"))
     assert done.lines[:2] == (
-        "old: acc 0.2500 on 240 documents",
-        "new: acc 0.7500 on 240 documents",
+        "old (acc): 0.2500 on 240 documents",
+        "new (acc): 0.7500 on 240 documents",
     )
     found = json.loads((tmp_path / "run" / "comparison.json").read_text())
     [one] = found["comparisons"]

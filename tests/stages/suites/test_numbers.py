@@ -61,6 +61,29 @@ def test_numbers_in_a_text(text: str, values: list[object]) -> None:
     assert numbers_in(text) == [Fraction(str(value)) for value in values]
 
 
+@pytest.mark.parametrize(
+    ("text", "values"),
+    [
+        ("－5", [-5]), ("﹣5", [-5]), ("➖5", [-5]), ("−$5", [-5]), ("$-5", [-5]), ("− 5", [-5]), ("x − 5", [5]),
+        ("7 − 5", [7, 5]), ("−\u20095", [-5]), ("minus 5", [-5]), ("It is Minus 5.", [-5]), ("- $5", [5]),
+        ("2 million", [2_000_000]), ("1.5-billion", [1_500_000_000]), ("three dozen or 2 dozen", [24]),
+        ("2 1/2 thousand", [2500]), ("minus 3 hundred", [-300]), ("5 millionaires", [5]), ("'5'", [5]),
+        ("page\u00a05", [5]), ("5 men", [5]), ("5 kg", [5]), ("5 Mb", [5]), ("<b>5</b>", [5]), ("-> 5", [5]),
+    ],
+)  # fmt: skip
+def test_signs_apart_and_words_of_scale(text: str, values: list[object]) -> None:
+    assert numbers_in(text) == [Fraction(str(value)) for value in values]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["5k", "5 k", "5K.", "5bn", "5 mln", "5M", "±5", "√5", "≠ 5", "⁻5", "-(5)", "−[5]", "5 and a half", "5 and three quarters"],
+)  # fmt: skip
+def test_what_stands_beside_a_number_and_changes_it_makes_it_none(text: str) -> None:
+    with pytest.raises(UnreadableNumberError):
+        numbers_in(f"It is {text}")
+
+
 @given(st.integers(-(10**30), 10**30), st.sampled_from(["{}", "{:,}"]))
 def test_integers_come_back(number: int, style: str) -> None:
     assert value_of(style.format(number)) == number

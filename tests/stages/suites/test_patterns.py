@@ -65,7 +65,7 @@ def test_what_takes_too_long_is_ended_and_the_next_one_answered(slow: Searcher, 
     with pytest.raises(PatternTooSlowError, match=r"'is' took more than 0\.1 s"):
         slow.search("is", text)
     assert slow.search("is", "it is") == Match(None)
-    process = slow._process
+    process = slow.child.process
     assert process is not None
     slow.close()
     assert process.poll() is not None
@@ -75,9 +75,9 @@ def test_what_takes_too_long_is_ended_and_the_next_one_answered(slow: Searcher, 
 
 def test_a_process_that_was_killed_is_started_again(slow: Searcher) -> None:
     slow.search("is", "it is")
-    assert slow._process is not None
-    slow._process.kill()
-    slow._process.wait()
+    assert slow.child.process is not None
+    slow.child.process.kill()
+    slow.child.process.wait()
     assert slow.search("is", "it is") == Match(None)
     slow.close()
 
@@ -134,12 +134,14 @@ def test_nothing_of_a_run_is_lost(
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
 def test_a_forked_process_has_a_searcher_of_its_own() -> None:
     assert patterns.search("a", "a") is not None
-    mine = patterns._searcher._process
+    mine = patterns._searcher.child.process
     child = os.fork()
     if child == 0:
-        fine = patterns.search("b", "b") is not None and patterns._searcher._process is not mine
+        fine = (
+            patterns.search("b", "b") is not None and patterns._searcher.child.process is not mine
+        )
         patterns._searcher.close()
         os._exit(0 if fine else 1)
     assert os.waitpid(child, 0)[1] == 0
     assert patterns.search("c", "c") is not None
-    assert patterns._searcher._process is mine
+    assert patterns._searcher.child.process is mine
