@@ -7,9 +7,9 @@ from contextlib import AbstractContextManager
 from os import PathLike
 from typing import TYPE_CHECKING, Any, Literal, overload
 
+from guard.adapters import attaching, selection
 from guard.errors import SettingsError
 from guard.generation import batches
-from guard.loading import adapter_selection, adapters
 from guard.prompts import encoding
 
 if TYPE_CHECKING:
@@ -271,15 +271,15 @@ class GuardedCalls:
         is_trainable: bool = False,
         in_place: bool = False,
     ) -> Any:
-        """Put an adapter on a guarded model; see `guard.loading.adapters.attach_adapter`."""
-        return adapters.attach_adapter(
+        """Put an adapter on a guarded model; see `guard.adapters.attaching.attach_adapter`."""
+        return attaching.attach_adapter(
             model, path, name=name, on=on, is_trainable=is_trainable, in_place=in_place
         )
 
     @staticmethod
     def adapter(model: Any, name: str | Sequence[str]) -> AbstractContextManager[Any]:
-        """Switch adapters for a `with` block; see `guard.loading.adapter_selection`."""
-        return adapter_selection.select_adapter(model, name)
+        """Switch adapters for a `with` block; see `guard.adapters.selection`."""
+        return selection.select_adapter(model, name)
 
 
 def _refuse_list(prompt: object) -> None:

@@ -16,7 +16,8 @@ from guard.files.remote_code import refuse_code, runs_code
 from guard.files.request import LoadRequest
 from guard.files.source import ModelSource
 from guard.loading.config_values import summary
-from guard.loading.mistral_files import (
+from guard.provenance.digests import remembered
+from guard.vocabularies.mistral_files import (
     TEKKEN,
     has_reader,
     mistral_file,
@@ -24,10 +25,9 @@ from guard.loading.mistral_files import (
     read_mistral,
     reader,
 )
-from guard.loading.probes import PROBES, hash_of_probes
-from guard.loading.sentencepiece_files import differing_texts, settle_pieces
-from guard.loading.vocabulary_files import differing, sibling_vocabularies
-from guard.provenance.digests import remembered
+from guard.vocabularies.probes import PROBES, hash_of_probes
+from guard.vocabularies.sentencepiece_files import differing_texts, settle_pieces
+from guard.vocabularies.vocabulary_files import differing, sibling_vocabularies
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

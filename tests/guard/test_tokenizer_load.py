@@ -19,9 +19,9 @@ from guard.errors import (
     TemplateOnBaseError,
     TokenizerMismatchError,
 )
-from guard.loading.probes import PROBES
-from guard.loading.sentencepiece_files import settle_pieces
 from guard.prompts.policy import policy_of
+from guard.vocabularies.probes import PROBES
+from guard.vocabularies.sentencepiece_files import settle_pieces
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 

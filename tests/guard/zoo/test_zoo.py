@@ -29,13 +29,13 @@ from guard.errors import (
     TokenizerMismatchError,
 )
 from guard.generation import batches
-from guard.loading.probes import PROBES
 from guard.prompts.choice import choice_of
 from guard.prompts.control_tokens import ControlSet
 from guard.prompts.policy import policy_of
 from guard.prompts.state import GuardState
 from guard.prompts.templates import render, templates_of
 from guard.provenance.record import GenerationRecord
+from guard.vocabularies.probes import PROBES
 from tests.guard.zoo.conftest import CORPUS, WAYS, ZOO, change, lacking
 
 QUICK = {
@@ -248,7 +248,7 @@ def test_however_it_is_stored(folder: Any, name: str, way: str) -> None:
 def test_a_missing_package_is_named(
     folder: Any, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("guard.loading.mistral_files.has_reader", lambda: False)
+    monkeypatch.setattr("guard.vocabularies.mistral_files.has_reader", lambda: False)
     with pytest.raises(MissingExtraError, match="mistral-common") as caught:
         CleanModelLoader(folder(name)).load_tokenizer()
     assert "pip install mistral-common" in caught.value.remedy

@@ -11,6 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cleanguard.catalogue import hazards
+from guard.adapters.fit import refuse_misfit, whole_tensors
+from guard.adapters.selection import BASE
+from guard.adapters.sharing import protect_layers, protect_lender, twin_of
 from guard.enforcing.enforcement import watch_of
 from guard.errors import (
     AdapterMismatch,
@@ -21,9 +24,6 @@ from guard.errors import (
 )
 from guard.files import hub
 from guard.files.request import path_text
-from guard.loading.adapter_fit import refuse_misfit, whole_tensors
-from guard.loading.adapter_selection import BASE
-from guard.loading.sharing import protect_layers, protect_lender, twin_of
 from guard.prompts.state import GuardState, look_at, state_of
 from guard.provenance.adapters import has_adapter_layers, is_idle, live_adapters, merged_adapters
 from guard.provenance.measure import file_records

@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cleanguard.report.counting import counted
+from guard.adapters.sharing import Lent
 from guard.enforcing.passing import vetted
 from guard.errors import AdapterMismatch, GuardError
 from guard.files.devices import memory_is_full
 from guard.files.hub import torch
-from guard.loading.sharing import Lent
 from guard.prompts.state import state_of
 from guard.provenance.tensors import BrokenSafetensors, tensor_digests
 

@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, Any
 
 from guard.errors import MissingExtraError, ModelNotFoundError, TokenizerMismatchError
 from guard.files.hub import transformers
-from guard.loading.probes import PROBES
-from guard.loading.sentencepiece_files import backend_of_pieces, plain_ids
-from guard.loading.vocabulary_files import byte_names
+from guard.vocabularies.probes import PROBES
+from guard.vocabularies.sentencepiece_files import backend_of_pieces, plain_ids
+from guard.vocabularies.vocabulary_files import byte_names
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase

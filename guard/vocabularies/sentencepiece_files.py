@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from guard.errors import TokenizerMismatchError
 from guard.files.hub import transformers
-from guard.loading.probes import PROBES
-from guard.loading.vocabulary_files import is_tiktoken, pieces
+from guard.vocabularies.probes import PROBES
+from guard.vocabularies.vocabulary_files import is_tiktoken, pieces
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase

@@ -1,0 +1,1 @@
+"""Tokenizer files of other makers, read and compared: sentencepiece, tiktoken, Mistral's own."""
