@@ -63,7 +63,13 @@ class ModelTooLargeError(GuardError):
 
 
 class BrokenModelError(GuardError):
-    """The model's scores are no numbers: weights that hold NaN, or an overflow."""
+    """The model cannot compute: its forward pass fails, or its scores are no numbers."""
+
+
+class BrokenScoresError(BrokenModelError):
+    """CG305: the model's scores are no numbers: weights that hold NaN, or an overflow."""
+
+    hazard = hazards.BROKEN_SCORES
 
 
 class EngineStartError(GuardError):

@@ -301,6 +301,22 @@ UNSEEDED_SAMPLING = Hazard(
     linted=True,
     traced=True,
 )
+BROKEN_SCORES = Hazard(
+    code="CG305",
+    name="broken-scores",
+    severity="error",
+    summary="the model's scores are NaN or infinite",
+    why=(
+        "Greedy search takes token 0 of them and sampling fails or does the same, so texts are empty, "
+        "every comparison is 100% identical, and nothing raises an error."
+    ),
+    remedy=(
+        "look at the weights of the layer that is named; load in bfloat16 or float32 where float16 "
+        "overflowed, or take the merge or the adapter off"
+    ),
+    guarded=True,
+    traced=True,
+)
 EOS_MASKED = Hazard(
     code="CG401",
     name="eos-masked",
@@ -446,6 +462,7 @@ CATALOGUE: tuple[Hazard, ...] = (
     RIGHT_PADDING_GENERATION,
     INHERITED_SAMPLING,
     UNSEEDED_SAMPLING,
+    BROKEN_SCORES,
     EOS_MASKED,
     TEMPLATED_TEXT_RETOKENIZED,
     TEMPLATE_STRIPPED_SAVE,

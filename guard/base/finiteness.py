@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from guard.errors import BrokenModelError
+from guard.errors import BrokenScoresError
 
 if TYPE_CHECKING:
     import torch
@@ -23,22 +23,25 @@ def refuse_broken(model: Any, scores: torch.Tensor, inputs: dict[str, Any], what
         what: The row or step that they are of, for the message.
 
     Raises:
-        BrokenModelError: The best score of some position is NaN or infinite.
+        BrokenScoresError: The best score of some position is NaN or infinite.
     """
-    # One number to wait for at each step: NaN and infinity come through a maximum.
-    if not scores.numel() or math.isfinite(float(scores.amax())):
-        return
-    best = scores.amax(-1)
-    broken = best.isnan() | (best == float("inf"))
-    if not bool(broken.any()):
+    rows = broken_rows(scores)
+    if not rows:
         return
     layer, cause = first_broken_layer(model, inputs)
-    raise BrokenModelError(
+    raise BrokenScoresError(
         f"{what}: the model's scores are no numbers; it begins in {layer}, {cause}",
-        evidence={"layer": layer, "rows": int(broken.sum())},
-        remedy="look at the weights of that layer; load in bfloat16 or float32 where float16 "
-        "overflowed, or take the merge or the adapter off",
+        evidence={"layer": layer, "rows": rows},
     )
+
+
+def broken_rows(scores: torch.Tensor) -> int:
+    """For how many positions of scores, of shape (…, vocabulary), the best is NaN or infinite."""
+    # One number to wait for at each step: NaN and infinity come through a maximum.
+    if not scores.numel() or math.isfinite(float(scores.amax())):
+        return 0
+    best = scores.amax(-1)
+    return int((best.isnan() | (best == float("inf"))).sum())
 
 
 @contextmanager
@@ -48,12 +51,12 @@ def watching(model: Any) -> Iterator[None]:
     A hook costs less than a logits processor, whose signature transformers reads at each step.
 
     Raises:
-        BrokenModelError: Without the layer: whoever knows the ids finds it with `refuse_broken`.
+        BrokenScoresError: Without the layer: whoever knows the ids finds it with `refuse_broken`.
     """
 
     def look(_module: Any, _args: Any, output: Any) -> None:
         if not math.isfinite(float(output.logits[:, -1].amax())):
-            raise BrokenModelError("the model's scores are no numbers")
+            raise BrokenScoresError("the model's scores are no numbers")
 
     base = model.get_base_model() if hasattr(model, "get_base_model") else model
     handle = base.register_forward_hook(look)

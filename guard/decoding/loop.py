@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from guard.decoding.prefill import prefill
-from guard.errors import BrokenModelError
+from guard.errors import BrokenScoresError
 from guard.files.hub import torch
 from guard.prompts.encoding import pad_left
 
@@ -54,7 +54,7 @@ def generate(steps: Steps, batch: Batch) -> list[list[int]]:
     A row does not depend on the others, so what a finished one goes on to write is dropped.
 
     Raises:
-        BrokenModelError: Scores are no numbers.
+        BrokenScoresError: Scores are no numbers.
     """
     texts = _Texts(batch)
     logits = prefill(steps, batch)
@@ -67,7 +67,7 @@ def generate(steps: Steps, batch: Batch) -> list[list[int]]:
     while True:
         if len(pending) >= every or made == batch.budget:
             if not bool(steps.sound):
-                raise BrokenModelError("the model's scores are no numbers")
+                raise BrokenScoresError("the model's scores are no numbers")
             texts.take(torch.cat(pending, 1) if len(pending) > 1 else pending[0])
             pending = []
             if not texts.alive or (batch.halted is not None and batch.halted()):

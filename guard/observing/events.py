@@ -185,6 +185,22 @@ class Prefill(Event):
     guarded: bool = False
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Broken(Event):
+    """A forward pass over a prompt whose last scores, in some rows, are no numbers.
+
+    Attributes:
+        model: Number of the outermost model that was called.
+        rows: How many.
+        layer: The first module whose output holds one, if it was found; `cause` says why.
+    """
+
+    model: int
+    rows: int
+    layer: str | None
+    cause: str
+
+
 @dataclass(frozen=True, slots=True)
 class SeedState:
     """How the generator that samples was seeded.

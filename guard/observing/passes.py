@@ -13,8 +13,9 @@ from types import MappingProxyType, ModuleType
 from typing import Any
 
 from guard.base.caches import cache_in
+from guard.base.finiteness import broken_rows, first_broken_layer
 from guard.observing import seeds
-from guard.observing.events import Generate, Origin, Prefill, Rows, SeedState
+from guard.observing.events import Broken, Generate, Origin, Prefill, Rows, SeedState
 from guard.observing.patching import Patches
 from guard.observing.recorder import Recorder, Start
 from guard.observing.values import frozen_value, padding_of, rows_of
@@ -65,29 +66,66 @@ def _calls(recorder: Recorder, module: ModuleType) -> Callable[..., Any]:
         if narrow or module.compiler.is_compiling() or not recorder.once("forward"):
             return plain(self, *args, **kwargs)
         inside = here.inside
-        recorder.quietly(partial(_prefill, recorder, module, self, args, kwargs))
+        cached = recorder.quietly(partial(_prefill, recorder, module, self, args, kwargs))
         inside.add("forward")
         try:
-            return plain(self, *args, **kwargs)
+            output = plain(self, *args, **kwargs)
         finally:
             inside.discard("forward")
+        if cached is not None and not self.training:
+            recorder.quietly(partial(_look, recorder, module, self, args, kwargs, output, cached))
+        return output
 
     return call
 
 
+def _look(
+    recorder: Recorder,
+    torch: Any,
+    model: Any,
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    output: Any,
+    cached: int,
+) -> None:
+    """Whether the last scores of a prompt are numbers; if not, where that begins."""
+    logits = getattr(output, "logits", None)
+    if logits is None or logits.ndim != 3:
+        return
+    with torch.no_grad(), recorder.muted():
+        rows = broken_rows(logits[:, -1])
+        if not rows:
+            return
+        layer, cause = None, "the pass goes on from a cache"
+        if not cached:
+            named = {} if not args else {"input_ids": args[0]}
+            layer, cause = first_broken_layer(model, named | _inputs(kwargs))
+    common = recorder.begin().common()
+    recorder.emit(
+        Broken(**common, model=recorder.subject(model), rows=rows, layer=layer, cause=cause)
+    )
+
+
+def _inputs(kwargs: Mapping[str, Any]) -> dict[str, Any]:
+    names = ("input_ids", "inputs_embeds", "attention_mask", "position_ids")
+    return {name: kwargs[name] for name in names if kwargs.get(name) is not None}
+
+
 def _prefill(
     recorder: Recorder, torch: Any, model: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
-) -> None:
+) -> int | None:
+    """How much the cache held before a pass that was recorded; None for one that was not."""
     running: Running | None = recorder.here.generation
     if not is_causal(model) or (running is not None and id(model) in running.prefilled):
-        return
+        return None
     ids = kwargs.get("input_ids", args[0] if args else None)
     if running is not None:
         running.prefilled.add(id(model))
     if torch.jit.is_tracing() or _is_capturing(torch):
         recorder.blind("a forward pass inside of a graph that is being captured was not read")
-        return
+        return None
     cache: Any = cache_in(kwargs)
+    cached = int(cache.get_seq_length()) if hasattr(cache, "get_seq_length") else 0
     start = recorder.begin()
     mask = _matrix(kwargs.get("attention_mask"))
     recorder.emit(
@@ -99,7 +137,7 @@ def _prefill(
             positions=_matrix(kwargs.get("position_ids")),
             labels=_matrix(kwargs.get("labels")),
             padding=padding_of(mask),
-            cached=int(cache.get_seq_length()) if hasattr(cache, "get_seq_length") else 0,
+            cached=cached,
             training=bool(model.training),
             grad=bool(torch.is_grad_enabled()),
             dtype=str(model.dtype),
@@ -108,6 +146,7 @@ def _prefill(
             guarded=start.guarded,
         )
     )
+    return cached
 
 
 def _matrix(found: Any) -> Rows | None:

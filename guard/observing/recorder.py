@@ -14,6 +14,7 @@ from weakref import WeakKeyDictionary, WeakValueDictionary
 from guard.observing.events import (
     Batch,
     Blind,
+    Broken,
     Change,
     Decode,
     Encode,
@@ -108,6 +109,11 @@ class Seen:
     def prefills(self) -> tuple[Prefill, ...]:
         """Every forward pass over a prompt or a batch."""
         return self.of(Prefill)
+
+    @property
+    def broken(self) -> tuple[Broken, ...]:
+        """Every forward pass over a prompt whose scores were no numbers."""
+        return self.of(Broken)
 
     @property
     def generations(self) -> tuple[Generate, ...]:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from types import MappingProxyType
 
+from cleanguard.catalogue import hazards
 from guard.observing.events import (
     Batch,
+    Broken,
     Change,
     Decode,
     Encode,
@@ -20,7 +23,7 @@ from guard.observing.events import (
 from guard.observing.recorder import Recorder
 from guard.tracing import loads, settings
 from guard.tracing.batches import Batches
-from guard.tracing.facts import Fact
+from guard.tracing.facts import Fact, places
 from guard.tracing.lineage import Lineage
 from guard.tracing.prompts import Prompts
 from guard.tracing.records import Records
@@ -67,6 +70,8 @@ class Judge:
             yield from self.batches.of_batch(event)
         elif isinstance(event, Prefill):
             yield from self._prefill(event)
+        elif isinstance(event, Broken):
+            yield self._broken(event)
         elif isinstance(event, Generate):
             standing = self.subjects.standing(event.model, self.subjects.tokenizer_for(event.model))
             if self.subjects.scope.severity(standing) is not None:
@@ -89,6 +94,18 @@ class Judge:
             yield from self.batches.of_prefill(prefill)
         else:
             yield from self.prompts.of_prefill(prefill)
+
+    def _broken(self, broken: Broken) -> Fact:
+        name = self.subjects.called(broken.model)
+        where = f"it begins in {broken.layer}, {broken.cause}" if broken.layer else broken.cause
+        return Fact(
+            hazards.BROKEN_SCORES,
+            "error",
+            broken.site,
+            f"the scores of {name} are no numbers; {where}",
+            related=places(broken)[1:],
+            evidence=MappingProxyType({"rows": broken.rows, "layer": broken.layer}),
+        )
 
     def _generate(self, generate: Generate) -> Iterator[Fact]:
         prefill = self._prefills.pop(generate.number, None)
