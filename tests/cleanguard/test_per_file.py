@@ -80,7 +80,7 @@ def test_another_file_is_extended(project: Path) -> None:
 @pytest.mark.parametrize(
     ("table", "message"),
     [
-        pytest.param("extend = 'gone.toml'", "gone.toml: cannot read", id="missing"),
+        pytest.param("extend = 'gone.toml'", "`extend`: there is no file gone.toml", id="missing"),
         pytest.param("extend = 'pyproject.toml'", "leads back to this file", id="itself"),
         pytest.param("extend = 3", "must be the path of a file", id="no-path"),
         pytest.param("severities = {CG101 = 'eror'}", "did you mean 'error'", id="severity"),

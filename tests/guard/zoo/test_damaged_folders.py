@@ -68,7 +68,7 @@ def test_no_raw_exception_and_no_wrong_record(folders: list[Path], seed: int) ->
             ModelNotFoundError,
             "config.json|cannot be loaded",
         ),
-        ("config.json", {"num_key_value_heads": 0}, ModelNotFoundError, "cannot be loaded"),
+        ("config.json", {"num_key_value_heads": 0}, ModelNotFoundError, "num_key_value_heads is 0"),
         ("config.json", {"hidden_size": "x"}, ModelNotFoundError, "no configuration of a model"),
         ("config.json", {"hidden_size": 96}, MissingWeightsError, "another shape"),
         ("generation_config.json", {"pad_token_id": ".."}, ModelNotFoundError, "cannot be loaded"),
