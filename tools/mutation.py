@@ -188,6 +188,10 @@ class _Lines:
         self.seen[file, frame.f_lineno].add(test)
         return lines
 
+    def of_file(self, file: str) -> set[str]:
+        """The tests that run any line of a file."""
+        return set().union(*(tests for (where, _), tests in self.seen.items() if where == file))
+
     @pytest.hookimpl(hookwrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:
         """Traces a test with its fixtures."""
@@ -265,6 +269,8 @@ def _install(mutant: Mutant) -> None:
 
 def _into(old: Any, new: Any) -> bool:
     """Gives an old function a new one's code."""
+    if hasattr(old, "__wrapped__") and hasattr(new, "__wrapped__"):  # a context manager, say
+        return _into(old.__wrapped__, new.__wrapped__)
     if (
         not (hasattr(old, "__code__") and hasattr(new, "__code__"))
         or old.__closure__
@@ -316,7 +322,8 @@ def main() -> None:
         known = {(row["file"], row["line"], row["what"]): row["survives"] for row in rows}
     survivors = []
     for mutant in sorted(chosen, key=lambda one: (one.file, one.line)):
-        seen = lines.seen.get((mutant.file, mutant.line), set())
+        # What is at the top of a module ran when it was imported, before any test.
+        seen = lines.seen.get((mutant.file, mutant.line)) or lines.of_file(mutant.file)
         tests = _in_turn(sorted(filter(None, seen), key=lines.seconds.__getitem__))
         tests = tests[: options.most_tests]
         key = (mutant.file, mutant.line, mutant.what)

@@ -38,3 +38,26 @@ def test_git_applies_it(before, after, tmp_path):
 
 def test_no_change_is_an_empty_patch():
     assert unified("a.py", b"x\n", b"x\n") == b""
+
+
+@pytest.mark.parametrize(
+    ("name", "written"),
+    [
+        ("src/a.py", b"--- a/src/a.py\n"),
+        ("ä b.py", "--- a/ä b.py\n".encode()),
+        ("a\tb.py", b'--- "a/a\\011b.py"\n'),
+        ('a"b.py', b'--- "a/a\\042b.py"\n'),
+        ("a##[group]ä.py", b'--- "a/a\\043\\043[group]\\303\\244.py"\n'),  # a runner would obey it
+        ("a\u202eyp.b", b'--- "a/a\\342\\200\\256yp.b"\n'),  # shown the other way round
+        ("/root/a.py", b"--- a/root/a.py\n"),
+    ],
+)
+def test_a_name_is_written_as_git_does(name, written):
+    assert unified(name, b"x\n", b"y\n").startswith(written)
+
+
+def test_three_lines_around_a_change_are_shown():
+    before = b"".join(b"%d\n" % number for number in range(20))
+    patch = unified("a.py", before, before.replace(b"10\n", b"x\n"))
+    assert patch.count(b"\n ") == 6
+    assert patch.endswith(b" 13\n")

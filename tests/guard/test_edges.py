@@ -28,7 +28,7 @@ from guard.errors import (
 )
 from guard.prompts import sentinels
 from guard.prompts.control_tokens import ControlSet, Hit
-from guard.prompts.encoding import describe
+from guard.prompts.encoding import describe, encode_rows
 from guard.prompts.names import telling_pieces
 from guard.prompts.policy import PromptPolicy, policy_of
 from guard.prompts.state import state_of
@@ -256,3 +256,13 @@ def test_columns_counted_as_positions_are_told_with_their_padding() -> None:
     with pytest.raises(PaddingError) as caught:
         check_positions(decoder, batch, mask, None)
     assert caught.value.evidence == {"row": 1, "padding": 3, "positions": "wpe"}
+
+
+def test_bos_spelt_out_is_told_as_such(llama_like: Any) -> None:
+    _, tokenizer, _ = CleanModelLoader(llama_like(True)).load()
+    policy = policy_of(tokenizer)
+    with pytest.raises(DoubledBosError, match="prompt 1 spells out BOS") as caught:
+        encode_rows(tokenizer, policy, ["plain", "so <|begin_of_text|>it goes"])
+    assert caught.value.evidence["id"] == 1
+    plain = encode_rows(tokenizer, replace(policy, special_tokens="text"), ["<|begin_of_text|>"])
+    assert plain[0].count(1) == 1
