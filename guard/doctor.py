@@ -20,7 +20,7 @@ from guard.files.hub import transformers
 from guard.files.preflight import refuse_files
 from guard.files.remote_code import check_pin
 from guard.files.request import LoadRequest
-from guard.files.source import ModelSource, open_source
+from guard.files.source import ModelSource, architectures_in, open_source
 from guard.files.weights import WeightSizes, weight_sizes
 from guard.loading.tokenizer_load import read_tokenizer
 from guard.prompts.policy import PromptPolicy, policy_of
@@ -141,7 +141,8 @@ def diagnose(request: LoadRequest) -> Diagnosis:
     tokenizer = read_tokenizer(request, source, CheckList(), look_only=True)
     policy = policy_of(tokenizer)
     config = source.read_json("config.json")
-    inner = config.get("text_config") or config
+    inner = config.get("text_config")
+    inner = inner if isinstance(inner, dict) else config
     by_id = family_of(source.requested)
     evidence = tuple(chat_evidence(source, tokenizer))
     named = standing_of(source.requested) if source.kind == "hub" else "unknown"
@@ -151,7 +152,7 @@ def diagnose(request: LoadRequest) -> Diagnosis:
         kind=source.kind,
         path=str(source.directory),
         revision=source.revision,
-        architecture=next(iter(config.get("architectures") or ()), None),
+        architecture=next(iter(architectures_in(config)), None),
         context=inner.get("max_position_embeddings") or inner.get("n_positions"),
         family=policy.family or (by_id.name if by_id else None),
         standing="chat" if evidence else named,

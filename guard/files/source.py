@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
@@ -63,6 +63,13 @@ class ModelSource:
             raise ModelNotFoundError(f"{path} holds no JSON object", remedy="fetch the file again")
         self._read[name] = value
         return value
+
+
+def architectures_in(config: Mapping[str, Any]) -> tuple[str, ...]:
+    """The classes that a config.json names; empty where it names none, or says anything else."""
+    found = config.get("architectures")
+    names = [found] if isinstance(found, str) else found
+    return tuple(one for one in names if isinstance(one, str)) if isinstance(names, list) else ()
 
 
 def file_names(directory: Path) -> tuple[str, ...]:

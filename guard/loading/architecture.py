@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from guard.base.checks import CheckList
 from guard.errors import ModelNotFoundError
-from guard.files.source import ModelSource
+from guard.files.source import ModelSource, architectures_in
 from guard.prompts.standing import ids_in
 
 if TYPE_CHECKING:
@@ -60,9 +60,7 @@ def check_class(model: PreTrainedModel, source: ModelSource, checks: CheckList, 
 
 
 def _named(source: ModelSource) -> tuple[str, ...]:
-    found: Any = source.read_json("config.json").get("architectures")
-    found = [found] if isinstance(found, str) else found
-    return tuple(name for name in found if isinstance(name, str)) if found else ()
+    return architectures_in(source.read_json("config.json"))
 
 
 def _reads_both_sides(kind: str) -> bool:

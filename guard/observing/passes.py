@@ -47,7 +47,8 @@ def is_causal(model: Any) -> bool:
     config = getattr(model, "config", None)
     if getattr(config, "is_encoder_decoder", False):
         return False
-    names = (type(model).__name__, *(getattr(config, "architectures", None) or ()))
+    named = getattr(config, "architectures", None)
+    names = (type(model).__name__, *(map(str, named) if isinstance(named, list) else ()))
     return any(name.endswith(_CAUSAL) for name in names)
 
 

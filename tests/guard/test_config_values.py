@@ -12,6 +12,7 @@ import torch
 import transformers
 
 from guard import CleanModelLoader
+from guard.doctor import diagnose
 from guard.errors import BrokenModelError, GuardError, MissingExtraError, ModelNotFoundError
 
 Edited = Callable[..., Path]
@@ -113,6 +114,13 @@ def test_a_decoder_of_such_a_family_is_loaded(edited: Edited) -> None:
     small("BertLMHeadModel").save_pretrained(target)
     (target / "generation_config.json").unlink(missing_ok=True)
     assert CleanModelLoader(target).load().provenance.model.architecture == "BertLMHeadModel"
+
+
+@pytest.mark.parametrize("named", [3, {"a": 1}, [3, None], True, ""])
+def test_classes_that_are_no_names_are_none(edited: Edited, named: Any) -> None:
+    path = edited(config={"architectures": named})
+    assert not diagnose(CleanModelLoader(path).request).architecture
+    assert CleanModelLoader(path).load().provenance.model.architecture == "Qwen2ForCausalLM"
 
 
 def test_another_class_than_the_file_names_is_recorded(edited: Edited, tiny: Any) -> None:
