@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import subprocess
@@ -107,6 +108,29 @@ def test_a_new_file_has_the_mode_that_the_umask_leaves(tmp_path: Path) -> None:
     put_file(path, b"[]")
     assert (path.read_bytes(), stat.S_IMODE(path.stat().st_mode)) == (b"[]", 0o604)
     assert [one.name for one in path.parent.iterdir()] == ["new.json"]
+
+
+@posix
+def test_a_new_file_may_be_read_and_written_as_the_mask_says(tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        put_file(tmp_path / "new", b"x")
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "new").stat().st_mode) == 0o666
+
+
+def test_a_write_that_fails_in_the_middle_is_told_and_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_handle: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    (tmp_path / "a").write_bytes(b"old")
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(WriteError, match="No space left"):
+        put_file(tmp_path / "a", b"new")
+    assert [(one.name, one.read_bytes()) for one in tmp_path.iterdir()] == [("a", b"old")]
 
 
 @posix

@@ -46,6 +46,7 @@ def test_no_change_is_an_empty_patch():
         ("src/a.py", b"--- a/src/a.py\n"),
         ("ä b.py", "--- a/ä b.py\n".encode()),
         ("a\tb.py", b'--- "a/a\\011b.py"\n'),
+        ('ä#"b.py', b'--- "a/\xc3\xa4#\\042b.py"\n'),
         ('a"b.py', b'--- "a/a\\042b.py"\n'),
         ("a##[group]ä.py", b'--- "a/a\\043\\043[group]\\303\\244.py"\n'),  # a runner would obey it
         ("a\u202eyp.b", b'--- "a/a\\342\\200\\256yp.b"\n'),  # shown the other way round
