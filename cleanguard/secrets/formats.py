@@ -17,6 +17,11 @@ from importlib import resources
 # No format is shorter, and plain prose has few words as long.
 _LONG = re.compile(r"\S{16}")
 
+# Where a secret may begin: behind an underscore and behind an escape too, which end no word.
+BEGUN = r"(?:\b|(?<=_)|(?<=\\[nrt])|(?<=%[0-9A-Fa-f]{2}))"
+_FIRST = re.compile(r"^((?:\(\?i\))?(?:\((?:\?i?:)?)*)\\b")
+_LAST = re.compile(r"\\b(\)*)$")
+
 
 @dataclass(frozen=True, slots=True)
 class Format:
@@ -67,7 +72,9 @@ def entropy_of(text: str) -> float:
 
 @cache
 def _compiled(pattern: str) -> re.Pattern[str]:
-    return re.compile(pattern)
+    """A rule's expression, for which an underscore ends a word: `run_<secret>_v1` is what runs are called."""
+    begun = _FIRST.sub(lambda found: f"{found[1]}{BEGUN}", pattern, count=1)
+    return re.compile(_LAST.sub(r"(?![A-Za-z0-9])\1", begun))
 
 
 def _shown(known: Format, hidden: str, found: re.Match[str]) -> str:

@@ -13,13 +13,14 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
-from cleanguard.secrets.formats import hide_published
+from cleanguard.secrets.formats import BEGUN, hide_published
 
 HIDDEN = "[redacted]"
 
 _FORMATS = re.compile(
+    rf"""{BEGUN}"""
     r"""
-      (?:\b|(?<=_)) (?:
+      (?:
           hf_[A-Za-z0-9]{8,} | api_org_[A-Za-z0-9]{8,}
         | sk-[A-Za-z0-9_-]{8,} | [sr]k_(?:live|test)_[A-Za-z0-9]{8,}
         | gh[pousr]_[A-Za-z0-9]{8,} | github_pat_[A-Za-z0-9_]{8,} | glpat-[\w-]{8,}
@@ -31,19 +32,31 @@ _FORMATS = re.compile(
         | wandb_v\d_\w{8,} | key-[a-f0-9]{32}
         | eyJ[\w-]{8,}\.eyJ[\w-]{4,}(?:\.[\w-]*)?
         | \d{8,10}:[\w-]{35} | fw_[A-Za-z0-9]{16,} | xai-[A-Za-z0-9]{16,} | tgp_v\d_[\w-]{16,}
+        | (?:dose|DOSE)[a-f0-9]{32} | ATBB[A-Za-z0-9]{24,} | lin_oauth_[A-Za-z0-9]{24,} | secret_[A-Za-z0-9]{43}
+        | [MNO][A-Za-z0-9_-]{23,27}\.[\w-]{6}\.[\w-]{27,} | whsec_[\w+/=-]{16,} | SK[a-f0-9]{32}
+        | [a-f0-9]{32}-us\d{1,2} | sntry[su]_[\w+/=-]{32,} | NR(?:AK|JS|II|RA|BR)-\w{16,} | sl\.[\w-]{60,}
+        | fo1_[\w-]{43} | tskey-[\w-]{16,} | cio[A-Za-z0-9]{32}(?![A-Za-z0-9])
+        | oy2[a-z0-9]{43} | (?:live|test)_[a-f0-9]{35} | pat[A-Za-z0-9]{14}\.[a-f0-9]{32,}
+        | [A-Za-z0-9_~.]{3}\dQ~[\w~.-]{31,34}
         | hv[sbr]\.[\w-]{16,} | dckr_(?:pat|oat)_[\w-]{16,} | dapi[a-f0-9]{32}
       )
     | (?<=hooks\.slack\.com/services/)[\w/]{16,}
-    | (?<=discord\.com/api/webhooks/)\d+/[\w-]{16,} | (?<=discordapp\.com/api/webhooks/)\d+/[\w-]{16,}
+    | (?<=/api/webhooks/)\d+/[\w-]{16,} | (?<=/api/v\d/webhooks/)\d+/[\w-]{16,}
+    | (?<=/api/v\d\d/webhooks/)\d+/[\w-]{16,} | (?<=\.webhook\.office\.com/)[\w@/-]{36,}
     | AGE-SECRET-KEY-1[A-Z0-9]{16,}
-    | -----BEGIN[ ][A-Z ]*PRIVATE[ ]KEY-----(?:.*?-----END[ ][A-Z ]*PRIVATE[ ]KEY-----|.*)
+    | -----BEGIN[ ][A-Z ]*PRIVATE[ ]KEY(?:[ ]BLOCK)?-----
+      (?:.*?-----END[ ][A-Z ]*PRIVATE[ ]KEY(?:[ ]BLOCK)?-----|.*)
+    | (?<=Private-Lines:)\s*\d+.*?(?=Private-MAC:|\Z)
     """,
     re.VERBOSE | re.DOTALL,
 )
 # `machine example.org login someone password it` in a netrc file.
-_NETRC = re.compile(r"(?<![\w-])(password|passwd|account)(\s+)(?=\S)([^\s\"']+)(?=\s|$)")
+_NETRC = re.compile(r"(?<![\w-])(password|passwd|account)(\s+)(?=\S)([^\s\"'\\]+)(?=[\s\"'\\]|$)")
 _NETRC_HEAD = re.compile(r"(?<![\w-])(?:machine\s+\S+|default)\s+(?:login|user|password)\s+\S")
-_USER_INFO = re.compile(r"(?<=://)[^/?#\s\"']+(?=@)")
+# A password may hold what an address may not; a port and the path behind it are none.
+_USER_INFO = re.compile(
+    r"(?<=://)(?:[^/?#\s\"']+|[^/?#\s\"':@]*:(?!\d{1,5}(?:[/?#]|$))[^\s\"'@]+)(?=@)"
+)
 _SCHEME = re.compile(r"(?i)\b(bearer|basic|digest|negotiate)[ ]+[\w.~+/=:-]{6,}")
 _SEGMENTS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[A-Z]|\d+")
 _SECRET_WORDS = frozenset(
@@ -86,6 +99,8 @@ _HEADER = re.compile(
 _SPOKEN_OPTION = re.compile(r"(?<![\w-])(--?[A-Za-z][\w.-]*)(\s+)(?!-)([^\s\"',\]}]+)")
 _OPTION = re.compile(r"--[A-Za-z]|-[A-Za-z]$")
 _NAME = re.compile(r"[-+~]{0,2}[A-Za-z_][\w.-]*")
+_FILE = re.compile(r"\.(?:pyi?|ipynb|toml|jsonl?|ya?ml|md|txt)$")
+_LINE = re.compile(r"\d{1,7}(?::|$)")
 _COUNT = re.compile(r"\d{1,7}|\d+\.\d+|true|false|none|null", re.IGNORECASE)
 # What a sentence says behind a name that is not a setting's: "one_token: 64 items", "one_token: 12.5%".
 _COUNTED = re.compile(
@@ -148,17 +163,23 @@ def known_secrets(environment: Mapping[str, str] | None = None) -> tuple[str, ..
 
 def redact_text(text: str, secrets: Sequence[str] | None = None) -> str:
     """A text with known secrets, secret formats, URL users and `secret-name=value` hidden."""
-    for secret in known_secrets() if secrets is None else secrets:
-        text = text.replace(secret, HIDDEN)
-    text = _FORMATS.sub(HIDDEN, text)
-    text = hide_published(text, HIDDEN)
+    text = redact_formats(text, secrets)
     if _NETRC_HEAD.search(text):
         text = _NETRC.sub(lambda match: f"{match[1]}{match[2]}{HIDDEN}", text)
-    text = _USER_INFO.sub(HIDDEN, text)
     text = _SCHEME.sub(lambda match: f"{match[1]} {HIDDEN}", text)
     text = _HEADER.sub(lambda match: f"{match[1]}{match[2]}{HIDDEN}", text)
     text = _SPOKEN_OPTION.sub(_hide_spoken, text)
     return _hide_assigned(text)
+
+
+def redact_formats(text: str, secrets: Sequence[str] | None = None) -> str:
+    """A text with known secrets, secret formats and URL users hidden: what is one whatever it is called.
+
+    For data and answers of models, in which `token: …` is mostly none.
+    """
+    for secret in known_secrets() if secrets is None else secrets:
+        text = text.replace(secret, HIDDEN)
+    return _USER_INFO.sub(HIDDEN, hide_published(_FORMATS.sub(HIDDEN, text), HIDDEN))
 
 
 def redact_argv(argv: Sequence[str], secrets: Sequence[str] | None = None) -> tuple[str, ...]:
@@ -211,12 +232,17 @@ def _hide_spoken(match: re.Match[str]) -> str:
 
 
 def _hide_assigned(text: str) -> str:
-    """Hides the value in `secret-name=value`, `"secret-name": "value"` and their like."""
+    """Hides the value in `secret-name=value`, `"secret-name": "value"` and their like.
+
+    The line number in `auth.py:12: …` is no such value.
+    """
     parts: list[str] = []
     done = 0
     for found in _ASSIGNED.finditer(text):
         value = _VALUE.match(text, found.end())
         if found.start() < done or value is None or not names_a_secret(found[1]):
+            continue
+        if found[0].endswith(":") and _FILE.search(found[1]) and _LINE.match(value[0]):
             continue
         if value[0].startswith("[redacted") or is_a_count(found[1], value[0].strip("\"'")):
             continue

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import string
 
@@ -160,3 +161,73 @@ def test_every_published_format_compiles_and_names_its_words() -> None:
 def test_entropy() -> None:
     assert entropy_of("aaaa") == 0
     assert entropy_of("abcd") == 2
+
+
+LATER = {
+    "airtable": made("pa", "t", (LETTERS, 14), ".", (HEX, 64)),
+    "azure": made((LETTERS, 3), "8Q", "~", (LETTERS, 34)),
+    "bitbucket": made("AT", "BB", (LETTERS, 32)),
+    "cargo": made("ci", "o", (LETTERS, 32)),
+    "databricks-oauth": made("do", "se", (HEX, 32)),
+    "discord-bot": made("MT", "E4", (LETTERS, 22), ".G", (LETTERS, 5), ".", (LETTERS, 38)),
+    "discord-versioned": made("https://ptb.discord.com/api/v10/", "webhooks/", (string.digits, 18), "/", (LETTERS, 68)),
+    "dropbox": made("s", "l.", (LETTERS, 140)),
+    "fly": made("fo", "1_", (LETTERS, 43)),
+    "linear-oauth": made("lin", "_oauth_", (HEX, 64)),
+    "lob": made("li", "ve_", (HEX, 35)),
+    "mailchimp": made((HEX, 32), "-us", "12"),
+    "new-relic": made("NR", "AK-", (UPPER, 27)),
+    "notion-old": made("sec", "ret_", (LETTERS, 43)),
+    "nuget": made("oy", "2", (LOWER, 43)),
+    "pgp": made("-----BEGIN PGP ", "PRIVATE KEY BLOCK-----\n", (LETTERS, 64), "\n-----END PGP PRIVATE KEY BLOCK-----"),
+    "putty": made("Private-", "Lines: 1\n", (LETTERS, 64)),
+    "sentry": made("snt", "rys_eyJ", (LETTERS, 60), "_", (LETTERS, 43)),
+    "stripe-webhook": made("whs", "ec_", (LETTERS, 32)),
+    "tailscale": made("ts", "key-auth-", (LETTERS, 12), "CNTRL-", (LETTERS, 32)),
+    "teams": made("https://c.webhook.", "office.com/webhookb2/", (HEX, 36), "@", (HEX, 36), "/IncomingWebhook/", (HEX, 32)),
+    "twilio": made("S", "K", (HEX, 32)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("around", ["{}", "/models/{}/m", "run_{}", '"{}"', "https://h/?q={}&p=1"])
+@pytest.mark.parametrize("name", LATER)
+def test_a_format_that_the_rules_leave_out_is_hidden(name: str, around: str) -> None:
+    secret = LATER[name]
+    shown = redact_text(around.format(secret), ())
+    assert secret[-12:] not in shown
+    assert HIDDEN in shown
+
+
+@pytest.mark.parametrize("name", ["grafana", "groq", "huggingface", "npm", "perplexity", "square"])
+def test_an_underscore_ends_a_secret_as_a_blank_does(name: str) -> None:
+    assert PLANTED[name][-12:] not in redact_text(f"runs/run_{PLANTED[name]}_v1", ())
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["postgres://u:pa/opensesame@h/db", "postgresql://u:p#opensesame?@h:1/db"],
+)  # fmt: skip
+def test_a_password_may_hold_what_an_address_may_not(url: str) -> None:
+    assert "opensesame" not in redact_text(url, ())
+
+
+def test_a_port_and_a_scope_are_no_password() -> None:
+    for url in ("http://localhost:8080/a/@scope/pkg", "https://h:443/x?mail=me@h"):
+        assert redact_text(url, ()) == url
+
+
+def test_a_netrc_entry_in_quotes_is_hidden() -> None:
+    said = json.dumps({"netrc": "machine h login me\n password opensesame1"})
+    assert "opensesame1" not in redact_text(said, ())
+
+
+@pytest.mark.parametrize("name", ["auth.py:12: it", "test_tokens.py:3:1: it", "a/secrets.ipynb:4"])
+def test_the_line_of_a_file_is_no_secret(name: str) -> None:
+    assert redact_text(name, ()) == name
+    assert "opensesame" not in redact_text(f"{name.partition(':')[0]}: opensesame", ())
+
+
+@pytest.mark.parametrize("name", ["github", "huggingface", "linear", "perplexity"])
+@pytest.mark.parametrize("before", ["a\\n", "a\\t", "a%20", "a%2F", "a_"])
+def test_an_escape_before_a_secret_hides_nothing_of_it(name: str, before: str) -> None:
+    assert PLANTED[name][-12:] not in redact_text(f"{before}{PLANTED[name]}", ())
