@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from cleanguard.errors import JobError
-from cleanguard.report.escaping import for_json
+from cleanguard.report.hidden import as_document, hidden_by_line
+from cleanguard.secrets.redaction import redact_value
 from guard.errors import GuardError
 from stages.config import as_plain, as_toml
 from stages.processes.hanging import MARKS, told_if_hanging
@@ -98,13 +99,13 @@ def _is_full(path: Path) -> bool:
 
 def write_json(path: Path, content: Any) -> None:
     """Write a JSON file in one step: a crash leaves the old one or the new one."""
-    write_text(path, for_json(json.dumps(content, indent=2, ensure_ascii=False)) + "\n")
+    write_text(path, as_document(content))
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a text file in one step."""
+    """Write a text file in one step; a lone surrogate, which no file can hold, is spelt out."""
     scratch = path.with_name(f".{path.name}.new")
-    with scratch.open("w", encoding="utf-8") as file:
+    with scratch.open("w", encoding="utf-8", errors="backslashreplace") as file:
         file.write(text)
         file.flush()
         os.fsync(file.fileno())
@@ -136,16 +137,16 @@ def _lock(handle: int, path: Path) -> None:
 
 def _bind(path: Path, stage: str, config: Any) -> None:
     """Keep the configuration beside the results, or compare it with the one that is there."""
-    now = {"stage": stage, "config": as_plain(config)}
+    now = redact_value({"stage": stage, "config": as_plain(config)}, by_name=False)
     kept = path / CONFIG_FILE
     if not kept.exists() or not _has_results(path):
         write_json(kept, now)
-        write_text(path / "config.toml", as_toml(config))
+        write_text(path / "config.toml", hidden_by_line(as_toml(config)))
         return
     try:
         before = json.loads(kept.read_text(encoding="utf-8"))
         there = before["stage"]
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, RecursionError, KeyError, TypeError):
         raise JobError(f"{kept} is damaged; name another folder with --out") from None
     if there != stage:
         raise JobError(f"{path}: a run of {there} lies here; name another folder with --out")

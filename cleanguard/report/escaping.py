@@ -15,6 +15,7 @@ _MARKUP = re.compile(r"[\\`*<>|~]|\](?=\()|(?<![^\W_])_|_(?![^\W_])")
 # At the start of a line: a heading, a list, a quote, or a command for GitHub's runner.
 _LEADING = re.compile(r"\s*(?:#|[-+]\s|::)")
 _NUMBERED = re.compile(r"(\s*\d+)(?=[.)]\s)")
+_LINE_COMMAND = re.compile(r"(?m)^(\s*):(?=:)")
 _COMMAND = re.compile(r"(?m)^(\s*):(?=:)|##(?=\[)")
 
 
@@ -61,6 +62,11 @@ def for_markdown(text: str) -> str:
 def unmarked(text: str) -> str:
     """A page may be printed where a runner looks for `##[` anywhere in a line."""
     return text.replace("##[", "#\\x23[")
+
+
+def unmarked_html(text: str) -> str:
+    """As `unmarked`, for HTML; a line that begins with `::` is no command either."""
+    return _LINE_COMMAND.sub(r"\1&#58;:", text.replace("##[", "#&#35;["))
 
 
 def code_for_markdown(text: str) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cleanguard.report.escaping import code_for_markdown, for_markdown
+from cleanguard.report.hidden import hidden_by_line
 from guard import Provenance, attest, behaviour_of, provenance_of
 from guard.errors import AdapterAsBaseError, ChatModelError
 from guard.records.writer import JsonlWriter, item_key
@@ -78,7 +79,8 @@ def audit(config: AuditConfig) -> Outcome:
             "provenance": subject.provenance.to_dict(),
         }
         write_json(folder / "audit.json", report)
-        write_text(folder / "audit.md", _markdown(subject.provenance, verdict, findings, notes))
+        page = _markdown(subject.provenance, verdict, findings, notes)
+        write_text(folder / "audit.md", hidden_by_line(page))
         for name in ("audit.json", "audit.md"):
             attest(folder / name, subject.provenance, params=as_plain(config))
     return _outcome(config, verdict, findings, shown if config.quick else (), notes)

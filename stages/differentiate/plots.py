@@ -9,7 +9,7 @@ from typing import Any
 from cleanguard.report.counting import counted
 from stages.differentiate.report import Cell, DifferentiationReport
 from stages.reports._libraries import Figure
-from stages.reports.canvas import GRID, INK, MODELS, MUTED, NARROW, WIDTH, svg_of
+from stages.reports.canvas import GRID, INK, MODELS, MUTED, NARROW, WIDTH, label, svg_of
 from stages.reports.plots import legend
 
 _COLUMNS = 3
@@ -46,7 +46,7 @@ def slices(report: DifferentiationReport, *, narrow: bool = False) -> str:
         _panel(axes, report, own, apart=0.025)
         items = own[0].rates.n // own[0].samples
         axes.set_title(
-            f"{name} ({counted(items, 'item')}, {counted(own[0].rates.clusters, 'cluster')})",
+            f"{label(name or '')} ({counted(items, 'item')}, {counted(own[0].rates.clusters, 'cluster')})",
             fontsize=9, color=INK, loc="left",
         )  # fmt: skip
         if place + columns >= len(names):

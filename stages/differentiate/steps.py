@@ -8,6 +8,7 @@ from pathlib import Path
 
 from cleanguard.errors import JobError
 from cleanguard.report.counting import counted
+from cleanguard.report.hidden import hidden_by_line
 from guard import attest
 from guard.records.writer import item_key
 from stages.config import as_plain
@@ -94,7 +95,10 @@ def _check_files(config: DifferentiateConfig) -> None:
 
 
 def _write(config: DifferentiateConfig, report: DifferentiationReport, folder: Path) -> None:
-    files = {"report.json": as_json(report, SCHEMA), "report.md": as_markdown(report)}
+    files = {
+        "report.json": as_json(report, SCHEMA),
+        "report.md": hidden_by_line(as_markdown(report)),
+    }
     if config.html:
         from stages.differentiate.html import as_html
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from cleanguard.report.counting import counted
 from cleanguard.report.escaping import for_markdown
+from cleanguard.report.hidden import hidden_by_line
 from guard import CleanModelLoader, Provenance, attest
 from guard.records.writer import JsonlWriter, item_key
 from stages.config import as_plain
@@ -73,7 +74,7 @@ def equivalence(config: EquivalenceConfig) -> Outcome:
         text = "\n".join(
             [f"# Equivalence: {agreement.call}", "", *(f"- {for_markdown(one)}" for one in words)]
         )
-        write_text(folder / "equivalence.md", text + "\n")
+        write_text(folder / "equivalence.md", hidden_by_line(text + "\n"))
         for name in ("equivalence.json", "equivalence.md"):
             attest(folder / name, provenance, params=as_plain(config))
     lines = [f"equivalence: {agreement.call}", *(f"  {one}" for one in words)]

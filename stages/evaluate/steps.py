@@ -10,6 +10,7 @@ from typing import Any
 
 from cleanguard.errors import JobError
 from cleanguard.report.counting import counted
+from cleanguard.report.hidden import hidden_by_line
 from guard import Provenance, attest
 from guard.records.writer import item_key
 from stages.comparing.plan import Plan
@@ -235,7 +236,7 @@ def _plan(config: EvaluateConfig) -> Plan:
 
 
 def _write(config: EvaluateConfig, report: Report, results: Sequence[Result], folder: Path) -> None:
-    files = {"report.json": as_json(report), "report.md": as_markdown(report)}
+    files = {"report.json": as_json(report), "report.md": hidden_by_line(as_markdown(report))}
     if config.html:
         from stages.reports.html import as_html
 

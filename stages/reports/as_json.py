@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict, fields
 from math import isfinite
 from pathlib import Path
 from typing import Any
 
+from cleanguard.report.hidden import as_document
 from guard.provenance.record import Provenance
 from stages.reports.model import SCHEMA
 
@@ -18,7 +18,7 @@ def as_json(report: Any, schema: str = SCHEMA) -> str:
     for field in fields(report):
         value = getattr(report, field.name)
         plain[field.name] = _plain(value)
-    return json.dumps(plain, indent=2, ensure_ascii=False) + "\n"
+    return as_document(plain)
 
 
 def _plain(value: Any) -> Any:

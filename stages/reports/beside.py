@@ -67,7 +67,7 @@ def session_gate(path: Path, folder: Path | None = None) -> SessionGate:
         found = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise JobError(f"{path}: there is no such file") from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise JobError(f"{path}: cannot be read as JSON: {error}") from None
     try:
         model = found["model"] or {}

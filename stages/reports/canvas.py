@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 from typing import Any
 
+from cleanguard.report.escaping import printable
+from cleanguard.secrets.redaction import redact_formats
 from stages.reports._libraries import Figure, matplotlib
 
 INK, MUTED, GRID = "#1f2933", "#66727f", "#e3e8ed"
@@ -25,6 +27,11 @@ def figure_of(height: float, *, left: float, right: float) -> tuple[Any, Any]:
     axes.grid(axis="x", color=GRID, linewidth=0.8, zorder=0)
     axes.set_axisbelow(True)
     return figure, axes
+
+
+def label(text: str) -> str:
+    """A name as a plot shows it: on one line, without secrets and what fonts cannot draw."""
+    return printable(redact_formats(text))
 
 
 def svg_of(figure: Any) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 
 from cleanguard.report.counting import counted
 from cleanguard.report.escaping import code_for_markdown, for_markdown
+from cleanguard.report.hidden import as_link
 from stages.comparing.comparison import Comparison
 from stages.reports.model import Lead, MovedItem, Report
 from stages.reports.words import (
@@ -284,7 +285,7 @@ def provenance_lines(report: Any) -> Iterator[str]:
         )
         yield ""
     if report.notice is not None:
-        yield f"[Methodology Change Notice]({report.notice})"
+        yield f"[Methodology Change Notice]({as_link(report.notice)})"
 
 
 def table_lines(header: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:

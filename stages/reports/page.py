@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from functools import partial
 from importlib import resources
+from pathlib import Path
 from typing import Any
 
-from cleanguard.report.escaping import visible
+from cleanguard.report.escaping import unmarked_html, visible
+from cleanguard.report.hidden import as_link
+from cleanguard.secrets.redaction import known_secrets, redact_formats, redact_value
 from stages.reports._libraries import jinja2
 
 _SHARED = "stages.reports"
 
 
-def _visible(value: Any) -> Any:
-    """Text with what cannot be seen spelt out; the escaping of markup comes after it."""
-    return visible(value) if type(value) is str else value
+def _shown(secrets: Sequence[str], value: Any) -> Any:
+    """Text without secrets, what cannot be seen spelt out; the escaping of markup comes after it."""
+    value = str(value) if isinstance(value, Path) else value
+    return visible(redact_formats(value, secrets)) if type(value) is str else value
 
 
 def page(package: str, template: str, report: Any, **values: Any) -> str:
@@ -38,11 +44,12 @@ def page(package: str, template: str, report: Any, **values: Any) -> str:
         loader=jinja2.FunctionLoader(source),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
-        finalize=_visible,
+        finalize=partial(_shown, known_secrets()),
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    settings = json.dumps(report.settings, indent=2, ensure_ascii=False)
-    return str(
-        environment.get_template(template).render(report=report, settings=settings, **values)
-    )
+    environment.filters["href"] = as_link
+    hidden = redact_value(report.settings, by_name=False)
+    settings = json.dumps(hidden, indent=2, ensure_ascii=False)
+    text = environment.get_template(template).render(report=report, settings=settings, **values)
+    return unmarked_html(text)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from stages.reports._libraries import matplotlib
-from stages.reports.canvas import MODELS, MUTED, figure_of, svg_of
+from stages.reports.canvas import MODELS, MUTED, figure_of, label, svg_of
 from stages.reports.results import Result
 
 
@@ -26,17 +26,22 @@ def lengths(results: dict[tuple[str, str], list[Result]], endpoint: str) -> str:
             axes.bar(list(counts), heights, bottom=row, width=0.8, color=color, zorder=3)
         axes.axhline(row, color=MUTED, linewidth=0.6)
     axes.xaxis.get_major_locator().set_params(integer=True)
-    axes.set_yticks(rows, [f"{subject} ({form})" for subject, form in results])
+    axes.set_yticks(rows, [label(f"{subject} ({form})") for subject, form in results])
     axes.set_ylim(-0.6, len(results) - 0.4)
     axes.set_xlabel("generated tokens (above the line: passing answers, below it: failing ones)")
     return svg_of(figure)
+
+
+def _shown(name: str) -> str:
+    """Some versions leave what begins with an underscore out of a legend."""
+    return f" {label(name)}" if name.startswith("_") else label(name)
 
 
 def legend(axes: Any, subjects: Sequence[str]) -> None:
     """Name the models by their colours, above the plot on the right."""
     marks = [
         matplotlib.lines.Line2D(
-            [], [], color=MODELS[order % len(MODELS)], marker="o", linewidth=2, label=name
+            [], [], color=MODELS[order % len(MODELS)], marker="o", linewidth=2, label=_shown(name)
         )
         for order, name in enumerate(subjects)
     ]

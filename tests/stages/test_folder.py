@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import subprocess
 import sys
@@ -13,7 +14,7 @@ import pytest
 
 from cleanguard.errors import JobError
 from stages.config import option
-from stages.folder import run_folder
+from stages.folder import run_folder, write_json, write_text
 
 
 @dataclass(frozen=True)
@@ -82,3 +83,25 @@ def test_what_may_not_be_written_is_no_internal_error(number: int, tmp_path: Pat
         run_folder(tmp_path / "run", "generate", Config()),
     ):
         raise OSError(number, os.strerror(number), str(file))
+
+
+@dataclass(frozen=True)
+class Named:
+    model: str = option("x", "Which.")
+
+
+def test_a_secret_in_a_path_is_in_no_file_of_the_folder(tmp_path: Path) -> None:
+    secret = "hf" + "_" + "aBcDeFgHiJ" * 3
+    for _ in range(2):  # what was hidden is no other configuration
+        with run_folder(tmp_path, "x", Named(f"models/{secret}/m")):
+            (tmp_path / "results").write_text("")
+    kept = "".join((tmp_path / name).read_text() for name in ("config.json", "config.toml"))
+    assert secret not in kept
+    assert "models/[redacted]/m" in kept
+
+
+def test_a_lone_surrogate_is_spelt_out(tmp_path: Path) -> None:
+    write_text(tmp_path / "a.md", "a\ud800b")
+    write_json(tmp_path / "a.json", {"\ud800": "\u202e\x1b"})
+    assert (tmp_path / "a.md").read_text() == "a\\ud800b"
+    assert json.loads((tmp_path / "a.json").read_text()) == {"\ud800": "\u202e\x1b"}

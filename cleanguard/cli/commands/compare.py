@@ -13,6 +13,7 @@ from cleanguard.cli.progress import waiting
 from cleanguard.cli.writing import write_out
 from cleanguard.errors import JobError
 from cleanguard.installing import install
+from cleanguard.report.hidden import hidden_by_line
 from cleanguard.report.spoken import say
 
 _NEEDED = ("scipy", "matplotlib", "jinja2")
@@ -90,7 +91,7 @@ def command(
         if output.suffix == ".json":
             text = as_json(report, SCHEMA)
         elif output.suffix == ".md":
-            text = as_markdown(report)
+            text = hidden_by_line(as_markdown(report))
         else:
             from stages.across.html import as_html
 

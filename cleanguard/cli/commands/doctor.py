@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
@@ -14,6 +13,7 @@ from cleanguard.cli.named import named_model
 from cleanguard.cli.progress import waiting
 from cleanguard.errors import JobError
 from cleanguard.report.escaping import printable
+from cleanguard.report.hidden import as_document, hidden_lines
 from cleanguard.report.spoken import put
 from cleanguard.report.styled import Line, Span, width_of, wrapped, write
 
@@ -91,9 +91,11 @@ def command(
         plain = found.to_dict()
         if acts is not None:
             plain["behaviour"] = acts.to_dict()
-        put(json.dumps(plain, indent=2, ensure_ascii=False) + "\n")
+        put(as_document(plain))
     else:
-        write([*_lines(found), *(_acts(acts) if acts is not None else ())], sys.stdout)
+        write(
+            hidden_lines([*_lines(found), *(_acts(acts) if acts is not None else ())]), sys.stdout
+        )
     ctx.exit(FINDINGS if found.refused else CLEAN)
 
 

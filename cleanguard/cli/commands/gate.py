@@ -26,7 +26,7 @@ from cleanguard.errors import JobError
 from cleanguard.files import SourceFile
 from cleanguard.installing import install
 from cleanguard.report.counting import counted
-from cleanguard.report.escaping import for_json
+from cleanguard.report.hidden import as_document, hidden_lines
 from cleanguard.settings.config import Settings
 from cleanguard.version import VERSION
 
@@ -119,7 +119,7 @@ def command(
     }
     write_out(
         output,
-        for_json(json.dumps(document, indent=2, default=str)) + "\n",
+        as_document(json.loads(json.dumps(document, default=str))),
         "the gate's evidence cannot be written",
     )
     _show(checks, output, go=go)
@@ -247,6 +247,11 @@ def _show(checks: Sequence[Check], output: Path, *, go: bool) -> None:
     word = "GO" if go else "NO-GO"
     lines += [
         [],
-        [Span(f"{word}: the evidence is in {output}.", "bold green" if go else "bold red")],
+        [
+            Span(
+                f"{word}: the evidence is in {printable(str(output))}.",
+                "bold green" if go else "bold red",
+            )
+        ],
     ]
-    styled.write(lines, sys.stdout)
+    styled.write(hidden_lines(lines), sys.stdout)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections import Counter
 from collections.abc import Sequence
@@ -17,7 +16,8 @@ from cleanguard.cli.overrides import Overrides
 from cleanguard.cli.progress import bar
 from cleanguard.cli.report_options import configuration_options
 from cleanguard.files import NOTEBOOKS, SUFFIXES, discover
-from cleanguard.report.escaping import code_for_markdown, for_json
+from cleanguard.report.escaping import code_for_markdown
+from cleanguard.report.hidden import as_document
 from cleanguard.report.spoken import put, say
 
 if TYPE_CHECKING:
@@ -123,7 +123,7 @@ def _show(found: Sequence[Standing], form: str) -> None:
             "totals": {state: totals[state] for state in _ORDER},
             "scripts": [asdict(item) for item in found],
         }
-        put(for_json(json.dumps(document, indent=2)) + "\n")
+        put(as_document(document))
     elif form == "markdown":
         put("\n".join(_markdown(found, totals)) + "\n")
     else:

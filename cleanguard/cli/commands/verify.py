@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -16,6 +15,7 @@ from cleanguard.cli.progress import waiting
 from cleanguard.errors import JobError
 from cleanguard.report.counting import counted
 from cleanguard.report.escaping import printable
+from cleanguard.report.hidden import as_document, hidden_lines
 from cleanguard.report.spoken import put, say
 from cleanguard.report.styled import Line, Span, width_of, wrapped, write
 
@@ -87,9 +87,9 @@ def command(
         except GuardError as error:
             raise JobError(str(error)) from error
     if output_format == "json":
-        put(json.dumps([_as_object(v, allow) for v in verdicts], indent=2) + "\n")
+        put(as_document([_as_object(v, allow) for v in verdicts]))
     else:
-        write(_text(verdicts, allow), sys.stdout)
+        write(hidden_lines(_text(verdicts, allow)), sys.stdout)
     for said in unreadable:
         say(f"cleanguard: {said}", err=True)
     faulty = any(_counted(verdict, allow) for verdict in verdicts)

@@ -46,6 +46,16 @@ def test_a_chat_model_as_json(run: Run, tmp_path: Path) -> None:
     assert codes == {"CG108": True, "CG109": True, "CG303": False, "CG401": False}
 
 
+def test_a_secret_in_the_models_path_is_not_said(run: Run, tmp_path: Path) -> None:
+    secret = "hf" + "_" + "aBcDeFgHiJ" * 3
+    (tmp_path / secret).mkdir()
+    shutil.copytree(model_path(), tmp_path / secret / "m")
+    for form in ("text", "json"):
+        ran = run("doctor", str(tmp_path / secret / "m"), "--format", form)
+        assert "[redacted]/m" in ran.out
+        assert secret not in ran.out + ran.err
+
+
 def test_behaviour_on_request(run: Run) -> None:
     assert "base (advice, no verdict)" in run("doctor", str(model_path()), "--behaviour").out
 

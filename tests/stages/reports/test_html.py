@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from cleanguard.report.escaping import is_command
+from cleanguard.report.hidden import hidden_by_line
 from guard import Loaded
 from stages.comparing.plan import Plan
 from stages.reports.as_json import as_json
@@ -89,6 +91,42 @@ def test_html_is_well_formed_and_says_what_matters(report: Report, results: list
 
 def test_the_same_report_gives_the_same_html(report: Report, results: list[Result]) -> None:
     assert as_html(report, results) == as_html(report, results)
+
+
+SECRET = "hf" + "_" + "aBcDeFgHiJ" * 3
+NAMES = (
+    "\x1b]0;x", "\ud800", "$\\frac{", "_x_", "a\n::error::x", "##[error]x", "\u202ex",
+    '"><script>alert(1)</script>', "]]></svg>--><!--", "{{7*7}}", "x](y)", SECRET,
+)  # fmt: skip
+
+
+def test_names_and_links_are_text_in_every_page(tiny: Loaded) -> None:
+    name = " ".join(NAMES)
+    suite = readiness()
+    items = tuple(replace(one, slice=f"{one.slice} {name}") for one in suite.items)
+    names = (f"_base {name}", f"_sft {name}")
+    results = [
+        replace(one, slice=f"{one.slice} {name}", text=name)
+        for at, subject in enumerate(names)
+        for one in answers(subject, 2 + at)
+    ]
+    report = build(
+        results,
+        Inputs(
+            suite=replace(suite, name=name, items=items), subjects=names, forms=("formatted",),
+            plan=Plan(resamples=50), sources=dict.fromkeys(names, tiny.provenance),
+            settings={name: name}, threshold=0.5, show=1, notice=Path(f"javascript:{name}"),
+        ),
+    )  # fmt: skip
+    html, text = as_html(report, results), hidden_by_line(as_markdown(report))
+    for page in (html, text, as_json(report)):
+        assert not [c for c in page if not c.isprintable() and c != "\n"]
+        assert not [line for line in page.split("\n") if is_command(line)]
+        assert SECRET not in page
+        assert "{{7*7}}" in page
+    assert "<script>alert" not in html
+    assert 'href="javascript:' not in html
+    assert "](javascript:" not in text
 
 
 def test_json_is_strict_and_complete(report: Report) -> None:
