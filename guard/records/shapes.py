@@ -37,6 +37,10 @@ def _faults(predicate: Mapping[str, Any], kind: str) -> Iterator[str]:
         yield from _broken({**_BARE_LOAD, **load}, _LOAD, f"loads.{named[:8]}.")
     for at, run in enumerate(predicate["runs"]):
         yield from _broken({**_BARE_RUN, **run}, _RUN, f"runs[{at}].")
+        if kind == "records":
+            yield from (f"runs[{at}].{name}" for name in _OF_EVERY_RUN if name not in run)
+            if set(run["events"]) != set(run["loads"]):
+                yield f"runs[{at}]: events of other roles than its loads"
         yield from (f"runs[{at}]: unknown field {name!r}" for name in run if name not in _RUN)
 
 
@@ -122,4 +126,6 @@ _RUN: Mapping[str, Test] = {
     "started": _moment_or_none,
     "ended": _moment_or_none,
 }
+# Every version of the writer says these; a run that does not was edited.
+_OF_EVERY_RUN = ("started", "ended", "records", "repaired_bytes")
 _BARE_RUN: Mapping[str, Any] = {"repaired_bytes": 0, "records": 0}

@@ -13,6 +13,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from cleanguard.editing.read import read_file
 from cleanguard.editing.write import WriteError, put_file
 from cleanguard.installing import install
 from guard.base.canonical import parse
@@ -40,7 +41,7 @@ def sign_file(path: Path, private_key: Path) -> Path:
     """
     key = _load(private_key, "load_pem_private_key", password=None)
     try:
-        payload = statement_path(path).read_bytes()
+        payload = read_file(statement_path(path))
     except OSError as error:
         raise SigningError(
             f"{path} has no statement to sign", remedy="write it with JsonlWriter or attest"
@@ -84,11 +85,11 @@ def signature_fault(path: Path, public_key: Path) -> str | None:
     key = _load(public_key, "load_pem_public_key")
     target = envelope_path(path)
     try:
-        envelope = parse(target.read_bytes())
+        envelope = parse(read_file(target))
         payload = base64.b64decode(envelope["payload"], validate=True)
         signatures = [base64.b64decode(s["sig"], validate=True) for s in envelope["signatures"]]
         kind = envelope["payloadType"]
-        signed = statement_path(path).read_bytes()
+        signed = read_file(statement_path(path))
     except FileNotFoundError:
         return f"there is no {target.name} beside it"
     except (OSError, ValueError, KeyError, TypeError) as error:
@@ -146,7 +147,7 @@ def _is_valid(key: Any, signature: bytes, message: bytes) -> bool:
 def _load(path: Path, loader: str, **options: Any) -> Any:
     serialization = _need("cryptography.hazmat.primitives.serialization")
     try:
-        key = getattr(serialization, loader)(path.read_bytes(), **options)
+        key = getattr(serialization, loader)(read_file(path), **options)
     except OSError as error:
         reason = (error.strerror or type(error).__name__).lower()
         raise SigningError(

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from cleanguard.editing.read import read_file
 from guard.base.canonical import digest, parse
 from guard.records.shapes import misshapen
 
@@ -116,7 +117,7 @@ def read_statement(path: Path) -> Statement:
     """
     where = statement_path(path)
     try:
-        return parse_statement(parse(where.read_bytes()))
+        return parse_statement(parse(read_file(where)))
     except (ValueError, RecursionError) as error:
         raise StatementError(f"{where} is no statement: {error}") from error
 

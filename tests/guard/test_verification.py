@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -257,6 +258,29 @@ def test_what_was_done_to_the_statement_of_records_is_told(
 ) -> None:
     edit_statement(out, lambda statement: change(statement["predicate"]))
     assert [kind for kind, _ in found(out)] == expected
+
+
+@pytest.mark.parametrize("name", ["started", "ended", "records", "repaired_bytes", "events"])
+def test_a_run_of_records_that_says_less_is_told(out: Path, name: str) -> None:
+    edit_statement(out, lambda statement: statement["predicate"]["runs"][0].pop(name))
+    (problem,) = verify_file(out).problems
+    assert (problem.kind, f"runs[0].{name}" in problem.reason) == ("broken-statement", True)
+
+
+@pytest.mark.parametrize("part", ["loads", "events"])
+def test_roles_that_a_run_lacks_are_told(out: Path, part: str) -> None:
+    edit_statement(out, lambda statement: statement["predicate"]["runs"][0][part].clear())
+    (problem,) = verify_file(out).problems
+    assert "events of other roles than its loads" in problem.reason
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="pipes of POSIX")
+def test_a_pipe_in_the_place_of_a_statement_is_not_waited_for(out: Path) -> None:
+    statement_path(out).unlink()
+    os.mkfifo(statement_path(out))
+    (problem,) = verify_file(out).problems
+    assert problem.kind == "broken-statement"
+    assert "a pipe or a device" in problem.reason
 
 
 def test_another_file_with_the_statement_of_a_first_one_is_told(out: Path) -> None:
