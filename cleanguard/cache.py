@@ -60,10 +60,11 @@ class Cache:
         self._tool = tool
         self._entries: dict[str, list[Any]] = {}
         self._changed = False
-        with suppress(OSError, ValueError):
+        with suppress(OSError, ValueError, RecursionError):
             head, _, body = _read_regular(file).partition(b"\n")
             if head == _head(tool, body):
-                self._entries = json.loads(body)
+                found = json.loads(body)
+                self._entries = found if isinstance(found, dict) else {}
 
     def __bool__(self) -> bool:
         """Whether there is any entry."""

@@ -23,6 +23,10 @@ __all__ = ["main"]
 # A full disk, a quota, a dead terminal: nothing that a caller could read about in the output itself.
 _NO_OUTPUT = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EBADF, errno.EFBIG)
 
+# What was named is nothing that a file can be called, or links to itself.
+_NO_PATH = (errno.ENAMETOOLONG, errno.ELOOP)
+_LONGEST = 4000  # characters of a complaint; more is a hostile name, and hides what is wrong
+
 
 def main() -> NoReturn:
     """Run the command line and leave with 0 (clean), 1 (findings) or 2 (could not do the job)."""
@@ -43,7 +47,11 @@ def main() -> NoReturn:
         _drop_output()
         code = CANNOT_DO
     except OSError as error:
-        if error.errno not in _NO_OUTPUT:
+        if error.errno in _NO_PATH:
+            code = _complain(
+                f"{error.filename}: {(error.strerror or '').lower()}; name another path"
+            )
+        elif error.errno not in _NO_OUTPUT:
             code = _fault(error)
         else:
             _drop_output()
@@ -82,5 +90,7 @@ def _fault(error: Exception) -> int:
 
 
 def _complain(message: str) -> int:
+    if len(message) > _LONGEST:
+        message = f"{message[: _LONGEST // 2]} … {message[-_LONGEST // 2 :]}"
     say(f"cleanguard: {message}", err=True)
     return CANNOT_DO

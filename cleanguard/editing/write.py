@@ -14,6 +14,8 @@ from pathlib import Path
 from cleanguard.editing.read import read_file
 
 _SUFFIX = ".cleanguard-tmp"
+# Bytes of a file's name in that of its temporary file; systems take names of 255.
+_LONGEST_NAME = 180
 # Writing one script takes milliseconds.
 _ABANDONED_SECONDS = 5.0
 
@@ -40,12 +42,14 @@ def replace_file(path: Path, before: bytes, after: bytes, roots: tuple[Path, ...
             f"{path}: a symbolic link out of the tree, to {target}; name that file itself"
         )
     try:
-        mode = stat.S_IMODE(target.stat().st_mode)
-        if not os.access(target, os.W_OK):
+        found = target.stat()
+        mode = stat.S_IMODE(found.st_mode)
+        # To root nothing is read-only; whoever took the bits away meant it all the same.
+        if not mode & 0o222 or not os.access(target, os.W_OK):
             raise WriteError(f"{path}: the file is read-only")
         if read_file(target) != before:
             raise WriteError(f"{path}: the file changed meanwhile; run again")
-        _write(target, after, mode)
+        _write(target, after, mode, found)
     except OSError as error:
         raise WriteError(f"{path}: {error.strerror or error}") from error
 
@@ -101,8 +105,9 @@ def _host() -> str:
     return f"{zlib.crc32(os.uname().nodename.encode()):x}" if os.name == "posix" else "0"
 
 
-def _write(target: Path, after: bytes, mode: int) -> None:
-    prefix = f".{target.name}.{os.getpid()}@{_host()}."
+def _write(target: Path, after: bytes, mode: int, before: os.stat_result | None = None) -> None:
+    kept = os.fsdecode(os.fsencode(target.name)[:_LONGEST_NAME])
+    prefix = f".{kept}.{os.getpid()}@{_host()}."
     handle, name = tempfile.mkstemp(prefix=prefix, suffix=_SUFFIX, dir=target.parent)
     temporary = Path(name)
     try:
@@ -110,6 +115,8 @@ def _write(target: Path, after: bytes, mode: int) -> None:
             stream.write(after)
             stream.flush()
             os.fsync(stream.fileno())
+        if before is not None:
+            _give_to_owner(temporary, before)
         temporary.chmod(mode)
         temporary.replace(target)
     except BaseException:
@@ -121,3 +128,11 @@ def _write(target: Path, after: bytes, mode: int) -> None:
         os.fsync(folder)
     finally:
         os.close(folder)
+
+
+def _give_to_owner(temporary: Path, before: os.stat_result) -> None:
+    """A file that root rewrites stays its owner's; others may give nothing away."""
+    made = temporary.stat()
+    if os.name == "posix" and (made.st_uid, made.st_gid) != (before.st_uid, before.st_gid):
+        with suppress(PermissionError):
+            os.chown(temporary, before.st_uid, before.st_gid)

@@ -101,7 +101,7 @@ def load(file: Path) -> tuple[Entry, ...]:
         reason = (error.strerror or type(error).__name__).lower()
         advice = "`cleanguard baseline` writes one"
         raise JobError(f"{shown}: cannot read the baseline: {reason}; {advice}") from None
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, RecursionError, KeyError, TypeError):
         raise JobError(f"{shown}: not a baseline; `cleanguard baseline` writes one") from None
 
 

@@ -230,7 +230,7 @@ def _values(source: ConfigFile, table: Any, seen: tuple[Path, ...]) -> dict[str,
     if len(seen) == _LONGEST_CHAIN:
         chain = f"more than {_LONGEST_CHAIN} files extend each other"
         raise source.error(f"{chain}; put them together", "extend")
-    if not path.exists():
+    if not os.path.exists(path):  # noqa: PTH110 - a name that is too long is no file
         raise source.error(f"`extend`: there is no file {shown_path(path)}", "extend")
     base = read(path)
     inherited = _table(base.data)

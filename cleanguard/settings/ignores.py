@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from cleanguard.editing.read import read_file
-from cleanguard.settings.wildcards import LONGEST, ManyWildcards, has_many
+from cleanguard.errors import JobError
+from cleanguard.settings.wildcards import LONGEST, METER, ManyWildcards, TooLongError, has_many
 
 BUILT_IN = frozenset(
     {
@@ -84,6 +85,9 @@ class Patterns:
 
         Args:
             path: An absolute path; a folder's ends in a slash.
+
+        Raises:
+            JobError: There are thousands of patterns with many wildcards, so that it takes too long.
         """
         prefix = self.base.rstrip(os.sep) + os.sep
         if not path.startswith(prefix):
@@ -91,6 +95,16 @@ class Patterns:
         below = path[len(prefix) :].replace(os.sep, "/")
         if self.any_of is not None and self.any_of.search(below) is None:
             return None
+        METER.path()
+        try:
+            return self._verdict(below)
+        except TooLongError:
+            raise JobError(
+                f"{self.base}: its ignore patterns have so many wildcards that matching them takes too long; "
+                "write fewer in .gitignore or `exclude`, or pass --no-respect-gitignore"
+            ) from None
+
+    def _verdict(self, below: str) -> bool | None:
         verdict: bool | None = None
         # The last that matches counts, and one for the path itself more than one for a folder above.
         for pattern in reversed(self.patterns):
@@ -113,7 +127,9 @@ def _any_of(patterns: Sequence[_Pattern]) -> re.Pattern[str] | None:
     if len(expressions) < max(len(patterns), _FEW):
         return None
     try:
-        return re.compile("|".join(f"(?:{text})" for text in dict.fromkeys(expressions)))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return re.compile("|".join(f"(?:{text})" for text in dict.fromkeys(expressions)))
     except re.error:  # flags, or groups with names of their own
         return None
 

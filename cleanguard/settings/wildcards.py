@@ -14,6 +14,9 @@ from typing import Any
 FEW = 2
 # Git itself takes no longer paths.
 LONGEST = 4096
+# Steps, a state and a letter each: some seconds at first, and about a millisecond for each path more.
+_AT_FIRST = 10_000_000
+_A_PATH = 5_000
 
 # What pathspec's regular expressions are made of, and how they end: with the path itself or below it,
 # below a folder of this name only, or below a folder whatever stands there. Versions differ in form.
@@ -40,6 +43,29 @@ _Test = Callable[[str], Any]
 def has_many(pattern: str) -> bool:
     """Whether a gitignore pattern has so many wildcards that matching it may take for ever."""
     return len(re.findall(r"\*+", pattern)) > FEW
+
+
+class TooLongError(Exception):
+    """Thousands of such patterns take long even so."""
+
+
+class _Meter:
+    """The steps that this process may still take; each path that is asked about allows some more."""
+
+    def __init__(self) -> None:
+        self.left = _AT_FIRST
+
+    def path(self) -> None:
+        self.left += _A_PATH
+
+    def spend(self, steps: int) -> None:
+        self.left -= steps
+        if self.left < 0:
+            self.left = _AT_FIRST
+            raise TooLongError
+
+
+METER = _Meter()
 
 
 class ManyWildcards:
@@ -72,10 +98,14 @@ class ManyWildcards:
 
         Args:
             path: Relative to the pattern's folder; a folder's ends in a slash.
+
+        Raises:
+            TooLongError: This process has spent far too long on such patterns.
         """
         through_folder = False
         states = self._closed({0})
         for letter in path:
+            METER.spend(1 + len(states))
             if letter == "/" and self._last in states:
                 if self._kind != "here":
                     return True, self._kind == "folder"

@@ -186,7 +186,7 @@ def _check(directory: Path, state: GuardState) -> str | None:
         raise PickleWeightsError(f"{directory} holds no adapter_model.safetensors")
     try:
         found = json.loads(config.read_text(encoding="utf-8")).get("base_model_name_or_path")
-    except (ValueError, AttributeError) as error:
+    except (ValueError, RecursionError, AttributeError) as error:
         raise ModelNotFoundError(
             f"{config} is no JSON object", remedy="fetch the file again"
         ) from error

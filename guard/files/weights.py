@@ -56,6 +56,6 @@ def _header(path: Path) -> dict[str, Any]:
             raise ValueError(f"{path} is no safetensors file, or a torn one")
         try:
             header: dict[str, Any] = json.loads(file.read(length))
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise ValueError(f"{path} is no safetensors file, or a torn one") from error
     return header

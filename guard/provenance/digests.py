@@ -142,7 +142,7 @@ def _identity(path: Path, found: os.stat_result) -> list[Any]:
 
 def _read(entry: Path, identity: list[Any]) -> Any:
     """What an entry says of a file of this identity; None if it says nothing."""
-    with suppress(OSError, ValueError, KeyError, TypeError):
+    with suppress(OSError, ValueError, RecursionError, KeyError, TypeError):
         kept = json.loads(entry.read_text(encoding="utf-8"))
         if kept["file"] == identity:
             return kept["found"]

@@ -69,7 +69,7 @@ def listed_files(index: Path) -> set[str]:
     """
     try:
         listed = set(json.loads(index.read_bytes())["weight_map"].values())
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, RecursionError, KeyError, TypeError, AttributeError) as error:
         raise BrokenSafetensors(f"{index} is no index of shards") from error
     if not all(isinstance(name, str) and "/" not in name for name in listed):
         raise BrokenSafetensors(f"{index} lists something that is no file beside it")
@@ -152,7 +152,7 @@ def _header(path: Path, handle: int) -> tuple[int, dict[str, Any]]:
         raise BrokenSafetensors(f"{path} is no safetensors file")
     try:
         entries = json.loads(os.pread(handle, length, 8))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise BrokenSafetensors(f"{path} is no safetensors file") from error
     if not isinstance(entries, dict):
         raise BrokenSafetensors(f"{path} is no safetensors file")

@@ -29,7 +29,15 @@ def sibling_vocabularies(
             continue
         try:
             found = read((directory / name).read_bytes())
-        except (ValueError, KeyError, TypeError, IndexError, AttributeError, struct.error):
+        except (
+            ValueError,
+            RecursionError,
+            KeyError,
+            TypeError,
+            IndexError,
+            AttributeError,
+            struct.error,
+        ):
             continue
         if found:
             yield name, found

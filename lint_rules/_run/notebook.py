@@ -133,8 +133,10 @@ def cells(raw: bytes) -> list[tuple[int, str]]:
     except json.JSONDecodeError as error:
         message = f"the notebook is not JSON: {error.msg}"
         raise SourceError(message, Position(error.lineno, error.colno)) from error
-    except (RecursionError, ValueError) as error:
+    except RecursionError as error:
         raise SourceError("nested too deeply to be read", _START) from error
+    except ValueError as error:
+        raise SourceError("a number of thousands of digits; shorten it", _START) from error
     try:
         return [(cell.number, normal(cell.text)) for cell in code_cells(data)]
     except (KeyError, TypeError, IndexError, AttributeError) as error:
@@ -188,8 +190,8 @@ def _is_python(metadata: Mapping[str, Any]) -> bool:
 
 
 def _names_python(language: object) -> bool:
-    """Whether a language is Python; what is not said is."""
-    return language is None or str(language).lower().startswith(("python", "ipython"))
+    """Whether a language is Python; what is not said is, and what is no name says nothing."""
+    return not isinstance(language, str) or language.lower().startswith(("python", "ipython"))
 
 
 def _speaks_python(cell: Mapping[str, Any]) -> bool:

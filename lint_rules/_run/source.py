@@ -15,6 +15,8 @@ from cleanguard.editing.edits import Edit, apply
 
 # Characters; some hundred bytes of syntax tree for each come near the memory that a file may take.
 _LARGE = 4_000_000
+# Characters of a reason that quotes the file.
+_LONGEST_REASON = 200
 # Codecs that no two texts or bytes share.
 _EXACT = frozenset({"utf-8", "ascii", "iso-8859-1"})
 _LIMITS = ("too many nested parentheses", "too many levels of indentation")
@@ -88,7 +90,7 @@ def decode(raw: bytes) -> Source:
         encoding, _ = tokenize.detect_encoding(io.BytesIO(raw).readline)
     except SyntaxError as error:
         if error.msg != "invalid or missing encoding declaration":
-            raise SourceError(str(error.msg), Position(1, 1)) from error
+            raise SourceError(str(error.msg)[:_LONGEST_REASON], Position(1, 1)) from error
         encoding = "utf-8"  # no cookie and no UTF-8: the decoding below says where
     bom = raw.startswith(BOM_UTF8)
     body = raw[len(BOM_UTF8) :] if bom else raw

@@ -153,7 +153,7 @@ def _refuse_unordered(samples: str | None) -> None:
     try:
         text = Path(samples).read_text(encoding="utf-8") if Path(samples).is_file() else samples
         asked = json.loads(text)
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return  # lm_eval says what is wrong with it
     for task, numbers in asked.items() if isinstance(asked, dict) else ():
         whole = isinstance(numbers, list) and all(isinstance(one, int) for one in numbers)

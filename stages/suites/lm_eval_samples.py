@@ -197,5 +197,5 @@ def _right(sample: Sample, choices: Sequence[str]) -> list[str]:
 def _parsed(text: str) -> Any:
     try:
         return json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return text

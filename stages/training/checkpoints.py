@@ -47,7 +47,7 @@ def last_valid(folder: Path) -> Path | None:
 def _problem(checkpoint: Path) -> str | None:
     try:
         expected = json.loads((checkpoint / _SEAL).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return "it was not finished"
     found = _digests(checkpoint)
     other = sorted(name for name in expected if found.get(name) != expected[name])

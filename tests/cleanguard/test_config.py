@@ -253,6 +253,9 @@ def test_selected_refuses(settings: Settings, problem: str) -> None:
         pytest.param("select = " + "[" * 120 + "]" * 120, "more than 100 deep", id="120 arrays"),
         pytest.param("a." * 150 + "b = 1", "more than 100 deep", id="dotted keys"),
         pytest.param('extend = "a\\u0000b"', "holds a NUL", id="NUL"),
+        pytest.param(
+            f'extend = "{"a/" * 4_000}"', "there is no file", id="a path of 8,000 letters"
+        ),
         pytest.param("# " + "x" * (1 << 20), "larger than 1 MiB", id="large"),
     ],
 )

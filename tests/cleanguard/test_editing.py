@@ -224,3 +224,32 @@ def test_only_what_nobody_writes_any_more_is_cleared(tmp_path: Path) -> None:
         os.utime(tmp_path / name, (time.time() - 60,) * 2)
     clear_leftovers(tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_with_the_longest_name_is_replaced(tmp_path: Path) -> None:
+    for name in ("k" * 252 + ".py", "é" * 126 + ".p"):
+        path = tmp_path / name
+        path.write_bytes(b"x")
+        replace_file(path, b"x", b"y", (tmp_path,))
+        assert path.read_bytes() == b"y"
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+@posix
+def test_a_file_without_a_bit_to_write_is_read_only_to_root_too(tmp_path: Path) -> None:
+    path = tmp_path / "a.py"
+    path.write_bytes(b"x")
+    path.chmod(0o444)
+    with pytest.raises(WriteError, match="read-only"):
+        replace_file(path, b"x", b"y", (tmp_path,))
+    assert path.read_bytes() == b"x"
+
+
+@posix
+@pytest.mark.skipif(os.name == "posix" and os.geteuid() != 0, reason="only root gives files away")
+def test_a_rewritten_file_stays_its_owners(tmp_path: Path) -> None:
+    path = tmp_path / "a.py"
+    path.write_bytes(b"x")
+    os.chown(path, 1234, 4321)
+    replace_file(path, b"x", b"y", (tmp_path,))
+    assert (path.stat().st_uid, path.stat().st_gid) == (1234, 4321)

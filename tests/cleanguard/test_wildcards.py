@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import random
 import time
+import warnings
 from pathlib import Path
 
 import pytest
 from pathspec import GitIgnoreSpec
 
-from cleanguard.settings import ignores
+from cleanguard.errors import JobError
+from cleanguard.settings import ignores, wildcards
 from cleanguard.settings.ignores import Patterns, gitignore_of, matches
 from cleanguard.settings.wildcards import has_many
 
@@ -70,3 +72,23 @@ def test_the_repository_that_is_checked_cannot_stop_the_walk(tmp_path: Path) -> 
 def test_a_pattern_that_is_too_long_is_an_error() -> None:
     with pytest.raises(ValueError, match="more than 4096 characters"):
         Patterns.of("/x", ["x" * 5000])
+
+
+def test_thousands_of_hostile_patterns_end_in_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(wildcards.METER, "left", 0)
+    monkeypatch.setattr(wildcards, "_AT_FIRST", 0)
+    patterns = Patterns.of(tmp_path, [f"**/d*d*{number}*a*b" for number in range(200)])
+    with pytest.raises(JobError, match=r"many wildcards .*--no-respect-gitignore"):
+        patterns.verdict(str(tmp_path / "/".join(["d"] * 60)))
+    few = Patterns.of(tmp_path, ["**/a*b*c*.py"])
+    for _ in range(100):  # what is asked of each path adds to what may be spent
+        assert few.verdict(str(tmp_path / "/".join(["abcd"] * 15) / "a.b.c.py")) is True
+
+
+def test_the_sets_of_many_patterns_say_nothing(tmp_path: Path) -> None:
+    (tmp_path / ".gitignore").write_text("[[:alpha:]]x\n[a]\n[b]\n[c]\n[d]\n")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert gitignore_of(str(tmp_path)) is not None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Callable
 from importlib.util import find_spec
@@ -15,6 +16,7 @@ from safetensors.torch import load_file, save_file
 
 from guard import CleanModelLoader, Loaded
 from guard.errors import (
+    GuardError,
     MissingExtraError,
     MissingWeightsError,
     ModelNotFoundError,
@@ -223,12 +225,24 @@ def test_a_package_that_is_absent_is_no_matter_of_attention(
         CleanModelLoader(tiny_dir, device_map="cpu").load()
 
 
-@pytest.mark.parametrize(("content", "said"), [("{", "is not JSON"), ("[]", "no JSON object")])
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [("{", "is not JSON"), ("[]", "no JSON object"), ("[" * 100_000, "is not JSON")],
+    ids=["torn", "list", "deep"],
+)
 def test_a_broken_config_is_named(edited: Edited, content: str, said: str) -> None:
     path = edited()
     (path / "config.json").write_text(content)
     with pytest.raises(ModelNotFoundError, match=f"config.json .*{said}"):
         CleanModelLoader(path).load()
+
+
+@pytest.mark.parametrize("name", ["generation_config.json", "vocab.json", "tekken.json"])
+def test_json_of_any_depth_is_no_crash(edited: Edited, name: str) -> None:
+    path = edited()
+    (path / name).write_text("[" * 100_000)
+    with contextlib.suppress(GuardError):
+        CleanModelLoader(path, dtype="float32").load()
 
 
 def test_a_pickle_that_is_none_is_named(edited: Edited) -> None:

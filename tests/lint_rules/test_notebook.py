@@ -10,6 +10,8 @@ import pytest
 from cleanguard.catalogue.findings import Finding, Position
 from cleanguard.settings.config import Settings
 from lint_rules._engine.checking import check_source
+from lint_rules._run.notebook import read
+from lint_rules._run.source import SourceError
 from tests.cleanguard.cli.conftest import run as run
 
 IMPORT = "from transformers import AutoModelForCausalLM"
@@ -201,6 +203,19 @@ def test_a_cell_of_another_language_is_none_of_ours(metadata: dict[str, object])
     assert finding.location == Position(1, 5, cell=4)
     data["cells"][3]["metadata"] = {"vscode": {"languageId": "python"}, "kernel": "Python 3"}
     assert len(check(json.dumps(data).encode())) == 1
+
+
+@pytest.mark.parametrize("odd", [["R"], 1, {"a": "R"}])
+def test_what_is_no_name_of_a_language_leaves_nothing_unchecked(odd: object) -> None:
+    data = json.loads(notebook(IMPORT, LOAD))
+    data["metadata"] = {"kernelspec": {"language": odd}, "language_info": {"name": odd}}
+    data["cells"][2]["metadata"] = {"vscode": {"languageId": odd}}
+    assert len(check(json.dumps(data).encode())) == 1
+
+
+def test_a_number_of_thousands_of_digits_is_called_that() -> None:
+    with pytest.raises(SourceError, match="thousands of digits"):
+        read(notebook(LOAD).replace(b'"nbformat": 4', b'"nbformat": ' + b"9" * 5000))
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-32", "utf-8-sig"])

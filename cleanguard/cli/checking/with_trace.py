@@ -128,7 +128,7 @@ def read_trace(file: Path) -> Trace:
     except OSError as error:
         reason = (error.strerror or type(error).__name__).lower()
         raise JobError(f"{file}: cannot read the trace: {reason}; {advice}") from None
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, RecursionError, KeyError, TypeError, AttributeError):
         raise JobError(f"{file}: not a trace; {advice}") from None
 
 

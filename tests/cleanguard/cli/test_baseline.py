@@ -93,9 +93,10 @@ def test_the_configuration_can_name_it(run: Run, entered: Path, project: Path) -
     assert run("baseline").code == 0
     assert (project / "known.json").exists()
     assert run("check").code == 0
-    (project / "known.json").write_text("{}")
-    ran = run("check")
-    assert (ran.code, "not a baseline" in ran.err) == (2, True)
+    for broken in ("{}", "[" * 100_000):
+        (project / "known.json").write_text(broken)
+        ran = run("check")
+        assert (ran.code, "not a baseline" in ran.err) == (2, True)
 
 
 def test_a_broken_file_is_never_known(run: Run, project: Path) -> None:

@@ -144,3 +144,20 @@ def test_start_up_loads_nothing_heavy(args: list[str]) -> None:
     }
     assert "click" in loaded
     assert not loaded & heavy
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        ["status", "{}"],
+        ["baseline", ".", "--output", "{}"],
+        ["migrate", ".", "--notice", "{}"],
+        ["trace", "{}"],
+    ],
+)
+def test_a_name_that_no_file_can_have_is_told(run: Run, args: list[str]) -> None:
+    ran = run(*(arg.format("a" * 9_000) for arg in args))
+    assert ran.code == 2
+    assert "file name too long; name another path" in ran.err
+    assert "internal error" not in ran.err
+    assert len(ran.err) < 5_000
