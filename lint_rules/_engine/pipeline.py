@@ -123,15 +123,23 @@ class _Run:
             self._digests[self._paths[index]] = worker.digest_of(raw, self._files[index].path)
         left: list[int] = []
         for index in indices:
-            path = self._paths[index]
-            digest = self._digests.get(path)
-            entry = digest and self._cache.get(path, digest, self._name, self._digests)
-            if entry:
-                name = self._files[index].name
-                self._done(index, tuple(from_plain(item, name) for item in entry.findings))
-            else:
+            known = self._known(index, self._cache)
+            if known is None:
                 left.append(index)
+            else:
+                self._done(index, known)
         return left
+
+    def _known(self, index: int, cache: Cache) -> tuple[Finding, ...] | None:
+        """What the cache says of a file; None if that is nothing, or of another shape than ours."""
+        path = self._paths[index]
+        digest = self._digests.get(path)
+        try:
+            entry = digest and cache.get(path, digest, self._name, self._digests)
+            name = self._files[index].name
+            return tuple(from_plain(item, name) for item in entry.findings) if entry else None
+        except (TypeError, ValueError, KeyError, IndexError, AttributeError):
+            return None
 
     def _keep(self, index: int, entry: Entry) -> None:
         if self._cache is not None:

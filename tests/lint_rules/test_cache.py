@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -162,3 +164,28 @@ def test_a_change_of_any_file_of_the_linter_changes_the_key(tmp_path: Path) -> N
         path.write_bytes(before + b"#")
         assert cache._tool(tmp_path / "copy") != whole, path
         path.write_bytes(before)
+
+
+def test_entries_of_another_shape_count_as_none() -> None:
+    expected = run()
+    (file,) = Path(os.environ["CLEANGUARD_CACHE_DIR"]).glob("*.json")
+    head, _, body = file.read_bytes().partition(b"\n")
+    kept = json.loads(body)
+    shapes: list[Any] = [
+        None,
+        "x",
+        [],
+        {},
+        3,
+        [1],
+        [None, "", {}],
+        [[{"a": 1}], "", {}],
+        [[], "", [1]],
+    ]
+    forged = {
+        path: [old[0], *shape] if isinstance(shape, list) and shape else shape
+        for (path, old), shape in zip(kept.items(), reversed(shapes), strict=False)
+    }
+    text = json.dumps(forged).encode()
+    file.write_bytes(cache._head(head.split()[0].decode(), text) + b"\n" + text)
+    assert run() == expected
