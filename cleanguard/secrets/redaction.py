@@ -99,8 +99,6 @@ _HEADER = re.compile(
 _SPOKEN_OPTION = re.compile(r"(?<![\w-])(--?[A-Za-z][\w.-]*)(\s+)(?!-)([^\s\"',\]}]+)")
 _OPTION = re.compile(r"--[A-Za-z]|-[A-Za-z]$")
 _NAME = re.compile(r"[-+~]{0,2}[A-Za-z_][\w.-]*")
-_FILE = re.compile(r"\.(?:pyi?|ipynb|toml|jsonl?|ya?ml|md|txt)$")
-_LINE = re.compile(r"\d{1,7}(?::|$)")
 _COUNT = re.compile(r"\d{1,7}|\d+\.\d+|true|false|none|null", re.IGNORECASE)
 # What a sentence says behind a name that is not a setting's: "one_token: 64 items", "one_token: 12.5%".
 _COUNTED = re.compile(
@@ -232,17 +230,12 @@ def _hide_spoken(match: re.Match[str]) -> str:
 
 
 def _hide_assigned(text: str) -> str:
-    """Hides the value in `secret-name=value`, `"secret-name": "value"` and their like.
-
-    The line number in `auth.py:12: …` is no such value.
-    """
+    """Hides the value in `secret-name=value`, `"secret-name": "value"` and their like."""
     parts: list[str] = []
     done = 0
     for found in _ASSIGNED.finditer(text):
         value = _VALUE.match(text, found.end())
         if found.start() < done or value is None or not names_a_secret(found[1]):
-            continue
-        if found[0].endswith(":") and _FILE.search(found[1]) and _LINE.match(value[0]):
             continue
         if value[0].startswith("[redacted") or is_a_count(found[1], value[0].strip("\"'")):
             continue

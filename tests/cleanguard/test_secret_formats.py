@@ -224,7 +224,6 @@ def test_a_netrc_entry_in_quotes_is_hidden() -> None:
 @pytest.mark.parametrize("name", ["auth.py:12: it", "test_tokens.py:3:1: it", "a/secrets.ipynb:4"])
 def test_the_line_of_a_file_is_no_secret(name: str) -> None:
     assert redact_text(name, ()) == name
-    assert "opensesame" not in redact_text(f"{name.partition(':')[0]}: opensesame", ())
 
 
 @pytest.mark.parametrize("name", ["github", "huggingface", "linear", "perplexity"])
