@@ -84,7 +84,8 @@ FIGURES = """
 - transformers 5.24.0, seed 7, first run: 0 raw exceptions; 1,560 refused by name, 437 loaded as recorded; 3 loads
   seemed to differ: an adapter's file without its config beside a model's shards gave the model its digest (mended,
   with a test), and twice an adapter seemed to have no effect on a base whose bytes were changed. Weights of 1e4 and
-  more drown its update in float32; that this was so in those two was read and not shown. The checker leaves such bases out.
+  more drown its update in float32; that this was so in those two was read and not shown. The checker leaves such
+  bases out.
 - The same on the code after it, 600 cases, seed 11: 1 raw exception (`architectures` that is a number, mended, with a
   test), 0 loads that differ; 474 refused by name, 125 loaded.
 """
