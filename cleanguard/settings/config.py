@@ -134,7 +134,7 @@ def load_settings(start: Path, explicit: Path | None = None) -> Settings:
     folder = top = start if start.is_dir() else start.parent
     for top in _folders_up(folder):
         path = top / "pyproject.toml"
-        if path.is_file():
+        if path.exists() and not path.is_dir():
             source = read(path)
             table = _table(source.data)
             if table is not None:

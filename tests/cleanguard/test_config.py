@@ -272,6 +272,10 @@ def test_a_pipe_is_no_configuration(project: Path) -> None:
     (project / "pyproject.toml").write_text('[tool.cleanguard]\nextend = "pipe.toml"\n')
     with pytest.raises(ConfigError, match="no regular file"):
         load_settings(project)
+    (project / "pyproject.toml").unlink()
+    os.mkfifo(project / "pyproject.toml")
+    with pytest.raises(ConfigError, match=r"pyproject\.toml: .* no regular file"):
+        load_settings(project)
 
 
 def test_a_long_chain_of_extends_is_told(project: Path) -> None:
