@@ -16,7 +16,6 @@ from cleanguard.catalogue.hazards import Hazard
 from cleanguard.catalogue.standing import standing_of
 from guard.base.checks import CheckList
 from guard.errors import GuardError, ModelNotFoundError
-from guard.files.hub import transformers
 from guard.files.preflight import refuse_files
 from guard.files.remote_code import check_pin
 from guard.files.request import LoadRequest
@@ -27,15 +26,13 @@ from guard.prompts.policy import PromptPolicy, policy_of
 from guard.prompts.standing import chat_evidence
 from guard.prompts.templates import templates_of
 from guard.provenance.tensors import weight_files
+from guard.settings.inherited import NO_SETTING, UNSET
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 _LICENCE = re.compile(r"(?i)^(licen[cs]e|copying|notice|use_policy)([._-].*)?$")
 _FRONT_MATTER = re.compile(r"(?m)^license:\s*[\"']?([\w.\-]+)")
-# What an absent setting means.
-_ABSENT = {"do_sample": False, "temperature": 1.0, "top_p": 1.0}
-_NO_SETTING = frozenset({"bos_token_id", "pad_token_id", "transformers_version"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,15 +215,14 @@ def _remarks(
 
 def _generation(source: ModelSource) -> dict[str, Any]:
     found = source.read_json("generation_config.json")
-    usual = transformers.GenerationConfig().to_dict()
     ends = found.get("eos_token_id")
     return {
         name: value
         for name, value in found.items()
         if not name.startswith("_")
-        and name not in _NO_SETTING
+        and name not in NO_SETTING
         and (name != "eos_token_id" or (isinstance(ends, list) and len(ends) > 1))
-        and value not in (None, usual.get(name), _ABSENT.get(name))
+        and value not in (None, UNSET.get(name))
     }
 
 

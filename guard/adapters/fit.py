@@ -231,6 +231,8 @@ def _misfit(directory: Path, error: Exception) -> AdapterMismatch:
             remedy="name the base that it was trained on: another size, or another vocabulary",
         )
     reason = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
+    if isinstance(error, KeyError):
+        reason = f"{reason} is missing from its adapter_config.json, or nothing that peft knows"
     return AdapterMismatch(
         f"{directory} cannot be put on this model: {reason}",
         remedy="look at its adapter_config.json, and name the base that it was trained on",

@@ -34,7 +34,7 @@ from guard.prompts.templates import block_templates
 from guard.provenance.environment import installed, measure_environment
 from guard.provenance.measure import check_hub_files, model_record
 from guard.provenance.record import SCHEMA, GenerationRecord, Provenance, utc_now
-from guard.settings.inherited import NO_SETTING
+from guard.settings.inherited import NO_SETTING, UNSET
 from guard.settings.inherited import effective as effective_settings
 from guard.settings.settled import greedy_config
 
@@ -153,8 +153,7 @@ def explicit_generation(
     )
     config = greedy_config(kept, policy.bos_id, policy.pad_id)
     effective = effective_settings(config)
-    unset = {"use_cache": True, "output_attentions": False, "output_hidden_states": False}
-    dropped = {k: v for k, v in old.items() if effective.get(k, unset.get(k)) != v}
+    dropped = {k: v for k, v in old.items() if effective.get(k, UNSET.get(k)) != v}
     said = ", ".join(f"{name}={value}" for name, value in sorted(dropped.items()))
     checks.add(
         "explicit-generation-config",

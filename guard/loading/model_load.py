@@ -31,6 +31,7 @@ from guard.loading.quantization import (
 )
 from guard.loading.stored_quantization import refuse_stored, stored_failure
 from guard.loading.tokenizer_read import place
+from guard.provenance.tensors import weight_files
 
 if TYPE_CHECKING:
     from transformers import PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
@@ -143,6 +144,14 @@ def _cannot_load(
         return ModelNotFoundError(
             f"the weight files of {request.model_id} cannot be read: {torn}",
             remedy="fetch that file again (a Git LFS pointer: `git lfs pull`)",
+        )
+    absent = [p.name for p in weight_files(source.directory, request.variant) if not p.is_file()]
+    if absent and isinstance(error, FileNotFoundError):
+        return ModelNotFoundError(
+            f"the index of the weights of {request.model_id} lists what is not there: "
+            f"{', '.join(absent[:4])}{', …' if len(absent) > 4 else ''}",
+            evidence={"absent": absent},
+            remedy="fetch those files again",
         )
     if "attn_implementation" in str(error):
         return _no_attention(request, source, error)

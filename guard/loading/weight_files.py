@@ -46,7 +46,14 @@ def check_weight_files(request: LoadRequest, source: ModelSource, checks: CheckL
         for name in file_names(directory)
         if name.endswith(_KINDS) and name not in read and not name.startswith(_OTHER)
     )
-    said = f"{', '.join(sorted(read)[:4])} was read, and not {', '.join(unread[:8])}"
+    more = (
+        f" and {len(read) - 4} more were"
+        if len(read) > 4
+        else " was"
+        if len(read) == 1
+        else " were"
+    )
+    said = f"{', '.join(sorted(read)[:4])}{more} read, and not {', '.join(unread[:8])}"
     checks.add("one-set-of-weights", None, said if unread else "", "recorded" if unread else "pass")
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from cleanguard.catalogue import hazards
@@ -24,6 +25,21 @@ _IDS = ("bos_token_id", "eos_token_id", "pad_token_id")
 NO_SETTING = frozenset(
     {"_from_model_config", "transformers_version", "bos_token_id", "pad_token_id"}
 )
+
+# What transformers takes for what is not set (GenerationConfig of 5.24, the table of its defaults and
+# the outputs that it asks for): a file that spells it out changes nothing.
+UNSET: Mapping[str, Any] = MappingProxyType(
+    {
+        "max_length": 20, "min_length": 0, "do_sample": False, "use_cache": True,
+        "early_stopping": False, "num_beams": 1, "num_beam_groups": 1, "diversity_penalty": 0.0,
+        "temperature": 1.0, "top_k": 50, "top_p": 1.0, "typical_p": 1.0, "epsilon_cutoff": 0.0,
+        "eta_cutoff": 0.0, "repetition_penalty": 1.0, "encoder_repetition_penalty": 1.0,
+        "length_penalty": 1.0, "no_repeat_ngram_size": 0, "encoder_no_repeat_ngram_size": 0,
+        "num_return_sequences": 1, "remove_invalid_values": False, "renormalize_logits": False,
+        "output_attentions": False, "output_hidden_states": False, "output_scores": False,
+        "output_logits": False, "return_dict_in_generate": False,
+    }
+)  # fmt: skip
 
 
 def refuse_changed_config(model: PreTrainedModel, state: GuardState) -> None:

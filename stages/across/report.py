@@ -102,7 +102,7 @@ def compare_runs(
         kind=runs.kind,
         endpoint=endpoint,
         names=names,
-        words=_words(rates, endpoint, pairs, shifts),
+        words=_words(rates, endpoint, names, pairs, shifts),
         rates=rates,
         slices=() if texts else tuple(_slices(runs, plan)),
         texts=text_rates(answers, plan) if texts else (),
@@ -138,6 +138,7 @@ def _slices(runs: Runs, plan: Plan) -> Iterator[Rates]:
 def _words(
     rates: tuple[Rates, ...],
     endpoint: Endpoint,
+    names: dict[Endpoint, str],
     pairs: tuple[Comparison, ...],
     shifts: tuple[RatioShift, ...],
 ) -> str:
@@ -150,9 +151,11 @@ def _words(
         return f"{count}."
     best = max(rates, key=lambda one: one.of(endpoint).rate)
     worst = min(rates, key=lambda one: one.of(endpoint).rate)
+    two = any(one.strict != one.content for one in rates)
+    told = f" ({names[endpoint]})" if two else ""
     return (
         f"{best.subject} has the most right answers, {with_interval(best.of(endpoint))}; "
-        f"{worst.subject} the fewest, {with_interval(worst.of(endpoint))}. {count}."
+        f"{worst.subject} the fewest, {with_interval(worst.of(endpoint))}{told}. {count}."
     )
 
 

@@ -73,6 +73,8 @@ def _train(
     if table is None:
         raise JobError(f"{config.data}: all pairs are held out; none is left to train on")
     _log.info("dpo: %d pairs to train on, %d held out", counts["rows"], held_counts["rows"])
+    if long := counts["dropped_as_too_long"] + held_counts.get("dropped_as_too_long", 0):
+        _log.info("dpo: %d longer than %d tokens dropped", long, config.train.max_length)
     set_seed(config.seed)
     dtype = provenance_of(model).dtype
     shared = engine.arguments(config.train, config.seed, folder, dtype, counts["rows"])

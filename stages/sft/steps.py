@@ -62,6 +62,8 @@ def _train(
     held_table, held_counts = labelled(loaded.tokenizer, held, config.train, "held-out")
     assert table is not None
     _log.info("sft: %d rows to train on, %d held out", counts["rows"], held_counts["rows"])
+    if long := counts["dropped_as_too_long"] + held_counts.get("dropped_as_too_long", 0):
+        _log.info("sft: %d longer than %d tokens dropped", long, config.train.max_length)
     set_seed(config.seed)  # the adapter's first matrices are drawn when the trainer is made
     watch = Watch(folder / engine.METRICS)
     trainer = trl.SFTTrainer(

@@ -117,7 +117,7 @@ def extra(tensors: Tensors) -> Tensors:
         pytest.param(kept(lambda _: True), {"r": 8}, "have another shape", id="another-rank"),
         pytest.param(kept(lambda _: True), {"r": "many"}, "cannot be put", id="a-rank-of-words"),
         pytest.param(
-            kept(lambda _: True), {"peft_type": "NOVEL"}, "cannot be put", id="an-unknown-type"
+            kept(lambda _: True), {"peft_type": "NOVEL"}, "'NOVEL' is missing from its", id="an-unknown-type"
         ),
     ],
 )  # fmt: skip

@@ -63,6 +63,10 @@ def test_remote_code_is_noted(edited: Edited) -> None:
 def test_usual_settings_are_no_surprise(edited: Edited) -> None:
     usual = {"do_sample": False, "temperature": 1.0, "eos_token_id": [0], "pad_token_id": 0}
     assert look(edited(generation_config=usual)).generation == {}
+    # What save_pretrained of transformers 5 writes for a model of its own.
+    usual |= {"use_cache": True, "output_attentions": False, "output_hidden_states": False}
+    usual |= {"num_beams": 1, "top_k": 50, "repetition_penalty": 1.0, "_from_model_config": True}
+    assert "CG303" not in codes(look(edited(generation_config=usual)))
     odd = {"repetition_penalty": 1.05, "top_k": 20}
     assert look(edited(generation_config=odd)).generation == odd
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from cleanguard.cli.quiet import quieten
 from guard import CleanModelLoader
 from guard.base.quiet import quiet_bitsandbytes
 
@@ -41,3 +42,14 @@ def test_each_dtype_is_said_once_and_other_warnings_every_time(
     assert said.count("something is wrong: a") == 3
     assert said.count("another failure") == 3
     assert not [text for text in said if "gemm_4bit_forward" in text]
+
+
+def test_commands_are_quiet_before_the_libraries_are_imported(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(CPU, "filters", [])
+    quieten()
+    said = logging.makeLogRecord(
+        {"msg": "Failed to load CPU gemm_4bit_forward from kernels-community: %s"}
+    )
+    assert not CPU.filter(said)

@@ -47,6 +47,16 @@ def folder(tmp_path: Path, tiny: Any) -> Any:
     return make
 
 
+def test_the_sentence_names_the_verdict_where_there_are_two(folder: Any) -> None:
+    loose = [[replace(one, content=True) for one in results("base", right)] for right in (10, 30)]
+    runs = [str(folder(name, part)) for name, part in zip("ab", loose, strict=True)]
+    read = read_runs(runs, "per_byte")
+    assert " (strict). " in compare_runs(read, "strict", QUICK, 0).words
+    assert " (content). " in compare_runs(read, "content", QUICK, 0).words
+    same = read_runs([str(folder(n, results("base", 10))) for n in "cd"], "per_byte")
+    assert "(strict)" not in compare_runs(same, "strict", QUICK, 0).words
+
+
 def test_every_pair_of_runs_is_compared_once(folder: Any) -> None:
     runs = [
         str(folder(name, results("base", right)))

@@ -209,14 +209,19 @@ def test_overlap_with_the_evaluation_is_refused(data: Path, tmp_path: Path) -> N
         fine_tune(config(data, tmp_path / "s", holdout__against=tmp_path / "items.jsonl"))
 
 
-def test_rows_that_do_not_fit_are_refused_not_cut(data: Path, tmp_path: Path) -> None:
+def test_rows_that_do_not_fit_are_refused_not_cut(
+    data: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "cleanguard.sft")
     with pytest.raises(TooLongError, match=r"CG205.*lose their EOS"):
         fine_tune(config(data, tmp_path / "s", train__max_length=15))
     fine_tune(
         config(data, tmp_path / "d", train__max_length=15, train__overlong="drop", train__steps=1)
     )
     lineage = json.loads((tmp_path / "d" / "adapter" / "lineage.json").read_text())
-    assert lineage["data"]["dropped_as_too_long"] > 0
+    dropped = lineage["data"]["dropped_as_too_long"]
+    assert dropped > 0
+    assert f"sft: {dropped} longer than 15 tokens dropped" in caplog.text
 
 
 @pytest.mark.parametrize("batch_size", [1, 3, 16])
