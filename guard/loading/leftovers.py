@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cleanguard.report.counting import counted
 from guard.base.checks import CheckList
 from guard.errors import MissingWeightsError
 from guard.files.hub import torch, transformers
@@ -49,8 +50,8 @@ def unused_tensors(
     inside = _belonging(unused, model) if unused else []
     if inside:
         raise MissingWeightsError(
-            f"the weight files of {model_id} hold {len(inside)} tensors that config.json leaves out "
-            f"({', '.join(inside[:3])}, …): what would be loaded is a part of the model",
+            f"the weight files of {model_id} hold {counted(len(inside), 'tensor')} that config.json leaves out "
+            f"({', '.join(inside[:3])}{', …' if len(inside) > 3 else ''}): what would be loaded is a part of the model",
             evidence={"unused": inside[:50], "layers": _layers(model)},
             remedy="correct config.json (number of layers, biases), or fetch the files again",
         )

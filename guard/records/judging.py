@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from cleanguard.catalogue import hazards
+from cleanguard.report.counting import counted
 from cleanguard.secrets.redaction import redact_value
 from guard.records.statement import FILE_TYPE, Statement, adapters_in, load_digest, params_digest
 from guard.records.verdicts import CODE, Problem
@@ -23,7 +24,9 @@ def file_problems(path: Path, statement: Statement) -> Iterator[Problem]:
             left -= len(piece)
         rest = bool(file.read(1))
     if left:
-        yield Problem("edited-file", f"it is {left} bytes shorter than its statement says")
+        yield Problem(
+            "edited-file", f"it is {counted(left, 'byte')} shorter than its statement says"
+        )
     elif total.hexdigest() != statement.sha256:
         yield Problem("edited-file", "its sha256 is not the one in its statement")
     elif rest:

@@ -19,7 +19,13 @@ def test_each_name_is_known(name: str) -> None:
     assert cache_in({name: None, "use_cache": True}) is None
 
 
-def test_the_installed_release_is_asked(tiny: Loaded) -> None:
+def test_the_installed_release_is_asked(tiny: Loaded, monkeypatch: pytest.MonkeyPatch) -> None:
+    from transformers.utils import generic
+
+    def warned(message: str, *_more: object) -> None:
+        raise AssertionError(message)
+
+    monkeypatch.setattr(generic.logger, "warning_once", warned)
     name = keyword_of(tiny.model)
     assert name in NAMES[:2]
     ids = tiny.tokenizer("The capital of", return_tensors="pt")["input_ids"]
@@ -30,6 +36,8 @@ def test_the_installed_release_is_asked(tiny: Loaded) -> None:
         again: Any = {name: cache}
         then = tiny.model(first.logits[:, -1:].argmax(-1), use_cache=True, **again)
         assert cache_of(then).get_seq_length() == ids.shape[1] + 1
+    monkeypatch.undo()
+    with torch.no_grad():
         assert cache_of(tiny.model(ids, use_cache=False)) is None
 
 

@@ -82,6 +82,9 @@ def command(
         try:
             with waiting(f"Verifying {printable(name)}"):
                 verdicts.append(verify_file(Path(name), key))
+        except IsADirectoryError:
+            inside = f"{name.rstrip('/')}/*.jsonl"
+            unreadable.append(f"{name} cannot be read: it is a folder; name its files: {inside}")
         except OSError as error:
             unreadable.append(f"{name} cannot be read: {error.strerror or error}")
         except GuardError as error:
