@@ -44,7 +44,7 @@ class Overlap:
         items: How many evaluation items there are.
         same_key, same_text: Training rows that share one with an item.
         contained: Training rows with a text that holds an item's word for word, or stands inside one.
-        near: Training rows that nearly share a text; None if that was not looked for.
+        near: Other training rows that nearly share a text; None if that was not looked for.
         examples: A few of the texts or keys.
     """
 
@@ -88,18 +88,20 @@ def refuse_overlap(rows: Sequence[dict[str, Any]], config: HoldoutConfig) -> dic
     same_text = [row for row in mine if row.texts & texts]
     within = containing({t for row in mine for t in row.texts}, texts)
     contained = [row for row in mine if row.texts & within.keys() and not row.texts & texts]
-    near = _near(mine, items, config) if items and config.near != "off" else None
+    alike = _near(mine, items, config) if items and config.near != "off" else None
+    told = texts | within.keys()
+    near = [row for row in mine if row.texts & set(alike or ()) and not row.texts & told]
     shown = [*(min(r.keys & keys) for r in same_key), *(min(r.texts & texts) for r in same_text)]
     shown += [min(row.texts & within.keys()) for row in contained]
     found = Overlap(
         tuple(config.against), len(items), len(same_key), len(same_text), len(contained),
-        None if near is None else len(near), tuple(dict.fromkeys([*shown, *(near or [])]))[:_SHOWN],
+        None if alike is None else len(near), tuple(dict.fromkeys([*shown, *(alike or [])]))[:_SHOWN],
     )  # fmt: skip
     refused = (
         found.same_key
         + found.same_text
         + found.contained
-        + (len(near or []) if config.near == "refuse" else 0)
+        + (len(near) if config.near == "refuse" else 0)
     )
     if refused:
         raise TrainTestOverlapError(

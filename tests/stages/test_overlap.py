@@ -71,6 +71,16 @@ def test_near_duplicates_are_reported_or_refused(tmp_path: Path) -> None:
         compared(tmp_path, *items, similarity=0.6)
 
 
+def test_a_row_that_is_nearly_the_same_counts_once(tmp_path: Path) -> None:
+    pytest.importorskip("datasketch")
+    items = [{"instruction": "What is the opposite of slows?", "prompt": "Q: slows?"}]
+    assert compared(tmp_path, *items, similarity=0.3, near="report")["near"] == 1
+    items.append({"text": "What is the opposite of slow?"})
+    with pytest.raises(TrainTestOverlapError) as caught:
+        compared(tmp_path, *items, similarity=0.3)
+    assert (caught.value.evidence["same_text"], caught.value.evidence["near"]) == (1, 0)
+
+
 def test_an_item_inside_a_training_row_is_found() -> None:
     rows = ["read this: add 0 and 8. then rest", "add 0 and 80 now", "a b c"]
     items = ["add 0 and 8", "b c", "read this: add 0 and 8. then rest and sleep"]
