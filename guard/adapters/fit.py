@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from cleanguard.report.counting import counted
 from guard.adapters.sharing import Lent
+from guard.base.messages import first_line
 from guard.enforcing.passing import vetted
 from guard.errors import AdapterMismatch, GuardError
 from guard.files.devices import memory_is_full
@@ -166,7 +167,7 @@ def _refuse_mute(trial: Any, model: Any, directory: Path, name: str) -> None:
         if memory_is_full(error):
             raise
         kind = type(trial.peft_config[name]).__name__
-        said = next(iter(str(error).strip().splitlines()), "")
+        said = first_line(error)
         raise AdapterMismatch(
             f"{directory} fits, and the model cannot compute with it: {type(error).__name__}: {said}",
             evidence={"kind": kind, "error": type(error).__name__},

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import PurePath
 from types import FrameType
 
+from guard.base.messages import first_line
 from guard.errors import BrokenModelError, GuardError
 from guard.files.devices import memory_is_full
 from guard.files.hub import torch
@@ -33,7 +34,7 @@ def forward_failures() -> Iterator[None]:
         where = None if memory_is_full(error) else _in_forward(error)
         if where is None:
             raise
-        said = next(iter(str(error).strip().splitlines()), "")
+        said = first_line(error)
         raise BrokenModelError(
             f"the model cannot compute what it was given: {type(error).__name__}: {said}",
             evidence={"error": type(error).__name__, "where": where},

@@ -8,6 +8,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from cleanguard.installing import install
+from guard.base.messages import first_line
 from guard.errors import MissingExtraError, ModelNotFoundError
 
 try:
@@ -95,7 +96,7 @@ def commit_of(
         except hub_errors.EntryNotFoundError:
             continue
         except (hub_errors.HfHubHTTPError, hub_errors.HFValidationError, OSError) as error:
-            reason = str(error).strip().splitlines()[0]
+            reason = first_line(error)
         else:
             return Path(found).parents[len(PurePosixPath(subfolder).parts)].name
     raise ModelNotFoundError(

@@ -16,6 +16,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from guard.base.messages import first_line
 from guard.errors import MissingExtraError, ModelNotFoundError, TokenizerMismatchError
 from guard.files.hub import transformers
 from guard.vocabularies.probes import PROBES
@@ -75,7 +76,7 @@ def read_mistral(path: Path, template: str | None) -> PreTrainedTokenizerBase:
         expected = mistral_ids(path)
     except ImportError as error:
         raise MissingExtraError(
-            f"{path} cannot be read: {str(error).strip().splitlines()[0]}",
+            f"{path} cannot be read: {first_line(error)}",
             remedy="pip install mistral-common sentencepiece protobuf",
         ) from error
     # mistral-common checks little: whatever its parts say of a torn file ends here.
