@@ -6,6 +6,8 @@ Three places of the real libraries are watched, and nothing is changed there:
 - `generate`'s decoding loops, which get the settings after all merging, as processors and criteria;
 - the guard's `complete`, only to know which rows belong to one call of the program.
 
+The two tokens that the guard reads when it attaches an adapter are no call of the program.
+
 Drawing is taken out in both ways of running a program (the most probable token of the cut distribution is taken), so
 that the texts of a sampling program can be compared as well; its settings are compared as they are.
 """
@@ -23,6 +25,7 @@ import transformers
 from transformers.generation import logits_process, stopping_criteria
 from transformers.generation.utils import GenerationMixin
 
+import guard.adapters.fit as guard_fit
 import guard.generation.batches as guard_batches
 import guard.settings.sampling as guard_sampling
 
@@ -108,6 +111,7 @@ def install() -> None:
     for name in ("_sample", "_beam_search"):
         setattr(GenerationMixin, name, _watched_loop(getattr(GenerationMixin, name)))
     guard_batches.complete = _as_one(guard_batches.complete)
+    guard_fit._refuse_mute = _unseen(guard_fit._refuse_mute)
     # The library's own loop is what is watched; that the guard's decodes the same has tests of its own.
     guard_batches.graphs.settle_engine = lambda *_: "plain"
     torch.multinomial = _most_probable
@@ -123,6 +127,19 @@ def _as_one(plain: Callable[..., Any]) -> Callable[..., Any]:
             return plain(*args, **kwargs)
 
     return complete
+
+
+def _unseen(plain: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(plain)
+    def trial(*args: Any, **kwargs: Any) -> Any:
+        global _now
+        outer, _now = _now, None
+        try:
+            return plain(*args, **kwargs)
+        finally:
+            _now = outer
+
+    return trial
 
 
 def _watched_generate(plain: Callable[..., Any]) -> Callable[..., Any]:

@@ -40,8 +40,9 @@ def test_generate_makes_at_most_a_twentieth_more_calls(pair: tuple[Any, Any]) ->
 
     assert watched["function calls"] <= 1.05 * plain["function calls"]
     # A tensor that is read as a list resolves two views: prompt and mask for the call, prompt, mask
-    # and positions for the prefill, and the output.
-    assert watched["operators"] - plain["operators"] <= 2 * 6
+    # and positions for the prefill, and the output. Whether the prefill's last scores are numbers
+    # takes five more: two views, a maximum, and its value.
+    assert watched["operators"] - plain["operators"] <= 2 * 6 + 5
 
 
 @pytest.mark.slow
