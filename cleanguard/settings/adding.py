@@ -6,7 +6,7 @@ import io
 import re
 import tokenize
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
@@ -48,16 +48,19 @@ def check_reason(reason: str) -> str:
     return reason.strip()
 
 
-def ignored(text: str, findings: Iterable[Finding], reason: str) -> Ignored:
+def ignored(
+    text: str, findings: Iterable[Finding], reason: str, *, closed: Collection[int] = ()
+) -> Ignored:
     """The comments that suppress findings of a file.
 
     Args:
         text: Decoded source without a byte order mark.
         findings: Of this file.
         reason: From `check_reason`.
+        closed: Rows that take no comment, as those of a notebook's magics.
     """
     lines = io.StringIO(text, newline="").readlines()
-    open_rows = _rows_with_an_end(lines)
+    open_rows = _rows_with_an_end(lines).difference(closed)
     rows: dict[int, list[str]] = defaultdict(list)
     covered: list[Finding] = []
     left: list[Finding] = []

@@ -57,10 +57,13 @@ class NotebookDocument:
         return cell is files[self._index - 1] if self._index else cell.kind == "python"
 
     def unplaced(self, finding: Finding) -> Finding:
-        """A finding of a cell at its row of the module."""
-        index = self.notebook.numbers.index(finding.location.cell)
-        row = finding.location.row + self.notebook.starts[index]
-        return replace(finding, location=Position(row, finding.location.column))
+        """A finding of a cell at its rows of the module."""
+        above = self.notebook.starts[self.notebook.numbers.index(finding.location.cell)]
+        start, end = (
+            Position(place.row + above, place.column)
+            for place in (finding.location, finding.end_location)
+        )
+        return replace(finding, location=start, end_location=end)
 
     @property
     def foreign(self) -> frozenset[int]:

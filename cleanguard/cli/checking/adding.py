@@ -52,13 +52,8 @@ def add_ignores(
             err=True,
         )
     for finding in left:
-        why = (
-            "is in a notebook, which this does not write into; put the comment into the cell"
-            if finding.location.cell
-            else "cannot be suppressed by a comment here"
-        )
         place = f"{finding.filename}:{finding.location}"
-        say(f"cleanguard: {place}: {finding.code} {why}", err=True)
+        say(f"cleanguard: {place}: {finding.code} cannot be suppressed by a comment here", err=True)
     for failure in failures:
         say(f"cleanguard: {failure}", err=True)
     return CANNOT_DO if failures else FINDINGS if left else CLEAN
@@ -69,22 +64,58 @@ def _add(
 ) -> tuple[Finding, ...]:
     """Writes the comments of one file; gives the findings that are left."""
     from lint_rules._engine.checking import check_source
-    from lint_rules._run.source import SourceError, decode
+    from lint_rules._run.source import SourceError
 
-    if any(finding.location.cell for finding in findings):
-        return tuple(findings)
     raw = file.read()
     try:
-        source = decode(raw)
-        plan = ignored(source.text, findings, reason)
-        after = source.edited(plan.edits)
+        after, covered, left = _suppressed(file.name, raw, findings, reason)
     except SourceError:
         return tuple(findings)
-    still = {one.message for one in check_source(file.name, after, settings, None, file.path)}
+    # Comments stand at the ends of lines, so that no finding has moved.
+    still = {
+        (one.code, one.location)
+        for one in check_source(file.name, after, settings, None, file.path)
+    }
     if any(
-        one.message in still for one in plan.covered
+        (one.code, one.location) in still for one in covered
     ):  # such as a reason that is none to the rules
         return tuple(findings)
     if after != raw:
         replace_file(file.path, raw, after, (Path.cwd(), file.path.absolute().parent))
-    return plan.left
+    return left
+
+
+def _suppressed(
+    name: str, raw: bytes, findings: Sequence[Finding], reason: str
+) -> tuple[bytes, list[Finding], tuple[Finding, ...]]:
+    """A file with the comments: its bytes, the findings that they cover, and those that they cannot.
+
+    Raises:
+        SourceError: It cannot be read, or not be written as planned.
+    """
+    from lint_rules._run.notebook import SUFFIX
+    from lint_rules._run.source import decode
+
+    if not name.endswith(SUFFIX):
+        source = decode(raw)
+        plan = ignored(source.text, findings, reason)
+        return source.edited(plan.edits), list(plan.covered), plan.left
+    from codemods.plan.notebook_document import NotebookDocument
+
+    covered: list[Finding] = []
+    left = [one for one in findings if not one.location.cell]
+    for index in range(len(NotebookDocument(raw).notebook.sources)):
+        document = NotebookDocument(raw, index)
+        own = [
+            (document.unplaced(one), one)
+            for one in findings
+            if one.location.cell and document.holds(one.location.cell)
+        ]
+        plan = ignored(
+            document.source.text, [row for row, _ in own], reason, closed=document.foreign
+        )
+        raw = document.written(document.fitted(plan.edits)) if plan.edits else raw
+        left_here = {id(one) for one in plan.left}
+        for row, one in own:
+            (left if id(row) in left_here else covered).append(one)
+    return raw, covered, tuple(left)

@@ -264,14 +264,63 @@ def test_add_ignore_writes_a_reason_at_every_finding(run: Run) -> None:
         assert run("check", "a.py", "tests", "--add-ignore", reason).code == 2
 
 
+def test_one_of_two_alike_can_be_suppressed(run: Run) -> None:
+    put("a.py", f"{HEAD}{LOAD}def f():\n    {LOAD.rstrip()}; s = '''\n'''\n")
+    ran = run("check", "--no-cache", "a.py", "--add-ignore", "an old path")
+    assert (ran.code, ran.err) == (
+        1,
+        "Suppressed 1 finding (1 CG102) in 1 file.\n"
+        "cleanguard: a.py:4:11: CG102 cannot be suppressed by a comment here\n",
+    )
+
+
 def test_add_ignore_tells_what_no_comment_can_suppress(run: Run) -> None:
     put("a.py", "def f(:\n")
-    put("n.ipynb", json.dumps(notebook([HEAD + LOAD])))
+    before = json.dumps(notebook([HEAD + "%time " + LOAD, "def f(:\n"]))
+    put("n.ipynb", before)
     ran = run("check", "--no-cache", "a.py", "n.ipynb", "--add-ignore", "because")
     assert ran.code == 1
     assert "a.py:1:" in ran.err
     assert "n.ipynb:cell 1:2:" in ran.err
-    assert "is in a notebook, which this does not write into" in ran.err
+    assert "n.ipynb:cell 2:1:" in ran.err
+    assert ran.err.count("cannot be suppressed by a comment here") == 3
+    assert Path("n.ipynb").read_text(encoding="utf-8") == before
+
+
+@pytest.mark.parametrize("lines", [True, False], ids=["lines", "one string"])
+@pytest.mark.parametrize("indent", [None, 1], ids=["compact", "indented"])
+def test_add_ignore_writes_into_the_cells_of_a_notebook(
+    run: Run, indent: int | None, lines: bool
+) -> None:
+    document = notebook(
+        [
+            HEAD + "!nvidia-smi\n" + LOAD.rstrip(),
+            f"x = 1\n\n{LOAD.rstrip()}; tok.chat_template = None  # cleanguard: ignore[CG103] known\n",
+            f"%%writefile other.py\n{HEAD}{LOAD}",
+            f"%time {LOAD}",
+        ],
+        lines=lines,
+    )
+    put("n.ipynb", json.dumps(document, indent=indent))
+    ran = run("check", "--no-cache", "n.ipynb", "--add-ignore", "the old path")
+    assert ran.code == 1
+    assert ran.err.endswith(
+        "Suppressed 3 findings (3 CG102) in 1 file.\n"
+        "cleanguard: n.ipynb:cell 4:1:13: CG102 cannot be suppressed by a comment here\n"
+    )
+    after = json.loads(Path("n.ipynb").read_text(encoding="utf-8"))
+    texts = ["".join(cell["source"]) for cell in after["cells"]]
+    comment = "  # cleanguard: ignore[CG102] the old path"
+    assert texts[0] == HEAD + "!nvidia-smi\n" + LOAD.rstrip() + comment
+    assert "None  # cleanguard: ignore[CG103, CG102] known\n" in texts[1]
+    assert texts[2] == f"%%writefile other.py\n{HEAD}{LOAD.rstrip()}{comment}\n"
+    for cell, old in zip(after["cells"], document["cells"], strict=True):
+        assert type(cell["source"]) is type(old["source"])
+        assert {**cell, "source": ""} == {**old, "source": ""}
+    left = run("check", "--no-cache", "n.ipynb", "--output-format", "concise").out
+    assert [line.partition(" CG")[0] for line in left.splitlines() if "CG" in line] == [
+        "n.ipynb:cell 4:1:13:"
+    ]
 
 
 def notebook(cells: list[str], *, lines: bool = True) -> dict[str, object]:
