@@ -153,6 +153,10 @@ def _words(
     worst = min(rates, key=lambda one: one.of(endpoint).rate)
     two = any(one.strict != one.content for one in rates)
     told = f" ({names[endpoint]})" if two else ""
+    if best.of(endpoint).rate == worst.of(endpoint).rate:
+        return (
+            f"All answer the same share rightly, {percent(best.of(endpoint).rate)}{told}. {count}."
+        )
     return (
         f"{best.subject} has the most right answers, {with_interval(best.of(endpoint))}; "
         f"{worst.subject} the fewest, {with_interval(worst.of(endpoint))}{told}. {count}."

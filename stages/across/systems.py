@@ -69,7 +69,7 @@ def read_runs(given: Sequence[str], measure: Measure) -> Runs:
             have an item in common.
     """
     named = _named(given)
-    files = [path / RESULTS if path.is_dir() else path for _, path in named]
+    files = [_results(path) for _, path in named]
     results = [[_decided(one, measure) for one in read_results(file)] for file in files]
     kinds = {_kind(one) for run in results for one in run}
     if len(kinds) > 1:
@@ -95,6 +95,19 @@ def read_runs(given: Sequence[str], measure: Measure) -> Runs:
         tuple(given), " / ".join(suites), kinds.pop(), systems, pairs, tuple(files),
         tuple(_warnings(named, files, pairs)),
     )  # fmt: skip
+
+
+def files_of(given: Sequence[str]) -> tuple[Path, ...]:
+    """The files of results of runs that are given as for `read_runs`.
+
+    Raises:
+        JobError: There are not two, or two have the same name.
+    """
+    return tuple(_results(path) for _, path in _named(given))
+
+
+def _results(path: Path) -> Path:
+    return path / RESULTS if path.is_dir() else path
 
 
 def _decided(result: Result, measure: Measure) -> Result:

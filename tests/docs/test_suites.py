@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from cleanguard.cli.commands.compare import command as compare
 from stages.config import options_of, resolve
 from stages.registry import BY_NAME
 from stages.reports.results import read_results
@@ -95,6 +96,6 @@ def test_prompts_and_negatives_of_one_s_own_are_taken(
 
 def test_every_option_that_is_named_exists() -> None:
     known = {one.key for stage in BY_NAME.values() for one in options_of(stage.config)}
-    known |= {"output", "measure"}
+    known |= {option.name for option in compare.params}
     named = set(re.findall(r"--([a-z][a-z._-]*)", TEXT))
     assert {name.rstrip(".").replace("-", "_") for name in named} <= known

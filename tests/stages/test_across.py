@@ -12,6 +12,7 @@ import pytest
 
 from cleanguard.cli import main
 from guard.records.writer import JsonlWriter
+from stages.across.concluded import Settled, settle_endpoint, settle_measure
 from stages.across.html import as_html
 from stages.across.report import as_markdown, compare_runs, table_of
 from stages.across.systems import read_runs
@@ -54,7 +55,9 @@ def test_the_sentence_names_the_verdict_where_there_are_two(folder: Any) -> None
     assert " (strict). " in compare_runs(read, "strict", QUICK, 0).words
     assert " (content). " in compare_runs(read, "content", QUICK, 0).words
     same = read_runs([str(folder(n, results("base", 10))) for n in "cd"], "per_byte")
-    assert "(strict)" not in compare_runs(same, "strict", QUICK, 0).words
+    assert compare_runs(same, "strict", QUICK, 0).words == (
+        "All answer the same share rightly, 25.0%. No difference is shown."
+    )
 
 
 def test_every_pair_of_runs_is_compared_once(folder: Any) -> None:
@@ -210,3 +213,60 @@ def test_the_command_writes_what_the_name_asks_for(
         == "cleanguard-comparison/1"
     )
     assert (tmp_path / "x.md").read_text().startswith("# Comparison: s")
+
+
+@pytest.mark.parametrize(
+    ("said", "asked", "rate", "note"),
+    [
+        (("content", "content"), (), "95.0%", "content counts, as in the runs' own reports"),
+        (("content", None), (), "95.0%", "content counts, as in the runs' own reports"),
+        (("content", "strict"), (), "75.0%", "rest on different verdicts (content, strict); strict"),
+        (("strict", "strict"), (), "75.0%", None),
+        ((None, "other"), (), "75.0%", None),
+        (("content", "content"), ("--endpoint", "strict"), "75.0%", None),
+    ],
+)  # fmt: skip
+def test_what_counts_is_what_the_runs_own_reports_rest_on(
+    folder: Any,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    said: tuple[str | None, ...],
+    asked: tuple[str, ...],
+    rate: str,
+    note: str | None,
+) -> None:
+    runs = []
+    for name, word, right in zip("ab", said, (2, 30), strict=True):
+        made = [
+            replace(one, content=at < right + 8) for at, one in enumerate(results("base", right))
+        ]
+        runs.append(str(folder(name, made)))
+        if word is not None:
+            (tmp_path / name / "report.json").write_text(json.dumps({"endpoint": word}))
+    output = str(tmp_path / "x.md")
+    monkeypatch.setattr("sys.argv", ["cleanguard", "compare", *runs, "--output", output, *asked])
+    with pytest.raises(SystemExit) as left:
+        main()
+    assert left.value.code == 0
+    told = capsys.readouterr()
+    assert f"b has the most right answers, {rate}" in told.out
+    assert [line for line in told.err.splitlines() if "counts" in line or "rest on" in line] == (
+        [] if note is None else [line for line in told.err.splitlines() if note in line]
+    )
+    assert note is None or note in (tmp_path / "x.md").read_text()
+
+
+def test_the_measure_is_that_of_the_runs(tmp_path: Path) -> None:
+    files = [tmp_path / name / "results.jsonl" for name in "abc"]
+    for file, measure in zip(files, ("total", "total", "per_token"), strict=True):
+        file.parent.mkdir()
+        text = json.dumps({"settings": {"choices": {"measure": measure}}, "endpoint": ["strict"]})
+        (file.parent / "report.json").write_text(text)
+    assert settle_measure(files[:2], None).choice == "total"
+    assert settle_measure(files, None).choice == "per_byte"
+    assert settle_measure(files, "per_token").choice == "per_token"
+    assert settle_endpoint(files, None) == Settled("strict", None)
+    (tmp_path / "a" / "report.json").write_text("[" * 100_000)
+    (tmp_path / "b" / "report.json").write_text("[]")
+    assert settle_measure(files[:2], None) == Settled("per_byte", None)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -15,6 +16,9 @@ from cleanguard.errors import JobError
 from cleanguard.installing import install
 from cleanguard.report.hidden import hidden_by_line
 from cleanguard.report.spoken import say
+
+if TYPE_CHECKING:
+    from stages.suites.item import Endpoint, Measure
 
 _NEEDED = ("scipy", "matplotlib", "jinja2")
 
@@ -31,16 +35,12 @@ _NEEDED = ("scipy", "matplotlib", "jinja2")
 @click.option(
     "--endpoint",
     type=click.Choice(["strict", "content"]),
-    default="strict",
-    show_default=True,
-    help="The verdict that counts.",
+    help="The verdict that counts; left out: the one that the runs' own reports rest on, or strict.",
 )
 @click.option(
     "--measure",
     type=click.Choice(["total", "per_token", "per_byte", "per_character", "unconditional"]),
-    default="per_byte",
-    show_default=True,
-    help="What decides between choices.",
+    help="What decides between choices; left out: what the runs' own reports rest on, or per_byte.",
 )
 @click.option(
     "--alpha",
@@ -57,7 +57,12 @@ _NEEDED = ("scipy", "matplotlib", "jinja2")
     help="Gained and lost items to show of each pair.",
 )
 def command(
-    runs: tuple[str, ...], output: Path, endpoint: str, measure: str, alpha: float, moved: int
+    runs: tuple[str, ...],
+    output: Path,
+    endpoint: Endpoint | None,
+    measure: Measure | None,
+    alpha: float,
+    moved: int,
 ) -> None:
     """Compare RUNs of `evaluate`: folders, results.jsonl files, or NAME=FOLDER for a name of your own.
 
@@ -71,15 +76,20 @@ def command(
     if missing:
         raise JobError(f"compare needs {', '.join(missing)}: {install('stats')}")
     from guard.errors import GuardError
-    from stages.across.systems import read_runs
+    from stages.across.concluded import settle_endpoint, settle_measure
+    from stages.across.systems import files_of, read_runs
     from stages.comparing.plan import Plan
 
-    # click has seen to it that the two words are among their choices.
-    chosen: Any = {"endpoint": endpoint, "measure": measure}
+    files = files_of(runs)
+    decides = settle_measure(files, measure)
     try:
-        read = read_runs(runs, chosen["measure"])
+        read = read_runs(runs, decides.choice)
     except GuardError as error:
         raise JobError(str(error)) from error
+    # Only answers have two verdicts of their own; choices are read by the measure.
+    counts = settle_endpoint(files if read.kind == "answers" else (), endpoint)
+    notes = (counts.note, decides.note if read.kind == "choices" else None)
+    read = replace(read, warnings=(*filter(None, notes), *read.warnings))
     writable(output)
     try:
         with waiting("Comparing"):
@@ -87,7 +97,9 @@ def command(
             from stages.across.report import SCHEMA, as_markdown, compare_runs, table_of
             from stages.reports.as_json import as_json
 
-            report = compare_runs(read, plan=Plan(alpha=alpha), moved=moved, **chosen)
+            report = compare_runs(
+                read, counts.choice, Plan(alpha=alpha), moved, measure=decides.choice
+            )
         if output.suffix == ".json":
             text = as_json(report, SCHEMA)
         elif output.suffix == ".md":
