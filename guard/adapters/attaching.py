@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from cleanguard.catalogue import hazards
 from guard.adapters.fit import refuse_misfit, whole_tensors
+from guard.adapters.learned import settle_prompt
 from guard.adapters.selection import BASE
 from guard.adapters.sharing import protect_layers, protect_lender, twin_of
 from guard.enforcing.enforcement import watch_of
@@ -107,10 +108,10 @@ def attach_adapter(
         )
         protect_lender(result.base_model, None if in_place else model)
         state = state_of(result)
+    result.eval()
+    settle_prompt(result, directory, state)
     if is_trainable:
         result.train()
-    else:
-        result.eval()
     record = AdapterRecord(
         name=name,
         path=str(directory.resolve()),

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cleanguard.report.counting import counted
+from guard.adapters.learned import settle_prompt
 from guard.adapters.sharing import Lent
 from guard.base.messages import first_line
 from guard.enforcing.passing import vetted
@@ -160,9 +161,13 @@ def _refuse_mute(trial: Any, model: Any, directory: Path, name: str) -> None:
     trial.eval()
     trial.set_adapter(name)
     ids = torch.zeros((1, 2), dtype=torch.long, device=trial.device)
+    states = state_of(model), state_of(trial)
     try:
-        with vetted(state_of(model), state_of(trial)), torch.no_grad():
+        with vetted(*states), torch.no_grad():
             trial(input_ids=ids, attention_mask=torch.ones_like(ids))
+        settle_prompt(trial, directory, *states)
+    except AdapterMismatch:
+        raise
     except Exception as error:
         if memory_is_full(error):
             raise

@@ -22,6 +22,7 @@ from guard.files.hub import torch
 from guard.generation.completion import Completion, decode, emitted_control, trim
 from guard.generation.plain import find_broken_layer, generate_plainly
 from guard.prompts.encoding import encode_rows, with_special_tokens
+from guard.prompts.learned import may_pad
 from guard.prompts.pairing import matching_policy
 from guard.prompts.state import GuardState, state_of
 from guard.settings.inherited import refuse_changed_config
@@ -52,6 +53,7 @@ class Task:
         jobs: The rows to generate, longest prompt first.
         engine: What is to decode, as asked for.
         invariant: Batches must not show in the texts.
+        padded: Rows of different lengths may share a batch.
     """
 
     model: PreTrainedModel
@@ -62,6 +64,7 @@ class Task:
     jobs: list[Job]
     engine: Engine
     invariant: bool
+    padded: bool
 
 
 def prepare(
@@ -87,7 +90,8 @@ def prepare(
     rows = encode_rows(tokenizer, policy, prompts, max_length=context, lifted=is_lifted(state))
     jobs = make_jobs(state, rows, settings)
     warn_of_context(state, jobs, context)
-    return Task(model, tokenizer, state, settings, len(rows), jobs, engine, invariant)
+    padded = may_pad(model, use_cache=settings.use_cache, invariant=invariant)
+    return Task(model, tokenizer, state, settings, len(rows), jobs, engine, invariant, padded)
 
 
 def complete(
@@ -188,7 +192,9 @@ def _run(
     begun: dict[int, list[Completion]] = {}
     at, plain = 0, task.engine == "plain"
     while at < len(task.jobs):
-        batch = next_batch(task.jobs, at, size, invariant=task.invariant, equal=plain)
+        batch = next_batch(
+            task.jobs, at, size, invariant=task.invariant, equal=plain, padded=task.padded
+        )
         results = _unless_full(task, batch, finished, size)
         if results is None:
             size = len(batch) // 2

@@ -74,13 +74,19 @@ def _seeds(
 
 
 def next_batch(
-    jobs: Sequence[Job], at: int, size: int, *, invariant: bool = False, equal: bool = False
+    jobs: Sequence[Job],
+    at: int,
+    size: int,
+    *,
+    invariant: bool = False,
+    equal: bool = False,
+    padded: bool = True,
 ) -> list[Job]:
     """At most `size` jobs from a place on, of equal room: a batch grows by the same length.
 
     Where `equal` lengths are faster, without padding and so without a mask, and more than half of them
-    are as long as the first, it is these alone. Where batches must not show, it is those that are
-    filled up to the same length.
+    are as long as the first, it is these alone; so it is where none may be `padded`. Where batches must
+    not show, it is those that are filled up to the same length.
     """
     batch = [jobs[at]]
     for job in jobs[at + 1 : at + size]:
@@ -90,6 +96,8 @@ def next_batch(
             break
         batch.append(job)
     same = [job for job in batch if len(job.row) == len(batch[0].row)]
+    if not padded:
+        return same
     return same if equal and not invariant and 2 * len(same) > size else batch
 
 

@@ -24,12 +24,12 @@ def logits(model: Any) -> torch.Tensor:
     return found
 
 
-def saved(config: Any, base: Any, folder: Path) -> Any:
+def saved(config: Any, base: Any, folder: Path, by: float = 0.05) -> Any:
     """A base with an adapter whose trained part has moved, saved to a folder."""
     trained = peft.get_peft_model(copy.deepcopy(base), config).eval()
     for parameter in trained.parameters():
         if parameter.requires_grad:
-            parameter.data.add_(0.05 * torch.randn_like(parameter))
+            parameter.data.add_(by * torch.randn_like(parameter))
     trained.save_pretrained(folder)
     return trained
 
@@ -130,4 +130,98 @@ def test_the_merge_of_a_single_layer_leaves_the_base_alone(
         pass  # pragma: no cover
     copied = copy.deepcopy(model)
     copied.merge_and_unload()
+    assert torch.equal(logits(fresh.model), before)
+
+
+def next_to_next(model: Any, tokenizer: Any, prompt: str, new: int) -> tuple[int, ...]:
+    """The greedy continuation without an end by forward passes over the whole text, without a cache."""
+    ids = tokenizer(prompt, return_tensors="pt").input_ids
+    start = ids.shape[1]
+    with torch.no_grad():
+        for _ in range(new):
+            last = model(input_ids=ids, attention_mask=torch.ones_like(ids)).logits[:, -1]
+            last[:, tokenizer.eos_token_id] = -torch.inf
+            ids = torch.cat([ids, last.argmax(-1, keepdim=True)], dim=1)
+    return tuple(ids[0, start:].tolist())
+
+
+LEARNED = {
+    "prompt": peft.PromptTuningConfig(task_type="CAUSAL_LM", num_virtual_tokens=40),
+    "prefix": peft.PrefixTuningConfig(**CAUSAL),
+    "encoder": peft.PromptEncoderConfig(
+        task_type="CAUSAL_LM", num_virtual_tokens=40, encoder_hidden_size=16
+    ),
+    "cartridge": peft.CartridgeConfig(**CAUSAL),
+    "context": peft.CPTConfig(
+        task_type="CAUSAL_LM",
+        cpt_token_ids=[5, 6, 7],
+        cpt_mask=[1, 1, 1],
+        cpt_tokens_type_mask=[1, 2, 3],
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", LEARNED)
+def test_what_a_learned_prompt_generates_is_what_it_scores(
+    fresh: Loaded, raw: tuple[Any, Any], tmp_path: Path, kind: str
+) -> None:
+    """transformers 5.24 calls PEFT's `past_key_values` `cache`: its own decoding loop forgets them."""
+    torch.manual_seed(3)
+    saved(LEARNED[kind], raw[0], tmp_path, by=20.0)
+    tokenizer = fresh.tokenizer
+    prompts = ["The cat", "2 plus 2 is", "A longer one that has more tokens"]
+    plain = [tokenizer.decode(next_to_next(fresh.model, tokenizer, one, 6)) for one in prompts]
+    model = attach(fresh.model, tmp_path)
+    wanted = [tokenizer.decode(next_to_next(model, tokenizer, one, 6)) for one in prompts]
+    assert (wanted != plain) == (kind != "prompt")  # such noise does not move this model's choice
+    settings = {"max_new_tokens": 6, "min_new_tokens": 6, "skip_special_tokens": False}
+    for size in (1, 3):
+        found = CleanModelLoader.generate_batch(
+            model, tokenizer, prompts, batch_size=size, **settings
+        )
+        assert found == wanted
+
+
+@pytest.mark.parametrize(
+    ("kind", "option", "said"),
+    [
+        ("prefix", {"use_cache": False}, r"use_cache=False, and the adapter \(PREFIX_TUNING\)"),
+        ("encoder", {"batch_invariant": True}, r"batch_invariant pads every row, and .*P_TUNING"),
+    ],
+)
+def test_what_a_learned_prompt_cannot_have_is_told(
+    fresh: Loaded, raw: tuple[Any, Any], tmp_path: Path, kind: str, option: Any, said: str
+) -> None:
+    saved(LEARNED[kind], raw[0], tmp_path)
+    model = attach(fresh.model, tmp_path)
+
+    def texts() -> Any:
+        return CleanModelLoader.generate_batch(
+            model, fresh.tokenizer, ["The cat"], max_new_tokens=2, **option
+        )
+
+    with pytest.raises(SettingsError, match=said):
+        texts()
+    with select(model, "base"):
+        assert len(texts()) == 1
+
+
+def test_a_prompt_that_decoding_loses_is_refused(
+    fresh: Loaded, raw: tuple[Any, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    saved(LEARNED["prefix"], raw[0], tmp_path)
+    inputs = peft.PeftModelForCausalLM.prepare_inputs_for_generation
+
+    def forgetful(self: Any, *args: Any, **kwargs: Any) -> Any:
+        found = inputs(self, *args, **kwargs)
+        for name in ("cache", "past_key_values"):
+            cache = found.get(name)
+            if cache is not None and cache.get_seq_length() == 3:
+                cache.reset()
+        return found
+
+    monkeypatch.setattr(peft.PeftModelForCausalLM, "prepare_inputs_for_generation", forgetful)
+    before = logits(fresh.model)
+    with pytest.raises(AdapterMismatch, match="loses it, or repeats it, while it decodes"):
+        attach(fresh.model, tmp_path)
     assert torch.equal(logits(fresh.model), before)

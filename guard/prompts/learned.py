@@ -1,0 +1,42 @@
+"""What an adapter that is a learned prompt (prompt tuning, prefix tuning, p-tuning) asks of a call of `generate`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from guard.errors import SettingsError
+from guard.prompts.state import active_adapters
+
+_IN_THE_CACHE = frozenset({"PREFIX_TUNING", "CARTRIDGE"})
+
+
+def may_pad(model: Any, *, use_cache: bool, invariant: bool) -> bool:
+    """Whether rows of different lengths can stand in one batch.
+
+    PEFT puts a learned prompt before the padding of a row and leaves positions to the model, which counts the
+    padding: the prompt would stand further from a short text than from a long one.
+
+    Args:
+        model: A guarded model, or an adapter's wrapper around one.
+        use_cache, invariant: Of the call.
+
+    Raises:
+        SettingsError: The call asks for what such a prompt cannot have.
+    """
+    config: Any = getattr(model, "active_peft_config", None)
+    if not getattr(config, "is_prompt_learning", False) or not active_adapters(model):
+        return True
+    kind = str(getattr(config.peft_type, "value", config.peft_type))
+    if kind in _IN_THE_CACHE:
+        if not use_cache:
+            raise SettingsError(
+                f"use_cache=False, and the adapter ({kind}) is what the cache begins with",
+                remedy="leave use_cache out",
+            )
+        return True
+    if invariant:
+        raise SettingsError(
+            f"batch_invariant pads every row, and the adapter ({kind}) is a prompt that padding would move away",
+            remedy="leave batch_invariant out: with such an adapter only rows of one length share a batch",
+        )
+    return False
