@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from cleanguard.catalogue import hazards
 from guard.adapters.fit import refuse_misfit, whole_tensors
-from guard.adapters.learned import settle_prompt
 from guard.adapters.selection import BASE
 from guard.adapters.sharing import protect_layers, protect_lender, twin_of
+from guard.adapters.trial import settle_prompt
 from guard.enforcing.enforcement import watch_of
 from guard.errors import (
     AdapterMismatch,

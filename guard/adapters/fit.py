@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cleanguard.report.counting import counted
-from guard.adapters.learned import settle_prompt
 from guard.adapters.sharing import Lent
+from guard.adapters.trial import refuse_odd, settle_prompt
 from guard.base.messages import first_line
 from guard.enforcing.passing import vetted
 from guard.errors import AdapterMismatch, GuardError
@@ -166,6 +166,7 @@ def _refuse_mute(trial: Any, model: Any, directory: Path, name: str) -> None:
         with vetted(*states), torch.no_grad():
             trial(input_ids=ids, attention_mask=torch.ones_like(ids))
         settle_prompt(trial, directory, *states)
+        refuse_odd(trial, directory, *states)
     except AdapterMismatch:
         raise
     except Exception as error:

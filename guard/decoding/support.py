@@ -15,6 +15,12 @@ _library: Any = _transformers.cache_utils
 _BEYOND = 1 << 40  # longer than any window, so that a sliding layer says its own
 _KINDS = ("full_attention", "sliding_attention")
 _IMPLEMENTATIONS = ("sdpa", "eager")
+# What these kinds of PEFT's do to a token depends on that token alone, wherever it is read.
+_BY_POSITION = frozenset({
+    "ADALORA", "ADAMSS", "BEFT", "BOFT", "BONE", "C3A", "DEFT", "DELORA", "FOURIERFT", "FROD", "GLORA", "GRALORA",
+    "HIRA", "HRA", "IA3", "LN_TUNING", "LOHA", "LOKR", "LORA", "MISS", "OFT", "OSF", "PEANUT", "PSOFT", "PVERA",
+    "RANDLORA", "ROAD", "SHIRA", "SUPERTUNING", "TINYLORA", "TRAINABLE_TOKENS", "UNILORA", "VBLORA", "VERA", "WAVEFT",
+})  # fmt: skip
 
 
 class NoRoad(Exception):  # noqa: N818 - no error: the plain road is taken, and told
@@ -55,12 +61,26 @@ class Support:
         return any(self.sliding_layers)
 
 
+def by_position(config: Any) -> bool:
+    """Whether an adapter does to a token the same wherever it stands, and needs nothing but its layers.
+
+    Args:
+        config: PEFT's. An activated LoRA (`alora_invocation_tokens`) works behind these tokens only, which
+            PEFT's own `forward` and `generate` look for.
+    """
+    kind = str(getattr(config.peft_type, "value", config.peft_type))
+    return kind in _BY_POSITION and not getattr(config, "alora_invocation_tokens", None)
+
+
 def inner_of(model: Any) -> Any:
     """The transformers model within an adapter's wrapper: adapted layers sit in its modules."""
     if not hasattr(model, "peft_config"):
         return model
-    if any(getattr(one, "is_prompt_learning", False) for one in model.peft_config.values()):
-        raise NoRoad("its adapter is a learned prompt")
+    for one in model.peft_config.values():
+        if getattr(one, "is_prompt_learning", False):
+            raise NoRoad("its adapter is a learned prompt")
+        if not by_position(one):
+            raise NoRoad(f"its adapter ({type(one).__name__}) looks at more than one token")
     return model.get_base_model() if hasattr(model, "get_base_model") else model
 
 

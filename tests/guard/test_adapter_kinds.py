@@ -225,3 +225,57 @@ def test_a_prompt_that_decoding_loses_is_refused(
     with pytest.raises(AdapterMismatch, match="loses it, or repeats it, while it decodes"):
         attach(fresh.model, tmp_path)
     assert torch.equal(logits(fresh.model), before)
+
+
+def test_an_activated_lora_works_behind_its_tokens_on_every_road(
+    fresh: Loaded, raw: tuple[Any, Any], tmp_path: Path
+) -> None:
+    """PEFT looks for the tokens in its own `forward`, which shared beginnings and fast steps go around."""
+    torch.manual_seed(3)
+    tokenizer = fresh.tokenizer
+    [invoked] = tokenizer(" is", add_special_tokens=False).input_ids
+    config = peft.LoraConfig(
+        target_modules=["q_proj", "v_proj"],
+        alora_invocation_tokens=[invoked],
+        task_type="CAUSAL_LM",
+    )
+    trained = saved(config, raw[0], tmp_path, by=0.3)
+    prompts = ["The cat is", "2 plus 2 is"]
+    plain = [tokenizer.decode(next_to_next(fresh.model, tokenizer, one, 5)) for one in prompts]
+    wanted = []
+    for one in prompts:  # behind the tokens of the prompt: those that are generated begin nothing
+        ids = tokenizer(one, return_tensors="pt").input_ids
+        out = trained.generate(input_ids=ids, max_new_tokens=5, min_new_tokens=5, do_sample=False)
+        wanted.append(tokenizer.decode(out[0, ids.shape[1] :]))
+    assert not set(wanted) & set(plain)
+    model = attach(fresh.model, tmp_path)
+    found = CleanModelLoader.generate_batch(
+        model,
+        tokenizer,
+        prompts,
+        max_new_tokens=5,
+        min_new_tokens=5,
+        skip_special_tokens=False,
+    )
+    assert found == wanted
+    head = "The sum of 2 and 3 is 5. The sum of 1 and 4 is 5. The dog is"
+    choices = [" a kind of animal", " 5", " red. The"]
+    [scores] = CleanModelLoader.score_batch(model, tokenizer, [(head, choices)])
+    for score in scores:
+        ids = torch.tensor([[*score.context, *score.ids]])
+        with torch.no_grad():
+            steps = model(ids).logits[0].log_softmax(-1)
+        start = len(score.context) - 1
+        each = [float(steps[start + at, one]) for at, one in enumerate(score.ids)]
+        assert score.logprobs == pytest.approx(each, abs=1e-4)
+
+
+def test_an_adapter_that_looks_around_is_refused(
+    fresh: Loaded, raw: tuple[Any, Any], tmp_path: Path
+) -> None:
+    """Lily weighs its experts by the mean over all tokens of the batch."""
+    torch.manual_seed(3)
+    config = peft.LilyConfig(target_modules=["q_proj", "v_proj"], task_type="CAUSAL_LM")
+    saved(config, raw[0], tmp_path, by=0.3)
+    with pytest.raises(AdapterMismatch, match="depends on what comes after it, or on the other"):
+        attach(fresh.model, tmp_path)
