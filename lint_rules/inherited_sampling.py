@@ -10,7 +10,7 @@ from lint_rules._flow.analysis import Flow
 from lint_rules._flow.state.library_names import DEFAULT_PARAMETERS
 from lint_rules._flow.values.arguments import UNSET, Arguments
 from lint_rules._flow.values.events import CallSite, Generate
-from lint_rules._flow.values.joins import Constant, LibraryObject, Value, first, options
+from lint_rules._flow.values.joins import Constant, Encoded, LibraryObject, Value, first, options
 from lint_rules._questions.engines import engine_calls
 from lint_rules._questions.generation import (
     TextGeneration,
@@ -62,12 +62,18 @@ def _check(flow: Flow) -> Iterator[Report]:
 
 
 def _contradicting(args: Arguments) -> tuple[str, ...]:
-    if args.literal("do_sample") is not False or not _is_fixed(args, "do_sample"):
+    if not _is_fixed(args, "do_sample") or not _is_off(args):
         return ()
     given = ((name, args.literal(name)) for name in _NEUTRAL if _is_fixed(args, name))
     return tuple(
         name for name, value in given if value is not UNSET and value not in _NEUTRAL[name]
     )
+
+
+def _is_off(args: Arguments) -> bool:
+    """Whether every way says `do_sample=False`."""
+    given = options(args.value("do_sample"))
+    return all(isinstance(option, Constant) and option.value is False for option in given)
 
 
 def _is_fixed(args: Arguments, name: str) -> bool:
@@ -81,7 +87,7 @@ def _undecided(found: TextGeneration, flow: Flow) -> bool:
     """Whether nothing says if tokens are sampled, so that the model's file decides."""
     call = found.call
     args = call.args
-    only_batch = all(argument.value == call.encoded for argument in args.spread)
+    only_batch = all(_is_batch(argument.value) for argument in args.spread)
     if any(name in args.keywords for name in _DECIDES) or _is_greedy(args) or not only_batch:
         return False
     if "generation_config" in args.keywords:
@@ -93,6 +99,11 @@ def _undecided(found: TextGeneration, flow: Flow) -> bool:
         call.place.setting(call.model, attribute) is not None
         for attribute in ("generation_config", "generation_config.do_sample")
     )
+
+
+def _is_batch(value: Value) -> bool:
+    """Whether a `**` dict is what a tokenizer gave, whichever of several it was."""
+    return all(isinstance(option, Encoded) for option in options(value))
 
 
 def _decides(built: CallSite, config: LibraryObject, call: Generate) -> bool:

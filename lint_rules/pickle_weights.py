@@ -11,7 +11,7 @@ from cleanguard.catalogue import hazards
 from cleanguard.catalogue.findings import Fix
 from lint_rules._flow.analysis import Flow
 from lint_rules._flow.values.events import CallSite, ModelLoad, TokenizerLoad
-from lint_rules._flow.values.joins import CausalLM, LibraryObject, Unknown, first
+from lint_rules._flow.values.joins import CausalLM, Instance, LibraryObject, Unknown, Value, first
 from lint_rules._flow.values.syntax import dotted
 from lint_rules._flow.values.text import piece_of
 from lint_rules._questions.standing import load_severity
@@ -20,12 +20,28 @@ from lint_rules.rule import Report, Rule
 
 # A name that says that the file holds a model's weights; optimizer states and data are not ours.
 _WEIGHTS = re.compile(r"(pytorch_model|adapter_model|consolidated)[\w.\-]*\.(bin|pth?|ckpt)$")
+_LANGUAGE_MODEL = re.compile(r"(GPT|Llama|LLaMA|Mistral|Qwen|CausalLM|LanguageModel)\d?$")
 _CAUSAL = ("ForCausalLM", "LMHeadModel", "AutoModelForCausalLM.from_config")
+_OF_A_MODEL = (
+    "eval",
+    "generate",
+    "half",
+    "named_parameters",
+    "state_dict",
+    "save_pretrained",
+    "resize_token_embeddings",
+)
+_ANY_CODE = "`{}(…, weights_only=False)` runs any code that the weights file holds"
+_REMEDY = "leave `weights_only` out"
 _FIX = Fix("unsafe", "load tensors only: `weights_only=True`")
 
 
 def _check(flow: Flow) -> Iterator[Report]:
     for load in flow.events(ModelLoad):
+        if load.args.literal("weights_only") is False:
+            if load_severity(load.model, flow.settings) is not None:
+                yield Report(load.node, _ANY_CODE.format("from_pretrained"), remedy=_REMEDY)
+            continue
         given = load.args.get("use_safetensors")
         if given is None or load.args.literal("use_safetensors") is not False:
             continue
@@ -48,8 +64,12 @@ def _torch_load(call: CallSite, flow: Flow) -> Iterator[Report]:
     if not weights and not _goes_into_a_model(call, flow):
         return
     if only is not None and only.node is not None:
-        message = "`torch.load(…, weights_only=False)` runs any code that the weights file holds"
-        yield Report(call.node, message, fix=_FIX, edits=replace(only.node.value, "True"))
+        yield Report(
+            call.node,
+            _ANY_CODE.format("torch.load"),
+            fix=_FIX,
+            edits=replace(only.node.value, "True"),
+        )
     elif only is None and not call.args.opaque:
         message = (
             "`torch.load` of weights without `weights_only=True`: torch before 2.6 runs its code"
@@ -60,22 +80,35 @@ def _torch_load(call: CallSite, flow: Flow) -> Iterator[Report]:
 
 
 def _goes_into_a_model(call: CallSite, flow: Flow) -> bool:
-    """Whether a causal LM that is known takes the loaded state."""
+    """Whether a causal LM that is known takes the loaded state, or what is loaded is one as a whole."""
     loads = any(True for _ in flow.events(ModelLoad)) or any(
         True for _ in flow.events(TokenizerLoad)
     )
+    loads = loads or any(_LANGUAGE_MODEL.search(name) for name in flow.imported_names)
     for site in flow.events(CallSite):
         made = isinstance(site.receiver, LibraryObject) and site.receiver.symbol.endswith(_CAUSAL)
-        known = made or isinstance(site.receiver, CausalLM)
+        known = made or isinstance(site.receiver, CausalLM) or _is_own_language_model(site.receiver)
         known = known or (
             isinstance(site.receiver, Unknown) and (loads or _says_language(site.node))
         )
+        if loads and site.method in _OF_A_MODEL and _is_made_by(site.receiver, call):
+            return True
         if site.method != "load_state_dict" or not known:
             continue
         state = first(site.args.value("state_dict", 0), LibraryObject)
         if state is not None and state.origin is call.node:
             return True
     return False
+
+
+def _is_made_by(value: Value, call: CallSite) -> bool:
+    return isinstance(value, LibraryObject) and value.origin is call.node
+
+
+def _is_own_language_model(value: Value) -> bool:
+    """Whether an object of somebody's own class is a language model by the class's name: `GPT(config)`."""
+    name = value.node.name.value if isinstance(value, Instance) else ""
+    return _LANGUAGE_MODEL.search(name) is not None
 
 
 def _says_language(node: cst.Call) -> bool:

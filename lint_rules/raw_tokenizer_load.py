@@ -14,7 +14,6 @@ from lint_rules._flow.analysis import Flow
 from lint_rules._flow.values.arguments import Arguments
 from lint_rules._flow.values.events import (
     CallSite,
-    Encode,
     Event,
     Forward,
     Generate,
@@ -27,6 +26,12 @@ from lint_rules._flow.values.events import (
 )
 from lint_rules._flow.values.syntax import shape
 from lint_rules._questions.standing import described, load_severity
+from lint_rules._questions.tokenizers import (
+    encodes_of,
+    has_causal_use,
+    is_running_text,
+    is_set_up_for_generation,
+)
 from lint_rules._questions.training import trains
 from lint_rules.rule import Report, Rule
 
@@ -67,6 +72,8 @@ def _severity(load: TokenizerLoad, flow: Flow) -> Severity | None:
         return None
     if severity != "warning" or any(True for _ in flow.events(ModelLoad)):
         return severity
+    if flow.once(has_causal_use) or is_set_up_for_generation(load, flow):
+        return severity
     if load.api.rsplit(".", 2)[-2] not in _ANY_CLASS or any(
         True for _ in flow.events(QuantConfigBuild)
     ):
@@ -74,23 +81,15 @@ def _severity(load: TokenizerLoad, flow: Flow) -> Severity | None:
     if flow.once(_has_engine):
         return severity
     # An unknown id in a file without a causal LM may be any tokenizer: BERT's, Whisper's, a test's.
-    encodes = flow.once(_encodes).get(load.node, [])
-    feeds = any(flow.uses(encode) or _is_running_text(encode, flow) for encode in encodes)
+    encodes = flow.once(encodes_of).get(load.node, [])
+    feeds = any(flow.uses(encode) or is_running_text(encode, flow) for encode in encodes)
     return "warning" if feeds else None
-
-
-def _is_running_text(encode: Encode, flow: Flow) -> bool:
-    """Whether a function gives a text's ids to its caller uncut and unpadded, as causal LMs read them."""
-    shaped = any(
-        encode.args.get(name) is not None for name in ("padding", "truncation", "max_length")
-    )
-    return not shaped and encode.args.get("return_tensors") is not None and flow.escapes(encode)
 
 
 def _only_renders(load: TokenizerLoad, flow: Flow) -> bool:
     """Whether a tokenizer of a model that nobody knows is used for a chat template alone."""
     applied = any(one.tokenizer.origin is load.node for one in flow.events(TemplateApply))
-    used = load.node in flow.once(_encodes)
+    used = load.node in flow.once(encodes_of)
     return applied and not used and not any(True for _ in flow.events(ModelLoad))
 
 
@@ -105,7 +104,7 @@ def _feeds_nothing(load: TokenizerLoad, flow: Flow) -> bool:
 
     So it is in a function that keeps it to itself, and in a module that talks to a hosted model alone.
     """
-    encodes = flow.once(_encodes).get(load.node, [])
+    encodes = flow.once(encodes_of).get(load.node, [])
     if any(flow.uses(encode) for encode in encodes):
         return False
     if flow.talks_to_an_api and not any(True for kind in _MODELS for _ in flow.events(kind)):
@@ -122,7 +121,7 @@ def _has_no_partner(load: TokenizerLoad, flow: Flow) -> bool:
     others = flow.once(_model_names)
     if not others or load.model.text in others or flow.keeps(load.node):
         return False
-    encodes = flow.once(_encodes).get(load.node, [])
+    encodes = flow.once(encodes_of).get(load.node, [])
     if not encodes or any(
         flow.uses(one) or flow.escapes(one) or flow.is_row(one) for one in encodes
     ):
@@ -166,15 +165,6 @@ def _belongs_to_another_model(load: TokenizerLoad, flow: Flow, severity: Severit
     return any(
         by_any_name or (name is not None and _first_argument(site.args) == name) for site in others
     )
-
-
-def _encodes(flow: Flow) -> dict[cst.CSTNode, list[Encode]]:
-    """The encodings of each tokenizer that is loaded here."""
-    found: dict[cst.CSTNode, list[Encode]] = {}
-    for one in flow.events(Encode):
-        if one.tokenizer.origin is not None:
-            found.setdefault(one.tokenizer.origin, []).append(one)
-    return found
 
 
 def _model_names(flow: Flow) -> frozenset[str | None]:

@@ -41,10 +41,12 @@ def _check(flow: Flow) -> Iterator[Report]:
         if entry is None:
             continue
         invented: list[str] = []
+        sometimes = True
         for keyword, argument in args.keywords.items():
             if keyword in entry.keywords or keyword.startswith("_"):
                 continue
-            if argument.node is None and not _is_written(keyword, args):
+            always = True if argument.node is not None else _is_written(keyword, args)
+            if always is None or not (always or keyword in _REMOVED_FROM_LOADS):
                 continue
             better = _better(name, keyword, entry)
             if better is not None:
@@ -53,12 +55,12 @@ def _check(flow: Flow) -> Iterator[Report]:
                 yield dataclasses.replace(slip, severity=_severity(keyword, entry))
             elif not entry.is_open or _is_removed(name, keyword, entry, args):
                 invented.append(keyword)
+                sometimes = sometimes and not always
         if invented:
             names = tuple(invented)
             remedy = f"leave {_listed(names)} out"
-            severity: Severity = (
-                "error" if any(_severity(one, entry) == "error" for one in names) else "warning"
-            )
+            is_error = not sometimes and any(_severity(one, entry) == "error" for one in names)
+            severity: Severity = "error" if is_error else "warning"
             yield Report(
                 node, _problem(library, name, names, entry), severity=severity, remedy=remedy
             )
@@ -94,17 +96,17 @@ def _is_another_load(symbol: str) -> bool:
     )
 
 
-def _is_written(keyword: str, args: Arguments) -> bool:
-    """Whether a `**` dict surely holds a keyword: a plain name or literal, filled on every way.
+def _is_written(keyword: str, args: Arguments) -> bool | None:
+    """Whether a `**` dict holds a keyword on every way, or on some; None for an attribute's dict.
 
-    An attribute's dict, or one that only some branch fills, may be another one where it is passed.
+    That may be another one where it is passed.
     """
     for spread in args.spread:
         mapping = first(spread.value, Mapping)
         value = None if mapping is None else mapping.get(keyword)
         if value is not None and isinstance(spread.expression, (cst.Name, cst.Dict, cst.Call)):
             return not isinstance(value, Mixed)
-    return False
+    return None
 
 
 def _better(name: str, keyword: str, entry: Known) -> str | None:

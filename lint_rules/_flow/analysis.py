@@ -10,7 +10,8 @@ from typing import TypeVar, cast
 import libcst as cst
 
 from cleanguard.settings.config import Settings
-from lint_rules._flow.libraries.hf_calls import encodings_in, model_id_of
+from lint_rules._flow.libraries.hf_calls import model_id_of
+from lint_rules._flow.libraries.prompt_ids import encodings_in
 from lint_rules._flow.state.program import Linker, Program
 from lint_rules._flow.values.arguments import Argument
 from lint_rules._flow.values.events import CallSite, Encode, Event, Forward, Generate

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from cleanguard.catalogue.hazards import Severity
 from cleanguard.catalogue.standing import is_not_causal
 from lint_rules._flow.analysis import Flow
 from lint_rules._flow.libraries.hf_calls import is_rendered
-from lint_rules._flow.values.arguments import Arguments
+from lint_rules._flow.values.arguments import Argument, Arguments
 from lint_rules._flow.values.events import CallSite, Decode, Encode, Generate, ModelLoad
 from lint_rules._flow.values.joins import (
     ChatText,
+    Encoded,
     Generated,
     LibraryObject,
     ModelId,
@@ -44,7 +45,7 @@ def text_generations(flow: Flow) -> Iterator[TextGeneration]:
         known = encode is not None or call.node in decoded or _is_loaded_here(call, flow)
         if not known and (call.encoded is None or call.encoded.padded is None):
             continue  # not text: a diffusion model, a vision model, a stub
-        if _is_chat(call, encode) or (call.model.confidence == "named" and _translates(flow)):
+        if _is_chat(call, encode) or (call.model.confidence == "named" and translates(flow)):
             continue
         model = call.model.model
         if encode is not None and model.standing == "unknown" and model.text is None:
@@ -84,7 +85,7 @@ def built_config(given: LibraryObject | None, flow: Flow) -> CallSite | None:
     return flow.event_at(given.origin, CallSite) if given is not None and known else None
 
 
-def _translates(flow: Flow) -> bool:
+def translates(flow: Flow) -> bool:
     """Whether the module imports sequence-to-sequence models: what is called `model` may be one."""
     marks = ("Seq2Seq", "ForConditionalGeneration", "Marian", "T5", "Bart")
     return any(mark in name for name in flow.imported_names for mark in marks)
@@ -96,7 +97,17 @@ def _is_chat(call: Generate, encode: Encode | None) -> bool:
     if call.encoded is not None and call.encoded.rendered:
         return True
     given = (*call.args.positional, *call.args.keywords.values(), *call.args.spread)
-    return any(first(argument.value, ChatText) is not None for argument in given)
+    chats = any(first(argument.value, ChatText) is not None for argument in given)
+    return chats and not (encode is not None and _is_switched(given))
+
+
+def _is_switched(given: Iterable[Argument]) -> bool:
+    """Whether a condition of the program gives a chat or plain text: `if args.use_chat_template`."""
+    return any(
+        isinstance(option, Encoded) and not option.rendered
+        for argument in given
+        for option in options(argument.value)
+    )
 
 
 def _origins(source: Value) -> set[object]:

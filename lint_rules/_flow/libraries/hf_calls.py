@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 
 import libcst as cst
 
 from cleanguard.catalogue.standing import says_chat, standing_of
 from cleanguard.settings.config import Settings
+from lint_rules._flow.libraries.prompt_ids import encoded_in, takes_ids
 from lint_rules._flow.state import library_names
 from lint_rules._flow.state.program import Cursor, Program
 from lint_rules._flow.values.arguments import Argument, Arguments
@@ -61,7 +61,6 @@ from lint_rules._flow.values.text import is_chat
 # Attributes that hold the id that an object was loaded by.
 _NAMES = ("name_or_path", "_name_or_path")
 _NAMED = (Tokenizer, CausalLM)
-_PROMPT_KEYWORDS = ("input_ids", "inputs")
 
 
 class HfCalls:
@@ -156,7 +155,7 @@ class HfCalls:
         if name in library_names.ENCODING_METHODS:
             return self.encode(tokenizer, name, node, args)
         if name in library_names.DECODING_METHODS:
-            return self._decode(tokenizer, name, node, args)
+            return self.decode(tokenizer, name, node, args)
         if name == "apply_chat_template":
             self.program.record(TemplateApply(node, self.cursor.place(), tokenizer, args))
             return ChatText(node)
@@ -178,7 +177,8 @@ class HfCalls:
         self.program.record(Encode(node, self.cursor.place(), tokenizer, method, text, args))
         return Encoded(node, tokenizer, "input_ids", is_chat(text))
 
-    def _decode(self, tokenizer: Tokenizer, method: str, node: cst.Call, args: Arguments) -> Value:
+    def decode(self, tokenizer: Tokenizer, method: str, node: cst.Call, args: Arguments) -> Value:
+        """Ids turned into text."""
         given = args.get("token_ids", 0) or args.get("sequences")
         source = UNKNOWN if given is None else given.value
         self.program.record(Decode(node, self.cursor.place(), tokenizer, method, source, args))
@@ -188,10 +188,16 @@ class HfCalls:
         text = Decoded(node, generated.form in ("completion", "completions"))
         return Items(text) if method == "batch_decode" else text
 
-    def guessed_generate(self, node: cst.Call, args: Arguments) -> Value:
-        """`generate` of something unknown: a language model if a tokenizer's ids go in."""
-        encoded = _encoded_in(args)
-        if encoded is None or encoded.tokenizer.guarded:
+    def guessed_generate(self, node: cst.Call, args: Arguments, *, named: bool = False) -> Value:
+        """`generate` of something unknown: a language model if a tokenizer's ids go in.
+
+        Also one that is called so (`named`) and given ids from out of sight: whether they are text is
+        told by what becomes of the result.
+        """
+        encoded = encoded_in(args)
+        if encoded is None and not (named and takes_ids(args)):
+            return UNKNOWN
+        if encoded is not None and encoded.tokenizer.guarded:
             return UNKNOWN
         model = CausalLM(None, confidence="named")
         self.program.record(Generate(node, self.cursor.place(), model, encoded, args))
@@ -206,7 +212,7 @@ class HfCalls:
         if name in library_names.KEEPS_MODEL:
             return model
         if name == "generate":
-            self.program.record(Generate(node, self.cursor.place(), model, _encoded_in(args), args))
+            self.program.record(Generate(node, self.cursor.place(), model, encoded_in(args), args))
             return Generated(node)
         if name in ("forward", "__call__"):
             return self.forward(model, node, args)
@@ -218,7 +224,7 @@ class HfCalls:
 
     def forward(self, model: CausalLM, node: cst.Call, args: Arguments) -> Value:
         """A causal LM called on encoded text."""
-        self.program.record(Forward(node, self.cursor.place(), model, _encoded_in(args), args))
+        self.program.record(Forward(node, self.cursor.place(), model, encoded_in(args), args))
         return UNKNOWN
 
     def loader_method(self, loader: Loader, name: str, node: cst.Call, args: Arguments) -> Value:
@@ -269,22 +275,6 @@ class HfCalls:
                 return
             if isinstance(option, Instance):
                 self.program.add_attribute(option.node, attribute, value)
-
-
-def _encoded_in(args: Arguments) -> Encoded | None:
-    """The encoded prompt among the arguments of generate or forward; a stop string's ids are none."""
-    return next(encodings_in(args), None)
-
-
-def encodings_in(args: Arguments) -> Iterator[Encoded]:
-    """The encodings that may be the prompt of generate or forward."""
-    prompts = [argument for name in _PROMPT_KEYWORDS if (argument := args.get(name)) is not None]
-    for argument in (*args.positional[:1], *prompts, *args.spread):
-        for option in options(argument.value):
-            inner = option.get("input_ids") if isinstance(option, Mapping) else option
-            for value in () if inner is None else options(inner):
-                if isinstance(value, Encoded):
-                    yield value
 
 
 def adapter_name(args: Arguments, position: int) -> str | None:

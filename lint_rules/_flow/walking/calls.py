@@ -55,8 +55,8 @@ from lint_rules._flow.values.joins import (
 )
 from lint_rules._flow.values.scopes import Env
 from lint_rules._flow.values.settings_state import SEED, with_setting
-from lint_rules._flow.values.syntax import dotted
 from lint_rules._flow.values.text import BOS_TEXTS, leads_with
+from lint_rules._flow.walking.named_calls import named_call
 from lint_rules._flow.walking.object_calls import HANDS_THROUGH, ObjectCalls
 from lint_rules._flow.walking.own_calls import OwnCalls
 from lint_rules._flow.walking.pad_masks import MASKING_CALLS, note_mask_in_call
@@ -64,7 +64,6 @@ from lint_rules._flow.walking.passed_calls import PassedCalls
 from lint_rules._flow.walking.plain_calls import SETTERS, does_nothing
 
 _NOTHING = Arguments((), {}, (), False)
-_MODEL_NAMES = frozenset({"model", "lm", "llm", "net", "base_model", "policy", "language_model"})
 _TEXT_METHODS = frozenset(
     ["strip", "lstrip", "rstrip", "replace", "lower", "removeprefix", "removesuffix"]
 )
@@ -83,11 +82,6 @@ class Evaluates(Protocol):
     def attribute(self, base: Value, name: str) -> Value:
         """An attribute of one value."""
         ...
-
-
-def _is_a_model(node: cst.BaseExpression) -> bool:
-    """Whether something unknown is a model by its name, and no optimizer."""
-    return bool(set((dotted(node) or "").lower().split(".")) & _MODEL_NAMES)
 
 
 class CallReader:
@@ -185,16 +179,10 @@ class CallReader:
 
     def _unknown_call(self, node: cst.Call, args: Arguments, env: Env) -> Value:
         """A call of something unknown; a few methods are told by their names."""
-        if type(node.func) is not cst.Attribute:
-            return UNKNOWN
+        told = named_call(self.hf, node, args)
+        if told is not None or type(node.func) is not cst.Attribute:
+            return told or UNKNOWN
         name = node.func.attr.value
-        if name == "load_state_dict" and _is_a_model(node.func.value):
-            self.program.record(CallSite(node, self.cursor.place(), "", UNKNOWN, name, args))
-            return UNKNOWN
-        if name == "get_prompt" and not node.args:
-            return ChatText(node, cut=True)  # FastChat's conversations
-        if name == "generate":
-            return self.hf.guessed_generate(node, args)
         if not args.positional:
             return UNKNOWN
         if sounds_like_seeding(name):

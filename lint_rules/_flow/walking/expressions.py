@@ -312,6 +312,8 @@ class Evaluator:
             and isinstance(value.value, (int, float))
         ):
             return Constant(-value.value)
+        if type(node.operator) is cst.Not and isinstance(value, Constant):
+            return Constant(not value.value, fixed=value.fixed)
         return UNKNOWN
 
     def _comparison(self, node: cst.Comparison, env: Env) -> Value:

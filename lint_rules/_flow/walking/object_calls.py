@@ -24,6 +24,7 @@ from lint_rules._flow.values.joins import (
 from lint_rules._flow.values.scopes import Env
 
 # Methods of accelerate's and its like's objects that hand a model or a batch through.
+_CAUSAL = ("ForCausalLM", "LMHeadModel", "AutoModelForCausalLM.from_config")
 _COLLATOR = ".DataCollatorWithPadding"
 HANDS_THROUGH = frozenset({"prepare", "prepare_model", "unwrap_model", "wait_for", "to_device"})
 
@@ -62,6 +63,8 @@ class ObjectCalls:
         self.program.record(CallSite(node, self.cursor.place(), "", receiver, name, args))
         if receiver.symbol in library_names.DATACLASS_PARSERS and name.startswith("parse_"):
             return self._parsed_dataclasses(receiver)
+        if name == "generate" and receiver.symbol.endswith(_CAUSAL):
+            return self.hf.guessed_generate(node, args)
         if name in HANDS_THROUGH and args.positional:
             given = tuple(argument.value for argument in args.positional)
             return given[0] if len(given) == 1 else Sequence(given)

@@ -1,0 +1,47 @@
+"""Calls of something unknown that are told by their names: `tokenizer(…)`, `self.model.generate(…)`."""
+
+from __future__ import annotations
+
+import libcst as cst
+
+from lint_rules._flow.libraries.hf_calls import HfCalls
+from lint_rules._flow.state.library_names import DECODING_METHODS, guess_by_name
+from lint_rules._flow.values.arguments import Arguments
+from lint_rules._flow.values.events import CallSite
+from lint_rules._flow.values.joins import UNKNOWN, ChatText, Tokenizer, Value
+from lint_rules._flow.values.syntax import dotted
+
+_MODEL_NAMES = frozenset({"model", "lm", "llm", "net", "base_model", "policy", "language_model"})
+# What a tokenizer is told, and hardly anything else.
+_ENCODING_KEYWORDS = frozenset({"return_tensors", "truncation", "padding", "add_special_tokens"})
+_NAMED = Tokenizer(None, confidence="named")
+
+
+def named_call(hf: HfCalls, node: cst.Call, args: Arguments) -> Value | None:
+    """What such a call gives; None where the names tell nothing."""
+    if type(node.func) is not cst.Attribute:
+        tells = not _ENCODING_KEYWORDS.isdisjoint(args.keywords)
+        if tells and _is_tokenizer(node.func):
+            return hf.encode(_NAMED, "__call__", node, args)
+        return UNKNOWN
+    name = node.func.attr.value
+    if name == "load_state_dict" and _is_a_model(node.func.value):
+        hf.program.record(CallSite(node, hf.cursor.place(), "", UNKNOWN, name, args))
+        return UNKNOWN
+    if name == "get_prompt" and not node.args:
+        return ChatText(node, cut=True)  # FastChat's conversations
+    if name == "generate":
+        return hf.guessed_generate(node, args, named=_is_a_model(node.func.value))
+    if name in DECODING_METHODS and _is_tokenizer(node.func.value):
+        return hf.decode(_NAMED, name, node, args)
+    return None
+
+
+def _is_a_model(node: cst.BaseExpression) -> bool:
+    """Whether something unknown is a model by its name, and no optimizer."""
+    parts = (dotted(node) or "").lower().split(".")
+    return any(part in _MODEL_NAMES or part.endswith("_model") for part in parts)
+
+
+def _is_tokenizer(node: cst.BaseExpression) -> bool:
+    return guess_by_name((dotted(node) or "").rsplit(".", 1)[-1]) == "tokenizer"

@@ -1,0 +1,89 @@
+"""What a tokenizer that is loaded in sight is for, where nobody names its model."""
+
+from __future__ import annotations
+
+import libcst as cst
+
+from lint_rules._flow.analysis import Flow
+from lint_rules._flow.values.events import (
+    AttributeSet,
+    CallSite,
+    Encode,
+    PipelineBuild,
+    TokenizerLoad,
+)
+from lint_rules._flow.values.joins import Constant, Tokenizer
+from lint_rules._flow.values.syntax import dotted
+
+_MADE = ("ForCausalLM", "LMHeadModel", "AutoModelForCausalLM.from_config")
+_COLLATOR = ".DataCollatorForLanguageModeling"
+_PADS = ("pad_token", "pad_token_id")
+_ENDS = (".eos_token", ".eos_token_id")
+
+
+def has_causal_use(flow: Flow) -> bool:
+    """Whether a causal LM is made from a config here, or text is generated or collated for one."""
+    if any(built.task == "text-generation" for built in flow.events(PipelineBuild)):
+        return True
+    return any(
+        site.symbol.endswith(_MADE)
+        or (site.symbol.endswith(_COLLATOR) and site.args.literal("mlm") is False)
+        for site in flow.events(CallSite)
+    )
+
+
+def is_set_up_for_generation(load: TokenizerLoad, flow: Flow) -> bool:
+    """Whether a tokenizer pads on the left, or with EOS: it has no pad token, as those of causal LMs."""
+    if load.args.literal("padding_side") == "left":
+        return True
+    return any(
+        _sets_up(change)
+        for change in flow.events(AttributeSet)
+        if isinstance(change.target, Tokenizer) and change.target.origin is load.node
+    )
+
+
+def _sets_up(change: AttributeSet) -> bool:
+    if change.attribute == "padding_side":
+        return change.value == Constant("left")
+    given = dotted(change.expression) or ""
+    return change.attribute in _PADS and given.endswith(_ENDS)
+
+
+def is_running_text(encode: Encode, flow: Flow) -> bool:
+    """Whether a function gives a text's ids to its caller uncut and unpadded, as causal LMs read them."""
+    shaped = any(
+        encode.args.get(name) is not None for name in ("padding", "truncation", "max_length")
+    )
+    return not shaped and encode.args.get("return_tensors") is not None and flow.escapes(encode)
+
+
+def encodes_of(flow: Flow) -> dict[cst.CSTNode, list[Encode]]:
+    """The encodings of each tokenizer that is loaded here.
+
+    Of those that branches load into one name each is followed alone; they share what is made with any.
+    """
+    found: dict[cst.CSTNode, list[Encode]] = {}
+    for one in flow.events(Encode):
+        if one.tokenizer.origin is not None:
+            found.setdefault(one.tokenizer.origin, []).append(one)
+    for others in flow.once(_by_name).values():
+        for load in others if len(others) > 1 else ():
+            twins = [one for one in others if one.place.block is not load.place.block]
+            shared = [encode for twin in twins for encode in found.get(twin.node, ())]
+            if shared and load.node not in found:
+                found[load.node] = shared
+    return found
+
+
+def _by_name(flow: Flow) -> dict[object, list[TokenizerLoad]]:
+    """The loads of a function by the name that each is assigned to."""
+    found: dict[object, list[TokenizerLoad]] = {}
+    for load in flow.events(TokenizerLoad):
+        line = load.place.line
+        only = line.body[0] if line is not None and len(line.body) == 1 else None
+        if isinstance(only, cst.Assign) and only.value is load.node:
+            target = dotted(only.targets[0].target)
+            if target is not None:
+                found.setdefault((load.place.function, target), []).append(load)
+    return found
