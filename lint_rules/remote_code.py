@@ -15,7 +15,7 @@ from lint_rules._flow.values.events import (
     TokenizerLoad,
 )
 from lint_rules._questions.engines import ENGINE
-from lint_rules._questions.hub import is_hub_id, is_pinned, runs_remote_code
+from lint_rules._questions.hub import is_hub_id, is_pinned, may_be_unpinned, runs_remote_code
 from lint_rules._questions.standing import described, load_severity
 from lint_rules.rule import Report, Rule
 
@@ -26,6 +26,7 @@ _OTHER_LOADS = (
     ".AutoProcessor.from_pretrained",
     ".AutoModel.from_pretrained",
     ".AutoImageProcessor.from_pretrained",
+    ".AutoModelForCausalLM.from_config",
 )
 
 
@@ -36,21 +37,25 @@ def _check(flow: Flow) -> Iterator[Report]:
         *flow.events(PipelineBuild),
         *flow.events(LoaderBuild),
     ]
-    found = [(load.node, load.model, load.args) for load in loads]
+    found = [(load.node, load.model, load.args, load.place) for load in loads]
     for site in flow.events(CallSite):
         if site.symbol == ENGINE:
-            found.append((site.node, flow.model_id(site.args.get("model", 0)), site.args))
+            found.append(
+                (site.node, flow.model_id(site.args.get("model", 0)), site.args, site.place)
+            )
         elif site.symbol.endswith(_OTHER_LOADS) and site.symbol.startswith("transformers."):
             given = site.args.get("pretrained_model_name_or_path", 0) or site.args.get(
                 "pretrained_model_name", 0
             )
             model = flow.model_id(given)
             if model.text is None or not model.fixed or not is_not_causal(model.text):
-                found.append((site.node, model, site.args))
-    for node, model, args in found:
-        if not runs_remote_code(args) or is_pinned(args) is not False:
+                found.append((site.node, model, site.args, site.place))
+    for node, model, args, place in found:
+        if not runs_remote_code(args):
             continue
-        if model.text is not None and not is_hub_id(model):
+        if is_pinned(args) is not False and not may_be_unpinned(args, place.function):
+            continue
+        if model.text is not None and model.fixed and not is_hub_id(model):
             continue  # a folder of one's own
         severity = load_severity(model, flow.settings)
         if severity is not None:

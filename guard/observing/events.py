@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, is_dataclass
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 Rows = tuple[tuple[int, ...], ...]
 Padding = Literal["none", "left", "right", "both", "unknown"]
@@ -51,11 +51,17 @@ class Event:
     callers: tuple[Site, ...] = ()
     thread: str = "MainThread"
     raised: str | None = None
+    _kind: ClassVar[str] = "event"
 
     @property
     def kind(self) -> str:
         """The class's name in lower case."""
-        return type(self).__name__.lower()
+        return self._kind
+
+    def __init_subclass__(cls) -> None:
+        cls._kind = (
+            cls.__name__.lower()
+        )  # made once: an event is asked for its kind wherever it goes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -40,7 +40,8 @@ def frames() -> tuple[tuple[Site, ...], bool]:
 
     Where every frame is a library's, the outermost stands for the person's.
     """
-    found: list[Site] = []
+    found: tuple[Site, ...] = ()
+    left = _MOST_CALLERS
     guarded = False
     frame: FrameType | None = sys._getframe(1)
     last: FrameType | None = None
@@ -52,8 +53,9 @@ def frames() -> tuple[tuple[Site, ...], bool]:
         else:
             owner = _owners[code] = _owner(code.co_filename, frame.f_globals.get("__name__"))
         if owner == "person":
-            found.append(_site(code, frame.f_lasti, frame.f_lineno, True))
-            if len(found) > _MOST_CALLERS:
+            found += (_site(code, frame.f_lasti, frame.f_lineno, True),)
+            left -= 1
+            if left < 0:
                 break
         elif owner == "guard" and not found:
             guarded = True
@@ -62,8 +64,8 @@ def frames() -> tuple[tuple[Site, ...], bool]:
         frame = frame.f_back
     if not found:
         last = last or sys._getframe(1)
-        found.append(_site(last.f_code, last.f_lasti, last.f_lineno, False))
-    return tuple(found), guarded
+        found = (_site(last.f_code, last.f_lasti, last.f_lineno, False),)
+    return found, guarded
 
 
 def _owner(filename: str, module: object) -> Owner:

@@ -18,7 +18,7 @@ from guard.observing import seeds
 from guard.observing.events import Broken, Generate, Origin, Prefill, Rows, SeedState
 from guard.observing.patching import Patches
 from guard.observing.recorder import Recorder, Start
-from guard.observing.values import frozen_value, padding_of, rows_of
+from guard.observing.values import dtype_of, frozen_value, padding_of, rows_of
 
 _CAUSAL = ("ForCausalLM", "LMHeadModel", "ForConditionalGeneration")
 
@@ -47,6 +47,8 @@ def is_causal(model: Any) -> bool:
     config = getattr(model, "config", None)
     if getattr(config, "is_encoder_decoder", False):
         return False
+    if type(model).__name__.endswith(_CAUSAL):
+        return True
     named = getattr(config, "architectures", None)
     names = (type(model).__name__, *(map(str, named) if isinstance(named, list) else ()))
     return any(name.endswith(_CAUSAL) for name in names)
@@ -93,10 +95,13 @@ def _look(
     logits = getattr(output, "logits", None)
     if logits is None or logits.ndim != 3:
         return
+    # Nothing that is watched: and without gradients, as a generation is already.
+    if torch.is_grad_enabled():
+        logits = logits.detach()
+    rows = broken_rows(logits[:, -1])
+    if not rows:
+        return
     with torch.no_grad(), recorder.muted():
-        rows = broken_rows(logits[:, -1])
-        if not rows:
-            return
         layer, cause = None, "the pass goes on from a cache"
         if not cached:
             named = {} if not args else {"input_ids": args[0]}
@@ -119,7 +124,7 @@ def _prefill(
     running: Running | None = recorder.here.generation
     if not is_causal(model) or (running is not None and id(model) in running.prefilled):
         return None
-    ids = kwargs.get("input_ids", args[0] if args else None)
+    ids = kwargs["input_ids"] if "input_ids" in kwargs else args[0] if args else None
     if running is not None:
         running.prefilled.add(id(model))
     if torch.jit.is_tracing() or _is_capturing(torch):
@@ -128,20 +133,24 @@ def _prefill(
     cache: Any = cache_in(kwargs)
     cached = int(cache.get_seq_length()) if hasattr(cache, "get_seq_length") else 0
     start = recorder.begin()
-    mask = _matrix(kwargs.get("attention_mask"))
+    mask, positions, labels = (
+        _matrix(kwargs["attention_mask"]) if "attention_mask" in kwargs else None,
+        _matrix(kwargs["position_ids"]) if "position_ids" in kwargs else None,
+        _matrix(kwargs["labels"]) if "labels" in kwargs else None,
+    )
     recorder.emit(
         Prefill(
             **start.common(),
             model=recorder.subject(model),
             ids=_matrix(ids) or (),
             mask=mask,
-            positions=_matrix(kwargs.get("position_ids")),
-            labels=_matrix(kwargs.get("labels")),
+            positions=positions,
+            labels=labels,
             padding=padding_of(mask),
             cached=cached,
             training=bool(model.training),
             grad=bool(torch.is_grad_enabled()),
-            dtype=str(model.dtype),
+            dtype=dtype_of(model),
             generation=running.start.number if running else None,
             batch=recorder.here.batch,
             guarded=start.guarded,
@@ -154,10 +163,11 @@ def _matrix(found: Any) -> Rows | None:
     """Rows of whole numbers; None for what has other dimensions or holds fractions."""
     if found is None:
         return None
-    if hasattr(found, "is_floating_point"):  # a tensor, whose rows are what they say
-        whole = found.ndim == 2 and not found.is_floating_point()
-        return tuple(map(tuple, found.tolist())) if whole else None
-    return rows_of(found) if getattr(found, "ndim", 2) == 2 else None
+    try:  # a tensor, whose rows are what they say
+        whole = not found.is_floating_point() and found.ndim == 2
+    except AttributeError:
+        return rows_of(found) if getattr(found, "ndim", 2) == 2 else None
+    return tuple(map(tuple, found.tolist())) if whole else None
 
 
 def _is_capturing(torch: Any) -> bool:
@@ -184,7 +194,7 @@ def _generates(recorder: Recorder) -> Callable[..., Any]:
                 raise
             here.generation = None
             recorder.quietly(
-                lambda: _generated(recorder, running, self, args, kwargs, result, None)
+                partial(_generated, recorder, running, self, args, kwargs, result, None)
             )
             return result
 

@@ -70,6 +70,24 @@ def _row_of(row: Any) -> tuple[int, ...] | None:
     return tuple(row)
 
 
+def dtype_of(model: Any) -> str:
+    """The dtype of a model's first parameter of floating point, as `model.dtype` finds it.
+
+    That lists all modules first, which is many calls for what nearly always stands in the embedding.
+    """
+    waiting = [model]
+    while waiting:
+        module = waiting.pop()
+        own = module._parameters
+        for name in own:
+            parameter = own[name]
+            if parameter is not None and parameter.is_floating_point():
+                return str(parameter.dtype)
+        parts = module._modules
+        waiting += [parts[name] for name in reversed(parts) if parts[name] is not None]
+    return str(model.dtype)
+
+
 def padding_of(mask: Rows | None) -> Padding:
     """At which end a mask has zeros."""
     if mask is None:

@@ -6,6 +6,7 @@ import atexit
 import json
 import os
 import threading
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -41,11 +42,14 @@ class Watching:
                     self.journal.event(event)
                 return
             self._busy = True
+            # As `muted`, without its calls: this is done at every event.
+            here = RECORDER.here
+            before, here.inside = here.inside, {"muted"}
             try:
-                with RECORDER.muted():
-                    self.journal.event(event)
-                    RECORDER.quietly(lambda: self._facts(event))
+                self.journal.event(event)
+                RECORDER.quietly(partial(self._facts, event))
             finally:
+                here.inside = before
                 self._busy = False
 
     def _facts(self, event: Event) -> None:

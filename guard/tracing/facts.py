@@ -41,5 +41,13 @@ class Fact:
 
 def places(*events: Event | None) -> tuple[Site, ...]:
     """The sites and callers of events, without repetition."""
-    found = (site for event in events if event for site in (event.site, *event.callers))
-    return tuple(dict.fromkeys(found))
+    found: list[Site] = []
+    for event in events:
+        # A place is one object (`frames` keeps them), so nothing is called to compare two.
+        for site in (event.site, *event.callers) if event is not None else ():
+            for known in found:
+                if known is site:
+                    break
+            else:
+                found += (site,)
+    return tuple(found)

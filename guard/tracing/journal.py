@@ -77,9 +77,8 @@ class Journal:
 
     def event(self, event: Event) -> None:
         """Count a site, and write what is few in a run."""
-        if isinstance(event, _WHOLE):
+        if type(event) in _WHOLE:
             self._write({"type": "event", **as_json(event)})
-        sizes = _sizes(event)
         site = event.site
         # What raised did not do what was asked for: nothing is confirmed or contradicted there.
         kind = event.kind if event.raised is None else f"{event.kind} that raised"
@@ -91,7 +90,7 @@ class Journal:
                 "what": kind,
                 "site": as_json(site),
                 "callers": as_json(event.callers),
-                **sizes,
+                **_sizes(event),
             },
         )
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import MappingProxyType
+from typing import Any
 
 from cleanguard.catalogue import hazards
 from guard.observing.events import (
@@ -43,45 +44,42 @@ class Judge:
         self.batches = Batches(self.subjects)
         self.templates = Templates(self.subjects)
         self.records = Records()
+        # By the class of the event; those that give no facts are remembered.
+        self._judged: dict[type[Event], Callable[[Any], Iterator[Fact] | None]] = {
+            Load: self._load,
+            Save: lambda save: loads.of_save(save, self.subjects),
+            Change: self.templates.of_change,
+            Decode: self.records.decoded,
+            Write: self.records.written,
+            Render: self.lineage.rendered,
+            Encode: self._encode,
+            Batch: self.batches.of_batch,
+            Prefill: self._prefill,
+            Broken: lambda broken: iter([self._broken(broken)]),
+            Generate: self._generate,
+        }
         # A prefill comes before the end of the generate call that it belongs to.
         self._prefills: dict[int, Prefill] = {}
 
     def facts(self, event: Event) -> Iterator[Fact]:
         """The facts that follow from an event."""
-        if isinstance(event, Load):
-            if event.subject is not None:
-                self.subjects.loads[event.subject] = event
-            yield from loads.of_load(event, self.subjects)
-        elif isinstance(event, Save):
-            yield from loads.of_save(event, self.subjects)
-        elif isinstance(event, Change):
-            yield from self.templates.of_change(event)
-        elif isinstance(event, Decode):
-            self.records.decoded(event)
-        elif isinstance(event, Write):
-            self.records.written(event)
-        elif isinstance(event, Render):
-            self.lineage.rendered(event)
-        elif isinstance(event, Encode):
-            self.subjects.used[event.tokenizer] = None
-            self.lineage.encoded(event)
-            self.prompts.encoded(event)
-        elif isinstance(event, Batch):
-            yield from self.batches.of_batch(event)
-        elif isinstance(event, Prefill):
-            yield from self._prefill(event)
-        elif isinstance(event, Broken):
-            yield self._broken(event)
-        elif isinstance(event, Generate):
-            standing = self.subjects.standing(event.model, self.subjects.tokenizer_for(event.model))
-            if self.subjects.scope.severity(standing) is not None:
-                self.records.generated(event)
-            yield from self._generate(event)
+        judged = self._judged.get(type(event))
+        return iter(()) if judged is None else judged(event) or iter(())
 
     def closing(self) -> Iterator[Fact]:
         """The facts that only the end of the run tells."""
         yield from self.templates.closing()
         yield from self.records.closing()
+
+    def _load(self, load: Load) -> Iterator[Fact]:
+        if load.subject is not None:
+            self.subjects.loads[load.subject] = load
+        return loads.of_load(load, self.subjects)
+
+    def _encode(self, encode: Encode) -> None:
+        self.subjects.used[encode.tokenizer] = None
+        self.lineage.encoded(encode)
+        self.prompts.encoded(encode)
 
     def _prefill(self, prefill: Prefill) -> Iterator[Fact]:
         if prefill.generation is not None:
@@ -108,6 +106,9 @@ class Judge:
         )
 
     def _generate(self, generate: Generate) -> Iterator[Fact]:
+        by_name = self.subjects.tokenizer_for(generate.model)
+        if self.subjects.scope.severity(self.subjects.standing(generate.model, by_name)):
+            self.records.generated(generate)
         prefill = self._prefills.pop(generate.number, None)
         if generate.guarded or not (generate.settings or prefill):
             return
@@ -120,5 +121,5 @@ class Judge:
         row = generate.ids[0] if generate.ids else ()
         mask = generate.mask[0] if generate.mask else None
         origin = self.lineage.of(row, mask) if row else None
-        tokenizer = origin.tokenizer if origin else self.subjects.tokenizer_for(generate.model)
+        tokenizer = origin.tokenizer if origin else by_name
         yield from settings.of_generate(generate, self.subjects, tokenizer)

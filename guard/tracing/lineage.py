@@ -68,8 +68,10 @@ class Lineage:
 
     def of(self, row: tuple[int, ...], mask: tuple[int, ...] | None) -> Origin | None:
         """Where a row of a batch came from; None if it was put together by hand."""
-        found = self._rows.get(unpadded(row, mask))
-        return found if found is not None else self._rows.get(row)
+        bare = row if mask is None else unpadded(row, mask)
+        if bare in self._rows:
+            return self._rows[bare]
+        return self._rows.get(row)
 
     def _render_in(self, text: str | None) -> Render | None:
         if not text:
@@ -94,7 +96,7 @@ def masks_of(encode: Encode) -> Rows | tuple[None, ...]:
 
 def unpadded(row: tuple[int, ...], mask: tuple[int, ...] | None) -> tuple[int, ...]:
     """A row without what its mask leaves out."""
-    if mask is None or len(mask) != len(row) or 0 not in mask:
+    if mask is None or 0 not in mask or len(mask) != len(row):
         return row
     return tuple(index for index, on in zip(row, mask, strict=True) if on)
 
@@ -114,9 +116,9 @@ def pieces(
     row: tuple[int, ...], mask: tuple[int, ...] | None, positions: tuple[int, ...] | None
 ) -> list[tuple[int, ...]]:
     """The texts of a row: one, or several that are packed and count their positions anew."""
-    starts = [at for at, position in enumerate(positions or ()) if position == 0 and at]
     if mask is not None and 0 in mask:
         return [unpadded(row, mask)]
-    if positions is None or len(positions) != len(row) or not starts:
+    if positions is None or 0 not in positions[1:] or len(positions) != len(row):
         return [row]
+    starts = [at for at, position in enumerate(positions) if position == 0 and at]
     return [row[begin:end] for begin, end in zip([0, *starts], [*starts, len(row)], strict=True)]

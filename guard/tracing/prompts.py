@@ -63,6 +63,7 @@ class Prompts:
         cached: int,
     ) -> Iterator[Fact]:
         asked: dict[int, Tokens | None] = {}
+        name = self.subjects.called(model)
         for number, row in enumerate(ids):
             mask = masks[number] if masks and len(masks) == len(ids) else None
             mask = mask if mask is not None and len(mask) == len(row) else None
@@ -74,7 +75,7 @@ class Prompts:
                 if tokenizer is None or not piece:
                     if piece:
                         self.subjects.recorder.blind(
-                            f"the ids of {self.subjects.called(model)} could not be tied to a "
+                            f"the ids of {name} could not be tied to a "
                             "tokenizer, so BOS and control tokens were not judged"
                         )
                     continue
@@ -83,7 +84,7 @@ class Prompts:
                 tokens = asked[tokenizer]
                 if tokens is not None:
                     yield from self._of_row(
-                        event, model, tokenizer, tokens, piece, number, origin, cached
+                        event, model, tokenizer, tokens, piece, number, origin, cached, name
                     )
 
     def _of_row(
@@ -96,12 +97,13 @@ class Prompts:
         number: int,
         origin: Origin | None,
         cached: int,
+        name: str,
     ) -> Iterator[Fact]:
         standing = self.subjects.standing(model, tokenizer)
         severity = self.subjects.scope.severity(standing)
         made = origin.encode if origin and origin.encode else None
         shown = partial(self._shown, tokens, row)
-        at = _At(event, made, row, number, shown, self.subjects.called(model))
+        at = _At(event, made, row, number, shown, name)
         policy = tokens.policy
         prefix = policy.prefix
         if prefix and not cached:
@@ -110,9 +112,9 @@ class Prompts:
                 said = f"the prompt begins with BOS {_times(leading)}"
                 yield at.fact(hazards.DOUBLE_BOS, "error", said)
             elif leading == 0 and severity is not None:
-                name = "".join(tokens.twin.convert_ids_to_tokens(list(prefix)))
+                bos = "".join(tokens.twin.convert_ids_to_tokens(list(prefix)))
                 ids = ", ".join(map(str, prefix))
-                said = f"the prompt lacks the BOS {name!r} ({ids}) that {at.model} needs"
+                said = f"the prompt lacks the BOS {bos!r} ({ids}) that {at.model} needs"
                 sure = "warning" if policy.bos_doubt else severity
                 yield at.fact(hazards.STRAY_NO_SPECIAL_TOKENS, sure, said)
         if standing == "chat" or severity is None:

@@ -136,8 +136,8 @@ def _ignored(generate: Generate, subjects: Subjects) -> dict[str, Any]:
     load = subjects.loads.get(generate.model)
     shipped = (load.loaded.get("generation_config") if load else None) or {}
     found: dict[str, Any] = {}
-    for key in _ONLY_SAMPLING:
-        value, origin = generate.settings.get(key), generate.origins.get(key)
+    for key in [name for name in _ONLY_SAMPLING if name in generate.settings]:
+        value, origin = generate.settings[key], generate.origins[key]
         # A config that began as the model's own brings what the repository chose.
         chosen = origin == "call" or (origin == "config" and shipped.get(key) != value)
         # A temperature of 0 is how many say greedy; it contradicts nothing.

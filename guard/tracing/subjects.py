@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -75,6 +74,7 @@ class Subjects:
         # Tokenizer loads that were reported; each is looked at again with every load of its name.
         self.told: set[int] = set()
         self._tokens: dict[int, tuple[object, Tokens | None]] = {}
+        self._names: dict[int, str] = {}
         self._standings: dict[tuple[int, int | None], Standing] = {}
 
     def tokens(self, number: int) -> Tokens | None:
@@ -102,9 +102,13 @@ class Subjects:
 
     def name_of(self, subject: int) -> str:
         """The name that a model or tokenizer was loaded by; its own where nobody loaded it."""
-        load = self.loads.get(subject)
-        if load is not None and load.name:
-            return load.name
+        if subject in self.loads and self.loads[subject].name:
+            return self.loads[subject].name
+        if subject not in self._names:
+            self._names[subject] = self._own_name(subject)
+        return self._names[subject]
+
+    def _own_name(self, subject: int) -> str:
         thing = self.recorder.object_of(subject)
         config = getattr(thing, "config", None)
         return str(getattr(config, "_name_or_path", None) or getattr(thing, "name_or_path", ""))
@@ -191,7 +195,7 @@ def _state(tokenizer: Any) -> object:
     special = getattr(tokenizer, "_special_tokens_map", None)
     return (
         len(tokenizer),
-        str(template) if isinstance(template, Mapping) else template,
+        template if template is None or type(template) is str else str(template),
         str(special if special is not None else tokenizer.special_tokens_map),
         getattr(tokenizer, "add_bos_token", None),
         getattr(tokenizer, "add_eos_token", None),

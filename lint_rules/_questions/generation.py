@@ -16,6 +16,7 @@ from lint_rules._flow.values.joins import (
     Encoded,
     Generated,
     LibraryObject,
+    Method,
     ModelId,
     Value,
     element_of,
@@ -43,9 +44,10 @@ def text_generations(flow: Flow) -> Iterator[TextGeneration]:
     for call in flow.events(Generate):
         encode = flow.event_at(call.encoded.origin if call.encoded else None, Encode)
         known = encode is not None or call.node in decoded or _is_loaded_here(call, flow)
+        known = known or (call.model.confidence == "annotated" and _takes_tokens(call))
         if not known and (call.encoded is None or call.encoded.padded is None):
             continue  # not text: a diffusion model, a vision model, a stub
-        if _is_chat(call, encode) or (call.model.confidence == "named" and translates(flow)):
+        if _is_chat(call, encode) or (call.model.confidence != "followed" and translates(flow)):
             continue
         model = call.model.model
         if encode is not None and model.standing == "unknown" and model.text is None:
@@ -57,6 +59,12 @@ def text_generations(flow: Flow) -> Iterator[TextGeneration]:
         severity = load_severity(model, flow.settings)
         if severity is not None:
             yield TextGeneration(call, encode, model, severity)
+
+
+def _takes_tokens(call: Generate) -> bool:
+    """Whether a tokenizer's pad or end token is given beside ids from elsewhere: they are text."""
+    given = [call.args.value(name) for name in ("pad_token_id", "eos_token_id")]
+    return any(isinstance(first(value, Method), Method) for value in given)
 
 
 def _is_loaded_here(call: Generate, flow: Flow) -> bool:

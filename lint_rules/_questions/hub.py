@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import re
 
+import libcst as cst
+
 from lint_rules._flow.values.arguments import Arguments
 from lint_rules._flow.values.joins import Constant, ModelId, Unknown, options
+from lint_rules._questions.reach import nodes_in
 
 _HUB_ID = re.compile(r"^[A-Za-z0-9][\w.\-]*(/[A-Za-z0-9][\w.\-]*/?)?$")
 _COMMIT = re.compile(r"^[0-9a-f]{40}$")
@@ -30,6 +33,34 @@ def is_pinned(args: Arguments) -> bool | None:
         and _COMMIT.match(str(option.value)) is not None
         for option in found
     )
+
+
+def may_be_unpinned(args: Arguments, function: cst.FunctionDef | None) -> bool:
+    """Whether a branch of the function leaves None in the variable that is given as the revision.
+
+    What is assigned on every way behind the branch is not looked at again.
+    """
+    given = args.get("revision")
+    if given is None or function is None or not isinstance(given.expression, cst.Name):
+        return False
+    name = given.expression.value
+    plain = _assigned(name, function.body)
+    branches = [one for one in nodes_in(function.body) if isinstance(one, (cst.If, cst.Else))]
+    none = any(value for one in branches for value in _assigned(name, one.body))
+    return none and not any(value is False for value in plain)
+
+
+def _assigned(name: str, body: cst.BaseSuite) -> list[bool]:
+    """Whether None is assigned to a name, for each statement of a body itself that assigns it."""
+    lines = [line for line in body.body if isinstance(line, cst.SimpleStatementLine)]
+    return [
+        isinstance(one.value, cst.Name) and one.value.value == "None"
+        for line in lines
+        for one in line.body
+        if isinstance(one, cst.Assign)
+        for target in one.targets
+        if isinstance(target.target, cst.Name) and target.target.value == name
+    ]
 
 
 def runs_remote_code(args: Arguments) -> bool:

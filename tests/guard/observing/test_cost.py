@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 import guard
 from benchmarks._counts import counts
+from guard.observing.values import dtype_of
 
 STEPS = 32
 
@@ -32,11 +34,11 @@ def counted(pair: tuple[Any, Any], new_tokens: int) -> dict[str, int]:
     return counts(work)
 
 
-@pytest.mark.slow
-def test_generate_makes_at_most_a_twentieth_more_calls(pair: tuple[Any, Any]) -> None:
-    plain = counted(pair, STEPS)
+@pytest.mark.parametrize("steps", [1, 2, pytest.param(STEPS, marks=pytest.mark.slow)])
+def test_generate_makes_at_most_a_twentieth_more_calls(pair: tuple[Any, Any], steps: int) -> None:
+    plain = counted(pair, steps)
     with guard.observe():
-        watched = counted(pair, STEPS)
+        watched = counted(pair, steps)
 
     assert watched["function calls"] <= 1.05 * plain["function calls"]
     # A tensor that is read as a list resolves two views: prompt and mask for the call, prompt, mask
@@ -58,3 +60,13 @@ def test_a_decoding_step_starts_no_operator_and_few_calls(pair: tuple[Any, Any])
     assert step["operators"][0] == step["operators"][1]
     more = step["function calls"][1] - step["function calls"][0]
     assert more <= 8, "a look at the shape, for the model and for its decoder"
+
+
+@pytest.mark.parametrize("first", [torch.float16, torch.bfloat16, torch.int8])
+def test_the_dtype_is_the_models_own(pair: tuple[Any, Any], first: torch.dtype) -> None:
+    """`dtype_of` finds in a few calls what `model.dtype` finds, also behind whole numbers."""
+    model = copy.deepcopy(pair[0])
+    embedding = model.get_input_embeddings()
+    embedding.weight = torch.nn.Parameter(embedding.weight.to(first), requires_grad=False)
+
+    assert dtype_of(model) == str(model.dtype)

@@ -10,7 +10,7 @@ import guard
 from benchmarks._counts import counts
 
 
-@pytest.mark.parametrize("steps", [8, pytest.param(32, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("steps", [1, 2, pytest.param(32, marks=pytest.mark.slow)])
 def test_generate_makes_at_most_a_twentieth_more_calls(qwen: tuple[Any, Any], steps: int) -> None:
     model, tokenizer = qwen
     batch = tokenizer(["2 plus 2 is", "3 plus 1 is"], return_tensors="pt", padding=True)
@@ -22,8 +22,8 @@ def test_generate_makes_at_most_a_twentieth_more_calls(qwen: tuple[Any, Any], st
     plain = counts(work)
     with guard.traced():
         tokenizer(["2 plus 2 is", "3 plus 1 is"], return_tensors="pt", padding=True)
-        work()  # the tokenizer is measured once
-        watched = counts(work)
+        for _ in range(2):  # a tokenizer is measured once, and a line of the person's read once
+            watched = counts(work)
 
     assert watched["function calls"] <= 1.05 * plain["function calls"]
     reading, looking = 2 * 6, 6
