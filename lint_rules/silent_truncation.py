@@ -12,7 +12,6 @@ from lint_rules._flow.values.events import CallSite, Encode, Generate
 from lint_rules._flow.values.joins import LibraryObject, element_of, first
 from lint_rules._questions.confidence import weakest
 from lint_rules._questions.engines import PARAMETERS, engine_calls
-from lint_rules._questions.generation import translates
 from lint_rules._questions.standing import load_severity
 from lint_rules.edits import drop_keywords
 from lint_rules.rule import Report, Rule
@@ -30,8 +29,6 @@ def _check(flow: Flow) -> Iterator[Report]:
             continue
         model = encode.tokenizer.model if encode.tokenizer.model.text else uses[0].model.model
         if load_severity(model, flow.settings) is None:
-            continue
-        if uses[0].model.confidence == "named" and translates(flow):
             continue
         edits = drop_keywords(encode.node, encode.args, _LENGTHS)
         yield Report(

@@ -44,6 +44,7 @@ class Event:
         callers: The person's frames behind it, nearest first, eight at most.
         thread: Name of the thread.
         raised: Name of the exception that left the call; None if none did.
+        kind: The class's name in lower case.
     """
 
     number: int
@@ -51,17 +52,10 @@ class Event:
     callers: tuple[Site, ...] = ()
     thread: str = "MainThread"
     raised: str | None = None
-    _kind: ClassVar[str] = "event"
-
-    @property
-    def kind(self) -> str:
-        """The class's name in lower case."""
-        return self._kind
+    kind: ClassVar[str] = "event"
 
     def __init_subclass__(cls) -> None:
-        cls._kind = (
-            cls.__name__.lower()
-        )  # made once: an event is asked for its kind wherever it goes
+        cls.kind = cls.__name__.lower()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,6 +9,7 @@ from cleanguard.catalogue.hazards import Severity
 from cleanguard.catalogue.standing import is_not_causal
 from lint_rules._flow.analysis import Flow
 from lint_rules._flow.libraries.hf_calls import is_rendered
+from lint_rules._flow.state.library_names import translates
 from lint_rules._flow.values.arguments import Argument, Arguments
 from lint_rules._flow.values.events import CallSite, Decode, Encode, Generate, ModelLoad
 from lint_rules._flow.values.joins import (
@@ -47,7 +48,9 @@ def text_generations(flow: Flow) -> Iterator[TextGeneration]:
         known = known or (call.model.confidence == "annotated" and _takes_tokens(call))
         if not known and (call.encoded is None or call.encoded.padded is None):
             continue  # not text: a diffusion model, a vision model, a stub
-        if _is_chat(call, encode) or (call.model.confidence != "followed" and translates(flow)):
+        if _is_chat(call, encode) or (
+            call.model.confidence != "followed" and translates(flow.imported_names)
+        ):
             continue
         model = call.model.model
         if encode is not None and model.standing == "unknown" and model.text is None:
@@ -91,12 +94,6 @@ def built_config(given: LibraryObject | None, flow: Flow) -> CallSite | None:
     """The call that built a `GenerationConfig`."""
     known = given is not None and given.symbol.endswith(".GenerationConfig")
     return flow.event_at(given.origin, CallSite) if given is not None and known else None
-
-
-def translates(flow: Flow) -> bool:
-    """Whether the module imports sequence-to-sequence models: what is called `model` may be one."""
-    marks = ("Seq2Seq", "ForConditionalGeneration", "Marian", "T5", "Bart")
-    return any(mark in name for name in flow.imported_names for mark in marks)
 
 
 def _is_chat(call: Generate, encode: Encode | None) -> bool:

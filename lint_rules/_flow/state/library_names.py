@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import Literal
 
@@ -191,3 +192,9 @@ def guess_by_name(name: str) -> Literal["tokenizer", "model"] | None:
     if lowered in ("model", "base_model", "lm", "hf_model", "language_model"):
         return "model"
     return None
+
+
+def translates(imported: Iterable[str]) -> bool:
+    """Whether a module imports sequence-to-sequence models: what is called `model` may be one."""
+    marks = ("Seq2Seq", "ForConditionalGeneration", "Marian", "T5", "Bart")
+    return any(mark in name for name in imported for mark in marks)

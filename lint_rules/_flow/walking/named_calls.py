@@ -5,7 +5,7 @@ from __future__ import annotations
 import libcst as cst
 
 from lint_rules._flow.libraries.hf_calls import HfCalls
-from lint_rules._flow.state.library_names import DECODING_METHODS, guess_by_name
+from lint_rules._flow.state.library_names import DECODING_METHODS, guess_by_name, translates
 from lint_rules._flow.values.arguments import Arguments
 from lint_rules._flow.values.events import CallSite
 from lint_rules._flow.values.joins import UNKNOWN, ChatText, Tokenizer, Value
@@ -21,7 +21,7 @@ def named_call(hf: HfCalls, node: cst.Call, args: Arguments) -> Value | None:
     """What such a call gives; None where the names tell nothing."""
     if type(node.func) is not cst.Attribute:
         tells = not _ENCODING_KEYWORDS.isdisjoint(args.keywords)
-        if tells and _is_tokenizer(node.func):
+        if tells and _is_tokenizer(node.func) and not translates(hf.program.imported_names):
             return hf.encode(_NAMED, "__call__", node, args)
         return UNKNOWN
     name = node.func.attr.value
