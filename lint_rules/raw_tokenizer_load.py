@@ -31,6 +31,7 @@ from lint_rules._questions.tokenizers import (
     has_causal_use,
     is_running_text,
     is_set_up_for_generation,
+    makes_nothing_that_is_read,
 )
 from lint_rules._questions.training import trains
 from lint_rules.rule import Report, Rule
@@ -119,22 +120,18 @@ def _feeds_nothing(load: TokenizerLoad, flow: Flow) -> bool:
 def _has_no_partner(load: TokenizerLoad, flow: Flow) -> bool:
     """Whether only other models are loaded beside a tokenizer that is kept here and feeds none of them."""
     others = flow.once(_model_names)
-    if not others or load.model.text in others or flow.keeps(load.node):
+    if not others or load.model.text in others:
         return False
-    encodes = flow.once(encodes_of).get(load.node, [])
-    if not encodes or any(
-        flow.uses(one) or flow.escapes(one) or flow.is_row(one) for one in encodes
-    ):
-        return False
-    return not trains(flow)
+    return makes_nothing_that_is_read(load, flow) and not trains(flow)
 
 
 def _only_counts(load: TokenizerLoad, flow: Flow) -> bool:
-    """Whether a function keeps the tokenizer to itself in a module without any language model.
+    """Whether a module without any language model keeps the tokenizer, or what it makes, to itself.
 
     Such a one mostly counts tokens, or cuts text; it may still make what a model is given elsewhere.
     """
-    if load.place.function is None or flow.keeps(load.node):
+    is_local = load.place.function is not None and not flow.keeps(load.node)
+    if not is_local and not makes_nothing_that_is_read(load, flow):
         return False
     if any(True for kind in _MODELS for _ in flow.events(kind)):
         return False

@@ -17,6 +17,7 @@ from lint_rules._flow.values.syntax import dotted
 
 _MADE = ("ForCausalLM", "LMHeadModel", "AutoModelForCausalLM.from_config")
 _COLLATOR = ".DataCollatorForLanguageModeling"
+_COUNTS = ("tokenize", "encode", "convert_tokens_to_ids")
 _PADS = ("pad_token", "pad_token_id")
 _ENDS = (".eos_token", ".eos_token_id")
 
@@ -48,6 +49,19 @@ def _sets_up(change: AttributeSet) -> bool:
         return change.value == Constant("left")
     given = dotted(change.expression) or ""
     return change.attribute in _PADS and given.endswith(_ENDS)
+
+
+def makes_nothing_that_is_read(load: TokenizerLoad, flow: Flow) -> bool:
+    """Whether a tokenizer is used in sight, and no model, caller or row gets what it makes: it counts."""
+    encodes = flow.once(encodes_of).get(load.node, [])
+    if any(flow.uses(one) or flow.escapes(one) or flow.is_row(one) for one in encodes):
+        return False
+    return bool(encodes) or any(
+        site.method in _COUNTS
+        and isinstance(site.receiver, Tokenizer)
+        and site.receiver.origin is load.node
+        for site in flow.events(CallSite)
+    )
 
 
 def is_running_text(encode: Encode, flow: Flow) -> bool:
