@@ -67,7 +67,9 @@ def _severity(load: TokenizerLoad, flow: Flow) -> Severity | None:
         return None
     if severity is not None and _feeds_nothing(load, flow):
         return None
-    if severity == "error" and (_only_counts(load, flow) or _has_no_partner(load, flow)):
+    if severity == "error" and (
+        _only_counts(load, flow) or _has_no_partner(load, flow) or _counts_for_an_api(load, flow)
+    ):
         return "warning"
     if severity == "warning" and _only_renders(load, flow):
         return None
@@ -125,12 +127,30 @@ def _has_no_partner(load: TokenizerLoad, flow: Flow) -> bool:
     return makes_nothing_that_is_read(load, flow) and not trains(flow)
 
 
+def _counts_for_an_api(load: TokenizerLoad, flow: Flow) -> bool:
+    """Whether GPT-2's tokenizer stands in a module that talks to a hosted model: everybody counts with it."""
+    is_gpt2 = (load.model.text or "").rpartition("/")[2].startswith("gpt2")
+    return is_gpt2 and flow.talks_to_an_api and load.model.text not in flow.once(_model_names)
+
+
+def _is_in_main_block(load: TokenizerLoad) -> bool:
+    """Whether a load stands in `if __name__ == "__main__":`, where nobody imports what it makes."""
+    return any(
+        isinstance(parent, cst.If)
+        and isinstance(parent.test, cst.Comparison)
+        and isinstance(parent.test.left, cst.Name)
+        and parent.test.left.value == "__name__"
+        for parent in load.place.parents
+    )
+
+
 def _only_counts(load: TokenizerLoad, flow: Flow) -> bool:
     """Whether a module without any language model keeps the tokenizer, or what it makes, to itself.
 
     Such a one mostly counts tokens, or cuts text; it may still make what a model is given elsewhere.
     """
-    is_local = load.place.function is not None and not flow.keeps(load.node)
+    own = load.place.function is not None or _is_in_main_block(load)
+    is_local = own and not flow.keeps(load.node)
     if not is_local and not makes_nothing_that_is_read(load, flow):
         return False
     if any(True for kind in _MODELS for _ in flow.events(kind)):
