@@ -106,7 +106,8 @@ def recorder(base: type[cst.CSTVisitor], skipping: frozenset[str] = frozenset())
     ],
 )
 def test_the_same_nodes_in_the_same_order(skipping: frozenset[str]) -> None:
-    for text in [ODD, *(path.read_text() for path in FILES)]:
+    files = FILES[:3] if skipping else FILES
+    for text in [ODD, *(path.read_text() for path in files)]:
         module = cst.parse_module(text)
         plain, expected = recorder(cst.CSTVisitor, skipping)
         looking, seen = recorder(Looking, skipping)

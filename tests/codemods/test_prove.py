@@ -31,6 +31,7 @@ def prove(tmp_path: Path, migrate, before: str, change=lambda text: text):
     return compare_runs(path, plan.before, change(plan.after.decode()).encode())
 
 
+@pytest.mark.slow
 def test_the_same_calls(tmp_path, migrate):
     outcome = prove(tmp_path, migrate, body())
     assert outcome.differences == ()

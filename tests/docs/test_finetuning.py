@@ -33,6 +33,7 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     return names
 
 
+@pytest.mark.slow
 def test_the_adapter_is_judged_beside_its_base(ran: dict[str, Any]) -> None:
     assert isinstance(ran["before"], str)
     assert provenance_of(ran["base"]).adapters == ()
@@ -40,6 +41,7 @@ def test_the_adapter_is_judged_beside_its_base(ran: dict[str, Any]) -> None:
     assert adapter.name == "sft"
 
 
+@pytest.mark.slow
 def test_the_trainer_saved_the_original_tokenizer(ran: dict[str, Any]) -> None:
     saved = Path(ran["OUTPUT"])
     for name in ("tokenizer.json", "chat_template.jinja"):
@@ -47,6 +49,7 @@ def test_the_trainer_saved_the_original_tokenizer(ran: dict[str, Any]) -> None:
     assert AutoTokenizer.from_pretrained(saved).chat_template
 
 
+@pytest.mark.slow
 def test_rows_end_with_eos_and_learn_only_the_completion(ran: dict[str, Any]) -> None:
     row = ran["tokenised"]({"prompt": "Instruction: Say cat.\nResponse:", "completion": " cat"})
     assert row["input_ids"][-1] == row["labels"][-1] == ran["tokenizer"].eos_token_id
@@ -56,6 +59,7 @@ def test_rows_end_with_eos_and_learn_only_the_completion(ran: dict[str, Any]) ->
         ran["tokenised"]({"prompt": "Hi", "completion": "<|im_end|>"})
 
 
+@pytest.mark.slow
 def test_ids_for_another_engine_are_the_guards(ran: dict[str, Any]) -> None:
     assert ran["rows"] == [
         AutoTokenizer.from_pretrained(model_path())(p)["input_ids"] for p in ran["prompts"]

@@ -63,6 +63,7 @@ def test_the_embedded_base_looks_like_a_base(tiny_dir: Path) -> None:
     assert event.detail["turn_end_mass"] == report.turn_end_mass
 
 
+@pytest.mark.slow
 def test_its_chat_tune_looks_like_a_chat_model(chat_tuned: Path) -> None:
     # Its files still say base: only its behaviour tells.
     model, tokenizer, _ = CleanModelLoader(chat_tuned, dtype="float32").load()

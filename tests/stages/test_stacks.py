@@ -80,6 +80,7 @@ def _merged_by_hand(below: Path | None, above: Path, wanted: dict[str, str]) -> 
     return dict(zip(wanted, texts, strict=True))
 
 
+@pytest.mark.slow
 def test_a_stack_can_be_audited(above: Path, tmp_path: Path) -> None:
     settings = {"adapter": str(above), "quick": "true", "out": str(tmp_path / "a")}
     audit.run(resolve(audit.CONFIG, audit.PRESETS, overrides=settings))
@@ -87,6 +88,7 @@ def test_a_stack_can_be_audited(above: Path, tmp_path: Path) -> None:
     assert len(provenance["adapters"]) == 2
 
 
+@pytest.mark.slow
 def test_a_stack_that_cannot_be_is_refused(above: Path, sft_adapter: Path, tmp_path: Path) -> None:
     with pytest.raises(JobError, match="below it would count twice"):
         evaluate.run(config(tmp_path / "twice", adapters=f"x={sft_adapter}+{sft_adapter}"))
@@ -107,6 +109,7 @@ def test_a_stack_that_cannot_be_is_refused(above: Path, sft_adapter: Path, tmp_p
     assert answers(tmp_path / "found", "dpo")
 
 
+@pytest.mark.slow
 def test_stages_that_take_one_adapter_say_so(above: Path, tmp_path: Path) -> None:
     settings = {"adapter": str(above), "out": str(tmp_path / "p")}
     with pytest.raises(JobError, match="stands on another adapter"):

@@ -73,6 +73,7 @@ def test_a_gain_of_the_detectable_size_is_found_as_often_as_promised() -> None:
     assert found == pytest.approx(promised, abs=0.06)
 
 
+@pytest.mark.slow
 def test_the_level_holds_with_clusters() -> None:
     generator = np.random.default_rng(6)
     rejected = 0

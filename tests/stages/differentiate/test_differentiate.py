@@ -64,6 +64,7 @@ def test_what_is_claimed_follows_from_the_differences(whole: tuple[Path, Outcome
     assert outcome.passed == report["passed"]
 
 
+@pytest.mark.slow
 def test_every_model_answers_every_item_at_every_temperature(whole: tuple[Path, Outcome]) -> None:
     results = read_results(whole[0])
     cells = Counter((one.subject, one.temperature) for one in results)
@@ -77,11 +78,13 @@ def test_every_model_answers_every_item_at_every_temperature(whole: tuple[Path, 
     assert sum(texts[0][key] != texts[1][key] for key in texts[0]) > 10
 
 
+@pytest.mark.slow
 def test_every_file_traces_to_its_loads(whole: tuple[Path, Outcome]) -> None:
     for name in ("results.jsonl", "report.json", "report.md", "report.html"):
         assert verify_file(whole[0] / name).ok, name
 
 
+@pytest.mark.slow
 def test_the_pages_show_it(whole: tuple[Path, Outcome]) -> None:
     out, _ = whole
     page = (out / "report.html").read_text()
@@ -133,6 +136,7 @@ def test_batches_and_a_kill_change_nothing(
     assert [one["shifts"] for one in mine["claims"]] == [one["shifts"] for one in theirs["claims"]]
 
 
+@pytest.mark.slow
 def test_equal_models_fail_the_gate(tmp_path: Path, sft: Path) -> None:
     settings = config(
         tmp_path / "run", adapters=f"sft={sft},again={sft}", gate="true", limit="60", samples="1",
@@ -148,6 +152,7 @@ def test_equal_models_fail_the_gate(tmp_path: Path, sft: Path) -> None:
     assert run(replace(settings, gate=False)).passed
 
 
+@pytest.mark.slow
 def test_the_small_preset_says_that_it_is_small(tmp_path: Path, sft: Path) -> None:
     settings = resolve(
         CONFIG, PRESETS, preset="small",
