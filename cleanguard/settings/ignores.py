@@ -13,6 +13,7 @@ from typing import Any
 
 from cleanguard.editing.read import read_file
 from cleanguard.errors import JobError
+from cleanguard.settings.plain_patterns import Plain, Sieve, plain
 from cleanguard.settings.wildcards import LONGEST, METER, ManyWildcards, TooLongError, has_many
 
 BUILT_IN = frozenset(
@@ -41,8 +42,6 @@ BUILT_IN = frozenset(
         "venv",
     }
 )
-# Patterns for which one more expression is worth compiling.
-_FEW = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +52,13 @@ class _Pattern:
         include: What it says of a path that it matches.
         match: Whether it matches, and whether only through a folder above; the latter says less.
         expression: What is searched for; None where that does not say it all.
+        plain: The pattern, where no library is needed to read it.
     """
 
     include: bool
     match: Callable[[str], tuple[bool, bool]]
     expression: str | None = None
+    plain: Plain | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +67,8 @@ class Patterns:
 
     base: str
     patterns: tuple[_Pattern, ...]
-    # Matches whatever any of the patterns does: most paths are told from all of them at once.
-    any_of: re.Pattern[str] | None = None
+    # Lets through whatever any of the patterns matches: most paths are told from all of them at once.
+    may_match: Callable[[str], bool]
 
     @classmethod
     def of(cls, base: Path | str, lines: Iterable[str]) -> Patterns:
@@ -93,7 +94,7 @@ class Patterns:
         if not path.startswith(prefix):
             return None
         below = path[len(prefix) :].replace(os.sep, "/")
-        if self.any_of is not None and self.any_of.search(below) is None:
+        if not self.may_match(below):
             return None
         METER.path()
         try:
@@ -117,19 +118,33 @@ class Patterns:
 
     def without_those_that_hide(self, folder: str) -> Patterns:
         """The patterns that do not leave out `folder` itself: a folder that was named is wanted."""
-        kept = [one for one in self.patterns if not Patterns(self.base, (one,)).verdict(folder)]
-        return Patterns(self.base, tuple(kept), _any_of(kept))
+        kept = tuple(
+            one
+            for one in self.patterns
+            if not Patterns(self.base, (one,), lambda _: True).verdict(folder)
+        )
+        return Patterns(self.base, kept, _any_of(kept))
 
 
-def _any_of(patterns: Sequence[_Pattern]) -> re.Pattern[str] | None:
-    """One expression for many patterns; None for few, or where one is more than an expression."""
-    expressions = [one.expression for one in patterns if one.expression is not None]
-    if len(expressions) < max(len(patterns), _FEW):
+def _any_of(patterns: Sequence[_Pattern]) -> Callable[[str], bool]:
+    """Whether a path below the folder may match any of the patterns."""
+    sieve = Sieve.of(one.plain for one in patterns if one.plain is not None)
+    others = [one.expression for one in patterns if one.plain is None]
+    if not others:
+        return sieve.lets_through
+    rest = _searched(others)
+    return lambda path: sieve.lets_through(path) or rest is None or rest.search(path) is not None
+
+
+def _searched(expressions: Sequence[str | None]) -> re.Pattern[str] | None:
+    """One expression for many; None where one pattern is more than an expression."""
+    texts = [text for text in expressions if text is not None]
+    if len(texts) < len(expressions):
         return None
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return re.compile("|".join(f"(?:{text})" for text in dict.fromkeys(expressions)))
+            return re.compile("|".join(f"(?:{text})" for text in dict.fromkeys(texts)))
     except re.error:  # flags, or groups with names of their own
         return None
 
@@ -141,6 +156,9 @@ def _compiled(line: str) -> tuple[_Pattern, ...]:
     Raises:
         ValueError: It is no gitignore pattern.
     """
+    own = plain(line)
+    if own is not None:
+        return (_Pattern(own.include, own.matches, own.expression, own),)
     from pathspec import GitIgnoreSpec
 
     if len(line) > LONGEST:
