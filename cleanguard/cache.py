@@ -3,7 +3,8 @@
 One file for each folder and configuration, in the user's cache folder, or where
 `CLEANGUARD_CACHE_DIR` says. An entry counts only if nothing that it rests on has changed: the file, the
 tool's own sources, the configuration, the interpreter, the versions of the libraries that rules look
-up, the names of the files of the run and the content of those that were followed.
+up, the names of the files of the run and the content of those that were followed. A file whose
+times, size and place are those of its entry is not read again, as git does not read it either.
 """
 
 from __future__ import annotations
@@ -13,7 +14,6 @@ import json
 import os
 import stat
 import sys
-import tempfile
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
@@ -28,6 +28,9 @@ _HOME = Path(__file__).resolve().parents[1]
 _SOURCES = ("cleanguard", "lint_rules")
 _LIBRARIES = ("libcst-", "transformers-", "peft-", "trl-", "bitsandbytes-")
 _KEPT_DAYS = 30
+# A file that was written so shortly before it was read may be written again at the same time, as
+# coarsely as some systems tell it.
+_SETTLED_NS = 2_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +42,14 @@ class Entry:
         findings: As plain lists.
         run: Digest of the names of the files of the run; empty where they cannot matter.
         uses: Content digests of the files that were followed from it, by path.
+        stamp: Of the file when it was read, see `stamp_of`.
     """
 
     digest: str
     findings: tuple[Any, ...] = ()
     run: str = ""
     uses: Mapping[str, str] | None = None
+    stamp: str = ""
 
 
 class Cache:
@@ -59,12 +64,20 @@ class Cache:
         self._file = file
         self._tool = tool
         self._entries: dict[str, list[Any]] = {}
+        # What is followed from one file is followed from many: each is kept, and compared, once.
+        self._uses: list[dict[str, str]] = []
+        self._numbers: dict[int, int] = {}
+        self._compared: dict[int, bool] = {}
         self._changed = False
-        with suppress(OSError, ValueError, RecursionError):
+        with suppress(OSError, ValueError, TypeError, RecursionError):
             head, _, body = _read_regular(file).partition(b"\n")
             if head == _head(tool, body):
-                found = json.loads(body)
-                self._entries = found if isinstance(found, dict) else {}
+                entries, uses = json.loads(body)
+                if isinstance(entries, dict) and isinstance(uses, list):
+                    self._uses = uses
+                    self._entries = {
+                        path: entry for path, entry in entries.items() if self._is_entry(entry)
+                    }
 
     def __bool__(self) -> bool:
         """Whether there is any entry."""
@@ -82,28 +95,88 @@ class Cache:
         found = self._entries.get(path)
         if found is None or found[0] != digest:
             return None
-        if len(found) == 1:
+        if len(found) == 2:
             return Entry(digest)
-        _, findings, made_in, uses = found
+        _, stamp, findings, made_in, number = found
         if made_in and made_in != run:
             return None
-        if any(digests.get(used) != content for used, content in uses.items()):
+        if number not in self._compared:  # in one run, the digests are always the same
+            uses = self._uses[number]
+            self._compared[number] = all(digests.get(used) == uses[used] for used in uses)
+        if not self._compared[number]:
             return None
-        return Entry(digest, tuple(findings), made_in, uses)
+        return Entry(digest, tuple(findings), made_in, self._uses[number], stamp)
+
+    def digest(self, path: str, stamp: str) -> str | None:
+        """The digest of a file that is as it was when it was read; None where that is not known."""
+        found = self._entries.get(path)
+        if not stamp or found is None or found[1] != stamp:
+            return None
+        return str(found[0])
+
+    def restamp(self, path: str, digest: str, stamp: str) -> None:
+        """Keeps the stamp of a file that was read and has the content of its entry."""
+        found = self._entries.get(path)
+        if stamp and found is not None and found[0] == digest:
+            found[1] = stamp
+            self._changed = True
 
     def put(self, path: str, entry: Entry) -> None:
         """Keep an entry."""
-        plain: list[Any] = [entry.digest]
+        plain: list[Any] = [entry.digest, entry.stamp]
         if entry.findings or entry.run:
-            plain += [list(entry.findings), entry.run, dict(entry.uses or {})]
+            plain += [
+                list(entry.findings),
+                entry.run,
+                self._number({} if entry.uses is None else entry.uses),
+            ]
         self._entries[path] = plain
         self._changed = True
+
+    def _number(self, uses: Mapping[str, str]) -> int:
+        """Where they are kept; a mapping that is given again must be the same object to be the same."""
+        number = self._numbers.get(id(uses))
+        if number is None or self._uses[number] is not uses:
+            number = len(self._uses)
+            self._uses.append(uses if isinstance(uses, dict) else dict(uses))
+            self._numbers[id(self._uses[number])] = number
+        return number
+
+    def _is_entry(self, entry: object) -> bool:
+        """Whether it has the shape of one; what its findings are is seen when they are made."""
+        if not isinstance(entry, list) or len(entry) not in (2, 5):
+            return False
+        if not isinstance(entry[0], str) or not isinstance(entry[1], str):
+            return False
+        return len(entry) == 2 or (
+            type(entry[4]) is int
+            and 0 <= entry[4] < len(self._uses)
+            and isinstance(self._uses[entry[4]], dict)
+        )
+
+    def _kept_uses(self) -> list[dict[str, str]]:
+        """Those that an entry still names, numbered anew in the entries."""
+        numbers: dict[int, int] = {}
+        kept: list[dict[str, str]] = []
+        for entry in self._entries.values():
+            if len(entry) == 2:
+                continue
+            number = entry[4]
+            if number not in numbers:
+                numbers[number] = len(kept)
+                kept.append(self._uses[number])
+            entry[4] = numbers[number]
+        self._uses, self._numbers = kept, {}
+        return kept
 
     def save(self) -> None:
         """Write what is new; a cache that cannot be written is none, and no reason to fail."""
         if not self._changed:
             return
-        text = json.dumps(self._entries, separators=(",", ":"))
+        import tempfile
+
+        uses = self._kept_uses()
+        text = json.dumps([self._entries, uses], separators=(",", ":"))
         body = text.encode("utf-8", "surrogatepass")
         with suppress(OSError):
             self._file.parent.mkdir(parents=True, exist_ok=True)
@@ -116,6 +189,24 @@ class Cache:
                 os.unlink(name)
                 raise
             _prune(self._file.parent)
+
+
+def stamp_of(path: str | Path) -> str:
+    """What tells a file from what it was: its times, size, number and device; empty where that cannot be told.
+
+    Only the system sets the time of the last change of a file, its name and its times (`st_ctime`), so a
+    write that puts the times back is seen.
+    """
+    if sys.platform == "win32":  # `st_ctime` is another time there
+        return ""
+    try:
+        found = os.stat(path)
+    except (OSError, ValueError):
+        return ""
+    latest = max(found.st_mtime_ns, found.st_ctime_ns)
+    if not stat.S_ISREG(found.st_mode) or latest > time.time_ns() - _SETTLED_NS:
+        return ""
+    return f"{found.st_mtime_ns:x}.{found.st_ctime_ns:x}.{found.st_size:x}.{found.st_ino:x}.{found.st_dev:x}"
 
 
 def _head(tool: str, body: bytes) -> bytes:

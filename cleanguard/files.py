@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from pathlib import Path
 
 from cleanguard.editing.read import read_file
@@ -19,6 +20,7 @@ from cleanguard.settings.ignores import BUILT_IN, Patterns, gitignore_of, gitign
 
 SUFFIXES = (".py", ".pyi")
 NOTEBOOKS = (".ipynb",)
+_NAME = attrgetter("name")
 
 
 class FilesError(JobError):
@@ -55,13 +57,18 @@ class SourceFile:
 
     Attributes:
         name: The path as the user would write it: relative if it was given so.
-        path: Where to read it.
+        place: Where to read it; thousands are only looked at, and a `Path` takes longer than that.
         content: Its bytes, where they come from elsewhere (standard input).
     """
 
     name: str
-    path: Path
+    place: Path | str
     content: bytes | None = None
+
+    @property
+    def path(self) -> Path:
+        """Where to read it."""
+        return Path(self.place)
 
     def read(self) -> bytes:
         """The file's bytes.
@@ -69,7 +76,7 @@ class SourceFile:
         Raises:
             OSError: It cannot be read, or is a pipe or a device by now.
         """
-        return read_file(self.path) if self.content is None else self.content
+        return read_file(self.place) if self.content is None else self.content
 
 
 def discover(
@@ -108,7 +115,7 @@ def discover(
                 given, patterns, os.path.abspath(root or ""), _Wanted(suffixes, enter, gitignore)
             )
         elif os.path.isfile(given):
-            candidates = iter([(os.path.realpath(given), SourceFile(given, Path(given)))])
+            candidates = iter([(os.path.realpath(given), SourceFile(given, given))])
         elif os.path.exists(given):  # reading it may wait for ever, and works once
             raise FilesError(f"{given}: a pipe or a device and no file; read it through `-`")
         else:
@@ -144,49 +151,63 @@ def _walk_named(
     above = gitignores_above(folder) if wanted.gitignore else ()
     real = os.path.realpath(folder)
     prefix = "" if given in (".", "./") else os.path.join(given, "")
-    for entry in _walk(folder, above, configured, wanted):
+    for entry in _Walk(wanted).below(folder, above, configured):
         below = entry.path[len(folder) :].lstrip(os.sep)
         # Folders behind links are not entered, so only a link to a file leads elsewhere.
         identity = os.path.realpath(entry.path) if entry.is_symlink() else os.path.join(real, below)
-        yield identity, SourceFile(prefix + below, Path(entry.path))
+        yield identity, SourceFile(prefix + below, entry.path)
 
 
-def _walk(
-    folder: str,
-    gitignores: Sequence[Patterns],
-    configured: Patterns | None,
-    wanted: _Wanted,
-) -> Iterator[os.DirEntry[str]]:
-    try:
-        with os.scandir(folder) as entries:
-            children = sorted(entries, key=lambda entry: entry.name)
-    except OSError as error:
-        reason = (error.strerror or type(error).__name__).lower()
-        raise FilesError(
-            f"{os.path.relpath(folder)}: cannot list the folder: {reason}; exclude it"
-        ) from None
-    if wanted.gitignore and any(child.name == ".gitignore" for child in children):
-        own = gitignore_of(folder)
-        gitignores = (own, *gitignores) if own else gitignores
-    if wanted.enter is not None and any(child.name == "pyproject.toml" for child in children):
+class _Walk:
+    """The files below a folder, in the order of their names."""
+
+    def __init__(self, wanted: _Wanted) -> None:
+        self._wanted = wanted
+        self._looked_at = (*wanted.suffixes, ".gitignore", "pyproject.toml")
+        self._found: list[os.DirEntry[str]] = []
+
+    def below(
+        self, folder: str, gitignores: Sequence[Patterns], configured: Patterns | None
+    ) -> list[os.DirEntry[str]]:
+        """Those that were found by now, with those below one more folder."""
+        wanted = self._wanted
         try:
-            own_rules = wanted.enter(folder)
-        except RefusedFolderError:
-            return
-        if own_rules is not None:
-            configured = _configured(own_rules.exclude, own_rules.root, folder)
-    # The configuration speaks first, so that a `!` there takes back what a .gitignore leaves out.
-    chain = (configured, *gitignores) if configured else gitignores
-    for child in children:
-        if child.is_dir(follow_symlinks=False):
-            if child.name not in BUILT_IN and not _ignored(child.path + os.sep, chain):
-                yield from _walk(child.path, gitignores, configured, wanted)
-        elif (
-            child.name.endswith(wanted.suffixes)
-            and _is_file(child)
-            and not _ignored(child.path, chain)
-        ):
-            yield child
+            with os.scandir(folder) as entries:
+                wanted_or_folder = [
+                    entry
+                    for entry in entries
+                    if entry.name.endswith(self._looked_at) or entry.is_dir(follow_symlinks=False)
+                ]
+            children = sorted(wanted_or_folder, key=_NAME)
+        except OSError as error:
+            reason = (error.strerror or type(error).__name__).lower()
+            raise FilesError(
+                f"{os.path.relpath(folder)}: cannot list the folder: {reason}; exclude it"
+            ) from None
+        names = {child.name for child in children}
+        if wanted.gitignore and ".gitignore" in names:
+            own = gitignore_of(folder)
+            gitignores = (own, *gitignores) if own else gitignores
+        if wanted.enter is not None and "pyproject.toml" in names:
+            try:
+                own_rules = wanted.enter(folder)
+            except RefusedFolderError:
+                return self._found
+            if own_rules is not None:
+                configured = _configured(own_rules.exclude, own_rules.root, folder)
+        # The configuration speaks first, so that a `!` there takes back what a .gitignore leaves out.
+        chain = (configured, *gitignores) if configured else gitignores
+        for child in children:
+            if child.is_dir(follow_symlinks=False):
+                if child.name not in BUILT_IN and not _ignored(child.path + os.sep, chain):
+                    self.below(child.path, gitignores, configured)
+            elif (
+                child.name.endswith(wanted.suffixes)
+                and _is_file(child)
+                and not _ignored(child.path, chain)
+            ):
+                self._found.append(child)
+        return self._found
 
 
 def _is_file(entry: os.DirEntry[str]) -> bool:
@@ -198,4 +219,8 @@ def _is_file(entry: os.DirEntry[str]) -> bool:
 
 def _ignored(path: str, chain: Sequence[Patterns]) -> bool:
     """Whether a path is left out, by the first of the chain that has an opinion."""
-    return next((v for v in (patterns.verdict(path) for patterns in chain) if v is not None), False)
+    for patterns in chain:
+        verdict = patterns.verdict(path)
+        if verdict is not None:
+            return verdict
+    return False

@@ -108,7 +108,7 @@ def _damage(where: Path, whole: bytes, rng: random.Random) -> None:
     else:  # the same with a head that fits it: another program of the same name wrote it
         entries = json.loads(whole.partition(b"\n")[2])
         tool = whole.split(b" ")[0].decode()
-        del entries[rng.choice(list(entries))]
+        del entries[0][rng.choice(list(entries[0]))]
         body = json.dumps(entries, separators=(",", ":")).encode("utf-8", "surrogatepass")
         where.write_bytes(product._head(tool, body) + b"\n" + body)
 

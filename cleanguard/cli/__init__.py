@@ -6,7 +6,6 @@ import errno
 import io
 import os
 import sys
-import traceback
 from contextlib import suppress
 from pathlib import Path
 from typing import NoReturn
@@ -81,6 +80,8 @@ def _drop_output() -> None:
 
 def _fault(error: Exception) -> int:
     if os.environ.get("CLEANGUARD_DEBUG"):
+        import traceback
+
         say(traceback.format_exc(), err=True)
     return _complain(
         f"internal error: {type(error).__name__}: {error}\n"

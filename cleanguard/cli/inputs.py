@@ -155,7 +155,9 @@ class _Folders:
 
     def takes(self, file: SourceFile, settings: Settings) -> bool:
         """Whether the configuration of a file can be used, and does not leave out a file that is named."""
-        path = os.path.abspath(file.path)  # noqa: PTH100
+        if not settings.nested and not self.problems:
+            return True
+        path = os.path.abspath(file.place)  # noqa: PTH100
         if any(path.startswith(folder + os.sep) for folder in self.problems):
             return False
         own = settings.at(path)

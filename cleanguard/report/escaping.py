@@ -24,6 +24,8 @@ def printable(text: str) -> str:
 
     Spelt out are also bidi marks, line and paragraph separators, and lone surrogates.
     """
+    if text.isprintable():
+        return text
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 

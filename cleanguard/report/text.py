@@ -11,7 +11,6 @@ from cleanguard.catalogue.hazards import BY_CODE
 from cleanguard.report.counting import counted
 from cleanguard.report.escaping import printable
 from cleanguard.report.styled import Line, Span, columns, wrapped
-from cleanguard.secrets.redaction import redact_text
 
 _COLOUR = {"error": "bold red", "warning": "bold yellow"}
 _COMMANDS: dict[Applicability, str] = {
@@ -160,6 +159,8 @@ def _frame(finding: Finding, source: Sequence[str], width: int | None) -> list[L
 
 
 def _shown(code: str) -> str:
+    from cleanguard.secrets.redaction import redact_text
+
     return printable(redact_text(code, ()).replace("\t", " " * _TAB))
 
 

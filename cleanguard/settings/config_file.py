@@ -14,11 +14,6 @@ from typing import Any
 from cleanguard.errors import JobError
 from cleanguard.nesting import nested_deeper_than
 
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
-
 _LARGEST = 1 << 20  # bytes; tomllib's time grows with the square of a table's depth
 _DEEPEST = 100
 _HEADER = re.compile(r"\s*\[\s*tool\s*\.\s*cleanguard\s*\]")
@@ -100,6 +95,12 @@ def parsed(shown: Path, text: str, *, named: bool = True) -> ConfigFile:
     Raises:
         ConfigError: It is not TOML.
     """
+    # Most runs meet no configuration, and loading the reader takes longer than finding the files.
+    if sys.version_info >= (3, 11):
+        import tomllib
+    else:
+        import tomli as tomllib
+
     try:
         data = tomllib.loads(text)
     except RecursionError:

@@ -128,7 +128,7 @@ class Patterns:
 
 def _any_of(patterns: Sequence[_Pattern]) -> Callable[[str], bool]:
     """Whether a path below the folder may match any of the patterns."""
-    sieve = Sieve.of(one.plain for one in patterns if one.plain is not None)
+    sieve = Sieve(one.plain for one in patterns if one.plain is not None)
     others = [one.expression for one in patterns if one.plain is None]
     if not others:
         return sieve.lets_through

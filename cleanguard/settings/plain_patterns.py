@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
+from typing import Literal
 
 from cleanguard.settings.wildcards import LONGEST, has_many
+
+Kind = Literal["name", "end", "begin", "within"]
 
 _NAME = r"[A-Za-z0-9_.,@+$~-]"
 _SETS = r"\[[A-Za-z0-9]+\]"
@@ -18,7 +21,7 @@ _SETS = r"\[[A-Za-z0-9]+\]"
 _ONE = rf"(?:{_NAME}|{_SETS}|\?)"
 _PART = rf"(?:\*?{_ONE}+)(?:\*{_ONE}+)*\*?"
 _LINE = re.compile(
-    rf"(?P<back>!?)(?P<above>/|\*\*/|)(?P<parts>{_PART}(?:/{_PART})*)(?P<below>/\*\*|/\*|/|)"
+    rf"(?P<back>!?)(?P<above>/|\*\*/|)(?P<parts>{_PART}(?:/(?:\*\*/)?{_PART})*)(?P<below>/\*\*|/\*|/|)"
 )
 _PIECES = re.compile(rf"\*|\?|{_SETS}|{_NAME}+")
 _WILD = {"*": "[^/]*", "?": "[^/]"}
@@ -33,24 +36,23 @@ class Plain:
     Attributes:
         include: False for one that takes back.
         expression: What it is to the library; the group `ps_d` is matched where a folder above the path is.
-        last: Its last part.
+        kind: Where in a path `texts` are: one of them is a part of it, or the end or the begin of a part,
+            or anywhere. A path without matches nowhere.
+        texts: See `kind`.
     """
 
     include: bool
     expression: str
-    last: str
+    kind: Kind
+    texts: tuple[str, ...]
 
     @cached_property
     def _compiled(self) -> re.Pattern[str]:
         return re.compile(self.expression)
 
-    @cached_property
-    def _sieve(self) -> Sieve:
-        return Sieve.of([self])
-
     def matches(self, path: str) -> tuple[bool, bool]:
         """Whether it matches, and whether only through a folder above."""
-        if not self._sieve.lets_through(path):
+        if not any(text in path for text in self.texts):
             return False, False
         found = self._compiled.search(path)
         return found is not None, found is not None and bool(found.groupdict().get("ps_d"))
@@ -65,54 +67,53 @@ def plain(line: str) -> Plain | None:
     inside = len(parts) > 1 or found["below"] in ("/*", "/**")
     anywhere = found["above"] == "**/" or not (found["above"] or inside)
     expression = "^(?:.+/)?" if anywhere else "^"
-    expression += "/".join(map(_translated, parts)) + _ENDS[found["below"]]
-    return Plain(not found["back"], expression, parts[-1])
+    expression += "/".join(map(_translated, parts)).replace("/**/", "(?:/.+)?/")
+    return Plain(not found["back"], expression + _ENDS[found["below"]], *_needed(parts[-1]))
+
+
+def _needed(part: str) -> tuple[Kind, tuple[str, ...]]:
+    """What a part of a path has for a part of a pattern to match it, see `Plain`."""
+    pieces = _PIECES.findall(part)
+    literal = [piece for piece in pieces if piece[0] not in "*?["]
+    if pieces == literal:
+        return "name", (part,)
+    if pieces == ["*", *literal]:
+        return "end", (literal[0],)
+    if pieces == [*literal, "*"]:
+        return "begin", (literal[0],)
+    if pieces[:-1] == ["*", *literal] and literal and pieces[-1][0] == "[":
+        return "end", tuple(literal[0] + one for one in pieces[-1][1:-1])
+    return "within", (max(literal, key=len, default=""),)
 
 
 def _translated(part: str) -> str:
+    if part == "**":
+        return part
     return "".join(
         _WILD.get(piece) or (piece if piece[0] == "[" else re.escape(piece))
         for piece in _PIECES.findall(part)
     )
 
 
-@dataclass(slots=True)
 class Sieve:
     """What a path must have in it for any of some patterns to match: most have nothing of it."""
 
-    names: set[str] = field(default_factory=set)
-    ends: tuple[str, ...] = ()
-    begins: tuple[str, ...] = ()
-    within: tuple[str, ...] = ()
-
-    @classmethod
-    def of(cls, patterns: Iterable[Plain]) -> Sieve:
-        """The sieve for some patterns."""
-        sieve = cls()
+    def __init__(self, patterns: Iterable[Plain]) -> None:
+        texts: dict[Kind, list[str]] = {"name": [], "end": [], "begin": [], "within": []}
         for pattern in patterns:
-            sieve._add(pattern.last)
-        return sieve
-
-    def _add(self, part: str) -> None:
-        pieces = _PIECES.findall(part)
-        literal = [piece for piece in pieces if piece[0] not in "*?["]
-        if pieces == literal:
-            self.names.add(part)
-        elif pieces == ["*", *literal]:
-            self.ends += (literal[0],)
-        elif pieces == [*literal, "*"]:
-            self.begins += (literal[0],)
-        elif pieces[:-1] == ["*", *literal] and literal and pieces[-1][0] == "[":
-            self.ends += tuple(literal[0] + one for one in pieces[-1][1:-1])
-        else:
-            self.within += (max(literal, key=len, default=""),)
+            texts[pattern.kind] += pattern.texts
+        self._names = frozenset(texts["name"])
+        self._ends = tuple(texts["end"])
+        self._begins = tuple(texts["begin"])
+        self._within = tuple(texts["within"])
 
     def lets_through(self, path: str) -> bool:
         """Whether any of the patterns may match a path below their folder."""
         parts = path.split("/")
-        return (
-            not self.names.isdisjoint(parts)
-            or any(one in path for one in self.within)
-            or (bool(self.ends) and any(part.endswith(self.ends) for part in parts))
-            or (bool(self.begins) and any(part.startswith(self.begins) for part in parts))
-        )
+        if not self._names.isdisjoint(parts):
+            return True
+        for text in self._within:
+            if text in path:
+                return True
+        ends, begins = self._ends, self._begins
+        return any(part.endswith(ends) or part.startswith(begins) for part in parts)

@@ -14,6 +14,7 @@ from cleanguard.files import SourceFile
 from cleanguard.settings.config import Settings
 from cleanguard.settings.per_file import with_severity, without_unfixable
 from cleanguard.settings.suppressions import may_suppress, suppressed
+from lint_rules._engine.outcome import CheckRun
 from lint_rules._engine.reported import (
     START,
     fix_of,
@@ -38,21 +39,6 @@ if TYPE_CHECKING:
 
 # Where libcst's parser stopped, by its message: the line of the error itself is one too high.
 _STOP = re.compile(r"error at (\d+):(\d+)")
-
-
-@dataclass(frozen=True, slots=True)
-class CheckRun:
-    """The outcome of a check.
-
-    Attributes:
-        findings: Sorted by file and place.
-        checked: Number of files read.
-        failures: Rules that crashed, by file; any makes exit code 2.
-    """
-
-    findings: tuple[Finding, ...]
-    checked: int
-    failures: tuple[str, ...]
 
 
 class RuleCrashError(Exception):

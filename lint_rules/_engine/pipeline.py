@@ -10,24 +10,28 @@ import os
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from cleanguard.cache import Cache, Entry, open_cache, run_digest
 from cleanguard.catalogue.findings import Finding
 from cleanguard.files import SourceFile
 from cleanguard.settings.config import Settings
-from lint_rules._engine import worker
-from lint_rules._engine.checking import CheckRun
-from lint_rules._engine.pool import Family, Lost, Pool
-from lint_rules._engine.reported import unreadable
+from lint_rules._engine.content import digest_of, stamp_after, stamp_before
+from lint_rules._engine.outcome import CheckRun
 from lint_rules._engine.wire import from_plain
-from lint_rules._run.real_paths import RealPaths
+
+if TYPE_CHECKING:  # a run that the cache answers starts no process, and loads nothing for one
+    from lint_rules._engine import worker
+    from lint_rules._engine.pool import Family, Lost, Pool
 
 # Fewer files than this are read in this process: starting others takes as long.
 _WORTH_A_PROCESS = 48
 _BATCH = 24
 
+_NOTHING: dict[str, str] = {}
+
 Progress = Callable[[int, int], None]
-Job = tuple[worker.Kind, tuple[int, ...]]
+Job = tuple[Any, tuple[int, ...]]  # a worker.Kind, and files by index
 
 
 def check_files(
@@ -48,7 +52,7 @@ def check_files(
         progress: Called with the number of files that are done, and of all.
     """
     cache = open_cache(settings) if cached else None
-    run = _Run(files, settings, jobs or worker.processors(), cache, progress)
+    run = _Run(files, settings, jobs, cache, progress)
     outcome = run.check()
     if cache is not None:
         cache.save()
@@ -78,7 +82,7 @@ class _Run:
         self,
         files: Sequence[SourceFile],
         settings: Settings,
-        jobs: int,
+        jobs: int | None,
         cache: Cache | None,
         progress: Progress | None,
     ) -> None:
@@ -87,9 +91,10 @@ class _Run:
         self._jobs = jobs
         self._cache = cache
         self._progress = progress
-        self._paths = [os.path.abspath(file.path) for file in files]
+        self._paths = [os.path.abspath(file.place) for file in files]
         self._name = run_digest(self._paths)
         self._digests: dict[str, str] = {}
+        self._stamps: dict[str, str] = {}
         self._real: dict[str, str] = {}
         self._known_uses: dict[frozenset[str], dict[str, str]] = {}
         self._found: dict[int, tuple[Finding, ...]] = {}
@@ -99,28 +104,40 @@ class _Run:
     def check(self) -> CheckRun:
         """Does it all."""
         everything = range(len(self._files))
-        arguments = (self._files, self._settings)
-        with Pool(self._jobs, worker.serve, arguments) as pool:
-            # An empty cache spares nothing, so the files are read once, where they are checked.
-            open_ones = self._look_up(everything) if self._cache else list(everything)
-            self._check(self._ask(open_ones, pool), pool)
+        # An empty cache spares nothing, so the files are read once, where they are checked.
+        open_ones = self._look_up(everything) if self._cache else list(everything)
+        if open_ones:
+            self._check_in_processes(open_ones)
         findings = [finding for index in everything for finding in self._found.get(index, ())]
         failures = [self._failures[index] for index in everything if index in self._failures]
         return CheckRun(
             tuple(sorted(findings, key=lambda found: found.sort_key)), self._read, tuple(failures)
         )
 
+    def _check_in_processes(self, indices: Sequence[int]) -> None:
+        from lint_rules._engine import worker
+        from lint_rules._engine.pool import Pool
+
+        jobs = self._jobs or worker.processors()
+        with Pool(jobs, worker.serve, (self._files, self._settings)) as pool:
+            self._check(self._ask(indices, pool), pool)
+
     # --- the cache
 
     def _look_up(self, indices: Sequence[int]) -> list[int]:
         """Takes what is known; gives the files that are not."""
         assert self._cache is not None
-        for index in indices:
-            try:
-                raw = self._files[index].read()
-            except OSError:
-                continue  # asked again below, where it is reported
-            self._digests[self._paths[index]] = worker.digest_of(raw, self._files[index].path)
+        for path, file in zip(self._paths, self._files, strict=True):
+            stamp = stamp_before(file)
+            digest = self._cache.digest(path, stamp)
+            if digest is None:
+                try:
+                    raw = file.read()
+                except OSError:
+                    continue  # asked again below, where it is reported
+                digest = digest_of(raw, file.place)
+                self._cache.restamp(path, digest, stamp_after(stamp, raw))
+            self._digests[path] = digest
         left: list[int] = []
         for index in indices:
             known = self._known(index, self._cache)
@@ -149,6 +166,9 @@ class _Run:
 
     def _ask(self, indices: Sequence[int], pool: Pool) -> list[int]:
         """Reads files and asks the cheap questions; gives those that must be checked in full."""
+        from lint_rules._engine import worker
+        from lint_rules._engine.pool import Family, Lost
+
         wanted: list[int] = []
 
         def take(job: Job, outcome: list[worker.Gated] | Lost) -> None:
@@ -160,12 +180,13 @@ class _Run:
                     self._unreadable(index, gated.problem or "")
                     continue
                 self._digests[self._paths[index]] = gated.digest
+                self._stamps[self._paths[index]] = gated.stamp
                 if gated.needs_check:
                     wanted.append(index)
                     if len(wanted) == _WORTH_A_PROCESS:
                         pool.prepare(worker.prepare)
                 else:
-                    self._keep(index, Entry(gated.digest))
+                    self._keep(index, Entry(gated.digest, stamp=gated.stamp))
                     self._done(index, ())
 
         if len(indices) < _WORTH_A_PROCESS:
@@ -182,6 +203,9 @@ class _Run:
     # --- the full check
 
     def _check(self, indices: Sequence[int], pool: Pool) -> None:
+        from lint_rules._engine import worker
+        from lint_rules._engine.pool import Family, Lost
+
         lost: list[int] = []
 
         def take(job: Job, outcome: list[worker.Checked] | Lost) -> None:
@@ -204,6 +228,8 @@ class _Run:
 
         Files of a package import from each other, and a process follows what it knows already once.
         """
+        from lint_rules._engine.pool import Family
+
         folders = [Path(self._paths[index]).parts[:-1] for index in indices]
         shared = _shared(folders)
         jobs: dict[tuple[str, ...], list[Job]] = defaultdict(list)
@@ -215,6 +241,9 @@ class _Run:
         return [Family(jobs[family], costs[family]) for family in jobs]
 
     def _take_last(self, job: Job, outcome: list[worker.Checked] | Lost) -> None:
+        from lint_rules._engine import worker
+        from lint_rules._engine.pool import Lost
+
         (index,) = job[1]
         if not isinstance(outcome, Lost) and not outcome[0].exhausted:
             self._take(index, outcome[0], keep=False)
@@ -230,7 +259,8 @@ class _Run:
         path = self._paths[index]
         uses = self._used(checked.uses)
         if keep and path in self._digests and uses is not None:
-            entry = Entry(self._digests[path], checked.findings, self._name, uses)
+            stamp = self._stamps.get(path, "")
+            entry = Entry(self._digests[path], checked.findings, self._name, uses, stamp)
             self._keep(index, entry)
         name = self._files[index].name
         self._done(index, tuple(from_plain(item, name) for item in checked.findings))
@@ -238,7 +268,7 @@ class _Run:
     def _used(self, real_paths: frozenset[str]) -> dict[str, str] | None:
         """Content digests of followed files by their path here; None if one is not known."""
         if not real_paths:
-            return {}
+            return _NOTHING
         if real_paths in self._known_uses:  # of a package all, mostly
             return self._known_uses[real_paths]
         by_real = self._by_real_path()
@@ -252,12 +282,16 @@ class _Run:
         return used
 
     def _by_real_path(self) -> dict[str, str]:
+        from lint_rules._run.real_paths import RealPaths
+
         if not self._real:
             real = RealPaths()
             self._real = {real.of(path): path for path in self._paths}
         return self._real
 
     def _unreadable(self, index: int, reason: str) -> None:
+        from lint_rules._engine.reported import unreadable
+
         name = self._files[index].name
         self._done(index, unreadable(name, reason, self._settings.at(self._paths[index])))
 

@@ -10,7 +10,6 @@ import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from hashlib import blake2b
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Literal
@@ -18,10 +17,10 @@ from typing import Literal
 from cleanguard.files import SourceFile
 from cleanguard.settings.config import Settings
 from lint_rules._engine.checking import RuleCrashError, check_source
+from lint_rules._engine.content import digest_of, stamp_after, stamp_before
 from lint_rules._engine.gate import needs_check
 from lint_rules._engine.reported import io_problem, unreadable
 from lint_rules._engine.wire import Plain, to_plain
-from lint_rules._run.neighbours import TRIGGER, stranger_beside
 from lint_rules._run.others import OtherFiles
 
 MEMORY = 1 << 30
@@ -47,11 +46,13 @@ class Gated:
         digest: Of its content; None where it could not be read.
         needs_check: It must be checked in full.
         problem: Why it could not be read.
+        stamp: Of the file when it was read, for the cache.
     """
 
     digest: str | None
     needs_check: bool = False
     problem: str | None = None
+    stamp: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,21 +78,15 @@ def prepare() -> None:
     import lint_rules.registry  # noqa: F401
 
 
-def digest_of(raw: bytes, path: Path) -> str:
-    """The name of a content, and of what a rule looks at beside it."""
-    digest = blake2b(raw, digest_size=16)
-    if TRIGGER in raw:
-        digest.update((stranger_beside(path) or "").encode())
-    return digest.hexdigest()
-
-
 def gate(file: SourceFile) -> Gated:
     """Reads a file and asks the cheap questions."""
+    stamp = stamp_before(file)
     try:
         raw = file.read()
     except OSError as error:
         return Gated(None, problem=io_problem(error))
-    return Gated(digest_of(raw, file.path), needs_check(raw, file.name))
+    needed = needs_check(raw, file.name)
+    return Gated(digest_of(raw, file.place), needed, stamp=stamp_after(stamp, raw))
 
 
 def check(file: SourceFile, settings: Settings, others: OtherFiles | None) -> Checked:

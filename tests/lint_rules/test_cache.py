@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -16,7 +17,7 @@ from cleanguard import cache
 from cleanguard.files import SourceFile, discover
 from cleanguard.settings.config import load_settings
 from lint_rules._engine import pipeline, worker
-from lint_rules._engine.checking import CheckRun
+from lint_rules._engine.outcome import CheckRun
 
 HEAD = "from transformers import AutoModelForCausalLM\n"
 LOAD = "model = AutoModelForCausalLM.from_pretrained(NAME)\n"
@@ -170,7 +171,8 @@ def test_entries_of_another_shape_count_as_none() -> None:
     expected = run()
     (file,) = Path(os.environ["CLEANGUARD_CACHE_DIR"]).glob("*.json")
     head, _, body = file.read_bytes().partition(b"\n")
-    kept = json.loads(body)
+    kept, uses = json.loads(body)
+    assert any(uses)
     shapes: list[Any] = [
         None,
         "x",
@@ -178,14 +180,131 @@ def test_entries_of_another_shape_count_as_none() -> None:
         {},
         3,
         [1],
-        [None, "", {}],
-        [[{"a": 1}], "", {}],
-        [[], "", [1]],
+        [None, None],
+        ["", None, "", 0],
+        ["", [{"a": 1}], "", 0],
+        ["", [], "", [1]],
+        ["", [], "", 99],
+        ["", [], "", -1],
+        ["", [], "", True],
     ]
-    forged = {
-        path: [old[0], *shape] if isinstance(shape, list) and shape else shape
-        for (path, old), shape in zip(kept.items(), reversed(shapes), strict=False)
-    }
-    text = json.dumps(forged).encode()
-    file.write_bytes(cache._head(head.split()[0].decode(), text) + b"\n" + text)
+    for start in range(0, len(shapes), len(kept)):
+        forged = dict(kept)
+        for (path, old), shape in zip(kept.items(), shapes[start:], strict=False):
+            forged[path] = [old[0], *shape] if isinstance(shape, list) and shape else shape
+        _forge(file, head, [forged, uses])
+        assert run() == expected
+    for odd in ([], {}, None, 3, "uses", [3] * len(uses), [{"load.py": 3}] * len(uses)):
+        _forge(file, head, [kept, odd])
+        assert run() == expected
+    _forge(file, head, kept)
     assert run() == expected
+
+
+def _forge(file: Path, head: bytes, body: object) -> None:
+    text = json.dumps(body).encode()
+    file.write_bytes(cache._head(head.split()[0].decode(), text) + b"\n" + text)
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The files that a run reads to look them up; those that were just written count as settled."""
+    monkeypatch.setattr(cache, "_SETTLED_NS", 0)
+    read: list[str] = []
+    digest_of = pipeline.digest_of
+
+    def digest(raw: bytes, path: Path | str) -> str:
+        read.append(os.path.relpath(path))
+        return digest_of(raw, path)
+
+    monkeypatch.setattr(pipeline, "digest_of", digest)
+    return read
+
+
+def test_a_file_that_nobody_touched_is_not_read(asked: list[str]) -> None:
+    first = run()
+    assert run() == first
+    assert set(asked) == {"guarded.py"}  # what stands beside it counts as well
+
+
+def test_a_change_that_keeps_size_and_times_is_seen(asked: list[str]) -> None:
+    first = run()
+    path = Path("names.py")
+    before = path.stat()
+    path.write_text("NAME = 'gpt3'\n")
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert path.stat().st_size == before.st_size
+    assert run() == run(cached=False) != first
+    assert "names.py" in asked
+
+
+def test_a_file_in_anothers_place_is_seen(asked: list[str]) -> None:
+    first = run()
+    before = Path("names.py").stat()
+    Path("other.txt").write_text("NAME = 'gpt3'\n")
+    os.utime("other.txt", ns=(before.st_atime_ns, before.st_mtime_ns))
+    Path("other.txt").replace("names.py")
+    assert run() == run(cached=False) != first
+
+
+def test_a_link_that_leads_elsewhere_is_seen(asked: list[str]) -> None:
+    Path("one.txt").write_text(f"{HEAD}NAME = 'gpt2'\n{LOAD}")
+    Path("two.txt").write_text(f"{HEAD}NAME = 'gpt3'\n{LOAD}")
+    Path("link.py").symlink_to("one.txt")
+    first = run()
+    Path("link.py").unlink()
+    Path("link.py").symlink_to("two.txt")
+    assert run() == run(cached=False) != first
+
+
+def test_a_file_that_was_just_written_is_read(
+    asked: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may be written again at what the system tells as the same time."""
+    run()
+    monkeypatch.setattr(cache, "_SETTLED_NS", 3600 * 10**9)
+    run()
+    assert {"names.py", "load.py", "lib/deep.py"} <= set(asked)
+
+
+def test_a_checkout_made_anew_has_the_same_findings_and_is_read_once(asked: list[str]) -> None:
+    first = run()
+    for path in Path().rglob("*.py"):
+        os.utime(path)
+    assert run() == first
+    assert "names.py" in asked
+    asked.clear()
+    assert run() == first
+    assert set(asked) == {"guarded.py"}
+
+
+def test_what_is_followed_from_many_files_is_kept_once(folder: Path) -> None:
+    for number in range(20):
+        (folder / f"load{number}.py").write_text(f"from names import NAME\n{HEAD}{LOAD}")
+    first = run()
+    (file,) = Path(os.environ["CLEANGUARD_CACHE_DIR"]).glob("*.json")
+    _, uses = json.loads(file.read_bytes().partition(b"\n")[2])
+    assert len(uses) < 6
+    (folder / "load3.py").write_text("")
+    run()
+    _, after = json.loads(file.read_bytes().partition(b"\n")[2])
+    assert len(after) <= len(uses) + 1
+    (folder / "load3.py").write_text(f"from names import NAME\n{HEAD}{LOAD}")
+    assert run() == first
+
+
+def test_a_warm_run_loads_no_process_and_no_rule() -> None:
+    code = (
+        "import sys; from cleanguard.cli import main\n"
+        "try: main()\n"
+        "except SystemExit: pass\n"
+        "loaded = {'multiprocessing', 'libcst', 'pathspec', 'tempfile', 'lint_rules._engine.checking', "
+        "'cleanguard.secrets.redaction'} & set(sys.modules)\n"
+        "sys.exit(repr(sorted(loaded)) if loaded else 0)"
+    )
+    command = [sys.executable, "-c", code, "check", "--output-format", "concise", "."]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    subprocess.run(command, env=environment, capture_output=True, check=False)
+    warm = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert (warm.returncode, warm.stderr) == (0, "")
+    assert "CG101" in warm.stdout

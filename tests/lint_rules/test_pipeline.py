@@ -15,8 +15,8 @@ from cleanguard.catalogue.findings import Finding
 from cleanguard.files import SourceFile, discover
 from cleanguard.settings.config import Settings
 from lint_rules._engine import checking, pipeline, worker
-from lint_rules._engine.checking import CheckRun
 from lint_rules._engine.gate import parses
+from lint_rules._engine.outcome import CheckRun
 
 HEAD = "from transformers import AutoModelForCausalLM\n"
 LOAD = 'm = AutoModelForCausalLM.from_pretrained("Qwen/Qwen2.5-7B")\n'
@@ -95,9 +95,9 @@ def test_a_cache_that_somebody_changed_is_none(project: Path) -> None:
     assert check(project) == plain
     [file] = (project.parent / "cache").iterdir()
     head, _, body = file.read_bytes().partition(b"\n")
-    entries = json.loads(body)
-    clean = {path: [entry[0]] for path, entry in entries.items()}
-    odd = {path: [entry[0], [[1]], "", {}] for path, entry in entries.items()}
+    entries, _ = json.loads(body)
+    clean = [{path: entry[:2] for path, entry in entries.items()}, []]
+    odd = [{path: [*entry[:2], [[1]], "", 0] for path, entry in entries.items()}, [{}]]
     deep = b"[" * 50_000 + b"]" * 50_000
     for poison in (json.dumps(clean).encode(), json.dumps(odd).encode(), b"[]", b"null", deep):
         file.write_bytes(head + b"\n" + poison)

@@ -13,7 +13,6 @@ from typing import TextIO
 from cleanguard.catalogue.findings import Finding
 from cleanguard.catalogue.fingerprints import Sources
 from cleanguard.cli.checking.options import Colour
-from cleanguard.cli.writing import write_out
 from cleanguard.files import SourceFile
 from cleanguard.report.formats import TEXT
 
@@ -51,6 +50,8 @@ class Output:
         if self.file is None:
             self._print(findings, checked, sources, stream)
             return
+        from cleanguard.cli.writing import write_out
+
         # Rendered first: a report that fails half-way must not leave half a file.
         text = io.StringIO()
         self._print(findings, checked, sources, text)

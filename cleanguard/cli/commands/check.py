@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -15,15 +15,15 @@ from cleanguard.catalogue.findings import Finding
 from cleanguard.cli.checking.known import Known
 from cleanguard.cli.checking.options import STDIN, CheckOptions, check_options
 from cleanguard.cli.checking.output import Output, colour_of, sources_of
-from cleanguard.cli.checking.places import prepared
-from cleanguard.cli.checking.with_trace import compared, read_trace
 from cleanguard.cli.exit_codes import CANNOT_DO, CLEAN, FINDINGS
 from cleanguard.cli.inputs import Inputs, inputs_of
-from cleanguard.cli.outputs import writable
 from cleanguard.cli.progress import bar
 from cleanguard.errors import JobError
 from cleanguard.files import SourceFile
 from cleanguard.report.spoken import put_bytes, say
+
+if TYPE_CHECKING:
+    from cleanguard.cli.checking.with_trace import Trace
 
 
 @click.command("check")
@@ -40,6 +40,8 @@ def command(ctx: click.Context, /, **given: Any) -> None:
     if options.cache_dir is not None:
         os.environ["CLEANGUARD_CACHE_DIR"] = str(options.cache_dir)
     if options.output_file and not options.watch:
+        from cleanguard.cli.outputs import writable
+
         writable(options.output_file)
     if not options.watch:
         ctx.exit(_check(options, _inputs(options)))
@@ -104,7 +106,7 @@ def _check(options: CheckOptions, inputs: Inputs) -> int:
         explain_run(settings, files)
     known = Known(options.baseline, settings)
     files = known.checkable(files)
-    traces = [read_trace(file) for file in options.with_trace]
+    traces = _traces(options)
     if traces and options.fixes:
         raise click.UsageError("--with-trace says what a run saw; it excludes --fix and --diff")
     with bar() as progress:
@@ -131,8 +133,12 @@ def _check(options: CheckOptions, inputs: Inputs) -> int:
         found = known.without(findings, files)
         code = add_ignores(found, files, settings, options.add_ignore)
         return max(code, _leave(False, failures, options))
+    from cleanguard.cli.checking.places import prepared
+
     if not options.fixes:
         if traces:
+            from cleanguard.cli.checking.with_trace import compared
+
             findings = compared(findings, traces, files, settings)
         findings = known.without(findings, files)
         findings = prepared(findings, files, settings, options.output_format)
@@ -163,6 +169,14 @@ def _check(options: CheckOptions, inputs: Inputs) -> int:
         if options.exit_non_zero_on_fix and fixes.codes:
             return max(FINDINGS, _leave(True, failures, options))
     return _leave(bool(findings), failures, options)
+
+
+def _traces(options: CheckOptions) -> list[Trace]:
+    if not options.with_trace:
+        return []
+    from cleanguard.cli.checking.with_trace import read_trace
+
+    return [read_trace(file) for file in options.with_trace]
 
 
 def _say_what_is_cut(findings: Sequence[Finding], options: CheckOptions) -> None:
