@@ -4,7 +4,9 @@
     python benchmarks/check.py --work .benchmarks --base CHECKOUT --tree FOLDER --rounds 5
 
 With `--base`, a checkout of an earlier commit is measured as well, on a tree of your own, each command of it
-right before the same command of this one; the peers are then ruff alone, with the rules S, B and NPY.
+right before the same command of this one; the peers are then ruff alone, with the rules S, B and NPY. The file
+that changes is the one whose length is nearest to 1,000 lines among those that load a model or a tokenizer;
+it is put back at the end.
 
 The peers get a virtual environment of their own, the checked tree is packages installed without their
 dependencies, and cleanguard is installed from this checkout. Times of one machine mean little; the
@@ -69,10 +71,12 @@ def main() -> None:
     parser.add_argument("--without", default="", help="contenders to leave out, by comma")
     options = parser.parse_args()
     work = options.work.resolve()
-    bin_folder = prepare_peers(work)
     if options.base is not None:
-        compare(options, work, bin_folder)
+        if options.tree is None:
+            parser.error("--base needs --tree FOLDER")
+        compare(options, work, prepare_peers(work, ("ruff",), "ruff-venv"))
         return
+    bin_folder = prepare_peers(work)
     tree, clean = prepare_trees(work)
     print(f"{platform.python_implementation()} {platform.python_version()}, {os.cpu_count()} cores")
     for folder in (tree, clean):
@@ -88,14 +92,14 @@ def main() -> None:
     print_ratios(times)
 
 
-def prepare_peers(work: Path) -> Path:
-    """A virtual environment with the peers and this checkout's cleanguard."""
-    venv = work / "venv"
+def prepare_peers(work: Path, peers: Sequence[str] = PEERS, name: str = "venv") -> Path:
+    """A virtual environment with the peers, and another with this checkout's cleanguard."""
+    venv = work / name
     python = venv / "bin" / "python"
     if not python.exists():
         subprocess.run([sys.executable, "-m", "venv", str(venv)], check=True)
         install = [str(python), "-m", "pip", "install", "-q"]
-        subprocess.run([*install, "setuptools<81", *PEERS], check=True)
+        subprocess.run([*install, "setuptools<81", *peers], check=True)
     # Semgrep pins an old click and rich: cleanguard has an environment of its own.
     own = work / "own"
     if not (own / "bin" / "python").exists():
@@ -188,22 +192,36 @@ def compare(options: argparse.Namespace, work: Path, peers: Path) -> None:
     print(f"{platform.python_implementation()} {platform.python_version()}, {describe(tree)}")
     ruff = [str(peers / "ruff"), "check", "--isolated", "--exit-zero", "-q", "--select", "S,B,NPY"]
     kept = ["--cache-dir", str(work / "ruff-cache")]
-    edited = max(tree.rglob("*.py"), key=lambda file: file.stat().st_size)
+    edited = middling(tree)
+    print(f"the file that changes: {edited.relative_to(tree)}")
     contenders = [
         Contender("ruff cold", [*ruff, "--no-cache", str(tree)]),
         Contender("ruff warm", [*ruff, *kept, str(tree)]),
     ]
+    (work / f"original-{edited.name}").unlink(missing_ok=True)  # perhaps of another tree
+    change = editor(edited, work)
+    of_each: list[list[Contender]] = []
     for name, checkout in (("base", options.base.resolve()), ("this", ROOT)):
         cache = work / f"cache-{name}"
         variables = [f"PYTHONPATH={checkout}", f"CLEANGUARD_CACHE_DIR={cache}"]
         command = ["env", *variables, str(work / "own" / "bin" / "cleanguard"), "check"]
         command += ["--exit-zero", "--output-format", "concise"]
-        contenders += [
-            Contender(f"{name} cold", [*command, str(tree)], partial(shutil.rmtree, cache, True)),
-            Contender(f"{name} warm", [*command, str(tree)]),
-            Contender(f"{name} one file", [*command, "--no-cache", str(edited)]),
-        ]
-    times = measure(contenders, options.rounds, work, options.processor_time)
+        of_each.append(
+            [
+                Contender(
+                    f"{name} cold", [*command, str(tree)], partial(shutil.rmtree, cache, True)
+                ),
+                Contender(f"{name} warm", [*command, str(tree)]),
+                Contender(f"{name} one file", [*command, str(edited)], change),
+                Contender(f"{name} tree, one changed", [*command, str(tree)], change),
+            ]
+        )
+    contenders += [contender for pair in zip(*of_each, strict=True) for contender in pair]
+    original = edited.read_bytes()
+    try:
+        times = measure(contenders, options.rounds, work, options.processor_time)
+    finally:
+        edited.write_bytes(original)
     middle = {name: statistics.median(each) for name, each in times.items()}
     for contender in contenders:
         print(f"{contender.name:<28}{middle[contender.name]:8.2f} s")
@@ -212,8 +230,22 @@ def compare(options: argparse.Namespace, work: Path, peers: Path) -> None:
         ("this cold", "ruff cold", 5),
         ("this warm", "ruff warm", 0.5),
         ("this one file", "base one file", 1),
+        ("this tree, one changed", "base tree, one changed", 1),
     ):
         print(f"{over} / {under}: {middle[over] / middle[under]:.2f}   (goal at most {goal})")
+    print(f"this one file: {middle['this one file']:.2f} s   (goal at most 0.25 s)")
+
+
+def middling(tree: Path) -> Path:
+    """The file nearest to 1,000 lines of those that load something."""
+    loading = [
+        (abs(text.count(b"\n") - 1_000), file)
+        for file in sorted(tree.rglob("*.py"))
+        if b".from_pretrained(" in (text := file.read_bytes())
+    ]
+    if not loading:
+        raise SystemExit(f"{tree}: no file calls from_pretrained; name another tree")
+    return min(loading)[1]
 
 
 def editor(file: Path, work: Path) -> Callable[[], None]:
@@ -235,6 +267,7 @@ def measure(
     environment = {
         **os.environ,
         "CLEANGUARD_CACHE_DIR": str(work / "cache"),
+        "PYTHONDONTWRITEBYTECODE": "",  # an installed program has its bytecode
         # Some peers call their own helpers by name.
         "PATH": f"{work / 'venv' / 'bin'}{os.pathsep}{os.environ['PATH']}",
     }
