@@ -46,6 +46,7 @@ def migrate_source(
     *,
     seen: OtherFiles | None = None,
     path: Path | None = None,
+    known: Sequence[Finding] | None = None,
 ) -> Migration:
     """Plans and proves the migration of one file; writes nothing.
 
@@ -60,6 +61,7 @@ def migrate_source(
         others: The other files of the run, which may take names from this one.
         seen: The files of the run, as `check` sees them from this one.
         path: Where the file stands, if that is not `filename`.
+        known: What `check` finds in it among the files of the run; it is asked if None.
 
     Raises:
         SourceError: The file cannot be read as Python.
@@ -69,7 +71,9 @@ def migrate_source(
     linked = others is not None and others.may_link(path or Path(filename), raw)
     if not (linked or needs_check(raw, filename)):
         return Migration(filename, raw, raw, ())
-    found = check_source(filename, raw, settings, seen, path, edits=False)
+    if known is None:
+        known = check_source(filename, raw, settings, seen, path, edits=False)
+    found = known
     unread = [one for one in found if one.code == UNREADABLE.code]
     broken = next((one for one in unread if not one.location.cell), None)
     if broken is not None:

@@ -15,7 +15,10 @@ from codemods.migration import Migration, migrate_source
 from codemods.plan.options import EVERYTHING, Wishes
 from codemods.plan.planned import LoadKey
 from codemods.script.elsewhere import Elsewhere
+from lint_rules._engine.content import digest_of
 from lint_rules._engine.each import Each, Unread
+from lint_rules._engine.outcome import Known
+from lint_rules._engine.pipeline import known_findings
 from lint_rules._engine.worker import start_clock
 from lint_rules._run.others import OtherFiles
 
@@ -38,6 +41,7 @@ class Planner:
         self._settings = settings
         self._seen: OtherFiles | None = None
         self._others: Elsewhere | None = None
+        self._known: Mapping[str, Known] | None = None
         self._held: dict[LoadKey, str] = {}
         self._left: dict[LoadKey, str] = {}
 
@@ -50,6 +54,8 @@ class Planner:
             wishes: What is to be rewritten.
             progress: Called with the number of files that are done, and of all.
         """
+        if self._known is None:  # before processes are forked, which inherit it
+            self._known = known_findings(self._files, self._settings)
         found = self._round(wishes, self._files, progress)
         plans = dict(zip((file.name for file in self._files), found, strict=True))
         for _ in range(_MOST_ROUNDS - 1):
@@ -103,12 +109,16 @@ class Planner:
                 self._seen = OtherFiles(self._files, self._settings, start_clock)
             self._others = Elsewhere(self._files, self._seen)
             self._others.held, self._others.left = self._held, self._left
+        raw = file.read()
+        known = (self._known or {}).get(file.name)
+        fits = known is not None and known.digest == digest_of(raw, file.place)
         return migrate_source(
             file.name,
-            file.read(),
+            raw,
             self._settings,
             wishes,
             self._others,
             seen=self._seen,
             path=file.path,
+            known=known.findings if known is not None and fits else None,
         )

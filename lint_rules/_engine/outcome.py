@@ -20,3 +20,16 @@ class CheckRun:
     findings: tuple[Finding, ...]
     checked: int
     failures: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What a check found in a file that is as it was.
+
+    Attributes:
+        digest: Of the content that it was found in.
+        findings: Without the edits of their fixes.
+    """
+
+    digest: str
+    findings: tuple[Finding, ...]

@@ -17,7 +17,7 @@ from cleanguard.catalogue.findings import Finding
 from cleanguard.files import SourceFile
 from cleanguard.settings.config import Settings
 from lint_rules._engine.content import digest_of, stamp_after, stamp_before
-from lint_rules._engine.outcome import CheckRun
+from lint_rules._engine.outcome import CheckRun, Known
 from lint_rules._engine.wire import from_plain
 
 if TYPE_CHECKING:  # a run that the cache answers starts no process, and loads nothing for one
@@ -57,6 +57,19 @@ def check_files(
     if cache is not None:
         cache.save()
     return outcome
+
+
+def known_findings(files: Sequence[SourceFile], settings: Settings) -> dict[str, Known]:
+    """What earlier checks of these files found, by the name of the file; nothing of those that changed.
+
+    Args:
+        files: All files of the run: what is found in one may rest on the others.
+        settings: What the run was told.
+    """
+    cache = open_cache(settings)
+    if not cache:
+        return {}
+    return _Run(files, settings, None, cache, None).known()
 
 
 def _shared(folders: Sequence[tuple[str, ...]]) -> int:
@@ -113,6 +126,14 @@ class _Run:
         return CheckRun(
             tuple(sorted(findings, key=lambda found: found.sort_key)), self._read, tuple(failures)
         )
+
+    def known(self) -> dict[str, Known]:
+        """What the cache answers."""
+        self._look_up(range(len(self._files)))
+        return {
+            self._files[index].name: Known(self._digests[self._paths[index]], findings)
+            for index, findings in self._found.items()
+        }
 
     def _check_in_processes(self, indices: Sequence[int]) -> None:
         from lint_rules._engine import worker

@@ -17,6 +17,7 @@ import codemods.planning as planning
 from cleanguard.cli import progress
 from cleanguard.files import discover
 from cleanguard.settings.config import Settings
+from codemods import migration
 from codemods.migration import migrate_source
 from codemods.planning import Planner, Unread
 from lint_rules._engine import worker
@@ -216,3 +217,31 @@ def test_a_notice_that_cannot_be_written_leaves_what_was_there(run: Any, folder:
     ran = run("migrate", "--notice", "taken/NOTICE.md")
     assert ran.code == 2
     assert "the notice was not written" in ran.err
+
+
+def test_what_a_check_has_found_is_not_looked_for_again(
+    run: Any, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "clean.py").write_text("from trl import SFTTrainer\nfrom a import model\n")
+    (folder / "mixed.py").write_text(MIXED)
+    fresh = run("migrate")
+    run("check")
+    asked = folder / "asked.txt"
+    check_source = migration.check_source
+
+    def check(filename: str, *args: Any, **options: Any) -> Any:
+        with asked.open("a") as stream:  # in whichever process
+            stream.write(f"{filename}\n")
+        return check_source(filename, *args, **options)
+
+    monkeypatch.setattr(migration, "check_source", check)
+    again = run("migrate")
+    assert (again.code, again.out, again.err) == (fresh.code, fresh.out, fresh.err)
+    assert not asked.exists()
+    (folder / "clean.py").write_text("from trl import SFTTrainer\nfrom a import model as other\n")
+    run("migrate")
+    assert asked.read_text().split() == ["clean.py"]
+    (folder / "a.py").write_text(LOAD.replace("gpt2", "Qwen/Qwen2.5-7B-Instruct"))
+    changed = run("migrate")
+    monkeypatch.setenv("CLEANGUARD_CACHE_DIR", str(folder / "none"))
+    assert run("migrate").out == changed.out

@@ -48,6 +48,7 @@ def command(ctx: click.Context, /, **given: Any) -> None:
     if _reads_stdin(options) or options.output_file:
         raise click.UsageError("--watch needs files, and prints to the terminal")
     from cleanguard.cli.checking.watch import watch
+    from lint_rules._engine.worker import prepare
 
     def again() -> None:
         click.clear()
@@ -56,6 +57,7 @@ def command(ctx: click.Context, /, **given: Any) -> None:
         except JobError as error:  # the next change may mend it
             say(f"cleanguard: {error}", err=True)
 
+    prepare()  # once, so that the processes of each check inherit it
     watch(again, lambda: _looked_at(options))
 
 
