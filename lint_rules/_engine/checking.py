@@ -14,6 +14,7 @@ from cleanguard.files import SourceFile
 from cleanguard.settings.config import Settings
 from cleanguard.settings.per_file import with_severity, without_unfixable
 from cleanguard.settings.suppressions import may_suppress, suppressed
+from lint_rules._engine.gate import parses
 from lint_rules._engine.outcome import CheckRun
 from lint_rules._engine.reported import (
     START,
@@ -26,7 +27,7 @@ from lint_rules._engine.reported import (
 from lint_rules._questions.exempt import active_codes
 from lint_rules._run.notebook import SUFFIX, read
 from lint_rules._run.others import OtherFiles
-from lint_rules._run.screen import has_trigger, screened
+from lint_rules._run.screen import Screened, has_trigger, is_told, screened
 from lint_rules._run.source import Source, SourceError, decode, parse_fast, syntax_error
 
 if TYPE_CHECKING:
@@ -112,6 +113,8 @@ def _check_text(job: _Job, source: Source) -> tuple[Finding, ...]:
     found: tuple[Finding, ...] = ()
     try:
         said = None if others is None else others.known(job.path)
+        if said is None and _is_told(source):
+            said = Screened(matters=False, exports=False)
         tree = parse_fast(source) if said is None else None
         if said is None and tree is None:
             found = _check_full(job, source, parsed=False)
@@ -132,6 +135,11 @@ def _check_text(job: _Job, source: Source) -> tuple[Finding, ...]:
     except RecursionError:
         found = unreadable(filename, "nested too deeply to be followed", settings)
     return tuple(without_unfixable(with_severity(finding, settings), settings) for finding in found)
+
+
+def _is_told(source: Source) -> bool:
+    """Whether nothing of a file can matter and it parses: most of these only write about models."""
+    return has_trigger(source.raw) and is_told(source.text) and parses(source.raw)
 
 
 def followed_findings(

@@ -13,8 +13,12 @@ from cleanguard.editing.read import read_file
 from lint_rules._flow.values.joins import Constant, Mapping, Value
 from lint_rules._flow.values.joins import Sequence as ValueSequence
 from lint_rules._light import light_module
-from lint_rules._run.screen import Screened, has_trigger, screened
+from lint_rules._run.screen import Screened, has_trigger, is_told, screened
 from lint_rules._run.source import SourceError, decode, parse_fast
+
+_STAR = re.compile(rb"\bimport[\s\\]*\*")
+_IN_LIST = re.compile(rb"[ \t\w,()\\]*(?:#.*)?")
+_ASSIGNED = re.compile(rb"[ \t\\\n)\]]*=(?!=)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +37,26 @@ class Exports:
         screened: What the cheap questions say; None where it was not parsed.
     """
 
-    def __init__(self, plain: dict[str, Value | Target] | None = None, raw: bytes = b"") -> None:
+    def __init__(
+        self,
+        plain: dict[str, Value | Target] | None = None,
+        raw: bytes = b"",
+        *,
+        guess: bool = True,
+    ) -> None:
+        """Keep what is known.
+
+        Args:
+            plain: The plain names; read from `raw` when one is asked for if None.
+            raw: The file's bytes.
+            guess: A name that a line of the file defines is taken for a function or a class without parsing.
+        """
         self.light: cst.Module | None = None
         self.exported: cst.Module | None = None
         self.screened: Screened | None = None
         self._raw = raw
         self._plain = plain
+        self._guess = guess
 
     @classmethod
     def parsed(cls, tree: ast.Module, said: Screened) -> Exports:
@@ -57,6 +75,8 @@ class Exports:
             if not has_trigger(raw):
                 return cls(raw=raw)
             source = decode(raw)
+            if is_told(source.text):
+                return cls(raw=raw, guess=False)
             tree = parse_fast(source)
             return cls({}) if tree is None else cls.parsed(tree, screened(tree, source.text))
         except (OSError, SourceError, RecursionError):
@@ -64,26 +84,47 @@ class Exports:
 
     def plain(self, name: str) -> Value | Target | None:
         """A literal or a re-export; None for anything else."""
-        if self._plain is None and _defines(self._raw, name):
+        if self._plain is None and self._has_none(name):
             return None
         return self._names().get(name)
 
     def star(self) -> Target | None:
         """What a plain module brings in by `from library import *`, with the star for the name."""
-        if self._plain is None and b"import *" not in self._raw:
+        if self._plain is None and _STAR.search(self._raw) is None:
             return None
         found = self._names().get("*")
         return found if isinstance(found, Target) else None
+
+    def _has_none(self, name: str) -> bool:
+        """Whether a name is no plain one, as far as that is told without parsing."""
+        if self._guess:
+            return _defines(self._raw, name)
+        if name.encode() not in self._raw:
+            return self._raw.isascii()  # other letters may be written in two ways
+        return _defines(self._raw, name) and not _may_bind(self._raw, name)
 
     def _names(self) -> dict[str, Value | Target]:
         if self._plain is None:
             try:
                 tree = parse_fast(decode(self._raw))
-            except SourceError:
+                if tree is not None and not self._guess:
+                    self.screened = Screened(matters=False, exports=False)
+            except (SourceError, RecursionError):
                 tree = None
             self._plain = {} if tree is None else _plain_names(tree)
             self._raw = b""
         return self._plain
+
+
+def _may_bind(raw: bytes, name: str) -> bool:
+    """Whether an assignment or an import may give a name its value as well."""
+    wanted = name.encode()
+    for at in _places(wanted, raw):
+        line = raw[raw.rfind(b"\n", 0, at) + 1 : raw.find(b"\n", at) % (len(raw) + 1)]
+        behind = raw[at + len(wanted) : at + len(wanted) + 80]
+        if b"import" in line or _IN_LIST.fullmatch(line) or _ASSIGNED.match(behind):
+            return True
+    return False
 
 
 def _defines(raw: bytes, name: str) -> bool:

@@ -5,7 +5,11 @@ from __future__ import annotations
 import ast
 import re
 from bisect import bisect_left
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
+
+from lint_rules._run.told import stands_in_texts_alone
 
 # Every hazard needs one of these words; a file without them is clean whatever it does. Looking for a
 # word is many times as fast as looking for a pattern.
@@ -97,6 +101,11 @@ def screened(tree: ast.Module, text: str) -> Screened:
     return Screened(exports or _stands_in(_TRIGGER_NAMES - _EXPORTED_NAMES, tree, text), exports)
 
 
+def is_told(text: str) -> bool:
+    """Whether all trigger words of a file that parses certainly stand in comments and texts alone."""
+    return stands_in_texts_alone(text, _places(_TRIGGER_NAMES, text), _TRIGGER_NAMES)
+
+
 def _stands_in(words: frozenset[str], tree: ast.Module, text: str) -> bool:
     """Whether a word stands in code. Goes down to the nodes on whose lines one stands: they are few."""
     lines = _lines_with(words, text)
@@ -126,22 +135,33 @@ def _lines_with(words: frozenset[str], text: str) -> list[int]:
     """The numbers of the lines in which a word stands, in order."""
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
-    places: set[int] = set()
-    for word in words:
-        at = text.find(word)
-        while at >= 0:
-            end = at + len(word)
-            if not (_goes_on(text[at - 1 : at]) or _goes_on(text[end : end + 1])):
-                places.add(at)
-            at = text.find(word, end)
     lines: list[int] = []
     row, seen = 1, 0
-    for place in sorted(places):
+    for place in _places(words, text):
         row += text.count("\n", seen, place)
         seen = place
         if not lines or lines[-1] != row:
             lines.append(row)
     return lines
+
+
+def _places(words: frozenset[str], text: str) -> list[int]:
+    """Where words stand as whole names, in order."""
+    return sorted(at for word, places in _all_places(text) if word in words for at in places)
+
+
+@lru_cache(maxsize=1)  # a file is asked up to three times in a row
+def _all_places(text: str) -> tuple[tuple[str, tuple[int, ...]], ...]:
+    return tuple((word, tuple(_places_of(word, text))) for word in _TRIGGER_NAMES)
+
+
+def _places_of(word: str, text: str) -> Iterator[int]:
+    at = text.find(word)
+    while at >= 0:
+        end = at + len(word)
+        if not (_goes_on(text[at - 1 : at]) or _goes_on(text[end : end + 1])):
+            yield at
+        at = text.find(word, end)
 
 
 def _goes_on(letter: str) -> bool:
