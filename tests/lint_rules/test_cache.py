@@ -298,7 +298,7 @@ def test_a_warm_run_loads_no_process_and_no_rule() -> None:
         "import sys; from cleanguard.cli import main\n"
         "try: main()\n"
         "except SystemExit: pass\n"
-        "loaded = {'multiprocessing', 'libcst', 'pathspec', 'tempfile', 'lint_rules._engine.checking', "
+        "loaded = {'multiprocessing', 'libcst', 'pathspec', 'lint_rules._engine.checking', "
         "'cleanguard.secrets.redaction'} & set(sys.modules)\n"
         "sys.exit(repr(sorted(loaded)) if loaded else 0)"
     )
