@@ -270,11 +270,13 @@ class GuardedCalls:
         on: str | None = None,
         is_trainable: bool = False,
         in_place: bool = False,
+        revision: str | None = None,
     ) -> Any:
         """Put an adapter on a guarded model; see `guard.adapters.attaching.attach_adapter`."""
         return attaching.attach_adapter(
-            model, path, name=name, on=on, is_trainable=is_trainable, in_place=in_place
-        )
+            model, path, name=name, on=on, is_trainable=is_trainable, in_place=in_place,
+            revision=revision,
+        )  # fmt: skip
 
     @staticmethod
     def adapter(model: Any, name: str | Sequence[str]) -> AbstractContextManager[Any]:

@@ -12,6 +12,7 @@ from guard.files.request import (
     BosChoice,
     DeviceMap,
     LoadRequest,
+    PadChoice,
     PaddingSide,
     SpecialTokens,
     path_text,
@@ -80,6 +81,8 @@ class CleanModelLoader(GuardedCalls):
             several tokens), `none` puts nothing. What was weighed is recorded in each case.
         special_tokens: `refuse` a prompt that spells a special token, or read the spelling as plain
             `text`; recorded. What the chat template writes as ordinary text is refused either way.
+        pad: `auto` fills batches with a token that is not EOS where the vocabulary has one to spare;
+            `files` leaves what the files name, perhaps nothing, to a script that adds one of its own.
 
     Raises:
         LoaderCallError: A keyword that does not exist, with the one that was meant.
@@ -129,6 +132,7 @@ class CleanModelLoader(GuardedCalls):
         allow_pickle: bool = False,
         bos: BosChoice = "auto",
         special_tokens: SpecialTokens = "refuse",
+        pad: PadChoice = "auto",
         **unknown: NoReturn,
     ) -> None:
         refuse_unknown("CleanModelLoader", unknown, LOADER_KEYWORDS)
@@ -173,6 +177,7 @@ class CleanModelLoader(GuardedCalls):
             allow_pickle=allow_pickle,
             bos=bos,
             special_tokens=special_tokens,
+            pad=pad,
         )
 
     @property

@@ -8,7 +8,6 @@ from lint_rules._flow.values.events import Encode
 # What is done to a model only to train it.
 _PREPARES = ("get_peft_model", "prepare_model_for_kbit_training", "prepare_model_for_int8_training")
 _ONLY_ASKS = ("evaluate(", "predict(", "prediction_step(")
-_GROWS = ("add_special_tokens", "add_tokens", "resize_token_embeddings")
 
 
 def trains(script: Script) -> bool:
@@ -23,11 +22,6 @@ def trains(script: Script) -> bool:
     trainer = script.names_end_with("Trainer", "TrainingArguments")
     asks = any(map(script.has_attribute, _ONLY_ASKS))
     return trainer and (script.has_attribute("train(") or not asks)
-
-
-def grows_vocabulary(script: Script) -> bool:
-    """Whether the script adds tokens to a tokenizer."""
-    return any(script.has_attribute(f"{name}(") for name in _GROWS)
 
 
 def uses_max_length(script: Script) -> bool:

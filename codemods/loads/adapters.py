@@ -34,6 +34,11 @@ _IN_PLACE = Note(
     "peft puts the adapter into the base itself, so what still uses the base gets the adapter's answers; "
     "`in_place=True` keeps it so, and without it the base stays a base",
 )
+_OF_HUB = Note(
+    "changed",
+    "an adapter of the hub is loaded by its commit, which is recorded; pickled weights are refused",
+    "where its repository holds adapter_model.safetensors",
+)
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.\-]*/[A-Za-z0-9][\w.\-]*")
 # How folders of results begin, unlike names of people and companies.
 _FOLDERS = (
@@ -67,23 +72,24 @@ def rewrite(script: Script, unmigrated: frozenset[cst.CSTNode]) -> list[Site]:
             notes = (_IN_PLACE,) if in_place else ()
             if any(name in _PLACING for name in attach.args.keywords):
                 notes = (*notes, _PLACED)
+            path = attach.args.get("model_id", 1)
+            if path is not None and _may_lie_on_the_hub(path):
+                notes = (*notes, _OF_HUB)
             sites.append(Site("CG101", attach.node, _SUMMARY, edits, notes))
         except CannotRewrite as reason:
             sites.append(Site("CG101", attach.node, _SUMMARY, reason=str(reason)))
     return sites
 
 
-def _refuse_hub_id(path: Argument) -> None:
-    """`attach_adapter` takes a folder; a text of two parts is one only if its first part says so."""
+def _may_lie_on_the_hub(path: Argument) -> bool:
+    """Whether an adapter is named by a hub id: a text of two parts is a folder if its first part says so."""
     for option in options(path.value):
         text = option.value if isinstance(option, Constant) else None
         if isinstance(text, str) and _HUB_ID.fullmatch(text):
             if text.partition("/")[0].lower().startswith(_FOLDERS):
                 continue
-            raise CannotRewrite(
-                f"the adapter `{text}` may lie on the hub, and attach_adapter takes a folder: fetch it "
-                'first (`huggingface_hub.snapshot_download`), or write "./" before a folder'
-            )
+            return True
+    return False
 
 
 def _edits(
@@ -94,12 +100,11 @@ def _edits(
     model, path = attach.args.get("model", 0), attach.args.get("model_id", 1)
     if model is None or path is None or attach.args.spread or len(attach.args.positional) > 2:
         raise CannotRewrite("the call takes arguments that this tool does not take apart")
-    _refuse_hub_id(path)
     arguments = [written(script, model), written(script, path)]
     for name, argument in attach.args.keywords.items():
         if name in ("model", "model_id", *_IGNORED, *_PLACING):
             continue
-        if name not in ("is_trainable", "adapter_name"):
+        if name not in ("is_trainable", "adapter_name", "revision"):
             raise CannotRewrite(f"the keyword `{name}` has no place in attach_adapter")
         keyword = "name" if name == "adapter_name" else name
         arguments.append(f"{keyword}={written(script, argument)}")

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 import libcst as cst
 
+from codemods.facts.growth import refuse_growth
 from codemods.facts.load_context import is_statement, refuse_empty_weights, refuse_moved_padding
 from codemods.facts.load_targets import Target, chained_calls, names_for, target_of
 from codemods.facts.loader_keywords import carry_model_keywords, carry_tokenizer_keywords, written
-from codemods.facts.purposes import grows_vocabulary, trains
+from codemods.facts.purposes import trains
 from codemods.loads.load_dicts import say_dict
 from codemods.loads.loader_classes import other_classes
 from codemods.loads.model_configs import drop_config
@@ -25,7 +26,11 @@ from lint_rules._flow.values.arguments import Arguments
 from lint_rules._flow.values.events import ModelLoad, TokenizerLoad
 
 _MODEL, _TOKENIZER = ".load().model", ".load_tokenizer()"
-_GROWS = "tokens are added to the tokenizer: it would no longer be the model's"
+_PAD_OF_FILES = 'pad="files"'
+_ADDED = Note(
+    "carried",
+    '`pad="files"`: the script adds tokens of its own, and the loader chooses no pad token before it',
+)
 _GREEDY = Note(
     "changed",
     "generation_config.json is replaced by an explicit greedy one; what it said is recorded",
@@ -165,8 +170,7 @@ def _rewrite_tokenizer(script: Script, tokenizer: TokenizerLoad) -> Site:
     try:
         if tokenizer.args.spread:
             raise CannotRewrite("the tokenizer's load takes `**` arguments")
-        if grows_vocabulary(script):
-            raise CannotRewrite(_GROWS)
+        grows = refuse_growth(script)
         refuse_moved_padding(script, tokenizer)
         carried = carry_tokenizer_keywords(
             script, tokenizer.args, tokenizer.model, training=trains(script)
@@ -174,6 +178,8 @@ def _rewrite_tokenizer(script: Script, tokenizer: TokenizerLoad) -> Site:
         arguments = [_id_argument(script, tokenizer.args), *carried.given]
         if trains(script):
             arguments.append("for_training=True")
+        if grows:
+            arguments.append(_PAD_OF_FILES)
         indent, room = script.place_of(tokenizer.node)
         head = script.call("CleanModelLoader", arguments, indent, room + len(_TOKENIZER))
         after = "".join(_set_after(script, tokenizer, line) for line in carried.after)
@@ -181,7 +187,8 @@ def _rewrite_tokenizer(script: Script, tokenizer: TokenizerLoad) -> Site:
         return _left(tokenizer, "CG102", str(reason))
     span = script.span(tokenizer.node)
     edit = Edit(span.start, span.end, f"{head}{_TOKENIZER}{after}")
-    return Site("CG102", tokenizer.node, "load the tokenizer alone", (edit,), carried.notes)
+    notes = (*carried.notes, _ADDED) if grows else carried.notes
+    return Site("CG102", tokenizer.node, "load the tokenizer alone", (edit,), notes)
 
 
 def _set_after(script: Script, tokenizer: TokenizerLoad, line: str) -> str:
@@ -212,8 +219,7 @@ class _Loader:
 
 def _loader_arguments(script: Script, model: ModelLoad, tokenizer: TokenizerLoad | None) -> _Loader:
     refuse_empty_weights(model)
-    if grows_vocabulary(script):
-        raise CannotRewrite(_GROWS)
+    grows = refuse_growth(script)
     carried = carry_model_keywords(script, model.args, model.model)
     given, notes = list(carried.given), [*carried.notes, *drop_config(script, model)]
     said = _spread(script, model)
@@ -236,6 +242,9 @@ def _loader_arguments(script: Script, model: ModelLoad, tokenizer: TokenizerLoad
     if trains(script):
         given.append("for_training=True")
         notes.append(Note("carried", "`for_training=True`: the script trains what it loads"))
+    if grows:
+        given.append(_PAD_OF_FILES)
+        notes.append(_ADDED)
     if config is None and any(argument.startswith("load_in_4bit=") for argument in given):
         given += [f"{name}={value}" for name, value in four_bit_options(script, {})]
     return _Loader(

@@ -65,11 +65,22 @@ class Elsewhere:
                 found.add(_stem(path))
         return frozenset(found)
 
-    def mentions(self, path: Path, module: str, words: re.Pattern[str]) -> bool:
-        """Whether a file of the run that a module's name ends in says one of some words."""
+    def mentions(
+        self, path: Path, module: str, words: re.Pattern[str], *, within: str | None = None
+    ) -> bool:
+        """Whether a file of the run that a module's name ends in says one of some words.
+
+        Args:
+            path: Who asks.
+            module: The module's name.
+            words: What is looked for.
+            within: Look into this function of it alone, if it defines one of that name.
+        """
         last = module.rpartition(".")[2]
         return bool(last) and any(
-            other.stem == last and other != path.absolute() and words.search(self._whole(other))
+            other.stem == last
+            and other != path.absolute()
+            and words.search(_part(self._whole(other), within))
             for other in self._run
         )
 
@@ -121,6 +132,17 @@ class Elsewhere:
                 text = ""
             self._texts[path] = text if "import" in text else ""
         return self._texts[path]
+
+
+def _part(text: str, function: str | None) -> str:
+    """The text of a function at the top of a module; the whole where there is none of that name."""
+    if function is None:
+        return text
+    body = re.compile(
+        rf"^(async )?def {re.escape(function)}\b.*?(?=^[A-Za-z_@]|\Z)", re.MULTILINE | re.DOTALL
+    )
+    found = body.search(text)
+    return text if found is None else found[0]
 
 
 def _stem(path: Path) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import warnings
 from dataclasses import replace
 from os import PathLike
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cleanguard.catalogue import hazards
+from guard.adapters.finding import HUB_ID, find_adapter
 from guard.adapters.fit import refuse_misfit, whole_tensors
 from guard.adapters.selection import BASE
 from guard.adapters.sharing import protect_layers, protect_lender, twin_of
@@ -34,8 +34,6 @@ from guard.provenance.tensors import adapter_record
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
-_HUB_ID = re.compile(r"[A-Za-z0-9][\w.\-]*/[A-Za-z0-9][\w.\-]*")
-
 
 def attach_adapter(
     model: PreTrainedModel,
@@ -45,6 +43,7 @@ def attach_adapter(
     on: str | None = None,
     is_trainable: bool = False,
     in_place: bool = False,
+    revision: str | None = None,
 ) -> Any:
     """Put an adapter on a guarded model; the guard stays, and its lineage joins the provenance.
 
@@ -55,28 +54,30 @@ def attach_adapter(
 
     Args:
         model: The base model, or what an earlier call returned.
-        path: The adapter's directory.
+        path: The adapter's directory, or its hub id, which is resolved to a commit and loaded by it.
         name: The adapter's name; `base` is taken.
         on: The adapter below, for one that was trained on top of another (DPO on SFT): selecting
             this one then selects that one as well.
         is_trainable: Its weights are to be trained further.
         in_place: Put it into the base itself, as `PeftModel.from_pretrained` does: what was passed
             in gives the adapter's answers from now on, and its provenance says so.
+        revision: Branch, tag or commit of a hub repository.
 
     Returns:
         The `PeftModel`, in evaluation mode unless `is_trainable`.
 
     Raises:
         AdapterMismatch: It does not fit the model, in whole or in part.
-        ModelNotFoundError: No adapter lies there.
+        ModelNotFoundError: No adapter lies there, or the hub has none and cannot be reached.
         PickleWeightsError: Its weights are pickled.
-        SettingsError: The name is taken, or there is no adapter called `on`.
+        SettingsError: The name is taken, there is no adapter called `on`, or a directory is given
+            a revision.
         UnguardedModelError: The model was not loaded by CleanModelLoader.
         MissingExtraError: peft is not installed.
     """
     state = state_of(model)
     peft = hub.need("peft", "train")
-    directory = Path(path_text(path, "the adapter's directory")).expanduser()
+    directory = find_adapter(path_text(path, "the adapter's directory or hub id"), revision)
     named = _check(directory, state)
     wrapped = isinstance(model, peft.PeftModel)
     known = tuple(model.peft_config) if wrapped else ()
@@ -194,7 +195,7 @@ def _check(directory: Path, state: GuardState) -> str | None:
     named = str(found) if found else None
     here = state.provenance.model_id
     # Paths say nothing: the same base lies in another place on every machine.
-    if named and named != here and all(_HUB_ID.fullmatch(n) for n in (named, here)):
+    if named and named != here and all(HUB_ID.fullmatch(n) for n in (named, here)):
         state.note("adapter-of-another-base", hazards.ADAPTER_AS_BASE, named=named, base=here)
         warnings.warn(
             f"the adapter was trained on {named}, and this model is {here}",

@@ -42,7 +42,9 @@ class RawIds:
         size = len(self.tokenizer)
         if size != self._size:
             known = self._control
-            self._control = known.joined(policy_of(self.tokenizer).control)
+            # A token that was there before is what it was, whatever the script calls it now.
+            grown = policy_of(self.tokenizer).control
+            self._control = known.joined(grown.without(range(self._size)))
             new = [name for index, name in self._control.tokens if index not in known.ids]
             self.state.note("tokens-added", tokens=size - self._size, control=new)
             self._size = size

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from importlib import import_module
 from os import PathLike
 from pathlib import Path, PurePosixPath
@@ -67,19 +68,20 @@ def commit_of(
     local_files_only: bool,
     subfolder: str = "",
     force_download: bool = False,
+    small: Sequence[str] = ("config.json", "tokenizer_config.json"),
 ) -> str:
     """The 40-hex commit that a revision of a hub repository stands for now.
 
     It is told by the place of one small file in the cache, which also remembers the revision for
-    later use offline.
+    later use offline: `small` names those that may be there.
 
     Raises:
         ModelNotFoundError: The hub cannot be reached and the cache does not know the revision, or
             the repository does not exist.
     """
     named = repr(f"{repo}/{subfolder}" if subfolder else repo)
-    reason = "it has neither config.json nor tokenizer_config.json"
-    for name in ("config.json", "tokenizer_config.json"):
+    reason = f"it has no {' and no '.join(small)}"
+    for name in small:
         try:
             found = huggingface_hub.hf_hub_download(
                 repo,

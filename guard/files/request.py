@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 DeviceMap: TypeAlias = "str | int | torch.device | dict[str, Any] | None"
 PaddingSide = Literal["left", "right"]
 BosChoice = Literal["auto", "add", "none"]
+PadChoice = Literal["auto", "files"]
 SpecialTokens = Literal["refuse", "text"]
 QuantizationName = Literal["none", "int8", "nf4", "fp4"]
 _DTYPES = ("auto", "bfloat16", "float16", "float32", "float64")
@@ -26,7 +27,11 @@ _SWITCHES = (
     *("load_in_8bit", "load_in_4bit", "local_files_only", "trust_remote_code", "for_training"),
     *("allow_chat_model", "allow_adapter", "allow_pickle", "force_download", "offload_buffers"),
 )
-_CHOICES = {"bos": ("auto", "add", "none"), "special_tokens": ("refuse", "text")}
+_CHOICES = {
+    "bos": ("auto", "add", "none"),
+    "pad": ("auto", "files"),
+    "special_tokens": ("refuse", "text"),
+}
 
 _KINDS: dict[str, tuple[tuple[type, ...], str]] = {
     "attn_implementation": ((str, dict), "a name such as sdpa, or a dict of them"),
@@ -141,6 +146,7 @@ class LoadRequest:
     allow_pickle: bool
     bos: BosChoice = "auto"
     special_tokens: SpecialTokens = "refuse"
+    pad: PadChoice = "auto"
 
     def __post_init__(self) -> None:
         if not self.model_id.strip():

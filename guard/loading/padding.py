@@ -10,6 +10,8 @@ from guard.provenance.record import PadRecord
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
+    from guard.files.request import PadChoice
+
 # Tokens that publishers made for padding, or that no text produces.
 _SPARE = (
     "<|finetune_right_pad_id|>",
@@ -22,19 +24,24 @@ _SPARE = (
 )
 
 
-def settle_padding(tokenizer: PreTrainedTokenizerBase, side: str, rows: int) -> PadRecord:
+def settle_padding(
+    tokenizer: PreTrainedTokenizerBase, side: str, rows: int, pad: PadChoice = "auto"
+) -> PadRecord:
     """Set the padding side, and a padding token that is not EOS if the vocabulary has one.
 
     Args:
         tokenizer: Changed in place.
         side: `left` or `right`.
         rows: Rows of the model's embedding; a token beyond them cannot be used.
+        pad: `files` leaves the token that the files name, and none where they name none.
 
     Returns:
         What is in use. No token is ever added: that would make it another tokenizer.
     """
     tokenizer.padding_side = side
     eos = tokenizer.eos_token_id
+    if pad == "files":
+        return _of_files(tokenizer)
     vocabulary = Vocabulary(tokenizer)
     names = [tokenizer.pad_token, *_SPARE, tokenizer.unk_token]
     for name in names:
@@ -52,3 +59,11 @@ def settle_padding(tokenizer: PreTrainedTokenizerBase, side: str, rows: int) -> 
         "the vocabulary has no other token to spare; harmless in generation, where the mask "
         "hides it, but a collator that masks it in labels would mask EOS too",
     )
+
+
+def _of_files(tokenizer: PreTrainedTokenizerBase) -> PadRecord:
+    index = tokenizer.pad_token_id
+    if index is None:
+        return PadRecord(None, None, True, "the files name none, and none was chosen (pad='files')")
+    distinct = index != tokenizer.eos_token_id
+    return PadRecord(index, tokenizer.pad_token, distinct, "as the files name it (pad='files')")

@@ -1,21 +1,20 @@
 """Keeps a tokenizer's original files: what is saved beside a trained model is what was loaded.
 
 A tokenizer whose template was taken away for training would otherwise be saved without it, or leave
-a stale one beside it, and everybody downstream would have another tokenizer than the base had.
+a stale one beside it, and everybody downstream would have another tokenizer than the base had. One
+that a script added tokens to is saved as it is, with that template.
 """
 
 from __future__ import annotations
 
 import shutil
-import warnings
 from fnmatch import fnmatchcase
 from functools import partial
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cleanguard.catalogue import hazards
-from guard.errors import GuardWarning, ModelNotFoundError
+from guard.errors import ModelNotFoundError
 from guard.files.request import path_text
 from guard.prompts.policy import policy_of, remember, tokenizer_digest
 
@@ -68,27 +67,35 @@ def strip_for_training(tokenizer: PreTrainedTokenizerBase, source: Path) -> None
     What was measured with the template holds on: its text is still refused in prompts.
     """
     policy = policy_of(tokenizer)
+    # What is saved of one that a script changes says the side that batches were padded on.
+    if tokenizer.padding_side != tokenizer.init_kwargs.get("padding_side", "right"):
+        tokenizer.init_kwargs["padding_side"] = tokenizer.padding_side
+    template = tokenizer.chat_template
     tokenizer.chat_template = None
     remember(tokenizer, policy)
-    tokenizer.__dict__["save_pretrained"] = partial(_save, tokenizer, source, policy.digest)
+    tokenizer.__dict__["save_pretrained"] = partial(
+        _save, tokenizer, source, policy.digest, template
+    )
 
 
 def _save(
     tokenizer: PreTrainedTokenizerBase,
     source: Path,
     digest: str,
+    template: str | dict[str, str] | None,
     save_directory: str | PathLike[str],
     **options: Any,
 ) -> tuple[str, ...]:
     if tokenizer_digest(tokenizer) == digest and not options.get("push_to_hub"):
         return copy_tokenizer(source, save_directory)
-    warnings.warn(
-        f"{hazards.TEMPLATE_STRIPPED_SAVE.code}: this tokenizer was changed since it was loaded, so "
-        "it is saved as it is, without the template of the original",
-        GuardWarning,
-        stacklevel=2,
-    )
-    return tuple(type(tokenizer).save_pretrained(tokenizer, save_directory, **options))
+    stripped = tokenizer.chat_template is None
+    if stripped:
+        tokenizer.chat_template = template
+    try:
+        return tuple(type(tokenizer).save_pretrained(tokenizer, save_directory, **options))
+    finally:
+        if stripped:
+            tokenizer.chat_template = None
 
 
 def _is_tokenizers(name: str) -> bool:

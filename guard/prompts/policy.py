@@ -134,10 +134,15 @@ def tokenizer_digest(tokenizer: PreTrainedTokenizerBase) -> str:
     """
     backend = getattr(tokenizer, "backend_tokenizer", None)
     if backend is not None:
-        # transformers sets both anew at every call, so nothing is lost.
+        truncation, padding = backend.truncation, backend.padding
         backend.no_truncation()
         backend.no_padding()
         canonical = backend.to_str()
+        # A trainer saves the tokenizer with what its last call left there.
+        if truncation is not None:
+            backend.enable_truncation(**truncation)
+        if padding is not None:
+            backend.enable_padding(**padding)
     else:
         content = {"class": type(tokenizer).__name__, "vocabulary": tokenizer.get_vocab()}
         canonical = json.dumps(content, sort_keys=True, ensure_ascii=False)

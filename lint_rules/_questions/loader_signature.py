@@ -47,6 +47,7 @@ LOADER_KEYWORDS: frozenset[str] = frozenset(
         "allow_pickle",
         "bos",
         "special_tokens",
+        "pad",
     ]
 )
 # Settings of transformers' own generate that the loader's generate takes as well.
@@ -100,7 +101,9 @@ METHOD_KEYWORDS: dict[str, frozenset[str]] = {
     "generate": _OPTIONS | {"model", "tokenizer", "prompt", "engine"},
     "generate_batch": _OPTIONS | _BATCH,
     "complete": _OPTIONS | _BATCH,
-    "attach_adapter": frozenset(["model", "path", "name", "is_trainable", "on", "in_place"]),
+    "attach_adapter": frozenset(
+        ["model", "path", "name", "is_trainable", "on", "in_place", "revision"]
+    ),
 }
 # How many values may be given by position; the rest is keyword-only.
 POSITIONS: dict[str, int] = {

@@ -10,7 +10,7 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from tests.differential import decoding, encoding, loading, prompting, settings, using
+from tests.differential import decoding, encoding, loading, prompting, settings, tuning, using
 from tests.differential.draw import Draw
 from tests.differential.models import FAMILIES, Family
 
@@ -90,7 +90,16 @@ def program(seed: str) -> Program:
     )
     layout = draw.pick(
         "layout",
-        {"flat": 5, "functions": 5, "main": 3, "loading": 2, "class": 3, "module": 2, "early": 2},
+        {
+            "flat": 5,
+            "functions": 5,
+            "main": 3,
+            "loading": 2,
+            "class": 3,
+            "module": 2,
+            "early": 2,
+            "tuning": 3,
+        },
     )
     prefix = "self." if layout == "class" else ""
     parts = Parts(
@@ -102,9 +111,12 @@ def program(seed: str) -> Program:
     parts.need("from transformers import AutoModelForCausalLM, AutoTokenizer")
     many = draw.chance("batch", 0.22)
     unsafe = draw.chance("unsafe", 0.08)
-    loads = loading.lines(draw, parts, many=many)
-    body = _ask(draw, parts, many=many)
-    lines = _LAYOUTS[layout](draw, parts, loads, body, many)
+    if layout == "tuning":
+        lines = tuning.lines(draw, parts)
+    else:
+        loads = loading.lines(draw, parts, many=many)
+        body = _ask(draw, parts, many=many)
+        lines = _LAYOUTS[layout](draw, parts, loads, body, many)
     head = [*parts.imports, "", *parts.constants]
     for helper in parts.helpers:
         head += ["", *helper]

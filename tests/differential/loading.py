@@ -342,7 +342,8 @@ def _after(draw: Draw, parts: Parts, named: str) -> list[str]:
         {"none": 16, "adapter": 1, "merged": 0.7, "base used": 0.5, "conditional adapter": 0.4, "second model": 0.7,
          "same tokenizer": 0.5, "adapter keyword": 0.2, "seed": 0.5},
     )  # fmt: skip
-    path = f'"{parts.family.adapter}"'
+    at = parts.family.adapter_hub if draw.chance("adapter_hub", 0.4) else parts.family.adapter
+    path = f'"{at}"'
     if more in ("adapter", "merged", "base used", "conditional adapter", "adapter keyword"):
         parts.need("from peft import PeftModel")
     if more == "conditional adapter":

@@ -40,6 +40,7 @@ class Family:
         hub: Its id on the hub.
         folder: Its folder, relative to where programs run.
         adapter: The folder of an adapter for it.
+        adapter_hub: The same on the hub.
         bos: The text of its BOS; None if it has none.
     """
 
@@ -47,16 +48,36 @@ class Family:
     hub: str
     folder: str
     adapter: str
+    adapter_hub: str
     bos: str | None
 
 
 FAMILIES = (
-    Family("qwen", "Qwen/Qwen2.5-0.5B", "models/plain", "adapters/plain", None),
+    Family("qwen", "Qwen/Qwen2.5-0.5B", "models/plain", "adapters/plain", "acme/plain-lora", None),
     Family(
-        "llama3", "meta-llama/Llama-3.2-1B", "models/herd", "adapters/herd", "<|begin_of_text|>"
+        "llama3",
+        "meta-llama/Llama-3.2-1B",
+        "models/herd",
+        "adapters/herd",
+        "acme/herd-lora",
+        "<|begin_of_text|>",
     ),
-    Family("llama2", "meta-llama/Llama-2-7b-hf", "models/pack", "adapters/pack", "<s>"),
-    Family("sampler", "acme/base-sampler", "models/sampler", "adapters/sampler", None),
+    Family(
+        "llama2",
+        "meta-llama/Llama-2-7b-hf",
+        "models/pack",
+        "adapters/pack",
+        "acme/pack-lora",
+        "<s>",
+    ),
+    Family(
+        "sampler",
+        "acme/base-sampler",
+        "models/sampler",
+        "adapters/sampler",
+        "acme/sampler-lora",
+        None,
+    ),
 )
 
 
@@ -105,6 +126,7 @@ def _build(root: Path) -> None:
             task_type="CAUSAL_LM", r=4, target_modules=["q_proj", "v_proj"], init_lora_weights=False
         )
         get_peft_model(model, config).save_pretrained(root / family.adapter)
+        _lay(root / family.adapter, root / "hub", family.adapter_hub)
 
 
 def _model(name: str, rows: int) -> Any:

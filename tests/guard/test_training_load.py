@@ -15,7 +15,7 @@ from datasets import Dataset
 from transformers import AutoTokenizer, Trainer, TrainingArguments
 
 from guard import CleanModelLoader, Loaded
-from guard.errors import ContaminationError, GuardWarning, TemplateOnBaseError
+from guard.errors import ContaminationError, TemplateOnBaseError
 
 TALK = [{"role": "user", "content": "hi"}]
 
@@ -79,13 +79,15 @@ def test_a_copy_saves_the_original_as_well(
     assert same_files(tiny_dir, tmp_path, *ORIGINAL)
 
 
-def test_a_changed_tokenizer_is_saved_as_it_is_and_said_so(
-    training: Loaded, tmp_path: Path
+def test_a_changed_tokenizer_is_saved_as_it_is_with_the_template(
+    training: Loaded, tiny_dir: Path, tmp_path: Path
 ) -> None:
     training.tokenizer.add_tokens(["dogcat"])
-    with pytest.warns(GuardWarning, match="CG403"):
-        training.tokenizer.save_pretrained(tmp_path)
-    assert "dogcat" in AutoTokenizer.from_pretrained(tmp_path).get_vocab()
+    training.tokenizer.save_pretrained(tmp_path)
+    saved = AutoTokenizer.from_pretrained(tmp_path)
+    assert "dogcat" in saved.get_vocab()
+    assert saved.chat_template == AutoTokenizer.from_pretrained(tiny_dir).chat_template
+    assert training.tokenizer.chat_template is None
 
 
 def test_additional_templates_travel(edited: Callable[..., Path], tmp_path: Path) -> None:
