@@ -12,7 +12,7 @@ from guard.files.request import (
     BosChoice,
     DeviceMap,
     LoadRequest,
-    PadChoice,
+    PaddingChoice,
     PaddingSide,
     SpecialTokens,
     path_text,
@@ -81,8 +81,9 @@ class CleanModelLoader(GuardedCalls):
             several tokens), `none` puts nothing. What was weighed is recorded in each case.
         special_tokens: `refuse` a prompt that spells a special token, or read the spelling as plain
             `text`; recorded. What the chat template writes as ordinary text is refused either way.
-        pad: `auto` fills batches with a token that is not EOS where the vocabulary has one to spare;
-            `files` leaves what the files name, perhaps nothing, to a script that adds one of its own.
+        padding: `auto` fills batches with a token that is not EOS where the vocabulary has one to
+            spare. `files` leaves the token that the files name, perhaps none, to a script that adds
+            one of its own; for training also their side.
 
     Raises:
         LoaderCallError: A keyword that does not exist, with the one that was meant.
@@ -132,7 +133,7 @@ class CleanModelLoader(GuardedCalls):
         allow_pickle: bool = False,
         bos: BosChoice = "auto",
         special_tokens: SpecialTokens = "refuse",
-        pad: PadChoice = "auto",
+        padding: PaddingChoice = "auto",
         **unknown: NoReturn,
     ) -> None:
         refuse_unknown("CleanModelLoader", unknown, LOADER_KEYWORDS)
@@ -171,13 +172,13 @@ class CleanModelLoader(GuardedCalls):
             key_mapping=key_mapping,
             trust_remote_code=trust_remote_code,
             for_training=for_training,
-            padding_side=padding_side or ("right" if for_training else "left"),
+            padding_side=padding_side or _side(padding, for_training=for_training),
             allow_chat_model=allow_chat_model,
             allow_adapter=allow_adapter,
             allow_pickle=allow_pickle,
             bos=bos,
             special_tokens=special_tokens,
-            pad=pad,
+            padding=padding,
         )
 
     @property
@@ -223,3 +224,9 @@ class CleanModelLoader(GuardedCalls):
             The paths that were written.
         """
         return save_tokenizer(self._request, path)
+
+
+def _side(padding: str, *, for_training: bool) -> PaddingSide | None:
+    if not for_training:
+        return "left"
+    return None if padding == "files" else "right"

@@ -1,7 +1,7 @@
 """Whether tokens are added to a tokenizer, and whether the guard can go along with it.
 
 A script that trains may give its tokenizer a token to pad with, or name its ends, and resize the model:
-with `pad="files"` the loader leaves the pad token to it, and saving keeps what was added. All other
+with `padding="files"` the loader leaves padding to it, and saving keeps what was added. All other
 tokens make it another tokenizer than the model's, whose prompts the guard does not know.
 """
 

@@ -63,8 +63,23 @@ def refuse_moved_padding(script: Script, tokenizer: TokenizerLoad) -> None:
             )
 
 
+def side_note(script: Script, tokenizer: TokenizerLoad) -> list[Note]:
+    """What becomes of the side that a tokenizer pads on in training, where the script does not say it."""
+    said = any(
+        event.attribute == "padding_side"
+        and getattr(event.target, "origin", None) is tokenizer.node
+        for event in script.flow.events(AttributeSet)
+    )
+    if said or "padding_side" in tokenizer.args.keywords or not trains(script):
+        return []
+    text = "batches are padded on the right, as training needs it"
+    return [Note("changed", text, "where the tokenizer's own side was that, as most have it")]
+
+
 def padding_note(script: Script, encode: Encode) -> list[Note]:
     """What becomes of a batch that was padded on the side that the tokenizer happened to have."""
+    if trains(script):
+        return []  # `side_note` tells it
     load = script.flow.event_at(encode.tokenizer.origin, TokenizerLoad)
     if not _pads(encode) or (load is not None and _says_left(script, load)):
         return []

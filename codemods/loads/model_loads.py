@@ -8,7 +8,12 @@ from dataclasses import dataclass
 import libcst as cst
 
 from codemods.facts.growth import refuse_growth
-from codemods.facts.load_context import is_statement, refuse_empty_weights, refuse_moved_padding
+from codemods.facts.load_context import (
+    is_statement,
+    refuse_empty_weights,
+    refuse_moved_padding,
+    side_note,
+)
 from codemods.facts.load_targets import Target, chained_calls, names_for, target_of
 from codemods.facts.loader_keywords import carry_model_keywords, carry_tokenizer_keywords, written
 from codemods.facts.purposes import trains
@@ -26,10 +31,10 @@ from lint_rules._flow.values.arguments import Arguments
 from lint_rules._flow.values.events import ModelLoad, TokenizerLoad
 
 _MODEL, _TOKENIZER = ".load().model", ".load_tokenizer()"
-_PAD_OF_FILES = 'pad="files"'
+_AS_FILES = 'padding="files"'
 _ADDED = Note(
     "carried",
-    '`pad="files"`: the script adds tokens of its own, and the loader chooses no pad token before it',
+    '`padding="files"`: the script adds tokens of its own, and the loader chooses no pad token before',
 )
 _GREEDY = Note(
     "changed",
@@ -179,7 +184,7 @@ def _rewrite_tokenizer(script: Script, tokenizer: TokenizerLoad) -> Site:
         if trains(script):
             arguments.append("for_training=True")
         if grows:
-            arguments.append(_PAD_OF_FILES)
+            arguments.append(_AS_FILES)
         indent, room = script.place_of(tokenizer.node)
         head = script.call("CleanModelLoader", arguments, indent, room + len(_TOKENIZER))
         after = "".join(_set_after(script, tokenizer, line) for line in carried.after)
@@ -187,7 +192,7 @@ def _rewrite_tokenizer(script: Script, tokenizer: TokenizerLoad) -> Site:
         return _left(tokenizer, "CG102", str(reason))
     span = script.span(tokenizer.node)
     edit = Edit(span.start, span.end, f"{head}{_TOKENIZER}{after}")
-    notes = (*carried.notes, _ADDED) if grows else carried.notes
+    notes = (*carried.notes, *([_ADDED] if grows else side_note(script, tokenizer)))
     return Site("CG102", tokenizer.node, "load the tokenizer alone", (edit,), notes)
 
 
@@ -236,6 +241,7 @@ def _loader_arguments(script: Script, model: ModelLoad, tokenizer: TokenizerLoad
         names = {argument.partition("=")[0] for argument in given} | model.args.keywords.keys()
         given += [argument for argument in extra.given if argument.partition("=")[0] not in names]
         notes += [note for note in extra.notes if note not in notes]
+        notes += [] if grows else side_note(script, tokenizer)
         after_tokenizer = extra.after
     bits = [argument for part in said for argument in part.arguments]
     notes += [note for part in said for note in part.notes if note not in notes]
@@ -243,7 +249,7 @@ def _loader_arguments(script: Script, model: ModelLoad, tokenizer: TokenizerLoad
         given.append("for_training=True")
         notes.append(Note("carried", "`for_training=True`: the script trains what it loads"))
     if grows:
-        given.append(_PAD_OF_FILES)
+        given.append(_AS_FILES)
         notes.append(_ADDED)
     if config is None and any(argument.startswith("load_in_4bit=") for argument in given):
         given += [f"{name}={value}" for name, value in four_bit_options(script, {})]

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 DeviceMap: TypeAlias = "str | int | torch.device | dict[str, Any] | None"
 PaddingSide = Literal["left", "right"]
 BosChoice = Literal["auto", "add", "none"]
-PadChoice = Literal["auto", "files"]
+PaddingChoice = Literal["auto", "files"]
 SpecialTokens = Literal["refuse", "text"]
 QuantizationName = Literal["none", "int8", "nf4", "fp4"]
 _DTYPES = ("auto", "bfloat16", "float16", "float32", "float64")
@@ -29,7 +29,7 @@ _SWITCHES = (
 )
 _CHOICES = {
     "bos": ("auto", "add", "none"),
-    "pad": ("auto", "files"),
+    "padding": ("auto", "files"),
     "special_tokens": ("refuse", "text"),
 }
 
@@ -140,13 +140,13 @@ class LoadRequest:
     key_mapping: dict[str, str] | None
     trust_remote_code: bool
     for_training: bool
-    padding_side: PaddingSide
+    padding_side: PaddingSide | None
     allow_chat_model: bool
     allow_adapter: bool
     allow_pickle: bool
     bos: BosChoice = "auto"
     special_tokens: SpecialTokens = "refuse"
-    pad: PadChoice = "auto"
+    padding: PaddingChoice = "auto"
 
     def __post_init__(self) -> None:
         if not self.model_id.strip():
@@ -195,7 +195,10 @@ class LoadRequest:
                 "force_download and local_files_only are both set",
                 remedy="one fetches anew, the other fetches nothing",
             )
-        if self.padding_side not in ("left", "right"):
+        of_files = self.padding == "files" and self.for_training
+        if self.padding_side not in ("left", "right") and not (
+            of_files and self.padding_side is None
+        ):
             raise SettingsError(
                 f"padding_side={self.padding_side!r}", remedy='it is "left" or "right"'
             )

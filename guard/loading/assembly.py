@@ -65,7 +65,7 @@ def assemble(request: LoadRequest) -> tuple[PreTrainedModel, PreTrainedTokenizer
     rows = model.get_input_embeddings().weight.shape[0]
     check_class(model, source, checks, rows)
     refuse_strange_tokenizer(tokenizer, rows, request)
-    pad = settle_padding(tokenizer, request.padding_side, rows, request.pad)
+    pad = settle_padding(tokenizer, request.padding_side, rows, request.padding)
     checks.add(
         "pad-is-not-eos",
         hazards.EOS_MASKED,

@@ -10,7 +10,7 @@ from guard.provenance.record import PadRecord
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-    from guard.files.request import PadChoice
+    from guard.files.request import PaddingChoice
 
 # Tokens that publishers made for padding, or that no text produces.
 _SPARE = (
@@ -25,22 +25,30 @@ _SPARE = (
 
 
 def settle_padding(
-    tokenizer: PreTrainedTokenizerBase, side: str, rows: int, pad: PadChoice = "auto"
+    tokenizer: PreTrainedTokenizerBase,
+    side: str | None,
+    rows: int,
+    padding: PaddingChoice = "auto",
 ) -> PadRecord:
     """Set the padding side, and a padding token that is not EOS if the vocabulary has one.
 
     Args:
         tokenizer: Changed in place.
-        side: `left` or `right`.
+        side: `left` or `right`; None leaves the side of the files.
         rows: Rows of the model's embedding; a token beyond them cannot be used.
-        pad: `files` leaves the token that the files name, and none where they name none.
+        padding: `files` leaves the token that the files name, and none where they name none.
 
     Returns:
         What is in use. No token is ever added: that would make it another tokenizer.
     """
-    tokenizer.padding_side = side
+    if side is not None:
+        tokenizer.padding_side = side
     eos = tokenizer.eos_token_id
-    if pad == "files":
+    if padding == "files":
+        if (
+            side is not None
+        ):  # saved with a tokenizer that a script changes, as `from_pretrained` has it
+            tokenizer.init_kwargs["padding_side"] = side
         return _of_files(tokenizer)
     vocabulary = Vocabulary(tokenizer)
     names = [tokenizer.pad_token, *_SPARE, tokenizer.unk_token]
@@ -64,6 +72,8 @@ def settle_padding(
 def _of_files(tokenizer: PreTrainedTokenizerBase) -> PadRecord:
     index = tokenizer.pad_token_id
     if index is None:
-        return PadRecord(None, None, True, "the files name none, and none was chosen (pad='files')")
+        return PadRecord(
+            None, None, True, "the files name none, and none was chosen (padding='files')"
+        )
     distinct = index != tokenizer.eos_token_id
-    return PadRecord(index, tokenizer.pad_token, distinct, "as the files name it (pad='files')")
+    return PadRecord(index, tokenizer.pad_token, distinct, "as the files name it (padding='files')")

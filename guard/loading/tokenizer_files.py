@@ -67,26 +67,28 @@ def strip_for_training(tokenizer: PreTrainedTokenizerBase, source: Path) -> None
     What was measured with the template holds on: its text is still refused in prompts.
     """
     policy = policy_of(tokenizer)
-    # What is saved of one that a script changes says the side that batches were padded on.
-    if tokenizer.padding_side != tokenizer.init_kwargs.get("padding_side", "right"):
-        tokenizer.init_kwargs["padding_side"] = tokenizer.padding_side
     template = tokenizer.chat_template
     tokenizer.chat_template = None
     remember(tokenizer, policy)
     tokenizer.__dict__["save_pretrained"] = partial(
-        _save, tokenizer, source, policy.digest, template
+        _save, tokenizer, source, _look(tokenizer, policy.digest), template
     )
+
+
+def _look(tokenizer: PreTrainedTokenizerBase, digest: str) -> object:
+    """What tells a tokenizer that a script changed: its tokens, and which of them are its special ones."""
+    return digest, {name: str(token) for name, token in tokenizer.special_tokens_map.items()}
 
 
 def _save(
     tokenizer: PreTrainedTokenizerBase,
     source: Path,
-    digest: str,
+    seen: object,
     template: str | dict[str, str] | None,
     save_directory: str | PathLike[str],
     **options: Any,
 ) -> tuple[str, ...]:
-    if tokenizer_digest(tokenizer) == digest and not options.get("push_to_hub"):
+    if _look(tokenizer, tokenizer_digest(tokenizer)) == seen and not options.get("push_to_hub"):
         return copy_tokenizer(source, save_directory)
     stripped = tokenizer.chat_template is None
     if stripped:

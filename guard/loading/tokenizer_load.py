@@ -46,7 +46,7 @@ def load_tokenizer(request: LoadRequest) -> PreTrainedTokenizerBase:
     check_pin(request, source, checks)
     tokenizer = read_tokenizer(request, source, checks)
     rows = rows_by_config(source, tokenizer)
-    settle_padding(tokenizer, request.padding_side, rows, request.pad)
+    settle_padding(tokenizer, request.padding_side, rows, request.padding)
     refuse_prefix_beyond(policy_of(tokenizer), rows, request)
     block_templates(tokenizer, request.model_id)
     run_token_sentinels(tokenizer, policy_of(tokenizer), checks)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
@@ -83,7 +85,8 @@ def policy_of(tokenizer: PreTrainedTokenizerBase) -> PromptPolicy:
     content = (type(tokenizer), digest, _state(tokenizer))
     policy = _measured.get(content)
     if policy is None:
-        policy = _measure(tokenizer, digest)
+        with _as_left(tokenizer):
+            policy = _measure(tokenizer, digest)
         if len(_measured) >= _MOST_KEPT:
             _measured.clear()
         _measured[content] = policy
@@ -94,6 +97,25 @@ def policy_of(tokenizer: PreTrainedTokenizerBase) -> PromptPolicy:
 def remember(tokenizer: PreTrainedTokenizerBase, policy: PromptPolicy) -> None:
     """Let a policy stand for a tokenizer as it is now."""
     _known[tokenizer] = (_state(tokenizer), policy)
+
+
+@contextmanager
+def _as_left(tokenizer: PreTrainedTokenizerBase) -> Iterator[None]:
+    """Put back the padding and truncation of the last call, with which a tokenizer is saved."""
+    backend = getattr(tokenizer, "backend_tokenizer", None)
+    if backend is None:
+        yield
+        return
+    truncation, padding = backend.truncation, backend.padding
+    try:
+        yield
+    finally:
+        backend.no_truncation()
+        backend.no_padding()
+        if truncation is not None:
+            backend.enable_truncation(**truncation)
+        if padding is not None:
+            backend.enable_padding(**padding)
 
 
 def _state(tokenizer: PreTrainedTokenizerBase) -> object:
@@ -134,15 +156,10 @@ def tokenizer_digest(tokenizer: PreTrainedTokenizerBase) -> str:
     """
     backend = getattr(tokenizer, "backend_tokenizer", None)
     if backend is not None:
-        truncation, padding = backend.truncation, backend.padding
-        backend.no_truncation()
-        backend.no_padding()
-        canonical = backend.to_str()
-        # A trainer saves the tokenizer with what its last call left there.
-        if truncation is not None:
-            backend.enable_truncation(**truncation)
-        if padding is not None:
-            backend.enable_padding(**padding)
+        with _as_left(tokenizer):
+            backend.no_truncation()
+            backend.no_padding()
+            canonical = backend.to_str()
     else:
         content = {"class": type(tokenizer).__name__, "vocabulary": tokenizer.get_vocab()}
         canonical = json.dumps(content, sort_keys=True, ensure_ascii=False)

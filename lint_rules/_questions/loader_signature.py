@@ -47,7 +47,7 @@ LOADER_KEYWORDS: frozenset[str] = frozenset(
         "allow_pickle",
         "bos",
         "special_tokens",
-        "pad",
+        "padding",
     ]
 )
 # Settings of transformers' own generate that the loader's generate takes as well.

@@ -13,6 +13,7 @@ runs must be the same, with nothing let pass:
 | generation_config.json is replaced … | the model loaded in that line gets a greedy one, with its end tokens |
 | `if … pad_token …` no longer holds, a pad token is read | tokenizers of that file bring the pad token that the guard chooses, and lines that the plan drops do not set another |
 | the encoded batch that stays is padded … | both: the pad token, and the tokenizer call of that line pads on the left |
+| batches are padded on the right, as training needs it | tokenizers of that file pad on the right |
 | the padding side is read | tokenizers of that file pad on the left |
 | guarded generation is in evaluation mode | the `generate` of that line runs in evaluation mode |
 
@@ -69,7 +70,7 @@ class Amends:
         greedy: Model loads whose generation config is replaced.
         evaluating: Calls of generate that run in evaluation mode.
         dropped: Assignments that the plan drops.
-        loads_left, loads_long, loads_pad: Files whose tokenizer loads pad left, are not cut to
+        loads_left, loads_right, loads_long, loads_pad: Files whose tokenizer loads pad left or right, are not cut to
             `model_max_length`, or bring a pad token.
         refusals: Classes of guard errors that may end the new program.
     """
@@ -81,6 +82,7 @@ class Amends:
     evaluating: _Lines = field(default_factory=set)
     dropped: _Lines = field(default_factory=set)
     loads_left: set[str] = field(default_factory=set)
+    loads_right: set[str] = field(default_factory=set)
     loads_long: set[str] = field(default_factory=set)
     loads_pad: set[str] = field(default_factory=set)
     refusals: set[str] = field(default_factory=set)
@@ -113,6 +115,8 @@ def _amend(found: Amends, name: str, tree: ast.Module, row: int, kind: str, text
         found.left |= _lines(name, _near(tree, row, "padding"))
     elif text.startswith('`padding_side="right"`'):
         found.loads_left.add(name)
+    elif text.startswith("batches are padded on the right"):
+        found.loads_right.add(name)
     elif text.startswith("truncation to"):
         found.uncut |= _lines(name, _near(tree, row, "truncation"))
         found.refusals.add("TruncatedPromptError")
@@ -294,6 +298,8 @@ def _amended_tokenizer(plain: Callable[..., Any]) -> Callable[..., Any]:
         found = plain(*args, **kwargs)
         if file in amends.loads_left:
             found.padding_side = "left"
+        if file in amends.loads_right:
+            found.padding_side = "right"
         if file in amends.loads_pad:
             settle_padding(found, found.padding_side, len(found))
         return found

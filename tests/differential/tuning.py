@@ -10,6 +10,9 @@ if TYPE_CHECKING:
     from tests.differential.grammar import Parts
 
 _TEXTS = ["The lamp is on the table.", "A river and the house", "One, two, three; 4 and 5."]
+# Ways that add a token to every tokenizer here, and to those that have none to pad with.
+_ADD_ALWAYS = ("always", "ends", "name", "words", "dialogue", "loop")
+_ADD_PAD = ("dict", "helper", "imported helper", "direct")
 _RESIZE = [
     "def smart_resize(special_tokens_dict, tokenizer, model):",
     "    added = tokenizer.add_special_tokens(special_tokens_dict)",
@@ -36,7 +39,9 @@ def lines(draw: Draw, parts: Parts) -> list[str]:
     ]
     if draw.chance("tune_tokenizer_first", 0.4):
         loads.reverse()
-    body = [*_grown(draw, parts), *_shown(parts), *_steps(draw, parts), *_saved(draw, parts)]
+    how, grown = _grown(draw, parts)
+    added = how in _ADD_ALWAYS or (how in _ADD_PAD and parts.family.bos is not None)
+    body = [*grown, *_shown(parts), *_steps(draw, parts), *_saved(draw, parts, added=added)]
     found = [*loads, *body]
     if draw.chance("tune_in_function", 0.5):
         inner = [f"    {line}" if line else "" for line in found]
@@ -44,7 +49,8 @@ def lines(draw: Draw, parts: Parts) -> list[str]:
     return ["torch.manual_seed(3)", "", *found]
 
 
-def _grown(draw: Draw, parts: Parts) -> list[str]:
+def _grown(draw: Draw, parts: Parts) -> tuple[str, list[str]]:
+    """How tokens are given to the tokenizer, and the lines."""
     tok, lm = parts.tok, parts.lm
     how = draw.pick(
         "grown",
@@ -61,7 +67,7 @@ def _grown(draw: Draw, parts: Parts) -> list[str]:
         parts.constant('PAD = "[PAD]"')
     names = ["pad", "eos", "bos", "unk"] if draw.chance("grown_all", 0.5) else ["pad", "unk"]
     ends = "{" + ", ".join(f'"{name}_token": "</s>"' for name in ("eos", "bos", "unk")) + "}"
-    return {
+    return how, {
         "none": [],
         "dict": [
             "special = dict()",
@@ -139,8 +145,8 @@ def _steps(draw: Draw, parts: Parts) -> list[str]:
             *pads, *batches, f"labels = {labels}",
             "rows = [dict(input_ids=i, attention_mask=m, labels=x) for i, m, x in zip(batch.input_ids, batch.attention_mask, labels)]",
             'args = TrainingArguments(output_dir="out", max_steps=2, use_cpu=True, report_to=[], save_strategy="no", disable_tqdm=True, learning_rate=0.01)',
-            f"trainer = Trainer(model={lm}, processing_class={tok}, args=args, train_dataset=rows)",
-            "result = trainer.train()",
+            "from transformers.trainer_callback import PrinterCallback", f"trainer = Trainer(model={lm}, processing_class={tok}, args=args, train_dataset=rows)",
+            "trainer.remove_callback(PrinterCallback)", "result = trainer.train()",
             "print(round(result.training_loss, 3))",
         ]  # fmt: skip
     return [
@@ -152,21 +158,32 @@ def _steps(draw: Draw, parts: Parts) -> list[str]:
     ]  # fmt: skip
 
 
-def _saved(draw: Draw, parts: Parts) -> list[str]:
+def _saved(draw: Draw, parts: Parts, *, added: bool) -> list[str]:
+    """What is saved: a tokenizer's files are compared where tokens came to it, else they are the publisher's."""
     tok, lm = parts.tok, parts.lm
     how = draw.pick(
         "tune_saves", {"none": 3, "tokenizer": 3, "model": 1, "read again": 2, "evaluated": 2}
     )
+    gone = ["import shutil", 'shutil.rmtree("saved")']
+    parts.need("import json")
     again = [
         f'{tok}.save_pretrained("saved")',
-        'again = AutoTokenizer.from_pretrained("saved")',
-        "print(len(again), again.pad_token, again.special_tokens_map, again.chat_template is None)",
-        f"print(again({_TEXTS[1]!r}).input_ids, again.padding_side)",
+        'said = json.load(open("saved/tokenizer_config.json"))',
+        'print([said.get(name) for name in ("eos_token", "bos_token", "unk_token")])',
+        'tokens = json.load(open("saved/tokenizer.json"))["added_tokens"]',
+        'print(sorted(one["content"] for one in tokens))',
+        *gone,
     ]
+    total = "sum(t.double().sum() for t in load_file('saved/model.safetensors').values())"
     return {
         "none": [],
-        "tokenizer": [f'{tok}.save_pretrained("saved")'],
-        "model": [f'{lm}.save_pretrained("saved")'],
+        "tokenizer": [f'{tok}.save_pretrained("saved")'] if added else again,
+        "model": [
+            f'{lm}.save_pretrained("saved")',
+            "from safetensors.torch import load_file",
+            f"print(round(float({total}), 2))",
+            *gone,
+        ],
         "read again": again,
         "evaluated": [
             f"{lm}.eval()",
