@@ -16,6 +16,7 @@ _OWN = {
     "trust_remote_code",
     "bos",
     "special_tokens",
+    "padding",
 }
 # Those are keywords of a BitsAndBytesConfig.
 _ELSEWHERE = ("allow_", "llm_int8_", "bnb_4bit_")

@@ -176,13 +176,15 @@ def test_where_an_adapter_lies_is_the_bases_matter(keyword, migrate):
 
 
 @pytest.mark.parametrize("name", ["somebody/alpaca-lora-7b", "checkpoints/sft", "./somebody/lora"])
-def test_an_adapter_on_the_hub_is_no_folder(name, migrate):
+def test_an_adapter_on_the_hub_is_told(name, migrate):
     plan = migrate(
         HEAD
         + 'base = AutoModelForCausalLM.from_pretrained("gpt2")\n'
-        + f'model = PeftModel.from_pretrained(base, "{name}")\n'
+        + f'model = PeftModel.from_pretrained(base, "{name}", revision=COMMIT)\n'
     )
-    assert plan.changed is (name != "somebody/alpaca-lora-7b")
+    assert f'attach_adapter(base, "{name}", revision=COMMIT)'.encode() in plan.after
+    notes = [note.text for site in plan.sites for note in site.notes]
+    assert any("of the hub" in text for text in notes) is (name == "somebody/alpaca-lora-7b")
 
 
 @pytest.mark.parametrize(
