@@ -42,8 +42,8 @@ def companions(
     script: Script, unmigrated: frozenset[cst.CSTNode], *, trains: bool
 ) -> list[AttributeSet]:
     """`pad_token = eos_token` and `padding_side = "left"` lines, which the loader makes needless."""
-    if trains:
-        return []  # which token is pad decides what a trainer masks
+    if _keeps_padding(script, trains=trains):
+        return []
     ours = {
         load.node
         for load in script.flow.events(TokenizerLoad)
@@ -68,12 +68,20 @@ def is_template_line(
         and event.target.origin is tokenizer
         and (
             clears_template(event)
-            or (not trains and (_aliases_pad(script, event) or _pads_left(event)))
+            or (
+                not _keeps_padding(script, trains=trains)
+                and (_aliases_pad(script, event) or _pads_left(event))
+            )
         )
         and _spans_only(event, statement)
         and not _serves_others(script, event)
         for event in script.flow.events(AttributeSet)
     )
+
+
+def _keeps_padding(script: Script, *, trains: bool) -> bool:
+    """Whether what is set decides what a trainer masks, or is saved with the tokenizer."""
+    return trains or any(map(script.has_attribute, ("save_pretrained(", "push_to_hub(")))
 
 
 def whole_statement(event: AttributeSet) -> cst.SimpleStatementLine | cst.If:

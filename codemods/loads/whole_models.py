@@ -204,6 +204,10 @@ def _given_away(script: Script) -> list[tuple[cst.Call, str]]:
         for local, module, name in taken.found
         if script.others.mentions(script.path, module, _IDS)
     }
+    for target, called in script.look(_Made).found if risky else ():
+        made = risky.get(called.partition(".")[0])
+        if made is not None:  # its methods get the model
+            risky.setdefault(target, made)
     every = script.look(_Calls, None).found if risky else []
     named = [(node, dotted(node.func) or "") for node in every]
     return [(node, name) for node, name in named if name.partition(".")[0] in risky]
@@ -225,6 +229,20 @@ class _Calls(Looking):
         named = isinstance(function, cst.Attribute) and function.attr.value == self.name
         if named or self.name is None:
             self.found.append(node)
+
+
+class _Made(Looking):
+    """Names that are assigned what a call gives, with the call's name."""
+
+    def __init__(self) -> None:
+        self.found: list[tuple[str, str]] = []
+
+    def visit_Assign(self, node: cst.Assign) -> None:
+        called = dotted(node.value.func) if isinstance(node.value, cst.Call) else None
+        for one in node.targets:
+            name = dotted(one.target)
+            if name is not None and called is not None:
+                self.found.append((name.partition(".")[0], called))
 
 
 class _Imported(Looking):

@@ -17,7 +17,7 @@ from guard.loading.leftovers import check_use
 from guard.loading.model_load import read_model, refuse_strange_tokenizer
 from guard.loading.padding import settle_padding
 from guard.loading.stored_quantization import check_stored
-from guard.loading.tokenizer_files import strip_for_training
+from guard.loading.tokenizer_files import keep_files, own_of, strip_for_training
 from guard.loading.tokenizer_load import (
     read_config,
     read_tokenizer,
@@ -65,7 +65,9 @@ def assemble(request: LoadRequest) -> tuple[PreTrainedModel, PreTrainedTokenizer
     rows = model.get_input_embeddings().weight.shape[0]
     check_class(model, source, checks, rows)
     refuse_strange_tokenizer(tokenizer, rows, request)
+    own = own_of(tokenizer)
     pad = settle_padding(tokenizer, request.padding_side, rows, request.padding)
+    own = own_of(tokenizer) if request.padding == "files" else own
     checks.add(
         "pad-is-not-eos",
         hazards.EOS_MASKED,
@@ -79,9 +81,10 @@ def assemble(request: LoadRequest) -> tuple[PreTrainedModel, PreTrainedTokenizer
     run_token_sentinels(tokenizer, policy, checks)
     record = tokenizer_record(tokenizer, policy, pad)
     _keep_unpacked(model)
+    keep_files(tokenizer, source.directory, own)
     if request.for_training:
         model.train()
-        strip_for_training(tokenizer, source.directory)
+        strip_for_training(tokenizer)
     else:
         model.eval()
     measured = model_record(model, source, request.revision, request.variant, unused)

@@ -55,11 +55,12 @@ def settle_padding(
     for name in names:
         index = vocabulary.get(name)
         if index is not None and index != eos and index < rows:
-            tokenizer.pad_token = name
+            # An object of its own: a script may set the same text, and then wants it saved.
+            tokenizer.pad_token = name[:1] + name[1:]
             return PadRecord(index, name, True, "not EOS, so labels can mask it safely")
     # Some tokenizer classes bring a default pad token that the model has no row for.
     if eos is not None and (tokenizer.pad_token is None or tokenizer.pad_token_id >= rows):
-        tokenizer.pad_token = tokenizer.eos_token
+        tokenizer.pad_token = tokenizer.eos_token[:1] + tokenizer.eos_token[1:]
     return PadRecord(
         tokenizer.pad_token_id,
         tokenizer.pad_token,

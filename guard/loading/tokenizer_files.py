@@ -8,6 +8,7 @@ that a script added tokens to is saved as it is, with that template.
 from __future__ import annotations
 
 import shutil
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import partial
 from os import PathLike
@@ -61,43 +62,91 @@ def copy_tokenizer(source: Path, target: str | PathLike[str]) -> tuple[str, ...]
     return tuple(sorted(written))
 
 
-def strip_for_training(tokenizer: PreTrainedTokenizerBase, source: Path) -> None:
-    """Take the template off a tokenizer that goes to a trainer; saving it saves the original.
+def strip_for_training(tokenizer: PreTrainedTokenizerBase) -> None:
+    """Take the template off a tokenizer that goes to a trainer.
 
     What was measured with the template holds on: its text is still refused in prompts.
     """
     policy = policy_of(tokenizer)
-    template = tokenizer.chat_template
     tokenizer.chat_template = None
     remember(tokenizer, policy)
+
+
+@dataclass(frozen=True, slots=True)
+class Own:
+    """What a tokenizer's files say and a load sets otherwise.
+
+    Attributes:
+        pad_token, padding_side: What fills a batch, and where.
+        template: The chat template; several by name.
+    """
+
+    pad_token: str | None
+    padding_side: str
+    template: str | dict[str, str] | None
+
+
+def own_of(tokenizer: PreTrainedTokenizerBase) -> Own:
+    """What is to be kept of a tokenizer that was just read."""
+    return Own(tokenizer.pad_token, tokenizer.padding_side, tokenizer.chat_template)
+
+
+def keep_files(tokenizer: PreTrainedTokenizerBase, source: Path, own: Own) -> None:
+    """Let saving a tokenizer save its original files, without what the load set on it.
+
+    One that a script changes afterwards is saved as it is, but for that.
+    """
     tokenizer.__dict__["save_pretrained"] = partial(
-        _save, tokenizer, source, _look(tokenizer, policy.digest), template
+        _save, tokenizer, source, own, _look(tokenizer), _pad(tokenizer)
     )
 
 
-def _look(tokenizer: PreTrainedTokenizerBase, digest: str) -> object:
-    """What tells a tokenizer that a script changed: its tokens, and which of them are its special ones."""
-    return digest, {name: str(token) for name, token in tokenizer.special_tokens_map.items()}
+def _look(tokenizer: PreTrainedTokenizerBase) -> tuple[object, ...]:
+    """What tells a tokenizer that a script changed: all that is saved of it, but for its template."""
+    said = {name: str(getattr(tokenizer, name, None)) for name in tokenizer.init_kwargs}
+    said |= {name: str(token) for name, token in tokenizer.special_tokens_map.items()}
+    said.pop("chat_template", None)
+    return tokenizer_digest(tokenizer), tokenizer.pad_token, tokenizer.padding_side, said
+
+
+def _pad(tokenizer: PreTrainedTokenizerBase) -> object:
+    """The pad token as it was set: an object, which tells it from the same one set by a script."""
+    return tokenizer.__dict__.get("_special_tokens_map", {}).get("pad_token")
 
 
 def _save(
     tokenizer: PreTrainedTokenizerBase,
     source: Path,
-    seen: object,
-    template: str | dict[str, str] | None,
+    own: Own,
+    loaded: tuple[object, ...],
+    chosen: object,
     save_directory: str | PathLike[str],
     **options: Any,
 ) -> tuple[str, ...]:
-    if _look(tokenizer, tokenizer_digest(tokenizer)) == seen and not options.get("push_to_hub"):
+    set_anew = _pad(tokenizer) is not chosen
+    same = (
+        not set_anew
+        and _look(tokenizer) == loaded
+        and tokenizer.chat_template in (None, own.template)
+    )
+    if same and not options.get("push_to_hub"):
         return copy_tokenizer(source, save_directory)
-    stripped = tokenizer.chat_template is None
-    if stripped:
-        tokenizer.chat_template = template
+    names = ("pad_token", "padding_side")
+    now = {name: getattr(tokenizer, name) for name in (*names, "chat_template")}
+    back = {
+        name: getattr(own, name)
+        for name, value in zip(names, loaded[1:3], strict=True)
+        if now[name] == value and not (set_anew and name == "pad_token")
+    }
+    if tokenizer.chat_template is None:
+        back["chat_template"] = own.template
     try:
+        for name, value in back.items():
+            setattr(tokenizer, name, value)
         return tuple(type(tokenizer).save_pretrained(tokenizer, save_directory, **options))
     finally:
-        if stripped:
-            tokenizer.chat_template = None
+        for name in back:
+            setattr(tokenizer, name, now[name])
 
 
 def _is_tokenizers(name: str) -> bool:

@@ -14,7 +14,7 @@ from guard.files.source import ModelSource, open_source
 from guard.loading.architecture import refuse_other_kind
 from guard.loading.config_values import reason, refuse_senseless, refuse_window
 from guard.loading.padding import settle_padding
-from guard.loading.tokenizer_files import copy_tokenizer, strip_for_training
+from guard.loading.tokenizer_files import copy_tokenizer, keep_files, own_of, strip_for_training
 from guard.loading.tokenizer_read import (
     compare_siblings,
     place,
@@ -46,12 +46,15 @@ def load_tokenizer(request: LoadRequest) -> PreTrainedTokenizerBase:
     check_pin(request, source, checks)
     tokenizer = read_tokenizer(request, source, checks)
     rows = rows_by_config(source, tokenizer)
+    own = own_of(tokenizer)
     settle_padding(tokenizer, request.padding_side, rows, request.padding)
+    own = own_of(tokenizer) if request.padding == "files" else own
     refuse_prefix_beyond(policy_of(tokenizer), rows, request)
     block_templates(tokenizer, request.model_id)
     run_token_sentinels(tokenizer, policy_of(tokenizer), checks)
+    keep_files(tokenizer, source.directory, own)
     if request.for_training:
-        strip_for_training(tokenizer, source.directory)
+        strip_for_training(tokenizer)
     return tokenizer
 
 

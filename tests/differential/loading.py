@@ -340,7 +340,7 @@ def _after(draw: Draw, parts: Parts, named: str) -> list[str]:
     more = draw.pick(
         "after_loads",
         {"none": 16, "adapter": 1, "merged": 0.7, "base used": 0.5, "conditional adapter": 0.4, "second model": 0.7,
-         "same tokenizer": 0.5, "adapter keyword": 0.2, "seed": 0.5},
+         "same tokenizer": 0.5, "adapter keyword": 0.2, "seed": 0.5, "tokenizer saved": 0.8},
     )  # fmt: skip
     at = parts.family.adapter_hub if draw.chance("adapter_hub", 0.4) else parts.family.adapter
     path = f'"{at}"'
@@ -348,6 +348,9 @@ def _after(draw: Draw, parts: Parts, named: str) -> list[str]:
         parts.need("from peft import PeftModel")
     if more == "conditional adapter":
         parts.constant(f"ADAPTER = {draw.rng.choice([path, 'None'])}")
+    if more == "tokenizer saved":
+        parts.need("import json")
+        parts.need("import shutil")
     return {
         "none": [],
         "adapter": [f"{lm} = PeftModel.from_pretrained({lm}, {path})"],
@@ -379,4 +382,11 @@ def _after(draw: Draw, parts: Parts, named: str) -> list[str]:
             f"print({tok}.decode(answer[0], skip_special_tokens=True))",
         ],
         "seed": ["torch.manual_seed(7)"],
+        "tokenizer saved": [
+            f'{tok}.save_pretrained("saved")',
+            'said = json.load(open("saved/tokenizer_config.json"))',
+            'print([said.get(name) for name in ("eos_token", "bos_token", "unk_token")])',
+            'print(len(json.load(open("saved/tokenizer.json"))["added_tokens"]))',
+            'shutil.rmtree("saved")',
+        ],
     }[more]
