@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import libcst as cst
 
 from cleanguard.catalogue.families import family_of
-from codemods.facts.purposes import uses_max_length
+from codemods.facts.purposes import trains, uses_max_length
 from codemods.plan.sites import CannotRewrite, Note
 from codemods.script.purity import is_pure
 from codemods.script.script import Script
@@ -283,7 +283,9 @@ def _pad_token(script: Script, argument: Argument, *, training: bool) -> Fate:
 def _end_token(script: Script, argument: Argument) -> Fate:
     if literal_of(argument) in (False, None):
         return Fate(None, notes=(Note("dropped", "`add_eos_token`: off, as by default"),))
-    if any(True for kind in (Generate, Forward) for _ in script.flow.events(kind)):
+    used = any(True for kind in (Generate, Forward) for _ in script.flow.events(kind))
+    served = not trains(script) and script.others.serves(script.path)
+    if used or served:  # another file may make prompts with it
         raise CannotRewrite("`add_eos_token` puts EOS behind each prompt, the guard does not")
     note = Note("carried", "`add_eos_token` is set on the loaded tokenizer")
     return Fate(None, notes=(note,), after=f"add_eos_token = {written(script, argument)}")

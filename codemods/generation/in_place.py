@@ -95,7 +95,8 @@ def rewrite_in_place(
     removed = foldable(script, candidates, consumed, function)
     removed = [line for line in removed if _feeds(script, line, calls, rows)]
     _refuse_other_uses(script, rows, function, [*consumed, *map(script.span, removed)])
-    direct = direct_target(script, calls, decodes, single=single)
+    part = not single and any(firsts)  # the name is one of the texts, not all of them
+    direct = None if part else direct_target(script, calls, decodes, single=single)
     text = new_name(script, name, single=single) if direct is None else direct.name
     removed = removed if direct is None else [*removed, direct.line]
     edits = renames(script, name, text, function, [*consumed, *map(script.span, removed)])

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import re
+
 import libcst as cst
 
 from codemods.plan.sites import Note
+from codemods.script.foreign import foreign_loads
 from codemods.script.looking import Looking
 from codemods.script.script import Script
 from codemods.texts.encoding import receiver
 from lint_rules._flow.values.events import Generate
 from lint_rules._flow.values.syntax import dotted
 
+_THERE = (
+    "the file that loads the model may put it into training mode; guarded generation is in evaluation "
+    "mode, without dropout"
+)
+_TRAINS = re.compile(r"\.train\(\s*(True\s*)?\)")
 _UNLESS = "where the model has no dropout"
 
 
@@ -18,11 +26,32 @@ def mode_note(script: Script, generate: Generate) -> list[Note]:
     """What becomes of `model.train()` with no `model.eval()` below it, for the model of a call."""
     name = _last(receiver(generate.node))
     visitor = script.look(_Modes, name)
+    if not visitor.every and generate.model.origin in foreign_loads(script):
+        return [Note("changed", _THERE, _UNLESS)] if script.once(_trained_elsewhere) else []
     if not visitor.trained or visitor.trained[-1] is not visitor.every[-1]:
         return []
     line = script.line_of(visitor.trained[-1])
     text = f"line {line} puts the model into training mode; guarded generation is in evaluation mode, without dropout"
     return [Note("changed", text, _UNLESS)]
+
+
+def _trained_elsewhere(script: Script) -> bool:
+    """Whether a file of the run that this one imports from puts a model into training mode."""
+    modules = script.look(_Modules).found
+    return any(script.others.mentions(script.path, module, _TRAINS) for module in modules)
+
+
+class _Modules(Looking):
+    """The modules that are imported, or imported from."""
+
+    def __init__(self) -> None:
+        self.found: set[str] = set()
+
+    def visit_ImportFrom(self, node: cst.ImportFrom) -> None:
+        self.found.add((dotted(node.module) or "") if node.module else "")
+
+    def visit_Import(self, node: cst.Import) -> None:
+        self.found |= {dotted(alias.name) or "" for alias in node.names}
 
 
 class _Modes(Looking):

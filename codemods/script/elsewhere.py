@@ -99,6 +99,12 @@ class Elsewhere:
             if stem in (text := self._text(other)) and name in text
         )
 
+    def serves(self, path: Path) -> bool:
+        """Whether another file imports from a file, or the file."""
+        stem = _stem(path)
+        word = re.compile(rf"\b(from|import)\s[^\n]*\b{re.escape(stem)}\b")
+        return any(word.search(self._text(other)) for other in self._others(path))
+
     def _others(self, path: Path) -> list[Path]:
         own = path.absolute()
         every = [*self._run, *self._neighbours(own.parent)]

@@ -102,3 +102,38 @@ def test_an_intermediate_that_another_file_takes_stays(tmp_path, name):
 def test_an_import_that_another_file_takes_on_stays(tmp_path):
     done = plan(tmp_path, ("made.py", GENERATED), ("use.py", "from made import AutoTokenizer\n"))
     assert b"import AutoTokenizer" in done["made.py"].after
+
+
+GROWS = "def grow(given, tokenizer, model):\n    tokenizer.add_special_tokens(given)\n    model.resize_token_embeddings(len(tokenizer))\n"
+MORE = "\n\ndef other(tokenizer):\n    tokenizer.add_tokens(['x'])\n"
+TRAINS = """\
+from growing import grow
+from transformers import AutoModelForCausalLM, AutoTokenizer, Trainer
+
+model = AutoModelForCausalLM.from_pretrained(NAME)
+tokenizer = AutoTokenizer.from_pretrained(NAME)
+if tokenizer.pad_token is None:
+    grow({"pad_token": "[PAD]"}, tokenizer, model)
+"""
+
+
+def test_a_helper_of_another_file_that_adds_tokens_is_looked_into(tmp_path):
+    train = TRAINS + "Trainer(model=model, train_dataset=rows).train()\n"
+    done = plan(tmp_path, ("growing.py", GROWS + MORE), ("train.py", train))["train.py"]
+    assert b'padding="files"' in done.after
+    grows = GROWS + "    tokenizer.add_tokens(['x'])\n"
+    assert not plan(tmp_path, ("growing.py", grows), ("train.py", train))["train.py"].changed
+    assert not plan(tmp_path, ("growing.py", GROWS), ("train.py", TRAINS))["train.py"].changed
+
+
+def test_a_model_given_to_an_object_of_another_file_stays(tmp_path):
+    tests = "class Test:\n    def run(self, model):\n        return model.generate(self.ids)\n"
+    use = """\
+from testing import Test
+from transformers import AutoModelForCausalLM
+
+test = Test(NAME)
+model = AutoModelForCausalLM.from_pretrained(NAME)
+test.run(model)
+"""
+    assert not plan(tmp_path, ("testing.py", tests), ("use.py", use))["use.py"].changed

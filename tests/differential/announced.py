@@ -136,7 +136,7 @@ def _amend(found: Amends, name: str, tree: ast.Module, row: int, kind: str, text
         found.loads_pad.add(name)
     elif "is read here: the loader pads on the left" in text:
         found.loads_left.add(name)
-    elif "puts the model into training mode" in text:
+    elif "guarded generation is in evaluation mode" in text:
         found.evaluating |= _lines(name, _calls(tree, lambda call: call.lineno == row))
 
 

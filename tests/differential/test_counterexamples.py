@@ -139,6 +139,68 @@ FILES["specials are set beside an encoding that stays"] = {
         "out[0]", "out.sequences[0]"
     )
 }
+FIRST = """
+for p in ["The lamp is", "A river and the"]:
+    inputs = tokenizer(p, return_tensors="pt")
+    out = model.generate(**inputs, max_new_tokens=5, num_beams=2, do_sample=False, num_return_sequences=2)
+    text = tokenizer.batch_decode(out[:, inputs.input_ids.shape[1]:], skip_special_tokens=True)[0]
+    print(text)
+"""
+FILES["the first of several texts is given a name"] = {"main.py": HEAD + QWEN + FIRST}
+FROM = "from loaded import model, tokenizer\n"
+FILES["another file trains the model"] = {
+    "main.py": FROM + HEAD + ASK.format(settings="max_new_tokens=4"),
+    "loaded.py": HEAD + QWEN + "model.train()\n",
+}
+FILES["another file's tokenizer adds EOS"] = {
+    "main.py": FROM + HEAD + ASK.format(settings="max_new_tokens=4"),
+    "loaded.py": HEAD
+    + QWEN.replace('("Qwen/Qwen2.5-0.5B")\ntok', '("Qwen/Qwen2.5-0.5B", add_eos_token=True)\ntok'),
+}
+TRAINED = """
+batch = tokenizer(["The lamp is on the table.", "A river"], return_tensors="pt", padding=True)
+optimizer = torch.optim.SGD(model.parameters(), lr=0.05)
+model.train()
+for step in range(2):
+    loss = model(**batch, labels=batch.input_ids).loss
+    loss.backward()
+    optimizer.step()
+    print(round(float(loss), 3), batch.attention_mask.tolist())
+"""
+SAVED = """
+tokenizer.save_pretrained("saved")
+said = json.load(open("saved/tokenizer_config.json"))
+print([said.get(name) for name in ("pad_token", "eos_token")])
+shutil.rmtree("saved")
+"""
+FILES["the side of a tokenizer that a training script leaves alone"] = {
+    "main.py": HEAD + LLAMA2 + TRAINED
+}
+FILES["a pad token that is new to a model that is trained"] = {
+    "main.py": HEAD
+    + "torch.manual_seed(3)\n"
+    + LLAMA2.replace(
+        "tokenizer.pad_token = tokenizer.eos_token",
+        'tokenizer.add_special_tokens({"pad_token": "[PAD]"})',
+    )
+    + "model.resize_token_embeddings(len(tokenizer))\n"
+    + TRAINED
+    + 'tokenizer.save_pretrained("saved")\n'
+}
+FILES["padding is set before the model is loaded, and saved"] = {
+    "main.py": "import json, shutil\n"
+    + HEAD
+    + QWEN
+    + SAVED
+    + ASK.format(settings="max_new_tokens=4")
+}
+FILES["the pad token that the loader chooses too is set, and saved"] = {
+    "main.py": "import json, shutil\n"
+    + HEAD
+    + LLAMA2.replace("tokenizer.eos_token", "tokenizer.unk_token")
+    + SAVED
+    + ASK.format(settings="max_new_tokens=4")
+}
 TAKEN = "from loaded import model, tokenizer\n" + HEAD
 FILES["another file sets which specials are added"] = {
     "main.py": TAKEN + ASK.format(settings="max_new_tokens=4"),

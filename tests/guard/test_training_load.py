@@ -7,7 +7,7 @@ import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 import torch
@@ -160,3 +160,46 @@ def test_a_vanished_source_is_named(edited: Callable[..., Path], tmp_path: Path)
     (path / "config.json").write_text(json.dumps({}))
     with pytest.raises(Exception, match="no tokenizer files"):
         tokenizer.save_pretrained(tmp_path / "out")
+
+
+@pytest.mark.parametrize("side", [None, "left"])
+def test_padding_of_the_files_is_left_to_the_script(
+    edited: Callable[..., Path], tmp_path: Path, side: Literal["left"] | None
+) -> None:
+    path = edited(tokenizer_config={"pad_token": None})
+    plain = AutoTokenizer.from_pretrained(path, **({"padding_side": side} if side else {}))
+    loader = CleanModelLoader(path, for_training=True, padding="files", padding_side=side)
+    model, tokenizer, provenance = loader.load()
+    assert (tokenizer.pad_token, tokenizer.padding_side) == (plain.pad_token, plain.padding_side)
+    assert provenance.tokenizer.pad.token == plain.pad_token
+    for one, folder in ((plain, "plain"), (tokenizer, "guarded")):
+        assert one.add_special_tokens({"pad_token": "[PAD]"}) == 1
+        one(["a", "a b c"], padding=True)
+        one.save_pretrained(tmp_path / folder)
+    model.resize_token_embeddings(len(tokenizer))
+    batch = tokenizer(["The cat", "The cat and the dog"], padding=True, return_tensors="pt")
+    model(**batch, labels=batch["input_ids"]).loss.backward()
+    names = ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja")
+    assert same_files(tmp_path / "plain", tmp_path / "guarded", *names)
+
+
+def test_what_a_load_chose_is_not_saved(edited: Callable[..., Path], tmp_path: Path) -> None:
+    path = edited(tokenizer_config={"pad_token": None})
+    plain = AutoTokenizer.from_pretrained(path)
+    tokenizer = CleanModelLoader(path).load_tokenizer()
+    for one, folder in ((plain, "plain"), (tokenizer, "guarded")):
+        one.model_max_length = 32
+        one.save_pretrained(tmp_path / folder)
+    assert same_files(tmp_path / "plain", tmp_path / "guarded", "tokenizer_config.json")
+    tokenizer.pad_token = tokenizer.eos_token
+    tokenizer.save_pretrained(tmp_path / "set")
+    said = json.loads((tmp_path / "set" / "tokenizer_config.json").read_text())
+    assert said["pad_token"] == tokenizer.pad_token
+
+
+def test_an_old_token_is_no_control_token_when_another_takes_its_place(training: Loaded) -> None:
+    tokenizer, old = training.tokenizer, training.tokenizer.eos_token_id
+    tokenizer.add_special_tokens({"eos_token": "</s>", "unk_token": "</s>", "pad_token": "[PAD]"})
+    training.model.resize_token_embeddings(len(tokenizer))
+    ids = torch.tensor([[5, 6, 7, old, tokenizer.pad_token_id]])
+    training.model(input_ids=ids, attention_mask=ids.ne(tokenizer.pad_token_id).long())
