@@ -15,9 +15,11 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cleanguard.catalogue import hazards
 from guard.errors import ModelNotFoundError
 from guard.files.request import path_text
 from guard.prompts.policy import policy_of, remember, tokenizer_digest
+from guard.prompts.state import find_state
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -140,6 +142,9 @@ def _save(
     }
     if tokenizer.chat_template is None:
         back["chat_template"] = own.template
+        state = find_state(tokenizer)
+        if state is not None and own.template is not None:
+            state.note("template-put-back", hazards.TEMPLATE_STRIPPED_SAVE)
     try:
         for name, value in back.items():
             setattr(tokenizer, name, value)

@@ -16,6 +16,7 @@ from transformers import AutoTokenizer, Trainer, TrainingArguments
 
 from guard import CleanModelLoader, Loaded
 from guard.errors import ContaminationError, TemplateOnBaseError
+from guard.prompts.state import provenance_of
 
 TALK = [{"role": "user", "content": "hi"}]
 
@@ -88,6 +89,7 @@ def test_a_changed_tokenizer_is_saved_as_it_is_with_the_template(
     assert "dogcat" in saved.get_vocab()
     assert saved.chat_template == AutoTokenizer.from_pretrained(tiny_dir).chat_template
     assert training.tokenizer.chat_template is None
+    assert provenance_of(training.model).events[-1].kind == "template-put-back"
 
 
 def test_additional_templates_travel(edited: Callable[..., Path], tmp_path: Path) -> None:
