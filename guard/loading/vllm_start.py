@@ -78,7 +78,9 @@ def refuse_request(request: LoadRequest) -> None:
     asked_for = [
         field.name
         for field in fields(request)
-        if field.name not in _FOLLOWED and getattr(request, field.name) not in (None, False, "")
+        if field.name not in _FOLLOWED
+        and getattr(request, field.name) not in (None, False, "")
+        and not (field.name == "padding" and request.padding == "auto")
     ]
     if asked_for:
         raise SettingsError(
