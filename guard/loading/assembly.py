@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from cleanguard.catalogue import hazards
 from guard.base.checks import CheckList
+from guard.decoding.support import by_position
 from guard.enforcing.enforcement import install
 from guard.errors import AdapterAsBaseError
 from guard.files.remote_code import check_pin
@@ -116,6 +117,13 @@ def _check_adapter(model: PreTrainedModel, request: LoadRequest, checks: CheckLi
     attached = bool(getattr(model, "_hf_peft_config_loaded", False))
     if attached and not request.allow_adapter:
         raise AdapterAsBaseError(f"loading {request.model_id} attached an adapter")
+    lame = [one for one in getattr(model, "peft_config", {}).values() if not by_position(one)]
+    if attached and lame:
+        raise AdapterAsBaseError(
+            f"loading {request.model_id} attached an adapter ({type(lame[0]).__name__}) that works through PEFT's own "
+            "model alone: what runs would be the base",
+            remedy="load the base by its own name and call `loader.attach_adapter(model, path)`",
+        )
     checks.add("no-adapter", hazards.ADAPTER_AS_BASE, verdict="overridden" if attached else "pass")
 
 

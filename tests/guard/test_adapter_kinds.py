@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 import torch
 
 from guard import CleanModelLoader, Loaded, provenance_of
-from guard.errors import AdapterMismatch, SettingsError
+from guard.errors import AdapterAsBaseError, AdapterMismatch, SettingsError
 
 IDS = torch.tensor([[271, 319, 269]])
 CAUSAL: dict[str, Any] = {"task_type": "CAUSAL_LM", "num_virtual_tokens": 3}
@@ -279,3 +280,25 @@ def test_an_adapter_that_looks_around_is_refused(
     saved(config, raw[0], tmp_path, by=0.3)
     with pytest.raises(AdapterMismatch, match="depends on what comes after it, or on the other"):
         attach(fresh.model, tmp_path)
+
+
+@pytest.mark.parametrize("activated", [True, False])
+def test_an_adapter_that_the_library_attaches_without_its_model_is_refused(
+    tiny_dir: Path, raw: tuple[Any, Any], tmp_path: Path, activated: bool
+) -> None:
+    """transformers puts an activated LoRA's layers in, and nothing looks for its tokens."""
+    shutil.copytree(tiny_dir, tmp_path / "model")
+    config = peft.LoraConfig(
+        target_modules=["q_proj"],
+        alora_invocation_tokens=[5] if activated else None,
+        task_type="CAUSAL_LM",
+    )
+    base = copy.deepcopy(raw[0])
+    base.config._name_or_path = str(tiny_dir)
+    saved(config, base, tmp_path / "model")
+    loader = CleanModelLoader(tmp_path / "model", allow_adapter=True)
+    if activated:
+        with pytest.raises(AdapterAsBaseError, match="works through PEFT's own model alone"):
+            loader.load()
+    else:
+        assert loader.load().provenance.checks
