@@ -90,7 +90,9 @@ def prepare(
     rows = encode_rows(tokenizer, policy, prompts, max_length=context, lifted=is_lifted(state))
     jobs = make_jobs(state, rows, settings)
     warn_of_context(state, jobs, context)
-    padded = may_pad(model, use_cache=settings.use_cache, invariant=invariant)
+    padded = may_pad(
+        model, use_cache=settings.use_cache, beams=settings.num_beams, invariant=invariant
+    )
     return Task(model, tokenizer, state, settings, len(rows), jobs, engine, invariant, padded)
 
 

@@ -188,12 +188,15 @@ def test_what_a_learned_prompt_generates_is_what_it_scores(
     [
         ("prefix", {"use_cache": False}, r"use_cache=False, and the adapter \(PREFIX_TUNING\)"),
         ("encoder", {"batch_invariant": True}, r"batch_invariant pads every row, and .*P_TUNING"),
+        ("activated", {"use_cache": False}, r"use_cache=False, and PEFT counts the tokens"),
+        ("activated", {"num_beams": 2}, r"num_beams=2, and PEFT has no beams"),
     ],
 )
-def test_what_a_learned_prompt_cannot_have_is_told(
+def test_what_such_an_adapter_cannot_have_is_told(
     fresh: Loaded, raw: tuple[Any, Any], tmp_path: Path, kind: str, option: Any, said: str
 ) -> None:
-    saved(LEARNED[kind], raw[0], tmp_path)
+    activated = peft.LoraConfig(target_modules=["q_proj"], alora_invocation_tokens=[5])
+    saved(LEARNED.get(kind, activated), raw[0], tmp_path)
     model = attach(fresh.model, tmp_path)
 
     def texts() -> Any:
