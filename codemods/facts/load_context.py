@@ -81,7 +81,12 @@ def padding_note(script: Script, encode: Encode) -> list[Note]:
     if trains(script):
         return []  # `side_note` tells it
     load = script.flow.event_at(encode.tokenizer.origin, TokenizerLoad)
-    if not _pads(encode) or (load is not None and _says_left(script, load)):
+    if not _pads(encode):
+        return []
+    if "padding_side" in encode.args.keywords:
+        text = "a batch is padded on the left, whatever side the call names"
+        return [Note("changed", text, "where the prompts of a batch were equally long")]
+    if load is not None and _says_left(script, load):
         return []
     text = "a batch is padded on the left; it was padded on the tokenizer's own side"
     unless = "where that was the left, or the prompts of a batch were equally long"
@@ -95,6 +100,8 @@ def padding_notes(script: Script, edits: Sequence[Edit]) -> list[tuple[Encode, N
         load = script.flow.event_at(encode.tokenizer.origin, TokenizerLoad)
         if load is None or not script.reports("CG102", load.node):
             continue
+        if "padding_side" in encode.args.keywords:
+            continue  # it stays, and says so itself
         start, loaded = script.span(encode.node).start, script.span(load.node).start
         if any(edit.covers(start) for edit in edits) or not any(
             edit.covers(loaded) for edit in edits

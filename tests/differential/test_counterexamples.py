@@ -81,6 +81,7 @@ CASES = {
     "specials stay in the texts of a batch": HEAD + QWEN + BATCH.format(settings="max_new_tokens=8, eos_token_id=[tokenizer.eos_token_id, 7]", use='texts = tokenizer.batch_decode(out)\nprint(len(tokenizer(texts[0])["input_ids"]))'),
     "one prompt is padded to a length": HEAD + QWEN + ids("p", 'tokenizer(prompt, return_tensors="pt", padding="max_length", max_length=40).input_ids'),
     "padded on the right in the call": HEAD + QWEN + BATCH.format(settings="max_new_tokens=4", use="print(out.shape)").replace("padding=True", 'padding=True, padding_side="right"'),
+    "padded on the right in the call, and on the left by the tokenizer": HEAD + QWEN + 'tokenizer.padding_side = "left"\n' + BATCH.format(settings="max_new_tokens=4", use="print(out.shape)").replace("padding=True", 'padding=True, padding_side="right"'),
     "a padded batch is scored without its mask": HEAD + LLAMA3 + 'tokenizer.padding_side = "left"\n' + BATCH.format(settings="max_new_tokens=4", use="print(round(float(model(inputs.input_ids).logits.sum()), 1))"),
     "the total length of a batch": HEAD + QWEN + BATCH.format(settings="max_length=40", use="print(tokenizer.batch_decode(out, skip_special_tokens=True))"),
     "the encoded batch is kept": HEAD + LLAMA2 + BATCH.format(settings="max_new_tokens=4", use="print(tokenizer.batch_decode(out, skip_special_tokens=True))\nprint(inputs.input_ids.tolist())"),
