@@ -130,17 +130,29 @@ def _pads(encode: Encode) -> bool:
 
 
 def _says_left(script: Script, tokenizer: TokenizerLoad) -> bool:
-    """Whether every side that the script gives the tokenizer is the left one, and it gives one."""
-    said = [
-        event.value
+    """Whether every side that the script gives the tokenizer is the left one, and it gives one in every case."""
+    sets = [
+        event
         for event in script.flow.events(AttributeSet)
         if event.attribute == "padding_side"
         and isinstance(event.target, Tokenizer)
         and event.target.origin is tokenizer.node
     ]
     given = tokenizer.args.get("padding_side")
-    said += [] if given is None else [given.value]
-    return bool(said) and all(value == Constant("left") for value in said)
+    said = [event.value for event in sets] + ([] if given is None else [given.value])
+    sure = given is not None or any(not _on_condition(event, tokenizer) for event in sets)
+    return sure and all(value == Constant("left") for value in said)
+
+
+_CONDITIONS = (cst.If, cst.For, cst.While, cst.Try, cst.TryStar, cst.Match)
+
+
+def _on_condition(event: AttributeSet, tokenizer: TokenizerLoad) -> bool:
+    """Whether something decides about a setting that does not decide about the load."""
+    return any(
+        isinstance(one, _CONDITIONS) and not any(one is other for other in tokenizer.place.parents)
+        for one in event.place.parents
+    )
 
 
 def is_statement(model: ModelLoad) -> bool:

@@ -82,6 +82,7 @@ CASES = {
     "one prompt is padded to a length": HEAD + QWEN + ids("p", 'tokenizer(prompt, return_tensors="pt", padding="max_length", max_length=40).input_ids'),
     "padded on the right in the call": HEAD + QWEN + BATCH.format(settings="max_new_tokens=4", use="print(out.shape)").replace("padding=True", 'padding=True, padding_side="right"'),
     "padded on the right in the call, and on the left by the tokenizer": HEAD + QWEN + 'tokenizer.padding_side = "left"\n' + BATCH.format(settings="max_new_tokens=4", use="print(out.shape)").replace("padding=True", 'padding=True, padding_side="right"'),
+    "the left side on a condition": HEAD + "LEFT = False\n" + QWEN + 'if LEFT:\n    tokenizer.padding_side = "left"\n' + BATCH.format(settings="max_new_tokens=4", use="print(out.shape)"),
     "a padded batch is scored without its mask": HEAD + LLAMA3 + 'tokenizer.padding_side = "left"\n' + BATCH.format(settings="max_new_tokens=4", use="print(round(float(model(inputs.input_ids).logits.sum()), 1))"),
     "the total length of a batch": HEAD + QWEN + BATCH.format(settings="max_length=40", use="print(tokenizer.batch_decode(out, skip_special_tokens=True))"),
     "the encoded batch is kept": HEAD + LLAMA2 + BATCH.format(settings="max_new_tokens=4", use="print(tokenizer.batch_decode(out, skip_special_tokens=True))\nprint(inputs.input_ids.tolist())"),
