@@ -65,12 +65,11 @@ def refuse_moved_padding(script: Script, tokenizer: TokenizerLoad) -> None:
 
 def side_note(script: Script, tokenizer: TokenizerLoad) -> list[Note]:
     """What becomes of the side that a tokenizer pads on in training, where the script does not say it."""
-    said = any(
-        event.attribute == "padding_side"
-        and getattr(event.target, "origin", None) is tokenizer.node
-        for event in script.flow.events(AttributeSet)
-    )
-    if said or "padding_side" in tokenizer.args.keywords or not trains(script):
+    if (
+        _sides_set(script, tokenizer)
+        or "padding_side" in tokenizer.args.keywords
+        or not trains(script)
+    ):
         return []
     text = "batches are padded on the right, as training needs it"
     return [Note("changed", text, "where the tokenizer's own side was that, as most have it")]
@@ -129,15 +128,20 @@ def _pads(encode: Encode) -> bool:
     return argument.value not in (Constant(False), Constant("do_not_pad"))
 
 
-def _says_left(script: Script, tokenizer: TokenizerLoad) -> bool:
-    """Whether every side that the script gives the tokenizer is the left one, and it gives one in every case."""
-    sets = [
+def _sides_set(script: Script, tokenizer: TokenizerLoad) -> list[AttributeSet]:
+    """Where the script gives the tokenizer a side after its load."""
+    return [
         event
         for event in script.flow.events(AttributeSet)
         if event.attribute == "padding_side"
         and isinstance(event.target, Tokenizer)
         and event.target.origin is tokenizer.node
     ]
+
+
+def _says_left(script: Script, tokenizer: TokenizerLoad) -> bool:
+    """Whether every side that the script gives the tokenizer is the left one, and it gives one in every case."""
+    sets = _sides_set(script, tokenizer)
     given = tokenizer.args.get("padding_side")
     said = [event.value for event in sets] + ([] if given is None else [given.value])
     sure = given is not None or any(not _on_condition(event, tokenizer) for event in sets)

@@ -10,6 +10,7 @@ from typing import Any
 from guard.base.caches import keyword_of
 from guard.files.hub import torch
 from guard.files.hub import transformers as _transformers
+from guard.prompts.state import adapter_kind
 
 _library: Any = _transformers.cache_utils
 _BEYOND = 1 << 40  # longer than any window, so that a sliding layer says its own
@@ -68,8 +69,9 @@ def by_position(config: Any) -> bool:
         config: PEFT's. An activated LoRA (`alora_invocation_tokens`) works behind these tokens only, which
             PEFT's own `forward` and `generate` look for.
     """
-    kind = str(getattr(config.peft_type, "value", config.peft_type))
-    return kind in _BY_POSITION and not getattr(config, "alora_invocation_tokens", None)
+    return adapter_kind(config) in _BY_POSITION and not getattr(
+        config, "alora_invocation_tokens", None
+    )
 
 
 def inner_of(model: Any) -> Any:

@@ -16,9 +16,8 @@ from guard.files.source import fetch_weights, open_source
 from guard.loading.architecture import check_class
 from guard.loading.leftovers import check_use
 from guard.loading.model_load import read_model, refuse_strange_tokenizer
-from guard.loading.padding import settle_padding
 from guard.loading.stored_quantization import check_stored
-from guard.loading.tokenizer_files import keep_files, own_of, strip_for_training
+from guard.loading.tokenizer_files import keep_files, settle_own, strip_for_training
 from guard.loading.tokenizer_load import (
     read_config,
     read_tokenizer,
@@ -66,9 +65,7 @@ def assemble(request: LoadRequest) -> tuple[PreTrainedModel, PreTrainedTokenizer
     rows = model.get_input_embeddings().weight.shape[0]
     check_class(model, source, checks, rows)
     refuse_strange_tokenizer(tokenizer, rows, request)
-    own = own_of(tokenizer)
-    pad = settle_padding(tokenizer, request.padding_side, rows, request.padding)
-    own = own_of(tokenizer) if request.padding == "files" else own
+    pad, own = settle_own(tokenizer, request, rows)
     checks.add(
         "pad-is-not-eos",
         hazards.EOS_MASKED,

@@ -18,11 +18,15 @@ from typing import TYPE_CHECKING, Any
 from cleanguard.catalogue import hazards
 from guard.errors import ModelNotFoundError
 from guard.files.request import path_text
+from guard.loading.padding import settle_padding
 from guard.prompts.policy import policy_of, remember, tokenizer_digest
 from guard.prompts.state import find_state
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
+
+    from guard.files.request import LoadRequest
+    from guard.provenance.record import PadRecord
 
 _FILES = (
     *("tokenizer*.json", "special_tokens_map.json", "added_tokens.json", "chat_template*"),
@@ -88,9 +92,24 @@ class Own:
     template: str | dict[str, str] | None
 
 
-def own_of(tokenizer: PreTrainedTokenizerBase) -> Own:
+def _own_of(tokenizer: PreTrainedTokenizerBase) -> Own:
     """What is to be kept of a tokenizer that was just read."""
     return Own(tokenizer.pad_token, tokenizer.padding_side, tokenizer.chat_template)
+
+
+def settle_own(
+    tokenizer: PreTrainedTokenizerBase, request: LoadRequest, rows: int
+) -> tuple[PadRecord, Own]:
+    """Settle padding as asked; gives what is in use, and what is to be saved.
+
+    Args:
+        tokenizer: Just read; changed in place.
+        request: What was asked for.
+        rows: Rows of the model's embedding.
+    """
+    own = _own_of(tokenizer)
+    pad = settle_padding(tokenizer, request.padding_side, rows, request.padding)
+    return pad, _own_of(tokenizer) if request.padding == "files" else own
 
 
 def keep_files(tokenizer: PreTrainedTokenizerBase, source: Path, own: Own) -> None:

@@ -13,8 +13,12 @@ from guard.files.request import LoadRequest
 from guard.files.source import ModelSource, open_source
 from guard.loading.architecture import refuse_other_kind
 from guard.loading.config_values import reason, refuse_senseless, refuse_window
-from guard.loading.padding import settle_padding
-from guard.loading.tokenizer_files import copy_tokenizer, keep_files, own_of, strip_for_training
+from guard.loading.tokenizer_files import (
+    copy_tokenizer,
+    keep_files,
+    settle_own,
+    strip_for_training,
+)
 from guard.loading.tokenizer_read import (
     compare_siblings,
     place,
@@ -46,9 +50,7 @@ def load_tokenizer(request: LoadRequest) -> PreTrainedTokenizerBase:
     check_pin(request, source, checks)
     tokenizer = read_tokenizer(request, source, checks)
     rows = rows_by_config(source, tokenizer)
-    own = own_of(tokenizer)
-    settle_padding(tokenizer, request.padding_side, rows, request.padding)
-    own = own_of(tokenizer) if request.padding == "files" else own
+    _, own = settle_own(tokenizer, request, rows)
     refuse_prefix_beyond(policy_of(tokenizer), rows, request)
     block_templates(tokenizer, request.model_id)
     run_token_sentinels(tokenizer, policy_of(tokenizer), checks)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from guard.errors import SettingsError
-from guard.prompts.state import active_adapters
+from guard.prompts.state import active_adapters, adapter_kind
 
 _IN_THE_CACHE = frozenset({"PREFIX_TUNING", "CARTRIDGE"})
 
@@ -30,7 +30,7 @@ def may_pad(model: Any, *, use_cache: bool, beams: int, invariant: bool) -> bool
         _refuse_for_activated(use_cache, beams)
     if not config.is_prompt_learning:
         return True
-    kind = str(getattr(config.peft_type, "value", config.peft_type))
+    kind = adapter_kind(config)
     if kind in _IN_THE_CACHE:
         if not use_cache:
             raise SettingsError(

@@ -98,6 +98,11 @@ def look_at(model: Any) -> tuple[str, ...]:
     return active
 
 
+def adapter_kind(config: Any) -> str:
+    """PEFT's name of a kind of adapter, such as LORA, by its config."""
+    return str(getattr(config.peft_type, "value", config.peft_type))
+
+
 def active_adapters(model: Any) -> tuple[str, ...]:
     """The adapters that take part in what a model gives now; empty for a base."""
     if not hasattr(model, "peft_config"):
