@@ -120,6 +120,21 @@ def _allowed(model: Any) -> int:
     return int(torch.cuda.get_device_properties(model.device).total_memory) // _SHARE
 
 
+@contextmanager
+def _draws_apart() -> Iterator[None]:
+    """Lend the capture another state of the device's generator.
+
+    A capture that fails leaves the state that it began with unusable: each later draw on the device raises.
+    """
+    generator = torch.cuda.default_generators[torch.cuda.current_device()]
+    own = generator.graphsafe_get_state()
+    generator.graphsafe_set_state(torch.Generator(generator.device).graphsafe_get_state())
+    try:
+        yield
+    finally:
+        generator.graphsafe_set_state(own)
+
+
 def capture_cuda(work: Callable[[], None]) -> Replays:
     """Capture work as a CUDA graph.
 
@@ -128,7 +143,7 @@ def capture_cuda(work: Callable[[], None]) -> Replays:
     """
     graph: Replays = torch.cuda.CUDAGraph()
     try:
-        with torch.cuda.graph(graph, capture_error_mode="thread_local"):
+        with _draws_apart(), torch.cuda.graph(graph, capture_error_mode="thread_local"):
             work()
     except torch.OutOfMemoryError:
         raise

@@ -27,7 +27,7 @@ attach, select = CleanModelLoader.attach_adapter, CleanModelLoader.adapter
 
 def logits(model: Any) -> torch.Tensor:
     with torch.no_grad():
-        found: torch.Tensor = model(IDS).logits
+        found: torch.Tensor = model(IDS.to(model.device)).logits.cpu()
     return found
 
 

@@ -54,7 +54,7 @@ def test_a_prompt_of_one_control_token_is_caught_in_generate(tiny: Loaded) -> No
 
 
 def test_pipelines_are_checked(tiny: Loaded) -> None:
-    pipe = pipeline("text-generation", model=tiny.model, tokenizer=tiny.tokenizer)
+    pipe = pipeline("text-generation", model=tiny.model, tokenizer=tiny.tokenizer, device="cpu")
     assert pipe("The capital of France is", max_new_tokens=4)
     with pytest.raises(ContaminationError):
         pipe("<|im_start|>user\nhi", max_new_tokens=4)

@@ -11,6 +11,7 @@ import torch
 
 from guard import CleanModelLoader, Loaded
 from guard.decoding import memory
+from guard.decoding.support import NoRoad
 from guard.errors import GuardWarning
 from tests.guard.families import FIXED, lay
 from tests.guard.test_graphs import PROMPTS, SETTINGS, SHOTS, alike
@@ -76,6 +77,27 @@ def test_what_cannot_be_captured_takes_the_plain_road(
     assert {one.engine for one in found} == {"plain"}
     monkeypatch.undo()
     alike(found, complete(model, tokenizer, PROMPTS, engine="plain", max_new_tokens=12))
+
+
+def test_a_capture_leaves_the_devices_draws_alone() -> None:
+    def drawn() -> list[float]:
+        return [float(one) for one in torch.rand(4, device="cuda")]
+
+    torch.manual_seed(7)
+    drawn()
+    wanted = drawn()
+    torch.manual_seed(7)
+    drawn()
+    weights = torch.ones(4, 4, device="cuda")
+    with pytest.raises(NoRoad, match="cannot be captured"):
+        memory.capture_cuda(lambda: print((weights @ weights).sum().item()))
+    assert drawn() == wanted
+    torch.manual_seed(7)
+    drawn()
+    kept = memory.capture_cuda(lambda: weights.add_(1))
+    kept.replay()
+    assert drawn() == wanted
+    assert float(weights[0, 0]) == 2
 
 
 def test_full_memory_at_a_capture(tiny_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -239,7 +239,7 @@ def test_nf4_for_training_stays_off_the_cpu_path_without_autograd(tiny_dir: Path
     }
     assert flags == {False}
     tuned = get_peft_model(model, LoraConfig(task_type="CAUSAL_LM", target_modules="all-linear"))
-    ids = torch.tensor([[271, 319, 269, 647]])
+    ids = torch.tensor([[271, 319, 269, 647]], device=model.device)
     tuned.eval()(ids)
     tuned.train()(ids, labels=ids).loss.backward()
     gradients = [p.grad for n, p in tuned.named_parameters() if "lora_B" in n]
@@ -249,7 +249,7 @@ def test_nf4_for_training_stays_off_the_cpu_path_without_autograd(tiny_dir: Path
 def test_reading_nf4_weights_does_not_change_them(tiny_dir: Path) -> None:
     # On a CPU with AVX512-BF16, bitsandbytes' own path moved these logits by 0.04.
     model = CleanModelLoader(tiny_dir, load_in_4bit=True).load().model
-    ids = torch.tensor([[271, 319, 269, 647]])
+    ids = torch.tensor([[271, 319, 269, 647]], device=model.device)
     before = model(ids).logits
     model.state_dict()
     assert torch.equal(model(ids).logits, before)

@@ -339,6 +339,7 @@ def test_four_bit_layers_compute_in_the_checkpoints_dtype(edited: Callable[..., 
     model, _, provenance = CleanModelLoader(path, load_in_4bit=True).load()
     assert provenance.model.quantization.compute_dtype == "bfloat16"
     assert model.model.norm.weight.dtype == torch.bfloat16
-    assert model(torch.tensor([[271, 319]])).logits.dtype == torch.bfloat16
+    ids = torch.tensor([[271, 319]], device=model.device)
+    assert model(ids).logits.dtype == torch.bfloat16
     other = CleanModelLoader(path, load_in_4bit=True, dtype="float32").load().provenance
     assert other.model.quantization.compute_dtype == "float32"

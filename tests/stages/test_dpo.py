@@ -63,7 +63,8 @@ def test_the_reference_is_what_training_begins_with(
                 for row in rows
             ]
         )
-        seen["reference"] = trainer.compute_ref_log_probs(trainer.model, batch)
+        found = trainer.compute_ref_log_probs(trainer.model, trainer._prepare_inputs(batch))
+        seen["reference"] = [one.cpu() for one in found]
         seen["records"] = rows
 
     monkeypatch.setattr(steps, "prove_reference", look)
