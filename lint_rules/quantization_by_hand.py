@@ -54,6 +54,15 @@ def _message(args: Arguments) -> str:
         return f"quantization config by hand; {names} {verb} not exist and changes nothing".replace(
             "do not exist and changes", "do not exist and change"
         )
+    flags = [args.literal(name) for name in _BITS]
+    if True not in flags and not args.spread and not args.positional:
+        given = [name for name in _BITS if name in args.keywords]
+        if all(args.literal(name) in (False, None) for name in given):
+            return "quantization config by hand; with neither flag set transformers loads 4-bit weights"
+        said = " and ".join(f"`{name}`" for name in given)
+        return (
+            f"quantization config by hand; where {said} is false transformers loads 4-bit weights"
+        )
     if args.literal("load_in_4bit") is True and "bnb_4bit_quant_type" not in args.keywords:
         return "quantization config by hand; 4-bit without `bnb_4bit_quant_type` is fp4, not nf4"
     return "quantization config by hand: unknown keywords are dropped without a word"
@@ -74,12 +83,23 @@ from transformers import AutoModelForCausalLM
 
 model = AutoModelForCausalLM.from_pretrained("Qwen/Qwen2.5-32B", load_in_8bit=True)
 """,
+        """
+from transformers import AutoModelForCausalLM, BitsAndBytesConfig
+
+config = BitsAndBytesConfig(load_in_8bit=False)
+model = AutoModelForCausalLM.from_pretrained("Qwen/Qwen2.5-32B", quantization_config=config)
+""",
     ),
     good=(
         """
 from guard import CleanModelLoader
 
 loader = CleanModelLoader("Qwen/Qwen2.5-32B", load_in_4bit=True)
+""",
+        """
+from guard import CleanModelLoader
+
+loader = CleanModelLoader("Qwen/Qwen2.5-32B", load_in_8bit=False)
 """,
         """
 from transformers import AutoModelForCausalLM, BitsAndBytesConfig

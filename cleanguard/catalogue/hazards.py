@@ -97,8 +97,9 @@ QUANTIZATION_BY_HAND = Hazard(
     summary="a quantization config is put together by hand",
     why=(
         "BitsAndBytesConfig accepts any keyword and drops what it does not know: the bnb_8bit_* "
-        "options do not exist, and 4-bit without bnb_4bit_quant_type gives fp4. What was asked for and "
-        "what was loaded then differ without a word."
+        "options do not exist, 4-bit without bnb_4bit_quant_type gives fp4, and a config that sets "
+        "neither flag (load_in_8bit=args.eight without the option) loads 4-bit weights all the same. "
+        "What was asked for and what was loaded then differ without a word."
     ),
     remedy="say `CleanModelLoader(MODEL, load_in_8bit=True)` or `load_in_4bit=True` (nf4, double quantization)",
     fix="migrate",

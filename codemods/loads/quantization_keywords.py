@@ -9,7 +9,8 @@ import libcst as cst
 from codemods.facts.loader_keywords import literal_of, written
 from codemods.plan.sites import CannotRewrite, Note
 from codemods.script.script import Script
-from lint_rules._flow.values.arguments import UNSET, Argument, Arguments
+from lint_rules._flow.values.arguments import UNSET, Argument, Arguments, written_literal
+from lint_rules._flow.values.kinds import Constant
 
 _BITS = ("load_in_8bit", "load_in_4bit")
 _BOTH = ("llm_int8_skip_modules", "llm_int8_enable_fp32_cpu_offload")
@@ -21,6 +22,11 @@ _FOUR: dict[str, tuple[object, object]] = {
     "bnb_4bit_compute_dtype": ("float32", UNSET),
     "bnb_4bit_quant_storage": (None, None),
 }
+_FOUR_ANYWAY = (
+    "transformers loads 4-bit weights all the same; write `load_in_4bit=True`, or pass None"
+)
+_NEITHER = f"the quantization config sets neither flag, and {_FOUR_ANYWAY}"
+_WHERE = f"where {{said}} is false, {_FOUR_ANYWAY} there"
 _HEAD = Note(
     "changed",
     "`llm_int8_skip_modules`: the loader leaves the output head alone as well; without the loader the "
@@ -35,11 +41,14 @@ def carry_quantization(script: Script, args: Arguments) -> tuple[list[tuple[str,
     What the config does not name is said as well where the loader's default is another.
 
     Raises:
-        CannotRewrite: The config is not written out.
+        CannotRewrite: The config is not written out, or may set neither flag.
     """
     if args.spread or args.positional:
         raise CannotRewrite("the quantization config is not written out")
     bits = {name: written(script, args.keywords[name]) for name in _BITS if _may_be(args, name)}
+    if not any(_is_true(script, args.keywords[name]) for name in bits):
+        said = " and ".join(f"`{value}`" for value in bits.values())
+        raise CannotRewrite(_WHERE.format(said=said) if bits else _NEITHER)
     found = list(bits.items())
     notes: list[Note] = []
     for name, argument in args.keywords.items():
@@ -74,6 +83,16 @@ def four_bit_options(script: Script, given: dict[str, Argument]) -> Iterable[tup
 
 def _may_be(args: Arguments, name: str) -> bool:
     return name in args.keywords and literal_of(args.keywords[name]) not in (False, None)
+
+
+def _is_true(script: Script, argument: Argument) -> bool:
+    node = argument.expression
+    if not isinstance(node, cst.Name) or literal_of(argument) is True:
+        return literal_of(argument) is True
+    values = script.assigned_values(node.value, None)
+    once = len(values) == len(script.stores_of(node.value, None)) == 1
+    own = isinstance(argument.value, Constant) and argument.value.value is True
+    return once and own and written_literal(values[0]) is True
 
 
 def _has_effect(name: str, bits: dict[str, str]) -> bool:

@@ -154,11 +154,13 @@ def _unknown_keyword(load: Load) -> Iterator[Fact]:
 
 def _quantization(load: Load) -> Iterator[Fact]:
     came, silent = load.loaded.get("config") or {}, load.loaded.get("unknown") or ()
-    bits = "8-bit" if came.get("load_in_8bit") else "4-bit" if came.get("load_in_4bit") else None
-    if bits is None:
+    if not came:
         return
+    bits = "8-bit" if came.get("load_in_8bit") else "4-bit"
     kind = f" ({came.get('bnb_4bit_quant_type')})" if bits == "4-bit" else ""
     said = f"a quantization config for {bits}{kind} was put together by hand"
+    if not came.get("load_in_8bit") and not came.get("load_in_4bit"):
+        said += ": with neither flag set transformers loads 4-bit weights"
     yield _fact(load, hazards.QUANTIZATION_BY_HAND, said, "warning")
     if silent:
         names = ", ".join(f"`{name}`" for name in silent)

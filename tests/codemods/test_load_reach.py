@@ -64,7 +64,7 @@ def test_a_keyword_of_the_model(keywords, said, after, migrate):
         ('config=AutoConfig.from_pretrained("gpt2-xl")', "may say something else"),
         ('config=AutoConfig.from_pretrained("gpt2", use_cache=False)', "may say something else"),
         ("config=config", "may say something else"),
-        ("load_in_8bit=a, quantization_config=BitsAndBytesConfig(load_in_8bit=b)", "twice"),
+        ("load_in_8bit=a, quantization_config=BitsAndBytesConfig(load_in_8bit=True)", "twice"),
         ("torch_dtype=a, dtype=b", "twice"),
         ("trust_remote_code=True", "git ls-remote"),
     ],
@@ -232,6 +232,39 @@ def test_a_quantization_config_is_said_as_it_was(options, said, direct, migrate)
     )
     assert call_of(text) == said
     assert "BitsAndBytesConfig(" not in text
+
+
+@pytest.mark.parametrize(
+    ("before", "options", "reason"),
+    [
+        ("", "", "sets neither flag"),
+        ("", "load_in_8bit=False", "sets neither flag"),
+        ("", 'load_in_4bit=None, bnb_4bit_quant_type="nf4"', "sets neither flag"),
+        ("", "load_in_8bit=args.eight", "where `args.eight` is false"),
+        ("", "load_in_4bit=bits == 4, load_in_8bit=bits == 8", "`bits == 4` is false"),
+        ("EIGHT = True\nEIGHT = flag\n", "load_in_8bit=EIGHT", "where `EIGHT` is false"),
+        ("EIGHT = False\n", "load_in_8bit=EIGHT", "where `EIGHT` is false"),
+    ],
+)
+def test_a_config_that_may_set_neither_flag_stays(before, options, reason, migrate):
+    plan = migrate(
+        HEAD
+        + before
+        + f'm = AutoModelForCausalLM.from_pretrained("gpt2", quantization_config=BitsAndBytesConfig({options}))\n'
+    )
+    assert plan.after == plan.before
+    [load] = [site for site in plan.sites if site.code == "CG101"]
+    assert reason in load.reason
+    assert "4-bit" in load.reason
+
+
+def test_a_flag_that_is_a_constant_goes(migrate):
+    text = rewritten(
+        migrate,
+        "EIGHT = True\nm = AutoModelForCausalLM.from_pretrained("
+        '"gpt2", quantization_config=BitsAndBytesConfig(load_in_8bit=EIGHT))',
+    )
+    assert call_of(text) == {"load_in_8bit": "EIGHT"}
 
 
 def test_an_invented_option_is_told(migrate):

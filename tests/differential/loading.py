@@ -236,6 +236,8 @@ _CONFIGS = {
     "threshold": "load_in_8bit=True, llm_int8_threshold=4.0",
     "skip": 'load_in_8bit=True, llm_int8_skip_modules=["lm_head"]',
     "storage": 'load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_quant_storage=torch.uint8',
+    "neither": "load_in_8bit=False",
+    "maybe": 'load_in_8bit=len("int8") > 4',
     "invented": "load_in_8bit=True, bnb_8bit_compute_dtype=torch.float32",
 }
 

@@ -179,6 +179,16 @@ def _less_given(plain: Callable[..., Any]) -> Callable[..., Any]:
     return carry
 
 
+def _said_nothing(plain: Callable[..., Any]) -> Callable[..., Any]:
+    """A note that tells nothing that the comparison acts on."""
+    from dataclasses import replace
+
+    def note(*args: Any, **kwargs: Any) -> Any:
+        return replace(plain(*args, **kwargs), kind="kept", text="")
+
+    return note
+
+
 # What is forgotten: the module, the function, and what takes its place; `wrap` is given the function.
 REWRITER: tuple[tuple[str, str, Any], ...] = (
     ("codemods.settings.generate_keywords", "carry_generate_keywords", ("wrap", _shorter)),
@@ -195,7 +205,23 @@ REWRITER: tuple[tuple[str, str, Any], ...] = (
     ("codemods.generation.mode", "mode_note", _list),
     ("codemods.generation.unclear_texts", "refuse_unclear_texts", _nothing),
     ("codemods.generation.guarded_call", "_refuse_total_length", _nothing),
-    ("codemods.generation.guarded_call", "_refuse_other_specials", _nothing),
+    ("codemods.generation.guarded_call", "refuse_read_padding", _nothing),
+    ("codemods.generation.chain", "_refuse_other_targets", _nothing),
+    ("codemods.generation.chain", "_refuse_repetition", _nothing),
+    ("codemods.generation.chain", "_refuse_reordering", _nothing),
+    ("codemods.generation.chain", "_refuse_changed_prompt", _nothing),
+    ("codemods.generation.in_place", "refuse_changed_prompt", _nothing),
+    ("codemods.texts.encoding", "refuse_other_specials", _nothing),
+    ("codemods.texts.encoding", "specials_note", ("wrap", _said_nothing)),
+    ("codemods.facts.load_context", "side_note", _list),
+    ("codemods.facts.load_context", "may_pad", _no),
+    ("codemods.facts.growth", "refuse_growth", _no),
+    ("codemods.facts.growth", "may_grow", _no),
+    ("codemods.settings.contradictions", "refuse_contradictions", _nothing),
+    ("codemods.settings.config_changes", "_refuse_elsewhere", _nothing),
+    ("codemods.loads.model_loads", "_refuse_other_spread", _nothing),
+    ("codemods.loads.loader_classes", "_refuse_own", _nothing),
+    ("codemods.loads.loader_classes", "_refuse_others", _nothing),
     ("codemods.texts.encoding", "truncation_note", _list),
     ("codemods.texts.decoded_ids", "has_prompt", _no),
     ("codemods.texts.prompt_cut", "refuse_other_cuts", _nothing),
@@ -250,10 +276,12 @@ def main() -> None:
 def summary(found: list[dict[str, Any]]) -> str:
     """How many were caught, of those that are not equivalent by what they are."""
     counts = Counter(line["verdict"] for line in found)
-    real = counts["caught"] + counts["got through"]
-    share = 100 * counts["caught"] / real if real else 0.0
+    caught = counts["caught"] + counts["refused by the plan's own proof"]
+    real = caught + counts["got through"]
+    share = 100 * caught / real if real else 0.0
     lines = [f"{len(found)} mutants: {dict(counts)}; caught of the rest: {share:.1f}%"]
-    lines += [f"got through: {x['what']}" for x in found if x["verdict"] == "got through"]
+    for verdict in ("got through", "never applied"):
+        lines += [f"{verdict}: {x['what']}" for x in found if x["verdict"] == verdict]
     return "\n".join(lines) + "\n"
 
 
@@ -299,23 +327,46 @@ def _of_programs(room: Any, given: argparse.Namespace) -> Iterator[dict[str, Any
 
 
 def _of_rewriter(room: Any, given: argparse.Namespace) -> Iterator[dict[str, Any]]:
+    """Runs only what a mutant plans otherwise; a mutant that never does so was not tried."""
     from tests.differential.grammar import program
-    from tests.differential.trying import attempt
+    from tests.differential.trying import attempt, plans_of
 
     made = [program(f"{given.seed}-{number}") for number in range(given.programs)]
-    plain = [attempt(room, one).status != "different" for one in made]
+    plain = [_planned(plans_of, room, one) for one in made]
     for module, name, how in REWRITER:
         undo = forgetting(module, name, how)
-        verdict, tried = "got through", 0
+        verdict, tried = "never applied", 0
         try:
-            for one, fine in zip(made, plain, strict=True):
-                tried += 1
-                if fine and attempt(room, one).status == "different":
-                    verdict = "caught"
+            for one, before in zip(made, plain, strict=True):
+                after = _planned(plans_of, room, one)
+                if after == before or "different" in (after, before):
+                    verdict = "caught" if after == "different" != before else verdict
+                else:
+                    tried += 1
+                    found = attempt(room, one).status
+                    seen = {"different": "caught", "refused": "refused by the plan's own proof"}
+                    verdict = seen.get(found, "got through")
+                if verdict not in ("never applied", "got through"):
                     break
         finally:
             undo()
         yield {"what": f"{module}.{name}", "verdict": verdict, "programs": tried}
+
+
+def _planned(plans_of: Callable[..., Any], room: Any, made: Any) -> Any:
+    """What would be written and announced, to be compared; `different` where planning breaks."""
+    try:
+        plans = plans_of(room, made)
+    except Exception:  # noqa: BLE001 - a mutant may break the planner anywhere
+        return "different"
+    return [
+        (
+            plan.after,
+            plan.refusal,
+            [(site.row, note.kind, note.text) for site in plan.sites for note in site.notes],
+        )
+        for plan in plans.values()
+    ]
 
 
 if __name__ == "__main__":

@@ -119,6 +119,15 @@ FILES["a quantization config of another file"] = {
     + ASK.format(settings="max_new_tokens=4"),
     "options.py": "from transformers import BitsAndBytesConfig\n\nbnb = BitsAndBytesConfig(load_in_8bit=True)\n",
 }
+FILES["a quantization config whose flag is false"] = {
+    "main.py": HEAD
+    + "from transformers import BitsAndBytesConfig\n\nEIGHT = 1 > 2\nbnb = BitsAndBytesConfig(load_in_8bit=EIGHT)\n"
+    + QWEN.replace(
+        '"Qwen/Qwen2.5-0.5B")\nmodel.eval',
+        '"Qwen/Qwen2.5-0.5B", quantization_config=bnb)\nmodel.eval',
+    )
+    + ASK.format(settings="max_new_tokens=4"),
+}
 FILES["a quantization config is changed after it was made"] = {
     "main.py": HEAD
     + 'from transformers import BitsAndBytesConfig\n\nbnb = BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_quant_type="nf4")\nbnb.bnb_4bit_use_double_quant = True\n'

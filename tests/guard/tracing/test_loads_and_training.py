@@ -43,6 +43,13 @@ def test_a_quantization_config_says_what_it_took_in_silence(codes: Codes) -> Non
     assert codes(lambda: config(bnb_8bit_quant_type="nf8")) == ["CG104", "CG110"]
 
 
+def test_a_config_without_a_flag_is_four_bits_all_the_same(tiny_dir: Path, codes: Codes) -> None:
+    assert codes(lambda: BitsAndBytesConfig(load_in_8bit=False)) == ["CG104"]
+    config = BitsAndBytesConfig(load_in_8bit=False)
+    model = AutoModelForCausalLM.from_pretrained(tiny_dir, quantization_config=config)
+    assert type(model.model.layers[0].self_attn.q_proj).__name__ == "Linear4bit"
+
+
 @pytest.mark.parametrize("given", [{"trust_remote_code": True}, {}], ids=["asked", "not"])
 def test_remote_code_and_revisions(tiny_dir: Path, codes: Codes, given: dict[str, Any]) -> None:
     found = codes(lambda: AutoTokenizer.from_pretrained(tiny_dir, **given), select=("CG10",))
