@@ -23,6 +23,7 @@ from codemods.loads.whole_models import reaches
 from codemods.plan.sites import CannotRewrite, Note, Site
 from codemods.script.purity import assigned_name
 from codemods.script.script import Script
+from codemods.settings.generate_keywords import carry_generate_keywords
 from codemods.settings.stop_strings import stop_string_faults
 from codemods.texts.decoded_ids import generated_in, has_prompt
 from codemods.texts.encoding import encoding_edit, specials_note
@@ -177,6 +178,7 @@ def _otherwise(
         try:
             planned, told = rewrite_completion(script, encode, call, unmigrated)
         except CannotRewrite:
+            carry_generate_keywords(script, call)  # a keyword without a place says more
             raise text_only from None
         done = InPlace(tuple(dict.fromkeys(planned)), (tuple(told),))
     sites: list[Site] = []

@@ -3,13 +3,15 @@
 `python -m tests.differential.mutants --programs 60` mutates what migrate wrote (a keyword is dropped, a literal is
 another, a statement is dropped or moved); `--rewriter` lets each of `REWRITER` forget what it looks at, and counts the
 programs that it takes until one is different. A mutant that no run can tell from the program is equivalent: those that are
-so by what they are stand in `EQUIVALENT`; the others that got through are listed, to be read.
+so by what they are stand in `EQUIVALENT`; the others that got through are listed, to be read. The rewriter's mutants are tried
+on the counterexamples by hand as well; the run is on what they plan otherwise.
 """
 
 from __future__ import annotations
 
 import argparse
 import ast
+import contextlib
 import copy
 import json
 import sys
@@ -264,12 +266,12 @@ def main() -> None:
     given = parser.parse_args()
     from tests.differential.worker import ready
 
-    found = list(_of_rewriter(ready(), given) if given.rewriter else _of_programs(ready(), given))
-    text = "".join(f"{json.dumps(line)}\n" for line in found)
-    if given.out is not None:
-        given.out.write_text(text, encoding="utf-8")
-    else:
-        sys.stdout.write(text)
+    found = []
+    with contextlib.ExitStack() as stack:
+        out = sys.stdout if given.out is None else stack.enter_context(given.out.open("w"))
+        for line in (_of_rewriter if given.rewriter else _of_programs)(ready(), given):
+            found.append(line)
+            print(json.dumps(line), file=out, flush=True)
     sys.stdout.write(summary(found))
 
 
@@ -328,10 +330,12 @@ def _of_programs(room: Any, given: argparse.Namespace) -> Iterator[dict[str, Any
 
 def _of_rewriter(room: Any, given: argparse.Namespace) -> Iterator[dict[str, Any]]:
     """Runs only what a mutant plans otherwise; a mutant that never does so was not tried."""
-    from tests.differential.grammar import program
+    from tests.differential.grammar import Program, program
+    from tests.differential.test_counterexamples import FILES
     from tests.differential.trying import attempt, plans_of
 
-    made = [program(f"{given.seed}-{number}") for number in range(given.programs)]
+    made = [Program(name, files) for name, files in FILES.items()]
+    made += [program(f"{given.seed}-{number}") for number in range(given.programs)]
     plain = [_planned(plans_of, room, one) for one in made]
     for module, name, how in REWRITER:
         undo = forgetting(module, name, how)
