@@ -35,6 +35,7 @@ class FunctionFacts:
     """What is known of a function across the module.
 
     Attributes:
+        omitted: Parameters that a call leaves to their defaults.
         entry: What objects are set to when it is called, over all calls that are seen.
         sets: What it has set when it returns.
     """
@@ -42,6 +43,7 @@ class FunctionFacts:
     env: Env
     owner: cst.ClassDef | None
     arguments: dict[str, Value] = field(default_factory=dict)
+    omitted: set[str] = field(default_factory=set)
     result: Value = UNKNOWN
     called: bool = False
     home: Program | None = None
@@ -144,6 +146,14 @@ class Program:
             return
         self.mark_called(function, facts)
         self._update(facts.arguments, name, value, (function, "arguments"))
+
+    def add_omitted(self, function: Function, names: set[str]) -> None:
+        """Notes that a call leaves parameters to their defaults."""
+        facts = self.functions.get(function)
+        if facts is None or self.quiet or facts.home is not self or names <= facts.omitted:
+            return
+        facts.omitted |= names
+        self.ledger.change((function, "arguments"))
 
     def mark_called(self, function: Function, facts: FunctionFacts) -> None:
         """Notes that the module calls a function of its own."""

@@ -261,7 +261,8 @@ class Definitions:
     def _bind_parameters(
         self, node: cst.FunctionDef, facts: FunctionFacts, given: dict[str, Value], env: Env
     ) -> None:
-        called = facts.called or given is not facts.arguments
+        joined = given is facts.arguments
+        called = facts.called or not joined
         params = [*node.params.posonly_params, *node.params.params, *node.params.kwonly_params]
         if facts.owner is not None and params and not has_decorator(node, "staticmethod"):
             receiver = params.pop(0)
@@ -278,7 +279,8 @@ class Definitions:
                 default = self.evaluator.evaluate(parameter.default, facts.env)
                 if isinstance(default, Constant):
                     default = Constant(default.value, fixed=False)
-                value = join(value, default) if not called or name not in given else value
+                is_open = not called or name not in given or (joined and name in facts.omitted)
+                value = join(value, default) if is_open else value
             if _is_nothing(value):
                 value = self.annotated(parameter.annotation, env)
             if _is_nothing(value) and parameter.annotation is None:

@@ -63,6 +63,16 @@ def _pays(facts: FunctionFacts, given: dict[str, Value], *, own: bool) -> bool:
     )
 
 
+def _left_out(node: Function, given: dict[str, Value]) -> set[str]:
+    """The parameters with defaults that a call says nothing of."""
+    params = node.params
+    return {
+        parameter.name.value
+        for parameter in (*params.posonly_params, *params.params, *params.kwonly_params)
+        if parameter.default is not None and parameter.name.value not in given
+    }
+
+
 class OwnCalls:
     """Follows calls into code that the run can see."""
 
@@ -79,6 +89,8 @@ class OwnCalls:
         given = self._bind(function.node, args, function.receiver)
         for name, value in given.items():
             self.program.add_argument(function.node, name, value)
+        if not args.opaque:
+            self.program.add_omitted(function.node, _left_out(function.node, given))
         if facts.home is self.program:
             if not self.program.quiet:
                 self.program.mark_called(function.node, facts)
@@ -123,6 +135,8 @@ class OwnCalls:
         if facts.home is not self.program:
             return False
         self.program.ledger.read((node, "arguments"))
+        if not facts.omitted.isdisjoint(facts.arguments):
+            return False  # some calls give it, others leave it
         return all(facts.arguments.get(name, UNKNOWN) == value for name, value in given.items())
 
     def construct(self, reference: ClassRef, args: Arguments, env: Env) -> Value:
@@ -138,6 +152,8 @@ class OwnCalls:
             given = self._bind(initializer, args, instance)
             for name, value in given.items():
                 self.program.add_argument(initializer, name, value)
+            if not args.opaque:
+                self.program.add_omitted(initializer, _left_out(initializer, given))
             known = self.program.functions.get(initializer)
             if known is not None:
                 self.program.ledger.read((initializer, "sets"))
