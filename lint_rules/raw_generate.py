@@ -9,7 +9,8 @@ from cleanguard.catalogue.findings import Fix
 from lint_rules._flow.analysis import Flow
 from lint_rules._flow.values.events import Generate
 from lint_rules._questions.generation import text_generations
-from lint_rules._questions.standing import described
+from lint_rules._questions.pipelines import pipeline_calls
+from lint_rules._questions.standing import described, load_severity
 from lint_rules.rule import Report, Rule
 
 
@@ -25,6 +26,21 @@ def _check(flow: Flow) -> Iterator[Report]:
             severity=found.severity,
             fix=Fix("migrate", "generate through CleanModelLoader"),
         )
+    yield from _pipelines(flow)
+
+
+def _pipelines(flow: Flow) -> Iterator[Report]:
+    """A pipeline generates as `generate` does, and adds sampling settings of its own."""
+    for call in pipeline_calls(flow):
+        severity = load_severity(call.model, flow.settings)
+        if severity is not None and not call.is_chat:
+            model = described(call.model).rstrip(",")
+            yield Report(
+                call.site.node,
+                f"a pipeline generates from {model}: inherited settings, nothing recorded",
+                severity=severity,
+                remedy="generate with `CleanModelLoader.generate`",
+            )
 
 
 def _returns_scores_guarded(call: Generate) -> bool:
@@ -50,6 +66,12 @@ model = AutoModelForCausalLM.from_pretrained(name)
 inputs = tokenizer("The capital of France is", return_tensors="pt")
 outputs = model.generate(**inputs, max_new_tokens=8)
 print(tokenizer.decode(outputs[0][inputs["input_ids"].shape[1]:], skip_special_tokens=True))
+""",
+        """
+from transformers import pipeline
+
+complete = pipeline("text-generation", model="openai-community/gpt2")
+print(complete("The capital of France is", do_sample=False)[0]["generated_text"])
 """,
         """
 from guard import CleanModelLoader
@@ -84,6 +106,12 @@ tokenizer = AutoTokenizer.from_pretrained(path)
 model = AutoModelForCausalLM.from_pretrained(path)
 ids = tokenizer.apply_chat_template(messages, return_tensors="pt")
 print(tokenizer.decode(model.generate(ids)[0]))
+""",
+        """
+from transformers import pipeline
+
+talk = pipeline("text-generation", model=path)
+print(talk([{"role": "user", "content": "Hello"}])[0]["generated_text"])
 """,
         """
 from diffusers import StableDiffusionPipeline

@@ -8,7 +8,8 @@ from cleanguard.catalogue import hazards
 from cleanguard.catalogue.findings import Fix
 from cleanguard.catalogue.standing import is_not_causal
 from lint_rules._flow.analysis import Flow
-from lint_rules._flow.values.events import ModelLoad
+from lint_rules._flow.values.events import ModelLoad, PipelineBuild
+from lint_rules._questions.pipelines import loads_by_itself
 from lint_rules._questions.standing import described, load_severity
 from lint_rules.rule import Report, Rule
 
@@ -26,6 +27,22 @@ def _check(flow: Flow) -> Iterator[Report]:
                 severity=severity,
                 fix=Fix("migrate", "load through CleanModelLoader"),
             )
+    yield from _pipelines(flow)
+
+
+def _pipelines(flow: Flow) -> Iterator[Report]:
+    """A pipeline that is given a name loads the model itself, with the sampling settings of its files."""
+    for built in flow.events(PipelineBuild):
+        severity = load_severity(built.model, flow.settings) if loads_by_itself(built) else None
+        known = built.model.text
+        if severity is None or (known is not None and built.model.fixed and is_not_causal(known)):
+            continue
+        yield Report(
+            built.node,
+            f"`pipeline` loads {described(built.model)} outside CleanModelLoader",
+            severity=severity,
+            remedy="load with `CleanModelLoader(MODEL).load()`, and generate with its `generate`",
+        )
 
 
 RULE = Rule(
@@ -36,6 +53,11 @@ RULE = Rule(
 from transformers import AutoModelForCausalLM
 
 model = AutoModelForCausalLM.from_pretrained("Qwen/Qwen2.5-32B", device_map="auto")
+""",
+        """
+from transformers import pipeline
+
+pipe = pipeline("text-generation", model="openai-community/gpt2", do_sample=False)
 """,
         """
 import transformers as hf
@@ -62,6 +84,12 @@ model, tokenizer, provenance = loader.load()
 from transformers import AutoModelForCausalLM
 
 model = AutoModelForCausalLM.from_pretrained("Qwen/Qwen2.5-32B-Instruct")
+""",
+        """
+from transformers import pipeline
+
+classify = pipeline("text-classification", model="distilbert-base-uncased")
+talk = pipeline("text-generation", model="Qwen/Qwen2.5-7B-Instruct")
 """,
         """
 from transformers import AutoModelForSequenceClassification

@@ -14,6 +14,7 @@ from lint_rules._flow.values.events import (
     PipelineBuild,
     TokenizerLoad,
 )
+from lint_rules._flow.values.joins import Unknown
 from lint_rules._questions.engines import ENGINE
 from lint_rules._questions.hub import is_hub_id, is_pinned, may_be_unpinned, runs_remote_code
 from lint_rules._questions.standing import described, load_severity
@@ -43,6 +44,9 @@ def _check(flow: Flow) -> Iterator[Report]:
             found.append(
                 (site.node, flow.model_id(site.args.get("model", 0)), site.args, site.place)
             )
+        elif site.method == "from_pretrained" and isinstance(site.receiver, Unknown):
+            given = site.args.get("pretrained_model_name_or_path", 0)
+            found.append((site.node, flow.model_id(given), site.args, site.place))
         elif site.symbol.endswith(_OTHER_LOADS) and site.symbol.startswith("transformers."):
             given = site.args.get("pretrained_model_name_or_path", 0) or site.args.get(
                 "pretrained_model_name", 0

@@ -24,7 +24,7 @@ from lint_rules.rule import Report, Rule
 def _check(flow: Flow) -> Iterator[Report]:
     for found in text_generations(flow):
         call = found.call
-        in_sight = call.model.origin is not None and call.place.function is None
+        in_sight = call.place.function is None  # nobody calls it who could seed before
         loaded = call.model.origin is not None and call.model.confidence == "followed"
         samples = _samples(call.args) or _samples(config_of(call, flow))
         if not (in_sight or loaded) or not samples or "generator" in call.args.keywords:

@@ -312,6 +312,7 @@ def _calls_by_encoding(flow: Flow) -> dict[cst.CSTNode, list[Generate | Forward]
     calls: list[Generate | Forward] = [*flow.events(Generate), *flow.events(Forward)]
     for call in calls:
         if call.encoded is not None:
-            for origin in dict.fromkeys(given.origin for given in encodings_in(call.args)):
+            given = (call.encoded, *encodings_in(call.args))
+            for origin in dict.fromkeys(one.origin for one in given):
                 found.setdefault(origin, []).append(call)
     return found

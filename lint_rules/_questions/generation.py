@@ -46,6 +46,7 @@ def text_generations(flow: Flow) -> Iterator[TextGeneration]:
         encode = flow.event_at(call.encoded.origin if call.encoded else None, Encode)
         known = encode is not None or call.node in decoded or _is_loaded_here(call, flow)
         known = known or (call.model.confidence == "annotated" and _takes_tokens(call))
+        known = known or _goes_on(call)
         if not known and (call.encoded is None or call.encoded.padded is None):
             continue  # not text: a diffusion model, a vision model, a stub
         if _is_chat(call, encode) or (
@@ -68,6 +69,12 @@ def _takes_tokens(call: Generate) -> bool:
     """Whether a tokenizer's pad or end token is given beside ids from elsewhere: they are text."""
     given = [call.args.value(name) for name in ("pad_token_id", "eos_token_id")]
     return any(isinstance(first(value, Method), Method) for value in given)
+
+
+def _goes_on(call: Generate) -> bool:
+    """Whether a model goes on from the ids that it, or another one, has generated."""
+    given = (*call.args.positional[:1], *(call.args.get(name) for name in ("input_ids", "inputs")))
+    return any(one is not None and first(one.value, Generated) is not None for one in given)
 
 
 def _is_loaded_here(call: Generate, flow: Flow) -> bool:

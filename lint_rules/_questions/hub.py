@@ -64,8 +64,12 @@ def _assigned(name: str, body: cst.BaseSuite) -> list[bool]:
 
 
 def runs_remote_code(args: Arguments) -> bool:
-    """Whether `trust_remote_code=True` is said, also by a default."""
+    """Whether `trust_remote_code=True` is said, also by a default, or by the absence of an option."""
     given = args.get("trust_remote_code")
-    return given is not None and any(
+    if given is None:
+        return False
+    if isinstance(given.value, Unknown) and isinstance(given.expression, cst.UnaryOperation):
+        return True  # `not args.own_code`: nobody who leaves the option out asks for it
+    return any(
         isinstance(option, Constant) and option.value is True for option in options(given.value)
     )

@@ -8,21 +8,31 @@ from dataclasses import dataclass
 import libcst as cst
 
 from lint_rules._flow.analysis import Flow
+from lint_rules._flow.state.library_names import guess_by_name
 from lint_rules._flow.values.arguments import UNSET, Unset
 from lint_rules._flow.values.events import CallSite, PipelineBuild
 from lint_rules._flow.values.joins import (
+    Constant,
+    Formatted,
     Items,
     LibraryObject,
     Mapping,
     ModelId,
     Scalar,
     Sequence,
+    Unknown,
     Value,
     element_of,
     first,
     options,
 )
+from lint_rules._flow.values.syntax import dotted
 from lint_rules._flow.values.text import is_chat
+
+
+_CONVERSATIONS = ("message", "conversation", "chat", "dialog")
+# What only a model that the pipeline loads is told.
+_LOADS = frozenset({"model_kwargs", "revision", "trust_remote_code", "torch_dtype", "dtype"})
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -41,7 +51,15 @@ class PipelineCall:
     def is_chat(self) -> bool:
         """Whether messages are given, or text that a chat template rendered."""
         given = self.site.args.value("text_inputs", 0)
-        return are_messages(given) or is_chat(given)
+        return are_messages(given) or is_chat(given) or self._is_named_so()
+
+    def _is_named_so(self) -> bool:
+        """Whether what is given is a conversation by its name, where nothing else is known of it."""
+        given = self.site.args.get("text_inputs", 0)
+        if given is None or given.expression is None or not isinstance(given.value, Unknown):
+            return False
+        name = (dotted(given.expression) or "").rsplit(".", 1)[-1].lower()
+        return any(word in name for word in _CONVERSATIONS)
 
     def literal(self, keyword: str) -> Scalar | Unset:
         """A literal that is given to the call, or else to the building of the pipeline."""
@@ -72,6 +90,23 @@ def pipeline_calls(flow: Flow) -> Iterator[PipelineCall]:
         built = flow.event_at(held.origin, PipelineBuild)
         if built is not None and built.task == "text-generation":
             yield PipelineCall(site, built)
+
+
+def loads_by_itself(built: PipelineBuild) -> bool:
+    """Whether a pipeline for `text-generation` loads its model: it is given a name, or nothing."""
+    if built.task != "text-generation":
+        return False
+    given = built.args.get("model", 1)
+    if given is None:
+        return not built.args.opaque
+    held = list(options(given.value))
+    if any(isinstance(option, (Constant, Formatted)) for option in held):
+        return True
+    if not all(isinstance(option, Unknown) for option in held) or given.expression is None:
+        return False
+    # A parameter called `model` may hold either.
+    name = (dotted(given.expression) or "").rsplit(".", 1)[-1]
+    return guess_by_name(name) != "model" or not _LOADS.isdisjoint(built.args.keywords)
 
 
 def are_messages(given: Value, depth: int = 0) -> bool:

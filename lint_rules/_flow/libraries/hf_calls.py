@@ -8,7 +8,7 @@ import libcst as cst
 
 from cleanguard.catalogue.standing import says_chat, standing_of
 from cleanguard.settings.config import Settings
-from lint_rules._flow.libraries.prompt_ids import encoded_in, takes_ids
+from lint_rules._flow.libraries.prompt_ids import encoded_in, rows_in, takes_ids
 from lint_rules._flow.state import library_names
 from lint_rules._flow.state.program import Cursor, Program
 from lint_rules._flow.values.arguments import Argument, Arguments
@@ -195,6 +195,12 @@ class HfCalls:
         told by what becomes of the result.
         """
         encoded = encoded_in(args)
+        listed = rows_in(args) if encoded is None else None
+        if listed is not None and not listed.tokenizer.guarded:
+            # A list of ids goes to an engine of another library, whose settings are its own.
+            model = CausalLM(None, confidence="named")
+            self.program.record(Forward(node, self.cursor.place(), model, listed, args))
+            return UNKNOWN
         if encoded is None and not (named and takes_ids(args)):
             return UNKNOWN
         if encoded is not None and encoded.tokenizer.guarded:

@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from lint_rules._flow.values.arguments import Arguments
-from lint_rules._flow.values.joins import Encoded, Mapping, options
+from lint_rules._flow.values.joins import (
+    Encoded,
+    Items,
+    Mapping,
+    Sequence,
+    element_of,
+    first,
+    options,
+)
 
 _KEYWORDS = ("input_ids", "inputs")
 # What only models that read something else, or write behind an encoder, are given.
@@ -26,6 +34,17 @@ def encodings_in(args: Arguments) -> Iterator[Encoded]:
             for value in () if inner is None else options(inner):
                 if isinstance(value, Encoded):
                     yield value
+
+
+def rows_in(args: Arguments) -> Encoded | None:
+    """The encoding of the rows in a list that is the prompt, as engines that batch by themselves take it."""
+    for argument in args.positional[:1]:
+        for option in options(argument.value):
+            if isinstance(option, (Items, Sequence)):
+                found = first(element_of(option), Encoded)
+                if found is not None:
+                    return found
+    return None
 
 
 def takes_ids(args: Arguments) -> bool:

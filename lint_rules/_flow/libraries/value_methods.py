@@ -99,7 +99,7 @@ def mapping_method(mapping: Mapping, name: str, args: Arguments) -> Value:
         return mapping
     if name in ("get", "pop", "setdefault") and args.positional:
         key = first(args.positional[0].value, Constant)
-        found = mapping.get(key.value) if key is not None else None
+        found = mapping.get(key.value) if key is not None else _any_of(mapping)
         fallback = args.positional[1].value if len(args.positional) > 1 else UNKNOWN
         return join(found, fallback) if found is not None else fallback
     if name == "values":
@@ -115,6 +115,14 @@ def mapping_method(mapping: Mapping, name: str, args: Arguments) -> Value:
     if name == "keys":
         return Items(element_of(mapping))
     return UNKNOWN
+
+
+def _any_of(mapping: Mapping) -> Value | None:
+    """What a key that is chosen at run time may give; None where nothing is known of the dict."""
+    merged = mapping.rest
+    for _, value in mapping.entries:
+        merged = join(merged, value)
+    return None if merged == UNKNOWN else merged
 
 
 def parser_method(program: Program, parser: OptionParser, name: str, args: Arguments) -> Value:

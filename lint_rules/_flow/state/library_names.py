@@ -47,6 +47,11 @@ _NOT_CAUSAL = (
     "Roberta", "SqueezeBert", "T5", "Wav2Vec2", "Whisper", "XLM", "XLNet",
 )  # fmt: skip
 
+_OTHER_HEADS = (
+    "ForSequenceClassification", "ForTokenClassification", "ForMaskedLM", "ForSeq2SeqLM",
+    "ForConditionalGeneration", "ForQuestionAnswering", "ForMultipleChoice", "ForVision2Seq",
+)  # fmt: skip
+
 # Returned unchanged by these methods: `.to("cuda").eval()` is still the same model or batch.
 KEEPS_MODEL = frozenset(
     [
@@ -192,6 +197,27 @@ def guess_by_name(name: str) -> Literal["tokenizer", "model"] | None:
     if lowered in ("model", "base_model", "lm", "hf_model", "language_model"):
         return "model"
     return None
+
+
+_CLASS_NAME = re.compile(r"(?:^|_)(?:class|cls|type)$|(?:class|cls)$")
+
+
+@lru_cache(maxsize=4096)
+def guess_class_by_name(name: str) -> Literal["tokenizer-load", "model-load"] | None:
+    """What a variable that holds a class loads: `model_class`, `TokenizerCls`."""
+    lowered = name.lower()
+    if _CLASS_NAME.search(lowered) is None:
+        return None
+    if "tokenizer" in lowered:
+        return "tokenizer-load"
+    return "model-load" if re.search(r"(?:^|_)(?:auto_?|hf_?)?(?:model|lm)", lowered) else None
+
+
+def names_causal_model(imported: Iterable[str]) -> bool:
+    """Whether a module imports a class of causal LMs, and none of another head."""
+    names = [name.rsplit(".", 1)[-1] for name in imported]
+    causal = any(name.endswith(("ForCausalLM", "LMHeadModel")) for name in names)
+    return causal and not any(name.endswith(_OTHER_HEADS) for name in names)
 
 
 def translates(imported: Iterable[str]) -> bool:

@@ -5,10 +5,17 @@ from __future__ import annotations
 import libcst as cst
 
 from lint_rules._flow.libraries.hf_calls import HfCalls
-from lint_rules._flow.state.library_names import DECODING_METHODS, guess_by_name, translates
+from lint_rules._flow.state.library_names import (
+    DECODING_METHODS,
+    guess_by_name,
+    guess_class_by_name,
+    names_causal_model,
+    translates,
+)
 from lint_rules._flow.values.arguments import Arguments
 from lint_rules._flow.values.events import CallSite
 from lint_rules._flow.values.joins import UNKNOWN, ChatText, Tokenizer, Value
+from lint_rules._flow.values.scopes import Env
 from lint_rules._flow.values.syntax import dotted
 
 _MODEL_NAMES = frozenset({"model", "lm", "llm", "net", "base_model", "policy", "language_model"})
@@ -30,11 +37,24 @@ def named_call(hf: HfCalls, node: cst.Call, args: Arguments) -> Value | None:
         return UNKNOWN
     if name == "get_prompt" and not node.args:
         return ChatText(node, cut=True)  # FastChat's conversations
+    if name == "from_pretrained":
+        return _load_by_a_class(hf, node, args)
     if name == "generate":
         return hf.guessed_generate(node, args, named=_is_a_model(node.func.value))
     if name in DECODING_METHODS and _is_tokenizer(node.func.value):
         return hf.decode(_NAMED, name, node, args)
     return None
+
+
+def _load_by_a_class(hf: HfCalls, node: cst.Call, args: Arguments) -> Value:
+    """A load by a class that is chosen at run time: what it loads is told by the name of the variable."""
+    assert type(node.func) is cst.Attribute
+    name = (dotted(node.func.value) or "").rsplit(".", 1)[-1]
+    kind = guess_class_by_name(name)
+    if kind is None or not names_causal_model(hf.program.imported_names):
+        hf.program.record(CallSite(node, hf.cursor.place(), "", UNKNOWN, "from_pretrained", args))
+        return UNKNOWN
+    return hf.library_call(kind, f"transformers.{name}.from_pretrained", node, args, Env())
 
 
 def _is_a_model(node: cst.BaseExpression) -> bool:
