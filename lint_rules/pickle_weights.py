@@ -14,13 +14,23 @@ from lint_rules._flow.values.events import CallSite, ModelLoad, TokenizerLoad
 from lint_rules._flow.values.joins import CausalLM, Instance, LibraryObject, Unknown, Value, first
 from lint_rules._flow.values.syntax import dotted
 from lint_rules._flow.values.text import piece_of
+from lint_rules._questions.reach import nodes_in
 from lint_rules._questions.standing import load_severity
 from lint_rules.edits import add_keyword, replace
 from lint_rules.rule import Report, Rule
 
 # A name that says that the file holds a model's weights; optimizer states and data are not ours.
 _WEIGHTS = re.compile(r"(pytorch_model|adapter_model|consolidated)[\w.\-]*\.(bin|pth?|ckpt)$")
+# The same in a module of language models: a file or a variable that is called so holds weights.
+_LIKELY = re.compile(r"(model|weights|state_dict)[\w.\-]*\.(bin|pth?|ckpt)$")
+_HOLDS_WEIGHTS = re.compile(r"(^|_)(state_dicts?|weights?|sd)(_|$)", re.IGNORECASE)
+_HOLDS_OTHERS = re.compile(r"optim|sched|loss|class|sampl|scaler|ema", re.IGNORECASE)
 _LANGUAGE_MODEL = re.compile(r"(GPT|Llama|LLaMA|Mistral|Qwen|CausalLM|LanguageModel)\d?$")
+_ANY_TOKENIZER = (
+    ".AutoTokenizer.from_pretrained",
+    ".LlamaTokenizer.from_pretrained",
+    ".GPT2Tokenizer.from_pretrained",
+)
 _CAUSAL = ("ForCausalLM", "LMHeadModel", "AutoModelForCausalLM.from_config")
 _OF_A_MODEL = (
     "eval",
@@ -60,7 +70,10 @@ def _torch_load(call: CallSite, flow: Flow) -> Iterator[Report]:
     said = call.args.literal("weights_only")
     if only is not None and said is not False:
         return
-    weights = any(_WEIGHTS.search(piece) for piece in piece_of(call.args.value("f", 0)))
+    pieces = piece_of(call.args.value("f", 0))
+    weights = any(_WEIGHTS.search(piece) for piece in pieces)
+    if not weights and flow.once(_says_language_models):
+        weights = any(map(_LIKELY.search, pieces)) or _is_held_as_weights(call)
     if not weights and not _goes_into_a_model(call, flow):
         return
     if only is not None and only.node is not None:
@@ -79,12 +92,37 @@ def _torch_load(call: CallSite, flow: Flow) -> Iterator[Report]:
         )
 
 
+def _is_of_language_models(flow: Flow) -> bool:
+    """Whether a module loads a causal LM or a tokenizer, or imports a class of language models."""
+    if any(True for kind in (ModelLoad, TokenizerLoad) for _ in flow.events(kind)):
+        return True
+    return any(_LANGUAGE_MODEL.search(name) for name in flow.imported_names)
+
+
+def _says_language_models(flow: Flow) -> bool:
+    """The same, tokenizers whose class may be of another kind of model left out."""
+    if any(True for _ in flow.events(ModelLoad)):
+        return True
+    if any(load.api.endswith(_ANY_TOKENIZER) for load in flow.events(TokenizerLoad)):
+        return True
+    return any(_LANGUAGE_MODEL.search(name) for name in flow.imported_names)
+
+
+def _is_held_as_weights(call: CallSite) -> bool:
+    """Whether what is loaded goes into a variable that is called `state_dict`, or `weights`."""
+    line = call.place.line
+    for small in () if line is None else line.body:
+        if isinstance(small, cst.Assign) and any(one is call.node for one in nodes_in(small.value)):
+            names = (dotted(one.target) or "" for one in small.targets)
+            return any(
+                _HOLDS_WEIGHTS.search(name) and not _HOLDS_OTHERS.search(name) for name in names
+            )
+    return False
+
+
 def _goes_into_a_model(call: CallSite, flow: Flow) -> bool:
     """Whether a causal LM that is known takes the loaded state, or what is loaded is one as a whole."""
-    loads = any(True for _ in flow.events(ModelLoad)) or any(
-        True for _ in flow.events(TokenizerLoad)
-    )
-    loads = loads or any(_LANGUAGE_MODEL.search(name) for name in flow.imported_names)
+    loads = flow.once(_is_of_language_models)
     for site in flow.events(CallSite):
         made = isinstance(site.receiver, LibraryObject) and site.receiver.symbol.endswith(_CAUSAL)
         known = made or isinstance(site.receiver, CausalLM) or _is_own_language_model(site.receiver)

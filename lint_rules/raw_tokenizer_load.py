@@ -28,9 +28,12 @@ from lint_rules._flow.values.syntax import shape
 from lint_rules._questions.standing import described, load_severity
 from lint_rules._questions.tokenizers import (
     encodes_of,
+    ends_texts,
     has_causal_use,
     is_running_text,
+    is_made_for_causal_models,
     is_set_up_for_generation,
+    is_used,
     makes_nothing_that_is_read,
 )
 from lint_rules._questions.training import trains
@@ -77,6 +80,8 @@ def _severity(load: TokenizerLoad, flow: Flow) -> Severity | None:
         return severity
     if flow.once(has_causal_use) or is_set_up_for_generation(load, flow):
         return severity
+    if is_made_for_causal_models(load):
+        return severity
     if load.api.rsplit(".", 2)[-2] not in _ANY_CLASS or any(
         True for _ in flow.events(QuantConfigBuild)
     ):
@@ -108,7 +113,7 @@ def _feeds_nothing(load: TokenizerLoad, flow: Flow) -> bool:
     So it is in a function that keeps it to itself, and in a module that talks to a hosted model alone.
     """
     encodes = flow.once(encodes_of).get(load.node, [])
-    if any(flow.uses(encode) for encode in encodes):
+    if flow.once(ends_texts) or any(flow.uses(encode) for encode in encodes):
         return False
     if flow.talks_to_an_api and not any(True for kind in _MODELS for _ in flow.events(kind)):
         return True
@@ -145,13 +150,13 @@ def _is_in_main_block(load: TokenizerLoad) -> bool:
 
 
 def _only_counts(load: TokenizerLoad, flow: Flow) -> bool:
-    """Whether a module without any language model keeps the tokenizer, or what it makes, to itself.
+    """Whether a module uses a tokenizer and no language model, or keeps it where nobody gets it.
 
-    Such a one mostly counts tokens, or cuts text; it may still make what a model is given elsewhere.
+    Such a one counts tokens, chooses words or makes data; a model may still be given that elsewhere.
     """
     own = load.place.function is not None or _is_in_main_block(load)
     is_local = own and not flow.keeps(load.node)
-    if not is_local and not makes_nothing_that_is_read(load, flow):
+    if not is_local and not is_used(load, flow):
         return False
     if any(True for kind in _MODELS for _ in flow.events(kind)):
         return False

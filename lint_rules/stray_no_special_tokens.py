@@ -16,9 +16,14 @@ from cleanguard.catalogue.families import family_of
 from cleanguard.catalogue.findings import Fix
 from lint_rules._flow.analysis import Flow
 from lint_rules._flow.libraries.hf_calls import is_rendered
-from lint_rules._flow.values.events import CallSite, Encode, Forward, Generate
+from lint_rules._flow.values.events import CallSite, Encode, Forward, Generate, TokenizerLoad
 from lint_rules._flow.values.joins import UNKNOWN, Dataset, first, front_of, options
-from lint_rules._questions.beginnings import beginning, bos_is_off, leads_with_bos
+from lint_rules._questions.beginnings import (
+    beginning,
+    bos_is_off,
+    is_off_for_others,
+    leads_with_bos,
+)
 from lint_rules._questions.confidence import weakest
 from lint_rules._questions.control_text import control_token_in
 from lint_rules._questions.engines import engine_calls, engine_ids
@@ -39,6 +44,7 @@ def _check(flow: Flow) -> Iterator[Report]:
     yield from _in_helpers(flow)
     yield from _in_engines(flow)
     yield from _in_pipelines(flow)
+    yield from _of_others(flow)
     if trains(flow):
         yield from _in_training_rows(flow)
 
@@ -116,6 +122,20 @@ def _in_pipelines(flow: Flow) -> Iterator[Report]:
                 severity=severity,
                 remedy="leave the keyword out",
             )
+
+
+def _of_others(flow: Flow) -> Iterator[Report]:
+    """`add_bos_token=False` for texts that somebody else tokenises: another function, or another file."""
+    for load in flow.events(TokenizerLoad):
+        severity = load_severity(load.model, flow.settings)
+        if severity is None or not is_off_for_others(load, flow):
+            continue
+        yield Report(
+            load.node,
+            _message("`add_bos_token=False`", load.model.text),
+            severity="warning",
+            remedy="leave the keyword out, unless what tokenises writes BOS itself",
+        )
 
 
 def _in_training_rows(flow: Flow) -> Iterator[Report]:

@@ -81,8 +81,10 @@ def is_seeded(place: Place, flow: Flow) -> bool:
 
 
 def _samples(args: Arguments) -> bool:
-    """Whether sampling is asked for whatever the run decides."""
+    """Whether sampling is asked for whatever the run decides, or by a call that overrides a default."""
     given = list(options(args.value("do_sample")))
+    if Constant(True) in given:
+        given = [option for option in given if option != Constant(False, fixed=False)]
     return all(isinstance(option, Constant) and option.value is True for option in given)
 
 

@@ -17,20 +17,32 @@ from cleanguard.catalogue.model_lines import SIZE, Standing, lines
 __all__ = ["Judgement", "Standing", "is_not_causal", "judge", "last_part", "standing_of"]
 
 _CHAT_WORD = re.compile(
-    r"(^|[-_.])(instruct\w*|inst|\w*chat(?!ml)\w*|chatml|it|sft|dpo|ppo|orpo|kto|simpo|rlhf|rlvr|rl|tuned|assistant|"
-    r"zephyr|vicuna|alpaca|(?:open)?hermes|capybara|tulu|thinking|think|reasoner|reasoning|dolphin|orca|guanaco|"
+    r"(^|[-_.])(\w*instruct\w*|inst|\w*chat(?!ml)\w*|chatml|it|sft|dpo|ppo|orpo|kto|simpo|rlhf|rlvr|rl|tuned|assistant|"
+    r"zephyr|vicuna|alpaca|\w*hermes|capybara|tulu|thinking|think|reasoner|reasoning|dolphin|orca|guanaco|"
     r"wizard(?:lm|math|coder|vicuna)?|koala|baize|dolly|starling|beluga|stablebeluga|openassistant|oasst\d?|"
-    r"airoboros|platypus\d?|samantha|nous-capybara|raven|r1|qwq|instructed|aligned)(?=$|[-_.]|v?\d)"
+    r"airoboros|platypus\d?|samantha|nous-capybara|raven|r1|qwq|instructed|aligned|abliterated|uncensored|"
+    r"\w*openorca|openbuddy|openthinker|gpt4all|pygmalion|metharme|ultralm|metamath|mammoth|magicoder|octocoder|"
+    r"synthia|orz|simplerl)(?=$|[-_.]|v?\d)"
 )
 _BASE_WORD = frozenset({"base", "pt", "pretrained", "pretrain"})
 # A version, a date, a context length, a number of training tokens, the format of the weights.
 _NEUTRAL = re.compile(
-    r"v?\d+(?:\.\d+)*(?:b(?=$))?|\d+k|\d+m(?=$)|hf|\d+t|ft0|preview|(?:stage|step|iter)\d+\w*|\d{4,8}|"
+    r"v?\d+(?:\.\d+)*(?:b(?=$))?|\d+k|\d+m(?=$)|hf|\d+t|ft0|preview|exp|(?:stage|step|iter)\d+\w*|\d{4,8}|"
     + SIZE
 )
-_ANY_BASE = re.compile(
-    rf"[a-z][a-z0-9.]*(?:-v?\d+(?:\.\d+)*)?[-_]{SIZE}[-_](?:base|pretrain(?:ed)?)"
+# Who stores the same weights otherwise says how: a quantization, a number type, a library's files.
+_FORMAT = re.compile(
+    r"gptq|awq|gguf|ggml|exl2|bnb|hqq|mlx|aqlm|quip|e8p|qat|unsloth|\d{1,2}-?bits?|nf4|fp\d+|bf16|int\d|w\d+a\d+|"
+    r"q\d|\dx\d+|safetensors|dynamic|sharded"
 )
+# Earlier checkpoints of a pretraining; of a chat model they may come from any part of its training.
+_CHECKPOINT = re.compile(r"intermediate|checkpoints?|early|training|seed\d+")
+# With one of these, a `-base` tells what a model was made from.
+_CHANGED = re.compile(
+    r"(^|[-_.])(\w*tun(?:ed?|ing)|ft|merged?|q?lora|adapter|distill\w*|reward|rm|guard\w*|rp|roleplay|pruned|"
+    r"classif\w*|tts|asr|mt|\w*coref)(?=$|[-_.]|\d)"
+)
+_ANY_SIZE = re.compile(rf"(^|[-_]){SIZE}(?=$|[-_])")
 # Names whose words mean something else than they say.
 _EXCEPTIONS: tuple[tuple[re.Pattern[str], Standing, str], ...] = (
     (re.compile(r"ernie-4\.5-.*-base-pt$"), "base", "-PT is PyTorch here, -Base says it"),
@@ -117,6 +129,10 @@ def _judged(model_id: str) -> Judgement:
         if pattern.match(name):
             return Judgement("unknown" if is_path and standing == "base" else standing, reason)
     word = _CHAT_WORD.search(name)
+    if word is not None and re.search("[-_]base$", name):
+        return Judgement(
+            "unknown", f"`{word[2]}` is a word for a tuned model, `base` for one that is not"
+        )
     if word is not None:
         return Judgement("chat", f"`{word[2]}` is a word for a tuned model")
     if is_path:
@@ -133,12 +149,40 @@ def _by_line(name: str) -> Judgement:
             continue
         words = [word for word in re.split("[-_]", name[match.end() :]) if word]
         says_base = any(word in _BASE_WORD for word in words)
-        other = [word for word in words if word not in _BASE_WORD and not _NEUTRAL.fullmatch(word)]
+        said = None if line.bare == "base" and not says_base else line.bare
+        other = [word for word in words if not _is_plain(word, said)]
         if other:
-            return Judgement("unknown", f"`{other[0]}` says more than family, size and version")
+            return _by_base_word(name, f"`{other[0]}` says more than family, size and version")
         if says_base:
             return Judgement("base", "family, size and a word for pretrained weights")
         return Judgement(line.bare, line.why)
-    if _ANY_BASE.fullmatch(name):
+    return _by_base_word(name, "the name tells nothing that is known")
+
+
+def _is_plain(word: str, said: Standing | None = "base") -> bool:
+    """Whether a word behind family and size says nothing of how a model was trained further.
+
+    Args:
+        word: A part of the name.
+        said: What the rest says in so many words; None where a base model is told by its bare name, which
+            somebody who stores it otherwise may have changed besides.
+    """
+    if word in _BASE_WORD or _NEUTRAL.fullmatch(word):
+        return True
+    if _FORMAT.fullmatch(word):
+        return said is not None
+    return said != "chat" and _CHECKPOINT.fullmatch(word) is not None
+
+
+def _by_base_word(name: str, otherwise: str) -> Judgement:
+    """A name of no known line, or with more words: its publisher may say `-base` behind a size."""
+    words = [word for word in re.split("[-_]", name) if word]
+    said = [at for at, word in enumerate(words) if word in _BASE_WORD - {"pt"}]
+    if (
+        said
+        and _ANY_SIZE.search(name)
+        and not _CHANGED.search(name)
+        and all(map(_is_plain, words[said[-1] :]))
+    ):
         return Judgement("base", "a size and a word for pretrained weights")
-    return Judgement("unknown", "the name tells nothing that is known")
+    return Judgement("unknown", otherwise)

@@ -8,9 +8,11 @@ from cleanguard.catalogue.begin_tokens import UNKNOWN_BEGINNING, Beginning, begi
 from cleanguard.catalogue.families import family_of
 from cleanguard.catalogue.standing import last_part
 from lint_rules._flow.analysis import Flow
-from lint_rules._flow.values.events import Encode, Place, TokenizerLoad
+from lint_rules._flow.values.events import Encode, ModelLoad, Place, TemplateApply, TokenizerLoad
 from lint_rules._flow.values.joins import Constant, ModelId, Tokenizer, Value, options
 from lint_rules._flow.values.text import BOS, BOS_TEXTS, leads_with
+from lint_rules._questions.hand_made_text import names_bos, names_chat
+from lint_rules._questions.reach import nodes_in
 
 # By the `padding_side` in tokenizer_config.json, or by the default of the tokenizer's class.
 _PADS_LEFT = re.compile(r"^(chat)?glm|^phi-?[34]|^codegemma|^internlm|^falcon3|^baichuan")
@@ -28,6 +30,24 @@ def bos_is_off(tokenizer: Tokenizer, place: Place, flow: Flow) -> bool:
         load = flow.event_at(tokenizer.origin, TokenizerLoad)
         said = None if load is None else load.args.value("add_bos_token")
     return said is not None and Constant(False) in options(said)
+
+
+def is_off_for_others(load: TokenizerLoad, flow: Flow) -> bool:
+    """Whether a tokenizer that adds no BOS is handed on beside a causal LM, to code that tokenises.
+
+    Not where BOS or a chat format is written in sight: then nobody needs the tokenizer's.
+    """
+    if load.args.literal("add_bos_token") is not False or not flow.is_passed(load.node):
+        return False
+    if beginning(load.model).tokenizer == "no" or not any(True for _ in flow.events(ModelLoad)):
+        return False
+    if any(one.tokenizer.origin is load.node and flow.uses(one) for one in flow.events(Encode)):
+        return False  # told there
+    if any(True for _ in flow.events(TemplateApply)) or any(
+        map(leads_with_bos, flow.events(Encode))
+    ):
+        return False
+    return not any(names_bos(node) or names_chat(node) for node in nodes_in(flow.module))
 
 
 def leads_with_bos(encode: Encode) -> bool:

@@ -14,17 +14,22 @@ from lint_rules._flow.values.events import (
 )
 from lint_rules._flow.values.joins import Constant, Tokenizer
 from lint_rules._flow.values.syntax import dotted
+from lint_rules._questions.hub import runs_remote_code
+from lint_rules._questions.reach import nodes_in
 
 _MADE = ("ForCausalLM", "LMHeadModel", "AutoModelForCausalLM.from_config")
 _COLLATOR = ".DataCollatorForLanguageModeling"
 _COUNTS = ("tokenize", "encode", "convert_tokens_to_ids")
 _PADS = ("pad_token", "pad_token_id")
+_TOLD = frozenset({"legacy", "add_bos_token", "add_eos_token"})
 _ENDS = (".eos_token", ".eos_token_id")
 
 
 def has_causal_use(flow: Flow) -> bool:
-    """Whether a causal LM is made from a config here, or text is generated or collated for one."""
+    """Whether a causal LM is made from a config here, or text is generated, collated or ended for one."""
     if any(built.task == "text-generation" for built in flow.events(PipelineBuild)):
+        return True
+    if flow.once(ends_texts):
         return True
     return any(
         site.symbol.endswith(_MADE)
@@ -33,15 +38,46 @@ def has_causal_use(flow: Flow) -> bool:
     )
 
 
+def ends_texts(flow: Flow) -> bool:
+    """Whether EOS is written behind texts by hand: `text + tokenizer.eos_token`."""
+    return any(
+        isinstance(node, cst.BinaryOperation)
+        and isinstance(node.operator, cst.Add)
+        and (dotted(node.right) or "").endswith("tokenizer.eos_token")
+        for node in nodes_in(flow.module)
+    )
+
+
+def is_used(load: TokenizerLoad, flow: Flow) -> bool:
+    """Whether something is done with a tokenizer in sight: called, given to somebody, set up."""
+    if load.node in flow.once(encodes_of) or flow.is_passed(load.node):
+        return True
+    return any(
+        isinstance(site.receiver, Tokenizer) and site.receiver.origin is load.node
+        for site in flow.events(CallSite)
+    ) or any(
+        isinstance(change.target, Tokenizer) and change.target.origin is load.node
+        for change in flow.events(AttributeSet)
+    )
+
+
 def is_set_up_for_generation(load: TokenizerLoad, flow: Flow) -> bool:
     """Whether a tokenizer pads on the left, or with EOS: it has no pad token, as those of causal LMs."""
-    if load.args.literal("padding_side") == "left":
-        return True
     return any(
         _sets_up(change)
         for change in flow.events(AttributeSet)
         if isinstance(change.target, Tokenizer) and change.target.origin is load.node
     )
+
+
+def is_made_for_causal_models(load: TokenizerLoad) -> bool:
+    """Whether a load says what hardly another kind of model's tokenizer is told.
+
+    Encoders pad on the right and need no code of their own, so nobody says so.
+    """
+    if not _TOLD.isdisjoint(load.args.keywords):
+        return True
+    return runs_remote_code(load.args) or isinstance(load.args.literal("padding_side"), str)
 
 
 def _sets_up(change: AttributeSet) -> bool:

@@ -206,7 +206,7 @@ _CLASS_NAME = re.compile(r"(?:^|_)(?:class|cls|type)$|(?:class|cls)$")
 def guess_class_by_name(name: str) -> Literal["tokenizer-load", "model-load"] | None:
     """What a variable that holds a class loads: `model_class`, `TokenizerCls`."""
     lowered = name.lower()
-    if _CLASS_NAME.search(lowered) is None:
+    if _CLASS_NAME.search(lowered) is None or re.search("reward|critic|value|vision", lowered):
         return None
     if "tokenizer" in lowered:
         return "tokenizer-load"
