@@ -88,7 +88,7 @@ def _undecided(found: TextGeneration, flow: Flow) -> bool:
     call = found.call
     args = call.args
     only_batch = all(_is_batch(argument.value) for argument in args.spread)
-    if any(name in args.keywords for name in _DECIDES) or _is_greedy(args) or not only_batch:
+    if _says_how(args) or _is_greedy(args) or not only_batch:
         return False
     if "generation_config" in args.keywords:
         # What it leaves open is taken from the model's own config.
@@ -109,11 +109,17 @@ def _is_batch(value: Value) -> bool:
 def _decides(built: CallSite, config: LibraryObject, call: Generate) -> bool:
     """Whether a config that is built in sight says if tokens are sampled."""
     args = built.args
-    if args.opaque or any(name in args.keywords for name in _DECIDES) or _is_greedy(args):
+    if args.opaque or _says_how(args) or _is_greedy(args):
         return True
     if call.place.setting(config, "do_sample") is not None:
         return True
     return call.place.setting(call.model, "generation_config.do_sample") is not None
+
+
+def _says_how(args: Arguments) -> bool:
+    """Whether a keyword decides how tokens are chosen; one beam may be sampled or not."""
+    given = (name for name in _DECIDES if name in args.keywords)
+    return any(name != "num_beams" or args.literal(name) != 1 for name in given)
 
 
 def _is_greedy(args: Arguments) -> bool:

@@ -23,9 +23,12 @@ from lint_rules.rule import Report, Rule
 _WEIGHTS = re.compile(r"(pytorch_model|adapter_model|consolidated)[\w.\-]*\.(bin|pth?|ckpt)$")
 # The same in a module of language models: a file or a variable that is called so holds weights.
 _LIKELY = re.compile(r"(model|weights|state_dict)[\w.\-]*\.(bin|pth?|ckpt)$")
-_HOLDS_WEIGHTS = re.compile(r"(^|_)(state_dicts?|weights?|sd)(_|$)", re.IGNORECASE)
+_HOLDS_WEIGHTS = re.compile(r"(^|_)(state_dicts?|weights?|sd|shards?)(_|$)", re.IGNORECASE)
 _HOLDS_OTHERS = re.compile(r"optim|sched|loss|class|sampl|scaler|ema", re.IGNORECASE)
-_LANGUAGE_MODEL = re.compile(r"(GPT|Llama|LLaMA|Mistral|Qwen|CausalLM|LanguageModel)\d?$")
+_LANGUAGE_MODEL = re.compile(r"(GPT|Llama|LLaMA|Mistral|Qwen|CausalLM|LanguageModel)(Model)?\d?$")
+# The parts of an f-string stand alone: `f"consolidated.{shard:02d}.pth"`.
+_WEIGHTS_STEM = re.compile(r"(pytorch_model|adapter_model|consolidated)[\w.\-]*$")
+_WEIGHTS_END = re.compile(r"^[\w.\-]*\.(bin|pth?|ckpt)$")
 _ANY_TOKENIZER = (
     ".AutoTokenizer.from_pretrained",
     ".LlamaTokenizer.from_pretrained",
@@ -71,9 +74,12 @@ def _torch_load(call: CallSite, flow: Flow) -> Iterator[Report]:
     if only is not None and said is not False:
         return
     pieces = piece_of(call.args.value("f", 0))
-    weights = any(_WEIGHTS.search(piece) for piece in pieces)
+    weights = any(map(_WEIGHTS.search, pieces)) or (
+        any(map(_WEIGHTS_STEM.search, pieces)) and any(map(_WEIGHTS_END.search, pieces))
+    )
     if not weights and flow.once(_says_language_models):
         weights = any(map(_LIKELY.search, pieces)) or _is_held_as_weights(call)
+        weights = weights or _is_copied_into_a_model(call)
     if not weights and not _goes_into_a_model(call, flow):
         return
     if only is not None and only.node is not None:
@@ -97,6 +103,30 @@ def _is_of_language_models(flow: Flow) -> bool:
     if any(True for kind in (ModelLoad, TokenizerLoad) for _ in flow.events(kind)):
         return True
     return any(_LANGUAGE_MODEL.search(name) for name in flow.imported_names)
+
+
+def _is_copied_into_a_model(call: CallSite) -> bool:
+    """Whether tensors of what is loaded are copied into parameters: `layer.weight.copy_(loaded["weight"])`."""
+    line = call.place.line
+    names = {
+        dotted(one.target)
+        for small in (() if line is None else line.body)
+        if isinstance(small, cst.Assign) and small.value is call.node
+        for one in small.targets
+    }
+    return any(
+        isinstance(node, cst.Call)
+        and isinstance(node.func, cst.Attribute)
+        and node.func.attr.value == "copy_"
+        and any(isinstance(part, cst.Name) and part.value in names for part in _given(node))
+        for statement in call.place.block
+        for node in nodes_in(statement)
+    )
+
+
+def _given(node: cst.Call) -> Iterator[cst.CSTNode]:
+    for arg in node.args:
+        yield from nodes_in(arg.value)
 
 
 def _says_language_models(flow: Flow) -> bool:

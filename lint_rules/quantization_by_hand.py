@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import libcst as cst
+
 from cleanguard.catalogue import hazards
 from cleanguard.catalogue.findings import Fix
 from lint_rules._flow.analysis import Flow
+from lint_rules._flow.state.library_names import kind_of_call
 from lint_rules._flow.values.arguments import Arguments
-from lint_rules._flow.values.events import ModelLoad, QuantConfigBuild
-from lint_rules._flow.values.joins import Mapping, first
+from lint_rules._flow.values.events import CallSite, ModelLoad, QuantConfigBuild
+from lint_rules._flow.values.joins import Mapping, QuantConfig, first
 from lint_rules._questions.standing import load_severity
 from lint_rules.rule import Report, Rule
 
@@ -24,6 +27,8 @@ def _check(flow: Flow) -> Iterator[Report]:
         users = [
             load for load in loads if load.quantization and load.quantization.origin is build.node
         ]
+        if not users and flow.once(_of_other_models).get(build.node):
+            continue
         if users and all(load_severity(load.model, flow.settings) is None for load in users):
             continue
         yield Report(build.node, _message(build.args), severity="warning", fix=_FIX)
@@ -44,6 +49,16 @@ def _check(flow: Flow) -> Iterator[Report]:
         if given:
             message = f"`{given[0]}` is no keyword of from_pretrained any more: transformers 5 raises a TypeError"
             yield Report(load.node, message, severity="warning", fix=_FIX)
+
+
+def _of_other_models(flow: Flow) -> dict[cst.CSTNode, bool]:
+    """The configs that are given to the load of a model of another kind, by their call."""
+    found: dict[cst.CSTNode, bool] = {}
+    for site in flow.events(CallSite):
+        given = first(site.args.value("quantization_config"), QuantConfig)
+        if given is not None and given.origin is not None and kind_of_call(site.symbol) is None:
+            found[given.origin] = site.symbol.startswith("transformers.")
+    return found
 
 
 def _message(args: Arguments) -> str:

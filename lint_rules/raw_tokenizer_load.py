@@ -30,8 +30,9 @@ from lint_rules._questions.tokenizers import (
     encodes_of,
     ends_texts,
     has_causal_use,
-    is_running_text,
+    is_global,
     is_made_for_causal_models,
+    is_running_text,
     is_set_up_for_generation,
     is_used,
     makes_nothing_that_is_read,
@@ -115,6 +116,8 @@ def _feeds_nothing(load: TokenizerLoad, flow: Flow) -> bool:
     encodes = flow.once(encodes_of).get(load.node, [])
     if flow.once(ends_texts) or any(flow.uses(encode) for encode in encodes):
         return False
+    if is_global(load) or any(encode.args.get("return_tensors") is not None for encode in encodes):
+        return False  # others read it; who counts needs no tensors
     if flow.talks_to_an_api and not any(True for kind in _MODELS for _ in flow.events(kind)):
         return True
     if load.place.function is None or not encodes:

@@ -9,9 +9,17 @@ from cleanguard.catalogue.hazards import Severity
 from cleanguard.catalogue.standing import is_not_causal
 from lint_rules._flow.analysis import Flow
 from lint_rules._flow.libraries.hf_calls import is_rendered
+from lint_rules._flow.libraries.prompt_ids import takes_ids
 from lint_rules._flow.state.library_names import translates
 from lint_rules._flow.values.arguments import Argument, Arguments
-from lint_rules._flow.values.events import CallSite, Decode, Encode, Generate, ModelLoad
+from lint_rules._flow.values.events import (
+    CallSite,
+    Decode,
+    Encode,
+    Generate,
+    ModelLoad,
+    TokenizerLoad,
+)
 from lint_rules._flow.values.joins import (
     ChatText,
     Encoded,
@@ -46,7 +54,7 @@ def text_generations(flow: Flow) -> Iterator[TextGeneration]:
         encode = flow.event_at(call.encoded.origin if call.encoded else None, Encode)
         known = encode is not None or call.node in decoded or _is_loaded_here(call, flow)
         known = known or (call.model.confidence == "annotated" and _takes_tokens(call))
-        known = known or _goes_on(call)
+        known = known or _goes_on(call) or (takes_ids(call.args) and flow.once(_loads_a_tokenizer))
         if not known and (call.encoded is None or call.encoded.padded is None):
             continue  # not text: a diffusion model, a vision model, a stub
         if _is_chat(call, encode) or (
@@ -69,6 +77,12 @@ def _takes_tokens(call: Generate) -> bool:
     """Whether a tokenizer's pad or end token is given beside ids from elsewhere: they are text."""
     given = [call.args.value(name) for name in ("pad_token_id", "eos_token_id")]
     return any(isinstance(first(value, Method), Method) for value in given)
+
+
+def _loads_a_tokenizer(flow: Flow) -> bool:
+    """Whether a tokenizer is loaded in a module that translates nothing: ids from elsewhere are text."""
+    loads = any(True for _ in flow.events(TokenizerLoad))
+    return loads and not translates(flow.imported_names)
 
 
 def _goes_on(call: Generate) -> bool:

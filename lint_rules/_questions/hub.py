@@ -7,7 +7,7 @@ import re
 import libcst as cst
 
 from lint_rules._flow.values.arguments import Arguments
-from lint_rules._flow.values.joins import Constant, ModelId, Unknown, options
+from lint_rules._flow.values.joins import Constant, Mixed, ModelId, Unknown, options
 from lint_rules._questions.reach import nodes_in
 
 _HUB_ID = re.compile(r"^[A-Za-z0-9][\w.\-]*(/[A-Za-z0-9][\w.\-]*/?)?$")
@@ -70,6 +70,8 @@ def runs_remote_code(args: Arguments) -> bool:
         return False
     if isinstance(given.value, Unknown) and isinstance(given.expression, cst.UnaryOperation):
         return True  # `not args.own_code`: nobody who leaves the option out asks for it
+    if isinstance(given.value, Mixed):
+        return True  # a dict that some branch puts it into
     return any(
         isinstance(option, Constant) and option.value is True for option in options(given.value)
     )

@@ -29,7 +29,6 @@ from lint_rules._flow.values.joins import (
 from lint_rules._flow.values.syntax import dotted
 from lint_rules._flow.values.text import is_chat
 
-
 _CONVERSATIONS = ("message", "conversation", "chat", "dialog")
 # What only a model that the pipeline loads is told.
 _LOADS = frozenset({"model_kwargs", "revision", "trust_remote_code", "torch_dtype", "dtype"})

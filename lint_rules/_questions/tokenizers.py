@@ -12,7 +12,7 @@ from lint_rules._flow.values.events import (
     PipelineBuild,
     TokenizerLoad,
 )
-from lint_rules._flow.values.joins import Constant, Tokenizer
+from lint_rules._flow.values.joins import Tokenizer
 from lint_rules._flow.values.syntax import dotted
 from lint_rules._questions.hub import runs_remote_code
 from lint_rules._questions.reach import nodes_in
@@ -82,7 +82,7 @@ def is_made_for_causal_models(load: TokenizerLoad) -> bool:
 
 def _sets_up(change: AttributeSet) -> bool:
     if change.attribute == "padding_side":
-        return change.value == Constant("left")
+        return True  # encoders pad on the right and nobody says so
     given = dotted(change.expression) or ""
     return change.attribute in _PADS and given.endswith(_ENDS)
 
@@ -97,6 +97,19 @@ def makes_nothing_that_is_read(load: TokenizerLoad, flow: Flow) -> bool:
         and isinstance(site.receiver, Tokenizer)
         and site.receiver.origin is load.node
         for site in flow.events(CallSite)
+    )
+
+
+def is_global(load: TokenizerLoad) -> bool:
+    """Whether a function puts a tokenizer into a global name, which others read."""
+    line, function = load.place.line, load.place.function
+    only = line.body[0] if line is not None and len(line.body) == 1 else None
+    if function is None or not isinstance(only, cst.Assign):
+        return False
+    target = dotted(only.targets[0].target)
+    return any(
+        isinstance(node, cst.Global) and any(item.name.value == target for item in node.names)
+        for node in nodes_in(function.body)
     )
 
 

@@ -31,6 +31,7 @@ _EVERYWHERE = frozenset(
 # Calls that are loads by themselves, with what they are.
 _LOADING_CALLS = frozenset({"nnsight.LanguageModel"})
 LOADER_CLASSES = ("CleanModelLoader",)
+CAUSAL_CLASSES = ("ForCausalLM", "LMHeadModel")
 _LOADER_METHODS = (
     "load",
     "load_tokenizer",
@@ -135,7 +136,7 @@ def _kind_elsewhere(root: str, parts: list[str]) -> CallKind | None:
     """A load by a class of another library, or one that somebody's own module hands on."""
     if len(parts) < 2 or parts[-1] not in _LOADS or root == "builtins":
         return None
-    is_ours = parts[-2] in _EVERYWHERE or parts[-2].endswith(("ForCausalLM", "LMHeadModel"))
+    is_ours = parts[-2] in _EVERYWHERE or parts[-2].endswith(CAUSAL_CLASSES)
     return _kind_of_class("transformers", parts[-2]) if is_ours else None
 
 
@@ -216,7 +217,7 @@ def guess_class_by_name(name: str) -> Literal["tokenizer-load", "model-load"] | 
 def names_causal_model(imported: Iterable[str]) -> bool:
     """Whether a module imports a class of causal LMs, and none of another head."""
     names = [name.rsplit(".", 1)[-1] for name in imported]
-    causal = any(name.endswith(("ForCausalLM", "LMHeadModel")) for name in names)
+    causal = any(name.endswith(CAUSAL_CLASSES) for name in names)
     return causal and not any(name.endswith(_OTHER_HEADS) for name in names)
 
 

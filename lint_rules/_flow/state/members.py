@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import libcst as cst
 
+from lint_rules._flow.state.library_names import CAUSAL_CLASSES, kind_of_call
 from lint_rules._flow.state.program import Program
 from lint_rules._flow.values.joins import (
     UNKNOWN,
@@ -59,7 +60,10 @@ class Members:
             return self.program.imported(f"{base.name}.{name}")
         if isinstance(base, ModuleRef):
             linker = self.program.linker
-            return (None if linker is None else linker.member(base.path, name)) or UNKNOWN
+            found = None if linker is None else linker.member(base.path, name)
+            if found is None and name.endswith(CAUSAL_CLASSES):
+                return Symbol(f"own.{name}")  # of a module in which nothing else matters
+            return found or UNKNOWN
         if isinstance(base, (Instance, ClassRef)):
             return self._member(base, name)
         if isinstance(base, OptionParser) and base.parsed:
@@ -95,10 +99,24 @@ class Members:
                 return known.result
             bound = isinstance(base, Instance) and not has_decorator(method, "staticmethod")
             return FunctionRef(method, base if bound else None)
-        if name == "from_pretrained" and facts.bases:
-            return Symbol(f"{facts.bases[0]}.{name}")
+        if name == "from_pretrained":
+            root = self.library_base(base.node)
+            if root is not None:
+                inherited = f"{root}.{name}"
+                is_load = kind_of_call(inherited) is not None
+                return Symbol(inherited if is_load else f"own.{base.node.name.value}.{name}")
         self.program.ledger.read((base.node, name))
         return facts.attributes.get(name, UNKNOWN)
+
+    def library_base(self, node: cst.ClassDef, depth: int = 0) -> str | None:
+        """The library's class that a class of one's own inherits from, through others of one's own."""
+        facts = self.program.classes.get(node)
+        if facts is None or depth > 4:
+            return None
+        if facts.bases:
+            return facts.bases[0]
+        found = (self.library_base(parent, depth + 1) for parent in facts.parents)
+        return next((one for one in found if one is not None), None)
 
     def subscript(self, base: Value, node: cst.Subscript, keys: list[Value]) -> Value:
         """`base[keys]`; the key of a slice is its upper bound."""

@@ -92,7 +92,7 @@ class CallReader:
         self.program = evaluator.program
         self.cursor = evaluator.cursor
         self.hf = HfCalls(evaluator.program, evaluator.cursor)
-        self.own = OwnCalls(evaluator.program)
+        self.own = OwnCalls(evaluator.program, evaluator.cursor)
         self.passed = PassedCalls(self._call)
         self.objects = ObjectCalls(evaluator.program, evaluator.cursor, self.hf)
 
@@ -157,7 +157,7 @@ class CallReader:
         if isinstance(function, FunctionRef):
             return self.own.function(function, args, env)
         if isinstance(function, ClassRef):
-            return self.own.construct(function, args, env)
+            return self.own.construct(function, node, args, env)
         if isinstance(function, Tokenizer):
             return self.hf.encode(function, "__call__", node, args)
         if isinstance(function, CausalLM):
@@ -292,8 +292,10 @@ class CallReader:
         if isinstance(receiver, ChatText) and name in ("replace", "removeprefix", "lstrip"):
             begins = args.value("old", 0)
             return ChatText(receiver.origin, cut=receiver.cut or leads_with(begins, BOS_TEXTS))
-        if isinstance(receiver, ChatText) and name in library_names.KEEPS_ENCODED:
-            return receiver  # the template gave ids
+        if isinstance(receiver, ChatText) and (
+            name in library_names.KEEPS_ENCODED or name == "get_prompt"
+        ):
+            return receiver  # the template gave ids; or FastChat's conversation, its text
         if isinstance(receiver, (Decoded, ChatText, GuardedText)):
             return receiver if name in _TEXT_METHODS else UNKNOWN
         return self._plain_method(receiver, name, node, args, env)

@@ -136,12 +136,13 @@ class Definitions:
         facts = self.program.functions[node]
         self.due.discard(node)
         self._walking += 1
+        made = self.program.ledger.made_by(node)
         self.program.ledger.begin(node)
         self.program.ledger.read((node, "arguments"))
         env = self._scope(node, facts)
         self._bind_parameters(node, facts, facts.arguments, env)
         self._bound[node] = dict(env.names)
-        env.state = self._entered[node] = self._entry(node, facts)
+        env.state = self._entered[node] = self._entry(node, facts, made)
         cursor = self.evaluator.cursor
         saved = (cursor.function, cursor.owner, cursor.parents)
         cursor.function, cursor.owner, cursor.parents = node, env.owner, ()
@@ -153,12 +154,11 @@ class Definitions:
         elif facts.sets:
             self._note_sets(node, facts, [env.state])
 
-    def _entry(self, node: cst.FunctionDef, facts: FunctionFacts) -> State:
-        """What objects are set to when a function begins."""
+    def _entry(self, node: cst.FunctionDef, facts: FunctionFacts, made: set[cst.CSTNode]) -> State:
+        """What objects are set to when a function begins; those that an earlier call made are others."""
         if facts.called:
             if not facts.entry:
                 return facts.entry
-            made = self.program.ledger.made_by(node)  # by an earlier call: this one makes others
             return {key: value for key, value in facts.entry.items() if key[1] not in made}
         self.program.ledger.read("births")
         born: dict[Key, Value] = {}
@@ -201,7 +201,9 @@ class Definitions:
         env = self._scope(node, facts)
         self.program.ledger.resume(node)
         self._bind_parameters(node, facts, facts.arguments, env)
-        return env.names != self._bound[node] or self._entry(node, facts) != self._entered[node]
+        made = self.program.ledger.made_by(node)
+        entry = self._entry(node, facts, made)
+        return env.names != self._bound[node] or entry != self._entered[node]
 
     def replay(self, function: FunctionRef, arguments: dict[str, Value]) -> Value:
         """The result of a function for the arguments of one call; records nothing."""

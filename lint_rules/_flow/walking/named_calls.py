@@ -17,6 +17,7 @@ from lint_rules._flow.values.events import CallSite
 from lint_rules._flow.values.joins import UNKNOWN, ChatText, Tokenizer, Value
 from lint_rules._flow.values.scopes import Env
 from lint_rules._flow.values.syntax import dotted
+from lint_rules._flow.walking.object_calls import HANDS_THROUGH
 
 _MODEL_NAMES = frozenset({"model", "lm", "llm", "net", "base_model", "policy", "language_model"})
 # What a tokenizer is told, and hardly anything else.
@@ -59,6 +60,9 @@ def _load_by_a_class(hf: HfCalls, node: cst.Call, args: Arguments) -> Value:
 
 def _is_a_model(node: cst.BaseExpression) -> bool:
     """Whether something unknown is a model by its name, and no optimizer."""
+    if type(node) is cst.Call and type(node.func) is cst.Attribute and node.args:
+        # `accelerator.unwrap_model(self.model)`
+        return node.func.attr.value in HANDS_THROUGH and _is_a_model(node.args[0].value)
     parts = (dotted(node) or "").lower().split(".")
     return any(part in _MODEL_NAMES or part.endswith("_model") for part in parts)
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import libcst as cst
 
-from lint_rules._flow.state.program import Function, FunctionFacts, Program
+from lint_rules._flow.state.members import Members
+from lint_rules._flow.state.program import Cursor, Function, FunctionFacts, Program
 from lint_rules._flow.values.arguments import Arguments
+from lint_rules._flow.values.events import CallSite
 from lint_rules._flow.values.joins import (
     UNKNOWN,
     CausalLM,
@@ -76,8 +78,10 @@ def _left_out(node: Function, given: dict[str, Value]) -> set[str]:
 class OwnCalls:
     """Follows calls into code that the run can see."""
 
-    def __init__(self, program: Program) -> None:
+    def __init__(self, program: Program, cursor: Cursor) -> None:
         self.program = program
+        self.cursor = cursor
+        self._members = Members(program)
 
     def function(self, function: FunctionRef, args: Arguments, env: Env) -> Value:
         """The result of a function for these arguments, called from a scope."""
@@ -139,7 +143,7 @@ class OwnCalls:
             return False  # some calls give it, others leave it
         return all(facts.arguments.get(name, UNKNOWN) == value for name, value in given.items())
 
-    def construct(self, reference: ClassRef, args: Arguments, env: Env) -> Value:
+    def construct(self, reference: ClassRef, node: cst.Call, args: Arguments, env: Env) -> Value:
         """A new object of a class."""
         facts = self.program.classes.get(reference.node)
         if facts is None:
@@ -159,6 +163,9 @@ class OwnCalls:
                 self.program.ledger.read((initializer, "sets"))
                 self._leave(initializer, known, given, env)
             return instance
+        base = self._members.library_base(reference.node)
+        if base is not None and base.endswith("Trainer"):  # which takes what the library's takes
+            self.program.record(CallSite(node, self.cursor.place(), base, UNKNOWN, "", args))
         for name, argument in zip(facts.fields, args.positional, strict=False):
             self.program.add_attribute(reference.node, name, argument.value)
         for name, argument in args.keywords.items():
