@@ -32,6 +32,7 @@ from lint_rules._questions.tokenizers import (
     has_causal_use,
     is_global,
     is_made_for_causal_models,
+    is_of_an_encoder,
     is_running_text,
     is_set_up_for_generation,
     is_used,
@@ -75,7 +76,7 @@ def _severity(load: TokenizerLoad, flow: Flow) -> Severity | None:
         _only_counts(load, flow) or _has_no_partner(load, flow) or _counts_for_an_api(load, flow)
     ):
         return "warning"
-    if severity == "warning" and _only_renders(load, flow):
+    if severity == "warning" and (_only_renders(load, flow) or is_of_an_encoder(load)):
         return None
     if severity != "warning" or any(True for _ in flow.events(ModelLoad)):
         return severity
@@ -114,6 +115,9 @@ def _feeds_nothing(load: TokenizerLoad, flow: Flow) -> bool:
     So it is in a function that keeps it to itself, and in a module that talks to a hosted model alone.
     """
     encodes = flow.once(encodes_of).get(load.node, [])
+    name = _first_argument(load.args)
+    if name is not None and any(named == name for _, named in flow.once(_named_models)):
+        return False  # a causal LM is loaded by the same expression, in whichever function
     if flow.once(ends_texts) or any(flow.uses(encode) for encode in encodes):
         return False
     if is_global(load) or any(encode.args.get("return_tensors") is not None for encode in encodes):

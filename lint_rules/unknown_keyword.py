@@ -17,6 +17,7 @@ from cleanguard.catalogue import hazards
 from cleanguard.catalogue.findings import Fix
 from cleanguard.catalogue.hazards import Severity
 from lint_rules._flow.analysis import Flow
+from lint_rules._flow.state.library_names import OWN_CAUSAL
 from lint_rules._flow.values.arguments import Argument, Arguments
 from lint_rules._flow.values.events import CallSite, Encode, ModelLoad, TemplateApply, TokenizerLoad
 from lint_rules._flow.values.joins import Mapping, Mixed, first
@@ -74,7 +75,7 @@ def _calls(flow: Flow) -> Iterator[tuple[cst.Call, str, str, Arguments]]:
         if library == "transformers" and _is_another_load(rest):
             yield site.node, library, "model.from_pretrained", site.args
     for load in flow.events(ModelLoad):
-        if load.api.startswith("transformers."):
+        if load.api.startswith(("transformers.", OWN_CAUSAL)):
             yield load.node, "transformers", "model.from_pretrained", load.args
     for tokenizer in flow.events(TokenizerLoad):
         if tokenizer.api.startswith("transformers."):

@@ -68,6 +68,8 @@ def text_generations(flow: Flow) -> Iterator[TextGeneration]:
         certain = model.fixed or not loaded
         if model.text is not None and certain and is_not_causal(model.text):
             continue
+        if model.text is None and call.model.confidence == "named" and flow.once(_loads_only_chats):
+            continue
         severity = load_severity(model, flow.settings)
         if severity is not None:
             yield TextGeneration(call, encode, model, severity)
@@ -77,6 +79,12 @@ def _takes_tokens(call: Generate) -> bool:
     """Whether a tokenizer's pad or end token is given beside ids from elsewhere: they are text."""
     given = [call.args.value(name) for name in ("pad_token_id", "eos_token_id")]
     return any(isinstance(first(value, Method), Method) for value in given)
+
+
+def _loads_only_chats(flow: Flow) -> bool:
+    """Whether every causal LM that a module loads is a chat model: so is one that its functions are given."""
+    standings = {load.model.standing for load in flow.events(ModelLoad)}
+    return standings == {"chat"} and flow.settings.scope != "all"
 
 
 def _loads_a_tokenizer(flow: Flow) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import libcst as cst
 
 from lint_rules._flow.analysis import Flow
@@ -21,6 +23,7 @@ _MADE = ("ForCausalLM", "LMHeadModel", "AutoModelForCausalLM.from_config")
 _COLLATOR = ".DataCollatorForLanguageModeling"
 _COUNTS = ("tokenize", "encode", "convert_tokens_to_ids")
 _PADS = ("pad_token", "pad_token_id")
+_ENCODER = re.compile(r"^(enc|encoder|t5|bert)_tok|^tok\w*_(enc|encoder|t5|bert)$")
 _TOLD = frozenset({"legacy", "add_bos_token", "add_eos_token"})
 _ENDS = (".eos_token", ".eos_token_id")
 
@@ -63,10 +66,12 @@ def is_used(load: TokenizerLoad, flow: Flow) -> bool:
 
 def is_set_up_for_generation(load: TokenizerLoad, flow: Flow) -> bool:
     """Whether a tokenizer pads on the left, or with EOS: it has no pad token, as those of causal LMs."""
+    others = [one for one in flow.once(_by_name).values() if load in one]
+    twins = {one.node for one in others[0]} if others else {load.node}
     return any(
         _sets_up(change)
         for change in flow.events(AttributeSet)
-        if isinstance(change.target, Tokenizer) and change.target.origin is load.node
+        if isinstance(change.target, Tokenizer) and change.target.origin in twins
     )
 
 
@@ -98,6 +103,14 @@ def makes_nothing_that_is_read(load: TokenizerLoad, flow: Flow) -> bool:
         and site.receiver.origin is load.node
         for site in flow.events(CallSite)
     )
+
+
+def is_of_an_encoder(load: TokenizerLoad) -> bool:
+    """Whether a tokenizer of a model that nobody names is an encoder's by the name that it is given."""
+    line = load.place.line
+    only = line.body[0] if line is not None and len(line.body) == 1 else None
+    target = dotted(only.targets[0].target) if isinstance(only, cst.Assign) else None
+    return _ENCODER.search((target or "").rsplit(".", 1)[-1].lower()) is not None
 
 
 def is_global(load: TokenizerLoad) -> bool:

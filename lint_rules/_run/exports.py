@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import libcst as cst
 
 from cleanguard.editing.read import read_file
+from lint_rules._flow.state.library_names import CAUSAL_CLASSES, OWN_CAUSAL
 from lint_rules._flow.values.joins import Constant, Mapping, Value
 from lint_rules._flow.values.joins import Sequence as ValueSequence
 from lint_rules._light import light_module
@@ -83,9 +84,12 @@ class Exports:
             return cls({})  # its own check says what is wrong with it
 
     def plain(self, name: str) -> Value | Target | None:
-        """A literal or a re-export; None for anything else."""
-        if self._plain is None and self._has_none(name):
-            return None
+        """A literal, a re-export or a causal LM's class of one's own; None for anything else."""
+        if self._plain is None:
+            if _is_causal_class(self._raw, name):
+                return _own_causal(name)
+            if self._has_none(name):
+                return None
         return self._names().get(name)
 
     def star(self) -> Target | None:
@@ -138,6 +142,19 @@ def _defines(raw: bytes, name: str) -> bool:
     )
 
 
+def _is_causal_class(raw: bytes, name: str) -> bool:
+    """Whether a class of this name inherits from a causal LM's: `class Mine(LlamaForCausalLM)`."""
+    if not name[:1].isupper() or not any(ending.encode() in raw for ending in CAUSAL_CLASSES):
+        return False
+    found = re.search(rb"^class +%s *\(([^)]*)\)" % re.escape(name.encode()), raw, re.MULTILINE)
+    bases = [] if found is None else found[1].decode(errors="replace").split(",")
+    return any(base.strip().endswith(CAUSAL_CLASSES) for base in bases)
+
+
+def _own_causal(name: str) -> Target:
+    return Target(f"{OWN_CAUSAL}.{name}")
+
+
 def _places(word: bytes, raw: bytes) -> Iterator[int]:
     at = raw.find(word)
     while at >= 0:
@@ -153,6 +170,9 @@ def _plain_names(tree: ast.Module) -> dict[str, Value | Target]:
             for target in node.targets:
                 if isinstance(target, ast.Name) and value is not None:
                     names[target.id] = value
+        elif isinstance(node, ast.ClassDef):
+            if any(ast.unparse(base).endswith(CAUSAL_CLASSES) for base in node.bases):
+                names[node.name] = _own_causal(node.name)
         elif isinstance(node, ast.Import):
             for alias in node.names:
                 whole = alias.name if alias.asname else alias.name.partition(".")[0]

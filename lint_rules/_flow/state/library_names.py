@@ -31,6 +31,8 @@ _EVERYWHERE = frozenset(
 # Calls that are loads by themselves, with what they are.
 _LOADING_CALLS = frozenset({"nnsight.LanguageModel"})
 LOADER_CLASSES = ("CleanModelLoader",)
+# Stands for the module of a class of one's own that inherits from a causal LM's.
+OWN_CAUSAL = "own causal"
 CAUSAL_CLASSES = ("ForCausalLM", "LMHeadModel")
 _LOADER_METHODS = (
     "load",
@@ -136,6 +138,8 @@ def _kind_elsewhere(root: str, parts: list[str]) -> CallKind | None:
     """A load by a class of another library, or one that somebody's own module hands on."""
     if len(parts) < 2 or parts[-1] not in _LOADS or root == "builtins":
         return None
+    if root == OWN_CAUSAL:
+        return "model-load"
     is_ours = parts[-2] in _EVERYWHERE or parts[-2].endswith(CAUSAL_CLASSES)
     return _kind_of_class("transformers", parts[-2]) if is_ours else None
 
