@@ -154,6 +154,7 @@ class Flow:
 
     def given(self) -> Iterator[Value]:
         """What is given to functions, and to calls of libraries."""
+        yield from self._program.handed
         for site in self.events(CallSite):
             for argument in (*site.args.positional, *site.args.keywords.values()):
                 yield argument.value

@@ -116,6 +116,8 @@ class Program:
         self.star_imports: list[str] = []
         # What objects are set to by the functions that make them, for functions that nobody calls.
         self.births: dict[Function, State] = {}
+        # What was given to functions of other modules of the run.
+        self.handed: list[Value] = []
         self._adopted: set[Program] = set()
         self._imported: dict[str, Value] = {}
         # Dotted paths by the node's identity; the nodes are kept so that no other takes theirs.

@@ -93,6 +93,7 @@ class OwnCalls:
         given = self._bind(function.node, args, function.receiver)
         for name, value in given.items():
             self.program.add_argument(function.node, name, value)
+        self._hand(facts, given)
         if not args.opaque:
             self.program.add_omitted(function.node, _left_out(function.node, given))
         if facts.home is self.program:
@@ -114,6 +115,15 @@ class OwnCalls:
         ):
             return element_of(result)
         return result
+
+    def _hand(self, facts: FunctionFacts, given: dict[str, Value]) -> None:
+        """Notes tokenizers that go to another module, whose own summary knows no caller."""
+        if facts.home is self.program or self.program.quiet:
+            return
+        handed = (
+            one for one in given.values() if any(isinstance(v, Tokenizer) for v in options(one))
+        )
+        self.program.handed.extend(handed)
 
     def _leave(
         self, node: Function, facts: FunctionFacts, given: dict[str, Value], env: Env
@@ -160,6 +170,7 @@ class OwnCalls:
                 self.program.add_omitted(initializer, _left_out(initializer, given))
             known = self.program.functions.get(initializer)
             if known is not None:
+                self._hand(known, given)
                 self.program.ledger.read((initializer, "sets"))
                 self._leave(initializer, known, given, env)
             return instance
