@@ -17,7 +17,7 @@ from cleanguard.catalogue.findings import Fix
 from lint_rules._flow.analysis import Flow
 from lint_rules._flow.libraries.hf_calls import is_rendered
 from lint_rules._flow.values.events import CallSite, Encode, Forward, Generate, TokenizerLoad
-from lint_rules._flow.values.joins import UNKNOWN, Dataset, first, front_of, options
+from lint_rules._flow.values.joins import UNKNOWN, Constant, Dataset, first, front_of, options
 from lint_rules._questions.beginnings import (
     beginning,
     bos_is_off,
@@ -173,7 +173,13 @@ def _trained(site: CallSite) -> Iterator[cst.Call]:
 
 def _is_bare(encode: Encode) -> bool:
     """Whether `add_special_tokens=False` keeps BOS from a text that may need one."""
-    return encode.args.literal("add_special_tokens") is False and _is_prompt(encode)
+    return _leaves_bos_out(encode) and _is_prompt(encode)
+
+
+def _leaves_bos_out(encode: Encode) -> bool:
+    """Whether `add_special_tokens=False` is said on every way; a switch for chats says it for them alone."""
+    given = list(options(encode.args.value("add_special_tokens")))
+    return all(isinstance(option, Constant) and option.value is False for option in given)
 
 
 def _is_prompt(encode: Encode) -> bool:
@@ -200,7 +206,7 @@ def _cause(encode: Encode, uses: list[Generate | Forward], flow: Flow) -> str | 
     """What keeps BOS from a prompt, in words; None where it gets one."""
     if encode.tokenizer.guarded or not _is_prompt(encode):
         return _KEYWORD if _is_bare(encode) else None
-    if encode.args.literal("add_special_tokens") is False:
+    if _leaves_bos_out(encode):
         return _KEYWORD
     if encode.method == "convert_tokens_to_ids":
         return "`tokenize` and `convert_tokens_to_ids`"

@@ -12,7 +12,14 @@ from cleanguard.catalogue import hazards
 from lint_rules._flow.analysis import Flow
 from lint_rules._flow.values.arguments import Arguments
 from lint_rules._flow.values.events import CallSite, Place
-from lint_rules._flow.values.joins import Constant, LibraryObject, element_of, first, options
+from lint_rules._flow.values.joins import (
+    Constant,
+    LibraryObject,
+    Unknown,
+    element_of,
+    first,
+    options,
+)
 from lint_rules._flow.values.settings_state import SEED
 from lint_rules._questions.engines import PARAMETERS, engine_calls
 from lint_rules._questions.generation import config_of, text_generations
@@ -50,23 +57,28 @@ def _check(flow: Flow) -> Iterator[Report]:
 
 def _engines(flow: Flow) -> Iterator[Report]:
     reported: set[object] = set()
-    for call in (*engine_calls(flow), *engine_calls(flow, "chat")):
-        if "seed" in call.built.keywords:
-            continue
-        given = (*call.site.args.positional, *call.site.args.keywords.values())
-        for argument in given:
+    known = (*engine_calls(flow), *engine_calls(flow, "chat"))
+    sites = [call.site for call in known if "seed" not in call.built.keywords]
+    # An engine that a function is given: it may have a seed, but the parameters go before it.
+    sites += [site for site in flow.events(CallSite) if _is_of_an_engine(site)]
+    for used in sites:
+        for argument in (*used.args.positional, *used.args.keywords.values()):
             params = first(argument.value, LibraryObject) or first(
                 element_of(argument.value), LibraryObject
             )
             if params is None or params.symbol != PARAMETERS or params.origin in reported:
                 continue
             site = flow.event_at(params.origin, CallSite)
-            if site is not None and _is_warm(site, params, call.site):
+            if site is not None and _is_warm(site, params, used):
                 reported.add(params.origin)
                 message = (
                     "`SamplingParams` samples and has no `seed`: the same run gives other texts"
                 )
                 yield Report(site.node, message)
+
+
+def _is_of_an_engine(site: CallSite) -> bool:
+    return site.method == "generate" and isinstance(site.receiver, Unknown)
 
 
 def is_seeded(place: Place, flow: Flow) -> bool:

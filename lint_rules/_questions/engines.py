@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from lint_rules._flow.analysis import Flow
+from lint_rules._flow.state.library_names import SAMPLING_PARAMETERS
 from lint_rules._flow.values.arguments import Arguments
 from lint_rules._flow.values.events import CallSite
 from lint_rules._flow.values.joins import (
@@ -23,7 +24,7 @@ from lint_rules._flow.values.joins import (
 )
 
 ENGINE = "vllm.LLM"
-PARAMETERS = "vllm.SamplingParams"
+PARAMETERS = SAMPLING_PARAMETERS
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -96,6 +96,7 @@ KEEPS_GENERATED = frozenset(
     ["to", "cuda", "cpu", "clone", "detach", "contiguous", "tolist", "numpy", "long", "int"]
 )
 
+SAMPLING_PARAMETERS = "vllm.SamplingParams"
 # What vLLM's engines give for their model's generation_config.json.
 DEFAULT_PARAMETERS = "vllm.LLM.get_default_sampling_params"
 # Their `write…` methods put records into a file.
@@ -134,13 +135,18 @@ def kind_of_call(symbol: str) -> CallKind | None:
     return _kind_of_class(root, parts[-2])
 
 
+def is_causal_class(name: str) -> bool:
+    """Whether a class is a causal LM's by its name: `LlamaForCausalLM`, somebody's `LlamaForCausalLM_sparse`."""
+    return "ForCausalLM" in name or name.endswith("LMHeadModel")
+
+
 def _kind_elsewhere(root: str, parts: list[str]) -> CallKind | None:
     """A load by a class of another library, or one that somebody's own module hands on."""
     if len(parts) < 2 or parts[-1] not in _LOADS or root == "builtins":
         return None
     if root == OWN_CAUSAL:
         return "model-load"
-    is_ours = parts[-2] in _EVERYWHERE or parts[-2].endswith(CAUSAL_CLASSES)
+    is_ours = parts[-2] in _EVERYWHERE or is_causal_class(parts[-2])
     return _kind_of_class("transformers", parts[-2]) if is_ours else None
 
 
@@ -153,7 +159,7 @@ def _kind_of_class(root: str, name: str) -> CallKind | None:
         return None
     if name.endswith(("Tokenizer", "TokenizerFast")):
         return "tokenizer-load"
-    if name.endswith(("ForCausalLM", "LMHeadModel", "WithLMHead", f"ForCausalLM{VALUE_HEAD}")):
+    if is_causal_class(name) or name.endswith("WithLMHead"):
         return "model-load"
     return None
 

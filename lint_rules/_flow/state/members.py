@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import libcst as cst
 
-from lint_rules._flow.state.library_names import CAUSAL_CLASSES, kind_of_call
+from lint_rules._flow.state.library_names import is_causal_class, kind_of_call
 from lint_rules._flow.state.program import Program
 from lint_rules._flow.values.joins import (
     UNKNOWN,
@@ -61,7 +61,7 @@ class Members:
         if isinstance(base, ModuleRef):
             linker = self.program.linker
             found = None if linker is None else linker.member(base.path, name)
-            if found is None and name.endswith(CAUSAL_CLASSES):
+            if found is None and is_causal_class(name):
                 return Symbol(f"own.{name}")  # of a module in which nothing else matters
             return found or UNKNOWN
         if isinstance(base, (Instance, ClassRef)):

@@ -7,6 +7,7 @@ import libcst as cst
 from lint_rules._flow.libraries.hf_calls import HfCalls
 from lint_rules._flow.state.library_names import (
     DECODING_METHODS,
+    SAMPLING_PARAMETERS,
     guess_by_name,
     guess_class_by_name,
     names_causal_model,
@@ -14,7 +15,7 @@ from lint_rules._flow.state.library_names import (
 )
 from lint_rules._flow.values.arguments import Arguments
 from lint_rules._flow.values.events import CallSite
-from lint_rules._flow.values.joins import UNKNOWN, ChatText, Tokenizer, Value
+from lint_rules._flow.values.joins import UNKNOWN, ChatText, LibraryObject, Tokenizer, Value, first
 from lint_rules._flow.values.scopes import Env
 from lint_rules._flow.values.syntax import dotted
 from lint_rules._flow.walking.object_calls import HANDS_THROUGH
@@ -41,10 +42,20 @@ def named_call(hf: HfCalls, node: cst.Call, args: Arguments) -> Value | None:
     if name == "from_pretrained":
         return _load_by_a_class(hf, node, args)
     if name == "generate":
+        if _takes_sampling_parameters(args):
+            hf.program.record(CallSite(node, hf.cursor.place(), "", UNKNOWN, name, args))
+            return UNKNOWN
         return hf.guessed_generate(node, args, named=_is_a_model(node.func.value))
     if name in DECODING_METHODS and _is_tokenizer(node.func.value):
         return hf.decode(_NAMED, name, node, args)
     return None
+
+
+def _takes_sampling_parameters(args: Arguments) -> bool:
+    """Whether vLLM's parameters are given, which only its engines take."""
+    given = (*args.positional, *args.keywords.values())
+    found = (first(one.value, LibraryObject) for one in given)
+    return any(one is not None and one.symbol == SAMPLING_PARAMETERS for one in found)
 
 
 def _load_by_a_class(hf: HfCalls, node: cst.Call, args: Arguments) -> Value:
