@@ -7,6 +7,7 @@ import re
 import libcst as cst
 
 from lint_rules._flow.analysis import Flow
+from lint_rules._flow.state.library_names import translates
 from lint_rules._flow.values.events import (
     AttributeSet,
     CallSite,
@@ -42,8 +43,8 @@ def has_causal_use(flow: Flow) -> bool:
 
 
 def ends_texts(flow: Flow) -> bool:
-    """Whether EOS is written behind texts by hand: `text + tokenizer.eos_token`."""
-    return any(
+    """Whether EOS is written behind texts by hand, for no translator: `text + tokenizer.eos_token`."""
+    return not translates(flow.imported_names) and any(
         isinstance(node, cst.BinaryOperation)
         and isinstance(node.operator, cst.Add)
         and (dotted(node.right) or "").endswith("tokenizer.eos_token")
