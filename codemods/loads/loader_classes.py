@@ -16,6 +16,10 @@ from lint_rules._flow.values.events import ModelLoad, TokenizerLoad
 from lint_rules._flow.values.syntax import dotted
 
 _LOAD = ".from_pretrained"
+# Classes that somebody's own module hands on; any other one of it is its own.
+_HANDED_ON = frozenset(
+    ["AutoModelForCausalLM", "AutoModelWithLMHead", "AutoPeftModelForCausalLM", "AutoTokenizer"]
+)
 # Whose classes are the loader's own.
 _STOCK = ("transformers", "peft", "unsloth", "modelscope", "trl")
 _COLLECTIONS = (cst.Dict, cst.Tuple, cst.List)
@@ -129,9 +133,9 @@ def _refuse_others(
 
 
 def _is_stock(one: str) -> bool:
-    """Whether a class is a library's, or an automatic one that somebody's own module hands on."""
+    """Whether a class is a library's, or one of transformers' that somebody's own module hands on."""
     root, _, rest = one.partition(".")
-    return root in _STOCK or (rest or root).rpartition(".")[2].startswith("Auto")
+    return root in _STOCK or (rest or root).rpartition(".")[2] in _HANDED_ON
 
 
 def _is_adapter(one: _Class) -> bool:

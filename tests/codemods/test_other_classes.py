@@ -78,6 +78,35 @@ def wrap(model):
         ),
         pytest.param(
             """\
+from heads.ilql import AutoModelForCausalLMWithILQLHeads
+
+model = AutoModelForCausalLMWithILQLHeads.from_pretrained("gpt2")
+""",
+            "`AutoModelForCausalLMWithILQLHeads` may be a class of your own; the loader would load the stock one",
+            id="an automatic class of somebody's own",
+        ),
+        pytest.param(
+            """\
+from sparse.models import LlamaForCausalLM_Sparse
+
+model = LlamaForCausalLM_Sparse.from_pretrained("huggyllama/llama-7b")
+""",
+            "`LlamaForCausalLM_Sparse` may be a class of your own; the loader would load the stock one",
+            id="a class with more in its name",
+        ),
+        pytest.param(
+            """\
+from transformers import AutoModelForCausalLM
+
+
+def load(model_class, name):
+    return model_class.from_pretrained(name)
+""",
+            f"{AT_RUN_TIME}`model_class`",
+            id="a class that a caller passes",
+        ),
+        pytest.param(
+            """\
 from peft import AutoPeftModelForCausalLM
 
 model = AutoPeftModelForCausalLM.from_pretrained("./adapter")
