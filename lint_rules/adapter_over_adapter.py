@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import libcst as cst
-
 from cleanguard.catalogue import hazards
 from lint_rules._flow.analysis import Flow
 from lint_rules._flow.libraries.hf_calls import adapter_name
 from lint_rules._flow.values.arguments import Arguments
 from lint_rules._flow.values.events import AdapterAttach, CallSite, Place
 from lint_rules._flow.values.joins import CausalLM, Constant, Value, options
+from lint_rules._light import tree as cst
 from lint_rules._questions.standing import load_severity
 from lint_rules.rule import Report, Rule
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-
-import libcst as cst
+from typing import TYPE_CHECKING
 
 from cleanguard.editing.edits import Edit as ByteEdit
 from lint_rules._flow.values.arguments import Arguments
-from lint_rules._light.positions import Positions
+from lint_rules._light import tree as cst
+
+if TYPE_CHECKING:
+    from lint_rules._light.positions import Positions
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-import libcst as cst
-
 from cleanguard.catalogue import hazards
 from cleanguard.catalogue.findings import Fix
 from lint_rules._flow.analysis import Flow
@@ -14,6 +12,7 @@ from lint_rules._flow.values.events import CallSite, ModelLoad, TokenizerLoad
 from lint_rules._flow.values.joins import CausalLM, Instance, LibraryObject, Unknown, Value, first
 from lint_rules._flow.values.syntax import dotted
 from lint_rules._flow.values.text import piece_of
+from lint_rules._light import tree as cst
 from lint_rules._questions.reach import nodes_in
 from lint_rules._questions.standing import load_severity
 from lint_rules.edits import add_keyword, replace

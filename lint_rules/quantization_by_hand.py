@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import libcst as cst
-
 from cleanguard.catalogue import hazards
 from cleanguard.catalogue.findings import Fix
 from lint_rules._flow.analysis import Flow
@@ -13,6 +11,7 @@ from lint_rules._flow.state.library_names import kind_of_call
 from lint_rules._flow.values.arguments import Arguments
 from lint_rules._flow.values.events import CallSite, ModelLoad, QuantConfigBuild
 from lint_rules._flow.values.joins import Mapping, QuantConfig, first
+from lint_rules._light import tree as cst
 from lint_rules._questions.standing import load_severity
 from lint_rules.rule import Report, Rule
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import libcst as cst
-
 from cleanguard.catalogue import hazards
 from cleanguard.catalogue.findings import Fix
 from cleanguard.catalogue.hazards import Severity
@@ -25,6 +23,7 @@ from lint_rules._flow.values.events import (
     TokenizerLoad,
 )
 from lint_rules._flow.values.syntax import shape
+from lint_rules._light import tree as cst
 from lint_rules._questions.standing import described, load_severity
 from lint_rules._questions.tokenizers import (
     encodes_of,

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import libcst as cst
-
 from cleanguard.catalogue import hazards
 from cleanguard.catalogue.findings import Fix
 from lint_rules._flow.analysis import Flow
@@ -25,6 +23,7 @@ from lint_rules._flow.values.joins import (
     options,
 )
 from lint_rules._flow.values.syntax import dotted
+from lint_rules._light import tree as cst
 from lint_rules._questions.beginnings import pads_left
 from lint_rules._questions.generation import NO_ARGUMENTS, TextGeneration, text_generations
 from lint_rules._questions.training import trains

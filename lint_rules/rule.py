@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-import libcst as cst
-
 from cleanguard.catalogue.findings import Confidence, Fix
 from cleanguard.catalogue.hazards import Hazard, Severity
 from lint_rules._flow.analysis import Flow
+from lint_rules._light import tree as cst
 from lint_rules.edits import Edit
 
 

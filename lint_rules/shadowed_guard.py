@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import libcst as cst
-
 from cleanguard.catalogue import hazards
 from lint_rules._flow.analysis import Flow
 from lint_rules._flow.values.syntax import dotted
+from lint_rules._light import tree as cst
 from lint_rules._run.neighbours import stranger_beside
 from lint_rules.rule import Report, Rule
 

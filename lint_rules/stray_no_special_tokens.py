@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-import libcst as cst
-
 from cleanguard.catalogue import hazards
 from cleanguard.catalogue.begin_tokens import beginning_of
 from cleanguard.catalogue.families import family_of
@@ -18,6 +16,7 @@ from lint_rules._flow.analysis import Flow
 from lint_rules._flow.libraries.hf_calls import is_rendered
 from lint_rules._flow.values.events import CallSite, Encode, Forward, Generate, TokenizerLoad
 from lint_rules._flow.values.joins import UNKNOWN, Constant, Dataset, first, front_of, options
+from lint_rules._light import tree as cst
 from lint_rules._questions.beginnings import (
     beginning,
     bos_is_off,

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import libcst as cst
-
 from cleanguard.catalogue import hazards
 from cleanguard.catalogue.findings import Fix
 from lint_rules._flow.analysis import Flow
 from lint_rules._flow.values.events import AttributeSet, CallSite
 from lint_rules._flow.values.joins import Tokenizer
+from lint_rules._light import tree as cst
 from lint_rules._questions.resets import clears_template, is_reset
 from lint_rules.edits import Edit, replace
 from lint_rules.rule import Report, Rule

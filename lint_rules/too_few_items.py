@@ -10,12 +10,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-import libcst as cst
-
 from cleanguard.catalogue import hazards
 from lint_rules._flow.analysis import Flow
 from lint_rules._flow.values.events import CallSite, Generate, LoaderCall, Rate
 from lint_rules._flow.values.joins import LibraryObject, first
+from lint_rules._light import tree as cst
 from lint_rules.rule import Report, Rule
 
 # A pair is a structure, or two scores to average; items are more.

@@ -11,8 +11,6 @@ import dataclasses
 from collections.abc import Iterator
 from difflib import get_close_matches
 
-import libcst as cst
-
 from cleanguard.catalogue import hazards
 from cleanguard.catalogue.findings import Fix
 from cleanguard.catalogue.hazards import Severity
@@ -21,6 +19,7 @@ from lint_rules._flow.state.library_names import OWN_CAUSAL
 from lint_rules._flow.values.arguments import Argument, Arguments
 from lint_rules._flow.values.events import CallSite, Encode, ModelLoad, TemplateApply, TokenizerLoad
 from lint_rules._flow.values.joins import Mapping, Mixed, first
+from lint_rules._light import tree as cst
 from lint_rules._questions.signatures import Known, known, renamed
 from lint_rules.edits import replace
 from lint_rules.rule import Report, Rule

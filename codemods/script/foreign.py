@@ -26,7 +26,7 @@ from lint_rules._questions.reach import nodes_in
 
 def key_of(path: Path, module: cst.CSTNode, node: cst.CSTNode) -> LoadKey | None:
     """The key of a load, the same on a full tree and on a light one."""
-    calls = (part for part in nodes_in(module) if type(part) is cst.Call)
+    calls = (part for part in nodes_in(module) if isinstance(part, cst.Call))
     number = next((n for n, call in enumerate(calls) if call is node), None)
     return None if number is None else (str(path.resolve()), number)
 

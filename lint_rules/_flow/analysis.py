@@ -7,8 +7,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TypeVar, cast
 
-import libcst as cst
-
 from cleanguard.settings.config import Settings
 from lint_rules._flow.libraries.hf_calls import model_id_of
 from lint_rules._flow.libraries.prompt_ids import encodings_in
@@ -33,6 +31,7 @@ from lint_rules._flow.values.joins import (
 from lint_rules._flow.values.ledger import Unit
 from lint_rules._flow.values.settings_state import NOTHING_SET, SEED
 from lint_rules._flow.walking.statements import Executor
+from lint_rules._light import tree as cst
 
 # Call chains of this depth are followed to the end; real scripts need three or four.
 MAX_ROUNDS = 8
@@ -183,7 +182,7 @@ _Origins = Iterator["cst.CSTNode | None"]
 
 
 def _escaping(flow: Flow) -> set[cst.CSTNode | None]:
-    results = (value for node, value in flow.results() if type(node) is cst.FunctionDef)
+    results = (value for node, value in flow.results() if isinstance(node, cst.FunctionDef))
     return {origin for value in results for origin in _encodings(value, 0)}
 
 

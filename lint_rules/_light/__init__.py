@@ -5,9 +5,9 @@ following values never looks at. So a file is followed on a light tree, and one 
 something once more on a light tree whose nodes have places; only edits, and what such a tree does not
 place, take a full one. benchmarks/check.py measures it.
 
-A light node is an object of libcst's class (its strings and numbers of a subclass) that has the fields
-with code in them; whitespace, parentheses and commas are not set, and asking for one is an
-AttributeError. It can neither be printed nor changed.
+A light node has the name of libcst's class and those of its fields that hold code; whitespace, parentheses and
+commas it does not have, and asking for one is an AttributeError. It can neither be printed nor changed. Its
+classes are our own (`tree`), since loading libcst takes as long as checking a file or two.
 """
 
 from lint_rules._light.places import Places

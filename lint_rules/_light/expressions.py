@@ -6,8 +6,7 @@ import ast
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import libcst as cst
-
+from lint_rules._light import tree as cst
 from lint_rules._light.nodes import (
     make_float,
     make_integer,
@@ -58,9 +57,8 @@ _parameters = maker(
 )
 _annotation = maker(cst.Annotation, "annotation")
 
-_ELLIPSIS = cst.Ellipsis()
-_NO_STAR = cst.MaybeSentinel.DEFAULT
-_ONLY_STAR = cst.ParamStar()
+_ELLIPSIS = maker(cst.Ellipsis)()
+_ONLY_STAR = maker(cst.ParamStar)()
 
 
 def expression(node: ast.expr) -> Any:
@@ -108,7 +106,7 @@ def parameters(node: ast.arguments) -> Any:
     if node.vararg is not None:
         star: Any = _parameter(node.vararg, None, "*")
     else:
-        star = _ONLY_STAR if keyword_only else _NO_STAR
+        star = _ONLY_STAR if keyword_only else None
     rest = None if node.kwarg is None else _parameter(node.kwarg, None, "**")
     return _parameters(made[split:], star, keyword_only, rest, made[:split])
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import ast
 from typing import Any
 
-import libcst as cst
-
+from lint_rules._light import tree as cst
 from lint_rules._light.expressions import expression
 from lint_rules._light.nodes import make_name, maker
 

@@ -7,9 +7,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-import libcst as cst
-
 from cleanguard.catalogue.findings import Position
+from lint_rules._light import tree as cst
 from lint_rules._light.expressions import BY_TYPE
 from lint_rules._light.nodes import FIELDS
 from lint_rules._light.rows import Rows
@@ -103,7 +102,7 @@ def _statements_of(
         for statement, group in zip(statements, grouped(nodes), strict=True):
             if id(statement) in wanted:
                 yield statement, group
-            if type(statement) is not cst.SimpleStatementLine:
+            if not isinstance(statement, cst.SimpleStatementLine):
                 waiting.extend(_suites(statement, group[0]))
 
 
@@ -113,7 +112,7 @@ def _suites(statement: Any, node: Any) -> Iterator[tuple[Any, list[ast.stmt]]]:
         getattr(statement, "cases", ()), getattr(node, "cases", ()), strict=True
     ):
         yield case.body.body, inner.body
-    if type(statement) is cst.Match:
+    if isinstance(statement, cst.Match):
         return
     yield statement.body.body, node.body
     for handler, inner in zip(
@@ -121,7 +120,7 @@ def _suites(statement: Any, node: Any) -> Iterator[tuple[Any, list[ast.stmt]]]:
     ):
         yield handler.body.body, inner.body
     other = getattr(statement, "orelse", None)
-    if type(other) is cst.If:
+    if isinstance(other, cst.If):
         yield from _suites(other, node.orelse[0])
     elif other is not None:
         yield other.body.body, node.orelse

@@ -11,6 +11,7 @@ import libcst as cst
 from libcst.metadata import ByteSpanPositionProvider, CodeSpan, MetadataWrapper
 
 from cleanguard.catalogue.findings import Position
+from lint_rules._light import full  # noqa: F401 - which goes with every full tree
 from lint_rules._light.rows import Rows
 
 VisitorMethod = Callable[[cst.CSTNode], None]

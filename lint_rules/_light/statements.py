@@ -7,8 +7,7 @@ import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import libcst as cst
-
+from lint_rules._light import tree as cst
 from lint_rules._light.expressions import (
     annotation,
     arguments,
@@ -61,9 +60,9 @@ _match = maker(cst.Match, "subject", "cases")
 _case = maker(cst.MatchCase, "pattern", "body", "guard")
 _type_alias = maker(cst.TypeAlias, "name", "value")
 
-_STAR = cst.ImportStar()
-_DOT = cst.Dot()
-_PASS, _BREAK, _CONTINUE = cst.Pass(), cst.Break(), cst.Continue()
+_STAR = maker(cst.ImportStar)()
+_DOT = maker(cst.Dot)()
+_PASS, _BREAK, _CONTINUE = (maker(kind)() for kind in (cst.Pass, cst.Break, cst.Continue))
 
 
 def light_module(tree: ast.Module) -> cst.Module:

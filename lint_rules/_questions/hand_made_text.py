@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import re
 
-import libcst as cst
-
 from lint_rules._flow.values.text import BOS_TEXTS
+from lint_rules._light import tree as cst
 from lint_rules._questions.reach import Reach
 
 _BOS_NAMES = frozenset(
@@ -41,7 +40,7 @@ def text_of(node: cst.CSTNode) -> str | None:
 
 def names_bos(node: cst.CSTNode) -> bool:
     """Whether a node is a tokenizer's BOS, by attribute, key or spelling."""
-    if type(node) is cst.Attribute:
+    if isinstance(node, cst.Attribute):
         return node.attr.value in _BOS_NAMES
     text = text_of(node)
     return text is not None and (text in _BOS_NAMES or _BOS.search(text) is not None)
@@ -49,9 +48,9 @@ def names_bos(node: cst.CSTNode) -> bool:
 
 def names_chat(node: cst.CSTNode) -> bool:
     """Whether a node writes or renders a chat format."""
-    if type(node) is cst.Attribute:
+    if isinstance(node, cst.Attribute):
         return node.attr.value in _RENDERS
-    if type(node) is cst.Name:
+    if isinstance(node, cst.Name):
         return node.value in _RENDERS
     text = text_of(node)
     return text is not None and _CHAT.search(text) is not None

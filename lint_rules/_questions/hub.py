@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import re
 
-import libcst as cst
-
 from lint_rules._flow.values.arguments import Arguments
 from lint_rules._flow.values.joins import Constant, Mixed, ModelId, Unknown, options
+from lint_rules._light import tree as cst
 from lint_rules._questions.reach import nodes_in
 
 _HUB_ID = re.compile(r"^[A-Za-z0-9][\w.\-]*(/[A-Za-z0-9][\w.\-]*/?)?$")

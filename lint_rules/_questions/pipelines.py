@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import libcst as cst
-
 from lint_rules._flow.analysis import Flow
 from lint_rules._flow.state.library_names import guess_by_name
 from lint_rules._flow.values.arguments import UNSET, Unset
@@ -28,6 +26,7 @@ from lint_rules._flow.values.joins import (
 )
 from lint_rules._flow.values.syntax import dotted
 from lint_rules._flow.values.text import is_chat
+from lint_rules._light import tree as cst
 
 _CONVERSATIONS = ("message", "conversation", "chat", "dialog")
 # What only a model that the pipeline loads is told.

@@ -9,9 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
-import libcst as cst
-
 from lint_rules._light import light_module  # noqa: F401 - fills FIELDS
+from lint_rules._light import tree as cst
 from lint_rules._light.nodes import FIELDS
 
 _KEEPS = frozenset(["append", "extend", "insert", "add", "update", "setdefault", "appendleft"])
@@ -119,10 +118,10 @@ def nodes_in(node: cst.CSTNode) -> Iterator[cst.CSTNode]:
 
 
 def _below(node: cst.CSTNode) -> Iterator[object]:
-    if type(node) is cst.Attribute:  # its own name is told by the attribute
+    if isinstance(node, cst.Attribute):  # its own name is told by the attribute
         yield node.value
         return
-    if type(node) is cst.Arg:
+    if isinstance(node, cst.Arg):
         yield node.value
         return
     fields = FIELDS.get(type(node))
@@ -133,9 +132,9 @@ def _below(node: cst.CSTNode) -> Iterator[object]:
 
 
 def _key(node: cst.CSTNode) -> str | None:
-    if type(node) is cst.Name:
+    if isinstance(node, cst.Name):
         return node.value
-    return f".{node.attr.value}" if type(node) is cst.Attribute else None
+    return f".{node.attr.value}" if isinstance(node, cst.Attribute) else None
 
 
 class _Ways:
@@ -145,7 +144,7 @@ class _Ways:
         every = list(nodes_in(module))
         self._functions: dict[str, list[cst.FunctionDef]] = {}
         for node in every:
-            if type(node) is cst.FunctionDef:
+            if isinstance(node, cst.FunctionDef):
                 self._functions.setdefault(node.name.value, []).append(node)
         self.found: list[_Way] = []
         for node in every:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import re
 
-import libcst as cst
-
 from lint_rules._flow.analysis import Flow
 from lint_rules._flow.state.library_names import translates
 from lint_rules._flow.values.events import (
@@ -17,6 +15,7 @@ from lint_rules._flow.values.events import (
 )
 from lint_rules._flow.values.joins import Tokenizer
 from lint_rules._flow.values.syntax import dotted
+from lint_rules._light import tree as cst
 from lint_rules._questions.hub import runs_remote_code
 from lint_rules._questions.reach import nodes_in
 

@@ -7,13 +7,12 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import libcst as cst
-
 from cleanguard.editing.read import read_file
 from lint_rules._flow.state.library_names import CAUSAL_CLASSES, OWN_CAUSAL
 from lint_rules._flow.values.joins import Constant, Mapping, Value
 from lint_rules._flow.values.joins import Sequence as ValueSequence
 from lint_rules._light import light_module
+from lint_rules._light import tree as cst
 from lint_rules._run.screen import Screened, has_trigger, is_told, screened
 from lint_rules._run.source import SourceError, decode, parse_fast
 

@@ -13,13 +13,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import libcst as cst
-
 from cleanguard.files import SourceFile
 from cleanguard.settings.config import Settings
 from lint_rules._flow.analysis import Flow, run
 from lint_rules._flow.state.program import Program
 from lint_rules._flow.values.joins import ModuleRef, Symbol, Value
+from lint_rules._light import tree as cst
 from lint_rules._run.exports import Exports, Target
 from lint_rules._run.modules import Modules
 from lint_rules._run.real_paths import RealPaths

@@ -7,6 +7,7 @@ import asyncio.base_events
 import dataclasses
 import enum
 import inspect
+import re
 import statistics
 import typing
 from pathlib import Path
@@ -16,17 +17,20 @@ from typing import Any
 import libcst as cst
 import pytest
 
+import lint_rules._light.full  # noqa: F401 - joins the two kinds of nodes
 from cleanguard.settings.config import Settings
 from lint_rules._engine import checking
 from lint_rules._engine.checking import check_source
-from lint_rules._light import light_module
+from lint_rules._light import light_module, tree
+from lint_rules._light.by_kind import ByKind
+from lint_rules._light.nodes import FIELDS
 
 # Fields that hold no code; an operator's only ones.
 _SPACE = ("whitespace", "lpar", "rpar", "comma", "semicolon", "_lines", "indent", "header", "footer",
           "equal", "dot", "brace", "bracket", "colon", "posonly_ind", "encoding", "newline", "start",
           "end", "asynchronous", "separator", "lines_after", "type_parameters")  # fmt: skip
 # What no rule looks at, so that a light tree does not have it.
-_UNSET = {("Raise", "cause"), ("ExceptHandler", "name"), ("MatchCase", "pattern"),
+_UNSET = {("Raise", "cause"), ("NotEqual", "value"), ("ExceptHandler", "name"), ("MatchCase", "pattern"),
           ("FormattedStringExpression", "conversion"), ("FormattedStringExpression", "format_spec"),
           ("With", "asynchronous"), ("For", "asynchronous")}  # fmt: skip
 
@@ -48,7 +52,7 @@ def _said(node: Any) -> Any:
         return _statements(node.body)
     if isinstance(node, cst.CSTNode):
         name = type(node).__name__
-        fields = [field.name for field in dataclasses.fields(node)]
+        fields = [field.name for field in dataclasses.fields(getattr(cst, name))]
         return (
             name,
             *(
@@ -166,3 +170,64 @@ def test_places_by_statement_are_those_of_the_full_tree(text: str) -> None:
     places = [(one.code, one.location, one.end_location) for one in light]
     assert places == [(one.code, one.location, one.end_location) for one in full]
     assert text.count(_LOAD) == sum(code == "CG101" for code, _, _ in places)
+
+
+_KINDS = ["CSTNode", *(name for below in tree.BELOW.values() for name in below.split())]
+
+
+def test_kinds_are_below_each_other_as_libcsts_are() -> None:
+    known = {name: getattr(cst, name) for name in _KINDS if hasattr(cst, name)}
+    assert set(_KINDS) - set(known) <= {"LazyImport", "LazyImportFrom", "TemplatedString", "TemplatedStringText"}  # fmt: skip
+    for one, full_one in known.items():
+        for other, full_other in known.items():
+            ours = issubclass(getattr(tree, one), getattr(tree, other))
+            # Without what `full` adds: by libcst's own bases.
+            assert ours == (full_other in full_one.__mro__), (one, other)
+
+
+def test_both_kinds_of_nodes_are_of_each_others_classes() -> None:
+    source = "@d\ndef f(a: int, *b) -> None:\n    x[1:2] = -a + 1.5 if g('t', k=[*b]) else f'{a}'\n"
+    for module in (light_module(ast.parse(source)), cst.parse_module(source)):
+        (function,) = module.body
+        for ours in (tree, cst):
+            assert isinstance(function, ours.FunctionDef)
+            assert isinstance(function, ours.BaseCompoundStatement)
+            assert not isinstance(function, (ours.ClassDef, ours.BaseExpression))
+            (line,) = function.body.body
+            (assigned,) = line.body
+            assert isinstance(assigned.targets[0].target, ours.Subscript)
+            assert isinstance(assigned.value.test, ours.Call)
+            assert isinstance(assigned.value.test.args[0].value, ours.SimpleString)
+            assert not isinstance(assigned.value.test.args[0].value, ours.Name)
+            assert isinstance(assigned.value.body.operator, ours.Add)
+            assert isinstance(assigned.value.orelse, ours.FormattedString)
+
+
+def test_light_nodes_have_fields_of_their_kind_and_no_others() -> None:
+    for light, fields in FIELDS.items():
+        if issubclass(light, cst.CSTNode) and light not in vars(cst).values():
+            node = light()
+            assert all(hasattr(getattr(cst, light.__name__), field) for field in fields)
+            with pytest.raises(AttributeError):
+                node.lines_after_all = ()
+
+
+def test_what_stands_under_a_kind_is_found_for_both_kinds_of_nodes() -> None:
+    table: ByKind[str | None] = ByKind({tree.Name: "name", tree.BaseExpression: "expression"})
+    for node, said in (("a", "name"), ("f(a)", "expression")):
+        assert table[type(cst.parse_expression(node))] == said
+        assert table[type(light_module(ast.parse(node)).body[0].body[0].value)] == said  # type: ignore[attr-defined,union-attr]
+    assert table[cst.Pass] is None
+
+
+def test_the_linter_asks_for_kinds_that_exist_and_never_by_type() -> None:
+    """A kind that only libcst has would be found by no type checker, and `type(node) is` is never true."""
+    root = Path(checking.__file__).parents[1]
+    for path in root.rglob("*.py"):
+        text = path.read_text(encoding="utf-8")
+        if "from lint_rules._light import tree as cst" in text:
+            used = set(re.findall(r"\bcst\.(\w+)", text))
+            assert not {name for name in used if not hasattr(tree, name)}, path
+            assert not re.findall(r"\btype\([^()]*\) (?:is|is not|in|not in|==) \(?cst\.", text), (
+                path
+            )

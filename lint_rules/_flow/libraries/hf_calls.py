@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import libcst as cst
-
 from cleanguard.catalogue.standing import says_chat, standing_of
 from cleanguard.settings.config import Settings
 from lint_rules._flow.libraries.prompt_ids import encoded_in, rows_in, takes_ids
@@ -57,6 +55,7 @@ from lint_rules._flow.values.joins import (
 )
 from lint_rules._flow.values.scopes import Env
 from lint_rules._flow.values.text import is_chat
+from lint_rules._light import tree as cst
 
 # Attributes that hold the id that an object was loaded by.
 _NAMES = ("name_or_path", "_name_or_path")

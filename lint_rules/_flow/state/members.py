@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import libcst as cst
-
 from lint_rules._flow.state.library_names import is_causal_class, kind_of_call
 from lint_rules._flow.state.program import Program
 from lint_rules._flow.values.joins import (
@@ -41,6 +39,7 @@ from lint_rules._flow.values.joins import (
     join,
 )
 from lint_rules._flow.values.syntax import has_decorator
+from lint_rules._light import tree as cst
 
 _PARTS = ("input_ids", "attention_mask")
 _INNER_MODELS = ("model", "base_model", "module", "_orig_mod")
@@ -123,12 +122,12 @@ class Members:
         if isinstance(base, Generated):
             return _slice_generated(base, node)
         last = node.slice[-1].slice
-        if isinstance(base, Encoded) and base.part is not None and type(last) is cst.Slice:
+        if isinstance(base, Encoded) and base.part is not None and isinstance(last, cst.Slice):
             return replace(base, cut=True) if _cuts_the_front(last) else base
         only = node.slice[0].slice if len(node.slice) == 1 else None
-        if type(only) is cst.Slice:
+        if isinstance(only, cst.Slice):
             return _sliced(base, only, keys[0])
-        return self.item(base, keys[0]) if type(only) is cst.Index else UNKNOWN
+        return self.item(base, keys[0]) if isinstance(only, cst.Index) else UNKNOWN
 
     def item(self, base: Value, key: Value) -> Value:
         """One member of a value, by its key."""
@@ -198,15 +197,15 @@ def _sliced(base: Value, node: cst.Slice, upper: Value) -> Value:
 
 def _slice_generated(base: Generated, node: cst.Subscript) -> Value:
     parts = [element.slice for element in node.slice]
-    cut = type(parts[-1]) is cst.Slice and parts[-1].lower is not None
+    cut = isinstance(parts[-1], cst.Slice) and parts[-1].lower is not None
     if len(parts) == 1:
-        if type(parts[0]) is cst.Index:
+        if isinstance(parts[0], cst.Index):
             return index_generated(base)
         if base.form == "row" and cut:
             return Generated(base.origin, "completion")
         return base
     if len(parts) == 2 and base.form in ("all", "sequences"):
-        if type(parts[0]) is cst.Index:
+        if isinstance(parts[0], cst.Index):
             return Generated(base.origin, "completion" if cut else "row")
         return Generated(base.origin, "completions" if cut else base.form)
     return UNKNOWN

@@ -7,8 +7,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, TypeAlias
 
-import libcst as cst
-
 from cleanguard.settings.config import Settings
 from lint_rules._flow.state.library_names import LOADER_CLASSES
 from lint_rules._flow.values.arguments import Arguments
@@ -26,6 +24,7 @@ from lint_rules._flow.values.ledger import Ledger, Summary
 from lint_rules._flow.values.scopes import Env
 from lint_rules._flow.values.settings_state import State, merged_states
 from lint_rules._flow.values.syntax import dotted
+from lint_rules._light import tree as cst
 
 Function: TypeAlias = "cst.FunctionDef | cst.Lambda"
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import libcst as cst
-
 from lint_rules._flow.values.joins import UNKNOWN, Constant, Mapping, Scalar, Sequence, Value, first
 from lint_rules._flow.values.record import by_identity
+from lint_rules._light import tree as cst
 
 
 @by_identity

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 from typing import TypeAlias
 
-import libcst as cst
-
 from lint_rules._flow.values.arguments import Arguments
 from lint_rules._flow.values.joins import (
     CausalLM,
@@ -21,6 +19,7 @@ from lint_rules._flow.values.joins import (
 )
 from lint_rules._flow.values.record import by_identity
 from lint_rules._flow.values.settings_state import State, key_of
+from lint_rules._light import tree as cst
 
 
 @by_identity

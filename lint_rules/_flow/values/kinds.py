@@ -9,11 +9,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Literal, TypeAlias
 
-import libcst as cst
-
 from cleanguard.catalogue.findings import Confidence
 from cleanguard.catalogue.standing import Standing
 from lint_rules._flow.values.record import by_content
+from lint_rules._light import tree as cst
 
 Scalar: TypeAlias = "str | bytes | int | float | complex | bool | None"
 

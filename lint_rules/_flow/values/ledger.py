@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 
-import libcst as cst
-
 from lint_rules._flow.values.events import Event
 from lint_rules._flow.values.joins import UNKNOWN, Value, join
+from lint_rules._light import tree as cst
 
 # A function, or None for the module's body.
 Unit = cst.FunctionDef | None

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import reduce
 
-import libcst as cst
-
 from lint_rules._flow.values.joins import NESTING, UNKNOWN, Value, bounded, join, options
 from lint_rules._flow.values.ledger import Ledger
 from lint_rules._flow.values.settings_state import (
@@ -17,6 +15,7 @@ from lint_rules._flow.values.settings_state import (
     merged_states,
     with_setting,
 )
+from lint_rules._light import tree as cst
 
 
 class Env:

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import libcst as cst
+from lint_rules._light import tree as cst
 
 
 def dotted(node: cst.BaseExpression) -> str | None:
     """`a.b.c` as text, None for anything else."""
-    # By type and not isinstance: libcst's classes are abstract base classes, whose "no" is slow.
-    if type(node) is cst.Name:
+    if isinstance(node, cst.Name):
         return node.value
     parts: list[str] = []
-    while type(node) is cst.Attribute:
+    while isinstance(node, cst.Attribute):
         parts.append(node.attr.value)
         node = node.value
-    if type(node) is not cst.Name:
+    if not isinstance(node, cst.Name):
         return None
     parts.append(node.value)
     parts.reverse()
@@ -25,7 +24,7 @@ def has_decorator(function: cst.FunctionDef, *names: str) -> bool:
     """Whether a function carries one of the decorators, by the last part of its name."""
     for decorator in function.decorators:
         expression = decorator.decorator
-        path = dotted(expression.func if type(expression) is cst.Call else expression)
+        path = dotted(expression.func if isinstance(expression, cst.Call) else expression)
         if path is not None and path.rsplit(".", 1)[-1] in names:
             return True
     return False
@@ -33,20 +32,20 @@ def has_decorator(function: cst.FunctionDef, *names: str) -> bool:
 
 def shape(node: cst.CSTNode) -> object:
     """What two expressions have in common that say the same: names, literals and calls of them."""
-    if type(node) is cst.Name:
+    if isinstance(node, cst.Name):
         return node.value
-    if type(node) is cst.Attribute:
+    if isinstance(node, cst.Attribute):
         return (shape(node.value), node.attr.value)
     if isinstance(node, (cst.SimpleString, cst.Integer)):
         return ("literal", node.evaluated_value)
-    if type(node) is cst.Call:
+    if isinstance(node, cst.Call):
         given = tuple(
             (arg.star, arg.keyword and arg.keyword.value, shape(arg.value)) for arg in node.args
         )
         return (shape(node.func), "()", given)
-    if type(node) is cst.Subscript:
+    if isinstance(node, cst.Subscript):
         keys = tuple(
-            shape(part.slice.value) if type(part.slice) is cst.Index else part
+            shape(part.slice.value) if isinstance(part.slice, cst.Index) else part
             for part in node.slice
         )
         return (shape(node.value), "[]", keys)

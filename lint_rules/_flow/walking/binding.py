@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Protocol
 
-import libcst as cst
-
 from lint_rules._flow.state.program import Program
 from lint_rules._flow.values.joins import (
     UNKNOWN,
@@ -24,6 +22,7 @@ from lint_rules._flow.values.joins import (
 )
 from lint_rules._flow.values.scopes import Env
 from lint_rules._flow.values.syntax import dotted
+from lint_rules._light import tree as cst
 
 
 class Evaluates(Protocol):
@@ -42,11 +41,11 @@ class Evaluates(Protocol):
 
 def bind_target(evaluator: Evaluates, target: cst.BaseExpression, value: Value, env: Env) -> None:
     """Assigns a value to a target: a name, an attribute, a member, or several at once."""
-    if type(target) is cst.Name:
+    if isinstance(target, cst.Name):
         env.put(target.value, value)
-    elif type(target) is cst.Tuple or type(target) is cst.List:
+    elif isinstance(target, (cst.Tuple, cst.List)):
         _bind_elements(evaluator, target, value, env)
-    elif type(target) is cst.Attribute:
+    elif isinstance(target, cst.Attribute):
         path = dotted(target)
         base = evaluator.evaluate(target.value, env)
         if path is not None:
@@ -54,14 +53,14 @@ def bind_target(evaluator: Evaluates, target: cst.BaseExpression, value: Value, 
         for option in options(base):
             if isinstance(option, (Instance, ClassRef)):
                 evaluator.program.add_attribute(option.node, target.attr.value, value)
-    elif type(target) is cst.Subscript:
+    elif isinstance(target, cst.Subscript):
         _bind_member(evaluator, target, value, env)
 
 
 def _bind_elements(
     evaluator: Evaluates, target: cst.Tuple | cst.List, value: Value, env: Env
 ) -> None:
-    starred = any(type(element) is cst.StarredElement for element in target.elements)
+    starred = any(isinstance(element, cst.StarredElement) for element in target.elements)
     columns: list[Value] = [UNKNOWN] * len(target.elements)
     for option in options(value):
         if isinstance(option, Sequence) and len(option.items) == len(columns) and not starred:
@@ -75,7 +74,7 @@ def _bind_elements(
 
 def _bind_member(evaluator: Evaluates, target: cst.Subscript, value: Value, env: Env) -> None:
     only = target.slice[0].slice if len(target.slice) == 1 else None
-    if type(only) is not cst.Index:
+    if not isinstance(only, cst.Index):
         return
     key = evaluator.evaluate(only.value, env)
     container = evaluator.evaluate(target.value, env)

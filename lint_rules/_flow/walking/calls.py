@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Protocol
 
-import libcst as cst
-
 from lint_rules._flow.libraries.builtin_calls import builtin_call
 from lint_rules._flow.libraries.hf_calls import HfCalls
 from lint_rules._flow.libraries.rates import KEEPS_ITEMS, MEANS, items_averaged, items_in
@@ -62,6 +60,7 @@ from lint_rules._flow.walking.own_calls import OwnCalls
 from lint_rules._flow.walking.pad_masks import MASKING_CALLS, note_mask_in_call
 from lint_rules._flow.walking.passed_calls import PassedCalls
 from lint_rules._flow.walking.plain_calls import SETTERS, does_nothing
+from lint_rules._light import tree as cst
 
 _NOTHING = Arguments((), {}, (), False)
 _TEXT_METHODS = frozenset(
@@ -101,9 +100,9 @@ class CallReader:
         function = self.evaluator.evaluate(node.func, env)
         args = self.arguments(node, env)
         called = node.func
-        if type(called) is cst.Name:
+        if isinstance(called, cst.Name):
             self.program.called_names.add(called.value)
-        elif type(called) is cst.Attribute:
+        elif isinstance(called, cst.Attribute):
             if self.program.path_of(called) is not None:
                 self.program.called_names.add(called.attr.value)
             if called.attr.value in MASKING_CALLS:
@@ -144,8 +143,8 @@ class CallReader:
     def iterated(self, node: cst.BaseExpression, env: Env) -> Value:
         """What is iterated over when `x.items()` is: x, where that is an encoding."""
         if (
-            type(node) is cst.Call
-            and type(node.func) is cst.Attribute
+            isinstance(node, cst.Call)
+            and isinstance(node.func, cst.Attribute)
             and node.func.attr.value == "items"
         ):
             return self.evaluator.evaluate(node.func.value, env)
@@ -180,7 +179,7 @@ class CallReader:
     def _unknown_call(self, node: cst.Call, args: Arguments, env: Env) -> Value:
         """A call of something unknown; a few methods are told by their names."""
         told = named_call(self.hf, node, args)
-        if told is not None or type(node.func) is not cst.Attribute:
+        if told is not None or not isinstance(node.func, cst.Attribute):
             return told or UNKNOWN
         name = node.func.attr.value
         if not args.positional:

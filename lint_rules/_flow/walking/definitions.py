@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import libcst as cst
-
 from lint_rules._flow.state.library_names import (
     LOADER_CLASSES,
     guess_by_name,
@@ -34,6 +32,7 @@ from lint_rules._flow.values.settings_state import Key, State, merged_states
 from lint_rules._flow.values.syntax import has_decorator
 from lint_rules._flow.walking.annotations import members_of, parsed
 from lint_rules._flow.walking.expressions import Evaluator
+from lint_rules._light import tree as cst
 
 # A call is followed with its own arguments this deep; below, what all callers pass is joined.
 MAX_REPLAY_DEPTH = 4
@@ -103,11 +102,11 @@ class Definitions:
         body.state = env.state
         self._run_body(node, node.body, body)
         for statement in node.body.body:
-            if type(statement) is cst.FunctionDef:
+            if isinstance(statement, cst.FunctionDef):
                 facts.methods[statement.name.value] = statement
-            elif type(statement) is cst.SimpleStatementLine:
+            elif isinstance(statement, cst.SimpleStatementLine):
                 for small in statement.body:
-                    if type(small) is cst.AnnAssign and type(small.target) is cst.Name:
+                    if isinstance(small, cst.AnnAssign) and isinstance(small.target, cst.Name):
                         facts.add_field(small.target.value)
         for name, value in body.names.items():
             if not isinstance(value, FunctionRef) and "." not in name:
@@ -185,7 +184,7 @@ class Definitions:
     def demand(self, node: Function) -> None:
         """Runs a function that another one calls before its turn, so that its result is known."""
         if (
-            type(node) is cst.FunctionDef
+            isinstance(node, cst.FunctionDef)
             and node in self.due
             and node not in self._bound
             and 0 < self._walking < MAX_DEMANDS
@@ -209,7 +208,7 @@ class Definitions:
         """The result of a function for the arguments of one call; records nothing."""
         node = function.node
         facts = self.program.functions[node]
-        if type(node) is not cst.FunctionDef:
+        if not isinstance(node, cst.FunctionDef):
             return facts.result
         key = (node, tuple(sorted(arguments.items(), key=lambda item: item[0])))
         ledger = self.program.ledger
@@ -289,7 +288,7 @@ class Definitions:
                 value = _guess(name)
             env.put(name, value)
         for star in (node.params.star_arg, node.params.star_kwarg):
-            if type(star) is cst.Param:
+            if isinstance(star, cst.Param):
                 env.put(star.name.value, given.get(star.name.value, UNKNOWN))
 
     def annotated(self, annotation: cst.Annotation | None, env: Env) -> Value:

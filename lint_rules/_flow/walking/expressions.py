@@ -6,8 +6,6 @@ import builtins
 from collections.abc import Callable, Iterable
 from typing import Any, TypeAlias, cast
 
-import libcst as cst
-
 from lint_rules._flow.state.members import Members
 from lint_rules._flow.state.program import Cursor, FunctionFacts, Program
 from lint_rules._flow.values.joins import (
@@ -37,15 +35,14 @@ from lint_rules._flow.walking.calls import CallReader
 from lint_rules._flow.walking.imports import star_imported
 from lint_rules._flow.walking.operations import operation
 from lint_rules._flow.walking.pad_masks import IGNORED, note_mask
-from lint_rules._light.nodes import LightFloat, LightInteger, LightString
+from lint_rules._light import tree as cst
+from lint_rules._light.by_kind import ByKind
+from lint_rules._light.nodes import NAME
 
 _Literal: TypeAlias = "cst.SimpleString | cst.Integer | cst.Float"
 _BUILTINS = frozenset(dir(builtins))
-_TEXT_PARTS = tuple(
-    getattr(cst, name)
-    for name in ("FormattedStringText", "TemplatedStringText")
-    if hasattr(cst, name)
-)
+_TEXT_PARTS = (cst.FormattedStringText, cst.TemplatedStringText)
+_Read = Callable[[Any, Env], Value]
 _CONSTANTS = {"True": True, "False": False, "None": None}
 
 
@@ -59,51 +56,48 @@ class Evaluator:
         self.members = Members(program)
         # Names that a loop reads while nothing has bound them: it may bind them further down.
         self.missed: set[str] | None = None
-        self._by_type: dict[type[cst.CSTNode], Callable[[Any, Env], Value]] = {
-            cst.Attribute: self._attribute,
-            cst.Call: self.calls.read,
-            cst.Subscript: self._subscript,
-            cst.SimpleString: self._literal,
-            LightString: self._literal,
-            cst.ConcatenatedString: self._concatenated,
-            cst.FormattedString: self._formatted,
-            cst.Integer: self._literal,
-            LightInteger: self._literal,
-            cst.Float: self._literal,
-            LightFloat: self._literal,
-            cst.Tuple: self._sequence,
-            cst.List: self._sequence,
-            cst.Set: self._set,
-            cst.Dict: self._dict,
-            cst.IfExp: self._if_expression,
-            cst.BooleanOperation: self._boolean,
-            cst.NamedExpr: self._walrus,
-            cst.Lambda: self._lambda,
-            cst.ListComp: self._comprehension,
-            cst.SetComp: self._comprehension,
-            cst.GeneratorExp: self._comprehension,
-            cst.DictComp: self._dict_comprehension,
-            cst.BinaryOperation: lambda node, env: operation(self, node, env),
-            cst.UnaryOperation: self._unary,
-            cst.Comparison: self._comparison,
-            cst.Await: lambda node, env: self.evaluate(node.expression, env),
-            cst.Yield: self._yield,
-            cst.StarredElement: lambda node, env: self.evaluate(node.value, env),
-        }
-        for name in ("TemplatedString",):  # Python 3.14's, in newer versions of libcst
-            if hasattr(cst, name):
-                self._by_type[getattr(cst, name)] = self._formatted
+        self._by_type = ByKind[_Read | None](
+            {
+                cst.Attribute: self._attribute,
+                cst.Call: self.calls.read,
+                cst.Subscript: self._subscript,
+                cst.SimpleString: self._literal,
+                cst.ConcatenatedString: self._concatenated,
+                cst.FormattedString: self._formatted,
+                cst.TemplatedString: self._formatted,
+                cst.Integer: self._literal,
+                cst.Float: self._literal,
+                cst.Tuple: self._sequence,
+                cst.List: self._sequence,
+                cst.Set: self._set,
+                cst.Dict: self._dict,
+                cst.IfExp: self._if_expression,
+                cst.BooleanOperation: self._boolean,
+                cst.NamedExpr: self._walrus,
+                cst.Lambda: self._lambda,
+                cst.ListComp: self._comprehension,
+                cst.SetComp: self._comprehension,
+                cst.GeneratorExp: self._comprehension,
+                cst.DictComp: self._dict_comprehension,
+                cst.BinaryOperation: lambda node, env: operation(self, node, env),
+                cst.UnaryOperation: self._unary,
+                cst.Comparison: self._comparison,
+                cst.Await: lambda node, env: self.evaluate(node.expression, env),
+                cst.Yield: self._yield,
+                cst.StarredElement: lambda node, env: self.evaluate(node.value, env),
+            }
+        )
 
     def evaluate(self, node: cst.BaseExpression, env: Env) -> Value:
         """The value of an expression in a scope."""
         kind = type(node)
-        if kind is cst.Name:  # half of all expressions
+        if kind is NAME or isinstance(node, cst.Name):  # half of all expressions
             name: str = node.value  # type: ignore[attr-defined]  # by its type
             found = env.names.get(name)
             if found is None and (found := env.get(name)) is None:
                 return self._free(name)
             return found
-        handler = self._by_type.get(kind)
+        handler = self._by_type[kind]
         return UNKNOWN if handler is None else handler(node, env)
 
     def named(self, name: str, env: Env) -> Value:
@@ -162,9 +156,9 @@ class Evaluator:
 
     def _slice(self, node: cst.BaseSlice, env: Env) -> Value:
         """The key of an index; the upper bound of a slice."""
-        if type(node) is cst.Index:
+        if isinstance(node, cst.Index):
             return self.evaluate(node.value, env)
-        if type(node) is not cst.Slice:
+        if not isinstance(node, cst.Slice):
             return UNKNOWN
         for bound in (node.lower, node.step):
             if bound is not None:
@@ -186,7 +180,7 @@ class Evaluator:
         """An f-string, or a t-string."""
         parts: list[str | Value] = []
         for part in cast("Iterable[Any]", node.parts):
-            if type(part) in _TEXT_PARTS:
+            if isinstance(part, _TEXT_PARTS):
                 parts.append(part.value)
                 continue
             value = self.evaluate(part.expression, env)
@@ -199,20 +193,20 @@ class Evaluator:
     def _spec(self, parts: Iterable[Any], env: Env) -> None:
         """What stands in braces behind the colon is evaluated as well."""
         for part in parts:
-            if type(part) not in _TEXT_PARTS:
+            if not isinstance(part, _TEXT_PARTS):
                 self.evaluate(part.expression, env)
 
     def _sequence(self, node: cst.Tuple | cst.List, env: Env) -> Value:
-        kind = "tuple" if type(node) is cst.Tuple else "list"
+        kind = "tuple" if isinstance(node, cst.Tuple) else "list"
         values = [self.evaluate(element.value, env) for element in node.elements]
         if (
-            any(type(element) is cst.StarredElement for element in node.elements)
+            any(isinstance(element, cst.StarredElement) for element in node.elements)
             or len(values) > 64
         ):
             merged: Value = UNKNOWN
             for element, value in zip(node.elements, values, strict=True):
                 merged = join(
-                    merged, element_of(value) if type(element) is cst.StarredElement else value
+                    merged, element_of(value) if isinstance(element, cst.StarredElement) else value
                 )
             return Items(merged)
         return Sequence(tuple(values), "tuple" if kind == "tuple" else "list")
@@ -227,7 +221,7 @@ class Evaluator:
         mapping = Mapping(())
         for element in node.elements:
             value = self.evaluate(element.value, env)
-            if type(element) is cst.DictElement:
+            if isinstance(element, cst.DictElement):
                 key = self.evaluate(element.key, env)
                 if isinstance(key, Constant):
                     mapping = mapping.put(key.value, value)
@@ -251,7 +245,7 @@ class Evaluator:
 
     def _boolean(self, node: cst.BooleanOperation, env: Env) -> Value:
         left, right = self.evaluate(node.left, env), self.evaluate(node.right, env)
-        if type(node.operator) is cst.Or:
+        if isinstance(node.operator, cst.Or):
             if isinstance(right, Constant) and isinstance(left, Unknown):
                 return Constant(right.value, fixed=False)
             return join(left, right)
@@ -259,7 +253,7 @@ class Evaluator:
 
     def _walrus(self, node: cst.NamedExpr, env: Env) -> Value:
         value = self.evaluate(node.value, env)
-        if type(node.target) is cst.Name:
+        if isinstance(node.target, cst.Name):
             env.put(node.target.value, value)
         return value
 
@@ -307,12 +301,12 @@ class Evaluator:
     def _unary(self, node: cst.UnaryOperation, env: Env) -> Value:
         value = self.evaluate(node.expression, env)
         if (
-            type(node.operator) is cst.Minus
+            isinstance(node.operator, cst.Minus)
             and isinstance(value, Constant)
             and isinstance(value.value, (int, float))
         ):
             return Constant(-value.value)
-        if type(node.operator) is cst.Not and isinstance(value, Constant):
+        if isinstance(node.operator, cst.Not) and isinstance(value, Constant):
             return Constant(not value.value, fixed=value.fixed)
         return UNKNOWN
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import libcst as cst
-
 from lint_rules._flow.state.program import Program
 from lint_rules._flow.values.joins import Symbol, Value
 from lint_rules._flow.values.scopes import Env
 from lint_rules._flow.values.syntax import dotted
+from lint_rules._light import tree as cst
 
 
 def bind_import(program: Program, node: cst.Import, env: Env) -> bool:
@@ -15,7 +14,7 @@ def bind_import(program: Program, node: cst.Import, env: Env) -> bool:
     for alias in node.names:
         path = dotted(alias.name) or ""
         program.imported_roots.add(path.partition(".")[0])
-        if alias.asname is not None and type(alias.asname.name) is cst.Name:
+        if alias.asname is not None and isinstance(alias.asname.name, cst.Name):
             env.put(alias.asname.name.value, program.imported(path))
         else:
             root = path.partition(".")[0]
@@ -35,7 +34,7 @@ def bind_import_from(program: Program, node: cst.ImportFrom, env: Env) -> bool:
         imported = dotted(alias.name) or ""
         program.imported_names.add(imported)
         renamed = alias.asname.name if alias.asname is not None else None
-        local = renamed.value if type(renamed) is cst.Name else imported
+        local = renamed.value if isinstance(renamed, cst.Name) else imported
         joint = "" if module.endswith(".") or not module else "."
         env.put(local, program.imported(f"{module}{joint}{imported}"))
     return True

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import libcst as cst
-
 from lint_rules._flow.values.joins import (
     CausalLM,
     Instance,
@@ -18,6 +16,7 @@ from lint_rules._flow.values.scopes import Env
 from lint_rules._flow.values.syntax import dotted
 from lint_rules._flow.walking.binding import bind_target
 from lint_rules._flow.walking.expressions import Evaluator
+from lint_rules._light import tree as cst
 
 
 def mutate(evaluator: Evaluator, call: cst.Call, func: cst.Attribute, env: Env) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import libcst as cst
-
 from lint_rules._flow.libraries.hf_calls import HfCalls
 from lint_rules._flow.state.library_names import (
     DECODING_METHODS,
@@ -19,6 +17,7 @@ from lint_rules._flow.values.joins import UNKNOWN, ChatText, LibraryObject, Toke
 from lint_rules._flow.values.scopes import Env
 from lint_rules._flow.values.syntax import dotted
 from lint_rules._flow.walking.object_calls import HANDS_THROUGH
+from lint_rules._light import tree as cst
 
 _MODEL_NAMES = frozenset({"model", "lm", "llm", "net", "base_model", "policy", "language_model"})
 # What a tokenizer is told, and hardly anything else.
@@ -28,7 +27,7 @@ _NAMED = Tokenizer(None, confidence="named")
 
 def named_call(hf: HfCalls, node: cst.Call, args: Arguments) -> Value | None:
     """What such a call gives; None where the names tell nothing."""
-    if type(node.func) is not cst.Attribute:
+    if not isinstance(node.func, cst.Attribute):
         tells = not _ENCODING_KEYWORDS.isdisjoint(args.keywords)
         if tells and _is_tokenizer(node.func) and not translates(hf.program.imported_names):
             return hf.encode(_NAMED, "__call__", node, args)
@@ -60,7 +59,7 @@ def _takes_sampling_parameters(args: Arguments) -> bool:
 
 def _load_by_a_class(hf: HfCalls, node: cst.Call, args: Arguments) -> Value:
     """A load by a class that is chosen at run time: what it loads is told by the name of the variable."""
-    assert type(node.func) is cst.Attribute
+    assert isinstance(node.func, cst.Attribute)
     name = (dotted(node.func.value) or "").rsplit(".", 1)[-1]
     kind = guess_class_by_name(name)
     if kind is None or not names_causal_model(hf.program.imported_names):
@@ -71,7 +70,7 @@ def _load_by_a_class(hf: HfCalls, node: cst.Call, args: Arguments) -> Value:
 
 def _is_a_model(node: cst.BaseExpression) -> bool:
     """Whether something unknown is a model by its name, and no optimizer."""
-    if type(node) is cst.Call and type(node.func) is cst.Attribute and node.args:
+    if isinstance(node, cst.Call) and isinstance(node.func, cst.Attribute) and node.args:
         # `accelerator.unwrap_model(self.model)`
         return node.func.attr.value in HANDS_THROUGH and _is_a_model(node.args[0].value)
     parts = (dotted(node) or "").lower().split(".")

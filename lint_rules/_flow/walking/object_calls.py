@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import libcst as cst
-
 from lint_rules._flow.libraries.hf_calls import HfCalls
 from lint_rules._flow.state import library_names
 from lint_rules._flow.state.program import Cursor, Program
@@ -22,6 +20,7 @@ from lint_rules._flow.values.joins import (
     first,
 )
 from lint_rules._flow.values.scopes import Env
+from lint_rules._light import tree as cst
 
 # Methods of accelerate's and its like's objects that hand a model or a batch through.
 _CAUSAL = ("ForCausalLM", "LMHeadModel", "AutoModelForCausalLM.from_config")

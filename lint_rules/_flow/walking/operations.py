@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Protocol
 
-import libcst as cst
-
 from lint_rules._flow.state.program import Cursor, Program
 from lint_rules._flow.values.events import Rate
 from lint_rules._flow.values.joins import (
@@ -24,6 +22,7 @@ from lint_rules._flow.values.joins import (
 )
 from lint_rules._flow.values.scopes import Env
 from lint_rules._flow.values.text import add_text, percent_filled
+from lint_rules._light import tree as cst
 
 _SLASH = Constant("/")
 
@@ -42,18 +41,18 @@ class Evaluates(Protocol):
 def operation(evaluator: Evaluates, node: cst.BinaryOperation, env: Env) -> Value:
     """The value of `left operator right`."""
     left, right = evaluator.evaluate(node.left, env), evaluator.evaluate(node.right, env)
-    if type(node.operator) is cst.Add:
+    if isinstance(node.operator, cst.Add):
         if isinstance(left, Sequence) and isinstance(right, Sequence):
             return Sequence((*left.items, *right.items), left.kind)
         front = front_of(left)
         return add_text(left, right) if front is None else JoinedIds(front)
-    if type(node.operator) is cst.Modulo and isinstance(left, (Constant, Formatted)):
+    if isinstance(node.operator, cst.Modulo) and isinstance(left, (Constant, Formatted)):
         if isinstance(left, Constant) and isinstance(left.value, str):
             return percent_filled(left.value, right)
         return add_text(left, right)  # "…%s…" % text
-    if type(node.operator) is cst.Multiply and isinstance(left, (Sequence, Items)):
+    if isinstance(node.operator, cst.Multiply) and isinstance(left, (Sequence, Items)):
         return Items(element_of(left))
-    if type(node.operator) is cst.Divide:
+    if isinstance(node.operator, cst.Divide):
         size = first(right, Count)
         counted = size.value if size is not None else _number_by_name(node.right, right)
         if counted is not None:
@@ -64,7 +63,7 @@ def operation(evaluator: Evaluates, node: cst.BinaryOperation, env: Env) -> Valu
         ends = isinstance(left, Constant) and str(left.value).endswith("/")
         return add_text(left if ends else add_text(left, _SLASH), right)
     if (
-        type(node.operator) is cst.BitOr
+        isinstance(node.operator, cst.BitOr)
         and isinstance(left, Mapping)
         and isinstance(right, Mapping)
     ):
@@ -76,7 +75,7 @@ def operation(evaluator: Evaluates, node: cst.BinaryOperation, env: Env) -> Valu
 
 def _number_by_name(node: cst.BaseExpression, value: Value) -> int | None:
     """`N` where `N = 15`: what a name says is how many there are."""
-    only = value.value if isinstance(value, Constant) and type(node) is cst.Name else None
+    only = value.value if isinstance(value, Constant) and isinstance(node, cst.Name) else None
     return only if type(only) is int else None
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import libcst as cst
-
 from lint_rules._flow.state.members import Members
 from lint_rules._flow.state.program import Cursor, Function, FunctionFacts, Program
 from lint_rules._flow.values.arguments import Arguments
@@ -33,6 +31,7 @@ from lint_rules._flow.values.joins import (
 from lint_rules._flow.values.scopes import Env
 from lint_rules._flow.values.settings_state import Key
 from lint_rules._flow.values.syntax import has_decorator
+from lint_rules._light import tree as cst
 
 # Values that a function of another module may turn into something; its own summary knows no caller.
 _CARRIED = (Tokenizer, CausalLM, Encoded, ChatText, Generated, Mapping)
@@ -110,7 +109,7 @@ class OwnCalls:
             and not self._shared(function.node, facts, given)
         ):
             result = replay(function, given)
-        if type(function.node) is cst.FunctionDef and has_decorator(
+        if isinstance(function.node, cst.FunctionDef) and has_decorator(
             function.node, "contextmanager", "asynccontextmanager"
         ):
             return element_of(result)
@@ -199,7 +198,7 @@ class OwnCalls:
         given: dict[str, Value] = {}
         params = node.params
         names = [parameter.name.value for parameter in (*params.posonly_params, *params.params)]
-        if type(node) is cst.FunctionDef and self._takes_receiver(node, receiver):
+        if isinstance(node, cst.FunctionDef) and self._takes_receiver(node, receiver):
             names = names[1:]
         for name, argument in zip(names, args.positional, strict=False):
             given[name] = argument.value
@@ -212,7 +211,7 @@ class OwnCalls:
                 extra = extra.put(name, argument.value)
         if params.star_kwarg is not None and extra.entries:
             given[params.star_kwarg.name.value] = extra
-        if type(params.star_arg) is cst.Param and len(args.positional) > len(names):
+        if isinstance(params.star_arg, cst.Param) and len(args.positional) > len(names):
             rest = Sequence(tuple(argument.value for argument in args.positional[len(names) :]))
             given[params.star_arg.name.value] = rest
         return given

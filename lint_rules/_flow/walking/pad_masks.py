@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import Protocol
 
-import libcst as cst
-
 from lint_rules._flow.state.program import Cursor, Program
 from lint_rules._flow.values.events import PadMask
 from lint_rules._flow.values.joins import Constant, Method, Tokenizer, Value, first, options
 from lint_rules._flow.values.scopes import Env
 from lint_rules._flow.values.syntax import dotted
+from lint_rules._light import tree as cst
 
 # What the losses of torch leave out.
 IGNORED = Constant(-100)
@@ -31,9 +30,9 @@ class Evaluates(Protocol):
 
 def note_mask(evaluator: Evaluates, node: cst.CSTNode, test: cst.BaseExpression, env: Env) -> None:
     """Records a mask if a test compares with a pad token."""
-    while type(test) is cst.UnaryOperation:
+    while isinstance(test, cst.UnaryOperation):
         test = test.expression
-    if type(test) is not cst.Comparison:
+    if not isinstance(test, cst.Comparison):
         return
     for side in (test.left, *(part.comparator for part in test.comparisons)):
         value = evaluator.evaluate(side, env)
@@ -51,5 +50,5 @@ def note_mask_in_call(evaluator: Evaluates, node: cst.Call, values: list[Value],
     """`torch.where(ids == pad, -100, ids)` and `ids.masked_fill(ids == pad, -100)`."""
     if IGNORED in values:
         for argument in node.args:
-            if type(argument.value) in (cst.Comparison, cst.UnaryOperation):
+            if isinstance(argument.value, (cst.Comparison, cst.UnaryOperation)):
                 note_mask(evaluator, node, argument.value, env)

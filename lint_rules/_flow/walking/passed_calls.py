@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import lru_cache
 
-import libcst as cst
-
 from lint_rules._flow.state.library_names import kind_of_call
 from lint_rules._flow.state.program import Program
 from lint_rules._flow.values.arguments import Argument, Arguments, given_later
@@ -30,6 +28,7 @@ from lint_rules._flow.values.joins import (
     options,
 )
 from lint_rules._flow.values.scopes import Env
+from lint_rules._light import tree as cst
 
 Call = Callable[[Value, cst.Call, Arguments, Env], Value]
 # Where the function stands among the positional arguments; those behind it are its own.
@@ -60,7 +59,7 @@ _SUBJECTS = (CausalLM, Tokenizer)
 def _called(argument: Argument) -> str | None:
     """The name of a variable that is passed."""
     node = argument.expression
-    return node.value if type(node) is cst.Name else None
+    return node.value if isinstance(node, cst.Name) else None
 
 
 def _is_read(program: Program, function: Value) -> bool:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence as Parts
 
-import libcst as cst
-
 from lint_rules._flow.values.joins import (
     UNKNOWN,
     Constant,
@@ -18,30 +16,31 @@ from lint_rules._flow.values.joins import (
 )
 from lint_rules._flow.values.scopes import Env
 from lint_rules._flow.walking.binding import Evaluates, bind_target
+from lint_rules._light import tree as cst
 
 
 def bind_pattern(evaluator: Evaluates, pattern: cst.MatchPattern, subject: Value, env: Env) -> None:
     """Binds what a pattern captures; what stands where is not known is bound to the unknown."""
-    if type(pattern) is cst.MatchAs:
+    if isinstance(pattern, cst.MatchAs):
         if pattern.pattern is not None:
             bind_pattern(evaluator, pattern.pattern, subject, env)
         if pattern.name is not None:
             bind_target(evaluator, pattern.name, subject, env)
-    elif type(pattern) is cst.MatchOr:
+    elif isinstance(pattern, cst.MatchOr):
         for choice in pattern.patterns:
             bind_pattern(evaluator, choice.pattern, subject, env)
     elif isinstance(pattern, cst.MatchSequence):
         _bind_parts(evaluator, pattern.patterns, subject, env)
-    elif type(pattern) is cst.MatchMapping:
+    elif isinstance(pattern, cst.MatchMapping):
         for element in pattern.elements:
             key = evaluator.evaluate(element.key, env)
             bind_pattern(evaluator, element.pattern, _entry(subject, key), env)
         if pattern.rest is not None:
             bind_target(evaluator, pattern.rest, subject, env)
-    elif type(pattern) is cst.MatchClass:
+    elif isinstance(pattern, cst.MatchClass):
         evaluator.evaluate(pattern.cls, env)
         for part in pattern.patterns:
-            if type(part) is cst.MatchSequenceElement:
+            if isinstance(part, cst.MatchSequenceElement):
                 bind_pattern(evaluator, part.value, UNKNOWN, env)
         for keyword in pattern.kwds:
             found: Value = UNKNOWN
@@ -57,7 +56,7 @@ def _bind_parts(
     env: Env,
 ) -> None:
     listed = list(parts)
-    starred = any(type(part) is cst.MatchStar for part in listed)
+    starred = any(isinstance(part, cst.MatchStar) for part in listed)
     for index, part in enumerate(listed):
         value: Value = UNKNOWN
         for option in options(subject):

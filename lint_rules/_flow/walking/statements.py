@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-import libcst as cst
-
 from lint_rules._flow.state.program import Cursor, Function, Program
 from lint_rules._flow.values.events import MemberSet, Unpack
 from lint_rules._flow.values.joins import (
@@ -33,7 +31,10 @@ from lint_rules._flow.walking.mutations import mutate
 from lint_rules._flow.walking.pad_masks import IGNORED, note_mask
 from lint_rules._flow.walking.patterns import bind_pattern
 from lint_rules._flow.walking.switches import switched
+from lint_rules._light import tree as cst
+from lint_rules._light.by_kind import ByKind
 
+_Run = Callable[[Any, Env], bool]
 _EMPTY = Sequence((), "list")
 _SWALLOWING = frozenset(
     ["suppress", "raises", "assertRaises", "assertRaisesRegex", "ignored", "warns"]
@@ -51,38 +52,40 @@ class Executor:
         program.replay = self.definitions.replay
         program.demand = self._demand
         self._repeating = False
-        self._handlers: dict[type[cst.CSTNode], Callable[[Any, Env], bool]] = {
-            cst.SimpleStatementLine: self._line,
-            cst.FunctionDef: self.definitions.function,
-            cst.ClassDef: self.definitions.class_,
-            cst.If: self._if,
-            cst.For: self._for,
-            cst.While: self._while,
-            cst.With: self._with,
-            cst.Try: self._try,
-            cst.TryStar: self._try,
-            cst.Match: self._match,
-        }
-        self._small: dict[type[cst.CSTNode], Callable[[Any, Env], bool]] = {
-            cst.Expr: self._expression,
-            cst.Assign: self._assign,
-            cst.AnnAssign: self._annotated_assign,
-            cst.AugAssign: self._augmented_assign,
-            cst.Return: self._return,
-            cst.Import: lambda node, env: bind_import(program, node, env),
-            cst.ImportFrom: lambda node, env: bind_import_from(program, node, env),
-            cst.Global: self._global,
-            cst.Nonlocal: self._nonlocal,
-            cst.Raise: self._raise,
-            cst.Assert: self._assert,
-            cst.Continue: lambda _node, _env: False,
-            cst.Break: lambda _node, _env: False,
-            cst.TypeAlias: self._type_alias,
-        }
-        # Python 3.15's `lazy import`, in newer versions of libcst.
-        for name, plain in (("LazyImport", cst.Import), ("LazyImportFrom", cst.ImportFrom)):
-            if hasattr(cst, name):
-                self._small[getattr(cst, name)] = self._small[plain]
+        self._handlers = ByKind[_Run | None](
+            {
+                cst.SimpleStatementLine: self._line,
+                cst.FunctionDef: self.definitions.function,
+                cst.ClassDef: self.definitions.class_,
+                cst.If: self._if,
+                cst.For: self._for,
+                cst.While: self._while,
+                cst.With: self._with,
+                cst.Try: self._try,
+                cst.TryStar: self._try,
+                cst.Match: self._match,
+            }
+        )
+        self._small = ByKind[_Run | None](
+            {
+                cst.Expr: self._expression,
+                cst.Assign: self._assign,
+                cst.AnnAssign: self._annotated_assign,
+                cst.AugAssign: self._augmented_assign,
+                cst.Return: self._return,
+                cst.Import: lambda node, env: bind_import(program, node, env),
+                cst.ImportFrom: lambda node, env: bind_import_from(program, node, env),
+                cst.LazyImport: lambda node, env: bind_import(program, node, env),
+                cst.LazyImportFrom: lambda node, env: bind_import_from(program, node, env),
+                cst.Global: self._global,
+                cst.Nonlocal: self._nonlocal,
+                cst.Raise: self._raise,
+                cst.Assert: self._assert,
+                cst.Continue: lambda _node, _env: False,
+                cst.Break: lambda _node, _env: False,
+                cst.TypeAlias: self._type_alias,
+            }
+        )
 
     def run_body(self) -> None:
         """Runs the module's body."""
@@ -99,7 +102,7 @@ class Executor:
         falls = True
         for index, statement in enumerate(block):
             cursor.block, cursor.index = block, index
-            handler = handlers.get(type(statement))
+            handler = handlers[type(statement)]
             if handler is not None:
                 cursor.line = None
                 falls = handler(statement, env)
@@ -128,13 +131,13 @@ class Executor:
         self.cursor.line = node
         falls = True
         for statement in node.body:
-            handler = self._small.get(type(statement))
+            handler = self._small[type(statement)]
             if handler is not None and not handler(statement, env):
                 falls = False
         return falls
 
     def _run_small(self, statement: cst.CSTNode, env: Env) -> bool:
-        handler = self._small.get(type(statement))
+        handler = self._small[type(statement)]
         return True if handler is None else handler(statement, env)
 
     # --- simple statements
@@ -142,7 +145,7 @@ class Executor:
     def _expression(self, node: cst.Expr, env: Env) -> bool:
         self.evaluator.evaluate(node.value, env)
         call = node.value
-        if type(call) is cst.Call and type(call.func) is cst.Attribute:
+        if isinstance(call, cst.Call) and isinstance(call.func, cst.Attribute):
             mutate(self.evaluator, call, call.func, env)
             return dotted(call.func) not in ("sys.exit", "os._exit")
         return True
@@ -151,14 +154,14 @@ class Executor:
         value = self.evaluator.evaluate(node.value, env)
         for target in node.targets:
             bound = target.target
-            if type(bound) is cst.Attribute:
+            if isinstance(bound, cst.Attribute):
                 self._attribute_event(node, bound, value, node.value, env)
-            if type(bound) is cst.Tuple or type(bound) is cst.List:
+            if isinstance(bound, (cst.Tuple, cst.List)):
                 self.program.record(Unpack(node, self.cursor.place(), bound, value))
-            elif type(bound) is cst.Subscript:
+            elif isinstance(bound, cst.Subscript):
                 self.program.record(MemberSet(node, self.cursor.place(), bound, value))
                 key = bound.slice[0].slice
-                if value == IGNORED and type(key) is cst.Index:
+                if value == IGNORED and isinstance(key, cst.Index):
                     note_mask(self.evaluator, node, key.value, env)
             bind_target(self.evaluator, target.target, value, env)
         return True
@@ -234,7 +237,7 @@ class Executor:
         other = env if node.orelse is None else env.fork()
         live = [taken] if self._body(node, node.body, taken) else []
         falls = True
-        if type(node.orelse) is cst.If:
+        if isinstance(node.orelse, cst.If):
             self.cursor.parents = (*self.cursor.parents, node)
             falls = self._if(node.orelse, other)
             self.cursor.parents = self.cursor.parents[:-1]
@@ -307,7 +310,7 @@ class Executor:
 
     def _swallows(self, item: cst.BaseExpression, env: Env) -> bool:
         """Whether a `with` goes on behind an error of its body."""
-        if type(item) is not cst.Call:
+        if not isinstance(item, cst.Call):
             return False
         called = self.evaluator.evaluate(item.func, env)
         name = called.name if isinstance(called, Symbol) else dotted(item.func) or ""

@@ -6,18 +6,17 @@ does as it stands. A parameter or an option is no switch: who calls decides it.
 
 from __future__ import annotations
 
-import libcst as cst
-
 from lint_rules._flow.values.joins import Constant
 from lint_rules._flow.values.scopes import Env
+from lint_rules._light import tree as cst
 
 
 def switched(test: cst.BaseExpression, env: Env) -> bool | None:
     """Which way a branch on a module's constant goes; None where something else decides."""
-    if type(test) is cst.UnaryOperation and type(test.operator) is cst.Not:
+    if isinstance(test, cst.UnaryOperation) and isinstance(test.operator, cst.Not):
         found = switched(test.expression, env)
         return None if found is None else not found
-    if type(test) is not cst.Name:
+    if not isinstance(test, cst.Name):
         return None
     scope: Env | None = env
     while scope is not None:
