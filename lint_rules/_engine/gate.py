@@ -6,7 +6,8 @@ import warnings
 
 from cleanguard.settings.suppressions import may_suppress
 from lint_rules._run.notebook import SUFFIX
-from lint_rules._run.screen import has_trigger
+from lint_rules._run.screen import has_trigger, is_told
+from lint_rules._run.source import SourceError, decode
 
 # The parser runs before the interpreter looks at features, so this error means: the rest parses. It
 # spares building a syntax tree or a symbol table, which take as long again.
@@ -17,11 +18,19 @@ _REACHED = "future feature _ is not defined"
 def needs_check(raw: bytes, filename: str = "") -> bool:
     """Whether a file must be checked in full; the others are clean.
 
-    Those without trigger words and suppression comments that parse are clean whatever they do.
+    Those that parse are clean whatever they do if they have no suppression comments, and trigger words in
+    comments and texts alone, as most of those have that only write about models.
     """
-    if filename.endswith(SUFFIX):
+    if filename.endswith(SUFFIX) or may_suppress(raw):
         return True
-    return has_trigger(raw) or may_suppress(raw) or not parses(raw)
+    return (has_trigger(raw) and not _is_told(raw)) or not parses(raw)
+
+
+def _is_told(raw: bytes) -> bool:
+    try:
+        return is_told(decode(raw).text)
+    except SourceError:
+        return False
 
 
 def parses(raw: bytes) -> bool:

@@ -18,6 +18,8 @@ def maker(kind: type[Any], *fields: str) -> Callable[..., Any]:
     """
     cls = type(kind.__name__, (kind,), {"__slots__": fields, "__module__": __name__})
     FIELDS[cls] = fields
+    if not fields:
+        return cls
     lines = [f"    node.{field} = {field}" for field in fields]
     source = "\n".join(
         [f"def make({', '.join(fields)}):", "    node = new_(cls_)", *lines, "    return node"]

@@ -6,7 +6,6 @@ import json
 import re
 from dataclasses import dataclass
 from functools import cache
-from importlib import metadata, resources
 from typing import Any
 
 Version = tuple[int, ...]
@@ -100,6 +99,9 @@ def _configured(library: str, targets: tuple[str, ...]) -> str | None:
 
 @cache
 def _installed(library: str) -> str | None:
+    # Only now, and so below: they load the parsers of mail and of archives.
+    from importlib import metadata
+
     try:
         return metadata.version(library)
     except metadata.PackageNotFoundError:
@@ -112,6 +114,8 @@ def _parsed(version: str) -> Version:
 
 @cache
 def _tables() -> dict[str, dict[str, dict[str, Any]]]:
+    from importlib import resources
+
     text = (
         resources.files("lint_rules._questions")
         .joinpath("signatures.json")
