@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from lint_rules._engine.gate import needs_check
 from lint_rules._run import told
 from lint_rules._run.exports import Exports
 from lint_rules._run.screen import is_told, screened
@@ -44,8 +45,18 @@ def test_words_in_texts_alone(text: str) -> None:
     assert (said.matters, said.exports) == (False, False)
 
 
+@pytest.mark.parametrize("text", TOLD)
+def test_the_gate_is_the_end_of_what_only_writes_about_models(text: str) -> None:
+    assert not needs_check(text.encode())
+    assert needs_check(f"{text}x = (\n".encode())  # does not parse
+    assert needs_check(f"{text}x = 1  # cleanguard: ignore[CG101]\n".encode())
+    assert needs_check(f"{text}model.generate(ids)\n".encode())
+    assert needs_check(text.encode() + b"# from_pretrained \xff\n")  # no text
+
+
 @pytest.mark.parametrize("text", IN_CODE)
 def test_words_in_code(text: str) -> None:
+    assert needs_check(f"# from_pretrained\n{text}".encode())
     ast.parse(text)
     assert not is_told(text)
 

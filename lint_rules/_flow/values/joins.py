@@ -254,6 +254,8 @@ def bounded(value: Value, depth: int = 0) -> Value:
         return value
     if depth >= MAX_DEPTH:
         return UNKNOWN
+    if _is_flat(value):  # nearly all
+        return value
     if isinstance(value, Sequence):
         return Sequence(tuple(bounded(item, depth + 1) for item in value.items), value.kind)
     if isinstance(value, Items):
@@ -264,6 +266,20 @@ def bounded(value: Value, depth: int = 0) -> Value:
     if isinstance(value, Choice):
         return Choice(tuple(bounded(item, depth + 1) for item in value.options))
     return value
+
+
+def _is_flat(value: Value) -> bool:
+    """Whether no member of a value has members of its own."""
+    members: list[Value] | tuple[Value, ...] = ()
+    if isinstance(value, Sequence):
+        members = value.items
+    elif isinstance(value, Mapping):
+        members = [value.rest, *(item for _, item in value.entries)]
+    elif isinstance(value, Choice):
+        members = value.options
+    elif isinstance(value, Items):
+        members = (value.element,)
+    return NESTING.isdisjoint(map(type, members))
 
 
 def _says_nothing(value: Value) -> bool:

@@ -58,6 +58,7 @@ class Evaluator:
         self.missed: set[str] | None = None
         self._by_type = ByKind[_Read | None](
             {
+                cst.Name: lambda node, env: self.named(node.value, env),  # of a full tree
                 cst.Attribute: self._attribute,
                 cst.Call: self.calls.read,
                 cst.Subscript: self._subscript,
@@ -91,12 +92,10 @@ class Evaluator:
     def evaluate(self, node: cst.BaseExpression, env: Env) -> Value:
         """The value of an expression in a scope."""
         kind = type(node)
-        if kind is NAME or isinstance(node, cst.Name):  # half of all expressions
+        if kind is NAME:  # half of all expressions
             name: str = node.value  # type: ignore[attr-defined]  # by its type
             found = env.names.get(name)
-            if found is None and (found := env.get(name)) is None:
-                return self._free(name)
-            return found
+            return self.named(name, env) if found is None else found
         handler = self._by_type[kind]
         return UNKNOWN if handler is None else handler(node, env)
 
