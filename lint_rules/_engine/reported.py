@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from cleanguard.catalogue import hazards
 from cleanguard.catalogue.findings import Finding, Fix, Position
-from cleanguard.secrets.redaction import redact_text
 from cleanguard.settings.config import Settings, selected
 from cleanguard.settings.per_file import with_severity
 
@@ -22,6 +21,9 @@ START = Position(1, 1)
 def placed_finding(
     filename: str, rule: Rule, report: Report, positions: Positions | Places, fix: Fix | None
 ) -> Finding:
+    # Not at the top: most files have no finding, and its patterns take as long to compile as reading one.
+    from cleanguard.secrets.redaction import redact_text
+
     severity = report.severity or rule.hazard.severity
     return Finding(
         hazard=rule.hazard,

@@ -1,4 +1,4 @@
-"""The files of a run, for each other's imports, without libcst until one is needed."""
+"""The files of a run, for each other's imports; the value flow is not loaded until one is needed."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class OtherFiles:
         self._project: Project | None = None
 
     def project(self) -> Project:
-        """The modules by name, made when the first file is parsed: it loads libcst."""
+        """The modules by name, made when the first file is parsed: it loads the value flow."""
         from lint_rules._run.project import Project
 
         if self._project is None:
