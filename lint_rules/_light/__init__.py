@@ -10,7 +10,12 @@ commas it does not have, and asking for one is an AttributeError. It can neither
 classes are our own (`tree`), since loading libcst takes as long as checking a file or two.
 """
 
+import sys
+
 from lint_rules._light.places import Places
 from lint_rules._light.statements import light_expression, light_module
 
 __all__ = ["Places", "light_expression", "light_module"]
+
+if "libcst" in sys.modules:  # who has loaded it may ask for its classes
+    import lint_rules._light.full  # noqa: F401

@@ -7,7 +7,6 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-import libcst as cst
 import pytest
 
 from cleanguard.files import SourceFile
@@ -16,6 +15,7 @@ from lint_rules import _light
 from lint_rules._engine.checking import check_source
 from lint_rules._flow.walking.expressions import Evaluator
 from lint_rules._light import places
+from lint_rules._light import tree as cst
 from lint_rules._light.nodes import FIELDS
 from lint_rules._run import exports
 from lint_rules._run.others import OtherFiles
