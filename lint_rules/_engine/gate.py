@@ -40,6 +40,8 @@ def parses(raw: bytes) -> bool:
     if b"coding" in b"\n".join(raw.split(b"\n", 2)[:2]):
         return False  # the probe would hide a declaration of the encoding
     try:
+        if not raw.isascii():
+            raw.decode()  # `compile` leaves the bytes of comments alone; a run does not
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # invalid escapes in other people's files
             compile(_PROBE + raw, "<checked file>", "exec", 0, dont_inherit=True)

@@ -19,6 +19,7 @@ from cleanguard.settings.config import Settings
 from lint_rules._engine import worker
 from lint_rules._engine.checking import check_source
 from lint_rules._engine.each import Each, Unread
+from lint_rules._engine.gate import needs_check
 from lint_rules._run.source import SourceError, decode
 
 LOAD = 'from transformers import AutoModelForCausalLM\nm = AutoModelForCausalLM.from_pretrained("gpt2")\n'
@@ -213,3 +214,12 @@ def test_threads_of_the_caller_do_not_matter(tmp_path: Path) -> None:
     finally:
         stop.set()
         beside.join()
+
+
+@pytest.mark.parametrize("word", ["", "import transformers\n"], ids=["no word", "a word"])
+def test_a_comment_that_is_no_utf8_is_told_at_its_line(word: str) -> None:
+    raw = word.encode() + b"x = 1\ny = 2  # caf\xe9\n"
+    assert needs_check(raw)
+    (finding,) = check_source("a.py", raw, Settings())
+    assert (finding.code, finding.row) == ("CG900", 2 + bool(word))
+    assert not needs_check(b"x = 1  # caf\xc3\xa9\n")
