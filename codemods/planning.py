@@ -44,6 +44,7 @@ class Planner:
         self._known: Mapping[str, Known] | None = None
         self._held: dict[LoadKey, str] = {}
         self._left: dict[LoadKey, str] = {}
+        self._lacks_bos: set[LoadKey] = set()
 
     def plans(
         self, wishes: Wishes = EVERYTHING, progress: Callable[[int, int], None] | None = None
@@ -82,9 +83,11 @@ class Planner:
         left = {key: why for one in links.values() for key, why in one.left.items()}
         new_held = {key: why for key, why in held.items() if key not in self._held}
         new_left = {key: why for key, why in left.items() if key not in self._left}
+        lacking = {key for one in links.values() for key in one.lacks_bos} - self._lacks_bos
         self._held |= new_held
+        self._lacks_bos |= lacking
         self._left |= new_left
-        touched = {path for path, _ in new_held}
+        touched = {path for path, _ in (*new_held, *lacking)}
         return [
             file
             for file in self._files
@@ -109,6 +112,7 @@ class Planner:
                 self._seen = OtherFiles(self._files, self._settings, start_clock)
             self._others = Elsewhere(self._files, self._seen)
             self._others.held, self._others.left = self._held, self._left
+            self._others.lacks_bos = self._lacks_bos
         raw = file.read()
         known = (self._known or {}).get(file.name)
         fits = known is not None and known.digest == digest_of(raw, file.place)

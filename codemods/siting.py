@@ -10,6 +10,7 @@ import libcst as cst
 from codemods.facts.purposes import trains
 from codemods.generation import generate_calls, scoring
 from codemods.loads import adapters, model_loads, pad_tests, quantization, templates, upgrade
+from codemods.loads.given_away import foreign_without_bos, scored_without_bos
 from codemods.loads.model_configs import unread_configs
 from codemods.loads.own_loader import left_to_own_loader
 from codemods.loads.whole_models import half_done, left_of_foreign
@@ -28,9 +29,15 @@ def sites_of(script: Script) -> tuple[list[Site], Links]:
     by_choice = frozenset(
         node for code, node in script.declined if not script.is_unproven(code, node)
     ) | {node for _, node in script.silenced}
+    # Loads whose models score rows without BOS.
+    allowed = frozenset(node for node, key in own_keys.items() if key in others.lacks_bos)
     own: dict[tuple[str, cst.CSTNode], str] = {}  # why a site stays for itself, not for another
     while True:
-        sites = _sites(script, held)
+        sites = _sites(script, held, allowed)
+        lacking = scored_without_bos(script, sites)
+        if not lacking <= allowed:
+            allowed |= lacking
+            continue
         for site in sites:
             if site.reason is not None:
                 own.setdefault((site.code, site.node), site.reason)
@@ -51,11 +58,13 @@ def _links(
     """Which loads stay here, and which of other files' must stay for what stays here."""
     done = {site.node for site in sites if site.automatic}
     foreign = {node: key for node, key in foreign_loads(script).items() if key is not None}
+    lacking = foreign_without_bos(script, done)
     why = left_of_foreign(script, frozenset(foreign), sites, by_choice)
     return Links(
         {key: _stays(script, node) for node, key in own.items() if node not in done},
         frozenset(foreign.values()),
         {} if why is None else dict.fromkeys(foreign.values(), why),
+        frozenset(key for node, key in foreign.items() if node in lacking),
     )
 
 
@@ -71,8 +80,10 @@ def nothing_done(script: Script, links: Links, doubt: str) -> Links:
     return Links(left, links.uses, dict.fromkeys(links.uses, why))
 
 
-def _sites(script: Script, held: Mapping[cst.CSTNode, str]) -> list[Site]:
-    sites = model_loads.rewrite(script, held)
+def _sites(
+    script: Script, held: Mapping[cst.CSTNode, str], allowed: frozenset[cst.CSTNode]
+) -> list[Site]:
+    sites = model_loads.rewrite(script, held, allowed)
     declined = [
         Site(code, node, "left as it is", reason=script.reason_for(code, node))
         for code, node in script.declined

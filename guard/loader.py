@@ -24,7 +24,7 @@ from guard.provenance.record import Provenance
 if TYPE_CHECKING:
     import torch
     from torch.distributed import DeviceMesh
-    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+    from transformers import PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 
 LOADER_KEYWORDS: frozenset[str] = frozenset(LoadRequest.__dataclass_fields__) - {"model_id"}
 
@@ -76,6 +76,10 @@ class CleanModelLoader(GuardedCalls):
             saving that tokenizer saves the original files.
         padding_side: `left`; `right` only for training.
         allow_chat_model, allow_adapter, allow_pickle: Load what is refused otherwise; recorded.
+        allow_missing_bos: Let rows be scored that do not begin with BOS, such as windows of a long
+            text; recorded. A prompt that is generated from is refused all the same.
+        model_class: The class to load with, in the place of AutoModelForCausalLM; recorded.
+        config: A configuration in the place of the model's own, as in `from_pretrained`; recorded.
         bos: What prompts begin with. `auto` follows what the tokenizer does, then what its family
             needs; `add` puts before them the BOS that the files name (the whole of it, where it is
             several tokens), `none` puts nothing. What was weighed is recorded in each case.
@@ -134,6 +138,9 @@ class CleanModelLoader(GuardedCalls):
         bos: BosChoice = "auto",
         special_tokens: SpecialTokens = "refuse",
         padding: PaddingChoice = "auto",
+        model_class: type | None = None,
+        config: PreTrainedConfig | None = None,
+        allow_missing_bos: bool = False,
         **unknown: NoReturn,
     ) -> None:
         refuse_unknown("CleanModelLoader", unknown, LOADER_KEYWORDS)
@@ -179,6 +186,9 @@ class CleanModelLoader(GuardedCalls):
             bos=bos,
             special_tokens=special_tokens,
             padding=padding,
+            model_class=model_class,
+            config=config,
+            allow_missing_bos=allow_missing_bos,
         )
 
     @property

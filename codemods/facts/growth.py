@@ -8,7 +8,7 @@ tokens make it another tokenizer than the model's, whose prompts the guard does 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import libcst as cst
@@ -19,15 +19,17 @@ from codemods.script.looking import Looking
 from codemods.script.script import Script
 from lint_rules._flow.values.syntax import dotted
 
-_ADDS = ("add_special_tokens", "add_tokens")
-_RESIZES = "resize_token_embeddings"
+ADDS = ("add_special_tokens", "add_tokens")
+RESIZES = "resize_token_embeddings"
 _GROWS = re.compile(r"\.(add_special_tokens|add_tokens|resize_token_embeddings)\(")
 _ADDS_OTHERS = re.compile(r"\.add_tokens\(|additional_special_tokens")
 _NAMED = frozenset({"pad_token", "eos_token", "bos_token", "unk_token"})
-_OTHERS = "tokens are added to the tokenizer: it would no longer be the model's"
+OTHERS = "tokens are added to the tokenizer: it would no longer be the model's"
 _ENDS = (
-    "another BOS is given to the tokenizer, and an evaluation of the trainer would miss the model's"
+    "another BOS is given to the tokenizer, and what the trainer generates would miss the model's"
 )
+# Settings with which a trainer generates in its evaluations.
+_GENERATES = re.compile(rb"predict_with_generate|generate_during_eval")
 
 _Function = cst.FunctionDef | None
 
@@ -55,16 +57,16 @@ def _judged(script: Script) -> bool | str:
     if not calls:
         return False
     if not trains(script) or script.has_attribute("generate(") or script.is_taken("pipeline"):
-        return _OTHERS
+        return OTHERS
     keys: set[str] = set()
     for call in calls:
         if call.adds is None:
             continue
         found = _keys(seen, call.adds, call.function)
         if found is None or not found <= _NAMED:
-            return _OTHERS
+            return OTHERS
         keys |= found
-    if "bos_token" in keys and seen.evaluates:
+    if "bos_token" in keys and _GENERATES.search(script.utf8):
         return _ENDS
     return True
 
@@ -87,22 +89,27 @@ def _own(seen: _Seen) -> Iterator[_Call]:
         name = _last(node)
         if not isinstance(node.func, cst.Attribute):
             continue
-        if name == _RESIZES:
+        if name == RESIZES:
             yield _Call(None, function)
-        elif name in _ADDS:
+        elif name in ADDS:
             given = _given(node, "special_tokens_dict", 0)
             # `add_tokens`, and what is given through `*`, is judged as what it may be.
             unknown = given is None or name == "add_tokens"
             yield _Call(node if unknown else given, function)
 
 
-def _borrowed(script: Script, seen: _Seen) -> Iterator[_Call]:
-    """Calls of functions of other files of the run that make a vocabulary grow."""
-    growers = {
+def borrowed_growers(script: Script, imported: Sequence[tuple[str, str, str]]) -> set[str]:
+    """The local names of what is imported from files of the run and makes a vocabulary grow."""
+    return {
         local
-        for local, module, name in seen.imported
+        for local, module, name in imported
         if script.others.mentions(script.path, module, _GROWS, within=name)
     }
+
+
+def _borrowed(script: Script, seen: _Seen) -> Iterator[_Call]:
+    """Calls of functions of other files of the run that make a vocabulary grow."""
+    growers = borrowed_growers(script, seen.imported)
     wild = {
         local
         for local, module, name in seen.imported

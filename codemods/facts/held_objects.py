@@ -8,7 +8,23 @@ from codemods.script.looking import Looking
 from lint_rules._flow.values.syntax import dotted
 
 # Calls that only show what they are given.
-_TELLS = frozenset("print str repr len type isinstance info debug warning error log".split())  # noqa: SIM905
+_TELLS = frozenset(
+    [
+        "print",
+        "str",
+        "repr",
+        "len",
+        "type",
+        "isinstance",
+        "getattr",
+        "hasattr",
+        "info",
+        "debug",
+        "warning",
+        "error",
+        "log",
+    ]
+)
 
 
 class HeldObject(Looking):

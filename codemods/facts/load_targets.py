@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import libcst as cst
 
+from codemods.facts.purposes import trains
 from codemods.script.script import Script
 from lint_rules._flow.values.events import ModelLoad, TokenizerLoad
 
@@ -50,7 +51,7 @@ def chained_calls(script: Script, model: ModelLoad, target: Target) -> str:
     while value is not model.node and isinstance(value, cst.Call):
         function = value.func
         assert isinstance(function, cst.Attribute)
-        if function.attr.value != "eval":
+        if function.attr.value != "eval" or trains(script):
             end = script.span(value).end
             calls.append(script.utf8[script.span(function.value).end : end].decode())
         value = function.value

@@ -263,7 +263,7 @@ def _fate_of_tokenizer_keyword(
     if name == "add_eos_token":
         return _end_token(script, argument)
     if name == "model_max_length":
-        return _max_length(script, argument)
+        return _max_length(script, argument, training=training)
     if name == "trust_remote_code":
         return _remote_code(script, argument, model, pinned=pinned)
     raise CannotRewrite(f"the keyword `{name}` of the tokenizer has no place in the loader")
@@ -291,9 +291,9 @@ def _end_token(script: Script, argument: Argument) -> Fate:
     return Fate(None, notes=(note,), after=f"add_eos_token = {written(script, argument)}")
 
 
-def _max_length(script: Script, argument: Argument) -> Fate:
+def _max_length(script: Script, argument: Argument, *, training: bool) -> Fate:
     text = "`model_max_length`: a prompt is no longer cut; one that does not fit raises"
-    if not uses_max_length(script):
+    if not (training or uses_max_length(script)):
         return Fate(None, notes=(Note("changed", text, "where no prompt was longer"),))
     if literal_of(argument) is None:
         raise CannotRewrite("`model_max_length=None` takes away the length that rows are cut to")

@@ -24,6 +24,12 @@ def trains(script: Script) -> bool:
     return trainer and (script.has_attribute("train(") or not asks)
 
 
+def stays_evaluating(script: Script) -> bool:
+    """Whether a script that trains leaves its model in evaluation mode, as `from_pretrained` gives it."""
+    trainer = script.names_end_with("Trainer", "TrainingArguments", *_PREPARES)
+    return not (trainer or script.has_attribute("train("))
+
+
 def uses_max_length(script: Script) -> bool:
     """Whether `model_max_length` of a tokenizer decides more than whether a prompt is cut."""
     return (

@@ -19,8 +19,8 @@ from codemods.generation.guarded_call import (
 from codemods.generation.in_place import InPlace, rewrite_in_place
 from codemods.generation.left_unused import without_unread
 from codemods.generation.unclear_texts import refuse_unclear_texts
-from codemods.loads.whole_models import reaches
 from codemods.plan.sites import CannotRewrite, Note, Site
+from codemods.script.model_uses import reaches
 from codemods.script.purity import assigned_name
 from codemods.script.script import Script
 from codemods.settings.generate_keywords import carry_generate_keywords

@@ -90,10 +90,22 @@ def refuse_read_padding(encode: Encode, generate: Generate) -> None:
 def _refuse_total_length(encode: Encode, generate: Generate, given: list[str]) -> None:
     """`max_length` of a batch counted its padding, so that shorter prompts got shorter answers."""
     names = {*generate.args.keywords, *(argument.partition("=")[0] for argument in given)}
-    if "max_length" in names and "max_new_tokens" not in names and one_or_many(encode) != "one":
+    if (
+        "max_length" in names
+        and "max_new_tokens" not in names
+        and one_or_many(encode) != "one"
+        and not _equally_long(encode)
+    ):
         raise CannotRewrite(
             "`max_length` counts the padding of a batch as well; name `max_new_tokens` in the call"
         )
+
+
+def _equally_long(encode: Encode) -> bool:
+    """Whether a batch becomes a tensor without being padded, which only equally long prompts do."""
+    args = encode.args
+    pads = "padding" in args.keywords and args.written("padding") not in _NEVER
+    return "return_tensors" in args.keywords and not pads and not args.spread
 
 
 def one_or_many(encode: Encode) -> Many:

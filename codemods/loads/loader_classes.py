@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import libcst as cst
 
+from codemods.loads.own_classes import is_plain, written_class
 from codemods.loads.partners import model_text
 from codemods.plan.sites import CannotRewrite
 from codemods.script.bindings import Bindings, Bound
@@ -33,14 +34,14 @@ def other_classes(
     script: Script, models: Sequence[ModelLoad], tokenizers: Sequence[TokenizerLoad]
 ) -> dict[cst.CSTNode, str]:
     """The loads that are not to become the loader's, with the reason."""
-    classes = _Classes(script)
+    classes = script.once(_Classes)
     found: dict[cst.CSTNode, str] = {}
     adapters: list[ModelLoad] = []
     loads: list[ModelLoad | TokenizerLoad] = [*models, *tokenizers]
     for load in loads:
         every = list(dict.fromkeys(classes.called(load)))
         try:
-            _refuse_own(every)
+            _refuse_own(script, load, every)
             if isinstance(load, ModelLoad) and any(map(_is_adapter, every)):
                 adapters.append(load)
             _refuse_others(script, load, every)
@@ -93,12 +94,26 @@ class _Adapters(Looking):
         self.found += plain[place : place + 1]
 
 
-def _refuse_own(classes: Sequence[_Class]) -> None:
+def class_argument(script: Script, load: ModelLoad) -> str | None:
+    """The class that the loader is to load with, as written; None where it is the automatic one's."""
+    every = script.once(_Classes).called(load)
+    own = any(not (isinstance(one, str) and _is_stock(one)) for one in every)
+    return written_class(script, load.node) if own else None
+
+
+def _refuse_own(script: Script, load: ModelLoad | TokenizerLoad, classes: Sequence[_Class]) -> None:
     for one in classes:
-        if isinstance(one, cst.ClassDef):
+        if isinstance(one, cst.ClassDef) and not _takes(script, load, one):
             raise CannotRewrite(
                 f"`{one.name.value}` is a class of your own; the loader would load the stock one"
             )
+
+
+def _takes(script: Script, load: ModelLoad | TokenizerLoad, one: cst.ClassDef | str) -> bool:
+    """Whether the loader can be told to load with a class."""
+    if not isinstance(load, ModelLoad) or written_class(script, load.node) is None:
+        return False
+    return is_plain(script, one)
 
 
 def _refuse_others(
@@ -106,7 +121,8 @@ def _refuse_others(
 ) -> None:
     """Raise unless every class is of the kind that the load was taken for, and a plain one of these."""
     kind = kind_of_call(load.api)
-    if any(one is None or kind_of_call(f"{one}{_LOAD}") != kind for one in classes):
+    named = [one for one in classes if not isinstance(one, cst.ClassDef)]
+    if any(one is None or kind_of_call(f"{one}{_LOAD}") != kind for one in named):
         function = load.node.func
         called = function.value if isinstance(function, cst.Attribute) else function
         seen = sorted({one.rpartition(".")[2] for one in classes if isinstance(one, str)})
@@ -124,7 +140,11 @@ def _refuse_others(
             raise CannotRewrite(
                 f"`{name}` gives the model and its tokenizer together, as its library changes them"
             )
-        if kind == "model-load" and isinstance(one, str) and not _is_stock(one):
+        if (
+            kind == "model-load"
+            and isinstance(one, str)
+            and not (_is_stock(one) or name.endswith(VALUE_HEAD) or _takes(script, load, one))
+        ):
             raise CannotRewrite(
                 f"`{name}` may be a class of your own; the loader would load the stock one"
             )

@@ -1,12 +1,14 @@
-"""`config=` of a load: a config of the same model that nothing changes says nothing."""
+"""`config=` of a load: one of the same model that nothing changes falls away, another goes to the loader."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import libcst as cst
 
 from codemods.facts.held_objects import HeldObject
+from codemods.loads.loader_classes import class_argument
 from codemods.plan.edits import Edit
 from codemods.plan.sites import CannotRewrite, Note
 from codemods.script.purity import assigned_name
@@ -18,11 +20,151 @@ from lint_rules._flow.values.syntax import dotted
 _HUB = frozenset(
     "trust_remote_code cache_dir revision token use_auth_token local_files_only force_download".split()  # noqa: SIM905
 )
+# What a config says of generation, which the guard replaces, and of how the weights are stored.
+_NOT_TAKEN = frozenset(
+    [
+        "max_length",
+        "min_length",
+        "max_new_tokens",
+        "min_new_tokens",
+        "do_sample",
+        "num_beams",
+        "num_beam_groups",
+        "temperature",
+        "top_k",
+        "top_p",
+        "min_p",
+        "typical_p",
+        "epsilon_cutoff",
+        "eta_cutoff",
+        "repetition_penalty",
+        "encoder_repetition_penalty",
+        "length_penalty",
+        "diversity_penalty",
+        "no_repeat_ngram_size",
+        "encoder_no_repeat_ngram_size",
+        "early_stopping",
+        "num_return_sequences",
+        "bad_words_ids",
+        "suppress_tokens",
+        "begin_suppress_tokens",
+        "forced_bos_token_id",
+        "forced_eos_token_id",
+        "remove_invalid_values",
+        "exponential_decay_length_penalty",
+        "output_scores",
+        "return_dict_in_generate",
+        "generation_config",
+        "quantization_config",
+        "is_encoder_decoder",
+        "is_decoder",
+        "architectures",
+        "auto_map",
+        "model_type",
+        "return_dict",
+        "task_specific_params",
+        "prefix",
+    ]
+)
 _OTHER = "the `config` of the load may say something else than the model's own"
 
 
-def drop_config(script: Script, load: ModelLoad) -> list[Note]:
+@dataclass(frozen=True, slots=True)
+class ConfigFate:
+    """What becomes of a load's `config`.
+
+    Attributes:
+        argument: The loader's argument; None where it falls away.
+        notes: What to tell.
+    """
+
+    argument: str | None
+    notes: tuple[Note, ...] = ()
+
+
+def config_fate(script: Script, load: ModelLoad) -> ConfigFate:
     """What becomes of the load's `config`.
+
+    Raises:
+        CannotRewrite: What it says cannot be seen, or is a setting that the guard replaces.
+    """
+    if _falls_away(script, load):
+        return ConfigFate(None, tuple(_dropped(script, load)))
+    code = _handed_on(script, load)
+    note = Note("carried", "`config`: what the script says in the place of the model's own")
+    return ConfigFate(f"config={code}", (note,))
+
+
+def _handed_on(script: Script, load: ModelLoad) -> str:
+    """The config as the loader gets it: read from files, and changed in what is not generation alone."""
+    node = load.args.keywords["config"].expression
+    if isinstance(node, cst.Call):
+        _refuse_settings(script, node)
+    elif isinstance(node, cst.Name):
+        scope = script.home_of(node.value, load.place.function)
+        before = _end_of_changes(script, load, scope)
+        values = script.assigned_values(node.value, scope)
+        values = [value for value in values if script.span(value).start < before]
+        stores = [use for use in script.stores_of(node.value, scope) if use.offset < before]
+        if not values or len(values) != len(stores):
+            raise CannotRewrite(_OTHER)
+        for value in values:
+            _refuse_settings(script, value)
+        _refuse_other_changes(script, node.value, scope, before)
+    else:
+        raise CannotRewrite(_OTHER)
+    return script.code(node)
+
+
+def _refuse_settings(script: Script, made: cst.BaseExpression) -> None:
+    """Raise unless a config is read from files, and its keywords are no settings of generation."""
+    called = (dotted(made.func) or "") if isinstance(made, cst.Call) else ""
+    if not isinstance(made, cst.Call) or not called.endswith("Config.from_pretrained"):
+        raise CannotRewrite(_OTHER)
+    names = [
+        "" if arg.keyword is None else arg.keyword.value
+        for arg in made.args
+        if arg.star or arg.keyword
+    ]
+    if not all(name and _is_taken(script, name) for name in names):
+        raise CannotRewrite(_OTHER)
+
+
+def _end_of_changes(script: Script, load: ModelLoad, scope: cst.FunctionDef | None) -> float:
+    """The offset behind which nothing can change what a load's config says: the load, if it runs once."""
+    loops = any(isinstance(one, cst.For | cst.While) for one in load.place.parents)
+    own = load.place.function is scope
+    return float("inf") if loops or not own else script.span(load.node).end
+
+
+def _refuse_other_changes(
+    script: Script, name: str, scope: cst.FunctionDef | None, before: float
+) -> None:
+    held = HeldObject(name, "config")
+    (script.module if scope is None else scope).visit(held)
+    fine = {script.span(node).start for node in held.given}
+    for change in held.changes:
+        only = change.body[0]
+        assert isinstance(only, cst.Assign)
+        target = only.targets[0].target
+        assert isinstance(target, cst.Attribute)
+        if _is_taken(script, target.attr.value):
+            fine.add(script.span(target.value).start)
+    for use in script.uses(name, scope):
+        if not use.stores and use.offset not in fine and use.offset < before:
+            row = script.row_at(use.offset)
+            raise CannotRewrite(f"line {row} may change the `config` of the load")
+
+
+def _is_taken(script: Script, name: str) -> bool:
+    """Whether the loader hands on what a config says by this name, and nothing else reads it there."""
+    if name in _NOT_TAKEN or name.startswith("_"):
+        return False
+    return not (name.endswith(("token_id", "token_ids")) and script.has_attribute("generate("))
+
+
+def _dropped(script: Script, load: ModelLoad) -> list[Note]:
+    """What to tell of a `config` that falls away.
 
     Raises:
         CannotRewrite: It is not, or not for certain, the config that the model has anyway.
@@ -78,13 +220,26 @@ def _made(script: Script, load: ModelLoad, name: str) -> cst.BaseExpression:
     return values[0]
 
 
+def _falls_away(script: Script, load: ModelLoad) -> bool:
+    """Whether a config is what the model has anyway; a class of the script's own may read another kind."""
+    argument = load.args.keywords.get("config")
+    given = argument is not None and argument.expression is not None
+    if given and class_argument(script, load) is not None:
+        return False
+    try:
+        _dropped(script, load)
+    except CannotRewrite:
+        return False
+    return True
+
+
 def unread_configs(script: Script, edits: Sequence[Edit]) -> list[Edit]:
     """Takes the lines away that made configs which only rewritten loads had read."""
     found: list[Edit] = []
     for load in script.flow.events(ModelLoad):
         argument = load.args.keywords.get("config")
         node = None if argument is None else argument.expression
-        if not isinstance(node, cst.Name):
+        if not isinstance(node, cst.Name) or not _falls_away(script, load):
             continue
         scope = script.home_of(node.value, load.place.function)
         read = [use for use in script.uses(node.value, scope) if not use.stores]

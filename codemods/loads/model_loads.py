@@ -7,35 +7,33 @@ from dataclasses import dataclass
 
 import libcst as cst
 
-from codemods.facts.growth import refuse_growth
+from codemods.facts.growth_aside import grows
 from codemods.facts.load_context import (
     is_statement,
-    refuse_empty_weights,
     refuse_moved_padding,
     side_note,
 )
 from codemods.facts.load_targets import Target, chained_calls, names_for, target_of
-from codemods.facts.loader_keywords import carry_model_keywords, carry_tokenizer_keywords, written
+from codemods.facts.loader_keywords import carry_tokenizer_keywords
 from codemods.facts.purposes import trains
-from codemods.loads.load_dicts import say_dict
+from codemods.loads.loader_arguments import (
+    ADDED,
+    AS_FILES,
+    EVALUATING,
+    KEPT,
+    LoaderArguments,
+    id_argument,
+    loader_arguments,
+)
 from codemods.loads.loader_classes import other_classes
-from codemods.loads.model_configs import drop_config
 from codemods.loads.partners import partner_of
-from codemods.loads.quantization import Said, say
-from codemods.loads.quantization_keywords import four_bit_options
 from codemods.plan.edits import Edit
 from codemods.plan.sites import CannotRewrite, Note, Site
 from codemods.script.mentions import mentioning
 from codemods.script.script import Script
-from lint_rules._flow.values.arguments import Arguments
 from lint_rules._flow.values.events import ModelLoad, TokenizerLoad
 
 _MODEL, _TOKENIZER = ".load().model", ".load_tokenizer()"
-_AS_FILES = 'padding="files"'
-_ADDED = Note(
-    "carried",
-    '`padding="files"`: the script adds tokens of its own, and the loader chooses no pad token before',
-)
 _GREEDY = Note(
     "changed",
     "generation_config.json is replaced by an explicit greedy one; what it said is recorded",
@@ -58,25 +56,32 @@ class _Plan:
     touched: tuple[Edit, ...] = ()
 
 
-def rewrite(script: Script, held: Mapping[cst.CSTNode, str]) -> list[Site]:
+def rewrite(
+    script: Script,
+    held: Mapping[cst.CSTNode, str],
+    allowed: frozenset[cst.CSTNode] = frozenset(),
+) -> list[Site]:
     """The sites of all loads of the script that are our business.
 
     Args:
         script: The script.
         held: Loads that must stay, with the reason.
+        allowed: Loads whose models score rows that may not begin with BOS.
     """
     flow = script.flow
     models, tokenizers = list(flow.events(ModelLoad)), list(flow.events(TokenizerLoad))
     blocked = {**held, **other_classes(script, models, tokenizers)}
     while True:
-        plans = _plans(script, blocked)
+        plans = _plans(script, blocked, allowed)
         found = _leaning_on_others(script, plans)
         if not found:
             return [site for plan in plans for site in plan.sites]
         blocked |= found
 
 
-def _plans(script: Script, blocked: Mapping[cst.CSTNode, str]) -> list[_Plan]:
+def _plans(
+    script: Script, blocked: Mapping[cst.CSTNode, str], allowed: frozenset[cst.CSTNode]
+) -> list[_Plan]:
     flow = script.flow
     models = [load for load in flow.events(ModelLoad) if script.reports("CG101", load.node)]
     tokenizers = [load for load in flow.events(TokenizerLoad) if script.reports("CG102", load.node)]
@@ -87,11 +92,11 @@ def _plans(script: Script, blocked: Mapping[cst.CSTNode, str]) -> list[_Plan]:
         if partner is not None:
             tokenizers.remove(partner)
             open_.remove(partner)
-            plans.append(_rewrite_pair(script, model, partner))
+            plans.append(_rewrite_pair(script, model, partner, lacks_bos=model.node in allowed))
         elif model.node in blocked:
             plans.append(_Plan(model.node, (_left(model, "CG101", blocked[model.node]),)))
         else:
-            plans.append(_rewrite_model(script, model))
+            plans.append(_rewrite_model(script, model, lacks_bos=model.node in allowed))
     for tokenizer in tokenizers:
         if tokenizer.node in blocked:
             site = _left(tokenizer, "CG102", blocked[tokenizer.node])
@@ -117,9 +122,11 @@ def _leaning_on_others(script: Script, plans: Sequence[_Plan]) -> dict[cst.CSTNo
     return found
 
 
-def _rewrite_pair(script: Script, model: ModelLoad, tokenizer: TokenizerLoad) -> _Plan:
+def _rewrite_pair(
+    script: Script, model: ModelLoad, tokenizer: TokenizerLoad, *, lacks_bos: bool
+) -> _Plan:
     try:
-        said = _loader_arguments(script, model, tokenizer)
+        said = loader_arguments(script, model, tokenizer, lacks_bos=lacks_bos)
         target, tokenizer_target = target_of(script, model), target_of(script, tokenizer)
         if target is None or tokenizer_target is None:
             raise CannotRewrite("the load is part of a larger expression")
@@ -142,17 +149,18 @@ def _rewrite_pair(script: Script, model: ModelLoad, tokenizer: TokenizerLoad) ->
     return _Plan(model.node, (*sites, *_bits_site(script, model)), said.names, said.touched)
 
 
-def _rewrite_model(script: Script, model: ModelLoad) -> _Plan:
+def _rewrite_model(script: Script, model: ModelLoad, *, lacks_bos: bool) -> _Plan:
     try:
-        said = _loader_arguments(script, model, None)
+        said = loader_arguments(script, model, None, lacks_bos=lacks_bos)
         target = target_of(script, model)
         if target is None:
-            if said.after:
+            if [line for line in said.after if line != EVALUATING]:
                 raise CannotRewrite("the load is part of a larger expression")
+            taken = f"{_MODEL}.{EVALUATING}" if said.after else _MODEL
             indent, room = script.place_of(model.node)
-            head = script.call("CleanModelLoader", list(said.arguments), indent, room + len(_MODEL))
+            head = script.call("CleanModelLoader", list(said.arguments), indent, room + len(taken))
             span = script.span(model.node)
-            used = f"{head}.load()" if is_statement(model) else f"{head}{_MODEL}"
+            used = f"{head}.load()" if is_statement(model) else f"{head}{taken}"
             edits: tuple[Edit, ...] = (Edit(span.start, span.end, used),)
         else:
             statement = _loader_statement(script, model, target, "_", said)
@@ -175,16 +183,15 @@ def _rewrite_tokenizer(script: Script, tokenizer: TokenizerLoad) -> Site:
     try:
         if tokenizer.args.spread:
             raise CannotRewrite("the tokenizer's load takes `**` arguments")
-        grows = refuse_growth(script)
+        grown = grows(script, tokenizer)
+        tunes = grown or trains(script)
         refuse_moved_padding(script, tokenizer)
-        carried = carry_tokenizer_keywords(
-            script, tokenizer.args, tokenizer.model, training=trains(script)
-        )
-        arguments = [_id_argument(script, tokenizer.args), *carried.given]
-        if trains(script):
+        carried = carry_tokenizer_keywords(script, tokenizer.args, tokenizer.model, training=tunes)
+        arguments = [id_argument(script, tokenizer.args), *carried.given]
+        if tunes:
             arguments.append("for_training=True")
-        if grows:
-            arguments.append(_AS_FILES)
+        if grown:
+            arguments.append(AS_FILES)
         indent, room = script.place_of(tokenizer.node)
         head = script.call("CleanModelLoader", arguments, indent, room + len(_TOKENIZER))
         after = "".join(_set_after(script, tokenizer, line) for line in carried.after)
@@ -192,7 +199,8 @@ def _rewrite_tokenizer(script: Script, tokenizer: TokenizerLoad) -> Site:
         return _left(tokenizer, "CG102", str(reason))
     span = script.span(tokenizer.node)
     edit = Edit(span.start, span.end, f"{head}{_TOKENIZER}{after}")
-    notes = (*carried.notes, *([_ADDED] if grows else side_note(script, tokenizer)))
+    told = [KEPT] if grown and not trains(script) else []
+    notes = (*carried.notes, *told, *([ADDED] if grown else side_note(script, tokenizer)))
     return Site("CG102", tokenizer.node, "load the tokenizer alone", (edit,), notes)
 
 
@@ -209,103 +217,8 @@ def _set_after(script: Script, tokenizer: TokenizerLoad, line: str) -> str:
     return f"{script.newline}{script.indent_of(target.statement)}{target.text}.{line}"
 
 
-@dataclass(frozen=True, slots=True)
-class _Loader:
-    """The loader's arguments, and what goes with them."""
-
-    arguments: tuple[str, ...]
-    notes: tuple[Note, ...]
-    after: tuple[str, ...]
-    after_tokenizer: tuple[str, ...]
-    edits: tuple[Edit, ...]
-    names: tuple[tuple[str, cst.FunctionDef | None], ...]
-    touched: tuple[Edit, ...]
-
-
-def _loader_arguments(script: Script, model: ModelLoad, tokenizer: TokenizerLoad | None) -> _Loader:
-    refuse_empty_weights(model)
-    grows = refuse_growth(script)
-    carried = carry_model_keywords(script, model.args, model.model)
-    given, notes = list(carried.given), [*carried.notes, *drop_config(script, model)]
-    said = _spread(script, model)
-    after_tokenizer: tuple[str, ...] = ()
-    config = model.args.keywords.get("quantization_config")
-    if config is not None and config.node is not None and config.expression is not None:
-        said = [say(script, model, config.expression), *said]
-    if tokenizer is not None:
-        refuse_moved_padding(script, tokenizer)
-        _refuse_other_spread(script, model, tokenizer)
-        extra = carry_tokenizer_keywords(
-            script, tokenizer.args, model.model, training=trains(script)
-        )
-        names = {argument.partition("=")[0] for argument in given} | model.args.keywords.keys()
-        given += [argument for argument in extra.given if argument.partition("=")[0] not in names]
-        notes += [note for note in extra.notes if note not in notes]
-        notes += [] if grows else side_note(script, tokenizer)
-        after_tokenizer = extra.after
-    bits = [argument for part in said for argument in part.arguments]
-    notes += [note for part in said for note in part.notes if note not in notes]
-    if trains(script):
-        given.append("for_training=True")
-        notes.append(Note("carried", "`for_training=True`: the script trains what it loads"))
-    if grows:
-        given.append(_AS_FILES)
-        notes.append(_ADDED)
-    if config is None and any(argument.startswith("load_in_4bit=") for argument in given):
-        given += [f"{name}={value}" for name, value in four_bit_options(script, {})]
-    return _Loader(
-        (_id_argument(script, model.args), *_once([*bits, *given])),
-        tuple(notes),
-        carried.after,
-        after_tokenizer,
-        tuple(edit for part in said for edit in part.edits),
-        tuple(name for part in said for name in part.names),
-        tuple(edit for part in said for edit in part.touched),
-    )
-
-
-def _once(arguments: Sequence[str]) -> list[str]:
-    """The arguments, one that is said twice in the same words once.
-
-    Raises:
-        CannotRewrite: One is said twice and differently, or perhaps in a `**` dict as well.
-    """
-    found = list(dict.fromkeys(arguments))
-    names = [argument.partition("=")[0] for argument in found if not argument.startswith("**")]
-    twice = [name for name in names if names.count(name) > 1]
-    if len(names) < len(found):
-        twice += [name for name in names if name in ("load_in_8bit", "load_in_4bit")]
-    if twice:
-        raise CannotRewrite(f"the load says `{twice[0]}` twice, beside a quantization config")
-    return found
-
-
-def _spread(script: Script, model: ModelLoad) -> list[Said]:
-    found: list[Said] = []
-    for argument in model.args.spread:
-        if argument.expression is None or argument.node is None or argument.node.star != "**":
-            raise CannotRewrite("the load takes `*` arguments that this tool does not take apart")
-        found.append(say_dict(script, model, argument.expression))
-    return found
-
-
-def _refuse_other_spread(script: Script, model: ModelLoad, tokenizer: TokenizerLoad) -> None:
-    """A dict that the tokenizer's load takes must be the model's too, whose entries are seen to."""
-    own = {script.code(a.expression) for a in model.args.spread if a.expression is not None}
-    for argument in tokenizer.args.spread:
-        if argument.expression is None or script.code(argument.expression) not in own:
-            raise CannotRewrite("the tokenizer's load takes `**` arguments")
-
-
-def _id_argument(script: Script, args: Arguments) -> str:
-    argument = args.get("pretrained_model_name_or_path", 0)
-    if argument is None:
-        raise CannotRewrite("the load names no model")
-    return written(script, argument)
-
-
 def _loader_statement(
-    script: Script, model: ModelLoad, target: Target, tokenizer: str, said: _Loader
+    script: Script, model: ModelLoad, target: Target, tokenizer: str, said: LoaderArguments
 ) -> Edit:
     indent = script.indent_of(target.statement)
     loader, provenance = names_for(script, model, target.text)
@@ -323,6 +236,8 @@ def _loader_statement(
 
 def _needless_eval(script: Script, model: ModelLoad, target: Target) -> tuple[Edit, ...]:
     """The `model.eval()` line after the load, which returns the model so; a later model keeps its own."""
+    if trains(script):
+        return ()  # the loader returns it in training mode
     block = model.place.block
     for at in mentioning(script, block, model.place.index + 1, len(block), target.text):
         statement = block[at]

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence, Set
 
 import libcst as cst
 
-from cleanguard.catalogue.families import family_of
 from codemods.facts.load_context import SPECIALS, is_masked, may_pad
 from codemods.facts.load_targets import target_of
 from codemods.facts.purposes import trains
 from codemods.facts.set_configs import set_configs
+from codemods.loads.given_away import given_away, is_unseen
 from codemods.loads.partners import model_text
 from codemods.plan.sites import Site
-from codemods.script.looking import Looking
+from codemods.script.model_uses import Calls, reaches
 from codemods.script.script import Script
 from lint_rules._flow.values.events import (
     AdapterAttach,
@@ -30,12 +29,9 @@ from lint_rules._flow.values.events import (
 )
 from lint_rules._flow.values.joins import CausalLM, Tokenizer, first
 from lint_rules._flow.values.syntax import dotted
-from lint_rules._questions.reach import Reach
 
 _Load = ModelLoad | TokenizerLoad
 _MODELS = ("Model", "ForCausalLM", "LMHeadModel")
-# What a module says in which prompts are made, or texts generated.
-_IDS = re.compile(r"\.generate\(|input_ids|\.logits|\.encode\(")
 
 
 def half_done(
@@ -114,7 +110,7 @@ def _undone(
 ) -> Iterator[tuple[cst.CSTNode, str]]:
     """What is done with models and tokenizers and not rewritten."""
     known = script.once(_generates)
-    calls = script.look(_Calls, "generate")
+    calls = script.look(Calls, "generate")
     own = calls.defines  # what such a method of the script's own does is seen
     for node in calls.found if models and not own else ():
         assert isinstance(node.func, cst.Attribute)
@@ -123,8 +119,10 @@ def _undone(
         loaders = script.flow.event_at(node, LoaderCall)
         if unseen and loaders is None and any(reaches(script, m, node.func.value) for m in models):
             yield node, "it generates with what the model was put into"
-    for given, name in script.once(_given_away) if models and not trains(script) else ():
-        if any(reaches(script, m, arg.value) for m in models for arg in given.args):
+    for given, name, does in script.once(given_away) if models and not trains(script) else ():
+        if does != "scores" and any(
+            reaches(script, m, a.value) for m in models for a in given.args
+        ):
             yield given, f"`{name}` of another file gets the model, and gives it ids"
     for call in script.flow.events(Generate):
         if call.node in done or call.node in by_choice or call.model.guarded:
@@ -133,7 +131,7 @@ def _undone(
             yield call.node, reasons.get(call.node, "it generates from ids, or from a chat")
     for forward in script.flow.events(Forward):
         ours = forward.model.origin in nodes
-        if ours and not forward.model.guarded and _may_lack_bos(script, forward, done):
+        if ours and not forward.model.guarded and is_unseen(script, forward):
             yield forward.node, "its ids may lack the BOS that the guard asks for"
         if ours and not is_masked(forward):
             encode = script.flow.event_at(
@@ -183,7 +181,7 @@ def _of_other_classes(
 def _loads_by_name(script: Script) -> dict[str | None, list[tuple[cst.Call, str]]]:
     """The loads of models by their name as written, with the class."""
     found: dict[str | None, list[tuple[cst.Call, str]]] = {}
-    for node in script.look(_Calls, "from_pretrained").found:
+    for node in script.look(Calls, "from_pretrained").found:
         plain = [arg.value for arg in node.args if arg.keyword is None and not arg.star]
         owner = (dotted(node.func) or "").rpartition(".")[0].rpartition(".")[2]
         if not plain or not owner.endswith(_MODELS):
@@ -194,102 +192,6 @@ def _loads_by_name(script: Script) -> dict[str | None, list[tuple[cst.Call, str]
         name = script.code(first_) if literal is None else repr(literal)
         found.setdefault(name, []).append((node, owner))
     return found
-
-
-def _given_away(script: Script) -> list[tuple[cst.Call, str]]:
-    """Calls of what other files of the run define and where ids are made or generated from."""
-    taken = script.look(_Imported)
-    risky = {
-        local: name
-        for local, module, name in taken.found
-        if script.others.mentions(script.path, module, _IDS)
-    }
-    for target, called in script.look(_Made).found if risky else ():
-        made = risky.get(called.partition(".")[0])
-        if made is not None:  # its methods get the model
-            risky.setdefault(target, made)
-    every = script.look(_Calls, None).found if risky else []
-    named = [(node, dotted(node.func) or "") for node in every]
-    return [(node, name) for node, name in named if name.partition(".")[0] in risky]
-
-
-class _Calls(Looking):
-    """The calls of methods of one name; of anything for None."""
-
-    def __init__(self, name: str | None = "generate") -> None:
-        self.name = name
-        self.found: list[cst.Call] = []
-        self.defines = False
-
-    def visit_FunctionDef(self, node: cst.FunctionDef) -> None:
-        self.defines = self.defines or node.name.value == self.name
-
-    def visit_Call(self, node: cst.Call) -> None:
-        function = node.func
-        named = isinstance(function, cst.Attribute) and function.attr.value == self.name
-        if named or self.name is None:
-            self.found.append(node)
-
-
-class _Made(Looking):
-    """Names that are assigned what a call gives, with the call's name."""
-
-    def __init__(self) -> None:
-        self.found: list[tuple[str, str]] = []
-
-    def visit_Assign(self, node: cst.Assign) -> None:
-        called = dotted(node.value.func) if isinstance(node.value, cst.Call) else None
-        for one in node.targets:
-            name = dotted(one.target)
-            if name is not None and called is not None:
-                self.found.append((name.partition(".")[0], called))
-
-
-class _Imported(Looking):
-    """What is imported: the local name, the module, and the name there."""
-
-    def __init__(self) -> None:
-        self.found: list[tuple[str, str, str]] = []
-
-    def visit_ImportFrom(self, node: cst.ImportFrom) -> None:
-        module = "." * len(node.relative) + ((dotted(node.module) or "") if node.module else "")
-        for alias in node.names if not isinstance(node.names, cst.ImportStar) else ():
-            name = dotted(alias.name) or ""
-            renamed = None if alias.asname is None else alias.asname.name
-            self.found.append(
-                (renamed.value if isinstance(renamed, cst.Name) else name, module, name)
-            )
-
-    def visit_Import(self, node: cst.Import) -> None:
-        for alias in node.names:
-            name = dotted(alias.name) or ""
-            renamed = None if alias.asname is None else alias.asname.name
-            local = renamed.value if isinstance(renamed, cst.Name) else name.partition(".")[0]
-            self.found.append((local, name, name))
-
-
-def _may_lack_bos(script: Script, forward: Forward, done: set[cst.CSTNode]) -> bool:
-    """Whether a prompt that is scored may come without BOS, which the guard refuses where a family has one."""
-    family = family_of(forward.model.model.text or "")
-    if trains(script) or (family is not None and family.bos == "none"):
-        return False
-    encode = script.flow.event_at(forward.encoded.origin if forward.encoded else None, Encode)
-    if encode is None or encode.method == "convert_tokens_to_ids":
-        return True
-    return "add_special_tokens" in encode.args.keywords and (
-        encode.args.written("add_special_tokens") is not True and encode.node not in done
-    )
-
-
-def reaches(script: Script, load: ModelLoad, node: cst.CSTNode) -> bool:
-    """Whether a model that is loaded may be what an expression names."""
-    found = script.reach(
-        f"load {script.span(load.node).start}",
-        lambda module: Reach(
-            module, lambda n: n is load.node, ways=script.ways(module), seeds=[load.node]
-        ),
-    )
-    return found.touches(node)
 
 
 def _groups(script: Script, loads: Sequence[_Load]) -> dict[cst.CSTNode, list[_Load]]:

@@ -47,11 +47,13 @@ class Links:
         left: Loads of this file that stay, with the reason.
         uses: Loads of other files that this one uses.
         wants: Those of them that must stay for its sake, with the reason.
+        lacks_bos: Those of them whose models score rows here that may not begin with BOS.
     """
 
     left: Mapping[LoadKey, str]
     uses: frozenset[LoadKey] = frozenset()
     wants: Mapping[LoadKey, str] = field(default_factory=dict)
+    lacks_bos: frozenset[LoadKey] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,10 @@ _MOST_NEIGHBOURS = 500
 _MOST_BYTES = 4 << 20
 _IMPORTS = re.compile(r"\bfrom\s+([.\w]+)\s+import\s+(\([^)]*\)|[^\n]*)|\bimport\s+([^\n;\"']+)")
 _LOAD = b"from_pretrained"
+# Libraries that a folder of the run elsewhere may be named like.
+_LIBRARIES = frozenset(
+    "datasets torch transformers numpy evaluate tqdm peft accelerate pandas tokenizers".split()  # noqa: SIM905
+)
 _WORD = re.compile(r"\w+")
 
 
@@ -31,6 +35,7 @@ class Elsewhere:
     Attributes:
         held: Loads that must stay for another file's sake, with the reason.
         left: Loads that stay, with the reason.
+        lacks_bos: Loads whose models score rows in other files that may not begin with BOS.
     """
 
     def __init__(self, files: Iterable[SourceFile] = (), seen: OtherFiles | None = None) -> None:
@@ -38,6 +43,7 @@ class Elsewhere:
         self._seen = seen
         self.held: dict[LoadKey, str] = {}
         self.left: dict[LoadKey, str] = {}
+        self.lacks_bos: set[LoadKey] = set()
         self._wholes: dict[Path, str] = {}
         self._texts: dict[Path, str] = {}
         self._folders: dict[Path, list[Path]] = {}
@@ -83,6 +89,27 @@ class Elsewhere:
             and words.search(_part(self._whole(other), within))
             for other in self._run
         )
+
+    def modules(self, path: Path, module: str) -> list[Path]:
+        """The files of the run that a module's name may mean where a file imports it."""
+        level = len(module) - len(module.lstrip("."))
+        parts = [part for part in module[level:].split(".") if part]
+        if level:
+            folder = path.absolute().parents[min(level, len(path.absolute().parents)) - 1]
+            ways = {
+                folder.joinpath(*parts).with_suffix(".py"),
+                folder.joinpath(*parts, "__init__.py"),
+            }
+            return [other for other in self._run if other in ways]
+        if not parts:
+            return []
+        ending = [other for other in self._run if _dotted_parts(other)[-len(parts) :] == parts]
+        above = [other for other in ending if _root_of(other, parts) in path.absolute().parents]
+        return above or ([] if parts[0] in _LIBRARIES else ending)
+
+    def text(self, path: Path) -> str:
+        """The text of a file of the run."""
+        return self._whole(path)
 
     def _whole(self, path: Path) -> str:
         if path not in self._wholes:
@@ -149,6 +176,18 @@ def _part(text: str, function: str | None) -> str:
     )
     found = body.search(text)
     return text if found is None else found[0]
+
+
+def _dotted_parts(path: Path) -> list[str]:
+    """The parts of the dotted name of a file as a module."""
+    parts = list(path.with_suffix("").parts)
+    return parts[:-1] if parts[-1] == "__init__" else parts
+
+
+def _root_of(path: Path, parts: list[str]) -> Path:
+    """The folder from which a file is imported by these parts."""
+    above = len(parts) + (path.stem == "__init__")
+    return path.parents[above - 1]
 
 
 def _stem(path: Path) -> str:

@@ -97,8 +97,8 @@ def support_of(model: Any) -> Support:
     if hasattr(type(model), "create_masks_for_generate"):
         raise NoRoad("its masks are its own")
     mixin = _transformers.GenerationMixin
-    for name in ("prepare_inputs_for_generation", "_sample"):
-        if getattr(type(model), name) is not getattr(mixin, name):
+    for name in ("generate", "prepare_inputs_for_generation", "_sample"):
+        if getattr(type(model), name, None) is not getattr(mixin, name):
             raise NoRoad(f"its {name} is its own, and is called")
     names = inspect.signature(model.forward).parameters
     cache = keyword_of(model)

@@ -96,7 +96,7 @@ class Watch:
             return
         mask = kwargs.get("attention_mask")
         if self.state.policy.bos_id is not None:
-            check_bos(self.state.policy, ids, mask, may_lack=module.training)
+            check_bos(self.state.policy, ids, mask, may_lack=self._may_lack(module))
         if not module.training:
             check_padding(self.state.policy, ids, mask, generates=False)
             check_positions(module, ids, mask, kwargs.get("position_ids"))
@@ -118,7 +118,14 @@ class Watch:
             self.raw.check(ids)
             if self.state.policy.bos_id is not None:
                 mask = kwargs.get("attention_mask")
-                check_bos(self.state.policy, ids, mask, may_lack=module.training)
+                check_bos(self.state.policy, ids, mask, may_lack=self._may_lack(module))
+
+    def _may_lack(self, module: Any) -> bool:
+        """Whether rows may begin in the middle of a text: those of training and its evaluations, and by request."""
+        record = self.state.provenance
+        return bool(
+            module.training or record.for_training or "allow_missing_bos" in record.overrides
+        )
 
     def note_trace(self) -> None:
         """Note that what is being made of the model now is a copy that has no hooks."""

@@ -29,7 +29,9 @@ _CONTINUOUS = "transformers.generation.continuous_batching"
 
 
 def install(model: PreTrainedModel, raw: RawIds) -> None:
-    """Put the checks in the place of a model's methods."""
+    """Put the checks in the place of a model's methods; one that does not generate keeps its hooks alone."""
+    if not hasattr(model, "prepare_inputs_for_generation") or not hasattr(model, "generate"):
+        return
     # Partials, not methods: they can be pickled and copied with the model.
     model.generate = partial(_generate, model, raw)
     prepare = partial(_prepare, model, raw)

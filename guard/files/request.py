@@ -26,6 +26,7 @@ _DTYPES = ("auto", "bfloat16", "float16", "float32", "float64")
 _SWITCHES = (
     *("load_in_8bit", "load_in_4bit", "local_files_only", "trust_remote_code", "for_training"),
     *("allow_chat_model", "allow_adapter", "allow_pickle", "force_download", "offload_buffers"),
+    "allow_missing_bos",
 )
 _CHOICES = {
     "bos": ("auto", "add", "none"),
@@ -90,6 +91,23 @@ def _refuse_key_mapping(value: dict[str, str] | None) -> None:
             )
 
 
+def _refuse_other_kinds(model_class: object, config: object) -> None:
+    if model_class is not None and not (
+        isinstance(model_class, type) and callable(getattr(model_class, "from_pretrained", None))
+    ):
+        raise SettingsError(
+            f"model_class={model_class!r}",
+            remedy="give a class of models that has `from_pretrained`, not its name or an object of it",
+        )
+    if config is not None and not (
+        isinstance(getattr(config, "model_type", None), str) and hasattr(config, "to_diff_dict")
+    ):
+        raise SettingsError(
+            f"config is {type(config).__name__}",
+            remedy="give a configuration of transformers, such as AutoConfig.from_pretrained returns",
+        )
+
+
 def _refuse_climbing(subfolder: object) -> None:
     parts = PurePosixPath(subfolder) if isinstance(subfolder, str) else None
     if parts is None or parts.is_absolute() or ".." in parts.parts:
@@ -147,6 +165,9 @@ class LoadRequest:
     bos: BosChoice = "auto"
     special_tokens: SpecialTokens = "refuse"
     padding: PaddingChoice = "auto"
+    model_class: Any = None
+    config: Any = None
+    allow_missing_bos: bool = False
 
     def __post_init__(self) -> None:
         if not self.model_id.strip():
@@ -174,6 +195,7 @@ class LoadRequest:
                 raise SettingsError(
                     f"{name}={getattr(self, name)!r}", remedy=f"{name} is one of {', '.join(known)}"
                 )
+        _refuse_other_kinds(self.model_class, self.config)
         _refuse_climbing(self.subfolder)
         _refuse_device_map(self.device_map)
         _refuse_key_mapping(self.key_mapping)
@@ -230,5 +252,8 @@ class LoadRequest:
     @property
     def overrides(self) -> tuple[str, ...]:
         """The protections that the caller switched off, by argument name."""
-        names = ("allow_adapter", "allow_chat_model", "allow_pickle", "trust_remote_code")
+        names = (
+            *("allow_adapter", "allow_chat_model", "allow_missing_bos", "allow_pickle"),
+            "trust_remote_code",
+        )
         return tuple(name for name in names if getattr(self, name))

@@ -39,7 +39,12 @@ from guard.settings.inherited import effective as effective_settings
 from guard.settings.settled import greedy_config
 
 if TYPE_CHECKING:
-    from transformers import GenerationConfig, PreTrainedModel, PreTrainedTokenizerBase
+    from transformers import (
+        GenerationConfig,
+        PreTrainedConfig,
+        PreTrainedModel,
+        PreTrainedTokenizerBase,
+    )
 
 
 def assemble(request: LoadRequest) -> tuple[PreTrainedModel, PreTrainedTokenizerBase, Provenance]:
@@ -61,6 +66,7 @@ def assemble(request: LoadRequest) -> tuple[PreTrainedModel, PreTrainedTokenizer
     if request.idle_options:
         said = f"{', '.join(request.idle_options)}: no effect with {request.quantization}"
         checks.add("quantization-options", None, said, "recorded")
+    _note_what_was_given(request, config, checks)
     check_use(model, source, unused, checks, request.variant)
     rows = model.get_input_embeddings().weight.shape[0]
     check_class(model, source, checks, rows)
@@ -110,6 +116,20 @@ def assemble(request: LoadRequest) -> tuple[PreTrainedModel, PreTrainedTokenizer
     return model, tokenizer, provenance
 
 
+def _note_what_was_given(
+    request: LoadRequest, config: PreTrainedConfig | None, checks: CheckList
+) -> None:
+    """Record a class or a configuration in the place of the model's own."""
+    if request.model_class is not None:
+        named = f"{request.model_class.__module__}.{request.model_class.__qualname__}"
+        checks.add("class-given", None, f"loaded with {named}", "recorded")
+    if request.config is not None:
+        given, own = request.config.to_dict(), {} if config is None else config.to_dict()
+        other = sorted(name for name in given.keys() | own if given.get(name) != own.get(name))
+        said = f"other than config.json: {', '.join(other)}" if other else "as config.json has it"
+        checks.add("config-given", None, said, "recorded")
+
+
 def _check_adapter(model: PreTrainedModel, request: LoadRequest, checks: CheckList) -> None:
     attached = bool(getattr(model, "_hf_peft_config_loaded", False))
     if attached and not request.allow_adapter:
@@ -131,9 +151,14 @@ def _replace_generation_config(
     checks: CheckList,
 ) -> GenerationRecord:
     named = model.config.get_text_config().eos_token_id
-    model.generation_config, record = explicit_generation(
-        model.generation_config.to_diff_dict(), named, policy, tokenizer, checks
+    own = getattr(
+        model, "generation_config", None
+    )  # a class of a script's own may be one that does not generate
+    found, record = explicit_generation(
+        own.to_diff_dict() if own is not None else {}, named, policy, tokenizer, checks
     )
+    if own is not None:
+        model.generation_config = found
     return record
 
 

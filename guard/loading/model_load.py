@@ -85,10 +85,14 @@ def read_model(
         options["quantization_config"] = bitsandbytes_config(
             request, config, trusted=options["trust_remote_code"]
         )
+    # A class reads its own configuration, which may be of another kind than the automatic one.
+    given = request.config if request.config is not None else config
+    if request.model_class is not None and request.config is None:
+        given = None
     try:
-        model, report = transformers.AutoModelForCausalLM.from_pretrained(
+        model, report = (request.model_class or transformers.AutoModelForCausalLM).from_pretrained(
             source.load_from,
-            config=config,
+            config=given,
             output_loading_info=True,
             **options,
             **place(request, source),

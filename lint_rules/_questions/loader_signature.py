@@ -48,6 +48,9 @@ LOADER_KEYWORDS: frozenset[str] = frozenset(
         "bos",
         "special_tokens",
         "padding",
+        "model_class",
+        "config",
+        "allow_missing_bos",
     ]
 )
 # Settings of transformers' own generate that the loader's generate takes as well.

@@ -56,7 +56,9 @@ def test_a_training_script_keeps_its_pad_token(rest, migrate):
 @pytest.mark.parametrize(
     "rest",
     [
-        pytest.param(HELPED, id="nothing is trained"),
+        pytest.param(HELPED + "print(model(ids))\n", id="it scores, and nothing is trained"),
+        pytest.param(HELPED + "serve(tokenizer)\n", id="somebody gets it, and nothing is trained"),
+        pytest.param(HELPED + "ids = tokenizer(text)\n", id="it makes ids, and nothing is trained"),
         pytest.param(TRAIN + HELPED + "model.generate(ids)\n", id="it generates as well"),
         pytest.param(TRAIN + HELPED + "tokenizer.add_tokens(['new'])\n", id="other words"),
         pytest.param(
@@ -70,10 +72,78 @@ def test_a_training_script_keeps_its_pad_token(rest, migrate):
         pytest.param(TRAIN + "resize({key: PAD}, tokenizer, model)\n", id="an unknown key"),
         pytest.param(TRAIN + "resize(*given)\n", id="arguments from elsewhere"),
         pytest.param(
-            TRAIN.replace("None", "held") + "resize({'bos_token': '</s>'}, tokenizer, model)\n",
-            id="another BOS and an evaluation",
+            TRAIN
+            + "resize({'bos_token': '</s>'}, tokenizer, model)\nargs.predict_with_generate = True\n",
+            id="another BOS and a trainer that generates",
         ),
     ],
 )
 def test_other_tokens_keep_the_model_back(rest, check_noop):
     check_noop(HEAD + rest)
+
+
+def test_another_bos_and_an_evaluation_go_along(migrate):
+    rest = TRAIN.replace("None", "held") + "resize({'bos_token': '</s>'}, tokenizer, model)\n"
+    assert LOADED in migrate(HEAD + rest).after
+
+
+@pytest.mark.parametrize(
+    "rest",
+    [
+        pytest.param("", id="nothing more"),
+        pytest.param("model.save_pretrained(OUT)\ntokenizer.save_pretrained(OUT)\n", id="both are saved"),
+        pytest.param("for name, rows in model.state_dict().items():\n    rows += own[name]\n", id="weights are added"),
+        pytest.param("tokenizer.add_tokens(['new'])\nprint(len(tokenizer))\n", id="other words"),
+        pytest.param("whole = model.to('cpu')\nwhole.save_pretrained(OUT)\n", id="by another name"),
+    ],
+)  # fmt: skip
+def test_tokens_of_a_script_that_only_saves_go_along(rest, migrate):
+    after = migrate(HEAD + HELPED + rest).after
+    assert b'for_training=True, padding="files"' in after.replace(b"\n    ", b"").replace(
+        b",)", b")"
+    )
+    assert b"model.eval()" in after
+
+
+def test_a_pair_beside_the_one_that_grows_generates(migrate):
+    rest = (
+        HELPED
+        + """\
+tuned = AutoModelForCausalLM.from_pretrained("gpt2-xl")
+words = AutoTokenizer.from_pretrained("gpt2-xl")
+inputs = words("a", return_tensors="pt")
+out = tuned.generate(**inputs, max_new_tokens=5)
+print(words.decode(out[0], skip_special_tokens=True))
+"""
+    )
+    plan = migrate(HEAD + rest)
+    assert plan.after.count(b'padding="files"') == 1
+    assert b".generate(tuned, words, " in plan.after
+
+
+LOOP = """\
+import torch
+from transformers import AutoModelForCausalLM
+
+model = AutoModelForCausalLM.from_pretrained("gpt2"){chain}
+{then}
+optimizer = torch.optim.SGD(model.parameters())
+model(**rows).loss.backward()
+optimizer.step()
+"""
+
+
+@pytest.mark.parametrize(
+    ("chain", "then", "evaluates"),
+    [
+        ("", "", True),
+        ("", "model.eval()", True),
+        (".eval()", "", True),
+        ("", "model.train()", False),
+        (".eval()", "model.train()", True),
+    ],
+)
+def test_a_loop_keeps_the_mode_that_its_model_had(chain, then, evaluates, migrate):
+    after = migrate(LOOP.format(chain=chain, then=then)).after
+    assert b"for_training=True" in after
+    assert (b".eval()" in after) is evaluates

@@ -17,6 +17,8 @@ _OWN = {
     "bos",
     "special_tokens",
     "padding",
+    "model_class",
+    "config",
 }
 # Those are keywords of a BitsAndBytesConfig.
 _ELSEWHERE = ("allow_", "llm_int8_", "bnb_4bit_")

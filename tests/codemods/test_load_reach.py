@@ -61,8 +61,9 @@ def test_a_keyword_of_the_model(keywords, said, after, migrate):
 @pytest.mark.parametrize(
     ("keywords", "reason"),
     [
-        ('config=AutoConfig.from_pretrained("gpt2-xl")', "may say something else"),
-        ('config=AutoConfig.from_pretrained("gpt2", use_cache=False)', "may say something else"),
+        ('config=AutoConfig.from_pretrained("gpt2", top_k=5)', "may say something else"),
+        ('config=AutoConfig.from_pretrained("gpt2", **more)', "may say something else"),
+        ("config=GPT2Config(n_layer=2)", "may say something else"),
         ("config=config", "may say something else"),
         ("load_in_8bit=a, quantization_config=BitsAndBytesConfig(load_in_8bit=True)", "twice"),
         ("torch_dtype=a, dtype=b", "twice"),
@@ -110,9 +111,16 @@ def test_a_named_config_that_is_read_stays(between, migrate):
 
 @pytest.mark.parametrize(
     "between",
-    ["config.use_cache = False", "change(config)", "if x:\n    config = other", "c = config"],
+    [
+        "config.do_sample = True",
+        "change(config)",
+        "config.update(given)",
+        "setattr(config, name, 1)",
+        "if x:\n    config = other",
+        "c = config",
+    ],
 )
-def test_a_named_config_that_may_change_keeps_the_load(between, migrate):
+def test_a_named_config_that_may_say_how_to_generate_keeps_the_load(between, migrate):
     plan = migrate(HEAD + NAMED.format(between=between))
     assert not plan.changed
 
@@ -287,3 +295,34 @@ def test_a_list_without_the_head_is_told(migrate):
         HEAD + f'm = AutoModelForCausalLM.from_pretrained("gpt2", quantization_config={config})\n'
     )
     assert any(n.kind == "changed" and "head" in n.text for s in plan.sites for n in s.notes)
+
+
+@pytest.mark.parametrize(
+    "between",
+    [
+        "config.use_cache = False",
+        "if size > getattr(config, 'max_position_embeddings', 0):\n    config.rope_scaling = {'factor': 2.0}",
+        "config.attention_dropout = 0.1\nprint(config)",
+    ],
+)
+def test_a_config_that_is_changed_goes_to_the_loader(between, migrate):
+    after = migrate(HEAD + NAMED.format(between=between)).after.decode()
+    assert "config=config" in after
+    assert between in after
+
+
+def test_another_models_config_goes_to_the_loader(migrate):
+    load = (
+        HEAD
+        + 'model = AutoModelForCausalLM.from_pretrained("gpt2", config=AutoConfig.from_pretrained("gpt2-xl"))\n'
+    )
+    assert 'config=AutoConfig.from_pretrained("gpt2-xl")' in migrate(load).after.decode()
+
+
+def test_a_name_that_holds_something_else_after_the_load(migrate):
+    source = (
+        HEAD
+        + NAMED.format(between="config.use_cache = False")
+        + "config = LoraConfig(r=8)\nuse(config)\n"
+    )
+    assert "config=config" in migrate(source).after.decode()

@@ -435,7 +435,7 @@ model = AutoModelForCausalLM.from_pretrained("gpt2")
         """\
 from transformers import AutoConfig, AutoModelForCausalLM
 
-model = AutoModelForCausalLM.from_pretrained("gpt2", config=AutoConfig.from_pretrained("gpt2-xl"))
+model = AutoModelForCausalLM.from_pretrained("gpt2", config=AutoConfig.for_model("gpt2"))
 """,
         "the `config` of the load may say something else than the model's own",
         id="a config object",
@@ -501,6 +501,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 model = AutoModelForCausalLM.from_pretrained("gpt2")
 model.resize_token_embeddings(50300)
+print(model(ids))
 """,
         "tokens are added to the tokenizer: it would no longer be the model's",
         id="tokens are added",

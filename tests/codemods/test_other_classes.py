@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from cleanguard.files import SourceFile
+from cleanguard.settings.config import Settings
+from codemods.planning import Planner
+
 AT_RUN_TIME = "the class is chosen at run time: "
 CAUSAL_OR_NOT = f"{AT_RUN_TIME}`AutoModelForCausalLM` or `AutoModelForSeq2SeqLM`"
 SEVERAL = """\
@@ -33,14 +37,14 @@ from transformers import LlamaForCausalLM
 
 
 class Steered(LlamaForCausalLM):
-    def forward(self, *args, **kwargs):
-        return super().forward(*args, **kwargs)
+    def generate(self, *args, **kwargs):
+        return super().generate(*args, **kwargs)
 
 
 model = Steered.from_pretrained("meta-llama/Llama-3.1-8B")
 """,
             OWN,
-            id="a subclass of the script",
+            id="a subclass of the script that generates in its own way",
         ),
         pytest.param(
             """\
@@ -331,7 +335,7 @@ from transformers import AutoTokenizer, LlamaForCausalLM
 
 
 class Steered(LlamaForCausalLM):
-    pass
+    from_pretrained = classmethod(load)
 
 
 model = Steered.from_pretrained("gpt2")
@@ -405,3 +409,80 @@ def run():
 
 def test_names_that_stand_for_each_other(check_noop):
     check_noop(f'{SEVERAL}a = b\nb = a\nmodel = a.from_pretrained("gpt2")\n')
+
+
+BASE = "from transformers import LlamaForCausalLM, PreTrainedModel\n\n\n"
+STEERED = (
+    BASE
+    + """\
+class Steered({bases}):
+    def forward(self, *args, **kwargs):
+        return super().forward(*args, **kwargs)
+
+
+model = Steered.from_pretrained("meta-llama/Llama-3.1-8B", torch_dtype=dtype)
+"""
+)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        pytest.param(STEERED.format(bases="LlamaForCausalLM"), id="of a library's class"),
+    ],
+)
+def test_a_class_of_the_script_is_loaded_as_before(source, migrate):
+    after = migrate(source).after.decode()
+    assert "model_class=Steered" in after
+    assert "dtype=dtype" in after
+
+
+@pytest.mark.parametrize(
+    "bases",
+    [
+        "Mixin, LlamaForCausalLM",
+        "Mixin",
+        "LlamaForCausalLM, metaclass=Own",
+        "make(LlamaForCausalLM)",
+    ],
+)
+def test_a_class_that_is_made_of_something_unseen_stays(bases, check_noop):
+    check_noop(STEERED.format(bases=bases))
+
+
+OWN_FILE = """\
+import torch
+from transformers.modeling_utils import PreTrainedModel
+
+
+class LlamaPreTrainedModel(PreTrainedModel):
+    base_model_prefix = "model"
+
+
+class LlamaForCausalLM(LlamaPreTrainedModel):
+    {body}
+"""
+
+
+@pytest.mark.parametrize(
+    ("body", "done"),
+    [
+        ("def forward(self, input_ids):\n        return self.model(input_ids)", True),
+        ("def generate(self, *args):\n        return None", False),
+        ("generate = other", False),
+        ("@classmethod\n    def from_pretrained(cls, name):\n        return cls()", False),
+    ],
+)
+def test_a_class_of_another_file_is_looked_into(body, done, tmp_path):
+    package = tmp_path / "models"
+    package.mkdir()
+    (package / "__init__.py").write_text("")
+    (package / "own.py").write_text(OWN_FILE.format(body=body))
+    use = tmp_path / "use.py"
+    use.write_text(
+        "from models.own import LlamaForCausalLM\n\nmodel = LlamaForCausalLM.from_pretrained(NAME)\n"
+    )
+    paths = [package / "__init__.py", package / "own.py", use]
+    plans = Planner([SourceFile(str(path), path) for path in paths], Settings()).plans()
+    assert plans[-1].changed is done
+    assert (b"model_class=LlamaForCausalLM" in plans[-1].after) is done

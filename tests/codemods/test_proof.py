@@ -24,8 +24,8 @@ def sabotage(monkeypatch: pytest.MonkeyPatch, change):
     """Lets the loads' rewrite give other sites."""
     real = model_loads.rewrite
 
-    def rewrite(script: Script, held) -> list[Site]:
-        sites = real(script, held)
+    def rewrite(script: Script, held, allowed) -> list[Site]:
+        sites = real(script, held, allowed)
         return change(script, sites) if sites else sites
 
     monkeypatch.setattr(siting.model_loads, "rewrite", rewrite)
@@ -78,10 +78,10 @@ def test_a_finding_that_is_new(monkeypatch):
 def test_a_second_run_that_would_change_more(monkeypatch):
     real = model_loads.rewrite
 
-    def rewrite(script: Script, held) -> list[Site]:
+    def rewrite(script: Script, held, allowed) -> list[Site]:
         end = len(script.utf8)
         again = Site("CG101", script.module, "again", (Edit(end, end, "x = 1\n"),))
-        return real(script, held) or [again]
+        return real(script, held, allowed) or [again]
 
     monkeypatch.setattr(siting.model_loads, "rewrite", rewrite)
     assert "a second run" in refusal()

@@ -47,10 +47,6 @@ GOES = "out = model.generate(**inputs, max_new_tokens=5)\nprint(tokenizer.decode
             id="the same name gets another model that stays",
         ),
         pytest.param("tokenizer.add_tokens(['x'])\n", id="tokens are added"),
-        pytest.param(
-            "model(tokenizer('a', add_special_tokens=False, return_tensors='np')['input_ids'])\n",
-            id="a bare encoding that stays is scored",
-        ),
     ],
 )  # fmt: skip
 def test_a_model_stays_whole(rest, check_noop):
@@ -161,7 +157,7 @@ def test_a_load_and_its_generation_in_two_files(plans, order):
         STAYS,
         "ids = tokenizer.apply_chat_template(m)\n",
         "trainer = Trainer(model)\ntrainer.train()\n",
-        "model(torch.tensor([tokenizer.encode('a', add_special_tokens=False)]))\n",
+        "model(chunk)\n",
     ],
 )
 @pytest.mark.parametrize("order", [("loaded", "main"), ("main", "loaded")])
@@ -199,3 +195,89 @@ def test_a_file_that_is_no_python_costs_no_other(tmp_path):
     done = [one for one in found if not isinstance(one, Unread) and one.changed]
     assert [Path(plan.filename).stem for plan in done] == ["good"]
     assert failures == ["bad", "worse", "gone"]
+
+
+@pytest.mark.parametrize(
+    "rest",
+    [
+        "model(tokenizer('a', add_special_tokens=False, return_tensors='np')['input_ids'])\n",
+        "ids = tokenizer(text, return_tensors='pt').input_ids\nfor i in range(9):\n    model(ids[:, i : i + 8])\n",
+        "ids = tokenizer(text, return_tensors='pt').input_ids\npart = ids[:, 5:]\nmodel(input_ids=part)\n",
+    ],
+)
+def test_rows_that_may_lack_bos_are_scored_as_before(rest, migrate):
+    assert b"allow_missing_bos=True" in migrate(LOADS + rest).after
+
+
+@pytest.mark.parametrize(
+    "rest",
+    [
+        "model(tokenizer('a', return_tensors='pt')['input_ids'])\n",
+        "ids = tokenizer('a', return_tensors='pt').input_ids.to(model.device)\nmodel(ids, labels=ids)\n",
+        "inputs = tokenizer('a', return_tensors='pt')\nmodel(**inputs)\n",
+    ],
+)
+def test_whole_prompts_keep_their_check(rest, migrate):
+    plan = migrate(LOADS + rest)
+    assert plan.changed
+    assert b"allow_missing_bos" not in plan.after
+
+
+@pytest.mark.parametrize("order", [("loaded", "main"), ("main", "loaded")])
+def test_rows_that_another_file_scores_without_bos(plans, order):
+    rest = "ids = tokenizer('a', return_tensors='pt').input_ids\nmodel(ids[:, 5:])\n"
+    texts = {"loaded": LOADED, "main": MAIN + rest}
+    done = plans(**{name: texts[name] for name in order})
+    assert b"allow_missing_bos=True" in done["loaded"].after
+
+
+MEASURES = """\
+import torch
+
+
+def windows(ids):
+    return [ids[:, at : at + 8] for at in range(0, ids.shape[1], 8)]
+
+
+def measure(model, ids):
+    return sum(model(part, labels=part).loss for part in windows(ids))
+"""
+MEASURED = """\
+from measures import measure
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+model = AutoModelForCausalLM.from_pretrained(NAME)
+tokenizer = AutoTokenizer.from_pretrained(NAME)
+print(measure(model, tokenizer(text, return_tensors="pt").input_ids))
+"""
+
+
+def test_a_function_of_another_file_that_only_scores(plans):
+    done = plans(measures=MEASURES, main=MEASURED)
+    assert b"allow_missing_bos=True" in done["main"].after
+
+
+@pytest.mark.parametrize(
+    "more",
+    ["    model.generate(ids)\n", "    ids = pad(ids)\n", "    return unseen.of(model)\n"],
+)
+def test_a_function_of_another_file_that_may_do_more(more, plans):
+    text = MEASURES.replace("def measure(model, ids):\n", f"def measure(model, ids):\n{more}")
+    if "unseen" in more:
+        done = plans(
+            measures=f"import unseen\n{text}", main=MEASURED, unseen="def of(model):\n    pass\n"
+        )
+    else:
+        done = plans(measures=text, main=MEASURED)
+    assert not done["main"].changed
+
+
+@pytest.mark.parametrize(
+    "measure",
+    ["get_model_complexity_info(model, (1, 64))", "lm_eval.simple_evaluate(model=model)"],
+)
+def test_a_model_that_a_library_gives_ids_of_its_own_stays(measure, check_noop):
+    check_noop(
+        "import lm_eval\nfrom ptflops import get_model_complexity_info\n"
+        f"from transformers import AutoModelForCausalLM\n\nmodel = AutoModelForCausalLM.from_pretrained(NAME)\n{measure}\n"
+    )

@@ -201,8 +201,8 @@ def install() -> None:
         setattr(PreTrainedTokenizerBase, name, _amended_encoding(plain))
     PreTrainedTokenizerBase.__setattr__ = _amended_setting(PreTrainedTokenizerBase.__setattr__)
     GenerationMixin.generate = _amended_generate(GenerationMixin.generate)
-    causal = transformers.AutoModelForCausalLM
-    causal.from_pretrained = classmethod(_amended_load(causal.from_pretrained.__func__))
+    model = transformers.PreTrainedModel  # what the automatic classes and a script's own come to
+    model.from_pretrained = classmethod(_amended_load(model.from_pretrained.__func__))
     transformers.AutoTokenizer.from_pretrained = staticmethod(
         _amended_tokenizer(transformers.AutoTokenizer.from_pretrained)
     )

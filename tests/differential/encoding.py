@@ -58,6 +58,11 @@ def lines(draw: Draw, parts: Parts, prompt: str, *, many: bool) -> Encoded:
     if draw.chance("return_attention_mask", 0.04):
         more.append("return_attention_mask=True")
     options = "".join(f", {one}" for one in more)
+    if many and prompt.isidentifier() and draw.chance("equal_prompts", 0.08):
+        options = options.replace(", padding=True", "")
+        found = _batch(draw, parts, prompt, options)
+        found.lines.insert(0, f"{prompt} = [{prompt}[0]] * 2")
+        return found
     if many:
         return _batch(draw, parts, prompt, options)
     form = draw.pick(

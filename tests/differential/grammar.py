@@ -10,7 +10,17 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from tests.differential import decoding, encoding, loading, prompting, settings, tuning, using
+from tests.differential import (
+    decoding,
+    encoding,
+    exporting,
+    loading,
+    prompting,
+    scoring,
+    settings,
+    tuning,
+    using,
+)
 from tests.differential.draw import Draw
 from tests.differential.models import FAMILIES, Family
 
@@ -99,6 +109,8 @@ def program(seed: str) -> Program:
             "module": 2,
             "early": 2,
             "tuning": 3,
+            "exporting": 1.5,
+            "scoring": 1,
         },
     )
     prefix = "self." if layout == "class" else ""
@@ -111,8 +123,8 @@ def program(seed: str) -> Program:
     parts.need("from transformers import AutoModelForCausalLM, AutoTokenizer")
     many = draw.chance("batch", 0.22)
     unsafe = draw.chance("unsafe", 0.08)
-    if layout == "tuning":
-        lines = tuning.lines(draw, parts)
+    if layout in _WHOLE:
+        lines = _WHOLE[layout](draw, parts)
     else:
         loads = loading.lines(draw, parts, many=many)
         body = _ask(draw, parts, many=many)
@@ -254,6 +266,8 @@ def _early(draw: Draw, parts: Parts, loads: list[str], body: list[str], many: bo
     return [*helper, *loads, "print(sizes)", *_over(body, many), *_ended()]
 
 
+# Programs of one kind each, which their own modules draw.
+_WHOLE = {"tuning": tuning.lines, "exporting": exporting.lines, "scoring": scoring.lines}
 _LAYOUTS = {
     "flat": _flat, "functions": _functions, "main": _main, "loading": _loading, "class": _class, "module": _module,
     "early": _early,

@@ -188,8 +188,8 @@ def _model_load(draw: Draw, parts: Parts, named: str) -> tuple[list[str], str]:
         if name == "config":
             parts.need("from transformers import AutoConfig")
             before.append(f"config = AutoConfig.from_pretrained({named})")
-            if draw.chance("config_changed", 0.3):
-                before.append("config.use_cache = False")
+            if draw.chance("config_changed", 0.5):
+                before += _changed_config(draw, parts)
         given[name] = value
     if "config" in given:  # those would go to the class then, which has none of them
         for name in ("use_cache", "output_hidden_states", "pad_token_id"):
@@ -204,11 +204,78 @@ def _model_load(draw: Draw, parts: Parts, named: str) -> tuple[list[str], str]:
     else:
         before += _as_dict(draw, "load_kwargs", given, form, parts)
         text = f"{named}, **load_kwargs"
-    load = f"AutoModelForCausalLM.from_pretrained({text})"
+    load = f"{_own_class(draw, parts)}.from_pretrained({text})"
     tail = draw.pick(
         "load_tail", {"none": 9, ".eval()": 0.8, '.to("cpu")': 0.6, '.eval().to("cpu")': 0.3}
     )
     return before, f"{parts.lm} = {load}{'' if tail == 'none' else tail}"
+
+
+def _changed_config(draw: Draw, parts: Parts) -> list[str]:
+    """What is set on a config before a load takes it."""
+    how = draw.pick(
+        "config_set",
+        {"use_cache": 3, "rope": 3, "dropout": 1, "asked": 1, "length": 1, "sampling": 0.7, "helper": 0.5, "loop": 0.4},
+    )  # fmt: skip
+    parts.need("import torch")
+    rope = '{"rope_type": "linear", "factor": 2.0, "rope_theta": 10000.0}'
+    if how == "helper":
+        parts.helper(
+            "def changed(config):", "    config.use_cache = False", "    return config", ""
+        )
+    return {
+        "use_cache": ["config.use_cache = False"],
+        "rope": [f"config.rope_parameters = {rope}"],
+        "dropout": ["config.attention_dropout = 0.0"],
+        "asked": ["size = getattr(config, 'max_position_embeddings', None)", "if size:", f"    config.rope_parameters = {rope}"],
+        "length": ["config.max_length = 7"],
+        "sampling": ["config.do_sample = True", "config.top_k = 3"],
+        "helper": ["config = changed(config)"],
+        "loop": ["for name, value in {'use_cache': False}.items():", "    setattr(config, name, value)"],
+    }[how]  # fmt: skip
+
+
+_CLASS = [
+    "class {name}({base}):",
+    "    def forward(self, *args, **kwargs):",
+    "        found = super().forward(*args, **kwargs)",
+    "        if found.logits is not None:",
+    "            found.logits = found.logits * 2",
+    "        return found",
+]
+_GENERATES = [
+    "",
+    "    def generate(self, *args, **kwargs):",
+    "        kwargs['max_new_tokens'] = 2",
+    "        return super().generate(*args, **kwargs)",
+]
+
+
+def _own_class(draw: Draw, parts: Parts) -> str:
+    """The class that the model is loaded with: the automatic one, the library's, or one of the script's own."""
+    how = draw.pick(
+        "class",
+        {"auto": 20, "stock": 2, "own": 1, "imported": 1, "shadowed": 0.4, "generates": 0.3},
+    )
+    base = parts.family.kind
+    if how == "auto":
+        return "AutoModelForCausalLM"
+    if how in ("stock", "shadowed", "own", "generates"):
+        parts.need(f"from transformers import {base}")
+    if how == "stock":
+        return base
+    name = base if how == "shadowed" else f"Own{base}"
+    above = f"transformers.{base}" if how == "shadowed" else base
+    lines = [line.format(name=name, base=above) for line in _CLASS]
+    if how == "generates":
+        lines += _GENERATES
+    if how in ("own", "generates"):
+        parts.helper(*lines, "")
+        return name
+    taken = "import transformers" if how == "shadowed" else f"from transformers import {base}"
+    parts.files["own_model.py"] = [taken, "", "", *lines]
+    parts.need(f"from own_model import {name}")
+    return name
 
 
 def _as_dict(draw: Draw, name: str, given: dict[str, str], form: str, parts: Parts) -> list[str]:

@@ -51,6 +51,11 @@ class Family:
     adapter_hub: str
     bos: str | None
 
+    @property
+    def kind(self) -> str:
+        """The library's class of its models."""
+        return "Qwen2ForCausalLM" if self.bos is None else "LlamaForCausalLM"
+
 
 FAMILIES = (
     Family("qwen", "Qwen/Qwen2.5-0.5B", "models/plain", "adapters/plain", "acme/plain-lora", None),

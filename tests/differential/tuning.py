@@ -11,8 +11,8 @@ if TYPE_CHECKING:
 
 _TEXTS = ["The lamp is on the table.", "A river and the house", "One, two, three; 4 and 5."]
 # Ways that add a token to every tokenizer here, and to those that have none to pad with.
-_ADD_ALWAYS = ("always", "ends", "name", "words", "dialogue", "loop")
-_ADD_PAD = ("dict", "helper", "imported helper", "direct")
+ADD_ALWAYS = ("always", "ends", "name", "words", "dialogue", "loop")
+ADD_PAD = ("dict", "helper", "imported helper", "direct")
 _RESIZE = [
     "def smart_resize(special_tokens_dict, tokenizer, model):",
     "    added = tokenizer.add_special_tokens(special_tokens_dict)",
@@ -37,19 +37,21 @@ def lines(draw: Draw, parts: Parts) -> list[str]:
         f"{lm} = AutoModelForCausalLM.from_pretrained({named}{draw.rng.choice(['', ', torch_dtype=torch.float32'])})",
         f"{tok} = AutoTokenizer.from_pretrained({', '.join(given)})",
     ]
+    if draw.chance("tune_eval", 0.15):
+        loads[0] += ".eval()" if draw.chance("tune_eval_chained", 0.5) else f"\n{lm}.eval()"
     if draw.chance("tune_tokenizer_first", 0.4):
         loads.reverse()
-    how, grown = _grown(draw, parts)
-    added = how in _ADD_ALWAYS or (how in _ADD_PAD and parts.family.bos is not None)
-    body = [*grown, *_shown(parts), *_steps(draw, parts), *_saved(draw, parts, added=added)]
-    found = [*loads, *body]
+    how, added_lines = grown(draw, parts)
+    added = how in ADD_ALWAYS or (how in ADD_PAD and parts.family.bos is not None)
+    body = [*added_lines, *shown(parts), *_steps(draw, parts), *_saved(draw, parts, added=added)]
+    found = [*"\n".join(loads).split("\n"), *body]
     if draw.chance("tune_in_function", 0.5):
         inner = [f"    {line}" if line else "" for line in found]
         found = ["def train():", *inner, "", "", 'if __name__ == "__main__":', "    train()"]
     return ["torch.manual_seed(3)", "", *found]
 
 
-def _grown(draw: Draw, parts: Parts) -> tuple[str, list[str]]:
+def grown(draw: Draw, parts: Parts) -> tuple[str, list[str]]:
     """How tokens are given to the tokenizer, and the lines."""
     tok, lm = parts.tok, parts.lm
     how = draw.pick(
@@ -114,7 +116,8 @@ def _grown(draw: Draw, parts: Parts) -> tuple[str, list[str]]:
     }[how]  # fmt: skip
 
 
-def _shown(parts: Parts) -> list[str]:
+def shown(parts: Parts) -> list[str]:
+    """Prints what the tokenizer and the embedding came to."""
     tok, lm = parts.tok, parts.lm
     return [
         f"print(len({tok}), {tok}.pad_token, {tok}.pad_token_id, {tok}.eos_token, {tok}.padding_side)",
@@ -137,6 +140,7 @@ def _steps(draw: Draw, parts: Parts) -> list[str]:
         pads, labels = [], "batch.input_ids"
         batches = [f'batch = {tok}({_TEXTS[0]!r}, return_tensors="pt")']
     mask = draw.rng.choice(["batch.attention_mask", f"batch.input_ids.ne({tok}.pad_token_id)"])
+    mode = [] if draw.chance("tune_stays_evaluating", 0.25) else [f"{lm}.train()"]
     mask = mask if pads else "batch.attention_mask"
     if draw.chance("trainer", 0.25):
         parts.need("from transformers import Trainer, TrainingArguments")
@@ -150,12 +154,27 @@ def _steps(draw: Draw, parts: Parts) -> list[str]:
             "print(round(result.training_loss, 3))",
         ]  # fmt: skip
     return [
-        *pads, *batches, f"optimizer = torch.optim.SGD({lm}.parameters(), lr=0.05)", f"{lm}.train()",
+        *pads, *batches, f"optimizer = torch.optim.SGD({lm}.parameters(), lr=0.05)", *mode,
         "for step in range(2):",
         f"    loss = {lm}(input_ids=batch.input_ids, attention_mask={mask}, labels={labels}).loss",
         "    loss.backward()", "    optimizer.step()", "    optimizer.zero_grad()",
         "    print(round(float(loss), 3))",
     ]  # fmt: skip
+
+
+def saved_tokenizer(parts: Parts, *, added: bool) -> list[str]:
+    """Saves a tokenizer: its files are compared where tokens came to it, else they are the publisher's."""
+    if added:
+        return [f'{parts.tok}.save_pretrained("saved")']
+    return [
+        f'{parts.tok}.save_pretrained("saved")',
+        'said = json.load(open("saved/tokenizer_config.json"))',
+        'print([said.get(name) for name in ("eos_token", "bos_token", "unk_token")])',
+        'tokens = json.load(open("saved/tokenizer.json"))["added_tokens"]',
+        'print(sorted(one["content"] for one in tokens))',
+        "import shutil",
+        'shutil.rmtree("saved")',
+    ]
 
 
 def _saved(draw: Draw, parts: Parts, *, added: bool) -> list[str]:
@@ -166,14 +185,7 @@ def _saved(draw: Draw, parts: Parts, *, added: bool) -> list[str]:
     )
     gone = ["import shutil", 'shutil.rmtree("saved")']
     parts.need("import json")
-    again = [
-        f'{tok}.save_pretrained("saved")',
-        'said = json.load(open("saved/tokenizer_config.json"))',
-        'print([said.get(name) for name in ("eos_token", "bos_token", "unk_token")])',
-        'tokens = json.load(open("saved/tokenizer.json"))["added_tokens"]',
-        'print(sorted(one["content"] for one in tokens))',
-        *gone,
-    ]
+    again = saved_tokenizer(parts, added=False)
     total = "sum(t.double().sum() for t in load_file('saved/model.safetensors').values())"
     return {
         "none": [],

@@ -1,0 +1,167 @@
+"""What is done with a model outside of the script's own calls: other files get it, and ids may lack BOS."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence, Set
+from typing import Literal
+
+import libcst as cst
+
+from cleanguard.catalogue.families import family_of
+from codemods.facts.purposes import trains
+from codemods.loads.windows import is_whole
+from codemods.plan.sites import Site
+from codemods.script.closures import closure_text
+from codemods.script.looking import Looking
+from codemods.script.model_uses import Calls, reaches
+from codemods.script.script import Script
+from lint_rules._flow.values.events import Encode, Forward, ModelLoad
+from lint_rules._flow.values.syntax import dotted
+
+# What a module says in which prompts are made, or texts generated.
+_IDS = re.compile(r"\.generate\(|input_ids|\.logits|\.encode\(")
+# What a function says that gives ids to a model, and what one that may do more than score rows of one length.
+_SCORES = re.compile(
+    _IDS.pattern + r"|\w*(model|tokenizer|tok|lm)\(|\.loss\b|_ids\b|\bforward\(|__call__"
+)
+_MAKES = re.compile(
+    r"generate|pipeline|chat|INST|<\||pad|bos|evaluator|Trainer|setattr|generation_config|token_id"
+)
+# Functions of libraries that run a model on ids of their own making.
+_MEASURES = re.compile(
+    r"complexity|flops|macs|profile|simple_evaluate|onnx|^trace$|^summary$", re.I
+)
+Does = Literal["scores", "unknown"]
+
+
+def given_away(script: Script) -> list[tuple[cst.Call, str, Does]]:
+    """Calls of what other files of the run define and where ids are made or generated from, with what they do."""
+    taken = script.look(_Imported)
+    risky: dict[str, Does] = {}
+    for local, module, name in taken.found:
+        does = _does(script, module, name)
+        if does is not None:
+            risky[local] = does
+    for target, called in script.look(_Made).found if risky else ():
+        made = risky.get(called.partition(".")[0])
+        if made is not None:  # its methods get the model
+            risky.setdefault(target, made)
+    named = [(node, dotted(node.func) or "") for node in script.look(Calls, None).found]
+    measured: Does = "unknown"
+    known = [
+        (
+            node,
+            name,
+            measured
+            if _MEASURES.search(name.rpartition(".")[2])
+            else risky.get(name.partition(".")[0]),
+        )
+        for node, name in named
+    ]
+    return [(node, name, does) for node, name, does in known if does is not None]
+
+
+def _does(script: Script, module: str, name: str) -> Does | None:
+    """What a function of another file does with ids; None for nothing."""
+    text = closure_text(script.others, script.path, module, name)
+    if text is None:
+        return "unknown" if script.others.mentions(script.path, module, _SCORES) else None
+    if not _SCORES.search(text):
+        return None
+    pads = b"pad" in script.utf8  # what it is given may be padded, and goes without its mask
+    return "unknown" if pads or _MAKES.search(text) else "scores"
+
+
+def scored_without_bos(script: Script, sites: Sequence[Site]) -> frozenset[cst.CSTNode]:
+    """The loads of the script whose models score rows that may not begin with BOS."""
+    if trains(script):
+        return frozenset()  # what trains may begin anywhere
+    done = {site.node for site in sites if site.automatic}
+    models = [load for load in script.flow.events(ModelLoad) if load.node in done]
+    found = {
+        forward.model.origin
+        for forward in script.flow.events(Forward)
+        if not forward.model.guarded and may_lack_bos(script, forward, done)
+    }
+    scoring = [node for node, _, does in script.once(given_away) if does == "scores"]
+    found |= {
+        load.node
+        for load in models
+        for node in scoring
+        if any(reaches(script, load, arg.value) for arg in node.args)
+    }
+    return frozenset(load.node for load in models if load.node in found)
+
+
+def foreign_without_bos(script: Script, done: Set[cst.CSTNode]) -> frozenset[cst.CSTNode]:
+    """The loads of other files whose models score rows here that may not begin with BOS."""
+    found = {
+        forward.model.origin
+        for forward in script.flow.events(Forward)
+        if not forward.model.guarded and may_lack_bos(script, forward, done)
+    }
+    return frozenset(node for node in found if node is not None)
+
+
+class _Made(Looking):
+    """Names that are assigned what a call gives, with the call's name."""
+
+    def __init__(self) -> None:
+        self.found: list[tuple[str, str]] = []
+
+    def visit_Assign(self, node: cst.Assign) -> None:
+        called = dotted(node.value.func) if isinstance(node.value, cst.Call) else None
+        for one in node.targets:
+            name = dotted(one.target)
+            if name is not None and called is not None:
+                self.found.append((name.partition(".")[0], called))
+
+
+class _Imported(Looking):
+    """What is imported: the local name, the module, and the name there."""
+
+    def __init__(self) -> None:
+        self.found: list[tuple[str, str, str]] = []
+
+    def visit_ImportFrom(self, node: cst.ImportFrom) -> None:
+        module = "." * len(node.relative) + ((dotted(node.module) or "") if node.module else "")
+        for alias in node.names if not isinstance(node.names, cst.ImportStar) else ():
+            name = dotted(alias.name) or ""
+            renamed = None if alias.asname is None else alias.asname.name
+            self.found.append(
+                (renamed.value if isinstance(renamed, cst.Name) else name, module, name)
+            )
+
+    def visit_Import(self, node: cst.Import) -> None:
+        for alias in node.names:
+            name = dotted(alias.name) or ""
+            renamed = None if alias.asname is None else alias.asname.name
+            local = renamed.value if isinstance(renamed, cst.Name) else name.partition(".")[0]
+            self.found.append((local, name, name))
+
+
+def may_lack_bos(script: Script, forward: Forward, done: Set[cst.CSTNode]) -> bool:
+    """Whether a prompt that the script tokenises may come without the BOS that its family has."""
+    encode = _encode_of(script, forward)
+    if encode is None or not _needs_bos(script, forward):
+        return False
+    if encode.method == "convert_tokens_to_ids" or not is_whole(script, forward):
+        return True
+    return "add_special_tokens" in encode.args.keywords and (
+        encode.args.written("add_special_tokens") is not True and encode.node not in done
+    )
+
+
+def is_unseen(script: Script, forward: Forward) -> bool:
+    """Whether ids come from where they cannot be seen: they may lack BOS, or be padded without a mask."""
+    return _needs_bos(script, forward) and _encode_of(script, forward) is None
+
+
+def _encode_of(script: Script, forward: Forward) -> Encode | None:
+    return script.flow.event_at(forward.encoded.origin if forward.encoded else None, Encode)
+
+
+def _needs_bos(script: Script, forward: Forward) -> bool:
+    family = family_of(forward.model.model.text or "")
+    return not (trains(script) or (family is not None and family.bos == "none"))
