@@ -221,5 +221,5 @@ def test_a_comment_that_is_no_utf8_is_told_at_its_line(word: str) -> None:
     raw = word.encode() + b"x = 1\ny = 2  # caf\xe9\n"
     assert needs_check(raw)
     (finding,) = check_source("a.py", raw, Settings())
-    assert (finding.code, finding.row) == ("CG900", 2 + bool(word))
+    assert (finding.code, finding.location.row) == ("CG900", 2 + bool(word))
     assert not needs_check(b"x = 1  # caf\xc3\xa9\n")
