@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import libcst as cst
 
-from codemods.loads.own_classes import is_plain, written_class
+from codemods.loads.own_classes import hands_on, is_plain, written_class
 from codemods.loads.partners import model_text
 from codemods.plan.sites import CannotRewrite
 from codemods.script.bindings import Bindings, Bound
@@ -97,7 +97,7 @@ class _Adapters(Looking):
 def class_argument(script: Script, load: ModelLoad) -> str | None:
     """The class that the loader is to load with, as written; None where it is the automatic one's."""
     every = script.once(_Classes).called(load)
-    own = any(not (isinstance(one, str) and _is_stock(one)) for one in every)
+    own = any(not (isinstance(one, str) and _is_stock(script, one)) for one in every)
     return written_class(script, load.node) if own else None
 
 
@@ -143,7 +143,9 @@ def _refuse_others(
         if (
             kind == "model-load"
             and isinstance(one, str)
-            and not (_is_stock(one) or name.endswith(VALUE_HEAD) or _takes(script, load, one))
+            and not (
+                _is_stock(script, one) or name.endswith(VALUE_HEAD) or _takes(script, load, one)
+            )
         ):
             raise CannotRewrite(
                 f"`{name}` may be a class of your own; the loader would load the stock one"
@@ -152,10 +154,11 @@ def _refuse_others(
             raise CannotRewrite(f"`{name}` puts a value head on the model, the loader does not")
 
 
-def _is_stock(one: str) -> bool:
-    """Whether a class is a library's, or one of transformers' that somebody's own module hands on."""
-    root, _, rest = one.partition(".")
-    return root in _STOCK or (rest or root).rpartition(".")[2] in _HANDED_ON
+def _is_stock(script: Script, one: str) -> bool:
+    """Whether a class is a library's, or one of transformers' that a module of the run hands on."""
+    if one.partition(".")[0] in _STOCK:
+        return True
+    return one.rpartition(".")[2] in _HANDED_ON and hands_on(script, one)
 
 
 def _is_adapter(one: _Class) -> bool:
@@ -177,13 +180,16 @@ class _Classes:
         self._bindings = Bindings(script)
         self._open: set[cst.CSTNode] = set()
 
-    def called(self, load: ModelLoad | TokenizerLoad) -> Iterator[_Class]:
+    def called(self, load: ModelLoad | TokenizerLoad) -> list[_Class]:
         """The classes whose `from_pretrained` a load calls."""
-        for one in self._of(load.node.func, load.place.function):
-            if isinstance(one, str):
-                yield one.removesuffix(_LOAD) if one.endswith(_LOAD) else None
-            else:
-                yield one
+        # All of them at once: one that stops halfway leaves `_open` as it is.
+        found = list(self._of(load.node.func, load.place.function))
+        return [
+            (one.removesuffix(_LOAD) if one.endswith(_LOAD) else None)
+            if isinstance(one, str)
+            else one
+            for one in found
+        ]
 
     def _of(self, node: cst.BaseExpression, function: _Function) -> Iterator[_Class]:
         if node in self._open:  # it is made of itself

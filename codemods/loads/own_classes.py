@@ -35,6 +35,12 @@ def is_plain(script: Script, found: cst.ClassDef | str) -> bool:
     return bool(owner) and _Definitions(script).imported(script.path, owner, name)
 
 
+def hands_on(script: Script, found: str) -> bool:
+    """Whether a module of the run hands on transformers' own class by this dotted name, and makes none of its own."""
+    owner, _, name = found.rpartition(".")
+    return bool(owner) and _Definitions(script).handed_on(script.path, owner, name)
+
+
 class _Definitions:
     """Looks classes up in the files of the run, as far as imports show them; what is not seen is not plain."""
 
@@ -50,6 +56,27 @@ class _Definitions:
         self._steps += 1
         files = self._others.modules(path, module) if self._steps < _MOST_STEPS else []
         return bool(files) and all(self._in_file(one, name) for one in files)
+
+    def handed_on(self, path: Path, module: str, name: str) -> bool:
+        """Whether what a file imports by this name comes from transformers, in every module that it may be."""
+        if module.partition(".")[0] == "transformers":
+            return True
+        self._steps += 1
+        files = self._others.modules(path, module) if self._steps < _MOST_STEPS else []
+        return bool(files) and all(self._hands_on(one, name) for one in files)
+
+    def _hands_on(self, path: Path, name: str) -> bool:
+        try:
+            nodes = list(ast.walk(ast.parse(self._others.text(path))))
+        except (SyntaxError, ValueError, RecursionError):
+            return False
+        kinds = (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+        if _is_assigned(nodes, name) or any(isinstance(n, kinds) and n.name == name for n in nodes):
+            return False
+        imports = [*_imports_of(nodes, name), *_imports_of(nodes, "*")]
+        return bool(imports) and all(
+            self.handed_on(path, owner, name if real == "*" else real) for owner, real in imports
+        )
 
     def _in_file(self, path: Path, name: str) -> bool:
         try:

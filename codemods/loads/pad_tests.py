@@ -18,6 +18,7 @@ from lint_rules._flow.values.syntax import dotted
 
 _SUMMARY = "a pad token is there now"
 _UNLESS = "where the tokenizer brings a pad token of its own"
+_AS_FILES = 'padding="files"'
 _ENCODES = "CleanModelLoader.encode("
 _KEPT = "the encoded batch that stays is padded on the left, with the guard's pad token"
 _LOOKED_AT = ("pad_token", "pad_token_id", "padding_side")
@@ -36,9 +37,10 @@ def rewrite(script: Script, sites: Sequence[Site], edits: Iterable[Edit]) -> lis
     """
     if not any(site.code == "CG102" and site.edits for site in sites):
         return []
-    if may_grow(script):
-        return []  # the loader leaves the pad token as it was
     gone = list(edits)
+    loads = [edit.text for edit in gone if "CleanModelLoader(" in edit.text]
+    if may_grow(script) and all(_AS_FILES in text for text in loads):
+        return []  # the loader leaves the pad token as it was
     visitor = _PadTests()
     script.module.visit(visitor)
     found: list[Site] = []
@@ -52,12 +54,13 @@ def rewrite(script: Script, sites: Sequence[Site], edits: Iterable[Edit]) -> lis
             text += "; a collator that masks pad does not mask eos any more"
         note = Note("changed", text, _UNLESS)
         found.append(Site("CG102", node, _SUMMARY, (), (note,)))
-    told = {script.line_of(node) for node in visitor.found}
+    told = {(script.line_of(node), _READ) for node in visitor.found}
     for read in visitor.reads:
-        if script.line_of(read) in told or any(e.covers(script.span(read).start) for e in gone):
-            continue
-        told.add(script.line_of(read))
         what = _SIDE if read.attr.value == "padding_side" else _READ
+        at = (script.line_of(read), what)
+        if at in told or any(e.covers(script.span(read).start) for e in gone):
+            continue
+        told.add(at)
         note = Note("changed", f"`{script.code(read)}` is read here: {what}", _UNLESS)
         found.append(Site("CG102", read, "what the loader sets is read", (), (note,)))
     for encode in script.flow.events(Encode):

@@ -119,6 +119,41 @@ FILES["a quantization config of another file"] = {
     + ASK.format(settings="max_new_tokens=4"),
     "options.py": "from transformers import BitsAndBytesConfig\n\nbnb = BitsAndBytesConfig(load_in_8bit=True)\n",
 }
+MINE = """class Mine(transformers.LlamaForCausalLM):
+    def forward(self, *given, **more):
+        out = super().forward(*given, **more)
+        out.logits = -out.logits
+        return out
+
+"""
+FILES["a class of one's own and a config"] = {
+    "main.py": HEAD
+    + "import transformers\n\n"
+    + MINE
+    + 'config = transformers.AutoConfig.from_pretrained("meta-llama/Llama-3.2-1B")\nconfig.rope_theta = 50.0\n'
+    + QWEN.replace("Qwen/Qwen2.5-0.5B", "meta-llama/Llama-3.2-1B").replace(
+        'AutoModelForCausalLM.from_pretrained("meta-llama/Llama-3.2-1B"',
+        'Mine.from_pretrained("meta-llama/Llama-3.2-1B", config=config',
+    )
+    + ASK.format(settings="max_new_tokens=4"),
+}
+FILES["a class of one's own by a library's name"] = {
+    "main.py": HEAD
+    + "from kinds import AutoModelForCausalLM\n"
+    + QWEN.replace("Qwen/Qwen2.5-0.5B", "meta-llama/Llama-3.2-1B")
+    + ASK.format(settings="max_new_tokens=4"),
+    "kinds.py": "import transformers\n\n\n" + MINE.replace("Mine", "AutoModelForCausalLM"),
+}
+FILES["a config with fewer layers"] = {
+    "main.py": HEAD
+    + "from transformers import AutoConfig\n"
+    + 'config = AutoConfig.from_pretrained("Qwen/Qwen2.5-0.5B")\nconfig.num_hidden_layers = 1\n'
+    + QWEN.replace(
+        'AutoModelForCausalLM.from_pretrained("Qwen/Qwen2.5-0.5B"',
+        'AutoModelForCausalLM.from_pretrained("Qwen/Qwen2.5-0.5B", config=config',
+    )
+    + ASK.format(settings="max_new_tokens=4"),
+}
 FILES["a quantization config whose flag is false"] = {
     "main.py": HEAD
     + "from transformers import BitsAndBytesConfig\n\nEIGHT = 1 > 2\nbnb = BitsAndBytesConfig(load_in_8bit=EIGHT)\n"

@@ -217,7 +217,10 @@ def small_model(tokenizer: Any) -> Any:
     settings = model.generation_config.to_diff_dict()
     effective = {name: value for name, value in settings.items() if name not in inner}
     record: Any = SimpleNamespace(
-        model=SimpleNamespace(context=4096), generation=GenerationRecord(effective, {})
+        model=SimpleNamespace(context=4096),
+        generation=GenerationRecord(effective, {}),
+        for_training=False,
+        overrides=(),
     )
     install(model, tokenizer, GuardState(policy_of(tokenizer), record))
     return model

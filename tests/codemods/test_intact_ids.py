@@ -1,0 +1,51 @@
+"""Ids that a script changes, or of which it takes a part, are not those of the prompt."""
+
+from __future__ import annotations
+
+import pytest
+
+LOAD = (
+    "import torch\nfrom transformers import AutoModelForCausalLM, AutoTokenizer\n\n"
+    'tok = AutoTokenizer.from_pretrained("meta-llama/Llama-3.2-1B")\n'
+    'model = AutoModelForCausalLM.from_pretrained("meta-llama/Llama-3.2-1B")\n'
+)
+ENC = 'enc = tok("The lamp", return_tensors="pt")\n'
+END = "print(tok.decode(out[0], skip_special_tokens=True))\n"
+ASK = "out = model.generate(**enc, max_new_tokens=4)\n" + END
+HELPER = "def move(enc):\n    return {k: v%s.to(model.device) for k, v in enc.items()}\n\n"
+
+
+@pytest.mark.parametrize(
+    "rest",
+    [
+        ENC + "enc = {k: v[:, -6:] for k, v in enc.items()}\n" + ASK,
+        ENC + 'enc["input_ids"] = enc["input_ids"][:, :4]\n' + ASK,
+        ENC + 'enc["input_ids"][0, 1] = 7\n' + ASK,
+        ENC + "enc.input_ids[:, 1] += 1\n" + ASK,
+        ENC + "enc.input_ids.fill_(3)\n" + ASK,
+        HELPER % "[:, :4]" + ENC.replace("tok(", "move(tok(").replace(")\n", "))\n") + ASK,
+        'ids = tok("The lamp")["input_ids"][:5]\nout = model.generate(torch.tensor([ids]), max_new_tokens=4)\n' + END,
+        'ids = tok("The lamp", return_tensors="pt").input_ids[..., 1:]\nout = model.generate(ids, max_new_tokens=4)\n' + END,
+    ],
+    ids=["dict", "entry", "token", "added", "filled", "helper", "list", "dots"],
+)  # fmt: skip
+def test_what_is_changed_stays(rest, migrate):
+    plan = migrate(LOAD + rest)
+    assert plan.after == plan.before
+    [reason] = [site.reason for site in plan.manual if site.code == "CG301"]
+    assert "a part of what was tokenised" in reason or "changes the ids" in reason
+
+
+@pytest.mark.parametrize(
+    "rest",
+    [
+        ENC + "enc = {k: v.to(model.device) for k, v in enc.items()}\n" + ASK,
+        ENC + 'enc.pop("token_type_ids", None)\n' + ASK,
+        HELPER % "" + ENC + "enc = move(enc)\n" + ASK,
+        'ids = tok.encode("The lamp", return_tensors="pt").to(model.device)\nout = model.generate(ids, max_new_tokens=4)\n' + END,
+    ],
+    ids=["moved", "popped", "helper", "ids"],
+)  # fmt: skip
+def test_what_is_only_moved_goes(rest, migrate):
+    sites = [site for site in migrate(LOAD + rest).sites if site.code == "CG301"]
+    assert [site.reason for site in sites] == [None]
