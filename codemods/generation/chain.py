@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import libcst as cst
 
 from codemods.plan.edits import Edit
 from codemods.plan.sites import CannotRewrite
+from codemods.script.looking import Looking
 from codemods.script.purity import assigned_name, is_pure, is_pure_assignment, may_change
 from codemods.script.script import Script
 from codemods.texts.carried_names import carried_names
@@ -117,7 +119,8 @@ def chain_of(script: Script, encode: Encode, generate: Generate, decode: Decode)
         anchor = next((node for node in wholes if _contains(script, node, generating)), generating)
         _refuse_reordering(script, late, host)
     early = [node for node in own if node not in late]
-    _refuse_changed_prompt(script, encode, early, keeps)
+    before = [] if host is encoding else _earlier_calls(script, host, decoded)
+    _refuse_changed_prompt(script, encode, [*early, *before], keeps)
     return Chain(script, encode, decoded, host, anchor, tuple(wholes), keeps)
 
 
@@ -257,7 +260,7 @@ def _refuse_reordering(
 
 
 def _refuse_changed_prompt(
-    script: Script, encode: Encode, between: list[cst.BaseStatement], keeps: bool
+    script: Script, encode: Encode, between: Sequence[cst.CSTNode], keeps: bool
 ) -> None:
     """The prompt is read later than before, and once more where its encoding is kept."""
     prompt = encode.args.get("text", 0)
@@ -273,6 +276,27 @@ def _refuse_changed_prompt(
         for node in between
     ):
         raise CannotRewrite("the prompt may change between tokenising and generating")
+
+
+def _earlier_calls(
+    script: Script, host: cst.SimpleStatementLine, decoded: Span
+) -> list[cst.CSTNode]:
+    """The calls with effects in a statement that are made before the one that decodes."""
+    visitor = _Calls()
+    host.visit(visitor)
+    return [
+        call
+        for call in visitor.found
+        if script.span(call).end <= decoded.start and not is_pure(call)
+    ]
+
+
+class _Calls(Looking):
+    def __init__(self) -> None:
+        self.found: list[cst.Call] = []
+
+    def visit_Call(self, node: cst.Call) -> None:
+        self.found.append(node)
 
 
 def _index_in(

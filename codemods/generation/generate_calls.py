@@ -27,7 +27,7 @@ from codemods.settings.generate_keywords import carry_generate_keywords
 from codemods.settings.stop_strings import stop_string_faults
 from codemods.texts.decoded_ids import generated_in, has_prompt
 from codemods.texts.encoding import encoding_edit, specials_note
-from codemods.texts.intact_ids import refuse_changed_ids
+from codemods.texts.intact_ids import refuse_bound, refuse_changed_ids
 from lint_rules._flow.state.library_names import VALUE_HEAD
 from lint_rules._flow.values.events import CallSite, Decode, Encode, Generate, ModelLoad
 
@@ -102,6 +102,9 @@ def _encode_of(script: Script, call: Generate, unmigrated: frozenset[cst.CSTNode
         raise CannotRewrite("the prompt's tokenisation cannot be followed to this call")
     if encode.tokenizer.origin in unmigrated:
         raise CannotRewrite("the tokenizer's load stays as it is")
+    if not (isinstance(call.node.func, cst.Attribute) and call.node.func.attr.value == "generate"):
+        raise CannotRewrite("a name or a call stands for the model's `generate`")
+    refuse_bound(script, encode.node)
     refuse_changed_ids(script, call)
     return encode
 

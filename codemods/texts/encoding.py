@@ -9,6 +9,7 @@ from codemods.facts.load_context import SPECIALS
 from codemods.plan.edits import Edit
 from codemods.plan.sites import CannotRewrite, Note
 from codemods.script.script import Script
+from codemods.texts.intact_ids import refuse_bound
 from codemods.texts.prompts import prompt_code
 from lint_rules._flow.values.arguments import Argument
 from lint_rules._flow.values.events import AttributeSet, Encode
@@ -100,6 +101,7 @@ def encoding_edit(script: Script, encode: Encode) -> tuple[Edit, list[Note]]:
         CannotRewrite: The call does not give PyTorch tensors, or takes what the loader has no place for.
     """
     refuse_other_specials(script, encode)
+    refuse_bound(script, encode.node)
     text = prompt_of(encode)
     assert text.expression is not None
     if encode.args.written("return_tensors") != "pt":

@@ -17,6 +17,8 @@ _MOST_STEPS = 20
 _PROMPT = ("input_ids", "inputs")
 # Entries whose loss or change moves no id.
 _BESIDE = ("token_type_ids", "offset_mapping", "overflow_to_sample_mapping", "length")
+_METHODS = ("generate", "__call__", "encode", "encode_plus", "batch_encode_plus", "from_pretrained")
+_BINDS = ("partial", "getattr", "methodcaller", "attrgetter", "wraps")
 _Function = cst.FunctionDef | None
 _PART = "it generates from a part of what was tokenised"
 _OTHER = "line {row} changes the ids between their tokenisation and the call"
@@ -29,6 +31,21 @@ def refuse_changed_ids(script: Script, call: Generate) -> None:
     for one in given:
         if one.expression is not None:
             _refuse(script, one.expression, call.place.function, _MOST_STEPS)
+
+
+def refuse_bound(script: Script, call: cst.Call) -> None:
+    """Raise CannotRewrite if what is called is a name for a method, or for one with arguments of its own."""
+    if not isinstance(call.func, cst.Name):
+        return
+    name = call.func.value
+    for function in (None, *script.look(_Functions).found.values()):
+        for value in script.assigned_values(name, function):
+            called = dotted(value.func) or "" if isinstance(value, cst.Call) else ""
+            bound = isinstance(value, cst.Attribute) and value.attr.value in _METHODS
+            if bound or called.rpartition(".")[2] in _BINDS:
+                raise CannotRewrite(
+                    f"`{name}` stands for a call, perhaps with arguments of its own"
+                )
 
 
 def _refuse(script: Script, node: cst.BaseExpression, function: _Function, steps: int) -> None:

@@ -18,6 +18,9 @@ _WITHOUT_BOS = ("qwen2", "qwen3", "gpt2", "gpt-neox")
 _MAY_NAME_BOS = re.compile(
     r"bos_token|special_tokens|all_special|<s>|<bos>|begin_of_text|begin▁of▁sentence"
 )
+# Families whose tokenizers mark the first word of a text, and not one that follows a special token.
+_MARKS_BEGINNINGS = ("llama2", "mistral")
+_BLANK = re.compile(rb"""[rRuUfF]*(?P<q>'{1,3}|"{1,3})\s""")
 _TWICE = Note("changed", "BOS stood twice before the prompt; it stands there once now")
 
 
@@ -57,6 +60,11 @@ def prompt_code(script: Script, encode: Encode, node: cst.BaseExpression) -> tup
         if after is not None:
             end = script.span(after).start
         raw = raw[: start - span.start] + raw[end - span.start :]
+    if family is not None and family.name in _MARKS_BEGINNINGS and not _BLANK.match(raw):
+        raise CannotRewrite(
+            f"behind a BOS in the text of line {line} the first word is other tokens than where a prompt "
+            "begins: take it out of the text, and migrate again"
+        )
     twice = encode.args.written("add_special_tokens") is not False
     return raw.decode(), [_TWICE] if twice else []
 

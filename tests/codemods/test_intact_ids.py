@@ -49,3 +49,47 @@ def test_what_is_changed_stays(rest, migrate):
 def test_what_is_only_moved_goes(rest, migrate):
     sites = [site for site in migrate(LOAD + rest).sites if site.code == "CG301"]
     assert [site.reason for site in sites] == [None]
+
+
+@pytest.mark.parametrize(
+    ("rest", "reason"),
+    [
+        ("from functools import partial\ngo = partial(model.generate, max_new_tokens=4)\n" + ENC + "out = go(**enc)\n" + END, "stands for the model's `generate`"),
+        ('go = getattr(model, "generate")\n' + ENC + "out = go(**enc, max_new_tokens=4)\n" + END, "stands for the model's `generate`"),
+        ("go = model.generate\n" + ENC + "out = go(**enc, max_new_tokens=4)\n" + END, "stands for the model's `generate`"),
+        ('from functools import partial\nto = partial(tok, return_tensors="pt")\nenc = to("The lamp")\n' + ASK, "`to` stands for a call"),
+    ],
+    ids=["partial", "getattr", "bound", "tokenizer"],
+)  # fmt: skip
+def test_what_a_name_stands_for(rest, reason, migrate):
+    plan = migrate(LOAD + rest)
+    assert plan.after == plan.before
+    [found] = [site.reason for site in plan.manual if site.code == "CG301"]
+    assert reason in found
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "goes"),
+    [
+        ("meta-llama/Llama-2-7b-hf", 'tok.bos_token + "The lamp"', False),
+        ("meta-llama/Llama-2-7b-hf", 'f"{tok.bos_token} The lamp"', True),
+        ("mistralai/Mistral-7B-v0.1", 'tok.bos_token + "The lamp"', False),
+        ("meta-llama/Llama-3.2-1B", 'tok.bos_token + "The lamp"', True),
+    ],
+)
+def test_the_first_word_behind_a_bos(name, text, goes, migrate):
+    """Sentencepiece's mark of a beginning is not put behind a special token."""
+    rest = ENC.replace('"The lamp"', text).replace(")\n", ", add_special_tokens=False)\n") + ASK
+    plan = migrate(LOAD.replace("meta-llama/Llama-3.2-1B", name) + rest)
+    assert ("bos_token" not in plan.after.decode()) == goes
+
+
+def test_a_prompt_with_effects_is_made_where_it_was(migrate):
+    rest = (
+        'it = iter(["a", "b"])\nenc = tok(next(it), return_tensors="pt")\n'
+        "out = model.generate(**enc, max_new_tokens=4)\n"
+        "print(next(it), tok.decode(out[0], skip_special_tokens=True))\n"
+    )
+    after = migrate(LOAD + rest).after.decode()
+    assert "generate(model, tok, next(it)" in after
+    assert after.endswith("print(next(it), text)\n")
