@@ -119,7 +119,7 @@ def chain_of(script: Script, encode: Encode, generate: Generate, decode: Decode)
         anchor = next((node for node in wholes if _contains(script, node, generating)), generating)
         _refuse_reordering(script, late, host)
     early = [node for node in own if node not in late]
-    before = [] if host is encoding else _earlier_calls(script, host, decoded)
+    before = [] if host is encoding else _read_before(script, host, decoded)
     _refuse_changed_prompt(script, encode, [*early, *before], keeps)
     return Chain(script, encode, decoded, host, anchor, tuple(wholes), keeps)
 
@@ -278,25 +278,35 @@ def _refuse_changed_prompt(
         raise CannotRewrite("the prompt may change between tokenising and generating")
 
 
-def _earlier_calls(
-    script: Script, host: cst.SimpleStatementLine, decoded: Span
-) -> list[cst.CSTNode]:
-    """The calls with effects in a statement that are made before the one that decodes."""
-    visitor = _Calls()
+def _read_before(script: Script, host: cst.SimpleStatementLine, decoded: Span) -> list[cst.CSTNode]:
+    """What a statement evaluates before the call that decodes: a prompt with effects must not follow it there."""
+    visitor = _Reads()
     host.visit(visitor)
+    called = {
+        id(call.func)
+        for call in visitor.calls
+        if isinstance(call.func, cst.Name) and script.span(call).end >= decoded.end
+    }
     return [
-        call
-        for call in visitor.found
-        if script.span(call).end <= decoded.start and not is_pure(call)
+        node
+        for node in (*visitor.calls, *visitor.names)
+        if id(node) not in called and script.span(node).end <= decoded.start
     ]
 
 
-class _Calls(Looking):
+class _Reads(Looking):
     def __init__(self) -> None:
-        self.found: list[cst.Call] = []
+        self.calls: list[cst.Call] = []
+        self.names: list[cst.Name] = []
 
     def visit_Call(self, node: cst.Call) -> None:
-        self.found.append(node)
+        self.calls.append(node)
+
+    def visit_Name(self, node: cst.Name) -> None:
+        self.names.append(node)
+
+    def visit_AssignTarget(self, node: cst.AssignTarget) -> bool:
+        return not isinstance(node.target, cst.Name)
 
 
 def _index_in(

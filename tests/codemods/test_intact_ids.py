@@ -84,12 +84,13 @@ def test_the_first_word_behind_a_bos(name, text, goes, migrate):
     assert ("bos_token" not in plan.after.decode()) == goes
 
 
-def test_a_prompt_with_effects_is_made_where_it_was(migrate):
+@pytest.mark.parametrize("shown", ["next(it)", "left", "len(left)"])
+def test_a_prompt_with_effects_is_made_where_it_was(shown, migrate):
     rest = (
-        'it = iter(["a", "b"])\nenc = tok(next(it), return_tensors="pt")\n'
+        'it = left = iter(["a", "b"])\nenc = tok(next(it), return_tensors="pt")\n'
         "out = model.generate(**enc, max_new_tokens=4)\n"
-        "print(next(it), tok.decode(out[0], skip_special_tokens=True))\n"
+        f"print({shown}, tok.decode(out[0], skip_special_tokens=True))\n"
     )
     after = migrate(LOAD + rest).after.decode()
     assert "generate(model, tok, next(it)" in after
-    assert after.endswith("print(next(it), text)\n")
+    assert after.endswith(f"print({shown}, text)\n")
