@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from codemods.script.script import Script
-from lint_rules._flow.values.events import Encode
+from lint_rules._flow.values.events import Encode, ModelLoad
 
 # What is done to a model only to train it.
 _PREPARES = ("get_peft_model", "prepare_model_for_kbit_training", "prepare_model_for_int8_training")
@@ -25,9 +25,13 @@ def trains(script: Script) -> bool:
 
 
 def stays_evaluating(script: Script) -> bool:
-    """Whether a script that trains leaves its model in evaluation mode, as `from_pretrained` gives it."""
-    trainer = script.names_end_with("Trainer", "TrainingArguments", *_PREPARES)
-    return not (trainer or script.has_attribute("train("))
+    """Whether a model of a script that trains may be used in evaluation mode, as `from_pretrained` gives it.
+
+    A trainer, or a loop that says `train()`, sets the mode of the one model that a script loads; of several, one
+    may be another's reference, or be loaded to evaluate.
+    """
+    sets = script.names_end_with("Trainer", "TrainingArguments") or script.has_attribute("train(")
+    return not sets or len(list(script.flow.events(ModelLoad))) > 1
 
 
 def uses_max_length(script: Script) -> bool:
