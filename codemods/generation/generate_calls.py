@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import libcst as cst
 
+from codemods.facts.intact_ids import refuse_bound, refuse_changed_ids
 from codemods.facts.receiver import loader_at
 from codemods.generation.chain import chain_of
 from codemods.generation.completions import rewrite_completion
@@ -27,7 +28,6 @@ from codemods.settings.generate_keywords import carry_generate_keywords
 from codemods.settings.stop_strings import stop_string_faults
 from codemods.texts.decoded_ids import generated_in, has_prompt
 from codemods.texts.encoding import encoding_edit, specials_note
-from codemods.texts.intact_ids import refuse_bound, refuse_changed_ids
 from lint_rules._flow.state.library_names import VALUE_HEAD
 from lint_rules._flow.values.events import CallSite, Decode, Encode, Generate, ModelLoad
 

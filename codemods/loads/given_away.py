@@ -9,6 +9,7 @@ from typing import Literal
 import libcst as cst
 
 from cleanguard.catalogue.families import family_of
+from codemods.facts.intact_ids import changes_ids
 from codemods.facts.purposes import trains
 from codemods.loads.windows import is_whole
 from codemods.plan.sites import Site
@@ -146,7 +147,8 @@ def may_lack_bos(script: Script, forward: Forward, done: Set[cst.CSTNode]) -> bo
     encode = _encode_of(script, forward)
     if encode is None or not _needs_bos(script, forward):
         return False
-    if encode.method == "convert_tokens_to_ids" or not is_whole(script, forward):
+    changed = not is_whole(script, forward) or changes_ids(script, forward)
+    if changed or encode.method == "convert_tokens_to_ids":
         return True
     return "add_special_tokens" in encode.args.keywords and (
         encode.args.written("add_special_tokens") is not True and encode.node not in done

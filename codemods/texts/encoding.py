@@ -5,11 +5,11 @@ from __future__ import annotations
 import libcst as cst
 
 from cleanguard.catalogue.families import family_of
+from codemods.facts.intact_ids import refuse_bound
 from codemods.facts.load_context import SPECIALS
 from codemods.plan.edits import Edit
 from codemods.plan.sites import CannotRewrite, Note
 from codemods.script.script import Script
-from codemods.texts.intact_ids import refuse_bound
 from codemods.texts.prompts import prompt_code
 from lint_rules._flow.values.arguments import Argument
 from lint_rules._flow.values.events import AttributeSet, Encode
