@@ -9,7 +9,7 @@ import libcst as cst
 from codemods.facts.id_changes import Assigned, Functions, Returned, Stores
 from codemods.plan.sites import CannotRewrite
 from codemods.script.script import Script
-from lint_rules._flow.values.events import Encode, Forward, Generate
+from lint_rules._flow.values.events import Decode, Encode, Forward, Generate
 from lint_rules._flow.values.joins import Encoded, first
 from lint_rules._flow.values.syntax import dotted
 
@@ -28,8 +28,28 @@ _CHANGES = frozenset(
         *("insert", "append", "extend", "t", "transpose", "permute"),
     ]
 )
+# Functions and methods that only look at what they get.
+_READS = frozenset(
+    [
+        *("print", "len", "str", "repr", "type", "isinstance", "dict", "list", "tuple", "zip"),
+        *("enumerate", "range", "int", "float", "min", "max", "sum", "format", "append", "write"),
+        *("info", "debug", "warning", "error", "decode", "batch_decode", "convert_ids_to_tokens"),
+        *(
+            "tolist",
+            "any",
+            "all",
+            "BatchEncoding",
+            "generate",
+            "items",
+            "to",
+            "dump",
+            "dumps",
+            "log",
+        ),
+    ]
+)
 # Modules whose functions give on what they get.
-_MODULES = ("torch", "np", "numpy", "transformers", "copy")
+_MODULES = ("torch", "np", "numpy", "transformers", "copy", "F", "json", "logging", "logger")
 _METHODS = ("generate", "__call__", "encode", "encode_plus", "batch_encode_plus", "from_pretrained")
 _BINDS = ("partial", "getattr", "methodcaller", "attrgetter", "wraps")
 _Function = cst.FunctionDef | None
@@ -91,12 +111,19 @@ class _Way:
             raise CannotRewrite(_PART)
         if isinstance(node, cst.BinaryOperation) or _called(node) in _CHANGES:
             raise CannotRewrite(_OTHER.format(row=script.line_of(node)))
-        for inner in _inner(node):
-            self.follow(inner, function, steps - 1)
-        if isinstance(node, cst.Call) and isinstance(node.func, cst.Name):
-            helper = script.look(Functions).found.get(node.func.value)
-            for returned in () if helper is None else _returns(helper):
+        helper = self._helper(node)
+        if helper is not None:
+            for returned in _returns(helper):
                 self.follow(returned, helper, steps - 1)
+            if any(self._within(one.node, helper) for one in script.flow.events(Encode)):
+                return  # what it gets is text
+        for inner in _inner(node, helped=helper is not None):
+            self.follow(inner, function, steps - 1)
+
+    def _helper(self, node: cst.BaseExpression) -> cst.FunctionDef | None:
+        """The function or method of the script that a call calls, by its name."""
+        name = _called(node)
+        return None if name is None else self._script.look(Functions).found.get(name)
 
     def _name(self, name: str, scope: _Function, steps: int) -> None:
         self._names[name] = scope
@@ -131,20 +158,37 @@ class _Way:
                 names[target] = names[root]
                 for store in self._stores(target, names[root]):
                     raise CannotRewrite(_OTHER.format(row=script.line_of(store.target)))
-        functions = script.look(Functions)
-        for call in functions.calls:
-            helper = (
-                functions.found.get(call.func.value) if isinstance(call.func, cst.Name) else None
-            )
-            if helper is None or not any(_root(arg.value) in names for arg in call.args):
+        for call in script.look(Functions).calls:
+            given = {root for arg in call.args for root in _roots(arg.value)} & names.keys()
+            if not any(self._within(call, names[name]) for name in given) or self._reads(call):
                 continue
-            for param in helper.params.params:
-                if self._stores(param.name.value, helper):
-                    raise CannotRewrite(_OTHER.format(row=script.line_of(call)))
+            helper = self._helper(call)
+            params = () if helper is None else helper.params.params
+            if helper is None or any(self._stores(one.name.value, helper) for one in params):
+                raise CannotRewrite(_OTHER.format(row=script.line_of(call)))
+
+    def _reads(self, call: cst.Call) -> bool:
+        """Whether a call certainly leaves the ids alone that it gets."""
+        flow = self._script.flow
+        if any(flow.event_at(call, kind) for kind in (Encode, Decode, Forward, Generate)):
+            return True
+        base = (dotted(call.func) or "").partition(".")[0]
+        return _called(call) in _READS or (
+            isinstance(call.func, cst.Attribute) and base in _MODULES
+        )
 
 
 def _is_cut(element: cst.SubscriptElement) -> bool:
     part = element.slice
+    if isinstance(part, cst.Index):  # one row of several, if it is no key
+        plain = (cst.SimpleString, cst.Integer, cst.UnaryOperation, cst.Ellipsis)
+        named = isinstance(part.value, cst.Name) and part.value.value in (
+            "None",
+            "k",
+            "key",
+            "name",
+        )
+        return not (isinstance(part.value, plain) or named)
     return isinstance(part, cst.Slice) and (part.lower is not None or part.upper is not None)
 
 
@@ -165,7 +209,16 @@ def _root(node: cst.BaseExpression) -> str | None:
     return node.value if isinstance(node, cst.Name) else None
 
 
-def _inner(node: cst.BaseExpression) -> Iterator[cst.BaseExpression]:
+def _roots(node: cst.BaseExpression) -> Iterator[str]:
+    """The names whose values are given, as they are or in a collection."""
+    if isinstance(node, (cst.List, cst.Tuple, cst.Dict)):
+        for one in node.elements:
+            yield from _roots(one.value)
+    elif (root := _root(node)) is not None:
+        yield root
+
+
+def _inner(node: cst.BaseExpression, *, helped: bool) -> Iterator[cst.BaseExpression]:
     """The expressions that ids come through."""
     if isinstance(node, (cst.Attribute, cst.Subscript)):
         yield node.value
@@ -177,7 +230,7 @@ def _inner(node: cst.BaseExpression) -> Iterator[cst.BaseExpression]:
     elif isinstance(node, cst.IfExp):
         yield from (node.body, node.orelse)
     elif isinstance(node, cst.Call):
-        method = isinstance(node.func, cst.Attribute)
+        method = isinstance(node.func, cst.Attribute) and not helped
         if isinstance(node.func, cst.Attribute):
             yield node.func.value
         if not method or (dotted(node.func) or "").partition(".")[0] in _MODULES:

@@ -29,11 +29,19 @@ HELPER = "def move(enc):\n    return {k: v%s.to(model.device) for k, v in enc.it
         'def spoil(e):\n    e["input_ids"][0, 1] = 9\n\n' + ENC + "spoil(enc)\n" + ASK,
         'ids = tok.encode("The lamp", return_tensors="pt").repeat(2, 1)\nout = model.generate(ids, max_new_tokens=4)\n' + END,
         'ids = torch.tensor([tok("The lamp").input_ids + [13]])\nout = model.generate(ids, max_new_tokens=4)\n' + END,
+        "from helpers import spoil\n" + ENC + "spoil(enc)\n" + ASK,
+        'spoil = lambda e: e["input_ids"].fill_(9)\n' + ENC + "spoil(enc)\n" + ASK,
+        ENC + 'list(map(lambda t: t.fill_(1), [enc["input_ids"]]))\n' + ASK,
+        'class Asks:\n    def cut(self, e):\n        return {k: v[:, :3] for k, v in e.items()}\n\n    def ask(self, p):\n'
+        '        enc = self.cut(tok(p, return_tensors="pt"))\n        out = model.generate(**enc, max_new_tokens=4)\n'
+        "        return tok.decode(out[0], skip_special_tokens=True)\n",
+        'enc = tok(["The lamp", "A"], return_tensors="pt", padding=True)\nfor i in range(2):\n'
+        "    out = model.generate(enc.input_ids[i].unsqueeze(0), max_new_tokens=4)\n    " + END,
         HELPER % "[:, :4]" + ENC.replace("tok(", "move(tok(").replace(")\n", "))\n") + ASK,
         'ids = tok("The lamp")["input_ids"][:5]\nout = model.generate(torch.tensor([ids]), max_new_tokens=4)\n' + END,
         'ids = tok("The lamp", return_tensors="pt").input_ids[..., 1:]\nout = model.generate(ids, max_new_tokens=4)\n' + END,
     ],
-    ids=["dict", "entry", "token", "added", "filled", "update", "data", "alias", "function", "rows", "more", "helper", "list", "dots"],
+    ids=["dict", "entry", "token", "added", "filled", "update", "data", "alias", "function", "rows", "more", "imported", "lambda", "map", "method", "row", "helper", "list", "dots"],
 )  # fmt: skip
 def test_what_is_changed_stays(rest, migrate):
     plan = migrate(LOAD + rest)
@@ -55,9 +63,10 @@ def test_ids_that_are_changed_and_scored_may_lack_bos(migrate):
         ENC + "enc = {k: v.to(model.device) for k, v in enc.items()}\n" + ASK,
         ENC + 'enc.pop("token_type_ids", None)\n' + ASK,
         HELPER % "" + ENC + "enc = move(enc)\n" + ASK,
+        ENC + 'print(len(enc.input_ids[0]), enc)\nrows = [enc["input_ids"]]\n' + ASK,
         'ids = tok.encode("The lamp", return_tensors="pt").to(model.device)\nout = model.generate(ids, max_new_tokens=4)\n' + END,
     ],
-    ids=["moved", "popped", "helper", "ids"],
+    ids=["moved", "popped", "helper", "shown", "ids"],
 )  # fmt: skip
 def test_what_is_only_moved_goes(rest, migrate):
     sites = [site for site in migrate(LOAD + rest).sites if site.code == "CG301"]
