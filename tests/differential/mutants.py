@@ -4,7 +4,7 @@
 another, a statement is dropped or moved); `--rewriter` lets each of `REWRITER` forget what it looks at, and counts the
 programs that it takes until one is different. A mutant that no run can tell from the program is equivalent: those that are
 so by what they are stand in `EQUIVALENT`; the others that got through are listed, to be read. The rewriter's mutants are tried
-on the counterexamples by hand as well; the run is on what they plan otherwise.
+on the programs written by hand as well; only what they plan otherwise is run.
 """
 
 from __future__ import annotations
@@ -332,9 +332,10 @@ def _of_rewriter(room: Any, given: argparse.Namespace) -> Iterator[dict[str, Any
     """Runs only what a mutant plans otherwise; a mutant that never does so was not tried."""
     from tests.differential.grammar import Program, program
     from tests.differential.test_counterexamples import FILES
+    from tests.differential.test_written import PROGRAMS
     from tests.differential.trying import attempt, plans_of
 
-    made = [Program(name, files) for name, files in FILES.items()]
+    made = [Program(name, files) for name, files in {**FILES, **PROGRAMS}.items()]
     made += [program(f"{given.seed}-{number}") for number in range(given.programs)]
     plain = [_planned(plans_of, room, one) for one in made]
     for module, name, how in REWRITER:
