@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import faulthandler
 import gc
+import multiprocessing
 import os
 import signal
 import sys
@@ -28,6 +29,8 @@ MEMORY = 1 << 30
 SECONDS = 10.0
 # A file that waits for something for ever uses no processor time; this is for such a one.
 WALL_SECONDS = 120.0
+# How often a worker without a job looks whether it is an orphan, in seconds.
+_PATIENCE = 5
 # How the parser, which is not Python, ends when there is none left.
 OUT_OF_MEMORY = signal.SIGABRT
 _GROWTH = 384 << 20
@@ -140,8 +143,9 @@ def prepared() -> _Garbage:
 
 def is_wanted(connection: Connection) -> bool:
     """Waits for a job; False for an orphan: forked siblings may hold its other end open for ever."""
-    parent = os.getppid()
-    while not connection.poll(5):
+    started = multiprocessing.parent_process()
+    parent = os.getppid() if started is None else started.pid  # it may have died during a job
+    while not connection.poll(_PATIENCE):
         if os.getppid() != parent:
             return False
     return True
