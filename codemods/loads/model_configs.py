@@ -262,7 +262,8 @@ def unread_configs(script: Script, edits: Sequence[Edit]) -> list[Edit]:
         scope = script.home_of(node.value, load.place.function)
         read = [use for use in script.uses(node.value, scope) if not use.stores]
         covered = all(any(edit.covers(use.offset) for edit in edits) for use in read)
-        if not read or not covered or script.is_taken_elsewhere(node.value, scope):
+        written = any(f"config={node.value}" in edit.text for edit in edits)  # by another load
+        if not read or not covered or written or script.is_taken_elsewhere(node.value, scope):
             continue
         for line in script.lines_between(scope, script.span(scope or script.module)):
             if assigned_name(line) == node.value and "Config.from_pretrained" in script.code(line):

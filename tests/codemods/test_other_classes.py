@@ -486,3 +486,28 @@ def test_a_class_of_another_file_is_looked_into(body, done, tmp_path):
     plans = Planner([SourceFile(str(path), path) for path in paths], Settings()).plans()
     assert plans[-1].changed is done
     assert (b"model_class=LlamaForCausalLM" in plans[-1].after) is done
+
+
+def test_a_config_that_one_of_two_loads_keeps_is_kept(migrate):
+    """The stock class has it anyway; a class of one's own may read another kind of config."""
+    source = (
+        BASE
+        + """\
+from transformers import AutoConfig, AutoModelForCausalLM
+
+class Steered(LlamaForCausalLM):
+    pass
+
+config = AutoConfig.from_pretrained("meta-llama/Llama-3.1-8B")
+if input():
+    model = Steered.from_pretrained("meta-llama/Llama-3.1-8B", config=config)
+else:
+    model = AutoModelForCausalLM.from_pretrained("meta-llama/Llama-3.1-8B", config=config)
+"""
+    )
+    plan = migrate(source)
+    assert plan.refusal is None
+    after = plan.after.decode()
+    assert "config=config, model_class=Steered" in after
+    assert after.count("config=config") == 1
+    assert "config = AutoConfig" in after
