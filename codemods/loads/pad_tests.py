@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 
 import libcst as cst
 
 from codemods.facts.growth import may_grow
+from codemods.facts.growth_aside import grows
 from codemods.facts.load_context import padding_notes
 from codemods.facts.purposes import trains
 from codemods.plan.edits import Edit
-from codemods.plan.sites import Note, Site
+from codemods.plan.sites import CannotRewrite, Note, Site
 from codemods.script.looking import Looking
+from codemods.script.purity import assigned_name
 from codemods.script.script import Script
-from lint_rules._flow.values.events import Encode
+from lint_rules._flow.values.events import Encode, TokenizerLoad
 from lint_rules._flow.values.syntax import dotted
 
 _SUMMARY = "a pad token is there now"
@@ -43,9 +46,13 @@ def rewrite(script: Script, sites: Sequence[Site], edits: Iterable[Edit]) -> lis
         return []  # the loader leaves the pad token as it was
     visitor = _PadTests()
     script.module.visit(visitor)
+    own = _as_files_have_it(script)
+    left = any(_pads_left(text) for text in loads)
     found: list[Site] = []
     for node in visitor.found:
         body = node.body.body
+        if _owner(visitor.asked[id(node)]) in own:
+            continue
         if all(any(edit.covers(script.span(line).start) for edit in gone) for line in body):
             continue
         test = script.code(node.test)
@@ -58,6 +65,8 @@ def rewrite(script: Script, sites: Sequence[Site], edits: Iterable[Edit]) -> lis
     for read in visitor.reads:
         what = _SIDE if read.attr.value == "padding_side" else _READ
         at = (script.line_of(read), what)
+        if _owner(read) in own or (what is _SIDE and not left):
+            continue
         if at in told or any(e.covers(script.span(read).start) for e in gone):
             continue
         told.add(at)
@@ -74,11 +83,30 @@ def rewrite(script: Script, sites: Sequence[Site], edits: Iterable[Edit]) -> lis
     return found
 
 
+def _as_files_have_it(script: Script) -> set[str | None]:
+    """The names of tokenizers whose padding the loader leaves alone, as tokens are added to them."""
+    found: set[str | None] = set()
+    for load in script.flow.events(TokenizerLoad):
+        with suppress(CannotRewrite):
+            if may_grow(script) and grows(script, load):
+                found.add(assigned_name(script.statement(load.place)))
+    return found - {None}
+
+
+def _owner(read: cst.Attribute) -> str | None:
+    return dotted(read.value)
+
+
+def _pads_left(text: str) -> bool:
+    return "for_training=True" not in text and 'padding_side="right"' not in text
+
+
 class _PadTests(Looking):
     """The `if` statements that ask whether a pad token is missing, and all else that looks at one."""
 
     def __init__(self) -> None:
         self.found: list[cst.If] = []
+        self.asked: dict[int, cst.Attribute] = {}
         self.reads: list[cst.Attribute] = []
         self._fine: set[cst.CSTNode] = set()
 
@@ -112,3 +140,4 @@ class _PadTests(Looking):
             return
         if isinstance(asked, cst.Attribute) and asked.attr.value in ("pad_token", "pad_token_id"):
             self.found.append(node)
+            self.asked[id(node)] = asked
