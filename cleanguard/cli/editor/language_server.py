@@ -116,6 +116,7 @@ class Server(LanguageServer):
             return  # of a version that is gone: the change has asked for a look of its own
         self._looking.pop(uri, None)
         self._looked[uri] = look
+        self._exact.pop(uri, None)  # these have no edits, unlike what a question got meanwhile
         self._take(uri, checked.found, publish=True)
 
     async def _checked(self, look: Look, *, edits: bool = False) -> Checked:

@@ -222,6 +222,10 @@ def test_what_is_offered_belongs_to_what_stands_there_now(editor: Editor, tmp_pa
     fix, _ = code_actions(editor, path, 6)
     after = edited(text.replace("🙂", ":)"), fix["edit"]["changes"][path.as_uri()])
     assert after == text.replace("🙂", ":)").replace("max_seq_length", "max_length")
+    editor.notify("textDocument/didSave", {"textDocument": {"uri": path.as_uri()}})
+    editor.wait_for("textDocument/publishDiagnostics")
+    again, _ = code_actions(editor, path, 6)  # what is shown was found without edits
+    assert again["edit"] == fix["edit"]
 
 
 def test_questions_are_answered_while_a_check_runs_and_what_it_finds_too_late_is_dropped(
