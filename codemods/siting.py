@@ -10,7 +10,7 @@ import libcst as cst
 from codemods.facts.purposes import trains
 from codemods.generation import generate_calls, scoring
 from codemods.loads import adapters, model_loads, pad_tests, quantization, templates, upgrade
-from codemods.loads.given_away import foreign_without_bos, scored_without_bos
+from codemods.loads.given_away import loads_without_bos, scored_without_bos
 from codemods.loads.model_configs import unread_configs
 from codemods.loads.own_loader import left_to_own_loader
 from codemods.loads.whole_models import half_done, left_of_foreign
@@ -58,7 +58,7 @@ def _links(
     """Which loads stay here, and which of other files' must stay for what stays here."""
     done = {site.node for site in sites if site.automatic}
     foreign = {node: key for node, key in foreign_loads(script).items() if key is not None}
-    lacking = foreign_without_bos(script, done)
+    lacking = loads_without_bos(script, done)
     why = left_of_foreign(script, frozenset(foreign), sites, by_choice)
     return Links(
         {key: _stays(script, node) for node, key in own.items() if node not in done},

@@ -8,13 +8,14 @@ tokens make it another tokenizer than the model's, whose prompts the guard does 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import libcst as cst
 
 from codemods.facts.purposes import trains
 from codemods.plan.sites import CannotRewrite
+from codemods.script.definitions import Imported
 from codemods.script.looking import Looking
 from codemods.script.script import Script
 from lint_rules._flow.values.syntax import dotted
@@ -98,21 +99,21 @@ def _own(seen: _Seen) -> Iterator[_Call]:
             yield _Call(node if unknown else given, function)
 
 
-def borrowed_growers(script: Script, imported: Sequence[tuple[str, str, str]]) -> set[str]:
+def borrowed_growers(script: Script) -> set[str]:
     """The local names of what is imported from files of the run and makes a vocabulary grow."""
     return {
         local
-        for local, module, name in imported
+        for local, module, name in script.look(Imported).members
         if script.others.mentions(script.path, module, _GROWS, within=name)
     }
 
 
 def _borrowed(script: Script, seen: _Seen) -> Iterator[_Call]:
     """Calls of functions of other files of the run that make a vocabulary grow."""
-    growers = borrowed_growers(script, seen.imported)
+    growers = borrowed_growers(script)
     wild = {
         local
-        for local, module, name in seen.imported
+        for local, module, name in script.look(Imported).members
         if local in growers
         and script.others.mentions(script.path, module, _ADDS_OTHERS, within=name)
     }
@@ -183,7 +184,6 @@ class _Seen(Looking):
 
     def __init__(self) -> None:
         self.calls: list[tuple[cst.Call, _Function]] = []
-        self.imported: list[tuple[str, str, str]] = []
         self.assigned: dict[tuple[_Function, str], list[cst.BaseExpression]] = {}
         self.put: dict[tuple[_Function, str], list[cst.BaseExpression]] = {}
         self.evaluates = False
@@ -226,14 +226,6 @@ class _Seen(Looking):
     def visit_AnnAssign(self, node: cst.AnnAssign) -> None:
         if node.value is not None:
             self._bound(node.target, node.value)
-
-    def visit_ImportFrom(self, node: cst.ImportFrom) -> None:
-        module = "." * len(node.relative) + ((dotted(node.module) or "") if node.module else "")
-        for alias in node.names if not isinstance(node.names, cst.ImportStar) else ():
-            name = dotted(alias.name) or ""
-            renamed = None if alias.asname is None else alias.asname.name
-            local = renamed.value if isinstance(renamed, cst.Name) else name
-            self.imported.append((local, module, name))
 
     def _bound(self, target: cst.BaseExpression, value: cst.BaseExpression) -> None:
         if isinstance(target, cst.Name):

@@ -22,11 +22,12 @@ from codemods.facts.growth import (
 from codemods.facts.purposes import trains
 from codemods.plan.sites import CannotRewrite
 from codemods.script.closures import closure_text
+from codemods.script.definitions import Functions, Imported
 from codemods.script.looking import Looking
+from codemods.script.model_uses import Calls, reaches
 from codemods.script.script import Script
 from lint_rules._flow.values.events import ModelLoad, TokenizerLoad
 from lint_rules._flow.values.syntax import dotted
-from lint_rules._questions.reach import Reach
 
 _Load = ModelLoad | TokenizerLoad
 # Methods of a model or a tokenizer that give no ids to a model, and make none of a text.
@@ -76,18 +77,12 @@ def _grows_aside(script: Script, load: _Load) -> bool:
     """
     seen = script.look(_Uses)
     growing = script.once(_growing_calls)
-    found = script.reach(
-        f"load {script.span(load.node).start}",
-        lambda module: Reach(
-            module, lambda n: n is load.node, ways=script.ways(module), seeds=[load.node]
-        ),
-    )
-    if not any(found.touches(part) for call in growing for part in _parts(call)):
+    if not any(reaches(script, load, part) for call in growing for part in _parts(call)):
         return False
     names = _holders(seen, load.node)
     uses = [use for use in seen.uses if use.name in names]
     calls = set(map(id, growing))
-    if not names or not all(_is_harmless(script, seen, use, calls) for use in uses):
+    if not names or not all(_is_harmless(script, use, calls) for use in uses):
         raise CannotRewrite(OTHERS)
     return True
 
@@ -139,7 +134,7 @@ class _Use:
     stores: bool = False
 
 
-def _is_harmless(script: Script, seen: _Uses, use: _Use, growing: set[int]) -> bool:
+def _is_harmless(script: Script, use: _Use, growing: set[int]) -> bool:
     if use.stores:
         return True
     if use.method is not None:
@@ -152,20 +147,21 @@ def _is_harmless(script: Script, seen: _Uses, use: _Use, growing: set[int]) -> b
     last = called.rpartition(".")[2]
     if called in _TELLS or id(use.call) in growing or _wraps(use.call):
         return True
-    if last in seen.functions:
+    if last in script.look(Functions).named:
         return False
-    imported = [(module, name) for local, module, name in seen.imported if local == called]
+    members = script.look(Imported).members
+    imported = [(module, name) for local, module, name in members if local == called]
     texts = [closure_text(script.others, script.path, *one) for one in imported]
     return bool(texts) and all(text is not None and not _READS.search(text) for text in texts)
 
 
 def _growing_calls(script: Script) -> list[cst.Call]:
     """The calls that make something grow, also through functions of the script or of another file."""
-    seen = script.look(_Uses)
-    borrowed = borrowed_growers(script, seen.imported)
+    calls = script.look(Calls, None).found
+    borrowed = borrowed_growers(script)
     growing = [
         call
-        for call in seen.calls
+        for call in calls
         if _last(call) in (*ADDS, RESIZES)
         or (dotted(call.func) or "").partition(".")[0] in borrowed
     ]
@@ -173,10 +169,10 @@ def _growing_calls(script: Script) -> list[cst.Call]:
     while True:
         inside = {
             name
-            for name, body in seen.functions.items()
+            for name, body in script.look(Functions).named.items()
             if name not in helpers and any(_within(body, call) for call in growing)
         }
-        through = [call for call in seen.calls if _last(call) in inside]
+        through = [call for call in calls if _last(call) in inside]
         if not inside:
             return growing
         helpers |= inside
@@ -203,26 +199,12 @@ def _last(node: cst.Call) -> str:
 
 
 class _Uses(Looking):
-    """How names are used, the functions that are defined, the calls, and what is imported."""
+    """How names are used, and what is assigned to them."""
 
     def __init__(self) -> None:
         self.uses: list[_Use] = []
-        self.functions: dict[str, cst.FunctionDef] = {}
-        self.calls: list[cst.Call] = []
-        self.imported: list[tuple[str, str, str]] = []
         self.assigned: list[tuple[str, cst.BaseExpression]] = []
         self._told: set[int] = set()
-
-    def visit_FunctionDef(self, node: cst.FunctionDef) -> None:
-        self.functions[node.name.value] = node
-
-    def visit_ImportFrom(self, node: cst.ImportFrom) -> None:
-        module = "." * len(node.relative) + ((dotted(node.module) or "") if node.module else "")
-        for alias in node.names if not isinstance(node.names, cst.ImportStar) else ():
-            name = dotted(alias.name) or ""
-            renamed = None if alias.asname is None else alias.asname.name
-            local = renamed.value if isinstance(renamed, cst.Name) else name
-            self.imported.append((local, module, name))
 
     def visit_Param(self, node: cst.Param) -> None:
         self._tell(node.name, stores=True)
@@ -242,7 +224,6 @@ class _Uses(Looking):
                 self._told.add(id(value))
 
     def visit_Call(self, node: cst.Call) -> None:
-        self.calls.append(node)
         if isinstance(node.func, cst.Attribute):
             self._told.add(id(node.func))
             self._tell(node.func.value, method=node.func.attr.value)

@@ -13,34 +13,6 @@ _ENTRIES = ("input_ids", "inputs", "attention_mask")
 _SETS = ("update", "clear", "__setitem__", "resize_")
 
 
-class Functions(Looking):
-    """The functions of a module by name, and all calls."""
-
-    def __init__(self) -> None:
-        self.found: dict[str, cst.FunctionDef] = {}
-        self.calls: list[cst.Call] = []
-
-    def visit_FunctionDef(self, node: cst.FunctionDef) -> None:
-        """Keeps a function."""
-        self.found[node.name.value] = node
-
-    def visit_Call(self, node: cst.Call) -> None:
-        """Keeps a call."""
-        self.calls.append(node)
-
-
-class Returned(Looking):
-    """What a function returns."""
-
-    def __init__(self) -> None:
-        self.found: list[cst.BaseExpression] = []
-
-    def visit_Return(self, node: cst.Return) -> None:
-        """Keeps what is returned."""
-        if node.value is not None:
-            self.found.append(node.value)
-
-
 class Assigned(Looking):
     """The lines `NAME = …`."""
 

@@ -6,8 +6,10 @@ from collections.abc import Iterator
 
 import libcst as cst
 
-from codemods.facts.id_changes import Assigned, Functions, Returned, Stores
+from codemods.facts.id_changes import Assigned, Stores
 from codemods.plan.sites import CannotRewrite
+from codemods.script.definitions import Functions, returned
+from codemods.script.model_uses import Calls
 from codemods.script.script import Script
 from lint_rules._flow.values.events import Decode, Encode, Forward, Generate
 from lint_rules._flow.values.joins import Encoded, first
@@ -83,14 +85,10 @@ def refuse_bound(script: Script, call: cst.Call) -> None:
     if not isinstance(call.func, cst.Name):
         return
     name = call.func.value
-    for function in (None, *script.look(Functions).found.values()):
-        for value in script.assigned_values(name, function):
-            called = dotted(value.func) or "" if isinstance(value, cst.Call) else ""
-            bound = isinstance(value, cst.Attribute) and value.attr.value in _METHODS
-            if bound or called.rpartition(".")[2] in _BINDS:
-                raise CannotRewrite(
-                    f"`{name}` stands for a call, perhaps with arguments of its own"
-                )
+    for target, value in script.look(Assigned).found:
+        bound = isinstance(value, cst.Attribute) and value.attr.value in _METHODS
+        if target == name and (bound or _called(value) in _BINDS):
+            raise CannotRewrite(f"`{name}` stands for a call, perhaps with arguments of its own")
 
 
 class _Way:
@@ -113,8 +111,9 @@ class _Way:
             raise CannotRewrite(_OTHER.format(row=script.line_of(node)))
         helper = self._helper(node)
         if helper is not None:
-            for returned in _returns(helper):
-                self.follow(returned, helper, steps - 1)
+            for value in returned(helper):
+                if value is not None:
+                    self.follow(value, helper, steps - 1)
             if any(self._within(one.node, helper) for one in script.flow.events(Encode)):
                 return  # what it gets is text
         for inner in _inner(node, helped=helper is not None):
@@ -123,7 +122,7 @@ class _Way:
     def _helper(self, node: cst.BaseExpression) -> cst.FunctionDef | None:
         """The function or method of the script that a call calls, by its name."""
         name = _called(node)
-        return None if name is None else self._script.look(Functions).found.get(name)
+        return None if name is None else self._script.look(Functions).named.get(name)
 
     def _name(self, name: str, scope: _Function, steps: int) -> None:
         self._names[name] = scope
@@ -158,7 +157,7 @@ class _Way:
                 names[target] = names[root]
                 for store in self._stores(target, names[root]):
                     raise CannotRewrite(_OTHER.format(row=script.line_of(store.target)))
-        for call in script.look(Functions).calls:
+        for call in script.look(Calls, None).found:
             given = {root for arg in call.args for root in _roots(arg.value)} & names.keys()
             if not any(self._within(call, names[name]) for name in given) or self._reads(call):
                 continue
@@ -235,9 +234,3 @@ def _inner(node: cst.BaseExpression, *, helped: bool) -> Iterator[cst.BaseExpres
             yield node.func.value
         if not method or (dotted(node.func) or "").partition(".")[0] in _MODULES:
             yield from (arg.value for arg in node.args)
-
-
-def _returns(function: cst.FunctionDef) -> list[cst.BaseExpression]:
-    visitor = Returned()
-    function.body.visit(visitor)
-    return visitor.found

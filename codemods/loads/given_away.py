@@ -14,6 +14,7 @@ from codemods.facts.purposes import trains
 from codemods.loads.windows import is_whole
 from codemods.plan.sites import Site
 from codemods.script.closures import closure_text
+from codemods.script.definitions import Imported
 from codemods.script.looking import Looking
 from codemods.script.model_uses import Calls, reaches
 from codemods.script.script import Script
@@ -38,7 +39,7 @@ Does = Literal["scores", "unknown"]
 
 def given_away(script: Script) -> list[tuple[cst.Call, str, Does]]:
     """Calls of what other files of the run define and where ids are made or generated from, with what they do."""
-    taken = script.look(_Imported)
+    taken = script.look(Imported)
     risky: dict[str, Does] = {}
     for local, module, name in taken.found:
         does = _does(script, module, name)
@@ -80,11 +81,7 @@ def scored_without_bos(script: Script, sites: Sequence[Site]) -> frozenset[cst.C
         return frozenset()  # what trains may begin anywhere
     done = {site.node for site in sites if site.automatic}
     models = [load for load in script.flow.events(ModelLoad) if load.node in done]
-    found = {
-        forward.model.origin
-        for forward in script.flow.events(Forward)
-        if not forward.model.guarded and may_lack_bos(script, forward, done)
-    }
+    found = loads_without_bos(script, done)
     scoring = [node for node, _, does in script.once(given_away) if does == "scores"]
     found |= {
         load.node
@@ -95,14 +92,20 @@ def scored_without_bos(script: Script, sites: Sequence[Site]) -> frozenset[cst.C
     return frozenset(load.node for load in models if load.node in found)
 
 
-def foreign_without_bos(script: Script, done: Set[cst.CSTNode]) -> frozenset[cst.CSTNode]:
-    """The loads of other files whose models score rows here that may not begin with BOS."""
-    found = {
+def loads_without_bos(script: Script, done: Set[cst.CSTNode]) -> frozenset[cst.CSTNode]:
+    """The loads, other files' too, whose models this script gives rows to score that may not begin with BOS.
+
+    Args:
+        script: The script.
+        done: What the plan rewrites so far.
+    """
+    return frozenset(
         forward.model.origin
         for forward in script.flow.events(Forward)
-        if not forward.model.guarded and may_lack_bos(script, forward, done)
-    }
-    return frozenset(node for node in found if node is not None)
+        if forward.model.origin is not None
+        and not forward.model.guarded
+        and may_lack_bos(script, forward, done)
+    )
 
 
 class _Made(Looking):
@@ -117,29 +120,6 @@ class _Made(Looking):
             name = dotted(one.target)
             if name is not None and called is not None:
                 self.found.append((name.partition(".")[0], called))
-
-
-class _Imported(Looking):
-    """What is imported: the local name, the module, and the name there."""
-
-    def __init__(self) -> None:
-        self.found: list[tuple[str, str, str]] = []
-
-    def visit_ImportFrom(self, node: cst.ImportFrom) -> None:
-        module = "." * len(node.relative) + ((dotted(node.module) or "") if node.module else "")
-        for alias in node.names if not isinstance(node.names, cst.ImportStar) else ():
-            name = dotted(alias.name) or ""
-            renamed = None if alias.asname is None else alias.asname.name
-            self.found.append(
-                (renamed.value if isinstance(renamed, cst.Name) else name, module, name)
-            )
-
-    def visit_Import(self, node: cst.Import) -> None:
-        for alias in node.names:
-            name = dotted(alias.name) or ""
-            renamed = None if alias.asname is None else alias.asname.name
-            local = renamed.value if isinstance(renamed, cst.Name) else name.partition(".")[0]
-            self.found.append((local, name, name))
 
 
 def may_lack_bos(script: Script, forward: Forward, done: Set[cst.CSTNode]) -> bool:

@@ -49,9 +49,9 @@ def rewrite(script: Script, sites: Sequence[Site], edits: Iterable[Edit]) -> lis
     own = _as_files_have_it(script)
     left = any(_pads_left(text) for text in loads)
     found: list[Site] = []
-    for node in visitor.found:
+    for node, asked in visitor.found:
         body = node.body.body
-        if _owner(visitor.asked[id(node)]) in own:
+        if dotted(asked.value) in own:
             continue
         if all(any(edit.covers(script.span(line).start) for edit in gone) for line in body):
             continue
@@ -61,11 +61,11 @@ def rewrite(script: Script, sites: Sequence[Site], edits: Iterable[Edit]) -> lis
             text += "; a collator that masks pad does not mask eos any more"
         note = Note("changed", text, _UNLESS)
         found.append(Site("CG102", node, _SUMMARY, (), (note,)))
-    told = {(script.line_of(node), _READ) for node in visitor.found}
+    told = {(script.line_of(node), _READ) for node, _ in visitor.found}
     for read in visitor.reads:
         what = _SIDE if read.attr.value == "padding_side" else _READ
         at = (script.line_of(read), what)
-        if _owner(read) in own or (what is _SIDE and not left):
+        if dotted(read.value) in own or (what is _SIDE and not left):
             continue
         if at in told or any(e.covers(script.span(read).start) for e in gone):
             continue
@@ -86,15 +86,11 @@ def rewrite(script: Script, sites: Sequence[Site], edits: Iterable[Edit]) -> lis
 def _as_files_have_it(script: Script) -> set[str | None]:
     """The names of tokenizers whose padding the loader leaves alone, as tokens are added to them."""
     found: set[str | None] = set()
-    for load in script.flow.events(TokenizerLoad):
+    for load in script.flow.events(TokenizerLoad) if may_grow(script) else ():
         with suppress(CannotRewrite):
-            if may_grow(script) and grows(script, load):
+            if grows(script, load):
                 found.add(assigned_name(script.statement(load.place)))
     return found - {None}
-
-
-def _owner(read: cst.Attribute) -> str | None:
-    return dotted(read.value)
 
 
 def _pads_left(text: str) -> bool:
@@ -105,8 +101,7 @@ class _PadTests(Looking):
     """The `if` statements that ask whether a pad token is missing, and all else that looks at one."""
 
     def __init__(self) -> None:
-        self.found: list[cst.If] = []
-        self.asked: dict[int, cst.Attribute] = {}
+        self.found: list[tuple[cst.If, cst.Attribute]] = []
         self.reads: list[cst.Attribute] = []
         self._fine: set[cst.CSTNode] = set()
 
@@ -139,5 +134,4 @@ class _PadTests(Looking):
         else:
             return
         if isinstance(asked, cst.Attribute) and asked.attr.value in ("pad_token", "pad_token_id"):
-            self.found.append(node)
-            self.asked[id(node)] = asked
+            self.found.append((node, asked))

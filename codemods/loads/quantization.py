@@ -16,7 +16,7 @@ from codemods.loads.config_uses import refuse_changed
 from codemods.loads.quantization_keywords import carry_quantization
 from codemods.plan.edits import Edit
 from codemods.plan.sites import CannotRewrite, Note, Site
-from codemods.script.looking import Looking
+from codemods.script.definitions import returned
 from codemods.script.script import Script
 from lint_rules._flow.values.events import ModelLoad, QuantConfigBuild
 
@@ -117,11 +117,10 @@ def _helper(script: Script, name: str) -> Said:
     if len(definitions) != 1:
         raise CannotRewrite("the quantization config is made elsewhere")
     refuse_taken(script, name, None)
-    returns = _Returns()
-    definitions[0].body.visit(returns)
-    if not returns.found or None in returns.found:
+    found = returned(definitions[0])
+    values = [value for value in found if value is not None]
+    if not values or None in found:
         raise CannotRewrite("the quantization config is made elsewhere")
-    values = [value for value in returns.found if value is not None]
     return _together([as_mapping(script, definitions[0], value) for value in values], (name, None))
 
 
@@ -129,20 +128,6 @@ def refuse_taken(script: Script, name: str, scope: cst.FunctionDef | None) -> No
     """Raise CannotRewrite if another file takes what would no longer be what it was."""
     if script.is_taken_elsewhere(name, scope):
         raise CannotRewrite(f"another file takes `{name}` from this one")
-
-
-class _Returns(Looking):
-    def __init__(self) -> None:
-        self.found: list[cst.BaseExpression | None] = []
-
-    def visit_Return(self, node: cst.Return) -> None:
-        self.found.append(node.value)
-
-    def visit_FunctionDef(self, node: cst.FunctionDef) -> bool:  # noqa: ARG002
-        return False
-
-    def visit_Lambda(self, node: cst.Lambda) -> bool:  # noqa: ARG002
-        return False
 
 
 def _build_at(script: Script, node: cst.BaseExpression) -> QuantConfigBuild | None:

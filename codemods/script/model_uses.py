@@ -1,4 +1,4 @@
-"""Calls of a script by their name, and which of them a loaded model may reach."""
+"""Calls of a script by their name, and which of them what is loaded may reach."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import libcst as cst
 
 from codemods.script.looking import Looking
 from codemods.script.script import Script
-from lint_rules._flow.values.events import ModelLoad
+from lint_rules._flow.values.events import ModelLoad, TokenizerLoad
 from lint_rules._questions.reach import Reach
 
 
-def reaches(script: Script, load: ModelLoad, node: cst.CSTNode) -> bool:
-    """Whether a model that is loaded may be what an expression names."""
+def reaches(script: Script, load: ModelLoad | TokenizerLoad, node: cst.CSTNode) -> bool:
+    """Whether what a load gives may be what an expression names."""
     found = script.reach(
         f"load {script.span(load.node).start}",
         lambda module: Reach(

@@ -7,9 +7,9 @@ import re
 import libcst as cst
 
 from codemods.facts.loader_keywords import literal_value
+from codemods.script.definitions import Functions, returned
 from codemods.script.dict_at_place import Way
 from codemods.script.dict_keys import LOOSE, NEVER, Effect, Effects, Keys, any_of, text_of
-from codemods.script.looking import Looking
 from codemods.script.script import Script
 from lint_rules._flow.values.arguments import Argument
 from lint_rules._flow.values.joins import UNKNOWN, Mapping, options
@@ -45,9 +45,8 @@ class _Reader:
         self.script = script
         self._active: set[str] = set()
         self._removes = _REMOVES.search(script.utf8.decode()) is not None
-        functions = _Functions()
-        script.module.visit(functions)
-        self._functions = [(script.span(found), found) for found in functions.found]
+        functions = script.look(Functions).every
+        self._functions = [(script.span(found), found) for found in functions]
         self._storing: dict[str, list[cst.FunctionDef]] = {}
 
     def keys(self, node: cst.BaseExpression, function: _Function) -> Keys:
@@ -103,11 +102,11 @@ class _Reader:
             or name in self._active
         ):
             return LOOSE
-        returns = _Returns()
-        named[0].body.visit(returns)
         self._active.add(name)
         try:
-            return any_of([self.keys(value, named[0]) for value in returns.found] or [LOOSE])
+            return any_of(
+                [self.keys(v, named[0]) for v in returned(named[0]) if v is not None] or [LOOSE]
+            )
         finally:
             self._active.remove(name)
 
@@ -216,31 +215,6 @@ class _Itself(_Reader):
         if path == self._before[0]:
             return self._before[1]
         return super()._path(path, node, function)
-
-
-class _Functions(Looking):
-    def __init__(self) -> None:
-        self.found: list[cst.FunctionDef] = []
-
-    def visit_FunctionDef(self, node: cst.FunctionDef) -> None:
-        self.found.append(node)
-
-
-class _Returns(Looking):
-    """What a function returns; those inside it are passed over."""
-
-    def __init__(self) -> None:
-        self.found: list[cst.BaseExpression] = []
-
-    def visit_FunctionDef(self, node: cst.FunctionDef) -> bool:  # noqa: ARG002
-        return False
-
-    def visit_Lambda(self, node: cst.Lambda) -> bool:  # noqa: ARG002
-        return False
-
-    def visit_Return(self, node: cst.Return) -> None:
-        if node.value is not None:
-            self.found.append(node.value)
 
 
 def _parameters(function: cst.FunctionDef) -> set[str]:

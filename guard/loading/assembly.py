@@ -151,9 +151,8 @@ def _replace_generation_config(
     checks: CheckList,
 ) -> GenerationRecord:
     named = model.config.get_text_config().eos_token_id
-    own = getattr(
-        model, "generation_config", None
-    )  # a class of a script's own may be one that does not generate
+    # A class of a script's own may be one that does not generate.
+    own = getattr(model, "generation_config", None)
     found, record = explicit_generation(
         own.to_diff_dict() if own is not None else {}, named, policy, tokenizer, checks
     )

@@ -86,9 +86,8 @@ def read_model(
             request, config, trusted=options["trust_remote_code"]
         )
     # A class reads its own configuration, which may be of another kind than the automatic one.
-    given = request.config if request.config is not None else config
-    if request.model_class is not None and request.config is None:
-        given = None
+    usual = config if request.model_class is None else None
+    given = usual if request.config is None else request.config
     try:
         model, report = (request.model_class or transformers.AutoModelForCausalLM).from_pretrained(
             source.load_from,

@@ -2,15 +2,32 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="session")
+def tried(
+    started: Callable[..., str], tmp_path_factory: pytest.TempPathFactory
+) -> Callable[..., dict[str, dict[str, Any]]]:
+    """Tries programs, given by name as files by name; returns what came of each."""
+
+    def run(programs: dict[str, dict[str, str]]) -> dict[str, dict[str, Any]]:
+        wanted = tmp_path_factory.mktemp("programs") / "programs.json"
+        wanted.write_text(json.dumps([{"files": files} for files in programs.values()]))
+        lines = started("each", str(wanted)).splitlines()
+        return dict(zip(programs, map(json.loads, lines), strict=True))
+
+    return run
 
 
 @pytest.fixture(scope="session")

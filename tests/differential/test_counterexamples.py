@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
 
 HEAD = """\
@@ -23,6 +21,9 @@ model.eval()
         "meta-llama/Llama-2-7b-hf",
         "acme/base-sampler",
     )
+)
+QUANTIZED = QWEN.replace(
+    '"Qwen/Qwen2.5-0.5B")\nmodel.eval', '"Qwen/Qwen2.5-0.5B", quantization_config=bnb)\nmodel.eval'
 )
 ASK = """
 for p in ["The lamp is", "A river and the"]:
@@ -112,10 +113,7 @@ FILES = {name: {"main.py": text} for name, text in CASES.items()}
 FILES["a quantization config of another file"] = {
     "main.py": "from options import bnb\n"
     + HEAD
-    + QWEN.replace(
-        '"Qwen/Qwen2.5-0.5B")\nmodel.eval',
-        '"Qwen/Qwen2.5-0.5B", quantization_config=bnb)\nmodel.eval',
-    )
+    + QUANTIZED
     + ASK.format(settings="max_new_tokens=4"),
     "options.py": "from transformers import BitsAndBytesConfig\n\nbnb = BitsAndBytesConfig(load_in_8bit=True)\n",
 }
@@ -157,19 +155,13 @@ FILES["a config with fewer layers"] = {
 FILES["a quantization config whose flag is false"] = {
     "main.py": HEAD
     + "from transformers import BitsAndBytesConfig\n\nEIGHT = 1 > 2\nbnb = BitsAndBytesConfig(load_in_8bit=EIGHT)\n"
-    + QWEN.replace(
-        '"Qwen/Qwen2.5-0.5B")\nmodel.eval',
-        '"Qwen/Qwen2.5-0.5B", quantization_config=bnb)\nmodel.eval',
-    )
+    + QUANTIZED
     + ASK.format(settings="max_new_tokens=4"),
 }
 FILES["a quantization config is changed after it was made"] = {
     "main.py": HEAD
     + 'from transformers import BitsAndBytesConfig\n\nbnb = BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_quant_type="nf4")\nbnb.bnb_4bit_use_double_quant = True\n'
-    + QWEN.replace(
-        '"Qwen/Qwen2.5-0.5B")\nmodel.eval',
-        '"Qwen/Qwen2.5-0.5B", quantization_config=bnb)\nmodel.eval',
-    )
+    + QUANTIZED
     + ASK.format(settings="max_new_tokens=4"),
 }
 FILES["several texts of which one is decoded"] = {
@@ -271,11 +263,8 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def outcomes(started, tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict]:
-    wanted = tmp_path_factory.mktemp("counterexamples") / "programs.json"
-    wanted.write_text(json.dumps([{"files": files} for files in FILES.values()]))
-    lines = started("each", str(wanted)).splitlines()
-    return dict(zip(FILES, map(json.loads, lines), strict=True))
+def outcomes(tried) -> dict[str, dict]:
+    return tried(FILES)
 
 
 @pytest.mark.parametrize("name", FILES)

@@ -1,0 +1,74 @@
+"""What a module defines and imports, by name, and what a function returns."""
+
+from __future__ import annotations
+
+import libcst as cst
+
+from codemods.script.looking import Looking
+from lint_rules._flow.values.syntax import dotted
+
+
+class Functions(Looking):
+    """The functions and methods of a module, and the last of each name."""
+
+    def __init__(self) -> None:
+        self.every: list[cst.FunctionDef] = []
+        self.named: dict[str, cst.FunctionDef] = {}
+
+    def visit_FunctionDef(self, node: cst.FunctionDef) -> None:
+        """Keeps a function."""
+        self.every.append(node)
+        self.named[node.name.value] = node
+
+
+class Imported(Looking):
+    """What is imported: the local name, the module, and the name there.
+
+    Attributes:
+        members: What `from … import` takes out of modules.
+        found: Those, and modules as a whole.
+    """
+
+    def __init__(self) -> None:
+        self.members: list[tuple[str, str, str]] = []
+        self.found: list[tuple[str, str, str]] = []
+
+    def visit_ImportFrom(self, node: cst.ImportFrom) -> None:
+        """Keeps what is taken out of a module."""
+        module = "." * len(node.relative) + ((dotted(node.module) or "") if node.module else "")
+        for alias in node.names if not isinstance(node.names, cst.ImportStar) else ():
+            name = dotted(alias.name) or ""
+            self.members.append((_renamed(alias) or name, module, name))
+            self.found.append(self.members[-1])
+
+    def visit_Import(self, node: cst.Import) -> None:
+        """Keeps modules."""
+        for alias in node.names:
+            name = dotted(alias.name) or ""
+            self.found.append((_renamed(alias) or name.partition(".")[0], name, name))
+
+
+def _renamed(alias: cst.ImportAlias) -> str | None:
+    name = None if alias.asname is None else alias.asname.name
+    return name.value if isinstance(name, cst.Name) else None
+
+
+def returned(function: cst.FunctionDef) -> list[cst.BaseExpression | None]:
+    """What a function returns; None for a `return` by itself. Functions inside it are passed over."""
+    visitor = _Returns()
+    function.body.visit(visitor)
+    return visitor.found
+
+
+class _Returns(Looking):
+    def __init__(self) -> None:
+        self.found: list[cst.BaseExpression | None] = []
+
+    def visit_Return(self, node: cst.Return) -> None:
+        self.found.append(node.value)
+
+    def visit_FunctionDef(self, node: cst.FunctionDef) -> bool:  # noqa: ARG002
+        return False
+
+    def visit_Lambda(self, node: cst.Lambda) -> bool:  # noqa: ARG002
+        return False
