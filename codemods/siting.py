@@ -58,7 +58,7 @@ def _links(
     """Which loads stay here, and which of other files' must stay for what stays here."""
     done = {site.node for site in sites if site.automatic}
     foreign = {node: key for node, key in foreign_loads(script).items() if key is not None}
-    lacking = loads_without_bos(script, done)
+    lacking = loads_without_bos(script, sites)
     why = left_of_foreign(script, frozenset(foreign), sites, by_choice)
     return Links(
         {key: _stays(script, node) for node, key in own.items() if node not in done},

@@ -13,6 +13,7 @@ from guard.generation import batches
 from guard.prompts import encoding
 
 if TYPE_CHECKING:
+    import torch
     from transformers import BatchEncoding, PreTrainedModel, PreTrainedTokenizerBase
     from typing_extensions import Unpack
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from guard.files.request import SpecialTokens
     from guard.generation.batches import OnFinished
     from guard.generation.completion import Completion
+    from guard.generation.ids import IdOptions
     from guard.generation.streaming import TextStream
     from guard.scoring.continuations import Score
     from guard.scoring.perplexity import Perplexity
@@ -172,6 +174,32 @@ class GuardedCalls:
             batch_invariant=batch_invariant,
         )
         return [completion for row in found for completion in row]
+
+    @staticmethod
+    def generate_ids(
+        model: PreTrainedModel,
+        input_ids: torch.Tensor,
+        attention_mask: torch.Tensor | None = None,
+        *,
+        tokenizer: PreTrainedTokenizerBase | None = None,
+        token_type_ids: torch.Tensor | None = None,
+        logits_processor: Sequence[Any] | None = None,
+        stopping_criteria: Sequence[Any] | None = None,
+        streamer: Any = None,
+        **options: Unpack[IdOptions],
+    ) -> torch.Tensor:
+        """Generate from ids that a script made itself; see `guard.generation.ids.generate_ids`.
+
+        Ids are judged as every prompt is. Texts are better given to `generate`: only there what they
+        spell is told from what they are.
+        """
+        from guard.generation.ids import generate_ids
+
+        return generate_ids(
+            model, input_ids, attention_mask, options, tokenizer=tokenizer,
+            logits_processor=logits_processor, stopping_criteria=stopping_criteria, streamer=streamer,
+            also=None if token_type_ids is None else {"token_type_ids": token_type_ids},
+        )  # fmt: skip
 
     @staticmethod
     def stream(

@@ -76,8 +76,9 @@ class CleanModelLoader(GuardedCalls):
             saving that tokenizer saves the original files.
         padding_side: `left`; `right` only for training.
         allow_chat_model, allow_adapter, allow_pickle: Load what is refused otherwise; recorded.
-        allow_missing_bos: Let rows be scored that do not begin with BOS, such as windows of a long
-            text; recorded. A prompt that is generated from is refused all the same.
+        allow_missing_bos: Let rows be scored, and generated from with `generate_ids`, that do not begin
+            with BOS, such as windows of a long text; recorded. A model's own `generate` refuses them
+            all the same.
         model_class: The class to load with, in the place of AutoModelForCausalLM; recorded.
         config: A configuration in the place of the model's own, as in `from_pretrained`; recorded.
         bos: What prompts begin with. `auto` follows what the tokenizer does, then what its family

@@ -39,7 +39,7 @@ _RUNS_NAMED = re.compile(
     "seed|task|run|fold|layer|head|epoch|step|rank|world|gpu|device|batch|^bs$|worker|model|metric|shot",
     re.IGNORECASE,
 )
-_ASKS = ("generate", "generate_batch", "complete")
+_ASKS = ("generate", "generate_batch", "complete", "generate_ids")
 
 
 def _check(flow: Flow) -> Iterator[Report]:

@@ -17,6 +17,7 @@ from codemods.generation.guarded_call import (
     refuse_read_padding,
     takes_first,
 )
+from codemods.generation.ids_calls import rewrite_ids
 from codemods.generation.in_place import InPlace, rewrite_in_place
 from codemods.generation.left_unused import without_unread
 from codemods.generation.unclear_texts import refuse_unclear_texts
@@ -32,6 +33,7 @@ from lint_rules._flow.state.library_names import VALUE_HEAD
 from lint_rules._flow.values.events import CallSite, Decode, Encode, Generate, ModelLoad
 
 _SUMMARY = "generate through CleanModelLoader"
+_TOKENIZER = "the tokenizer's load stays as it is"
 _SCORES = Note(
     "carried",
     "`generate` itself stays, for its scores: the guard has checked its ids and replaced its settings",
@@ -68,6 +70,10 @@ def _with_faults(script: Script, sites: list[Site]) -> list[Site]:
 
 def _sites(script: Script, call: Generate, unmigrated: frozenset[cst.CSTNode]) -> list[Site]:
     try:
+        _refuse_model(script, call, unmigrated)
+    except CannotRewrite as reason:
+        return [Site("CG301", call.node, _SUMMARY, reason=str(reason))]
+    try:
         encode = _encode_of(script, call, unmigrated)
         try:
             sites = _folded(script, call, encode, unmigrated)
@@ -76,10 +82,24 @@ def _sites(script: Script, call: Generate, unmigrated: frozenset[cst.CSTNode]) -
         refuse_unclear_texts(script, sites)
         return sites
     except CannotRewrite as reason:
-        return [Site("CG301", call.node, _SUMMARY, reason=str(reason))]
+        try:
+            sites = _of_ids(script, call, unmigrated)
+        except CannotRewrite as other:
+            said = other if call.encoded is None else reason
+            return [Site("CG301", call.node, _SUMMARY, reason=str(said))]
+        return sites
 
 
-def _encode_of(script: Script, call: Generate, unmigrated: frozenset[cst.CSTNode]) -> Encode:
+def _of_ids(script: Script, call: Generate, unmigrated: frozenset[cst.CSTNode]) -> list[Site]:
+    encode = script.flow.event_at(call.encoded.origin if call.encoded else None, Encode)
+    if encode is not None and encode.tokenizer.origin in unmigrated:
+        raise CannotRewrite(_TOKENIZER)
+    edit, notes = rewrite_ids(script, call, unmigrated)
+    return [Site("CG301", call.node, _SUMMARY, (edit,), tuple(notes))]
+
+
+def _refuse_model(script: Script, call: Generate, unmigrated: frozenset[cst.CSTNode]) -> None:
+    """Raise CannotRewrite if the model of a call is none that the loader gives."""
     if call.model.origin is None:
         raise CannotRewrite("where the model is loaded cannot be seen in this file")
     if call.model.origin in unmigrated and not script.flow.event_at(call.model.origin, ModelLoad):
@@ -97,13 +117,16 @@ def _encode_of(script: Script, call: Generate, unmigrated: frozenset[cst.CSTNode
     if wrapped:
         line = script.line_of(wrapped[0].node)
         raise CannotRewrite(f"line {line} puts a value head around a model: the guard knows none")
+    if not (isinstance(call.node.func, cst.Attribute) and call.node.func.attr.value == "generate"):
+        raise CannotRewrite("a name or a call stands for the model's `generate`")
+
+
+def _encode_of(script: Script, call: Generate, unmigrated: frozenset[cst.CSTNode]) -> Encode:
     encode = script.flow.event_at(call.encoded.origin if call.encoded else None, Encode)
     if encode is None:
         raise CannotRewrite("the prompt's tokenisation cannot be followed to this call")
     if encode.tokenizer.origin in unmigrated:
-        raise CannotRewrite("the tokenizer's load stays as it is")
-    if not (isinstance(call.node.func, cst.Attribute) and call.node.func.attr.value == "generate"):
-        raise CannotRewrite("a name or a call stands for the model's `generate`")
+        raise CannotRewrite(_TOKENIZER)
     refuse_bound(script, encode.node)
     refuse_changed_ids(script, call)
     return encode
@@ -174,6 +197,8 @@ def _otherwise(
         and other.place.line is not None
         and assigned_name(other.place.line) == name
     ]
+    for other in group:
+        _refuse_model(script, other, frozenset())
     pairs = [(_encode_of(script, other, frozenset()), other) for other in group]
     try:
         done = rewrite_in_place(script, pairs, name, unmigrated)

@@ -11,14 +11,15 @@ import libcst as cst
 from cleanguard.catalogue.families import family_of
 from codemods.facts.intact_ids import changes_ids
 from codemods.facts.purposes import trains
+from codemods.facts.unseen_ids import from_ids, refuse_unseen
 from codemods.loads.windows import is_whole
-from codemods.plan.sites import Site
+from codemods.plan.sites import CannotRewrite, Site
 from codemods.script.closures import closure_text
 from codemods.script.definitions import Imported
 from codemods.script.looking import Looking
 from codemods.script.model_uses import Calls, reaches
 from codemods.script.script import Script
-from lint_rules._flow.values.events import Encode, Forward, ModelLoad
+from lint_rules._flow.values.events import Encode, Forward, Generate, ModelLoad
 from lint_rules._flow.values.syntax import dotted
 
 # What a module says in which prompts are made, or texts generated.
@@ -81,7 +82,7 @@ def scored_without_bos(script: Script, sites: Sequence[Site]) -> frozenset[cst.C
         return frozenset()  # what trains may begin anywhere
     done = {site.node for site in sites if site.automatic}
     models = [load for load in script.flow.events(ModelLoad) if load.node in done]
-    found = loads_without_bos(script, done)
+    found = loads_without_bos(script, sites)
     scoring = [node for node, _, does in script.once(given_away) if does == "scores"]
     found |= {
         load.node
@@ -92,19 +93,25 @@ def scored_without_bos(script: Script, sites: Sequence[Site]) -> frozenset[cst.C
     return frozenset(load.node for load in models if load.node in found)
 
 
-def loads_without_bos(script: Script, done: Set[cst.CSTNode]) -> frozenset[cst.CSTNode]:
-    """The loads, other files' too, whose models this script gives rows to score that may not begin with BOS.
+def loads_without_bos(script: Script, sites: Sequence[Site]) -> frozenset[cst.CSTNode]:
+    """The loads, other files' too, whose models this script gives rows that may not begin with BOS.
+
+    They are scored, or generated from as ids.
 
     Args:
         script: The script.
-        done: What the plan rewrites so far.
+        sites: What the plan does so far.
     """
+    done = {site.node for site in sites if site.automatic}
+    generated = from_ids(sites)
+    calls: list[Forward | Generate] = [*script.flow.events(Forward)]
+    calls += [call for call in script.flow.events(Generate) if call.node in generated]
     return frozenset(
-        forward.model.origin
-        for forward in script.flow.events(Forward)
-        if forward.model.origin is not None
-        and not forward.model.guarded
-        and may_lack_bos(script, forward, done)
+        call.model.origin
+        for call in calls
+        if call.model.origin is not None
+        and not call.model.guarded
+        and may_lack_bos(script, call, done)
     )
 
 
@@ -122,12 +129,14 @@ class _Made(Looking):
                 self.found.append((name.partition(".")[0], called))
 
 
-def may_lack_bos(script: Script, forward: Forward, done: Set[cst.CSTNode]) -> bool:
-    """Whether a prompt that the script tokenises may come without the BOS that its family has."""
-    encode = _encode_of(script, forward)
-    if encode is None or not _needs_bos(script, forward):
+def may_lack_bos(script: Script, call: Forward | Generate, done: Set[cst.CSTNode]) -> bool:
+    """Whether rows of ids may come without the BOS that the family has."""
+    if not _needs_bos(script, call):
         return False
-    changed = not is_whole(script, forward) or changes_ids(script, forward)
+    encode = _encode_of(script, call)
+    if encode is None:
+        return True
+    changed = not is_whole(script, call) or changes_ids(script, call)
     if changed or encode.method == "convert_tokens_to_ids":
         return True
     return "add_special_tokens" in encode.args.keywords and (
@@ -135,15 +144,21 @@ def may_lack_bos(script: Script, forward: Forward, done: Set[cst.CSTNode]) -> bo
     )
 
 
-def is_unseen(script: Script, forward: Forward) -> bool:
-    """Whether ids come from where they cannot be seen: they may lack BOS, or be padded without a mask."""
-    return _needs_bos(script, forward) and _encode_of(script, forward) is None
+def unseen_doubt(script: Script, forward: Forward) -> str | None:
+    """Why ids that come from where they cannot be seen may be what the guard refuses."""
+    if trains(script) or _encode_of(script, forward) is not None:
+        return None
+    try:
+        refuse_unseen(script, forward)
+    except CannotRewrite as reason:
+        return str(reason)
+    return None
 
 
-def _encode_of(script: Script, forward: Forward) -> Encode | None:
-    return script.flow.event_at(forward.encoded.origin if forward.encoded else None, Encode)
+def _encode_of(script: Script, call: Forward | Generate) -> Encode | None:
+    return script.flow.event_at(call.encoded.origin if call.encoded else None, Encode)
 
 
-def _needs_bos(script: Script, forward: Forward) -> bool:
-    family = family_of(forward.model.model.text or "")
+def _needs_bos(script: Script, call: Forward | Generate) -> bool:
+    family = family_of(call.model.model.text or "")
     return not (trains(script) or (family is not None and family.bos == "none"))

@@ -35,7 +35,7 @@ ADDED = Note(
 )
 _CHUNKS = Note(
     "carried",
-    "`allow_missing_bos=True`: rows are scored as the script makes them, which may lack BOS",
+    "`allow_missing_bos=True`: rows stay as the script makes them, which may lack BOS",
 )
 
 

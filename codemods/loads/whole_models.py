@@ -10,7 +10,7 @@ from codemods.facts.load_context import SPECIALS, is_masked, may_pad
 from codemods.facts.load_targets import target_of
 from codemods.facts.purposes import trains
 from codemods.facts.set_configs import set_configs
-from codemods.loads.given_away import given_away, is_unseen
+from codemods.loads.given_away import given_away, unseen_doubt
 from codemods.loads.partners import model_text
 from codemods.plan.sites import Site
 from codemods.script.model_uses import Calls, reaches
@@ -131,8 +131,9 @@ def _undone(
             yield call.node, reasons.get(call.node, "it generates from ids, or from a chat")
     for forward in script.flow.events(Forward):
         ours = forward.model.origin in nodes
-        if ours and not forward.model.guarded and is_unseen(script, forward):
-            yield forward.node, "its ids may lack the BOS that the guard asks for"
+        doubt = unseen_doubt(script, forward) if ours and not forward.model.guarded else None
+        if doubt is not None:
+            yield forward.node, doubt
         if ours and not is_masked(forward):
             encode = script.flow.event_at(
                 forward.encoded.origin if forward.encoded else None, Encode

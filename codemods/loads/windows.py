@@ -5,7 +5,7 @@ from __future__ import annotations
 import libcst as cst
 
 from codemods.script.script import Script
-from lint_rules._flow.values.events import Encode, Forward
+from lint_rules._flow.values.events import Encode, Forward, Generate
 
 # Methods of ids that keep all of them, in their order.
 _KEEPS = frozenset(
@@ -15,12 +15,14 @@ _MOST_STEPS = 20
 _Function = cst.FunctionDef | None
 
 
-def is_whole(script: Script, forward: Forward) -> bool:
-    """Whether the ids of a forward pass are certainly all that a tokenizer call gave.
+def is_whole(script: Script, forward: Forward | Generate) -> bool:
+    """Whether the ids of a forward pass, or of a generation, are certainly all that a tokenizer call gave.
 
     What comes through a `**` dict counts as whole; what a parameter, a loop or a slice gives does not.
     """
-    given = forward.args.keywords.get("input_ids") or next(iter(forward.args.positional), None)
+    named = forward.args.keywords
+    given = named.get("input_ids") or named.get("inputs")
+    given = given or next(iter(forward.args.positional), None)
     if given is None:
         return True
     if given.expression is None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import libcst as cst
 
@@ -22,7 +22,7 @@ from lint_rules._flow.values.events import Decode, Generate
 from lint_rules._flow.values.joins import UNKNOWN, Constant, Encoded, Value, first
 from lint_rules._flow.values.syntax import dotted
 from lint_rules._light.positions import Span
-from lint_rules._questions.loader_signature import SETTINGS
+from lint_rules._questions.loader_signature import IDS_SETTINGS, SETTINGS
 
 _PROMPT = ("input_ids", "inputs", "attention_mask", "token_type_ids")
 _OF_ONES = ("ones_like", "ones", "new_ones")
@@ -33,24 +33,31 @@ _INSTEAD = {
 }
 
 
-def carry_generate_keywords(script: Script, call: Generate) -> tuple[list[str], list[Note]]:
+def carry_generate_keywords(
+    script: Script, call: Generate, inputs: Mapping[str, Argument] | None = None
+) -> tuple[list[str], list[Note]]:
     """The arguments of the guarded call that keep the old call's effective settings.
+
+    Args:
+        script: The script.
+        call: The old call.
+        inputs: What brings ids to `generate_ids`, which takes more; None for calls that take a text.
 
     Raises:
         CannotRewrite: A keyword has no place in the guarded call.
     """
     if len(call.args.positional) > 1:
         raise CannotRewrite("generate takes positional arguments besides the prompt")
-    given = _dicts(script, call)
+    given = _dicts(script, call, inputs)
     in_dicts = given.keys.values
     notes: list[Note] = []
     _refuse_set_config(script)
     for name, argument in _keywords(script, call).items():
-        if name == "attention_mask":
+        if name == "attention_mask" and inputs is None:
             _refuse_other_mask(script, call, argument)
         if name in _PROMPT:
             continue
-        note = _fate(name, argument)
+        note = None if inputs is not None and name in IDS_SETTINGS else _fate(name, argument)
         if note is not None:
             notes.append(note)
             continue
@@ -99,11 +106,12 @@ def _literals(
     return tuple(literal_value(value) for value in values)
 
 
-def _dicts(script: Script, call: Generate) -> Given:
+def _dicts(script: Script, call: Generate, inputs: Mapping[str, Argument] | None) -> Given:
     """The `**` arguments, but for the encoded prompt."""
     given = Given(Keys())
+    more = () if inputs is None else IDS_SETTINGS
     for argument in call.args.spread:
-        if first(argument.value, Encoded) is not None:
+        if first(argument.value, Encoded) is not None or argument is (inputs or {}).get("**"):
             continue
         unread = CannotRewrite("generate takes `**` arguments that cannot be followed")
         if argument.expression is None or argument.node is None or argument.node.star != "**":
@@ -111,7 +119,7 @@ def _dicts(script: Script, call: Generate) -> Given:
         keys = keys_of(script, argument, call.place.function)
         if keys is None:
             raise unread
-        unknown = sorted(keys.values.keys() - {*SETTINGS, "pad_token_id"})
+        unknown = sorted(keys.values.keys() - {*SETTINGS, *more, "pad_token_id"})
         if unknown:
             raise CannotRewrite(
                 f"the keyword `{unknown[0]}` in a `**` dict has no place in the call"

@@ -106,7 +106,12 @@ def _generate(model: PreTrainedModel, raw: RawIds, *args: Any, **kwargs: Any) ->
 
 
 def check_prompt(
-    raw: RawIds, ids: torch.Tensor, mask: torch.Tensor | None, *, whole: bool = True
+    raw: RawIds,
+    ids: torch.Tensor,
+    mask: torch.Tensor | None,
+    *,
+    whole: bool = True,
+    may_lack: bool = False,
 ) -> None:
     """Check prompts that `generate` is given: content, BOS and padding.
 
@@ -115,12 +120,13 @@ def check_prompt(
         ids: Of shape (rows, positions).
         mask: Of the same shape.
         whole: They begin at the beginning, so that BOS and padding can be judged.
+        may_lack: They may begin without BOS.
     """
     raw.check(ids)
     if whole and ids.dim() == 2:
         policy = raw.state.policy
         if policy.bos_id is not None:
-            check_bos(policy, ids, mask)
+            check_bos(policy, ids, mask, may_lack=may_lack)
         check_padding(policy, ids, mask, generates=True)
 
 

@@ -80,6 +80,7 @@ def assemble(request: LoadRequest) -> tuple[PreTrainedModel, PreTrainedTokenizer
     )
     policy = policy_of(tokenizer)
     refuse_prefix_beyond(policy, rows, request)
+    filler = getattr(getattr(model, "generation_config", None), "pad_token_id", None)
     settings = _replace_generation_config(model, policy, tokenizer, checks)
     block_templates(tokenizer, request.model_id)
     run_token_sentinels(tokenizer, policy, checks)
@@ -112,7 +113,7 @@ def assemble(request: LoadRequest) -> tuple[PreTrainedModel, PreTrainedTokenizer
         overrides=request.overrides,
         checks=checks.done(),
     )
-    install(model, tokenizer, GuardState(policy, provenance))
+    install(model, tokenizer, GuardState(policy, provenance, filler=filler))
     return model, tokenizer, provenance
 
 

@@ -31,6 +31,7 @@ class GuardState:
         adapters_seen: The digest of each adapter at the last look.
         active_seen: The adapters that took part at the last look; None before the first.
         config_seen: The fields of the generation config when it was last found sound.
+        filler: The pad token of the model's own generation config, which fills up rows that end early.
     """
 
     policy: PromptPolicy
@@ -43,6 +44,7 @@ class GuardState:
     adapters_seen: dict[str, str] = field(default_factory=dict)
     active_seen: tuple[str, ...] | None = None
     config_seen: dict[str, Any] | None = None
+    filler: int | None = None
 
     def __setstate__(self, state: tuple[None, dict[str, Any]]) -> None:
         # Copies and pickles come through here: lifting the guard of one must not lift the other's.

@@ -97,6 +97,21 @@ _BATCH = frozenset(
         "batch_invariant",
     ]
 )
+# What `generate_ids` takes of transformers' own generate besides.
+IDS_SETTINGS: frozenset[str] = frozenset(
+    [
+        "num_return_sequences",
+        "pad_token_id",
+        "min_length",
+        "bad_words_ids",
+        "prefix_allowed_tokens_fn",
+        "synced_gpus",
+        "logits_processor",
+        "stopping_criteria",
+        "streamer",
+        "tokenizer",
+    ]
+)
 METHOD_KEYWORDS: dict[str, frozenset[str]] = {
     "load": frozenset(),
     "load_tokenizer": frozenset(),
@@ -104,6 +119,9 @@ METHOD_KEYWORDS: dict[str, frozenset[str]] = {
     "generate": _OPTIONS | {"model", "tokenizer", "prompt", "engine"},
     "generate_batch": _OPTIONS | _BATCH,
     "complete": _OPTIONS | _BATCH,
+    "generate_ids": SETTINGS
+    | IDS_SETTINGS
+    | {"model", "input_ids", "attention_mask", "token_type_ids", "seed"},
     "attach_adapter": frozenset(
         ["model", "path", "name", "is_trainable", "on", "in_place", "revision"]
     ),
@@ -117,6 +135,7 @@ POSITIONS: dict[str, int] = {
     "generate": 3,
     "generate_batch": 3,
     "complete": 3,
+    "generate_ids": 3,
     "attach_adapter": 2,
     "adapter": 2,
     "save_tokenizer": 1,

@@ -27,9 +27,12 @@ def test_the_constructor_takes_these_keywords(loader):
 
 @pytest.mark.parametrize("method", sorted(METHOD_KEYWORDS))
 def test_a_method_takes_these_keywords(loader, method):
+    from guard.generation.ids import IDS_KEYWORDS
     from guard.settings.settled import GENERATION_KEYWORDS
 
     named, positional = _keywords(getattr(loader, method))
     if method in ("generate", "generate_batch", "complete"):
         named |= GENERATION_KEYWORDS
+    if method == "generate_ids":
+        named |= IDS_KEYWORDS
     assert (named, positional) == (set(METHOD_KEYWORDS[method]), POSITIONS[method])

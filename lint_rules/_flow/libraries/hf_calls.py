@@ -253,6 +253,8 @@ class HfCalls:
             return GuardedText(node)
         if method in ("generate_batch", "complete"):
             return Items(GuardedText(node))
+        if method == "generate_ids":
+            return Generated(node)
         if method == "encode":
             tokenizer = first(args.value("tokenizer", 0), Tokenizer) or Tokenizer(
                 None, model, guarded=True

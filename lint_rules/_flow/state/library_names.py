@@ -41,6 +41,7 @@ _LOADER_METHODS = (
     "generate_batch",
     "encode",
     "complete",
+    "generate_ids",
     "attach_adapter",
 )
 # Classes of encoders, sequence-to-sequence, speech and vision models, by how their names begin.

@@ -1,0 +1,87 @@
+"""Ids of which nobody sees where they were made: what the script, and what it imports from the run, might put there."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+import libcst as cst
+
+from cleanguard.catalogue.families import family_of
+from codemods.plan.sites import CannotRewrite, Note, Site
+from codemods.script.definitions import Imported
+from codemods.script.script import Script
+from lint_rules._flow.values.events import Forward, Generate
+from lint_rules._flow.values.joins import Encoded, first
+
+_WITHOUT_BOS = ("qwen2", "qwen3", "gpt2", "gpt-neox")
+# What may pad ids on the right, or give them without a mask.
+_PADS = re.compile(
+    r"pad_sequence|\bpad\(|DataCollator|padding_side\s*=\s*[\"']right|\.pad\b|(?i:collat)"
+)
+_MAY_PAD = re.compile(_PADS.pattern + r"|padding\s*=\s*(?!False|None)|[\"']padding[\"']")
+_CHAT = re.compile(
+    r"apply_chat_template|conv_templates|get_conv\w*_template|<\|(im_|start_header|user|assistant|system)"
+    r"|(start|end)_of_turn|\[/?INST\]|<</?SYS>>"
+)
+_BOS = re.compile(r"bos_token|<s>|<bos>|begin_of_text|begin▁of▁sentence")
+
+FROM_IDS = Note(
+    "carried", "ids stay ids: `generate_ids` checks them, and says every setting of the call"
+)
+
+
+def from_ids(sites: Sequence[Site]) -> frozenset[cst.CSTNode]:
+    """The calls that are rewritten to `generate_ids`."""
+    return frozenset(site.node for site in sites if FROM_IDS in site.notes)
+
+
+def refuse_unseen(script: Script, call: Generate | Forward) -> None:
+    """Look whether ids that cannot be followed may be what the guard refuses.
+
+    Raises:
+        CannotRewrite: A chat may be in them, BOS twice, or padding that is read.
+    """
+    line = script.line_of(call.node)
+    if _says(script, _CHAT):
+        raise CannotRewrite(f"the ids of line {line} may hold a chat, which the guard refuses")
+    if has_bos(call) and _says(script, _BOS):
+        raise CannotRewrite(f"code may put BOS before the ids of line {line}, a second one perhaps")
+    refuse_rearranged(script, call)
+
+
+def refuse_rearranged(script: Script, call: Generate | Forward) -> None:
+    """Look whether ids may be padded by hand.
+
+    Raises:
+        CannotRewrite: They may be padded on the right and generated from, or padded and without a mask.
+    """
+    if isinstance(call, Generate) and _says(script, _PADS):
+        raise CannotRewrite("its ids may be padded on the right, which the guard refuses")
+    if not is_masked(call) and _says(script, _MAY_PAD):
+        raise CannotRewrite("its ids may be padded, and go without their mask")
+
+
+def has_bos(call: Generate | Forward) -> bool:
+    """Whether the family of a call's model may have a BOS."""
+    family = family_of(call.model.model.text or "")
+    return not (family is not None and call.model.model.fixed and family.name in _WITHOUT_BOS)
+
+
+def is_masked(call: Generate | Forward) -> bool:
+    """Whether a call gets a mask, or all that the tokenizer gave."""
+    args = call.args
+    if isinstance(call, Forward) and len(args.positional) > 1:
+        return True
+    return "attention_mask" in args.keywords or any(
+        first(argument.value, Encoded) is not None or isinstance(argument.expression, cst.Name)
+        for argument in args.spread
+    )
+
+
+def _says(script: Script, words: re.Pattern[str]) -> bool:
+    """Whether the script, or what it imports from the run, says one of some words."""
+    if words.search(script.source.text):
+        return True
+    modules = {module for _, module, _ in script.look(Imported).found}
+    return any(script.others.mentions(script.path, module, words) for module in modules)

@@ -1,0 +1,123 @@
+"""Generations from ids: the call itself becomes `CleanModelLoader.generate_ids`, and all around it stays.
+
+That is for ids that come from where they cannot be seen, are cut or put together, or of which more is used than
+a completion has. What is tokenised and decoded stays the script's own.
+"""
+
+from __future__ import annotations
+
+import re
+
+import libcst as cst
+
+from codemods.facts.intact_ids import changes_ids
+from codemods.facts.receiver import loader_at
+from codemods.facts.unseen_ids import FROM_IDS, has_bos, refuse_rearranged, refuse_unseen
+from codemods.generation.guarded_call import one_or_many, refuse_read_padding
+from codemods.generation.mode import mode_note
+from codemods.plan.edits import Edit
+from codemods.plan.sites import CannotRewrite, Note
+from codemods.script.script import Script
+from codemods.settings.generate_keywords import carry_generate_keywords
+from codemods.texts.encoding import receiver
+from lint_rules._flow.values.arguments import Argument
+from lint_rules._flow.values.events import Encode, Generate
+from lint_rules._flow.values.joins import Encoded, first
+from lint_rules._questions.hand_made_text import bos_reach, chat_reach
+
+_INPUTS = ("input_ids", "inputs", "attention_mask", "token_type_ids")
+# What is asked for beside ids, and `generate_ids` does not give.
+_MORE = (
+    "return_dict_in_generate",
+    "output_scores",
+    "output_logits",
+    "output_attentions",
+    "output_hidden_states",
+)
+_INPUT_DICT = re.compile(r"batch|input|enc|token|prompt|feature|sample|query", re.I)
+
+
+def rewrite_ids(
+    script: Script, call: Generate, unmigrated: frozenset[cst.CSTNode]
+) -> tuple[Edit, list[Note]]:
+    """Puts `generate_ids` in the place of a call of `generate`.
+
+    Raises:
+        CannotRewrite: A chat may be in the ids, BOS twice, or padding that is read; or a keyword has no place.
+    """
+    for name in _MORE:
+        if name in call.args.keywords:
+            raise CannotRewrite(f"`{name}` asks for more than ids")
+    encode = script.flow.event_at(call.encoded.origin if call.encoded else None, Encode)
+    if encode is None:
+        refuse_unseen(script, call)
+    else:
+        _refuse_prompt(script, call, encode)
+    _refuse_other_pad(script, call, encode)
+    inputs = _inputs(call)
+    given, notes = carry_generate_keywords(script, call, inputs=inputs)
+    arguments = [script.code(receiver(call.node)), *_written(script, inputs), *given]
+    statement = script.statement(call.place)
+    span, line = script.span(call.node), script.span(statement)
+    head = loader_at(script, call, unmigrated) + ".generate_ids"
+    room = (span.start - line.start) + max(0, line.end - span.end)
+    code = script.call(head, arguments, script.indent_of(statement), room)
+    return Edit(span.start, span.end, code), [FROM_IDS, *notes, *mode_note(script, call)]
+
+
+def _inputs(call: Generate) -> dict[str, Argument]:
+    """The arguments that bring ids and their mask, by keyword; `**` for a dict, empty for a position."""
+    args = call.args
+    found = dict(zip(("",), args.positional, strict=False))
+    found |= {name: args.keywords[name] for name in _INPUTS if name in args.keywords}
+    for argument in args.spread:
+        name = argument.expression.value if isinstance(argument.expression, cst.Name) else ""
+        known = first(argument.value, Encoded) is not None
+        if known or (not found and _INPUT_DICT.search(name)):
+            found["**"] = argument
+    if not found.keys() - {"attention_mask", "token_type_ids"}:
+        raise CannotRewrite("the call names no ids")
+    return found
+
+
+def _written(script: Script, inputs: dict[str, Argument]) -> list[str]:
+    found = []
+    for name, argument in inputs.items():
+        if argument.expression is None:
+            raise CannotRewrite("what brings the ids is not written out")
+        said = "input_ids=" if name == "inputs" else f"{name}=" if name.isidentifier() else name
+        found.append(f"{said}{script.code(argument.expression)}")
+    return found
+
+
+def _refuse_prompt(script: Script, call: Generate, encode: Encode) -> None:
+    text = encode.args.get("text", 0)
+    given = [] if text is None or text.expression is None else [text.expression]
+    given += [one.expression for one in _inputs(call).values() if one.expression is not None]
+    line = script.line_of(call.node)
+    chat = script.reach("chat", chat_reach)
+    if any(chat.touches(node) for node in given):
+        raise CannotRewrite(f"the ids of line {line} may hold a chat, which the guard refuses")
+    adds = encode.args.written("add_special_tokens") is not False
+    changed = changes_ids(script, call)
+    bos = script.reach("bos", bos_reach)
+    if (adds or changed) and has_bos(call) and any(bos.touches(node) for node in given):
+        raise CannotRewrite(f"code puts BOS before the ids of line {line}, a second one perhaps")
+    refuse_read_padding(encode, call)
+    if changed:
+        refuse_rearranged(script, call)
+
+
+def _refuse_other_pad(script: Script, call: Generate, encode: Encode | None) -> None:
+    """What rows are filled up with is read as the tokenizer's pad token, which is the loader's choice."""
+    if (
+        encode is not None
+        and one_or_many(encode) == "one"
+        and "num_return_sequences" not in call.args.keywords
+    ):
+        return
+    text = script.source.text
+    reads = len(re.findall(r"\bpad_token_id\b(?!\s*=[^=])", text))
+    written = len(re.findall(r"\bpad_token_id\s*=\s*[\w.]*pad_token_id\b", text))
+    if reads > written or "generation_config.pad_token_id" in text:
+        raise CannotRewrite("the pad token is read beside several rows, and the loader chooses it")

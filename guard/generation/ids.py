@@ -1,0 +1,237 @@
+"""Generates from ids that a script made itself: the library's `generate`, with everything said."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, TypedDict
+
+from guard.base.finiteness import watching
+from guard.base.keywords import refuse_unknown
+from guard.base.modes import evaluating
+from guard.decoding.failures import forward_failures
+from guard.enforcing.enforcement import watch_of
+from guard.enforcing.passing import is_lifted, vetted
+from guard.enforcing.roads import check_prompt
+from guard.errors import SettingsError
+from guard.files.hub import torch, transformers
+from guard.generation.batches import end_ids
+from guard.prompts.state import GuardState, state_of
+from guard.settings.inherited import refuse_changed_config
+from guard.settings.jobs import Job, make_jobs, warn_of_context
+from guard.settings.processors import processors_of
+from guard.settings.settled import Settings, config_for, refuse_ends_beyond, settle
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+
+class IdOptions(TypedDict, total=False):
+    """Keywords of `generate_ids`; those that `generate` has too mean the same (`TextOptions`).
+
+    Attributes:
+        pad_token_id: What rows that end early are filled up with, as in transformers: unless given, what
+            the model's files name, else EOS.
+        num_return_sequences: Rows for each prompt; they follow each other.
+        min_length: EOS is barred before prompt and answer have this many tokens together.
+        bad_words_ids: Sequences of ids that are never written.
+        prefix_allowed_tokens_fn, synced_gpus: As in transformers.
+    """
+
+    max_new_tokens: int | None
+    max_length: int | None
+    min_new_tokens: int | None
+    do_sample: bool | None
+    temperature: float | None
+    top_p: float | None
+    top_k: int | None
+    min_p: float | None
+    num_beams: int | None
+    length_penalty: float | None
+    early_stopping: bool | str | None
+    repetition_penalty: float | None
+    no_repeat_ngram_size: int | None
+    eos_token_id: int | list[int] | None
+    use_cache: bool | None
+    stop_strings: str | list[str] | None
+    seed: int | None
+    pad_token_id: int | None
+    num_return_sequences: int | None
+    min_length: int | None
+    bad_words_ids: list[list[int]] | None
+    prefix_allowed_tokens_fn: Any
+    synced_gpus: bool | None
+
+
+IDS_KEYWORDS: frozenset[str] = frozenset(IdOptions.__annotations__)
+_IN_CONFIG = ("min_length", "bad_words_ids")
+_IN_CALL = ("prefix_allowed_tokens_fn", "synced_gpus")
+
+
+def generate_ids(
+    model: PreTrainedModel,
+    input_ids: torch.Tensor,
+    attention_mask: torch.Tensor | None,
+    options: Mapping[str, Any],
+    *,
+    tokenizer: PreTrainedTokenizerBase | None = None,
+    logits_processor: Sequence[Any] | None = None,
+    stopping_criteria: Sequence[Any] | None = None,
+    streamer: Any = None,
+    also: Mapping[str, Any] | None = None,
+) -> torch.Tensor:
+    """Generate from ids, greedily unless sampling is asked for; nothing is added.
+
+    Args:
+        model: A guarded model, or an adapter's wrapper around one.
+        input_ids: Integers, of shape (rows, positions), padded on the left.
+        attention_mask: Of the same shape; None takes for padding what rows are filled up with, unless that is an
+            end of a text, as transformers does.
+        options: Keywords as in `IdOptions`.
+        tokenizer: Needed for `stop_strings` alone.
+        logits_processor, stopping_criteria, streamer: As in transformers' `generate`. Processors come
+            before sampling.
+        also: Further inputs of the model, such as `token_type_ids`.
+
+    Returns:
+        Ids of shape (rows, positions + new): each prompt as it came, and what follows it.
+
+    Raises:
+        SettingsError: Ids of another shape, or settings that contradict each other.
+        LoaderCallError: A keyword that does not exist.
+        ContaminationError, DoubledBosError, MissingBosError, PaddingError: See their classes; rows
+            without BOS are taken from a model that was loaded with `allow_missing_bos=True`.
+        TruncatedPromptError: The prompts are as long as `max_length`.
+        UnguardedModelError: The model is none of the loader's.
+        BrokenModelError: Scores are no numbers, or the model cannot compute.
+    """
+    refuse_unknown("generate_ids", options, IDS_KEYWORDS)
+    more = {
+        name: options[name] for name in (*_IN_CONFIG, *_IN_CALL) if options.get(name) is not None
+    }
+    named = {name: value for name, value in options.items() if name not in (*_IN_CONFIG, *_IN_CALL)}
+    settings = settle("generate_ids", named)
+    state = state_of(model)
+    _refuse_other_ids(input_ids)
+    _refuse_streamed(streamer, settings)
+    if settings.stop_strings and tokenizer is None:
+        raise SettingsError(
+            "stop_strings are looked for in text, and generate_ids has ids alone",
+            remedy="pass tokenizer= as well",
+        )
+    weight = getattr(model.get_input_embeddings(), "weight", None)
+    refuse_ends_beyond(settings, None if weight is None else int(weight.shape[0]))
+    refuse_changed_config(model, state)
+    eos = settings.eos_token_id or end_ids(model)
+    pad = _filler(model, state, eos) if named.get("pad_token_id") is None else named["pad_token_id"]
+    ids = input_ids.to(model.device)
+    mask = _mask(ids, attention_mask, pad, eos)
+    if not is_lifted(state):
+        base = model.get_base_model() if hasattr(model, "get_base_model") else model
+        check_prompt(watch_of(base).raw, ids, attention_mask, may_lack=_may_lack(state))
+    jobs = _jobs(state, ids, mask, settings)
+    warn_of_context(state, jobs, state.provenance.model.context)
+    if settings.sampling:
+        ids, mask = (one.repeat_interleave(settings.count, dim=0) for one in (ids, mask))
+    config = config_for(settings, eos, pad, jobs[0].budget)
+    config.update(**{name: more[name] for name in _IN_CONFIG if name in more})
+    return _run(
+        model, ids, mask, config, jobs, settings, list(logits_processor or ()),
+        {
+            **(also or {}),
+            **{name: more[name] for name in _IN_CALL if name in more},
+            **({"streamer": streamer} if streamer is not None else {}),
+            **({"tokenizer": tokenizer} if settings.stop_strings else {}),
+            **(
+                {"stopping_criteria": transformers.StoppingCriteriaList(stopping_criteria)}
+                if stopping_criteria is not None
+                else {}
+            ),
+        },
+    )  # fmt: skip
+
+
+@forward_failures()
+def _run(
+    model: PreTrainedModel,
+    ids: torch.Tensor,
+    mask: torch.Tensor,
+    config: Any,
+    jobs: Sequence[Job],
+    settings: Settings,
+    processors: list[Any],
+    more: Mapping[str, Any],
+) -> torch.Tensor:
+    ours = processors_of(model, jobs, settings, mask)
+    # Sampling ends the guard's own processors, and takes what a script's leave.
+    place = len(ours) - bool(settings.sampling)
+    ours[place:place] = processors
+    with evaluating(model), watching(model), vetted(state_of(model)):
+        found: torch.Tensor = model.generate(
+            input_ids=ids,
+            attention_mask=mask,
+            generation_config=config,
+            logits_processor=ours,
+            **more,
+        )
+    return found
+
+
+def _jobs(
+    state: GuardState, ids: torch.Tensor, mask: torch.Tensor, settings: Settings
+) -> list[Job]:
+    """The rows in their order, each without its padding."""
+    rows = [row[seen.bool()].tolist() for row, seen in zip(ids, mask, strict=True)]
+    if settings.max_new_tokens is None and settings.max_length is not None:
+        room = settings.max_length - ids.shape[1]  # transformers counts the padding
+        if room < 1:
+            rows = ids.tolist()  # told by its whole length
+        else:
+            settings = replace(settings, max_new_tokens=room)
+    return sorted(make_jobs(state, rows, settings), key=lambda job: job.place)
+
+
+def _filler(model: PreTrainedModel, state: GuardState, eos: tuple[int, ...]) -> int | None:
+    """What transformers would fill up rows with: what a script put there, what the files name, or EOS."""
+    own: int | None = model.generation_config.pad_token_id
+    if own is not None and own != state.policy.pad_id:
+        return own
+    return state.filler if state.filler is not None else eos[0] if eos else None
+
+
+def _mask(
+    ids: torch.Tensor, mask: torch.Tensor | None, pad: int | None, eos: tuple[int, ...]
+) -> torch.Tensor:
+    """The mask of a call: its own, or what transformers makes of the pad token where there is none."""
+    if mask is not None:
+        return mask.to(ids.device)
+    if pad is None or pad in eos or not bool((ids == pad).any()):
+        return torch.ones_like(ids)
+    return (ids != pad).long()
+
+
+def _may_lack(state: GuardState) -> bool:
+    record = state.provenance
+    return record.for_training or "allow_missing_bos" in record.overrides
+
+
+def _refuse_other_ids(ids: object) -> None:
+    if not isinstance(ids, torch.Tensor) or ids.dim() != 2 or ids.is_floating_point():
+        shape = tuple(ids.shape) if isinstance(ids, torch.Tensor) else type(ids).__name__
+        raise SettingsError(
+            f"generate_ids takes a tensor of ids of shape (rows, positions), not {shape}",
+            remedy="pass a text to generate, or torch.tensor([ids]) here",
+        )
+    if not ids.numel():
+        raise SettingsError(
+            f"generate_ids was given no ids: shape {tuple(ids.shape)}",
+            remedy="a prompt has at least one token, such as BOS",
+        )
+
+
+def _refuse_streamed(streamer: Any, settings: Settings) -> None:
+    if streamer is not None and (settings.num_beams > 1 or settings.count > 1):
+        raise SettingsError(
+            "a streamer gets one text as it grows; beams and several texts are known only at the end",
+            remedy="leave out num_beams and num_return_sequences, or the streamer",
+        )
