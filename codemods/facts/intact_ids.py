@@ -71,6 +71,15 @@ def refuse_changed_ids(script: Script, call: Generate | Forward) -> None:
     way.refuse_aliases()
 
 
+def refuse_other_ids(script: Script, call: Generate | Forward) -> None:
+    """Like `refuse_changed_ids`, but a part of the ids passes."""
+    try:
+        refuse_changed_ids(script, call)
+    except CannotRewrite as reason:
+        if str(reason) != _PART:
+            raise
+
+
 def changes_ids(script: Script, call: Generate | Forward) -> bool:
     """Whether the ids that a call gets may not be all that a tokenizer call gave."""
     try:

@@ -10,15 +10,15 @@ import re
 
 import libcst as cst
 
-from codemods.facts.intact_ids import changes_ids
+from codemods.facts.intact_ids import changes_ids, refuse_other_ids
 from codemods.facts.receiver import loader_at
-from codemods.facts.unseen_ids import FROM_IDS, has_bos, refuse_rearranged, refuse_unseen
+from codemods.facts.unseen_ids import FROM_IDS, has_bos, refuse_unseen
 from codemods.generation.guarded_call import one_or_many, refuse_read_padding
 from codemods.generation.mode import mode_note
 from codemods.plan.edits import Edit
 from codemods.plan.sites import CannotRewrite, Note
 from codemods.script.script import Script
-from codemods.settings.generate_keywords import carry_generate_keywords
+from codemods.settings.generate_keywords import carry_generate_keywords, refuse_other_mask
 from codemods.texts.encoding import receiver
 from lint_rules._flow.values.arguments import Argument
 from lint_rules._flow.values.events import Encode, Generate
@@ -33,6 +33,10 @@ _MORE = (
     "output_logits",
     "output_attentions",
     "output_hidden_states",
+)
+_MOVES = ("to", "cuda", "cpu", "long", "int", "bool")
+_CHANGED_MASK = re.compile(
+    r"mask[\"'\]]*(\[[^\n=]*\]\s*[-+*|&^]?=[^=]|\.\w+_\()|\bmask\w*\s*[-+*|&^]=|position_ids"
 )
 _INPUT_DICT = re.compile(r"batch|input|enc|token|prompt|feature|sample|query", re.I)
 
@@ -49,13 +53,16 @@ def rewrite_ids(
         if name in call.args.keywords:
             raise CannotRewrite(f"`{name}` asks for more than ids")
     encode = script.flow.event_at(call.encoded.origin if call.encoded else None, Encode)
+    inputs = _inputs(call)
+    refuse_other_ids(script, call)
+    _refuse_mask(script, call, inputs, seen=encode is not None)
     if encode is None:
         refuse_unseen(script, call)
     else:
         _refuse_prompt(script, call, encode)
     _refuse_other_pad(script, call, encode)
-    inputs = _inputs(call)
     given, notes = carry_generate_keywords(script, call, inputs=inputs)
+    _refuse_caught_length(script, given)
     arguments = [script.code(receiver(call.node)), *_written(script, inputs), *given]
     statement = script.statement(call.place)
     span, line = script.span(call.node), script.span(statement)
@@ -99,13 +106,41 @@ def _refuse_prompt(script: Script, call: Generate, encode: Encode) -> None:
     if any(chat.touches(node) for node in given):
         raise CannotRewrite(f"the ids of line {line} may hold a chat, which the guard refuses")
     adds = encode.args.written("add_special_tokens") is not False
-    changed = changes_ids(script, call)
     bos = script.reach("bos", bos_reach)
-    if (adds or changed) and has_bos(call) and any(bos.touches(node) for node in given):
+    if adds and has_bos(call) and any(bos.touches(node) for node in given):
         raise CannotRewrite(f"code puts BOS before the ids of line {line}, a second one perhaps")
     refuse_read_padding(encode, call)
-    if changed:
-        refuse_rearranged(script, call)
+    if encode.args.written("padding_side") == "right":
+        raise CannotRewrite("its prompts are padded on the right, which the guard refuses")
+    pads = "padding" in encode.args.keywords and encode.args.written("padding") not in (False, None)
+    if changes_ids(script, call) and pads:
+        raise CannotRewrite("a part of a padded batch is taken")
+
+
+def _refuse_mask(
+    script: Script, call: Generate, inputs: dict[str, Argument], *, seen: bool
+) -> None:
+    """The guard refuses a mask with holes: it must be the tokenizer's own, or come from where ids do."""
+    given = inputs.get("attention_mask")
+    if given is not None and seen:
+        refuse_other_mask(script, call, given)
+    elif given is not None and not isinstance(
+        given.expression, (cst.Name, cst.Attribute, cst.Subscript)
+    ):
+        called = given.expression.func if isinstance(given.expression, cst.Call) else None
+        if not (isinstance(called, cst.Attribute) and called.attr.value in _MOVES):
+            raise CannotRewrite("its attention mask is made by hand")
+    if _CHANGED_MASK.search(script.source.text):
+        raise CannotRewrite("its attention mask is changed by hand")
+
+
+def _refuse_caught_length(script: Script, given: list[str]) -> None:
+    """A prompt that is as long as `max_length` raises another error than transformers', which may be caught."""
+    names = {argument.partition("=")[0] for argument in given}
+    if "max_length" in names and "max_new_tokens" not in names and "except" in script.source.text:
+        raise CannotRewrite(
+            "a prompt as long as `max_length` raises, and the script catches errors; name `max_new_tokens`"
+        )
 
 
 def _refuse_other_pad(script: Script, call: Generate, encode: Encode | None) -> None:

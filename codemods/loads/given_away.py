@@ -136,7 +136,11 @@ def may_lack_bos(script: Script, call: Forward | Generate, done: Set[cst.CSTNode
     encode = _encode_of(script, call)
     if encode is None:
         return True
-    changed = not is_whole(script, call) or changes_ids(script, call)
+    given = [argument.expression for argument in call.args.spread]
+    hidden = isinstance(call, Generate) and not all(
+        isinstance(one, (cst.Name, cst.Call)) for one in given
+    )
+    changed = hidden or not is_whole(script, call) or changes_ids(script, call)
     if changed or encode.method == "convert_tokens_to_ids":
         return True
     return "add_special_tokens" in encode.args.keywords and (

@@ -54,7 +54,7 @@ def carry_generate_keywords(
     _refuse_set_config(script)
     for name, argument in _keywords(script, call).items():
         if name == "attention_mask" and inputs is None:
-            _refuse_other_mask(script, call, argument)
+            refuse_other_mask(script, call, argument)
         if name in _PROMPT:
             continue
         note = None if inputs is not None and name in IDS_SETTINGS else _fate(name, argument)
@@ -129,7 +129,7 @@ def _dicts(script: Script, call: Generate, inputs: Mapping[str, Argument] | None
     return given
 
 
-def _refuse_other_mask(script: Script, call: Generate, argument: Argument) -> None:
+def refuse_other_mask(script: Script, call: Generate, argument: Argument) -> None:
     """The guard makes the mask: it must be the encoding's own, or of ones."""
     node = argument.expression
     if node is None or first(argument.value, Encoded) is not None:
