@@ -98,7 +98,7 @@ def _sites(
     sites += adapters.rewrite(script, unmigrated)
     sites += quantization.rewrite(script, [edit for site in sites for edit in site.edits])
     sites += generate_calls.rewrite(script, unmigrated)
-    sites += scoring.rewrite(script, unmigrated, [edit for site in sites for edit in site.edits])
+    sites += scoring.rewrite(script, unmigrated, sites)
     sites += upgrade.rewrite(script)
     sites = left_to_own_loader(script, sites + declined, script.path)
     if any(site.edits for site in sites):

@@ -10,7 +10,7 @@ import re
 
 import libcst as cst
 
-from codemods.facts.intact_ids import changes_ids, refuse_other_ids
+from codemods.facts.intact_ids import changes_ids, refuse_bound, refuse_other_ids
 from codemods.facts.receiver import loader_at
 from codemods.facts.unseen_ids import FROM_IDS, has_bos, refuse_unseen
 from codemods.generation.guarded_call import one_or_many, refuse_read_padding
@@ -19,7 +19,7 @@ from codemods.plan.edits import Edit
 from codemods.plan.sites import CannotRewrite, Note
 from codemods.script.script import Script
 from codemods.settings.generate_keywords import carry_generate_keywords, refuse_other_mask
-from codemods.texts.encoding import receiver
+from codemods.texts.encoding import receiver, refuse_other_specials
 from lint_rules._flow.values.arguments import Argument
 from lint_rules._flow.values.events import Encode, Generate
 from lint_rules._flow.values.joins import Encoded, first
@@ -83,7 +83,7 @@ def _inputs(call: Generate) -> dict[str, Argument]:
         if known or (not found and _INPUT_DICT.search(name)):
             found["**"] = argument
     if not found.keys() - {"attention_mask", "token_type_ids"}:
-        raise CannotRewrite("the call names no ids")
+        raise CannotRewrite("the prompt's tokenisation cannot be followed to this call")
     return found
 
 
@@ -98,6 +98,8 @@ def _written(script: Script, inputs: dict[str, Argument]) -> list[str]:
 
 
 def _refuse_prompt(script: Script, call: Generate, encode: Encode) -> None:
+    refuse_bound(script, encode.node)
+    refuse_other_specials(script, encode)
     text = encode.args.get("text", 0)
     given = [] if text is None or text.expression is None else [text.expression]
     given += [one.expression for one in _inputs(call).values() if one.expression is not None]

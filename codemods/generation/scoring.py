@@ -6,25 +6,27 @@ from collections.abc import Sequence
 
 import libcst as cst
 
-from codemods.plan.edits import Edit
+from codemods.facts.unseen_ids import from_ids
 from codemods.plan.sites import CannotRewrite, Site
 from codemods.script.script import Script
 from codemods.texts.encoding import encoding_edit, specials_note
-from lint_rules._flow.values.events import Encode, Forward
+from lint_rules._flow.values.events import Encode, Forward, Generate
 
 _SUMMARY = "tokenise with CleanModelLoader"
 
 
 def rewrite(
-    script: Script, unmigrated: frozenset[cst.CSTNode], edits: Sequence[Edit]
+    script: Script, unmigrated: frozenset[cst.CSTNode], planned: Sequence[Site]
 ) -> list[Site]:
     """The sites of stray `add_special_tokens=False` on prompts that a forward call scores.
 
     Args:
         script: The script.
         unmigrated: Loads that stay as they are.
-        edits: Edits already planned; an encoding inside them is done.
+        planned: The sites so far; an encoding inside their edits is done.
     """
+    edits = [edit for site in planned for edit in site.edits]
+    generated = from_ids(planned)
     sites: list[Site] = []
     for encode in script.flow.events(Encode):
         if not script.reports("CG201", encode.node):
@@ -37,6 +39,10 @@ def rewrite(
             if encode.tokenizer.origin is None or encode.tokenizer.origin in unmigrated:
                 raise CannotRewrite(
                     "where the tokenizer is loaded cannot be seen in this file, or stays"
+                )
+            if any(use.node in generated for use in uses if isinstance(use, Generate)):
+                raise CannotRewrite(
+                    "its ids go on as they are: take `add_special_tokens=False` out if they lack BOS"
                 )
             if any(not isinstance(use, Forward) for use in uses):
                 raise CannotRewrite("the generation that it feeds stays as it is")

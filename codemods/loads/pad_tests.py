@@ -11,12 +11,13 @@ from codemods.facts.growth import may_grow
 from codemods.facts.growth_aside import grows
 from codemods.facts.load_context import padding_notes
 from codemods.facts.purposes import trains
+from codemods.facts.unseen_ids import from_ids
 from codemods.plan.edits import Edit
 from codemods.plan.sites import CannotRewrite, Note, Site
 from codemods.script.looking import Looking
 from codemods.script.purity import assigned_name
 from codemods.script.script import Script
-from lint_rules._flow.values.events import Encode, TokenizerLoad
+from lint_rules._flow.values.events import Encode, Generate, TokenizerLoad
 from lint_rules._flow.values.syntax import dotted
 
 _SUMMARY = "a pad token is there now"
@@ -72,15 +73,26 @@ def rewrite(script: Script, sites: Sequence[Site], edits: Iterable[Edit]) -> lis
         told.add(at)
         note = Note("changed", f"`{script.code(read)}` is read here: {what}", _UNLESS)
         found.append(Site("CG102", read, "what the loader sets is read", (), (note,)))
+    fed = _generated_from(script, sites)
     for encode in script.flow.events(Encode):
         start = script.span(encode.node).start
         kept = any(e.start == start and e.text.startswith(_ENCODES) for e in gone)
-        if kept and "padding" in encode.args.keywords:
+        if (kept or encode.node in fed) and "padding" in encode.args.keywords:
             note = Note("changed", _KEPT, "where nothing looks at what fills it up")
             found.append(Site("CG102", encode.node, "a batch is padded", (), (note,)))
     for encode, note in padding_notes(script, gone):
+        if encode.node in fed:
+            continue
         found.append(Site("CG102", encode.node, "a batch is padded", (), (note,)))
     return found
+
+
+def _generated_from(script: Script, sites: Sequence[Site]) -> frozenset[cst.CSTNode]:
+    """The tokenizer calls whose ids are generated from as they are."""
+    done = from_ids(sites)
+    calls = [call for call in script.flow.events(Generate) if call.node in done]
+    encodes = [script.flow.event_at(call.encoded.origin, Encode) for call in calls if call.encoded]
+    return frozenset(one.node for one in encodes if one is not None)
 
 
 def _as_files_have_it(script: Script) -> set[str | None]:

@@ -55,6 +55,38 @@ def check_noop(migrate: Migrate) -> Check:
     return run
 
 
+class _Calls(ast.NodeTransformer):
+    """Puts one name in the place of each generation."""
+
+    def visit_Call(self, node: ast.Call) -> ast.AST:
+        self.generic_visit(node)
+        named = isinstance(node.func, ast.Attribute) and node.func.attr
+        return ast.Name("made") if named in ("generate", "generate_ids") else node
+
+
+def _without_calls(text: str) -> list[str]:
+    return [ast.unparse(one) for one in _Calls().visit(ast.parse(text)).body]
+
+
+@pytest.fixture
+def check_ids(migrate: Migrate) -> Check:
+    """The call becomes `generate_ids` with the ids that it had, and all else that follows the loads stays."""
+
+    def run(loads: str, before: str) -> Migration:
+        plan = migrate(loads + before)
+        assert plan.refusal is None
+        assert [site for site in plan.manual if site.code != "CG201"] == []
+        after = plan.after.decode()
+        assert ".generate_ids(" in after
+        assert "model.generate(" not in after
+        kept = _without_calls(before)
+        assert _without_calls(after)[-len(kept) :] == kept
+        assert migrate(after).after.decode() == after
+        return plan
+
+    return run
+
+
 # What stands before a generation by hand, and what becomes of it; `import torch` goes if unused.
 BEFORE = """\
 import torch

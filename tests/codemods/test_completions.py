@@ -44,6 +44,27 @@ BODIES = {
     + "    return texts[0], rows.shape[1], rows[0].numel()\n",
 }
 
+# More than a completion has.
+IDS = {
+    "the ids go elsewhere": CALL + "    return tokenizer.decode(out[0]), out.tolist()\n",
+    "the rows are counted": CALL + "    return tokenizer.decode(out[0]), len(out)\n",
+    "a fixed part": CALL + "    return tokenizer.decode(out[0]), out[0][3:].tolist()\n",
+    "decoded in two ways": CALL
+    + "    new = out[0][inputs.input_ids.shape[1]:]\n"
+    + "    return tokenizer.decode(out[0]), tokenizer.decode(new), len(out[0])\n",
+    "several texts": CALL.replace("do_sample=False", "num_return_sequences=2, num_beams=2")
+    + "    return tokenizer.batch_decode(out, skip_special_tokens=True), len(out[0])\n",
+    "the name is given another value": CALL
+    + "    out = out.cpu()\n    return tokenizer.decode(out[0]), len(out[0])\n",
+    "a part of the prompt": "    cut = inputs.input_ids[:, :2]\n"
+    + CALL.replace("**inputs", "cut")
+    + "    return out.tolist()\n",
+    "more of transformers' settings": CALL.replace(
+        "do_sample=False", "min_length=9, bad_words_ids=[[1], [5, 6]], pad_token_id=3"
+    )
+    + "    return out.tolist()\n",
+}
+
 
 @pytest.mark.parametrize("body", BODIES.values(), ids=BODIES)
 def test_it_becomes_a_completion(body, migrate):
@@ -56,7 +77,7 @@ def test_it_becomes_a_completion(body, migrate):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("body", BODIES.values(), ids=BODIES)
+@pytest.mark.parametrize("body", [*BODIES.values(), *IDS.values()], ids=[*BODIES, *IDS])
 def test_it_gives_the_same(body, migrate, model_folder):
     """The function before and after, on a real model with real guarded loads."""
     text = HEAD.replace("NAME", repr(str(model_folder))) + body
@@ -77,26 +98,17 @@ def model_folder() -> Path:
     return model_path()
 
 
-@pytest.mark.parametrize(
-    "body",
-    [
-        pytest.param(CALL + "    return tokenizer.decode(out[0]), score(out)\n", id="the ids go elsewhere"),
-        pytest.param(CALL + "    return tokenizer.decode(out[0]), len(out)\n", id="the rows are counted"),
-        pytest.param(CALL + "    return tokenizer.decode(out[0]), out[0][3:]\n", id="a fixed part"),
-        pytest.param(CALL + "    return tokenizer.decode(out[0]), tokenizer.decode(out[0][inputs.input_ids.shape[1]:]), len(out[0])\n", id="decoded in two ways"),
-        pytest.param(CALL.replace("do_sample=False", "num_return_sequences=2, num_beams=2") + "    return tokenizer.decode(out[0]), len(out[0])\n", id="several texts"),
-        pytest.param(CALL + "    out = out.cpu()\n    return tokenizer.decode(out[0]), len(out[0])\n", id="the name is given another value"),
-    ],
-)  # fmt: skip
-def test_it_stays(body, check_noop):
-    check_noop(HEAD + body)
+@pytest.mark.parametrize("body", IDS.values(), ids=IDS)
+def test_what_a_completion_has_not_stays_in_ids(body, check_ids):
+    check_ids(HEAD.partition("\n\n\n")[0] + "\n\n\n", HEAD.partition("\n\n\n")[2] + body)
 
 
-def test_a_batch_is_none(check_noop):
-    check_noop(
-        HEAD.replace("prompt: str", "prompts: list[str]").replace(
-            "tokenizer(prompt,", "tokenizer(prompts, padding=True,"
-        )
+def test_a_batch_stays_in_ids(check_ids):
+    check_ids(
+        HEAD.partition("\n\n\n")[0] + "\n\n\n",
+        HEAD.partition("\n\n\n")[2]
+        .replace("prompt: str", "prompts: list[str]")
+        .replace("tokenizer(prompt,", "tokenizer(prompts, padding=True,")
         + CALL
-        + "    return tokenizer.decode(out[0], skip_special_tokens=True), len(out[0])\n"
+        + "    return tokenizer.decode(out[0], skip_special_tokens=True), len(out[0])\n",
     )

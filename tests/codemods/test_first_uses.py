@@ -132,9 +132,10 @@ def test_a_prompt_that_is_tokenised_in_two_steps_stays(check_noop):
     assert any("in two steps" in (site.reason or "") for site in plan.sites)
 
 
-def test_whether_one_is_padded_or_several_cannot_be_told(check_noop):
-    check_noop(
-        HEAD + TOKENIZER + MODEL + 'ids = tokenizer(prompt, padding=True, return_tensors="pt")\n'
+def test_whether_one_is_padded_or_several_cannot_be_told(check_ids):
+    check_ids(
+        HEAD + TOKENIZER + MODEL,
+        'ids = tokenizer(prompt, padding=True, return_tensors="pt")\n'
         "out = model.generate(**ids, max_new_tokens=5)\n"
-        "print(tokenizer.batch_decode(out, skip_special_tokens=True))\n"
+        "print(tokenizer.batch_decode(out, skip_special_tokens=True))\n",
     )

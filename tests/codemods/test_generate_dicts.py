@@ -251,8 +251,8 @@ STAYS = [
     ),
     pytest.param(f"kw = {SAMPLES}\ndel kw[k]\n" + call(), NO_LENGTH, id="something is deleted"),
     pytest.param(
-        f'kw = {SAMPLES}\nif s:\n    kw["streamer"] = t\n' + call(),
-        "the keyword `streamer` in a `**` dict has no place in the call",
+        f'kw = {SAMPLES}\nif s:\n    kw["penalty_alpha"] = t\n' + call(),
+        "the keyword `penalty_alpha` in a `**` dict has no place in the call",
         id="an unknown keyword",
     ),
 ]  # fmt: skip

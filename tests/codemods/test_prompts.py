@@ -78,17 +78,29 @@ def test_bos_before_a_prompt_is_taken_out(prompt, keywords, migrate):
 
 
 @pytest.mark.parametrize("prompt", LEFT)
-@pytest.mark.parametrize("keywords", [BARE, ""])
-def test_bos_that_cannot_be_taken_out_for_certain_stays(prompt, keywords, check_noop):
-    plan = check_noop(source(prompt, keywords=keywords))
+def test_bos_that_cannot_be_taken_out_for_certain_stays_in_ids(prompt, migrate):
+    """The tokenizer adds none, so that what the script makes is right as it is."""
+    plan = migrate(source(prompt))
+    assert plan.manual == ()
+    before, after = (text.decode().splitlines() for text in (plan.before, plan.after))
+    line = next(line for line in before if "add_special_tokens=False" in line)
+    assert line in after
+    assert ".generate_ids(" in plan.after.decode()
+    assert "allow_missing_bos=True" in plan.after.decode()
+
+
+@pytest.mark.parametrize("prompt", LEFT)
+def test_a_second_bos_that_cannot_be_taken_out_stays(prompt, check_noop):
+    plan = check_noop(source(prompt, keywords=""))
     assert any("code puts BOS before the prompt" in (site.reason or "") for site in plan.sites)
     assert not any(site.code == "CG201" for site in plan.sites)
 
 
 @pytest.mark.parametrize("prompt", ["tok.bos_token + p", "prefix + p"])
-def test_where_nobody_knows_the_family_it_stays(prompt, check_noop):
+def test_where_nobody_knows_the_family_it_stays_in_ids(prompt, migrate, check_noop):
     text = source(prompt, name="NAME").replace('"NAME"', "NAME")
-    check_noop(text)
+    assert ".generate_ids(" in migrate(text).after.decode()
+    check_noop(text.replace(BARE, ""))
 
 
 @pytest.mark.parametrize("prompt", ["tok.bos_token + p", "prefix + p", "with_bos(p)"])

@@ -17,7 +17,7 @@ tokenizer = AutoTokenizer.from_pretrained(NAME)
 model = AutoModelForCausalLM.from_pretrained(NAME)
 inputs = tokenizer("a", return_tensors="pt")
 """
-STAYS = "out = model.generate(**inputs, max_new_tokens=5, streamer=s)\nprint(tokenizer.decode(out[0]))\n"
+STAYS = "out = model.generate(**inputs, max_new_tokens=5, penalty_alpha=s)\nprint(tokenizer.decode(out[0]))\n"
 GOES = "out = model.generate(**inputs, max_new_tokens=5)\nprint(tokenizer.decode(out[0]))\n"
 
 
@@ -26,14 +26,16 @@ GOES = "out = model.generate(**inputs, max_new_tokens=5)\nprint(tokenizer.decode
     [
         pytest.param(STAYS, id="a streamer"),
         pytest.param("ids = tokenizer.apply_chat_template(m)\nout = model.generate(ids)\n", id="a chat"),
-        pytest.param("out = model.generate(ids, max_new_tokens=5)\n", id="ids from elsewhere"),
+        pytest.param("out = model.generate(ids, max_new_tokens=5, penalty_alpha=2)\n", id="ids from elsewhere"),
+        pytest.param('messages = "[INST]" + m\nout = model.generate(ids, max_new_tokens=5)\n', id="a chat in ids from elsewhere"),
+        pytest.param("ids = torch.nn.functional.pad(ids, 3)\nout = model.generate(ids, max_new_tokens=5)\n", id="padded ids"),
         pytest.param(GOES + STAYS.replace("out", "again"), id="one of two"),
         pytest.param(
             "from transformers import pipeline\np = pipeline('text-generation', model=model, tokenizer=tokenizer)\n",
             id="a pipeline",
         ),
         pytest.param("def f(model):\n    return model.generate(x, max_new_tokens=5)\n", id="by its name in a function"),
-        pytest.param("loss = model(chunk, labels=chunk).loss\n", id="ids that may lack BOS are scored"),
+        pytest.param("rows = pad_sequence(rows)\nloss = model(rows, labels=rows).loss\n", id="padded ids are scored"),
         pytest.param(
             "class Own(Base):\n    pass\n\n\nmodel = Own.from_pretrained(model)\nmodel.generate(x)\n",
             id="what it is put into generates",
@@ -58,6 +60,10 @@ def test_a_model_stays_whole(rest, check_noop):
     "rest",
     [
         pytest.param(GOES, id="generated"),
+        pytest.param("out = model.generate(ids, max_new_tokens=5)\n", id="ids from elsewhere"),
+        pytest.param(
+            "loss = model(chunk, labels=chunk).loss\n", id="ids that may lack BOS are scored"
+        ),
         pytest.param("print(model(**inputs).logits)\n", id="scored with the tokenizer's own BOS"),
         pytest.param("print(model.config)\n", id="read"),
     ],
@@ -157,7 +163,7 @@ def test_a_load_and_its_generation_in_two_files(plans, order):
         STAYS,
         "ids = tokenizer.apply_chat_template(m)\n",
         "trainer = Trainer(model)\ntrainer.train()\n",
-        "model(chunk)\n",
+        "model(pad_sequence(chunk))\n",
     ],
 )
 @pytest.mark.parametrize("order", [("loaded", "main"), ("main", "loaded")])
