@@ -14,17 +14,22 @@ from guard.prompts import encoding
 
 if TYPE_CHECKING:
     import torch
-    from transformers import BatchEncoding, PreTrainedModel, PreTrainedTokenizerBase
+    from transformers import (
+        BatchEncoding,
+        GenerationConfig,
+        PreTrainedModel,
+        PreTrainedTokenizerBase,
+    )
     from typing_extensions import Unpack
 
     from guard.decoding.graphs import Engine
     from guard.files.request import SpecialTokens
     from guard.generation.batches import OnFinished
     from guard.generation.completion import Completion
-    from guard.generation.ids import IdOptions
     from guard.generation.streaming import TextStream
     from guard.scoring.continuations import Score
     from guard.scoring.perplexity import Perplexity
+    from guard.settings.id_options import IdOptions
     from guard.settings.settled import GenerationOptions, TextOptions
 
 
@@ -181,13 +186,14 @@ class GuardedCalls:
         input_ids: torch.Tensor,
         attention_mask: torch.Tensor | None = None,
         *,
+        generation_config: GenerationConfig | None = None,
         tokenizer: PreTrainedTokenizerBase | None = None,
         token_type_ids: torch.Tensor | None = None,
         logits_processor: Sequence[Any] | None = None,
         stopping_criteria: Sequence[Any] | None = None,
         streamer: Any = None,
         **options: Unpack[IdOptions],
-    ) -> torch.Tensor:
+    ) -> Any:
         """Generate from ids that a script made itself; see `guard.generation.ids.generate_ids`.
 
         Ids are judged as every prompt is. Texts are better given to `generate`: only there what they
@@ -196,7 +202,8 @@ class GuardedCalls:
         from guard.generation.ids import generate_ids
 
         return generate_ids(
-            model, input_ids, attention_mask, options, tokenizer=tokenizer,
+            model, input_ids, attention_mask, options,
+            generation_config=generation_config, tokenizer=tokenizer,
             logits_processor=logits_processor, stopping_criteria=stopping_criteria, streamer=streamer,
             also=None if token_type_ids is None else {"token_type_ids": token_type_ids},
         )  # fmt: skip

@@ -18,22 +18,15 @@ from codemods.generation.mode import mode_note
 from codemods.plan.edits import Edit
 from codemods.plan.sites import CannotRewrite, Note
 from codemods.script.script import Script
-from codemods.settings.generate_keywords import carry_generate_keywords, refuse_other_mask
+from codemods.settings.generate_keywords import refuse_other_mask
+from codemods.settings.ids_keywords import settings_of_ids
 from codemods.texts.encoding import receiver, refuse_other_specials
 from lint_rules._flow.values.arguments import Argument
-from lint_rules._flow.values.events import Encode, Generate
-from lint_rules._flow.values.joins import Encoded, first
+from lint_rules._flow.values.events import AttributeSet, Encode, Generate
+from lint_rules._flow.values.joins import Constant, Encoded, Tokenizer, first, options
 from lint_rules._questions.hand_made_text import bos_reach, chat_reach
 
 _INPUTS = ("input_ids", "inputs", "attention_mask", "token_type_ids")
-# What is asked for beside ids, and `generate_ids` does not give.
-_MORE = (
-    "return_dict_in_generate",
-    "output_scores",
-    "output_logits",
-    "output_attentions",
-    "output_hidden_states",
-)
 _MOVES = ("to", "cuda", "cpu", "long", "int", "bool")
 _CHANGED_MASK = re.compile(
     r"mask[\"'\]]*(\[[^\n=]*\]\s*[-+*|&^]?=[^=]|\.\w+_\()|\bmask\w*\s*[-+*|&^]=|position_ids"
@@ -49,9 +42,6 @@ def rewrite_ids(
     Raises:
         CannotRewrite: A chat may be in the ids, BOS twice, or padding that is read; or a keyword has no place.
     """
-    for name in _MORE:
-        if name in call.args.keywords:
-            raise CannotRewrite(f"`{name}` asks for more than ids")
     encode = script.flow.event_at(call.encoded.origin if call.encoded else None, Encode)
     inputs = _inputs(call)
     refuse_other_ids(script, call)
@@ -61,8 +51,7 @@ def rewrite_ids(
     else:
         _refuse_prompt(script, call, encode)
     _refuse_other_pad(script, call, encode)
-    given, notes = carry_generate_keywords(script, call, inputs=inputs)
-    _refuse_caught_length(script, given)
+    given, notes = settings_of_ids(script, call, inputs)
     arguments = [script.code(receiver(call.node)), *_written(script, inputs), *given]
     statement = script.statement(call.place)
     span, line = script.span(call.node), script.span(statement)
@@ -112,11 +101,27 @@ def _refuse_prompt(script: Script, call: Generate, encode: Encode) -> None:
     if adds and has_bos(call) and any(bos.touches(node) for node in given):
         raise CannotRewrite(f"code puts BOS before the ids of line {line}, a second one perhaps")
     refuse_read_padding(encode, call)
-    if encode.args.written("padding_side") == "right":
-        raise CannotRewrite("its prompts are padded on the right, which the guard refuses")
     pads = "padding" in encode.args.keywords and encode.args.written("padding") not in (False, None)
+    if pads and _may_pad_right(script, encode):
+        raise CannotRewrite("its prompts may be padded on the right, which the guard refuses")
     if changes_ids(script, call) and pads:
         raise CannotRewrite("a part of a padded batch is taken")
+
+
+def _may_pad_right(script: Script, encode: Encode) -> bool:
+    """Whether the call, or a line of the script, may name another side than the loader's."""
+    said = encode.args.get("padding_side")
+    sides = [] if said is None else [said.value]
+    sides += [
+        event.value
+        for event in script.flow.events(AttributeSet)
+        if event.attribute == "padding_side"
+        and any(
+            isinstance(option, Tokenizer) and option.origin is encode.tokenizer.origin
+            for option in options(event.target)
+        )
+    ]
+    return any(side != Constant("left") for side in sides)
 
 
 def _refuse_mask(
@@ -134,15 +139,6 @@ def _refuse_mask(
             raise CannotRewrite("its attention mask is made by hand")
     if _CHANGED_MASK.search(script.source.text):
         raise CannotRewrite("its attention mask is changed by hand")
-
-
-def _refuse_caught_length(script: Script, given: list[str]) -> None:
-    """A prompt that is as long as `max_length` raises another error than transformers', which may be caught."""
-    names = {argument.partition("=")[0] for argument in given}
-    if "max_length" in names and "max_new_tokens" not in names and "except" in script.source.text:
-        raise CannotRewrite(
-            "a prompt as long as `max_length` raises, and the script catches errors; name `max_new_tokens`"
-        )
 
 
 def _refuse_other_pad(script: Script, call: Generate, encode: Encode | None) -> None:

@@ -51,11 +51,11 @@ def carry_generate_keywords(
     given = _dicts(script, call, inputs)
     in_dicts = given.keys.values
     notes: list[Note] = []
-    _refuse_set_config(script)
+    refuse_set_config(script)
     for name, argument in _keywords(script, call).items():
         if name == "attention_mask" and inputs is None:
             refuse_other_mask(script, call, argument)
-        if name in _PROMPT:
+        if name in _PROMPT or name in (inputs or ()):
             continue
         note = None if inputs is not None and name in IDS_SETTINGS else _fate(name, argument)
         if note is not None:
@@ -145,7 +145,7 @@ def refuse_other_mask(script: Script, call: Generate, argument: Argument) -> Non
         raise CannotRewrite("its attention mask is made by hand")
 
 
-def _refuse_set_config(script: Script) -> None:
+def refuse_set_config(script: Script) -> None:
     """Settings that the script puts into `model.generation_config` do not reach the guarded call."""
     found = set_configs(script)
     if found:

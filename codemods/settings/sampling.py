@@ -18,10 +18,10 @@ _TWENTY = Note(
     "`max_new_tokens=20`: the call named no length, and transformers 5 then stops there, silently",
     "where generation_config.json names no length, under transformers 5",
 )
-_DRAWN = Note(
+DRAWN = Note(
     "changed", "sampled texts are drawn anew, each from a seed of its own that is recorded"
 )
-_GREEDY = Note(
+GREEDY = Note(
     "changed",
     "greedy is now said; it was inherited from generation_config.json",
     "where that file asked for no sampling",
@@ -102,7 +102,7 @@ def say_sampling(given: Given) -> list[Note]:
     keys = given.keys
     if keys.is_absent("do_sample"):
         if keys.is_absent("temperature"):
-            return [_GREEDY]
+            return [GREEDY]
         given.keywords.append("do_sample=False")
         text = "`temperature` without `do_sample` never sampled: now said, `do_sample=False`"
         return [Note("carried", text)]
@@ -110,7 +110,7 @@ def say_sampling(given: Given) -> list[Note]:
     if never and keys.closed:
         given.say("do_sample", "False")
         return []
-    notes = [_DRAWN]
+    notes = [DRAWN]
     if not keys.is_certain("do_sample"):
         given.say("do_sample", "False")
         notes.append(Note("carried", "`do_sample=False` is now said where the dict does not"))

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TYPE_CHECKING, Any
 
 from guard.base.finiteness import watching
-from guard.base.keywords import refuse_unknown
 from guard.base.modes import evaluating
 from guard.decoding.failures import forward_failures
 from guard.enforcing.enforcement import watch_of
@@ -17,55 +16,14 @@ from guard.errors import SettingsError
 from guard.files.hub import torch, transformers
 from guard.generation.batches import end_ids
 from guard.prompts.state import GuardState, state_of
+from guard.settings.id_options import IN_CALL, IN_CONFIG, merge_settings
 from guard.settings.inherited import refuse_changed_config
 from guard.settings.jobs import Job, make_jobs, warn_of_context
 from guard.settings.processors import processors_of
 from guard.settings.settled import Settings, config_for, refuse_ends_beyond, settle
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedModel, PreTrainedTokenizerBase
-
-
-class IdOptions(TypedDict, total=False):
-    """Keywords of `generate_ids`; those that `generate` has too mean the same (`TextOptions`).
-
-    Attributes:
-        pad_token_id: What rows that end early are filled up with, as in transformers: unless given, what
-            the model's files name, else EOS.
-        num_return_sequences: Rows for each prompt; they follow each other.
-        min_length: EOS is barred before prompt and answer have this many tokens together.
-        bad_words_ids: Sequences of ids that are never written.
-        prefix_allowed_tokens_fn, synced_gpus: As in transformers.
-    """
-
-    max_new_tokens: int | None
-    max_length: int | None
-    min_new_tokens: int | None
-    do_sample: bool | None
-    temperature: float | None
-    top_p: float | None
-    top_k: int | None
-    min_p: float | None
-    num_beams: int | None
-    length_penalty: float | None
-    early_stopping: bool | str | None
-    repetition_penalty: float | None
-    no_repeat_ngram_size: int | None
-    eos_token_id: int | list[int] | None
-    use_cache: bool | None
-    stop_strings: str | list[str] | None
-    seed: int | None
-    pad_token_id: int | None
-    num_return_sequences: int | None
-    min_length: int | None
-    bad_words_ids: list[list[int]] | None
-    prefix_allowed_tokens_fn: Any
-    synced_gpus: bool | None
-
-
-IDS_KEYWORDS: frozenset[str] = frozenset(IdOptions.__annotations__)
-_IN_CONFIG = ("min_length", "bad_words_ids")
-_IN_CALL = ("prefix_allowed_tokens_fn", "synced_gpus")
+    from transformers import GenerationConfig, PreTrainedModel, PreTrainedTokenizerBase
 
 
 def generate_ids(
@@ -74,27 +32,31 @@ def generate_ids(
     attention_mask: torch.Tensor | None,
     options: Mapping[str, Any],
     *,
+    generation_config: GenerationConfig | None = None,
     tokenizer: PreTrainedTokenizerBase | None = None,
     logits_processor: Sequence[Any] | None = None,
     stopping_criteria: Sequence[Any] | None = None,
     streamer: Any = None,
     also: Mapping[str, Any] | None = None,
-) -> torch.Tensor:
-    """Generate from ids, greedily unless sampling is asked for; nothing is added.
+) -> Any:
+    """Generate from ids as transformers' `generate` does, without what the model's own files say of settings.
 
     Args:
         model: A guarded model, or an adapter's wrapper around one.
         input_ids: Integers, of shape (rows, positions), padded on the left.
         attention_mask: Of the same shape; None takes for padding what rows are filled up with, unless that is an
             end of a text, as transformers does.
-        options: Keywords as in `IdOptions`.
+        options: Keywords as in `guard.settings.id_options.IdOptions`.
+        generation_config: What it says holds where the keywords say nothing; see
+            `guard.settings.id_options.merge_settings`.
         tokenizer: Needed for `stop_strings` alone.
         logits_processor, stopping_criteria, streamer: As in transformers' `generate`. Processors come
             before sampling.
         also: Further inputs of the model, such as `token_type_ids`.
 
     Returns:
-        Ids of shape (rows, positions + new): each prompt as it came, and what follows it.
+        Ids of shape (rows, positions + new): each prompt as it came, and what follows it. With
+        `return_dict_in_generate`, the object that transformers gives, with them as `sequences`.
 
     Raises:
         SettingsError: Ids of another shape, or settings that contradict each other.
@@ -105,15 +67,17 @@ def generate_ids(
         UnguardedModelError: The model is none of the loader's.
         BrokenModelError: Scores are no numbers, or the model cannot compute.
     """
-    refuse_unknown("generate_ids", options, IDS_KEYWORDS)
-    more = {
-        name: options[name] for name in (*_IN_CONFIG, *_IN_CALL) if options.get(name) is not None
-    }
-    named = {name: value for name, value in options.items() if name not in (*_IN_CONFIG, *_IN_CALL)}
+    options = merge_settings(options, generation_config)
+    named = {name: value for name, value in options.items() if name not in (*IN_CONFIG, *IN_CALL)}
     settings = settle("generate_ids", named)
     state = state_of(model)
     _refuse_other_ids(input_ids)
     _refuse_streamed(streamer, settings)
+    if settings.sampling and options.get("output_scores"):
+        raise SettingsError(
+            "output_scores of sampled texts: the guard's scores hold what was drawn, not what was likely",
+            remedy="ask for output_logits, or for greedy texts",
+        )
     if settings.stop_strings and tokenizer is None:
         raise SettingsError(
             "stop_strings are looked for in text, and generate_ids has ids alone",
@@ -134,12 +98,12 @@ def generate_ids(
     if settings.sampling:
         ids, mask = (one.repeat_interleave(settings.count, dim=0) for one in (ids, mask))
     config = config_for(settings, eos, pad, jobs[0].budget)
-    config.update(**{name: more[name] for name in _IN_CONFIG if name in more})
+    config.update(**{name: options[name] for name in IN_CONFIG if name in options})
     return _run(
         model, ids, mask, config, jobs, settings, list(logits_processor or ()),
         {
             **(also or {}),
-            **{name: more[name] for name in _IN_CALL if name in more},
+            **{name: options[name] for name in IN_CALL if name in options},
             **({"streamer": streamer} if streamer is not None else {}),
             **({"tokenizer": tokenizer} if settings.stop_strings else {}),
             **(
@@ -161,20 +125,19 @@ def _run(
     settings: Settings,
     processors: list[Any],
     more: Mapping[str, Any],
-) -> torch.Tensor:
+) -> Any:
     ours = processors_of(model, jobs, settings, mask)
     # Sampling ends the guard's own processors, and takes what a script's leave.
     place = len(ours) - bool(settings.sampling)
     ours[place:place] = processors
     with evaluating(model), watching(model), vetted(state_of(model)):
-        found: torch.Tensor = model.generate(
+        return model.generate(
             input_ids=ids,
             attention_mask=mask,
             generation_config=config,
             logits_processor=ours,
             **more,
         )
-    return found
 
 
 def _jobs(

@@ -104,6 +104,16 @@ IDS_SETTINGS: frozenset[str] = frozenset(
         "pad_token_id",
         "min_length",
         "bad_words_ids",
+        "max_time",
+        "suppress_tokens",
+        "begin_suppress_tokens",
+        "sequence_bias",
+        "remove_invalid_values",
+        "return_dict_in_generate",
+        "output_scores",
+        "output_logits",
+        "output_attentions",
+        "output_hidden_states",
         "prefix_allowed_tokens_fn",
         "synced_gpus",
         "logits_processor",
@@ -121,7 +131,7 @@ METHOD_KEYWORDS: dict[str, frozenset[str]] = {
     "complete": _OPTIONS | _BATCH,
     "generate_ids": SETTINGS
     | IDS_SETTINGS
-    | {"model", "input_ids", "attention_mask", "token_type_ids", "seed"},
+    | {"model", "input_ids", "attention_mask", "token_type_ids", "generation_config", "seed"},
     "attach_adapter": frozenset(
         ["model", "path", "name", "is_trainable", "on", "in_place", "revision"]
     ),

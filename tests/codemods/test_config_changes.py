@@ -51,7 +51,7 @@ def test_what_lies_on_the_only_way_is_carried(lines, carried, migrate):
     [
         ["if hot:", "    config.temperature = 0.9"],
         ["for _ in range(2):", "    config.top_k = 4"],
-        ["config.update(num_beams=2)"],
+        ["config.update(top_k=2)"],
         ["same = config", "same.top_k = 4"],
         ['setattr(config, "top_k", 4)'],
         ["tighten(config)"],
@@ -60,11 +60,24 @@ def test_what_lies_on_the_only_way_is_carried(lines, carried, migrate):
         ["config.top_k += 4"],
         ["with_settings = [config]", "with_settings[0].top_k = 4"],
         ["config.top_k = ask()"],
-        ["config = change(config)"],
     ],
     ids=lambda lines: lines[-1].strip(),
 )
-def test_what_may_change_it_leaves_the_call(lines, check_noop):
+def test_what_may_change_it_goes_with_it(lines, migrate):
+    """The config itself goes to `generate_ids`, which takes it as transformers does."""
+    plan = migrate(source(*lines))
+    assert plan.manual == ()
+    after = plan.after.decode()
+    assert ".generate_ids(" in after
+    assert "generation_config=config" in after
+    assert all(line in after for line in lines)
+    assert any("come" in note.text for site in plan.sites for note in site.notes)
+
+
+@pytest.mark.parametrize(
+    "lines", [["config = change(config)"], ["config.update(num_beams=2, do_sample=True)"], ["config.penalty_alpha = 2"]]
+)  # fmt: skip
+def test_what_may_make_another_of_it_leaves_the_call(lines, check_noop):
     check_noop(source(*lines))
 
 

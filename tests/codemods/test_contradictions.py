@@ -36,7 +36,7 @@ def source(arguments: str) -> str:
             "max_new_tokens=5, do_sample=True, temperature=0",
             "it samples with temperature=0, which the guard refuses",
         ),
-        ("max_new_tokens=5, top_p=2.0", "the guard refuses top_p=2.0"),
+        ("max_new_tokens=5, do_sample=True, top_p=2.0", "the guard refuses top_p=2.0"),
         ("max_new_tokens=0", "the guard refuses max_new_tokens=0"),
         ("max_new_tokens=5, do_sample=1", "the guard refuses do_sample=1"),
     ],

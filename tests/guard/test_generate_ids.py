@@ -69,6 +69,69 @@ def test_the_same_ids_as_the_librarys(settings: dict[str, Any], pair: tuple[Any,
     assert torch.equal(found, expected)
 
 
+@pytest.mark.parametrize(
+    ("said", "settings"),
+    [
+        ({"num_beams": 3, "temperature": 0.1, "top_p": 0.0}, {"max_new_tokens": 5}),
+        ({"max_new_tokens": 5, "repetition_penalty": 1.4}, {"repetition_penalty": None}),
+        ({"max_new_tokens": 9, "num_beams": 3}, {"max_new_tokens": 5, "num_beams": 1}),
+        ({"max_length": 10, "pad_token_id": 3, "eos_token_id": [40, 41]}, {}),
+    ],
+)
+def test_a_config_means_what_it_means_to_transformers(
+    said: dict[str, Any], settings: dict[str, Any], pair: tuple[Any, Any, Any]
+) -> None:
+    plain, model, _ = pair
+    expected = plain.generate(
+        ROWS, attention_mask=MASK, generation_config=GenerationConfig(**said), **settings
+    )
+    found = CleanModelLoader.generate_ids(
+        model, ROWS, MASK, generation_config=GenerationConfig(**said), **settings
+    )
+    assert torch.equal(found, expected)
+
+
+def test_what_a_config_samples_with(pair: tuple[Any, Any, Any]) -> None:
+    _, model, _ = pair
+    config = GenerationConfig(do_sample=True, temperature=9.0, max_new_tokens=8)
+    asked = {"do_sample": True, "temperature": 9.0, "max_new_tokens": 8, "seed": 3}
+    found = CleanModelLoader.generate_ids(model, ROWS, MASK, generation_config=config, seed=3)
+    for top_k, same in ((None, True), (50, True), (0, False)):
+        again = CleanModelLoader.generate_ids(model, ROWS, MASK, top_k=top_k, **asked)
+        assert torch.equal(found, again) == same
+
+
+def test_temperature_alone_does_not_sample(pair: tuple[Any, Any, Any]) -> None:
+    _, model, _ = pair
+    greedy = CleanModelLoader.generate_ids(model, ROWS, MASK, max_new_tokens=8)
+    found = CleanModelLoader.generate_ids(model, ROWS, MASK, max_new_tokens=8, temperature=9.0)
+    assert torch.equal(found, greedy)
+
+
+def test_more_than_ids(pair: tuple[Any, Any, Any]) -> None:
+    plain, model, _ = pair
+    asked = {
+        "max_new_tokens": 4,
+        "return_dict_in_generate": True,
+        "output_scores": True,
+        "output_logits": True,
+    }
+    expected = plain.generate(ROWS, attention_mask=MASK, do_sample=False, **asked)
+    found = CleanModelLoader.generate_ids(model, ROWS, MASK, **asked)
+    assert torch.equal(found.sequences, expected.sequences)
+    for name in ("scores", "logits"):
+        pairs = zip(getattr(found, name), getattr(expected, name), strict=True)
+        assert all(torch.equal(one, other) for one, other in pairs)
+    with pytest.raises(SettingsError, match="output_logits"):
+        CleanModelLoader.generate_ids(model, ROWS, MASK, do_sample=True, **asked)
+
+
+def test_a_config_that_asks_for_more(pair: tuple[Any, Any, Any]) -> None:
+    config = GenerationConfig(max_new_tokens=3, penalty_alpha=0.4)
+    with pytest.raises(SettingsError, match="penalty_alpha"):
+        CleanModelLoader.generate_ids(pair[1], ROWS, generation_config=config)
+
+
 def test_settings_of_the_model_do_not_leak(pair: tuple[Any, Any, Any]) -> None:
     _, model, _ = pair
     once = CleanModelLoader.generate_ids(model, ROWS[:1], max_new_tokens=6)

@@ -27,7 +27,7 @@ def test_the_constructor_takes_these_keywords(loader):
 
 @pytest.mark.parametrize("method", sorted(METHOD_KEYWORDS))
 def test_a_method_takes_these_keywords(loader, method):
-    from guard.generation.ids import IDS_KEYWORDS
+    from guard.settings.id_options import IDS_KEYWORDS
     from guard.settings.settled import GENERATION_KEYWORDS
 
     named, positional = _keywords(getattr(loader, method))

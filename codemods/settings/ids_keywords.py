@@ -1,0 +1,176 @@
+"""What becomes of the settings of a `generate` that goes on with ids: said where they are seen, else handed on.
+
+`generate_ids` means by its keywords, and by a GenerationConfig, what transformers means, so that settings which only
+the run knows can go to it as they come.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+import libcst as cst
+
+from codemods.plan.sites import CannotRewrite, Note
+from codemods.script.script import Script
+from codemods.settings.generate_keywords import carry_generate_keywords, refuse_set_config
+from codemods.settings.sampling import DRAWN, GREEDY
+from lint_rules._flow.values.arguments import Argument
+from lint_rules._flow.values.events import Generate
+from lint_rules._flow.values.joins import Constant
+from lint_rules._flow.values.syntax import dotted
+from lint_rules._questions.loader_signature import IDS_SETTINGS, SETTINGS
+
+_LENGTHS = ("max_new_tokens", "max_length")
+_KNOWN = {*SETTINGS, *IDS_SETTINGS, "generation_config"}
+# Settings of transformers that `generate_ids` does not have.
+_OTHERS = re.compile(
+    r"penalty_alpha|typical_p|num_beam_groups|diversity_penalty|renormalize_logits|epsilon_cutoff|eta_cutoff|top_h\b"
+    r"|encoder_\w+|exponential_decay|force_words|constraints|guidance_scale|assistant_\w+|prompt_lookup|past_key_values"
+    r"|watermark|forced_\w+|inputs_embeds|negative_prompt|cache_implementation|custom_generate|position_ids"
+    r"|low_memory|token_healing|dola_layers|cache_config|compile_config"
+)
+_SAMPLING_ONLY = ("temperature", "top_p", "top_k", "min_p")
+# Reasons that settings cannot be seen, or are no matter where nothing is sampled.
+_UNSEEN = re.compile("cannot be followed|GenerationConfig|said twice|may change")
+_OF_SAMPLING = re.compile("refuses (temperature|top_p|min_p)=")
+_COME = Note(
+    "changed",
+    "settings that only the run knows go to `generate_ids` as they come",
+    "where each is one that it takes: it refuses others",
+)
+_SCORES = Note("dropped", "`output_scores`: nothing reads them")
+_READS_SCORES = re.compile(r"(?<!output_)\bscores\b")
+
+
+def settings_of_ids(
+    script: Script, call: Generate, inputs: Mapping[str, Argument]
+) -> tuple[list[str], list[Note]]:
+    """The arguments of `generate_ids` beside the ids, and what became of the old call's.
+
+    Args:
+        script: The script.
+        call: The old call.
+        inputs: What brings its ids.
+
+    Raises:
+        CannotRewrite: A setting has no place, or nothing says how long a text may get.
+    """
+    try:
+        given, notes = carry_generate_keywords(script, call, inputs=inputs)
+    except CannotRewrite as reason:
+        found = _without_sampling(script, call, inputs, str(reason))
+        if found is None and _UNSEEN.search(str(reason)):
+            found = _as_they_come(script, call, inputs)
+        if found is None:
+            raise reason from None
+        given, notes = found
+    _refuse_caught_length(script, given)
+    return _without_scores(script, given, notes)
+
+
+def _without_scores(
+    script: Script, given: list[str], notes: list[Note]
+) -> tuple[list[str], list[Note]]:
+    asked = [argument for argument in given if argument.startswith("output_scores=")]
+    if not asked or asked == ["output_scores=False"]:
+        return given, notes
+    if not _READS_SCORES.search(script.source.text):
+        return [one for one in given if one not in asked], [*notes, _SCORES]
+    if DRAWN in notes:
+        raise CannotRewrite("the scores of sampled texts are read, which the guard does not give")
+    return given, notes
+
+
+def _without_sampling(
+    script: Script, call: Generate, inputs: Mapping[str, Argument], reason: str
+) -> tuple[list[str], list[Note]] | None:
+    """The settings of a greedy call, which says something about sampling that the guard would refuse."""
+    named = call.args.keywords
+    idle = {name: named[name] for name in _SAMPLING_ONLY if name in named}
+    sampled = named.get("do_sample")
+    greedy = sampled is None or sampled.value == Constant(False)
+    if not idle or not greedy or "generation_config" in named or not _OF_SAMPLING.search(reason):
+        return None
+    if any(id(one) not in {id(a) for a in inputs.values()} for one in call.args.spread):
+        return None
+    given, notes = carry_generate_keywords(script, call, inputs={**inputs, **idle})
+    said = ", ".join(f"`{name}`" for name in idle)
+    return given, [*notes, Note("dropped", f"{said}: nothing is sampled")]
+
+
+def _as_they_come(
+    script: Script, call: Generate, inputs: Mapping[str, Argument]
+) -> tuple[list[str], list[Note]] | None:
+    """The old call's settings as written; None where more has to be known of them."""
+    args = call.args
+    taken = {id(argument) for argument in inputs.values()}
+    dicts = [argument for argument in args.spread if id(argument) not in taken]
+    named = {n: a for n, a in args.keywords.items() if n not in inputs and a.node is not None}
+    if len(args.positional) > 1 or not named.keys() <= _KNOWN or _names_others(script):
+        return None
+    if any(one.node is None or one.node.star != "**" or one.expression is None for one in dicts):
+        return None
+    dynamic = bool(dicts) or "generation_config" in named
+    sampled = named.get("do_sample")
+    greedy = sampled is None or sampled.value == Constant(False)
+    sure = sampled is not None and greedy
+    if not dynamic or not _has_length(script, call, named):
+        return None
+    if not sure and "num_beams" in script.source.text and "do_sample" in script.source.text:
+        return None  # the guard does not sample with beams
+    refuse_set_config(script)
+    given = [
+        f"{name}={script.code(argument.expression)}"
+        for name, argument in named.items()
+        if argument.expression is not None
+    ]
+    spread = [f"**{script.code(one.expression)}" for one in dicts if one.expression is not None]
+    notes = [_COME]
+    if sampled is None:
+        notes.append(GREEDY)
+    if not sure:
+        notes.append(DRAWN)
+    return [*spread, *given], notes
+
+
+def _has_length(script: Script, call: Generate, named: Mapping[str, Argument]) -> bool:
+    """Whether the call, or the config that is made for it, certainly says how long a text may get."""
+    if any(name in named and named[name].value != Constant(None) for name in _LENGTHS):
+        return True
+    config = named.get("generation_config")
+    if config is None or config.expression is None:
+        return False
+    values = [config.expression]
+    if isinstance(config.expression, cst.Name):
+        scope = script.home_of(config.expression.value, call.place.function)
+        values = script.assigned_values(config.expression.value, scope)
+        if len(values) != len(script.stores_of(config.expression.value, scope)):
+            return False
+    return bool(values) and all(map(_makes_length, values))
+
+
+def _makes_length(node: cst.BaseExpression) -> bool:
+    if not isinstance(node, cst.Call):
+        return False
+    if (dotted(node.func) or "").rpartition(".")[2] != "GenerationConfig":
+        return False
+    return any(
+        arg.keyword is not None
+        and arg.keyword.value in _LENGTHS
+        and not (isinstance(arg.value, cst.Name) and arg.value.value == "None")
+        for arg in node.args
+    )
+
+
+def _names_others(script: Script) -> bool:
+    return _OTHERS.search(script.source.text) is not None
+
+
+def _refuse_caught_length(script: Script, given: list[str]) -> None:
+    """A prompt that is as long as `max_length` raises another error than transformers', which may be caught."""
+    names = {argument.partition("=")[0] for argument in given}
+    if "max_length" in names and "max_new_tokens" not in names and "except" in script.source.text:
+        raise CannotRewrite(
+            "a prompt as long as `max_length` raises, and the script catches errors; name `max_new_tokens`"
+        )
