@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 
 import libcst as cst
@@ -219,7 +220,11 @@ def unread_config(
     read = [use for use in uses if not use.stores]
     if len(lines) != 1 or len(uses) != len(read) + 1:
         return None
-    covered = all(any(edit.covers(use.offset) for edit in edits) for use in read)
+    word = re.compile(rf"\b{re.escape(node.value)}\b")
+    covered = all(
+        any(edit.covers(use.offset) and not word.search(edit.text) for edit in edits)
+        for use in read
+    )
     return lines[0] if covered else None
 
 
