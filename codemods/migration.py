@@ -27,6 +27,7 @@ from codemods.script.script import Script
 from codemods.siting import nothing_done, sites_of
 from lint_rules._engine.checking import check_source
 from lint_rules._engine.gate import needs_check
+from lint_rules._light.exact import InexactError
 from lint_rules._run.notebook import SUFFIX, read
 from lint_rules._run.others import OtherFiles
 from lint_rules._run.source import SourceError
@@ -83,7 +84,7 @@ def migrate_source(
         return Migration(filename, raw, raw, ())
     rest = [one for one in found if one.code != UNREADABLE.code]
     if not filename.endswith(SUFFIX):
-        plan = _Planner(filename, ScriptDocument(raw), settings, rest, others, path).best(wishes)
+        plan = _best(filename, ScriptDocument(raw), settings, wishes, rest, others, path)
         return replace(plan, found=len(found))
     told = tuple(f"{one.location}: {one.message}" for one in unread)
     plan = _migrate_notebook(filename, raw, settings, wishes, rest)
@@ -102,13 +103,30 @@ def _migrate_notebook(
     for index in range(len(notebook.sources)):
         document = NotebookDocument(after, index)
         own = [document.unplaced(one) for one in found if document.holds(one.location.cell)]
-        plan = _Planner(filename, document, settings, own).best(wishes)
+        plan = _best(filename, document, settings, wishes, own)
         after = plan.after
         sites += plan.left_alone if plan.refusal else plan.sites
         also += plan.also
         refusals += [plan.refusal] if plan.refusal else []
     refused = "; ".join(dict.fromkeys(refusals)) if after == raw and refusals else None
     return Migration(filename, raw, after, tuple(sites), refused, tuple(also))
+
+
+def _best(
+    filename: str,
+    document: Document,
+    settings: Settings,
+    wishes: Wishes,
+    found: Sequence[Finding],
+    others: Elsewhere | None = None,
+    path: Path | None = None,
+) -> Migration:
+    """The plan of a document; on full trees where something is asked that only they tell."""
+    given = (filename, document, settings, found, others, path)
+    try:
+        return _Planner(*given).best(wishes)
+    except InexactError:
+        return _Planner(*given, exact=False).best(wishes)
 
 
 class _Planner:
@@ -121,6 +139,10 @@ class _Planner:
         found: What `check` reports of it among the files of the run; None if it stands alone.
         others: The other files of the run.
         path: Where the file stands, if that is not `filename`.
+        exact: Read it on exact trees where there are some.
+
+    Raises:
+        InexactError: An exact tree does not do; nor may it later.
     """
 
     def __init__(
@@ -131,7 +153,10 @@ class _Planner:
         found: Sequence[Finding] | None = None,
         others: Elsewhere | None = None,
         path: Path | None = None,
+        *,
+        exact: bool = True,
     ) -> None:
+        self._exact = exact
         self._filename, self._document, self._settings = filename, document, settings
         self._raw = document.raw
         self._others, self._path = others, path
@@ -148,6 +173,7 @@ class _Planner:
             foreign=document.foreign,
             others=self._others,
             path=self._path,
+            exact=self._exact,
         )
 
     def best(self, wishes: Wishes, *, again: bool = True) -> Migration:
@@ -163,9 +189,8 @@ class _Planner:
             if not again:
                 return True
             document = self._document.again(found.after)
-            second = _Planner(
-                self._filename, document, self._settings, None, self._others, self._path
-            )
+            given = (self._filename, document, self._settings, None, self._others, self._path)
+            second = _Planner(*given, exact=self._exact)
             return not second.best(wishes, again=False).changed
 
         return rescued(plan, attempt, settles) or plan

@@ -29,7 +29,7 @@ def is_plain(script: Script, found: cst.ClassDef | str) -> bool:
         found: The class, or the dotted name that it is imported by.
     """
     if isinstance(found, cst.ClassDef):
-        module = ast.parse(script.module.code)
+        module = ast.parse(script.source.text)
         return _Definitions(script).plain_in(script.path, module, found.name.value)
     owner, _, name = found.rpartition(".")
     return bool(owner) and _Definitions(script).imported(script.path, owner, name)

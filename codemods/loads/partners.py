@@ -85,14 +85,13 @@ def _may_read(
         offsets = {use.offset for use in script.uses(name, function) if not use.stores}
 
         def reads(node: cst.CSTNode) -> bool:
-            return (
-                type(node) is cst.Name and node.value == name and script.span(node).start in offsets
-            )
+            named = isinstance(node, cst.Name) and node.value == name
+            return named and script.span(node).start in offsets
 
     else:
 
         def reads(node: cst.CSTNode) -> bool:
-            return type(node) is cst.Attribute and node.attr.value == name
+            return isinstance(node, cst.Attribute) and node.attr.value == name
 
     around = script.module if function is None or not text.isidentifier() else function.body
     ways = script.ways(around, through_bodies=True)

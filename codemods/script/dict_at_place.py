@@ -79,16 +79,16 @@ class Way:
 
     def through(self, statement: cst.CSTNode, state: Keys) -> Keys:
         """The state after a whole statement."""
-        by_type: dict[type[cst.CSTNode], Callable[[cst.CSTNode, Keys], Keys]] = {
-            cst.If: self._if,
-            cst.For: self._loop,
-            cst.While: self._loop,
-            cst.With: self._with,
-            cst.Try: self._try,
-        }
-        handler = by_type.get(type(statement))
-        if handler is not None:
-            return handler(statement, state)
+        by_kind: tuple[tuple[type[cst.CSTNode], Callable[[cst.CSTNode, Keys], Keys]], ...] = (
+            (cst.If, self._if),
+            (cst.For, self._loop),
+            (cst.While, self._loop),
+            (cst.With, self._with),
+            (cst.Try, self._try),
+        )
+        for kind, handler in by_kind:
+            if isinstance(statement, kind):
+                return handler(statement, state)
         if isinstance(statement, cst.SimpleStatementLine):
             for small in statement.body:
                 state = self.through(small, state)

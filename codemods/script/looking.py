@@ -13,6 +13,9 @@ from typing import Any
 
 import libcst as cst
 
+from lint_rules._light.exact import CLASSES
+from lint_rules._light.nodes import FIELDS
+
 # Trees whose nodes are kept in order: a script as it is, and as it would be.
 _TREES = 2
 _BETWEEN = re.compile(
@@ -111,19 +114,24 @@ def _methods(visitor: type[Looking]) -> dict[type[cst.CSTNode], tuple[_Method, _
         if own and kind in ("visit", "leave"):
             visit, leave = found.get(getattr(cst, node), _NEITHER)
             found[getattr(cst, node)] = (method, leave) if kind == "visit" else (visit, method)
+    for full in list(found):
+        if full.__name__ in CLASSES:
+            found[CLASSES[full.__name__]] = found[full]
     return found
 
 
 def _children(node: cst.CSTNode) -> Iterator[cst.CSTNode]:
     for field in _fields(node):
         value = getattr(node, field)
-        if isinstance(value, cst.CSTNode):
-            yield value
-        elif isinstance(value, (list, tuple)):
+        if isinstance(value, (list, tuple)):
             yield from value
+        elif isinstance(value, cst.CSTNode):
+            yield value
 
 
-_FIELDS: dict[type[cst.CSTNode], tuple[str, ...]] = {}
+_FIELDS: dict[type[cst.CSTNode], tuple[str, ...]] = {
+    exact: FIELDS[exact] for exact in CLASSES.values()
+}
 
 
 def _fields(node: cst.CSTNode) -> tuple[str, ...]:

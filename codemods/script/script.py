@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from copy import copy
 from functools import partial
 from pathlib import Path
@@ -32,9 +33,10 @@ from codemods.script.walks import (
 from lint_rules._engine.checking import followed_findings, parse_full
 from lint_rules._flow.analysis import Flow, analyse
 from lint_rules._flow.values.events import Event, Place
-from lint_rules._light.positions import Span
+from lint_rules._light.exact import ExactPositions, InexactError, exact_module
+from lint_rules._light.positions import Positions, Span
 from lint_rules._questions.reach import Reach, Ways
-from lint_rules._run.source import Source
+from lint_rules._run.source import Source, parse_fast
 from lint_rules.registry import RULES
 
 E = TypeVar("E", bound=Event)
@@ -55,13 +57,15 @@ class Script(ScriptText):
         foreign: frozenset[int] = frozenset(),
         others: Elsewhere | None = None,
         path: Path | None = None,
+        exact: bool = True,
     ) -> None:
-        """Reads and follows a script.
+        """Reads and follows a script, on an exact tree where there is one and that is allowed.
 
         Raises:
             SourceError: Libcst refuses it.
+            InexactError: An exact tree does not do; nor may it later.
         """
-        super().__init__(source, parse_full(source, parsed=True), foreign)
+        super().__init__(source, *_tree(source, exact=exact), foreign)
         self.path = Path(filename) if path is None else path
         self.others = Elsewhere() if others is None else others
         linked = self.others.flow(self.path, self.module)
@@ -318,3 +322,15 @@ class Script(ScriptText):
                 by_function.setdefault(event.place.function, []).append(event)
             self._looks[known] = by_function
         return list(self._looks[known].get(function, ()))
+
+
+def _tree(source: Source, *, exact: bool) -> tuple[cst.Module, Positions]:
+    """A script's tree, and where its nodes stand."""
+    if exact:
+        tree = parse_fast(source)
+        with suppress(InexactError):
+            if tree is not None:
+                module = exact_module(tree, source.text)
+                return module, ExactPositions(module, source.text)
+    module = parse_full(source, parsed=True)
+    return module, Positions(module, source.text)

@@ -26,16 +26,19 @@ class ScriptText:
     Args:
         source: The script as read.
         module: Its tree.
+        positions: Where its nodes stand.
         foreign: Lines that only stand for a notebook's magic.
     """
 
-    def __init__(self, source: Source, module: cst.Module, foreign: frozenset[int]) -> None:
+    def __init__(
+        self, source: Source, module: cst.Module, positions: Positions, foreign: frozenset[int]
+    ) -> None:
         self.source = source
         self.module = module
         self._foreign = foreign
         self.utf8 = source.text.encode("utf-8")
         self._whole = Span(0, len(self.utf8))
-        self.positions = Positions(module, source.text)
+        self.positions = positions
         longest = max(map(len, source.text.splitlines()), default=0)
         self.max_width = min(max(longest, _WIDTH), _WIDEST)
         self.newline = module.default_newline

@@ -15,16 +15,16 @@ class Rows:
 
     def __init__(self, text: str) -> None:
         self.utf8 = text.encode("utf-8")
-        self._starts = [0, *(match.end() for match in _NEWLINE.finditer(self.utf8))]
+        self.starts = [0, *(match.end() for match in _NEWLINE.finditer(self.utf8))]
 
     def position(self, offset: int) -> Position:
         """Row and column (in characters) of an offset in bytes."""
-        return self._at(bisect_right(self._starts, offset), offset)
+        return self._at(bisect_right(self.starts, offset), offset)
 
     def in_row(self, row: int, offset: int) -> Position:
         """Row and column (in characters) of an offset in bytes in a row, counted from 1."""
-        return self._at(row, self._starts[row - 1] + offset)
+        return self._at(row, self.starts[row - 1] + offset)
 
     def _at(self, row: int, offset: int) -> Position:
-        before = self.utf8[self._starts[row - 1] : offset]
+        before = self.utf8[self.starts[row - 1] : offset]
         return Position(row, len(before.decode("utf-8", errors="replace")) + 1)
