@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -164,7 +165,9 @@ class _Planner:
         self._alone = self._script.findings()
         self._found = self._alone if found is None else found
 
-    def _read(self, document: Document, wishes: Wishes = EVERYTHING) -> Script:
+    def _read(
+        self, document: Document, wishes: Wishes = EVERYTHING, tree: ast.Module | None = None
+    ) -> Script:
         return Script(
             self._filename,
             document.source,
@@ -174,6 +177,7 @@ class _Planner:
             others=self._others,
             path=self._path,
             exact=self._exact,
+            tree=tree,
         )
 
     def best(self, wishes: Wishes, *, again: bool = True) -> Migration:
@@ -263,12 +267,12 @@ class _Planner:
             ProofError: With the part of the contract that does not hold.
         """
         text = apply(script.utf8, edits).decode("utf-8")
-        prove_text(script, text, edits)
+        tree = prove_text(script, text, edits)
         try:
             again = self._document.again(after)
             if again.source.text != text:
                 raise ProofError("what would be written is not what was planned")
-            rewritten = self._read(again, wishes)
+            rewritten = self._read(again, wishes, tree)
         except SourceError as error:
             raise ProofError(f"the rewritten file could not be read: {error}") from error
         left = rewritten.findings()

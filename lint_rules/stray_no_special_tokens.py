@@ -55,7 +55,7 @@ def _here(flow: Flow) -> Iterator[Report]:
         cause = _cause(encode, uses, flow) if uses else None
         if cause is None:
             continue
-        reach = reach or bos_reach(flow.module)
+        reach = reach or flow.once(bos_reach)
         if _brings_bos(encode, uses, reach):
             continue
         model = encode.tokenizer.model if encode.tokenizer.model.text else uses[0].model.model

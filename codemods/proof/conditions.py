@@ -25,23 +25,34 @@ class ProofError(Exception):
     """The rewrite does not keep its contract; the message says which part."""
 
 
-def prove_text(script: Script, text: str, edits: Sequence[Edit]) -> None:
-    """Checks a rewritten text: it parses, and nothing outside the edits has changed.
+def prove_text(script: Script, text: str, edits: Sequence[Edit]) -> ast.Module:
+    """Checks a rewritten text: it compiles, and nothing outside the edits has changed.
+
+    Returns:
+        The interpreter's tree of it.
 
     Raises:
         ProofError: With the part of the contract that does not hold.
     """
-    tree = _compiled(script.source.text, text)
-    _compare_untouched(script, edits, text, tree)
+    before = script.tree
+    if before is None:
+        raise ProofError(f"this Python cannot parse the file as it is: {_problem(script)}")
+    tree = _compiled(before, text)
+    _compare_untouched(before, script, edits, text, tree)
     _compare_names(script.source.text, text)
+    return tree
 
 
-def _compiled(before: str, text: str) -> ast.Module:
-    """The rewritten text's tree; what parses may still not compile, as a keyword said twice."""
+def _problem(script: Script) -> str:
     try:
-        _parse(before)
+        _parse(script.source.text)
     except (SyntaxError, ValueError) as error:
-        raise ProofError(f"this Python cannot parse the file as it is: {error}") from error
+        return str(error)
+    return "it has no tree"
+
+
+def _compiled(before: ast.Module, text: str) -> ast.Module:
+    """The rewritten text's tree; what parses may still not compile, as a keyword said twice."""
     try:
         tree = _parse(text)
         if _compiles(before):
@@ -57,10 +68,10 @@ def _parse(text: str) -> ast.Module:
         return ast.parse(text)
 
 
-def _compiles(text: str) -> bool:
+def _compiles(tree: ast.Module) -> bool:
     """Whether a text compiles; one that does not, as the cells of a notebook may, need only parse."""
     try:
-        compile(_parse(text), "<script>", "exec", _AWAITS, dont_inherit=True)
+        compile(tree, "<script>", "exec", _AWAITS, dont_inherit=True)
     except (SyntaxError, ValueError):
         return False
     return True
@@ -101,7 +112,9 @@ def prove_findings(
             raise ProofError(f"a finding of {code} would still be there")
 
 
-def _compare_untouched(script: Script, edits: Sequence[Edit], text: str, tree: ast.Module) -> None:
+def _compare_untouched(
+    before: ast.Module, script: Script, edits: Sequence[Edit], text: str, tree: ast.Module
+) -> None:
     """The bytes outside the edits must be the same, and the statements too, in the same order."""
     ranges: list[tuple[int, int]] = []
     shift = 0
@@ -112,10 +125,7 @@ def _compare_untouched(script: Script, edits: Sequence[Edit], text: str, tree: a
     declared = [(edit.start, edit.end) for edit in sorted(edits)]
     if _outside(script.utf8, declared) != _outside(text.encode(), ranges):
         raise ProofError("the rewrite would change bytes outside its declared edits")
-    try:
-        old = list(_untouched(ast.parse(script.source.text), script.utf8, declared))
-    except SyntaxError:
-        return  # a grammar newer than this interpreter
+    old = list(_untouched(before, script.utf8, declared))
     new = list(_untouched(tree, text.encode(), ranges))
     if old != new:
         raise ProofError("the rewrite would change statements outside its declared edits")

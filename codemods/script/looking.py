@@ -13,8 +13,7 @@ from typing import Any
 
 import libcst as cst
 
-from lint_rules._light.exact import CLASSES
-from lint_rules._light.nodes import FIELDS
+from lint_rules._light.exact import CLASSES, ORDER
 
 # Trees whose nodes are kept in order: a script as it is, and as it would be.
 _TREES = 2
@@ -129,9 +128,7 @@ def _children(node: cst.CSTNode) -> Iterator[cst.CSTNode]:
             yield value
 
 
-_FIELDS: dict[type[cst.CSTNode], tuple[str, ...]] = {
-    exact: FIELDS[exact] for exact in CLASSES.values()
-}
+_FIELDS: dict[type[cst.CSTNode], tuple[str, ...]] = dict(ORDER)
 
 
 def _fields(node: cst.CSTNode) -> tuple[str, ...]:

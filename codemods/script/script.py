@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from bisect import bisect_right
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from contextlib import suppress
@@ -35,6 +36,7 @@ from lint_rules._flow.analysis import Flow, analyse
 from lint_rules._flow.values.events import Event, Place
 from lint_rules._light.exact import ExactPositions, InexactError, exact_module
 from lint_rules._light.positions import Positions, Span
+from lint_rules._questions.hand_made_text import ways_of
 from lint_rules._questions.reach import Reach, Ways
 from lint_rules._run.source import Source, parse_fast
 from lint_rules.registry import RULES
@@ -58,14 +60,27 @@ class Script(ScriptText):
         others: Elsewhere | None = None,
         path: Path | None = None,
         exact: bool = True,
+        tree: ast.Module | None = None,
     ) -> None:
-        """Reads and follows a script, on an exact tree where there is one and that is allowed.
+        """Reads and follows a script.
+
+        Args:
+            filename: The path as it was given.
+            source: The text.
+            settings: The configuration of the check.
+            wishes: What is to be rewritten.
+            foreign: Lines that only stand for a notebook's magic.
+            others: The other files of the run.
+            path: Where the file stands, if that is not `filename`.
+            exact: On an exact tree, if it has one.
+            tree: The interpreter's tree of the text, if it is parsed already.
 
         Raises:
             SourceError: Libcst refuses it.
             InexactError: An exact tree does not do; nor may it later.
         """
-        super().__init__(source, *_tree(source, exact=exact), foreign)
+        self.tree = parse_fast(source) if tree is None else tree
+        super().__init__(source, *_full_tree(source, self.tree if exact else None), foreign)
         self.path = Path(filename) if path is None else path
         self.others = Elsewhere() if others is None else others
         linked = self.others.flow(self.path, self.module)
@@ -155,6 +170,8 @@ class Script(ScriptText):
 
     def ways(self, around: cst.CSTNode, *, through_bodies: bool = False) -> Ways:
         """How names reach each other in the module or a part of it, collected once."""
+        if around is self.flow.module and not through_bodies:
+            return self.flow.once(ways_of)
         known = ("ways", around, through_bodies)
         if known not in self._looks:
             self._looks[known] = Ways(around, through_bodies=through_bodies)
@@ -324,13 +341,11 @@ class Script(ScriptText):
         return list(self._looks[known].get(function, ()))
 
 
-def _tree(source: Source, *, exact: bool) -> tuple[cst.Module, Positions]:
-    """A script's tree, and where its nodes stand."""
-    if exact:
-        tree = parse_fast(source)
+def _full_tree(source: Source, tree: ast.Module | None) -> tuple[cst.Module, Positions]:
+    """A script's tree, exact if the interpreter's is given and that will do, and where its nodes stand."""
+    if tree is not None:
         with suppress(InexactError):
-            if tree is not None:
-                module = exact_module(tree, source.text)
-                return module, ExactPositions(module, source.text)
+            module = exact_module(tree, source.text)
+            return module, ExactPositions(module, source.text)
     module = parse_full(source, parsed=True)
     return module, Positions(module, source.text)

@@ -31,7 +31,7 @@ def prompt_code(script: Script, encode: Encode, node: cst.BaseExpression) -> tup
         CannotRewrite: BOS or a chat format may be in the text, where it cannot be taken out for certain.
     """
     line = script.line_of(node)
-    chat = script.reach("chat", chat_reach)
+    chat = script.flow.once(chat_reach)
     if chat.touches(node):
         raise CannotRewrite(
             f"the prompt of line {line} may hold a chat format, which the guard refuses"
@@ -39,7 +39,7 @@ def prompt_code(script: Script, encode: Encode, node: cst.BaseExpression) -> tup
     code = script.code(node)
     if not _MAY_NAME_BOS.search(script.source.text):
         return code, []
-    bos = script.reach("bos", bos_reach)
+    bos = script.flow.once(bos_reach)
     if not bos.touches(node):
         return code, []
     model = encode.tokenizer.model

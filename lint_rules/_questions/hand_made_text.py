@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterable
 
+from lint_rules._flow.analysis import Flow
 from lint_rules._flow.values.text import BOS_TEXTS
 from lint_rules._light import tree as cst
-from lint_rules._questions.reach import Reach
+from lint_rules._questions.reach import Reach, Ways
 
 _BOS_NAMES = frozenset(
     [
@@ -56,11 +58,27 @@ def names_chat(node: cst.CSTNode) -> bool:
     return text is not None and _CHAT.search(text) is not None
 
 
-def bos_reach(module: cst.CSTNode) -> Reach:
-    """Where a BOS that code writes into text or ids may end up."""
-    return Reach(module, names_bos)
+def ways_of(flow: Flow) -> Ways:
+    """How names reach each other in a module; ask it with `flow.once`."""
+    return Ways(flow.module)
 
 
-def chat_reach(module: cst.CSTNode) -> Reach:
-    """Where text of a chat format may end up."""
-    return Reach(module, names_chat)
+def bos_reach(flow: Flow) -> Reach:
+    """Where a BOS that code writes into text or ids may end up; ask it with `flow.once`."""
+    ways = flow.once(ways_of)
+    return Reach(flow.module, names_bos, ways=ways, seeds=_seeds(ways, names_bos, _BOS_NAMES))
+
+
+def chat_reach(flow: Flow) -> Reach:
+    """Where text of a chat format may end up; ask it with `flow.once`."""
+    ways = flow.once(ways_of)
+    return Reach(flow.module, names_chat, ways=ways, seeds=_seeds(ways, names_chat, _RENDERS))
+
+
+def _seeds(
+    ways: Ways, is_seed: Callable[[cst.CSTNode], bool], names: Iterable[str]
+) -> list[cst.CSTNode]:
+    """The nodes of a kind, by the names that they may have and the texts that they may be."""
+    keys = [key for name in names for key in (name, f".{name}")]
+    named = [node for key in keys for node in ways.by_key.get(key, ())]
+    return list(filter(is_seed, (*named, *ways.texts)))

@@ -8,13 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from lint_rules._light import light_module  # noqa: F401 - fills FIELDS
 from lint_rules._light import tree as cst
+from lint_rules._light.by_kind import ByKind
 from lint_rules._light.nodes import FIELDS
 
 _KEEPS = frozenset(["append", "extend", "insert", "add", "update", "setdefault", "appendleft"])
 _Seed = Callable[[cst.CSTNode], bool]
+_Take = Callable[[Any, Any], None]
+# The fields in which each kind of node is walked; `_ALL` where only the node knows what is below it.
+_ALL = ("all",)
+_WALKED: dict[type[cst.CSTNode], tuple[str, ...]] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,28 +37,51 @@ class Ways:
     Args:
         module: A full tree or a light one.
         through_bodies: A function that reads something anywhere passes it on, not only one that returns it.
+
+    Attributes:
+        through_bodies: As given.
+        functions: The functions, by their names.
+        by_key: Names and attributes, by how ways name them.
+        texts: The literals of text, and the literal parts of f-strings.
     """
 
     def __init__(self, module: cst.CSTNode, *, through_bodies: bool = False) -> None:
         self._by_source: dict[int, list[_Way]] = {}
         self._reading: dict[str, list[_Way]] = {}
         self._above: dict[int, cst.CSTNode | None] = {}
+        self.through_bodies = through_bodies
+        self.functions: dict[str, list[cst.FunctionDef]] = {}
         self.by_key: dict[str, list[cst.CSTNode]] = {}
-        for way in _Ways(module, through_bodies).found:
-            self._by_source.setdefault(id(way.source), []).append(way)
-        self.every: list[cst.CSTNode] = []
-        waiting: list[tuple[object, cst.CSTNode | None]] = [(module, None)]
+        self.texts: list[cst.CSTNode] = []
+        later: list[tuple[_Take, Any]] = []  # what asks for the nodes above, or for all functions
+        above, kinds = self._above, _KINDS
+        waiting: list[tuple[Any, Any]] = [(module, None)]
         while waiting:
-            part, parent = waiting.pop()
-            if isinstance(part, (list, tuple)):
-                waiting.extend((item, parent) for item in part)
-            elif isinstance(part, cst.CSTNode):
-                self.every.append(part)
-                self._above[id(part)] = parent
-                key = _key(part)
-                if key is not None:
-                    self.by_key.setdefault(key, []).append(part)
-                waiting.extend((item, part) for item in _below(part))
+            node, parent = waiting.pop()
+            above[id(node)] = parent
+            kind = kinds[type(node)]
+            if kind is not None:
+                take, waits = kind
+                if waits:
+                    later.append((take, node))
+                else:
+                    take(self, node)
+            for value in _below(node):
+                if isinstance(value, (list, tuple)):
+                    waiting += [(item, node) for item in value]
+                elif isinstance(value, cst.CSTNode):
+                    waiting.append((value, node))
+        for take, node in later:
+            take(self, node)
+
+    def add(self, source: object, targets: frozenset[str]) -> None:
+        """Notes that what is read somewhere gets some names."""
+        if isinstance(source, cst.CSTNode) and targets:
+            self._by_source.setdefault(id(source), []).append(_Way(source, targets))
+
+    def above(self, node: cst.CSTNode) -> cst.CSTNode | None:
+        """The node right above another one."""
+        return self._above.get(id(node))
 
     def around(self, node: cst.CSTNode) -> Iterator[_Way]:
         """The ways that read a node, from the inside out."""
@@ -91,7 +120,7 @@ class Reach:
     ) -> None:
         self._is_seed = is_seed
         ways = ways or Ways(module, through_bodies=through_bodies)
-        seeds = filter(is_seed, ways.every) if seeds is None else seeds
+        seeds = filter(is_seed, nodes_in(module)) if seeds is None else seeds
         self.names: set[str] = set()
         waiting = [way for node in seeds for way in ways.around(node)]
         while waiting:
@@ -117,18 +146,20 @@ def nodes_in(node: cst.CSTNode) -> Iterator[cst.CSTNode]:
             waiting.extend(_below(part))
 
 
-def _below(node: cst.CSTNode) -> Iterator[object]:
-    if isinstance(node, cst.Attribute):  # its own name is told by the attribute
-        yield node.value
-        return
-    if isinstance(node, cst.Arg):
-        yield node.value
-        return
-    fields = FIELDS.get(type(node))
-    if fields is not None:
-        yield from (getattr(node, field) for field in fields)
-    elif not isinstance(node, cst.SimpleString):
-        yield from node.children
+def _below(node: cst.CSTNode) -> Iterable[Any]:
+    """What stands right below a node: nodes, lists of nodes, and values."""
+    fields = _WALKED.get(type(node))
+    if fields is None:
+        fields = _WALKED[type(node)] = _walked(node)
+    if fields is _ALL:
+        return () if isinstance(node, cst.SimpleString) else node.children
+    return [getattr(node, field) for field in fields]
+
+
+def _walked(node: cst.CSTNode) -> tuple[str, ...]:
+    if isinstance(node, (cst.Attribute, cst.Arg)):  # an attribute's own name is told by it
+        return ("value",)
+    return FIELDS.get(type(node), _ALL)
 
 
 def _key(node: cst.CSTNode) -> str | None:
@@ -137,70 +168,102 @@ def _key(node: cst.CSTNode) -> str | None:
     return f".{node.attr.value}" if isinstance(node, cst.Attribute) else None
 
 
-class _Ways:
-    """Collects the ways of a module."""
+def _assign(ways: Ways, node: cst.Assign) -> None:
+    for target in node.targets:
+        ways.add(node.value, _stored(target.target))
 
-    def __init__(self, module: cst.CSTNode, through_bodies: bool) -> None:
-        every = list(nodes_in(module))
-        self._functions: dict[str, list[cst.FunctionDef]] = {}
-        for node in every:
-            if isinstance(node, cst.FunctionDef):
-                self._functions.setdefault(node.name.value, []).append(node)
-        self.found: list[_Way] = []
-        for node in every:
-            self._take(node, through_bodies)
 
-    def _add(self, source: object, targets: frozenset[str]) -> None:
-        if isinstance(source, cst.CSTNode) and targets:
-            self.found.append(_Way(source, targets))
+def _targeted(ways: Ways, node: cst.AnnAssign | cst.AugAssign | cst.NamedExpr) -> None:
+    ways.add(node.value, _stored(node.target))
 
-    def _take(self, node: cst.CSTNode, through_bodies: bool) -> None:
-        if isinstance(node, cst.Assign):
-            for target in node.targets:
-                self._add(node.value, _stored(target.target))
-        elif isinstance(node, (cst.AnnAssign, cst.AugAssign, cst.NamedExpr)):
-            self._add(node.value, _stored(node.target))
-        elif isinstance(node, (cst.For, cst.CompFor)):
-            self._add(node.iter, _stored(node.target))
-        elif isinstance(node, cst.WithItem):
-            if node.asname is not None:
-                self._add(node.item, _stored(node.asname.name))
-        elif isinstance(node, cst.FunctionDef):
-            self._function(node, through_bodies)
-        elif isinstance(node, cst.ClassDef) and through_bodies:
-            self._add(node.body, frozenset([node.name.value, f".{node.name.value}"]))
-        elif isinstance(node, cst.Call):
-            self._call(node)
 
-    def _function(self, node: cst.FunctionDef, through_bodies: bool) -> None:
-        name = frozenset([node.name.value, f".{node.name.value}"])
-        if through_bodies:
-            self._add(node.body, name)
-            return
-        for part in nodes_in(node.body):
-            if isinstance(part, (cst.Return, cst.Yield)):
-                self._add(part.value, name)
-        for parameter in _parameters(node):
-            self._add(getattr(parameter, "default", None), frozenset([parameter.name.value]))
+def _loop(ways: Ways, node: cst.For | cst.CompFor) -> None:
+    ways.add(node.iter, _stored(node.target))
 
-    def _call(self, node: cst.Call) -> None:
-        function = node.func
-        name = _key(function)
-        if name is not None and isinstance(function, cst.Attribute) and name[1:] in _KEEPS:
-            for arg in node.args:
-                self._add(arg.value, _stored(function.value))
-        for called in self._functions.get((name or "").lstrip("."), ()):
-            names = [parameter.name.value for parameter in _parameters(called)]
-            method = names[:1] in (["self"], ["cls"])
-            for place, arg in enumerate(node.args):
-                keyword = getattr(arg, "keyword", None)
-                if keyword is not None:
-                    targets = {keyword.value} & set(names)
-                elif arg.star or place + method >= len(names):
-                    targets = set(names)
-                else:
-                    targets = {names[place + method]}
-                self._add(arg.value, frozenset(targets))
+
+def _opened(ways: Ways, node: cst.WithItem) -> None:
+    if node.asname is not None:
+        ways.add(node.item, _stored(node.asname.name))
+
+
+def _class(ways: Ways, node: cst.ClassDef) -> None:
+    if ways.through_bodies:
+        ways.add(node.body, frozenset([node.name.value, f".{node.name.value}"]))
+
+
+def _function(ways: Ways, node: cst.FunctionDef) -> None:
+    ways.functions.setdefault(node.name.value, []).append(node)
+    if ways.through_bodies:
+        ways.add(node.body, frozenset([node.name.value, f".{node.name.value}"]))
+        return
+    for parameter in _parameters(node):
+        ways.add(getattr(parameter, "default", None), frozenset([parameter.name.value]))
+
+
+def _given_back(ways: Ways, node: cst.Return | cst.Yield) -> None:
+    """What is returned has the name of every function around it."""
+    if ways.through_bodies:
+        return
+    inner: cst.CSTNode = node
+    while (outer := ways.above(inner)) is not None:
+        if isinstance(outer, cst.FunctionDef) and inner is outer.body:
+            ways.add(node.value, frozenset([outer.name.value, f".{outer.name.value}"]))
+        inner = outer
+
+
+def _call(ways: Ways, node: cst.Call) -> None:
+    function = node.func
+    name = _key(function)
+    if name is not None and isinstance(function, cst.Attribute) and name[1:] in _KEEPS:
+        for arg in node.args:
+            ways.add(arg.value, _stored(function.value))
+    for called in ways.functions.get((name or "").lstrip("."), ()):
+        names = [parameter.name.value for parameter in _parameters(called)]
+        method = names[:1] in (["self"], ["cls"])
+        for place, arg in enumerate(node.args):
+            keyword = getattr(arg, "keyword", None)
+            if keyword is not None:
+                targets = {keyword.value} & set(names)
+            elif arg.star or place + method >= len(names):
+                targets = set(names)
+            else:
+                targets = {names[place + method]}
+            ways.add(arg.value, frozenset(targets))
+
+
+def _named(ways: Ways, node: cst.Name) -> None:
+    ways.by_key.setdefault(node.value, []).append(node)
+
+
+def _attribute(ways: Ways, node: cst.Attribute) -> None:
+    ways.by_key.setdefault(f".{node.attr.value}", []).append(node)
+
+
+def _text(ways: Ways, node: cst.CSTNode) -> None:
+    ways.texts.append(node)
+
+
+# What is taken from nodes of each kind, and whether only when all were seen.
+_KINDS: ByKind[tuple[_Take, bool]] = ByKind(
+    {
+        cst.Name: (_named, False),
+        cst.Attribute: (_attribute, False),
+        cst.SimpleString: (_text, False),
+        cst.FormattedStringText: (_text, False),
+        cst.Assign: (_assign, False),
+        cst.AnnAssign: (_targeted, False),
+        cst.AugAssign: (_targeted, False),
+        cst.NamedExpr: (_targeted, False),
+        cst.For: (_loop, False),
+        cst.CompFor: (_loop, False),
+        cst.WithItem: (_opened, False),
+        cst.FunctionDef: (_function, False),
+        cst.ClassDef: (_class, False),
+        cst.Return: (_given_back, True),
+        cst.Yield: (_given_back, True),
+        cst.Call: (_call, True),
+    }
+)
 
 
 def _parameters(node: cst.FunctionDef) -> list[cst.Param]:

@@ -5,7 +5,7 @@ code, in its order, and the place that libcst gives it; whitespace it does not h
 libcst shows it (form feeds, `match`, some f-strings) is an `InexactError`, and a full tree serves.
 """
 
-from lint_rules._light.exact.nodes import CLASSES, InexactError
+from lint_rules._light.exact.nodes import CLASSES, ORDER, InexactError
 from lint_rules._light.exact.positions import ExactPositions, exact_module
 
-__all__ = ["CLASSES", "ExactPositions", "InexactError", "exact_module"]
+__all__ = ["CLASSES", "ORDER", "ExactPositions", "InexactError", "exact_module"]

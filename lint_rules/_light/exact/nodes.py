@@ -18,6 +18,9 @@ AROUND, NOWHERE = -1, -2
 _LEAVES = ("Name", "SimpleString", "Integer", "Float", "FormattedStringText")
 # The classes of exact nodes, by libcst's names.
 CLASSES: dict[str, type[Any]] = {}
+# The fields that hold code, in the order in which libcst visits them; `FIELDS` has the light ones' order.
+ORDER: dict[type[Any], tuple[str, ...]] = {}
+_LIGHT = {cls.__name__: fields for cls, fields in FIELDS.items()}
 
 
 class InexactError(Exception):
@@ -49,7 +52,7 @@ class Node:
     def children(self) -> list[Any]:
         """The nodes right below."""
         found: list[Any] = []
-        for field in FIELDS[type(self)]:
+        for field in ORDER[type(self)]:
             value = getattr(self, field)
             if isinstance(value, (list, tuple)):
                 found += value
@@ -81,7 +84,8 @@ def maker(name: str, *fields: str, more: tuple[str, ...] = ()) -> Callable[..., 
     kind = getattr(cst, name, cst.CSTNode)
     slots = (*fields, *more)
     cls = type(name, (Node, kind), {"__slots__": slots, "__module__": __name__})
-    FIELDS[cls] = () if name in _LEAVES else fields
+    ORDER[cls] = () if name in _LEAVES else fields
+    FIELDS[cls] = _LIGHT.get(name, ORDER[cls])
     CLASSES[name] = cls
     getattr(libcst, name).register(cls)
     given = ("room", "begin", "finish", *slots)

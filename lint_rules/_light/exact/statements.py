@@ -241,11 +241,11 @@ class Statements(Expressions):
         body = self._block(node.body)
         return _class(self.room, begin, finish, decorators, name, bases, keywords, body)
 
-    def _if(self, node: ast.If, begin: int, finish: int) -> Any:
+    def _branch(self, node: ast.If, begin: int, finish: int) -> Any:
         test, body = self.make(node.test), self._block(node.body)
         only = node.orelse[0] if len(node.orelse) == 1 else None
         if isinstance(only, ast.If) and self.room.utf8.startswith(b"elif", self.ends(only)[0]):
-            other = self._if(only, *self.ends(only))
+            other = self._branch(only, *self.ends(only))
         else:
             other = self._otherwise(node.orelse, body)
         return _if(self.room, begin, finish, test, body, other)
@@ -321,7 +321,7 @@ _COMPOUND: dict[type[ast.AST], Callable[..., Any]] = {
     ast.FunctionDef: Statements._function,
     ast.AsyncFunctionDef: Statements._function,
     ast.ClassDef: Statements._class,
-    ast.If: Statements._if,
+    ast.If: Statements._branch,
     ast.For: Statements._for,
     ast.AsyncFor: Statements._for,
     ast.While: Statements._while,
