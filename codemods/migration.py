@@ -26,7 +26,7 @@ from codemods.script.elsewhere import Elsewhere
 from codemods.script.empty_blocks import without_empty_blocks
 from codemods.script.script import Script
 from codemods.siting import nothing_done, sites_of
-from lint_rules._engine.checking import check_source
+from lint_rules._engine.checking import check_source, screened_text
 from lint_rules._engine.gate import needs_check
 from lint_rules._light.exact import InexactError
 from lint_rules._run.notebook import SUFFIX, read
@@ -73,8 +73,13 @@ def migrate_source(
     linked = others is not None and others.may_link(path or Path(filename), raw)
     if not (linked or needs_check(raw, filename)):
         return Migration(filename, raw, raw, ())
+    planner = None
     if known is None:
-        known = check_source(filename, raw, settings, seen, path, edits=False)
+        planner = _followed(filename, raw, settings, others, seen, path)
+        if planner is None:
+            known = check_source(filename, raw, settings, seen, path, edits=False)
+        else:
+            known = planner.found
     found = known
     unread = [one for one in found if one.code == UNREADABLE.code]
     broken = next((one for one in unread if not one.location.cell), None)
@@ -85,7 +90,8 @@ def migrate_source(
         return Migration(filename, raw, raw, ())
     rest = [one for one in found if one.code != UNREADABLE.code]
     if not filename.endswith(SUFFIX):
-        plan = _best(filename, ScriptDocument(raw), settings, wishes, rest, others, path)
+        document = ScriptDocument(raw)
+        plan = _best(filename, document, settings, wishes, rest, others, path, planner)
         return replace(plan, found=len(found))
     told = tuple(f"{one.location}: {one.message}" for one in unread)
     plan = _migrate_notebook(filename, raw, settings, wishes, rest)
@@ -113,6 +119,35 @@ def _migrate_notebook(
     return Migration(filename, raw, after, tuple(sites), refused, tuple(also))
 
 
+def _followed(
+    filename: str,
+    raw: bytes,
+    settings: Settings,
+    others: Elsewhere | None,
+    seen: OtherFiles | None,
+    path: Path | None,
+) -> _Planner | None:
+    """A script in which something matters, followed once for its findings and for its plan.
+
+    Returns:
+        None where `check` has to be asked: it tells why a file cannot be read or followed, and sees more of a notebook
+        and of one that imports the loader.
+    """
+    if filename.endswith(SUFFIX) or (others is None and _LOADER in raw):
+        return None
+    try:
+        document = ScriptDocument(raw)
+        said, tree = screened_text(document.source, path or Path(filename), seen)
+        if said is None or not said.matters:
+            return None
+        planner = _Planner(filename, document, settings, None, others, path, tree=tree)
+    except MemoryError:
+        raise
+    except Exception:  # noqa: BLE001 - whatever it is, a check says it in its way
+        return None
+    return planner if planner.sees_the_run or (seen is None and _LOADER not in raw) else None
+
+
 def _best(
     filename: str,
     document: Document,
@@ -121,11 +156,12 @@ def _best(
     found: Sequence[Finding],
     others: Elsewhere | None = None,
     path: Path | None = None,
+    planner: _Planner | None = None,
 ) -> Migration:
-    """The plan of a document; on full trees where something is asked that only they tell."""
+    """The plan of a document, by a planner that has read it or a new one; on full trees where something is asked that only they tell."""
     given = (filename, document, settings, found, others, path)
     try:
-        return _Planner(*given).best(wishes)
+        return (planner or _Planner(*given)).best(wishes)
     except InexactError:
         return _Planner(*given, exact=False).best(wishes)
 
@@ -141,6 +177,7 @@ class _Planner:
         others: The other files of the run.
         path: Where the file stands, if that is not `filename`.
         exact: Read it on exact trees where there are some.
+        tree: The interpreter's tree of the document, if it is parsed already.
 
     Raises:
         InexactError: An exact tree does not do; nor may it later.
@@ -156,14 +193,16 @@ class _Planner:
         path: Path | None = None,
         *,
         exact: bool = True,
+        tree: ast.Module | None = None,
     ) -> None:
         self._exact = exact
         self._filename, self._document, self._settings = filename, document, settings
         self._raw = document.raw
         self._others, self._path = others, path
-        self._script = self._read(document)
+        self._script = self._read(document, tree=tree)
         self._alone = self._script.findings()
-        self._found = self._alone if found is None else found
+        self.found = self._alone if found is None else found
+        self.sees_the_run = self._script.is_linked
 
     def _read(
         self, document: Document, wishes: Wishes = EVERYTHING, tree: ast.Module | None = None
@@ -241,13 +280,13 @@ class _Planner:
     def _unchanged(
         self, planned: tuple[PlannedSite, ...], refusal: str | None, links: Links
     ) -> Migration:
-        also = self._placed(beside(self._found, planned, lambda row: row))
+        also = self._placed(beside(self.found, planned, lambda row: row))
         return Migration(self._filename, self._raw, self._raw, planned, refusal, also, links=links)
 
     def _seen_from_others(self, planned: Sequence[PlannedSite]) -> tuple[PlannedSite, ...]:
         """What `check` reports only because of other files, where nothing is rewritten."""
         alone = {(found.code, found.location.row) for found in self._alone}
-        more = [one for one in self._found if (one.code, one.location.row) not in alone]
+        more = [one for one in self.found if (one.code, one.location.row) not in alone]
         return beside(more, planned, lambda row: row)
 
     def _proven(

@@ -95,13 +95,17 @@ class Script(ScriptText):
         )
         self._unsilenced = [entry for entry in reported if entry not in self.silenced]
         self._wish(wishes)
-        self._names = Names(self.positions)
-        self.module.visit(self._names)
-        shared = Shared()
-        self.module.visit(shared)
-        self.shared_names = shared.found
         self._looks: dict[Hashable, Any] = {}
         self._reaches: dict[str, Reach] = {}
+
+    @property
+    def _names(self) -> Names:
+        return self.look(Names, self.positions)
+
+    @property
+    def shared_names(self) -> set[str]:
+        """The names that functions declare `global` or `nonlocal`."""
+        return self.look(Shared).found
 
     def look(self, kind: Callable[..., V], *given: Hashable) -> V:
         """A visitor's look at the whole module, taken once however many sites ask.

@@ -112,17 +112,9 @@ def _check_text(job: _Job, source: Source) -> tuple[Finding, ...]:
     filename, settings, others = job.filename, job.settings, job.others
     found: tuple[Finding, ...] = ()
     try:
-        said = None if others is None else others.known(job.path)
-        if said is None and _is_told(source):
-            said = Screened(matters=False, exports=False)
-        tree = parse_fast(source) if said is None else None
+        said, tree = screened_text(source, job.path, others)
         if said is None and tree is None:
             found = _check_full(job, source, parsed=False)
-        elif said is None and has_trigger(source.raw):
-            assert tree is not None
-            said = screened(tree, source.text)
-            if others is not None:
-                others.know(job.path, tree, said)
         if said is not None and said.matters:
             found = _check_light(job, source, tree)
         if may_suppress(source.raw):
@@ -135,6 +127,27 @@ def _check_text(job: _Job, source: Source) -> tuple[Finding, ...]:
     except RecursionError:
         found = unreadable(filename, "nested too deeply to be followed", settings)
     return tuple(without_unfixable(with_severity(finding, settings), settings) for finding in found)
+
+
+def screened_text(
+    source: Source, path: Path, others: OtherFiles | None = None
+) -> tuple[Screened | None, ast.Module | None]:
+    """What can be said of a file before its values are followed, and its tree, if it was parsed for that.
+
+    Returns:
+        None for what is said where nothing in the file can matter; None for both where this Python cannot parse it.
+    """
+    said = None if others is None else others.known(path)
+    if said is not None:
+        return said, None
+    if _is_told(source):
+        return Screened(matters=False, exports=False), None
+    tree = parse_fast(source)
+    if tree is not None and has_trigger(source.raw):
+        said = screened(tree, source.text)
+        if others is not None:
+            others.know(path, tree, said)
+    return said, tree
 
 
 def _is_told(source: Source) -> bool:
