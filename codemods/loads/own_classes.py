@@ -66,10 +66,10 @@ class _Definitions:
         return bool(files) and all(self._hands_on(one, name) for one in files)
 
     def _hands_on(self, path: Path, name: str) -> bool:
-        try:
-            nodes = list(ast.walk(ast.parse(self._others.text(path))))
-        except (SyntaxError, ValueError, RecursionError):
+        module = self._others.parsed(path)
+        if module is None:
             return False
+        nodes = list(ast.walk(module))
         kinds = (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
         if _is_assigned(nodes, name) or any(isinstance(n, kinds) and n.name == name for n in nodes):
             return False
@@ -79,11 +79,8 @@ class _Definitions:
         )
 
     def _in_file(self, path: Path, name: str) -> bool:
-        try:
-            module = ast.parse(self._others.text(path))
-        except (SyntaxError, ValueError, RecursionError):
-            return False
-        return self.plain_in(path, module, name)
+        module = self._others.parsed(path)
+        return module is not None and self.plain_in(path, module, name)
 
     def plain_in(self, path: Path, module: ast.Module, name: str) -> bool:
         """Whether all that a module calls by this name is plain."""

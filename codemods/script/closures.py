@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import ast
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
 from codemods.script.elsewhere import Elsewhere
 
 _MOST_PARTS = 60
 
-_Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
+_Definition: TypeAlias = "ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef"
+_DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 
 
 def closure_text(others: Elsewhere, path: Path, module: str, name: str) -> str | None:
@@ -33,7 +36,6 @@ class _Closure:
         self.parts: list[str] = []
         self._others = others
         self._seen: set[tuple[Path, str]] = set()
-        self._modules: dict[Path, ast.Module | None] = {}
 
     def follow(self, path: Path, module: str, name: str) -> bool:
         """Whether a name that a file imports was found, with all that it leads to."""
@@ -45,51 +47,78 @@ class _Closure:
         if (path, name) in self._seen:
             return True
         self._seen.add((path, name))
-        module = self._module(path)
+        module = self._others.once(path, _Outline)
         if module is None or len(self.parts) >= _MOST_PARTS:
             return False
-        found = False
-        for node in module.body:
-            if isinstance(node, _Definition) and node.name == name:
-                self.parts.append(ast.unparse(node))
-                found = all(self._named(path, module, used) for used in _names(node))
-            elif isinstance(node, ast.ImportFrom):
-                for alias in node.names:
-                    if (alias.asname or alias.name) == name:
-                        found = self.follow(
-                            path, "." * node.level + (node.module or ""), alias.name
-                        )
+        for maker in module.at_top.get(name, ()):
+            if isinstance(maker, _From):
+                found = self.follow(path, maker.owner, maker.name)
+            else:
+                text, used = module.content(maker)
+                self.parts.append(text)
+                found = all(self._named(path, module, each) for each in used)
             if found:
                 return True
         return False
 
-    def _named(self, path: Path, module: ast.Module, name: str) -> bool:
+    def _named(self, path: Path, module: _Outline, name: str) -> bool:
         """Follows a name that a definition uses, where the run defines it."""
-        for node in ast.walk(module):
-            if isinstance(node, _Definition) and node.name == name and node in module.body:
+        for maker in module.anywhere.get(name, ()):
+            if isinstance(maker, str):
+                if self._others.modules(path, maker):
+                    return False  # a module of the run: which of its parts cannot be told
+            elif not isinstance(maker, _From):
                 return self._name(path, name)
-            if isinstance(node, ast.ImportFrom):
-                for alias in node.names:
-                    if alias.name == "*" or (alias.asname or alias.name) != name:
-                        continue
-                    owner = "." * node.level + (node.module or "")
-                    if self._others.modules(path, owner):
-                        return self.follow(path, owner, alias.name)
-            if isinstance(node, ast.Import):
-                for alias in node.names:
-                    local = alias.asname or alias.name.partition(".")[0]
-                    if local == name and self._others.modules(path, alias.name):
-                        return False  # a module of the run: which of its parts cannot be told
+            elif self._others.modules(path, maker.owner):
+                return self.follow(path, maker.owner, maker.name)
         return True
 
-    def _module(self, path: Path) -> ast.Module | None:
-        if path not in self._modules:
-            try:
-                self._modules[path] = ast.parse(self._others.text(path))
-            except (SyntaxError, ValueError, RecursionError):
-                self._modules[path] = None
-        return self._modules[path]
+
+@dataclass(frozen=True, slots=True)
+class _From:
+    """`from owner import name`."""
+
+    owner: str
+    name: str
 
 
-def _names(node: ast.AST) -> set[str]:
-    return {one.id for one in ast.walk(node) if isinstance(one, ast.Name)}
+class _Outline:
+    """What makes the names of a module, read once for however many are followed.
+
+    Attributes:
+        at_top: The definitions and imports in the module's body, by the names that they make.
+        anywhere: The definitions in its body and the imports everywhere, modules by their dotted names, in the order
+            of a walk level by level.
+    """
+
+    def __init__(self, module: ast.Module) -> None:
+        self.at_top: dict[str, list[_Definition | _From]] = {}
+        self.anywhere: dict[str, list[_Definition | _From | str]] = {}
+        self._contents: dict[ast.AST, tuple[str, list[str]]] = {}
+        top = set(module.body)
+        for node in ast.walk(module):
+            if isinstance(node, _DEFINITIONS) and node in top:
+                self.at_top.setdefault(node.name, []).append(node)
+                self.anywhere.setdefault(node.name, []).append(node)
+            elif isinstance(node, ast.ImportFrom):
+                self._take(node, at_top=node in top)
+            elif isinstance(node, ast.Import):
+                for alias in node.names:
+                    local = alias.asname or alias.name.partition(".")[0]
+                    self.anywhere.setdefault(local, []).append(alias.name)
+
+    def _take(self, node: ast.ImportFrom, *, at_top: bool) -> None:
+        owner = "." * node.level + (node.module or "")
+        for alias in node.names:
+            local, found = alias.asname or alias.name, _From(owner, alias.name)
+            if at_top:
+                self.at_top.setdefault(local, []).append(found)
+            if alias.name != "*":
+                self.anywhere.setdefault(local, []).append(found)
+
+    def content(self, node: _Definition) -> tuple[str, list[str]]:
+        """The text of a definition, and the names in it."""
+        if node not in self._contents:
+            names = {one.id for one in ast.walk(node) if isinstance(one, ast.Name)}
+            self._contents[node] = ast.unparse(node), sorted(names)
+        return self._contents[node]

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 import re
-from collections.abc import Iterable
+import warnings
+from collections.abc import Callable, Iterable
 from functools import cached_property
 from pathlib import Path
+from typing import TypeVar, cast
 
 import libcst as cst
 
@@ -13,6 +16,8 @@ from cleanguard.files import SourceFile
 from codemods.plan.planned import LoadKey
 from lint_rules._flow.analysis import Flow
 from lint_rules._run.others import OtherFiles
+
+T = TypeVar("T")
 
 _MOST_NEIGHBOURS = 500
 _MOST_BYTES = 4 << 20
@@ -46,6 +51,8 @@ class Elsewhere:
         self.lacks_bos: set[LoadKey] = set()
         self._wholes: dict[Path, str] = {}
         self._texts: dict[Path, str] = {}
+        self._trees: dict[Path, ast.Module | None] = {}
+        self._read: dict[tuple[Path, Callable[[ast.Module], object]], object] = {}
         self._folders: dict[Path, list[Path]] = {}
 
     def flow(self, path: Path, module: cst.Module) -> Flow | None:
@@ -103,13 +110,33 @@ class Elsewhere:
             return [other for other in self._run if other in ways]
         if not parts:
             return []
-        ending = [other for other in self._run if _dotted_parts(other)[-len(parts) :] == parts]
+        ending = [
+            other for other, own in self._run_by_last.get(parts[-1], ()) if own[-len(parts) :] == parts
+        ]
         above = [other for other in ending if _root_of(other, parts) in path.absolute().parents]
         return above or ([] if parts[0] in _LIBRARIES else ending)
 
     def text(self, path: Path) -> str:
         """The text of a file of the run."""
         return self._whole(path)
+
+    def parsed(self, path: Path) -> ast.Module | None:
+        """The tree of a file of the run, parsed once; None where it is no Python."""
+        if path not in self._trees:
+            try:
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore")
+                    self._trees[path] = ast.parse(self.text(path))
+            except (SyntaxError, ValueError, RecursionError):
+                self._trees[path] = None
+        return self._trees[path]
+
+    def once(self, path: Path, read: Callable[[ast.Module], T]) -> T | None:
+        """What is read out of the tree of a file of the run, once for all who ask; None where it has none."""
+        tree = self.parsed(path)
+        if (path, read) not in self._read:
+            self._read[path, read] = None if tree is None else read(tree)
+        return cast("T | None", self._read[path, read])
 
     def _whole(self, path: Path) -> str:
         if path not in self._wholes:
@@ -144,6 +171,15 @@ class Elsewhere:
     @cached_property
     def _run(self) -> list[Path]:
         return [file.absolute() for file in self._files]
+
+    @cached_property
+    def _run_by_last(self) -> dict[str, list[tuple[Path, list[str]]]]:
+        """The files of the run, with the parts of their dotted names, by the last part."""
+        found: dict[str, list[tuple[Path, list[str]]]] = {}
+        for path in self._run:
+            parts = _dotted_parts(path)
+            found.setdefault(parts[-1] if parts else "", []).append((path, parts))
+        return found
 
     def _neighbours(self, folder: Path) -> list[Path]:
         if folder not in self._folders:

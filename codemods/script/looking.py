@@ -6,7 +6,7 @@ What is between the code (whitespace, commas, parentheses, comments) is not visi
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 from functools import cache, lru_cache
 from typing import Any
@@ -119,13 +119,15 @@ def _methods(visitor: type[Looking]) -> dict[type[cst.CSTNode], tuple[_Method, _
     return found
 
 
-def _children(node: cst.CSTNode) -> Iterator[cst.CSTNode]:
-    for field in _fields(node):
+def _children(node: cst.CSTNode) -> list[cst.CSTNode]:
+    found: list[cst.CSTNode] = []
+    for field in _FIELDS.get(type(node)) or _fields(node):
         value = getattr(node, field)
         if isinstance(value, (list, tuple)):
-            yield from value
+            found += value
         elif isinstance(value, cst.CSTNode):
-            yield value
+            found.append(value)
+    return found
 
 
 _FIELDS: dict[type[cst.CSTNode], tuple[str, ...]] = dict(ORDER)

@@ -227,14 +227,14 @@ def test_what_a_check_has_found_is_not_looked_for_again(
     fresh = run("migrate")
     run("check")
     asked = folder / "asked.txt"
-    check_source = migration.check_source
+    followed = migration._followed  # what asks after a file of which nothing is known
 
-    def check(filename: str, *args: Any, **options: Any) -> Any:
+    def follow(filename: str, *args: Any, **options: Any) -> Any:
         with asked.open("a") as stream:  # in whichever process
             stream.write(f"{filename}\n")
-        return check_source(filename, *args, **options)
+        return followed(filename, *args, **options)
 
-    monkeypatch.setattr(migration, "check_source", check)
+    monkeypatch.setattr(migration, "_followed", follow)
     again = run("migrate")
     assert (again.code, again.out, again.err) == (fresh.code, fresh.out, fresh.err)
     assert not asked.exists()

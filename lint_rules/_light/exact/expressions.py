@@ -327,7 +327,15 @@ class Expressions:
         ]
         return _comparison(self.room, begin, finish, self.make(node.left), targets)
 
+    def _refuse_words_beside(self, begin: int, finish: int) -> None:
+        """What has no blank between its parentheses and a keyword is refused by libcst, which says where."""
+        before, after = self.room.utf8[begin - 2 : begin], self.room.utf8[finish : finish + 2]
+        word = before[1:] == b"(" and self.room.is_keyword_before(begin - 1)
+        if word or (after[:1] == b")" and after[1:].isalpha()):
+            raise InexactError("a keyword beside parentheses")
+
     def _if(self, node: ast.IfExp, begin: int, finish: int) -> Any:
+        self._refuse_words_beside(begin, finish)
         body, test = self.make(node.body), self.make(node.test)
         return _if(self.room, begin, finish, body, test, self.make(node.orelse))
 
@@ -345,6 +353,7 @@ class Expressions:
         return _yield(self.room, begin, finish, value)
 
     def _lambda(self, node: ast.Lambda, begin: int, finish: int) -> Any:
+        self._refuse_words_beside(begin, finish)
         params = self.parameters(node.args)
         return _lambda(self.room, begin, finish, params, self.make(node.body))
 

@@ -21,6 +21,7 @@ TEXT = (
 _BRACKETS = re.compile(rb"[()]|\#[^\r\n]*|" + TEXT, re.DOTALL)
 # What is called, or defined, stands right before its parenthesis.
 _CALLED = re.compile(rb"([^\W]+|[)\]}\"'])(?:[ \t]|\\\r?\n)*\Z")
+_WORD = re.compile(rb"[A-Za-z]+\Z")
 _VALUES = frozenset({"True", "False", "None"})
 _FAR = 200
 
@@ -101,6 +102,11 @@ class Room:
         for _ in opened:
             finish = self.code_after(finish) + 1
         return (opened[0] if opened else begin), finish
+
+    def is_keyword_before(self, offset: int) -> bool:
+        """Whether a keyword ends right before an offset."""
+        found = _WORD.search(self.utf8, max(offset - _FAR, 0), offset)
+        return found is not None and keyword.iskeyword(found[0].decode("ascii", errors="replace"))
 
     def _is_call(self, opened: int) -> bool:
         found = _CALLED.search(self.utf8, max(opened - _FAR, 0), opened)

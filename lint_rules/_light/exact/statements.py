@@ -54,7 +54,6 @@ _while = maker("While", "test", "body", "orelse")
 _with = maker("With", "asynchronous", "items", "body")
 _with_item = maker("WithItem", "item", "asname")
 _try = maker("Try", "body", "handlers", "orelse", "finalbody")
-_try_star = maker("TryStar", "body", "handlers", "orelse", "finalbody")
 _handler = maker("ExceptHandler", "type", "name", "body")
 _finally = maker("Finally", "body")
 
@@ -115,7 +114,11 @@ class Statements(Expressions):
         start = self.lines[first.lineno - 1]
         begin, finish = start + first.col_offset, self.ends(nodes[-1])[1]
         before = room.utf8[start:begin]
-        if before.strip() or room.utf8[:start].endswith((b"\\\n", b"\\\r\n", b"\\\r")):
+        above = room.utf8[self.lines[max(first.lineno - 2, 0)] : start].rstrip(b"\r\n")
+        continues = above.endswith(b"\\")
+        if continues and b"#" in above:
+            raise InexactError("a line that goes on, or a comment that ends so")
+        if before.strip() or continues:
             small = [_SIMPLE[type(node)](self, node, *self.ends(node)) for node in nodes]
             return _suite(room, begin, finish, small)
         if self._indent is None:
@@ -160,6 +163,8 @@ class Statements(Expressions):
         return _assign(room, begin, finish, targets, self.make(node.value))
 
     def _ann_assign(self, node: ast.AnnAssign, begin: int, finish: int) -> Any:
+        if self.room.utf8[begin : begin + 1] == b"(":
+            raise InexactError("libcst refuses a target in parentheses, and says where")
         target, note = self.make(node.target), self.annotation(node.annotation)
         return _ann_assign(self.room, begin, finish, target, note, self.optional(node.value))
 
@@ -273,7 +278,6 @@ class Statements(Expressions):
 
     def _try(self, node: Any, begin: int, finish: int) -> Any:
         room = self.room
-        make = _try if isinstance(node, ast.Try) else _try_star
         body = last = self._block(node.body)
         handlers = []
         for each in node.handlers:
@@ -287,7 +291,7 @@ class Statements(Expressions):
             start = room.word_after((other or last).finish, b"finally")
             inner = self._block(node.finalbody)
             final = _finally(room, start, inner.finish, inner)
-        return make(room, begin, finish, body, handlers, other, final)
+        return _try(room, begin, finish, body, handlers, other, final)
 
     def _caught(self, node: ast.ExceptHandler, kind: Any) -> Any:
         room, name = self.room, node.name or ""
@@ -329,5 +333,3 @@ _COMPOUND: dict[type[ast.AST], Callable[..., Any]] = {
     ast.AsyncWith: Statements._with,
     ast.Try: Statements._try,
 }
-if hasattr(ast, "TryStar"):  # Python 3.11 and newer
-    _COMPOUND[ast.TryStar] = Statements._try
