@@ -6,6 +6,7 @@ python benchmarks/plan.py cleanguard/legacy
 from __future__ import annotations
 
 import argparse
+import ast
 import gc
 import os
 import subprocess
@@ -13,6 +14,9 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
+
+import libcst
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
@@ -20,7 +24,11 @@ sys.path.insert(0, str(ROOT))
 from cleanguard.files import discover  # noqa: E402
 from cleanguard.settings.config import Settings  # noqa: E402
 from codemods.migration import migrate_source  # noqa: E402
+from codemods.script import script  # noqa: E402
 from lint_rules._engine.checking import check_source  # noqa: E402
+from lint_rules._flow import analysis  # noqa: E402
+
+_TEXT = 1000  # bytes of what is a file
 
 
 def calls(work: Callable[[], object]) -> int:
@@ -38,6 +46,35 @@ def calls(work: Callable[[], object]) -> int:
     finally:
         sys.setprofile(None)
     return count
+
+
+def work_of(work: Callable[[], object]) -> dict[str, int]:
+    """What is done how often: texts parsed, values followed, trees made."""
+    places: list[tuple[str, Any, str]] = [
+        ("texts that the interpreter parses", ast, "parse"),
+        ("modules followed", analysis, "run"),
+        ("exact trees", script, "exact_module"),
+        ("full trees of libcst", libcst, "parse_module"),
+    ]
+    found = dict.fromkeys((name for name, *_ in places), 0)
+
+    def counted(name: str, real: Callable[..., Any]) -> Callable[..., Any]:
+        def counting(source: Any, *args: Any, **options: Any) -> Any:
+            # What stands in the braces of f-strings is parsed as well.
+            found[name] += not isinstance(source, (str, bytes)) or len(source) > _TEXT
+            return real(source, *args, **options)
+
+        return counting
+
+    plain = [(place, key, getattr(place, key)) for _, place, key in places]
+    try:
+        for (name, place, key), (_, _, real) in zip(places, plain, strict=True):
+            setattr(place, key, counted(name, real))
+        work()
+    finally:
+        for place, key, real in plain:
+            setattr(place, key, real)
+    return found
 
 
 def seconds(work: Callable[[], object], repeats: int) -> float:
@@ -90,9 +127,15 @@ def main() -> None:
          seconds(plan, given.repeats), "{:.2f} s"),
         ("calls of functions", calls(check), calls(plan), "{:,}"),
     ]  # fmt: skip
+    done, planned = work_of(check), work_of(plan)
+    rows += [(name, count, planned[name], "{:,}") for name, count in done.items()]
     print(f"{len(files)} files\n\n| | check | migrate | ratio |\n|---|---:|---:|---:|")
     for name, one, other, form in rows:
-        print(f"| {name} | {form.format(one)} | {form.format(other)} | {other / one:.1f} |")
+        print(
+            f"| {name} | {form.format(one)} | {form.format(other)} | {other / one:.1f} |"
+            if one
+            else f"| {name} | 0 | {other} | |"
+        )
 
 
 if __name__ == "__main__":

@@ -76,10 +76,9 @@ def migrate_source(
     planner = None
     if known is None:
         planner = _followed(filename, raw, settings, others, seen, path)
-        if planner is None:
-            known = check_source(filename, raw, settings, seen, path, edits=False)
-        else:
-            known = planner.found
+        known = None if planner is None else planner.found
+    if known is None:
+        known = check_source(filename, raw, settings, seen, path, edits=False)
     found = known
     unread = [one for one in found if one.code == UNREADABLE.code]
     broken = next((one for one in unread if not one.location.cell), None)
@@ -158,7 +157,10 @@ def _best(
     path: Path | None = None,
     planner: _Planner | None = None,
 ) -> Migration:
-    """The plan of a document, by a planner that has read it or a new one; on full trees where something is asked that only they tell."""
+    """The plan of a document, by a planner that has read it or a new one.
+
+    It takes full trees where something is asked that only they tell.
+    """
     given = (filename, document, settings, found, others, path)
     try:
         return (planner or _Planner(*given)).best(wishes)

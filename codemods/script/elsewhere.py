@@ -111,7 +111,9 @@ class Elsewhere:
         if not parts:
             return []
         ending = [
-            other for other, own in self._run_by_last.get(parts[-1], ()) if own[-len(parts) :] == parts
+            other
+            for other, own in self._run_by_last.get(parts[-1], ())
+            if own[-len(parts) :] == parts
         ]
         above = [other for other in ending if _root_of(other, parts) in path.absolute().parents]
         return above or ([] if parts[0] in _LIBRARIES else ending)

@@ -152,9 +152,7 @@ class Expressions:
         room = self.room
         plain = [*node.posonlyargs, *node.args]
         defaults = [*([None] * (len(plain) - len(node.defaults))), *node.defaults]
-        made = [
-            self._parameter(arg, default) for arg, default in zip(plain, defaults, strict=True)
-        ]
+        made = [self._parameter(arg, default) for arg, default in zip(plain, defaults, strict=True)]
         split = len(node.posonlyargs)
         keyword_only = [
             self._parameter(arg, default)
@@ -165,9 +163,7 @@ class Expressions:
         else:
             star = _param_star(room, NOWHERE, 0) if keyword_only else None
         rest = None if node.kwarg is None else self._parameter(node.kwarg, None, "**")
-        return _parameters(
-            room, NOWHERE, 0, made[:split], made[split:], star, keyword_only, rest
-        )
+        return _parameters(room, NOWHERE, 0, made[:split], made[split:], star, keyword_only, rest)
 
     def annotation(self, node: ast.expr | None) -> Any:
         """An annotation, None for none."""
@@ -241,12 +237,8 @@ class Expressions:
     def _subscript(self, node: ast.Subscript, begin: int, finish: int) -> Any:
         key = node.slice
         parts = [key]
-        if isinstance(key, ast.Tuple) and key.elts:
-            first = key.elts[0]
-            if (key.lineno, key.col_offset) == (first.lineno, first.col_offset):  # no parentheses
-                parts = key.elts
-            elif not self._is_in_parentheses(key):
-                parts = key.elts
+        if isinstance(key, ast.Tuple) and key.elts and not self._is_in_parentheses(key):
+            parts = key.elts
         made = [_subscript_element(self.room, AROUND, 0, self._part(part)) for part in parts]
         return _subscript(self.room, begin, finish, self.make(node.value), made)
 
@@ -316,9 +308,7 @@ class Expressions:
         return _binary(self.room, begin, finish, left, operator, right)
 
     def _unary(self, node: ast.UnaryOp, begin: int, finish: int) -> Any:
-        return _unary(
-            self.room, begin, finish, OPERATORS[type(node.op)], self.make(node.operand)
-        )
+        return _unary(self.room, begin, finish, OPERATORS[type(node.op)], self.make(node.operand))
 
     def _comparison(self, node: ast.Compare, begin: int, finish: int) -> Any:
         targets = [

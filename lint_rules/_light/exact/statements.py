@@ -42,9 +42,7 @@ _raise = maker("Raise", "exc", "cause")
 _assert = maker("Assert", "test", "msg")
 _del = maker("Del", "target")
 _pass, _break, _continue = maker("Pass"), maker("Break"), maker("Continue")
-_function = maker(
-    "FunctionDef", "decorators", "asynchronous", "name", "params", "returns", "body"
-)
+_function = maker("FunctionDef", "decorators", "asynchronous", "name", "params", "returns", "body")
 _decorator = maker("Decorator", "decorator")
 _class = maker("ClassDef", "decorators", "name", "bases", "keywords", "body")
 _if = maker("If", "test", "body", "orelse")
@@ -236,9 +234,7 @@ class Statements(Expressions):
         decorators, name = self._decorators(node.decorator_list), self._defined(begin, node.name)
         params, returns = self.parameters(node.args), self.annotation(node.returns)
         body, waits = self._block(node.body), self._async(node)
-        return _function(
-            self.room, begin, finish, decorators, waits, name, params, returns, body
-        )
+        return _function(self.room, begin, finish, decorators, waits, name, params, returns, body)
 
     def _class(self, node: ast.ClassDef, begin: int, finish: int) -> Any:
         decorators, name = self._decorators(node.decorator_list), self._defined(begin, node.name)
