@@ -24,7 +24,7 @@ sys.path.insert(0, str(ROOT))
 from cleanguard.files import discover  # noqa: E402
 from cleanguard.settings.config import Settings  # noqa: E402
 from codemods.migration import migrate_source  # noqa: E402
-from codemods.script import script  # noqa: E402
+from codemods.script import text  # noqa: E402
 from lint_rules._engine.checking import check_source  # noqa: E402
 from lint_rules._flow import analysis  # noqa: E402
 
@@ -53,7 +53,7 @@ def work_of(work: Callable[[], object]) -> dict[str, int]:
     places: list[tuple[str, Any, str]] = [
         ("texts that the interpreter parses", ast, "parse"),
         ("modules followed", analysis, "run"),
-        ("exact trees", script, "exact_module"),
+        ("exact trees", text, "exact_module"),
         ("full trees of libcst", libcst, "parse_module"),
     ]
     found = dict.fromkeys((name for name, *_ in places), 0)

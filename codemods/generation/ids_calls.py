@@ -93,11 +93,11 @@ def _refuse_prompt(script: Script, call: Generate, encode: Encode) -> None:
     given = [] if text is None or text.expression is None else [text.expression]
     given += [one.expression for one in _inputs(call).values() if one.expression is not None]
     line = script.line_of(call.node)
-    chat = script.reach("chat", chat_reach)
+    chat = script.flow.once(chat_reach)
     if any(chat.touches(node) for node in given):
         raise CannotRewrite(f"the ids of line {line} may hold a chat, which the guard refuses")
     adds = encode.args.written("add_special_tokens") is not False
-    bos = script.reach("bos", bos_reach)
+    bos = script.flow.once(bos_reach)
     if adds and has_bos(call) and any(bos.touches(node) for node in given):
         raise CannotRewrite(f"code puts BOS before the ids of line {line}, a second one perhaps")
     refuse_read_padding(encode, call)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 from bisect import bisect_right
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
-from contextlib import suppress
 from copy import copy
 from functools import partial
 from pathlib import Path
@@ -21,7 +20,7 @@ from codemods.plan.sites import CannotRewrite
 from codemods.plan.suppressed import silence
 from codemods.script.elsewhere import Elsewhere
 from codemods.script.looking import Looking
-from codemods.script.text import ScriptText, indentation
+from codemods.script.text import ScriptText, indentation, tree_of
 from codemods.script.walks import (
     Attributes,
     Blocks,
@@ -31,11 +30,10 @@ from codemods.script.walks import (
     Shared,
     Values,
 )
-from lint_rules._engine.checking import followed_findings, parse_full
+from lint_rules._engine.checking import followed_findings
 from lint_rules._flow.analysis import Flow, analyse
 from lint_rules._flow.values.events import Event, Place
-from lint_rules._light.exact import ExactPositions, InexactError, exact_module
-from lint_rules._light.positions import Positions, Span
+from lint_rules._light.positions import Span
 from lint_rules._questions.hand_made_text import ways_of
 from lint_rules._questions.reach import Reach, Ways
 from lint_rules._run.source import Source, parse_fast
@@ -80,7 +78,7 @@ class Script(ScriptText):
             InexactError: An exact tree does not do; nor may it later.
         """
         self.tree = parse_fast(source) if tree is None else tree
-        super().__init__(source, *_full_tree(source, self.tree if exact else None), foreign)
+        super().__init__(source, *tree_of(source, self.tree if exact else None), foreign)
         self.path = Path(filename) if path is None else path
         self.others = Elsewhere() if others is None else others
         linked = self.others.flow(self.path, self.module)
@@ -343,13 +341,3 @@ class Script(ScriptText):
                 by_function.setdefault(event.place.function, []).append(event)
             self._looks[known] = by_function
         return list(self._looks[known].get(function, ()))
-
-
-def _full_tree(source: Source, tree: ast.Module | None) -> tuple[cst.Module, Positions]:
-    """A script's tree, exact if the interpreter's is given and that will do, and where its nodes stand."""
-    if tree is not None:
-        with suppress(InexactError):
-            module = exact_module(tree, source.text)
-            return module, ExactPositions(module, source.text)
-    module = parse_full(source, parsed=True)
-    return module, Positions(module, source.text)

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import ast
 import io
 import re
 import tokenize
 from bisect import bisect_right
 from collections.abc import Iterator
+from contextlib import suppress
 
 import libcst as cst
 
 from codemods.plan.sites import CannotRewrite
+from lint_rules._engine.checking import parse_full
+from lint_rules._light.exact import ExactPositions, InexactError, exact_module
 from lint_rules._light.positions import Positions, Span
 from lint_rules._run.source import Source
 
@@ -119,3 +123,13 @@ class ScriptText:
 def indentation(line: str) -> str:
     """The blanks that a line begins with; a form feed starts them anew."""
     return line[: len(line) - len(line.lstrip())].rpartition("\f")[2]
+
+
+def tree_of(source: Source, tree: ast.Module | None) -> tuple[cst.Module, Positions]:
+    """A script's tree, exact if the interpreter's is given and that will do, and where its nodes stand."""
+    if tree is not None:
+        with suppress(InexactError):
+            module = exact_module(tree, source.text)
+            return module, ExactPositions(module, source.text)
+    module = parse_full(source, parsed=True)
+    return module, Positions(module, source.text)

@@ -18,8 +18,9 @@ from cleanguard.settings.config import Settings
 from codemods.migration import migrate_source
 from codemods.plan.options import EVERYTHING
 from codemods.planning import Planner
-from codemods.script import closures, script
+from codemods.script import closures
 from codemods.script import looking as _tree_module
+from codemods.script import text as text_module
 from codemods.script.looking import Looking
 from lint_rules._engine.checking import check_source
 from lint_rules._flow import analysis
@@ -204,7 +205,7 @@ def test_each_text_is_read_and_followed_once(monkeypatch: pytest.MonkeyPatch) ->
         monkeypatch.setattr(place, name, counting)
 
     counted(analysis, "run")
-    counted(script, "exact_module")
+    counted(text_module, "exact_module")
     counted(cst, "parse_module")
     counted(_tree_module, "_Tree")
     parse = ast.parse

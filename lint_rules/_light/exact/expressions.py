@@ -20,19 +20,16 @@ from lint_rules._light.exact.nodes import (
     make_name,
     maker,
 )
+from lint_rules._light.exact.parts import Parts, make_attribute, make_tuple
 from lint_rules._light.exact.room import Room
 from lint_rules._light.exact.strings import Strings
 
-_attribute = maker("Attribute", "value", "attr")
 _call = maker("Call", "func", "args")
-_arg = maker("Arg", "keyword", "value", more=("star",))
 _subscript = maker("Subscript", "value", "slice")
 _subscript_element = maker("SubscriptElement", "slice")
 _index = maker("Index", "value", more=("star",))
 _slice = maker("Slice", "lower", "upper", "step")
-_element = maker("Element", "value")
 _starred = maker("StarredElement", "value")
-_tuple = maker("Tuple", "elements")
 _list = maker("List", "elements")
 _set = maker("Set", "elements")
 _dict = maker("Dict", "elements")
@@ -54,15 +51,9 @@ _set_comp = maker("SetComp", "elt", "for_in")
 _dict_comp = maker("DictComp", "key", "value", "for_in")
 _comp_for = maker("CompFor", "asynchronous", "target", "iter", "ifs", "inner_for_in")
 _comp_if = maker("CompIf", "test")
-_param = maker("Param", "name", "annotation", "default", more=("star",))
-_param_star = maker("ParamStar")
-_parameters = maker(
-    "Parameters", "posonly_params", "params", "star_arg", "kwonly_params", "star_kwarg"
-)
-_annotation = maker("Annotation", "annotation")
 
 
-class Expressions:
+class Expressions(Parts):
     """Makes the nodes of expressions.
 
     Args:
@@ -70,8 +61,7 @@ class Expressions:
     """
 
     def __init__(self, room: Room) -> None:
-        self.room = room
-        self.lines = room.lines
+        super().__init__(room)
         self.strings = Strings(room, self._parsed)
 
     def make(self, node: ast.expr) -> Any:
@@ -94,10 +84,6 @@ class Expressions:
             raise InexactError(kind.__name__)
         return made(self, node, begin, finish)
 
-    def optional(self, node: ast.expr | None) -> Any:
-        """The node of an expression, None for None."""
-        return None if node is None else self.make(node)
-
     def _parsed(self, code: bytes, begin: int) -> Any:
         """The expression in a field of an f-string."""
         with warnings.catch_warnings():
@@ -114,105 +100,13 @@ class Expressions:
         finally:
             self.lines = lines
 
-    # --- parts that stand in several kinds
-
-    def arguments(self, positional: Sequence[ast.expr], keywords: Sequence[ast.keyword]) -> Any:
-        """The arguments of a call, or the bases and keywords of a class, in the order of the source."""
-        room, lines = self.room, self.lines
-        made: list[Any] = []
-        for node in positional:
-            if isinstance(node, ast.Starred):
-                begin, finish = self.ends(node)
-                made.append(_arg(room, begin, finish, None, self.make(node.value), "*"))
-            else:
-                made.append(_arg(room, AROUND, 0, None, self.make(node), ""))
-        for given in keywords:
-            begin, finish = self.ends(given)
-            value = self.make(given.value)
-            if given.arg is None:
-                made.append(_arg(room, begin, finish, None, value, "**"))
-            else:
-                end = begin + len(given.arg.encode())
-                name = make_name(room, begin, end, given.arg)
-                made.append(_arg(room, begin, finish, name, value, ""))
-        if positional and keywords and isinstance(positional[-1], ast.Starred):
-            both: list[ast.expr | ast.keyword] = [*positional, *keywords]
-            places = [lines[node.lineno - 1] + node.col_offset for node in both]
-            return [made[index] for index in sorted(range(len(made)), key=places.__getitem__)]
-        return made
-
-    def ends(self, node: Any) -> tuple[int, int]:
-        """Where something of the interpreter's tree begins and ends."""
-        lines = self.lines
-        begin = lines[node.lineno - 1] + node.col_offset
-        return begin, lines[node.end_lineno - 1] + node.end_col_offset
-
-    def parameters(self, node: ast.arguments) -> Any:
-        """The parameters of a function."""
-        room = self.room
-        plain = [*node.posonlyargs, *node.args]
-        defaults = [*([None] * (len(plain) - len(node.defaults))), *node.defaults]
-        made = [self._parameter(arg, default) for arg, default in zip(plain, defaults, strict=True)]
-        split = len(node.posonlyargs)
-        keyword_only = [
-            self._parameter(arg, default)
-            for arg, default in zip(node.kwonlyargs, node.kw_defaults, strict=True)
-        ]
-        if node.vararg is not None:
-            star: Any = self._parameter(node.vararg, None, "*")
-        else:
-            star = _param_star(room, NOWHERE, 0) if keyword_only else None
-        rest = None if node.kwarg is None else self._parameter(node.kwarg, None, "**")
-        return _parameters(room, NOWHERE, 0, made[:split], made[split:], star, keyword_only, rest)
-
-    def annotation(self, node: ast.expr | None) -> Any:
-        """An annotation, None for none."""
-        return None if node is None else _annotation(self.room, NOWHERE, 0, self.make(node))
-
-    def elements(self, nodes: Sequence[ast.expr]) -> list[Any]:
-        """The elements of a tuple, list or set."""
-        room = self.room
-        return [
-            self.make(node)
-            if isinstance(node, ast.Starred)
-            else _element(room, AROUND, 0, self.make(node))
-            for node in nodes
-        ]
-
-    def tuple_of(self, nodes: Sequence[ast.expr]) -> Any:
-        """Targets that stand without parentheses."""
-        return _tuple(self.room, NOWHERE, 0, self.elements(nodes))
-
-    def dotted_name(self, path: str, begin: int) -> Any:
-        """`a.b.c`, as an import names it."""
-        room = self.room
-        code = path.encode()
-        here = room.utf8.startswith(code, begin)
-        head, *rest = path.split(".")
-        end = begin + len(head.encode())
-        node = make_name(room, *((begin, end) if here else (NOWHERE, 0)), head)
-        for part in rest:
-            start, end = end + 1, end + 1 + len(part.encode())
-            name = make_name(room, *((start, end) if here else (NOWHERE, 0)), part)
-            node = _attribute(room, *((begin, end) if here else (NOWHERE, 0)), node, name)
-        return node
-
-    def _parameter(self, arg: ast.arg, default: ast.expr | None, star: str = "") -> Any:
-        begin, finish = self.ends(arg)
-        end = begin + len(arg.arg.encode())
-        name = make_name(self.room, begin, end, arg.arg)
-        whole = not star and default is None and end == finish
-        note, value = self.annotation(arg.annotation), self.optional(default)
-        place = (begin, finish) if whole else (NOWHERE, 0)
-        return _param(self.room, *place, name, note, value, star)
-
     # --- one kind each
 
     def _attribute(self, node: ast.Attribute, begin: int, finish: int) -> Any:
         name, room = node.attr, self.room
         start = finish - (len(name) if name.isascii() else len(name.encode()))
         attr = make_name(room, start, finish, name)
-        return _attribute(room, begin, finish, self.make(node.value), attr)
+        return make_attribute(room, begin, finish, self.make(node.value), attr)
 
     def _constant(self, node: ast.Constant, begin: int, finish: int) -> Any:
         value, room = node.value, self.room
@@ -262,14 +156,14 @@ class Expressions:
         room = self.room
         made = self.elements(node.elts)
         if not self._is_in_parentheses(node):
-            return _tuple(room, begin, finish, made)
+            return make_tuple(room, begin, finish, made)
         if not made:
-            return _tuple(room, NOWHERE, 0, made)
+            return make_tuple(room, NOWHERE, 0, made)
         close, finish = finish - 1, self.ends(node.elts[-1])[1]
         begin = room.code_after(begin + 1)
         while (at := room.code_after(finish)) < close:  # its parentheses, and a last comma
             finish = at + 1
-        return _tuple(room, begin, finish, made)
+        return make_tuple(room, begin, finish, made)
 
     def _list(self, node: ast.List, begin: int, finish: int) -> Any:
         return _list(self.room, begin, finish, self.elements(node.elts))
