@@ -126,6 +126,10 @@ def _full_fields(node: cst.CSTNode) -> tuple[str, ...]:
     return _ORDER[type(node)]
 
 
+def _bases(node: Any) -> list[str]:
+    return [base for base in tree.BELOW if isinstance(node, getattr(tree, base))]
+
+
 def compare(text: str) -> tuple[int, int]:
     """Compares a text's two trees; how many nodes they have, and of how many an exact tree knows the place."""
     exact, full = exact_module(ast.parse(text), text), cst.parse_module(text)
@@ -141,6 +145,7 @@ def compare(text: str) -> tuple[int, int]:
         name = type(other).__name__
         assert type(one).__name__ == name
         assert isinstance(one, getattr(cst, name))
+        assert _bases(one) == _bases(other)
         count += 1
         for field in _VALUES.get(name, ()):
             assert (getattr(one, field) or "") == (getattr(other, field) or ""), name

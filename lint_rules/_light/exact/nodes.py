@@ -81,13 +81,16 @@ def maker(name: str, *fields: str, more: tuple[str, ...] = ()) -> Callable[..., 
         fields: Those that hold code.
         more: Those that hold none.
     """
-    kind = getattr(cst, name, cst.CSTNode)
+    whole = getattr(libcst, name)
+    kind = next(
+        getattr(cst, base.__name__) for base in whole.__mro__ if hasattr(cst, base.__name__)
+    )
     slots = (*fields, *more)
     cls = type(name, (Node, kind), {"__slots__": slots, "__module__": __name__})
     ORDER[cls] = () if name in _LEAVES else fields
     FIELDS[cls] = _LIGHT.get(name, ORDER[cls])
     CLASSES[name] = cls
-    getattr(libcst, name).register(cls)
+    whole.register(cls)
     given = ("room", "begin", "finish", *slots)
     lines = [f"    node.{field} = {field}" for field in given]
     source = "\n".join(
