@@ -50,7 +50,10 @@ def rewrite(script: Script, unmigrated: frozenset[cst.CSTNode]) -> list[Site]:
     sites: list[Site] = []
     done: set[cst.CSTNode] = set()
     for call in script.flow.events(Generate):
-        if call.node in done or not script.reports("CG301", call.node):
+        if call.node in done:
+            continue
+        if not script.reports("CG301", call.node):
+            sites += _unreported(script, call, unmigrated)
             continue
         found = _sites(script, call, unmigrated)
         done.update(site.node for site in found)
@@ -88,6 +91,18 @@ def _sites(script: Script, call: Generate, unmigrated: frozenset[cst.CSTNode]) -
             said = other if call.encoded is None else reason
             return [Site("CG301", call.node, _SUMMARY, reason=str(said))]
         return sites
+
+
+def _unreported(script: Script, call: Generate, unmigrated: frozenset[cst.CSTNode]) -> list[Site]:
+    """A call of which `check` does not know what it is given, such as a caller's `**kwargs`: ids all the same."""
+    chosen = {node for _, node in (*script.silenced, *script.declined)}
+    if call.model.guarded or call.node in chosen:
+        return []
+    try:
+        _refuse_model(script, call, unmigrated)
+        return _of_ids(script, call, unmigrated)
+    except CannotRewrite:
+        return []
 
 
 def _of_ids(script: Script, call: Generate, unmigrated: frozenset[cst.CSTNode]) -> list[Site]:

@@ -19,7 +19,7 @@ from codemods.plan.edits import Edit
 from codemods.plan.sites import CannotRewrite, Note
 from codemods.script.script import Script
 from codemods.settings.generate_keywords import refuse_other_mask
-from codemods.settings.ids_keywords import settings_of_ids
+from codemods.settings.ids_keywords import hands_on, settings_of_ids
 from codemods.texts.encoding import receiver, refuse_other_specials
 from lint_rules._flow.values.arguments import Argument
 from lint_rules._flow.values.events import AttributeSet, Encode, Generate
@@ -43,7 +43,7 @@ def rewrite_ids(
         CannotRewrite: A chat may be in the ids, BOS twice, or padding that is read; or a keyword has no place.
     """
     encode = script.flow.event_at(call.encoded.origin if call.encoded else None, Encode)
-    inputs = _inputs(call)
+    inputs = _inputs(script, call)
     refuse_other_ids(script, call)
     _refuse_mask(script, call, inputs, seen=encode is not None)
     if encode is None:
@@ -61,16 +61,19 @@ def rewrite_ids(
     return Edit(span.start, span.end, code), [FROM_IDS, *notes, *mode_note(script, call)]
 
 
-def _inputs(call: Generate) -> dict[str, Argument]:
+def _inputs(script: Script, call: Generate) -> dict[str, Argument]:
     """The arguments that bring ids and their mask, by keyword; `**` for a dict, empty for a position."""
     args = call.args
     found = dict(zip(("",), args.positional, strict=False))
-    found |= {name: args.keywords[name] for name in _INPUTS if name in args.keywords}
+    written = {name: given for name, given in args.keywords.items() if given.node is not None}
+    found |= {name: written[name] for name in _INPUTS if name in written}
     for argument in args.spread:
         name = argument.expression.value if isinstance(argument.expression, cst.Name) else ""
         known = first(argument.value, Encoded) is not None
         if known or (not found and _INPUT_DICT.search(name)):
             found["**"] = argument
+    if not found and len(args.spread) == 1 and hands_on(script, call):
+        found["**"] = args.spread[0]
     if not found.keys() - {"attention_mask", "token_type_ids"}:
         raise CannotRewrite("the prompt's tokenisation cannot be followed to this call")
     return found
@@ -91,7 +94,9 @@ def _refuse_prompt(script: Script, call: Generate, encode: Encode) -> None:
     refuse_other_specials(script, encode)
     text = encode.args.get("text", 0)
     given = [] if text is None or text.expression is None else [text.expression]
-    given += [one.expression for one in _inputs(call).values() if one.expression is not None]
+    given += [
+        one.expression for one in _inputs(script, call).values() if one.expression is not None
+    ]
     line = script.line_of(call.node)
     chat = script.flow.once(chat_reach)
     if any(chat.touches(node) for node in given):
@@ -104,7 +109,7 @@ def _refuse_prompt(script: Script, call: Generate, encode: Encode) -> None:
     pads = "padding" in encode.args.keywords and encode.args.written("padding") not in (False, None)
     if pads and _may_pad_right(script, encode):
         raise CannotRewrite("its prompts may be padded on the right, which the guard refuses")
-    if changes_ids(script, call) and pads:
+    if pads and "attention_mask" not in call.args.keywords and changes_ids(script, call):
         raise CannotRewrite("a part of a padded batch is taken")
 
 

@@ -48,6 +48,17 @@ class Imported(Looking):
             self.found.append((_renamed(alias) or name.partition(".")[0], name, name))
 
 
+class Classes(Looking):
+    """The classes of a module, outer ones first."""
+
+    def __init__(self) -> None:
+        self.every: list[cst.ClassDef] = []
+
+    def visit_ClassDef(self, node: cst.ClassDef) -> None:
+        """Keeps a class."""
+        self.every.append(node)
+
+
 def _renamed(alias: cst.ImportAlias) -> str | None:
     name = None if alias.asname is None else alias.asname.name
     return name.value if isinstance(name, cst.Name) else None

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 import libcst as cst
 
 from codemods.plan.sites import CannotRewrite, Note
+from codemods.script.looking import Looking
 from codemods.script.script import Script
 from codemods.settings.generate_keywords import carry_generate_keywords, refuse_set_config
 from codemods.settings.sampling import DRAWN, GREEDY
@@ -111,7 +112,7 @@ def _as_they_come(
         return None
     if any(one.node is None or one.node.star != "**" or one.expression is None for one in dicts):
         return None
-    dynamic = bool(dicts) or "generation_config" in named
+    dynamic = bool(dicts) or "generation_config" in named or hands_on(script, call)
     sampled = named.get("do_sample")
     greedy = sampled is None or sampled.value == Constant(False)
     sure = sampled is not None and greedy
@@ -136,7 +137,9 @@ def _as_they_come(
 
 def _has_length(script: Script, call: Generate, named: Mapping[str, Argument]) -> bool:
     """Whether the call, or the config that is made for it, certainly says how long a text may get."""
-    if any(name in named and named[name].value != Constant(None) for name in _LENGTHS):
+    if hands_on(script, call) or any(
+        name in named and named[name].value != Constant(None) for name in _LENGTHS
+    ):
         return True
     config = named.get("generation_config")
     if config is None or config.expression is None:
@@ -148,6 +151,39 @@ def _has_length(script: Script, call: Generate, named: Mapping[str, Argument]) -
         if len(values) != len(script.stores_of(config.expression.value, scope)):
             return False
     return bool(values) and all(map(_makes_length, values))
+
+
+def hands_on(script: Script, call: Generate) -> bool:
+    """Whether a call hands on what its function's caller gives: a dict of the script that holds ids and a length."""
+    function = call.place.function
+    rest = None if function is None else function.params.star_kwarg
+    given = call.args.spread
+    written = any(argument.node is not None for argument in call.args.keywords.values())
+    if rest is None or len(given) != 1 or call.args.positional or written:
+        return False
+    handed = given[0].expression
+    named = isinstance(handed, cst.Name) and handed.value == rest.name.value
+    return named and script.look(_IdDicts).found
+
+
+class _IdDicts(Looking):
+    """Whether every dict that holds ids under their name holds a length as well, and there is one."""
+
+    def __init__(self) -> None:
+        self._each: list[bool] = []
+
+    @property
+    def found(self) -> bool:
+        return bool(self._each) and all(self._each)
+
+    def visit_Dict(self, node: cst.Dict) -> None:
+        keys = {
+            element.key.evaluated_value
+            for element in node.elements
+            if isinstance(element, cst.DictElement) and isinstance(element.key, cst.SimpleString)
+        }
+        if "input_ids" in keys:
+            self._each.append(not keys.isdisjoint(_LENGTHS))
 
 
 def _makes_length(node: cst.BaseExpression) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.codemods.conftest import BEFORE, Check
+from tests.codemods.conftest import BEFORE, Check, Migrate
 
 SAME = [
     pytest.param(
@@ -252,3 +252,56 @@ print([tokenizer.decode(row) for row in sorted(out)])
 @pytest.mark.parametrize("before", SAME)
 def test_goes_on_with_ids(before: str, check_ids: Check) -> None:
     check_ids(BEFORE, before)
+
+
+HANDED = """\
+def ask(prompt):
+    inputs = tokenizer(prompt, return_tensors="pt")
+    given = {"input_ids": inputs["input_ids"], "max_new_tokens": 5, "do_sample": False}
+
+    def run(**kwargs):
+        return model.generate(**kwargs)
+
+    return tokenizer.decode(run(**given)[0])
+"""
+
+
+def test_what_a_caller_hands_on(migrate: Migrate) -> None:
+    plan = migrate(BEFORE + HANDED)
+    assert plan.manual == ()
+    assert "return CleanModelLoader.generate_ids(model, **kwargs)" in plan.after.decode()
+
+
+@pytest.mark.parametrize(
+    "other", [HANDED.replace('"max_new_tokens": 5, ', ""), HANDED.replace('"do_sample"', '"typical_p"')]
+)  # fmt: skip
+def test_what_a_caller_may_hand_on_stays(other: str, migrate: Migrate) -> None:
+    """Without a length, or with a setting that the guard does not take."""
+    plan = migrate(BEFORE + other)
+    assert plan.after == plan.before
+
+
+def test_a_window_of_a_padded_batch_with_its_mask(check_ids: Check) -> None:
+    check_ids(
+        BEFORE,
+        """\
+inputs = tokenizer(texts, return_tensors="pt", padding=True)
+ids = inputs["input_ids"][:, -8:]
+mask = inputs["attention_mask"][:, -8:]
+out = model.generate(ids, attention_mask=mask, max_new_tokens=5, do_sample=False, return_dict_in_generate=True)
+print(tokenizer.batch_decode(out.sequences, skip_special_tokens=True))
+""",
+    )
+
+
+def test_scores_that_nobody_reads_are_not_asked_for(migrate: Migrate) -> None:
+    body = """\
+inputs = tokenizer("a", return_tensors="pt")
+cut = inputs["input_ids"][:, :1]
+out = model.generate(cut, max_new_tokens=5, return_dict_in_generate=True, output_scores=True)
+print(tokenizer.decode(out.sequences[0]))
+"""
+    after = migrate(BEFORE + body).after.decode()
+    assert "return_dict_in_generate=True" in after
+    assert "output_scores" not in after
+    assert "output_scores=True" in migrate(BEFORE + body + "print(out.scores)\n").after.decode()
