@@ -61,7 +61,7 @@ def settings_of_ids(
         given, notes = carry_generate_keywords(script, call, inputs=inputs)
     except CannotRewrite as reason:
         found = _without_sampling(script, call, inputs, str(reason))
-        if found is None and _UNSEEN.search(str(reason)):
+        if found is None and (hands_on(script, call) or _UNSEEN.search(str(reason))):
             found = _as_they_come(script, call, inputs)
         if found is None:
             raise reason from None
