@@ -45,10 +45,6 @@ def settle_padding(
         tokenizer.padding_side = side
     eos = tokenizer.eos_token_id
     if padding == "files":
-        if (
-            side is not None
-        ):  # saved with a tokenizer that a script changes, as `from_pretrained` has it
-            tokenizer.init_kwargs["padding_side"] = side
         return _of_files(tokenizer)
     vocabulary = Vocabulary(tokenizer)
     names = [tokenizer.pad_token, *_SPARE, tokenizer.unk_token]

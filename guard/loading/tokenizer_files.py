@@ -107,9 +107,15 @@ def settle_own(
         request: What was asked for.
         rows: Rows of the model's embedding.
     """
-    own = _own_of(tokenizer)
-    pad = settle_padding(tokenizer, request.padding_side, rows, request.padding)
-    return pad, _own_of(tokenizer) if request.padding == "files" else own
+    own, side = _own_of(tokenizer), request.padding_side
+    pad = settle_padding(tokenizer, side, rows, request.padding)
+    if not (request.padding == "files" and request.for_training):
+        return pad, own
+    if (
+        side is not None
+    ):  # saved with a tokenizer that a script changes, as `from_pretrained` has it
+        tokenizer.init_kwargs["padding_side"] = side
+    return pad, _own_of(tokenizer)
 
 
 def keep_files(tokenizer: PreTrainedTokenizerBase, source: Path, own: Own) -> None:

@@ -12,7 +12,7 @@ from typing import Any, Literal
 import pytest
 import torch
 from datasets import Dataset
-from transformers import AutoTokenizer, Trainer, TrainingArguments
+from transformers import AutoModelForCausalLM, AutoTokenizer, Trainer, TrainingArguments
 
 from guard import CleanModelLoader, Loaded
 from guard.errors import ContaminationError, TemplateOnBaseError
@@ -197,6 +197,57 @@ def test_what_a_load_chose_is_not_saved(edited: Callable[..., Path], tmp_path: P
     tokenizer.save_pretrained(tmp_path / "set")
     said = json.loads((tmp_path / "set" / "tokenizer_config.json").read_text())
     assert said["pad_token"] == tokenizer.pad_token
+
+
+def test_a_pad_token_of_the_script_in_evaluation(
+    edited: Callable[..., Path], tmp_path: Path
+) -> None:
+    path = edited(tokenizer_config={"pad_token": None})
+    plain, bare = AutoTokenizer.from_pretrained(path), AutoModelForCausalLM.from_pretrained(path)
+    model, tokenizer, provenance = CleanModelLoader(path, padding="files").load()
+    assert (tokenizer.pad_token, tokenizer.padding_side) == (None, "left")
+    assert (provenance.tokenizer.pad.token, provenance.for_training) == (None, False)
+    plain.padding_side = "left"
+    found = []
+    for one, words in ((bare, plain), (model, tokenizer)):
+        assert words.add_special_tokens({"pad_token": "[PAD]"}) == 1
+        assert words.add_special_tokens({"eos_token": "</s>", "unk_token": "</s>"}) <= 1
+        one.resize_token_embeddings(len(words))
+        torch.manual_seed(1)
+        one.get_input_embeddings().weight.data[-2:] = torch.randn(2, one.config.hidden_size)
+        one.get_output_embeddings().weight.data[-2:] = 0
+        batch = words(["The cat", "The cat and the dog"], padding=True, return_tensors="pt")
+        assert int((batch["input_ids"] == words.pad_token_id).sum()) > 0
+        with torch.no_grad():
+            logits = one(**batch).logits
+        said = {"max_new_tokens": 4, "do_sample": False, "pad_token_id": words.pad_token_id}
+        made = (
+            one.generate(**batch, **said)
+            if one is bare
+            else CleanModelLoader.generate_ids(one, **batch, **said)
+        )
+        words.save_pretrained(tmp_path / type(words).__name__ / str(one is bare))
+        found.append((batch["input_ids"].tolist(), logits[:, -1], made.tolist()))
+    (ids, logits, made), (other_ids, other_logits, other_made) = found
+    assert (ids, made) == (other_ids, other_made)
+    assert torch.equal(logits, other_logits)
+    folder = tmp_path / type(plain).__name__
+    assert same_files(folder / "True", folder / "False", "tokenizer.json", "tokenizer_config.json")
+
+
+def test_a_mark_of_a_chat_is_held_among_the_tokens_of_a_script(
+    edited: Callable[..., Path],
+) -> None:
+    path = edited(tokenizer_config={"pad_token": None})
+    model, tokenizer, _ = CleanModelLoader(path, padding="files", allow_missing_bos=True).load()
+    more = ["<|im_start|>", "<|eot_id|>"]
+    tokenizer.add_special_tokens({"pad_token": "[PAD]", "additional_special_tokens": more})
+    model.resize_token_embeddings(len(tokenizer))
+    ids = tokenizer(["The cat", "<|eot_id|>The cat"], padding=True, return_tensors="pt")
+    with pytest.raises(ContaminationError, match="eot_id"):
+        CleanModelLoader.generate_ids(model, **ids, max_new_tokens=2)
+    with pytest.raises(ContaminationError, match="eot_id"):
+        model(**ids)
 
 
 def test_an_old_token_is_no_control_token_when_another_takes_its_place(training: Loaded) -> None:
