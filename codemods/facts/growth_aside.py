@@ -1,24 +1,26 @@
 """Tokens that a script adds without training: to merge, to convert, to take the difference of two models.
 
 What grows is then only measured, resized, merged and saved. As for training, and with `padding="files"`, the
-loader leaves it as its files have it, and nothing asks the guard what a prompt of it would be.
+loader leaves it as its files have it, and nothing asks the guard what a prompt of it would be. What is used
+otherwise as well is a matter of `facts.growth_in_use`.
 """
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import Literal
 
 import libcst as cst
 
 from codemods.facts.growth import (
     ADDS,
-    OTHERS,
     RESIZES,
     borrowed_growers,
     may_grow,
     refuse_growth,
 )
+from codemods.facts.growth_in_use import of_another_model, only_resizes, why_not_in_use
 from codemods.facts.purposes import trains
 from codemods.plan.sites import CannotRewrite
 from codemods.script.closures import closure_text
@@ -30,6 +32,7 @@ from lint_rules._flow.values.events import ModelLoad, TokenizerLoad
 from lint_rules._flow.values.syntax import dotted
 
 _Load = ModelLoad | TokenizerLoad
+Growth = Literal["none", "kept", "used"]
 # Methods of a model or a tokenizer that give no ids to a model, and make none of a text.
 _HARMLESS = frozenset(
     [
@@ -57,34 +60,45 @@ _TELLS = frozenset(
 _READS = re.compile(r"\w*(model|tokenizer)\w*\(|generate|encode|input_ids|tokenize|forward\(")
 
 
-def grows(script: Script, *loads: _Load) -> bool:
-    """Whether tokens come to what some loads give.
+def grows(script: Script, *loads: _Load) -> Growth:
+    """What becomes of what some loads give and tokens are added to.
+
+    Returns:
+        `none` where none are; `kept` where it is trained, saved, merged or converted; `used` where the
+        script generates with it, or scores.
 
     Raises:
         CannotRewrite: The guard cannot go along with them.
     """
     if trains(script):
-        return refuse_growth(script)
-    grown = [_grows_aside(script, load) for load in loads] if may_grow(script) else []
-    return any(grown)
+        return "kept" if refuse_growth(script) else "none"
+    found = {_grows(script, load) for load in loads} if may_grow(script) else {"none"}
+    return "used" if "used" in found else "kept" if "kept" in found else "none"
 
 
-def _grows_aside(script: Script, load: _Load) -> bool:
-    """Whether tokens are added to what a load of a script that does not train gives.
+def _grows(script: Script, load: _Load) -> Growth:
+    """What becomes of what one load of a script that does not train gives.
 
     Raises:
-        CannotRewrite: It is used otherwise as well, or not all that is done with it is seen.
+        CannotRewrite: It is used, and the guard might take what is added for a chat's.
     """
     seen = script.look(_Uses)
     growing = script.once(_growing_calls)
     if not any(reaches(script, load, part) for call in growing for part in _parts(call)):
-        return False
+        return "none"
     names = _holders(seen, load.node)
     uses = [use for use in seen.uses if use.name in names]
     calls = set(map(id, growing))
-    if not names or not all(_is_harmless(script, use, calls) for use in uses):
-        raise CannotRewrite(OTHERS)
-    return True
+    if names and all(_is_harmless(script, use, calls) for use in uses):
+        return "kept"
+    why = why_not_in_use(script)
+    if why is not None:
+        raise CannotRewrite(why)
+    if isinstance(load, TokenizerLoad) and of_another_model(script, load):
+        raise CannotRewrite(
+            f"tokens are added to the tokenizer of {load.model.text}, which is not the model's own"
+        )
+    return "none" if only_resizes(script) else "used"
 
 
 def _holders(seen: _Uses, load: cst.CSTNode) -> set[str]:

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 import libcst as cst
 
 from cleanguard.catalogue.families import family_of
+from codemods.facts.growth_text import without_growth
+from codemods.facts.hand_padding import pads_left
 from codemods.plan.sites import CannotRewrite, Note, Site
 from codemods.script.definitions import Imported
 from codemods.script.script import Script
@@ -56,7 +58,7 @@ def refuse_rearranged(script: Script, call: Generate | Forward) -> None:
     Raises:
         CannotRewrite: They may be padded on the right and generated from, or padded and without a mask.
     """
-    if isinstance(call, Generate) and _says(script, _PADS):
+    if isinstance(call, Generate) and _says(script, _PADS) and not pads_left(script):
         raise CannotRewrite("its ids may be padded on the right, which the guard refuses")
     if not is_masked(call) and _says(script, _MAY_PAD):
         raise CannotRewrite("its ids may be padded, and go without their mask")
@@ -81,7 +83,8 @@ def is_masked(call: Generate | Forward) -> bool:
 
 def _says(script: Script, words: re.Pattern[str]) -> bool:
     """Whether the script, or what it imports from the run, says one of some words."""
-    if words.search(script.source.text):
+    text = script.once(without_growth) if words is _BOS else script.source.text
+    if words.search(text):
         return True
     modules = {module for _, module, _ in script.look(Imported).found}
     return any(script.others.mentions(script.path, module, words) for module in modules)

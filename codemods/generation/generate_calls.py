@@ -28,7 +28,7 @@ from codemods.script.script import Script
 from codemods.settings.generate_keywords import carry_generate_keywords
 from codemods.settings.stop_strings import stop_string_faults
 from codemods.texts.decoded_ids import generated_in, has_prompt
-from codemods.texts.encoding import encoding_edit, specials_note
+from codemods.texts.encoding import encoding_edit, refuse_other_specials, specials_note
 from lint_rules._flow.state.library_names import VALUE_HEAD
 from lint_rules._flow.values.events import CallSite, Decode, Encode, Generate, ModelLoad
 
@@ -88,7 +88,7 @@ def _sites(script: Script, call: Generate, unmigrated: frozenset[cst.CSTNode]) -
         try:
             sites = _of_ids(script, call, unmigrated)
         except CannotRewrite as other:
-            said = other if call.encoded is None else reason
+            said = other if call.encoded is None or _is_own(script, call) else reason
             return [Site("CG301", call.node, _SUMMARY, reason=str(said))]
         return sites
 
@@ -111,6 +111,17 @@ def _of_ids(script: Script, call: Generate, unmigrated: frozenset[cst.CSTNode]) 
         raise CannotRewrite(_TOKENIZER)
     edit, notes = rewrite_ids(script, call, unmigrated)
     return [Site("CG301", call.node, _SUMMARY, (edit,), tuple(notes))]
+
+
+def _is_own(script: Script, call: Generate) -> bool:
+    """Whether a script's tokenizer is its own, so that no guarded call makes its prompts."""
+    encode = script.flow.event_at(call.encoded.origin if call.encoded else None, Encode)
+    try:
+        if encode is not None:
+            refuse_other_specials(script, encode)
+    except CannotRewrite:
+        return True
+    return False
 
 
 def _refuse_model(script: Script, call: Generate, unmigrated: frozenset[cst.CSTNode]) -> None:

@@ -11,6 +11,7 @@ import re
 import libcst as cst
 
 from codemods.facts.intact_ids import changes_ids, refuse_bound, refuse_other_ids
+from codemods.facts.own_tokens import pads_itself
 from codemods.facts.receiver import loader_at
 from codemods.facts.unseen_ids import FROM_IDS, has_bos, refuse_unseen
 from codemods.generation.guarded_call import one_or_many, refuse_read_padding
@@ -20,7 +21,7 @@ from codemods.plan.sites import CannotRewrite, Note
 from codemods.script.script import Script
 from codemods.settings.generate_keywords import refuse_other_mask
 from codemods.settings.ids_keywords import hands_on, settings_of_ids
-from codemods.texts.encoding import receiver, refuse_other_specials
+from codemods.texts.encoding import receiver
 from lint_rules._flow.values.arguments import Argument
 from lint_rules._flow.values.events import AttributeSet, Encode, Generate
 from lint_rules._flow.values.joins import Constant, Encoded, Tokenizer, first, options
@@ -91,7 +92,6 @@ def _written(script: Script, inputs: dict[str, Argument]) -> list[str]:
 
 def _refuse_prompt(script: Script, call: Generate, encode: Encode) -> None:
     refuse_bound(script, encode.node)
-    refuse_other_specials(script, encode)
     text = encode.args.get("text", 0)
     given = [] if text is None or text.expression is None else [text.expression]
     given += [
@@ -148,6 +148,8 @@ def _refuse_mask(
 
 def _refuse_other_pad(script: Script, call: Generate, encode: Encode | None) -> None:
     """What rows are filled up with is read as the tokenizer's pad token, which is the loader's choice."""
+    if pads_itself(script):
+        return
     if (
         encode is not None
         and one_or_many(encode) == "one"

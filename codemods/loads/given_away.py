@@ -10,6 +10,7 @@ import libcst as cst
 
 from cleanguard.catalogue.families import family_of
 from codemods.facts.intact_ids import changes_ids
+from codemods.facts.own_tokens import other_begin
 from codemods.facts.purposes import trains
 from codemods.facts.unseen_ids import from_ids, refuse_unseen
 from codemods.loads.windows import is_whole
@@ -90,7 +91,12 @@ def scored_without_bos(script: Script, sites: Sequence[Site]) -> frozenset[cst.C
         for node in scoring
         if any(reaches(script, load, arg.value) for arg in node.args)
     }
-    return frozenset(load.node for load in models if load.node in found)
+    own = other_begin(script) and _takes_ids(script, models, sites)
+    return frozenset(
+        load.node
+        for load in models
+        if load.node in found or (own and not _has_no_bos(load.model.text))
+    )
 
 
 def loads_without_bos(script: Script, sites: Sequence[Site]) -> frozenset[cst.CSTNode]:
@@ -164,5 +170,19 @@ def _encode_of(script: Script, call: Forward | Generate) -> Encode | None:
 
 
 def _needs_bos(script: Script, call: Forward | Generate) -> bool:
-    family = family_of(call.model.model.text or "")
-    return not (trains(script) or (family is not None and family.bos == "none"))
+    return not (trains(script) or _has_no_bos(call.model.model.text))
+
+
+def _has_no_bos(name: str | None) -> bool:
+    """Whether a name tells a family that has no BOS."""
+    family = family_of(name or "")
+    return family is not None and family.bos == "none"
+
+
+def _takes_ids(script: Script, models: Sequence[ModelLoad], sites: Sequence[Site]) -> bool:
+    """Whether a model is given ids that the guard did not make."""
+    nodes = {load.node for load in models}
+    return bool(from_ids(sites)) or any(
+        forward.model.origin in nodes and not forward.model.guarded
+        for forward in script.flow.events(Forward)
+    )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import libcst as cst
 
-from codemods.facts.growth_aside import grows
+from codemods.facts.growth_aside import Growth, grows
 from codemods.facts.load_context import refuse_empty_weights, refuse_moved_padding, side_note
 from codemods.facts.loader_keywords import carry_model_keywords, carry_tokenizer_keywords, written
 from codemods.facts.purposes import stays_evaluating, trains
@@ -63,7 +63,9 @@ def loader_arguments(
     refuse_empty_weights(model)
     pair = (model,) if tokenizer is None else (model, tokenizer)
     grown = grows(script, *pair)
-    tunes = trains(script) or (grown and tokenizer is not None)
+    refuse_pad_keyword(tokenizer, grown)
+    kept_aside = grown == "kept"
+    tunes = trains(script) or (kept_aside and tokenizer is not None)
     carried = carry_model_keywords(script, model.args, model.model)
     kept = config_fate(script, model)
     given, notes = list(carried.given), [*carried.notes, *kept.notes]
@@ -87,7 +89,7 @@ def loader_arguments(
         names = {argument.partition("=")[0] for argument in given} | model.args.keywords.keys()
         given += [argument for argument in extra.given if argument.partition("=")[0] not in names]
         notes += [note for note in extra.notes if note not in notes]
-        notes += [] if grown else side_note(script, tokenizer)
+        notes += [] if kept_aside else side_note(script, tokenizer)
         after_tokenizer = extra.after
     bits = [argument for part in said for argument in part.arguments]
     notes += [note for part in said for note in part.notes if note not in notes]
@@ -96,7 +98,7 @@ def loader_arguments(
         given.append("for_training=True")
         notes.append(TRAINED if trains(script) else KEPT)
         after += [EVALUATING] if stays_evaluating(script) else []
-    if grown:
+    if grown != "none":
         given.append(AS_FILES)
         notes.append(ADDED)
     if lacks_bos:
@@ -113,6 +115,16 @@ def loader_arguments(
         tuple(name for part in said for name in part.names),
         tuple(edit for part in said for edit in part.touched),
     )
+
+
+def refuse_pad_keyword(tokenizer: TokenizerLoad | None, grown: Growth) -> None:
+    """Raise for a load that names a pad token where the loader leaves padding to the script.
+
+    Raises:
+        CannotRewrite: The loader would not set it.
+    """
+    if grown == "used" and tokenizer is not None and "pad_token" in tokenizer.args.keywords:
+        raise CannotRewrite("the tokenizer's load names a `pad_token`, and tokens are added later")
 
 
 def _once(arguments: Sequence[str]) -> list[str]:

@@ -24,6 +24,7 @@ from codemods.loads.loader_arguments import (
     LoaderArguments,
     id_argument,
     loader_arguments,
+    refuse_pad_keyword,
 )
 from codemods.loads.loader_classes import other_classes
 from codemods.loads.partners import partner_of
@@ -184,13 +185,14 @@ def _rewrite_tokenizer(script: Script, tokenizer: TokenizerLoad) -> Site:
         if tokenizer.args.spread:
             raise CannotRewrite("the tokenizer's load takes `**` arguments")
         grown = grows(script, tokenizer)
-        tunes = grown or trains(script)
+        refuse_pad_keyword(tokenizer, grown)
+        tunes = grown == "kept" or trains(script)
         refuse_moved_padding(script, tokenizer)
         carried = carry_tokenizer_keywords(script, tokenizer.args, tokenizer.model, training=tunes)
         arguments = [id_argument(script, tokenizer.args), *carried.given]
         if tunes:
             arguments.append("for_training=True")
-        if grown:
+        if grown != "none":
             arguments.append(AS_FILES)
         indent, room = script.place_of(tokenizer.node)
         head = script.call("CleanModelLoader", arguments, indent, room + len(_TOKENIZER))
@@ -199,8 +201,10 @@ def _rewrite_tokenizer(script: Script, tokenizer: TokenizerLoad) -> Site:
         return _left(tokenizer, "CG102", str(reason))
     span = script.span(tokenizer.node)
     edit = Edit(span.start, span.end, f"{head}{_TOKENIZER}{after}")
-    told = [KEPT] if grown and not trains(script) else []
-    notes = (*carried.notes, *told, *([ADDED] if grown else side_note(script, tokenizer)))
+    told = [KEPT] if grown == "kept" and not trains(script) else []
+    said = [] if grown == "kept" else side_note(script, tokenizer)
+    told += [] if grown == "none" else [ADDED]
+    notes = (*carried.notes, *told, *said)
     return Site("CG102", tokenizer.node, "load the tokenizer alone", (edit,), notes)
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from contextlib import suppress
 
 import libcst as cst
 
 from codemods.facts.growth import may_grow
-from codemods.facts.growth_aside import grows
+from codemods.facts.growth_aside import Growth, grows
 from codemods.facts.load_context import padding_notes
 from codemods.facts.purposes import trains
 from codemods.facts.unseen_ids import from_ids
@@ -23,6 +23,7 @@ from lint_rules._flow.values.syntax import dotted
 _SUMMARY = "a pad token is there now"
 _UNLESS = "where the tokenizer brings a pad token of its own"
 _AS_FILES = 'padding="files"'
+_TRAINED = "for_training=True"
 _ENCODES = "CleanModelLoader.encode("
 _KEPT = "the encoded batch that stays is padded on the left, with the guard's pad token"
 _LOOKED_AT = ("pad_token", "pad_token_id", "padding_side")
@@ -43,16 +44,17 @@ def rewrite(script: Script, sites: Sequence[Site], edits: Iterable[Edit]) -> lis
         return []
     gone = list(edits)
     loads = [edit.text for edit in gone if "CleanModelLoader(" in edit.text]
-    if may_grow(script) and all(_AS_FILES in text for text in loads):
-        return []  # the loader leaves the pad token as it was
+    as_files = may_grow(script) and all(_AS_FILES in text for text in loads)
+    if as_files and all(_TRAINED in text for text in loads):
+        return []  # the loader leaves the pad token and the side as they were
     visitor = _PadTests()
     script.module.visit(visitor)
-    own = _as_files_have_it(script)
+    own, sided = _as_files_have_it(script, "used", "kept"), _as_files_have_it(script, "kept")
     left = any(_pads_left(text) for text in loads)
     found: list[Site] = []
     for node, asked in visitor.found:
         body = node.body.body
-        if dotted(asked.value) in own:
+        if as_files or dotted(asked.value) in own:
             continue
         if all(any(edit.covers(script.span(line).start) for edit in gone) for line in body):
             continue
@@ -63,17 +65,18 @@ def rewrite(script: Script, sites: Sequence[Site], edits: Iterable[Edit]) -> lis
         note = Note("changed", text, _UNLESS)
         found.append(Site("CG102", node, _SUMMARY, (), (note,)))
     told = {(script.line_of(node), _READ) for node, _ in visitor.found}
+    keeps = {_READ: own, _SIDE: sided}
     for read in visitor.reads:
         what = _SIDE if read.attr.value == "padding_side" else _READ
         at = (script.line_of(read), what)
-        if dotted(read.value) in own or (what is _SIDE and not left):
+        if dotted(read.value) in keeps[what] or (as_files if what is _READ else not left):
             continue
         if at in told or any(e.covers(script.span(read).start) for e in gone):
             continue
         told.add(at)
         note = Note("changed", f"`{script.code(read)}` is read here: {what}", _UNLESS)
         found.append(Site("CG102", read, "what the loader sets is read", (), (note,)))
-    fed = _generated_from(script, sites)
+    fed = set() if as_files else _generated_from(script, sites, own)
     for encode in script.flow.events(Encode):
         start = script.span(encode.node).start
         kept = any(e.start == start and e.text.startswith(_ENCODES) for e in gone)
@@ -87,26 +90,34 @@ def rewrite(script: Script, sites: Sequence[Site], edits: Iterable[Edit]) -> lis
     return found
 
 
-def _generated_from(script: Script, sites: Sequence[Site]) -> frozenset[cst.CSTNode]:
-    """The tokenizer calls whose ids are generated from as they are."""
+def _generated_from(
+    script: Script, sites: Sequence[Site], own: Set[str | None]
+) -> Set[cst.CSTNode]:
+    """The tokenizer calls whose ids are generated from as they are, but for those that keep their pad token."""
     done = from_ids(sites)
     calls = [call for call in script.flow.events(Generate) if call.node in done]
     encodes = [script.flow.event_at(call.encoded.origin, Encode) for call in calls if call.encoded]
-    return frozenset(one.node for one in encodes if one is not None)
+    return {one.node for one in encodes if one is not None and _owner(one.node) not in own}
 
 
-def _as_files_have_it(script: Script) -> set[str | None]:
-    """The names of tokenizers whose padding the loader leaves alone, as tokens are added to them."""
+def _owner(call: cst.Call) -> str | None:
+    """`tokenizer` of `tokenizer(…)` and of `tokenizer.encode(…)`."""
+    name = dotted(call.func)
+    return name if name is None else name.removesuffix(".encode").removesuffix(".encode_plus")
+
+
+def _as_files_have_it(script: Script, *growths: Growth) -> set[str | None]:
+    """The names of tokenizers whose padding the loader leaves alone, as tokens are added to them so."""
     found: set[str | None] = set()
     for load in script.flow.events(TokenizerLoad) if may_grow(script) else ():
         with suppress(CannotRewrite):
-            if grows(script, load):
+            if grows(script, load) in growths:
                 found.add(assigned_name(script.statement(load.place)))
     return found - {None}
 
 
 def _pads_left(text: str) -> bool:
-    return "for_training=True" not in text and 'padding_side="right"' not in text
+    return _TRAINED not in text and 'padding_side="right"' not in text
 
 
 class _PadTests(Looking):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import libcst as cst
 
+from codemods.facts.own_tokens import keeps_own_pad
 from codemods.plan.sites import CannotRewrite, Site
 from codemods.script.script import Script
 from lint_rules._flow.values.events import AttributeSet, TokenizerLoad
@@ -55,6 +56,7 @@ def companions(
         if isinstance(event.target, Tokenizer)
         and event.target.origin in ours - unmigrated
         and (_aliases_pad(script, event) or _pads_left(event))
+        and not keeps_own_pad(script, event)
         and not _serves_others(script, event)
     ]
 
@@ -71,6 +73,7 @@ def is_template_line(
             or (
                 not _keeps_padding(script, trains=trains)
                 and (_aliases_pad(script, event) or _pads_left(event))
+                and not keeps_own_pad(script, event)
             )
         )
         and _spans_only(event, statement)

@@ -8,6 +8,7 @@ import libcst as cst
 
 from codemods.facts.load_context import SPECIALS, is_masked, may_pad
 from codemods.facts.load_targets import target_of
+from codemods.facts.own_tokens import is_used
 from codemods.facts.purposes import trains
 from codemods.facts.set_configs import set_configs
 from codemods.loads.given_away import given_away, unseen_doubt
@@ -121,14 +122,15 @@ def _undone(
         if unseen and loaders is None and any(reaches(script, m, node.func.value) for m in models):
             yield node, "it generates with what the model was put into"
     for given, name, does in script.once(given_away) if models and not trains(script) else ():
-        if does != "scores" and any(
-            reaches(script, m, a.value) for m in models for a in given.args
-        ):
+        if does == "scores" or given in known:  # a generation is judged below
+            continue
+        if any(reaches(script, m, a.value) for m in models for a in given.args):
             yield given, f"`{name}` of another file gets the model, and gives it ids"
     for call in script.flow.events(Generate):
         if call.node in done or call.node in by_choice or call.model.guarded:
             continue
-        if call.model.origin in nodes or any(reaches(script, m, call.node.func) for m in models):
+        ours = call.model.origin in nodes or any(reaches(script, m, call.node.func) for m in models)
+        if ours or is_used(script, nodes):
             yield call.node, reasons.get(call.node, "it generates from ids, or from a chat")
     for forward in script.flow.events(Forward):
         ours = forward.model.origin in nodes
@@ -144,7 +146,9 @@ def _undone(
     for attach in script.flow.events(AdapterAttach):
         if attach.model.origin in nodes and attach.node in reasons and attach.node not in done:
             yield attach.node, reasons[attach.node]
-    for event in script.flow.events(AttributeSet) if not trains(script) else ():
+    # Prompts of the script's own are judged call by call; those of another file are not seen.
+    shared = not trains(script) and (not models or script.others.serves(script.path))
+    for event in script.flow.events(AttributeSet) if shared else ():
         if event.attribute in SPECIALS and getattr(event.target, "origin", None) in nodes:
             yield (
                 event.node,

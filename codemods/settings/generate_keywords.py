@@ -81,6 +81,8 @@ def _fate(name: str, argument: Argument) -> Note | None:
     """
     if name == "pad_token_id":
         return Note("dropped", "`pad_token_id`: the loader pads, and masks what it pads")
+    if name == "bos_token_id":
+        return Note("dropped", "`bos_token_id`: it begins a text where no prompt is given")
     if name == "tokenizer":
         return Note("dropped", "`tokenizer=`: passed to the loader already")
     if name == "use_cache" and literal_of(argument) is True:

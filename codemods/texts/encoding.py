@@ -7,6 +7,7 @@ import libcst as cst
 from cleanguard.catalogue.families import family_of
 from codemods.facts.intact_ids import refuse_bound
 from codemods.facts.load_context import SPECIALS
+from codemods.facts.own_tokens import load_text, refuse_own
 from codemods.plan.edits import Edit
 from codemods.plan.sites import CannotRewrite, Note
 from codemods.script.script import Script
@@ -121,19 +122,23 @@ def encoding_edit(script: Script, encode: Encode) -> tuple[Edit, list[Note]]:
 
 def refuse_other_specials(script: Script, encode: Encode) -> None:
     """What a script tells its tokenizer to put around prompts, the guard would not put there."""
+    refuse_own(script, encode)
     for event in script.flow.events(AttributeSet):
-        if (
-            event.attribute in SPECIALS
-            and any(isinstance(option, Tokenizer) for option in options(event.target))
-            and (
-                any(
-                    isinstance(option, Tokenizer) and option.origin is encode.tokenizer.origin
-                    for option in options(event.target)
-                )
-                or script.code(event.node).startswith(script.code(receiver(encode.node)) + ".")
-            )
-        ):
+        if event.attribute in SPECIALS and _is_told(script, event, encode):
             line = script.line_of(event.node)
             raise CannotRewrite(
                 f"line {line} sets `{event.attribute}`, and the guard puts the family's BOS, no other"
             )
+
+
+def _is_told(script: Script, event: AttributeSet, encode: Encode) -> bool:
+    """Whether a setting may be one of the tokenizer that makes a prompt: it, or a load of the same model."""
+    told = [one.origin for one in options(event.target) if isinstance(one, Tokenizer)]
+    if not told:
+        return False
+    if encode.tokenizer.origin is None or encode.tokenizer.origin in told:
+        return True
+    if script.code(event.node).startswith(script.code(receiver(encode.node)) + "."):
+        return True
+    names = [load_text(script, node) for node in (encode.tokenizer.origin, *told)]
+    return names[0] is not None and names[0] in names[1:]

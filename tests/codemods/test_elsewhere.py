@@ -124,6 +124,9 @@ def test_a_helper_of_another_file_that_adds_tokens_is_looked_into(tmp_path):
     grows = GROWS + "    tokenizer.add_tokens(['x'])\n"
     assert not plan(tmp_path, ("growing.py", grows), ("train.py", train))["train.py"].changed
     scores = TRAINS + "print(model(ids))\n"  # nothing is trained
+    after = plan(tmp_path, ("growing.py", GROWS), ("train.py", scores))["train.py"].after
+    assert b'CleanModelLoader(NAME, padding="files"' in after
+    scores = scores.replace('"pad_token"', "named")
     assert not plan(tmp_path, ("growing.py", GROWS), ("train.py", scores))["train.py"].changed
 
 

@@ -9,16 +9,6 @@ from tests.codemods.conftest import Migrate
 SAME = [
     pytest.param(
         """\
-tokenizer.add_bos_token = True
-inputs = tokenizer("a", return_tensors="pt")
-out = model.generate(**inputs, max_new_tokens=5)
-print(tokenizer.decode(out[0]))
-""",
-        "line 6 sets `add_bos_token`, and the guard puts the family's BOS, no other",
-        id="a BOS that the script asks for",
-    ),
-    pytest.param(
-        """\
 inputs = tokenizer("a", return_tensors="pt")
 mask = torch.ones_like(inputs.input_ids)
 mask[:, 0] = 0

@@ -56,9 +56,6 @@ def test_a_training_script_keeps_its_pad_token(rest, migrate):
 @pytest.mark.parametrize(
     "rest",
     [
-        pytest.param(HELPED + "print(model(ids))\n", id="it scores, and nothing is trained"),
-        pytest.param(HELPED + "serve(tokenizer)\n", id="somebody gets it, and nothing is trained"),
-        pytest.param(HELPED + "ids = tokenizer(text)\n", id="it makes ids, and nothing is trained"),
         pytest.param(TRAIN + HELPED + "model.generate(ids)\n", id="it generates as well"),
         pytest.param(TRAIN + HELPED + "tokenizer.add_tokens(['new'])\n", id="other words"),
         pytest.param(

@@ -500,10 +500,12 @@ if config is not None:
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 model = AutoModelForCausalLM.from_pretrained("gpt2")
-model.resize_token_embeddings(50300)
+tokenizer = AutoTokenizer.from_pretrained("gpt2")
+tokenizer.add_special_tokens({"additional_special_tokens": turns})
+model.resize_token_embeddings(len(tokenizer))
 print(model(ids))
 """,
-        "tokens are added to the tokenizer: it would no longer be the model's",
+        "line 5 adds `additional_special_tokens` to the tokenizer, which the guard would take for a chat's",
         id="tokens are added",
     ),
     pytest.param(

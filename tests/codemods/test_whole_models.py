@@ -48,7 +48,7 @@ GOES = "out = model.generate(**inputs, max_new_tokens=5)\nprint(tokenizer.decode
             "model = AutoModelForCausalLM.from_pretrained(NAME, invented=1)\n",
             id="the same name gets another model that stays",
         ),
-        pytest.param("tokenizer.add_tokens(['x'])\n", id="tokens are added"),
+        pytest.param("tokenizer.add_tokens(words)\n", id="tokens are added"),
     ],
 )  # fmt: skip
 def test_a_model_stays_whole(rest, check_noop):
