@@ -26,7 +26,7 @@ _CHAT = re.compile(
     r"apply_chat_template|conv_templates|get_conv\w*_template|<\|(im_|start_header|user|assistant|system)"
     r"|(start|end)_of_turn|\[/?INST\]|<</?SYS>>"
 )
-_BOS = re.compile(r"bos_token|<s>|<bos>|begin_of_text|begin▁of▁sentence")
+_BOS = re.compile(r"(?<!config\.)bos_token|<s>|<bos>|begin_of_text|begin▁of▁sentence")
 
 FROM_IDS = Note(
     "carried", "ids stay ids: `generate_ids` checks them, and says every setting of the call"
@@ -45,9 +45,9 @@ def refuse_unseen(script: Script, call: Generate | Forward) -> None:
         CannotRewrite: A chat may be in them, BOS twice, or padding that is read.
     """
     line = script.line_of(call.node)
-    if _says(script, _CHAT):
+    if says(script, _CHAT):
         raise CannotRewrite(f"the ids of line {line} may hold a chat, which the guard refuses")
-    if has_bos(call) and _says(script, _BOS):
+    if has_bos(call) and says(script, _BOS):
         raise CannotRewrite(f"code may put BOS before the ids of line {line}, a second one perhaps")
     refuse_rearranged(script, call)
 
@@ -58,9 +58,9 @@ def refuse_rearranged(script: Script, call: Generate | Forward) -> None:
     Raises:
         CannotRewrite: They may be padded on the right and generated from, or padded and without a mask.
     """
-    if isinstance(call, Generate) and _says(script, _PADS) and not pads_left(script):
+    if isinstance(call, Generate) and says(script, _PADS) and not pads_left(script):
         raise CannotRewrite("its ids may be padded on the right, which the guard refuses")
-    if not is_masked(call) and _says(script, _MAY_PAD):
+    if not is_masked(call) and says(script, _MAY_PAD):
         raise CannotRewrite("its ids may be padded, and go without their mask")
 
 
@@ -81,7 +81,7 @@ def is_masked(call: Generate | Forward) -> bool:
     )
 
 
-def _says(script: Script, words: re.Pattern[str]) -> bool:
+def says(script: Script, words: re.Pattern[str]) -> bool:
     """Whether the script, or what it imports from the run, says one of some words."""
     text = script.once(without_growth) if words is _BOS else script.source.text
     if words.search(text):

@@ -13,7 +13,7 @@ import libcst as cst
 from codemods.facts.intact_ids import changes_ids, refuse_bound, refuse_other_ids
 from codemods.facts.own_tokens import pads_itself
 from codemods.facts.receiver import loader_at
-from codemods.facts.unseen_ids import FROM_IDS, has_bos, refuse_unseen
+from codemods.facts.unseen_ids import FROM_IDS, has_bos, refuse_unseen, says
 from codemods.generation.guarded_call import one_or_many, refuse_read_padding
 from codemods.generation.mode import mode_note
 from codemods.plan.edits import Edit
@@ -23,7 +23,7 @@ from codemods.settings.generate_keywords import refuse_other_mask
 from codemods.settings.ids_keywords import hands_on, settings_of_ids
 from codemods.texts.encoding import receiver
 from lint_rules._flow.values.arguments import Argument
-from lint_rules._flow.values.events import AttributeSet, Encode, Generate
+from lint_rules._flow.values.events import AttributeSet, Encode, Generate, TokenizerLoad
 from lint_rules._flow.values.joins import Constant, Encoded, Tokenizer, first, options
 from lint_rules._questions.hand_made_text import bos_reach, chat_reach
 
@@ -31,6 +31,9 @@ _INPUTS = ("input_ids", "inputs", "attention_mask", "token_type_ids")
 _MOVES = ("to", "cuda", "cpu", "long", "int", "bool")
 _CHANGED_MASK = re.compile(
     r"mask[\"'\]]*(\[[^\n=]*\]\s*[-+*|&^]?=[^=]|\.\w+_\()|\bmask\w*\s*[-+*|&^]=|position_ids"
+)
+_SIDES = re.compile(
+    r"padding_side\s*=(?!=)\s*(?![\"']left)|[\"']padding_side[\"']\s*[,:]\s*(?![\"']left)"
 )
 _INPUT_DICT = re.compile(r"batch|input|enc|token|prompt|feature|sample|query", re.I)
 
@@ -126,7 +129,8 @@ def _may_pad_right(script: Script, encode: Encode) -> bool:
             for option in options(event.target)
         )
     ]
-    return any(side != Constant("left") for side in sides)
+    own = script.flow.event_at(encode.tokenizer.origin, TokenizerLoad) is not None
+    return any(side != Constant("left") for side in sides) or (not own and says(script, _SIDES))
 
 
 def _refuse_mask(

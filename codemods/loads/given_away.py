@@ -108,7 +108,7 @@ def loads_without_bos(script: Script, sites: Sequence[Site]) -> frozenset[cst.CS
         script: The script.
         sites: What the plan does so far.
     """
-    done = {site.node for site in sites if site.automatic}
+    done = {site.node for site in sites if site.automatic and site.code == "CG201"}
     generated = from_ids(sites)
     calls: list[Forward | Generate] = [*script.flow.events(Forward)]
     calls += [call for call in script.flow.events(Generate) if call.node in generated]
@@ -136,7 +136,7 @@ class _Made(Looking):
 
 
 def may_lack_bos(script: Script, call: Forward | Generate, done: Set[cst.CSTNode]) -> bool:
-    """Whether rows of ids may come without the BOS that the family has."""
+    """Whether rows of ids may come without the BOS that the family has; those that are encoded anew have it."""
     if not _needs_bos(script, call):
         return False
     encode = _encode_of(script, call)

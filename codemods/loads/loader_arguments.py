@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -27,6 +28,7 @@ KEPT = Note(
     "carried",
     "`for_training=True`: what the script adds tokens to is as its files and the script have it",
 )
+_SAVES = re.compile(r"save_pretrained|push_to_hub|save_vocabulary")
 EVALUATING = "eval()"
 AS_FILES = 'padding="files"'
 ADDED = Note(
@@ -63,7 +65,7 @@ def loader_arguments(
     refuse_empty_weights(model)
     pair = (model,) if tokenizer is None else (model, tokenizer)
     grown = grows(script, *pair)
-    refuse_pad_keyword(tokenizer, grown)
+    refuse_pad_keyword(script, tokenizer, grown)
     kept_aside = grown == "kept"
     tunes = trains(script) or (kept_aside and tokenizer is not None)
     carried = carry_model_keywords(script, model.args, model.model)
@@ -117,13 +119,18 @@ def loader_arguments(
     )
 
 
-def refuse_pad_keyword(tokenizer: TokenizerLoad | None, grown: Growth) -> None:
-    """Raise for a load that names a pad token where the loader leaves padding to the script.
+def refuse_pad_keyword(script: Script, tokenizer: TokenizerLoad | None, grown: Growth) -> None:
+    """Raise for a load that names a pad token, or a side that is saved, where the loader leaves padding to the script.
 
     Raises:
         CannotRewrite: The loader would not set it.
     """
-    if grown == "used" and tokenizer is not None and "pad_token" in tokenizer.args.keywords:
+    if grown != "used" or tokenizer is None:
+        return
+    named = tokenizer.args.keywords
+    if "padding_side" in named and _SAVES.search(script.source.text):
+        raise CannotRewrite("the tokenizer's load names a side that is saved with what is added")
+    if "pad_token" in named:
         raise CannotRewrite("the tokenizer's load names a `pad_token`, and tokens are added later")
 
 

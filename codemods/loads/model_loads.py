@@ -185,7 +185,7 @@ def _rewrite_tokenizer(script: Script, tokenizer: TokenizerLoad) -> Site:
         if tokenizer.args.spread:
             raise CannotRewrite("the tokenizer's load takes `**` arguments")
         grown = grows(script, tokenizer)
-        refuse_pad_keyword(tokenizer, grown)
+        refuse_pad_keyword(script, tokenizer, grown)
         tunes = grown == "kept" or trains(script)
         refuse_moved_padding(script, tokenizer)
         carried = carry_tokenizer_keywords(script, tokenizer.args, tokenizer.model, training=tunes)

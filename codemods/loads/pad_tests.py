@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence, Set
 from contextlib import suppress
 
@@ -14,6 +15,7 @@ from codemods.facts.purposes import trains
 from codemods.facts.unseen_ids import from_ids
 from codemods.plan.edits import Edit
 from codemods.plan.sites import CannotRewrite, Note, Site
+from codemods.script.foreign import foreign_loads
 from codemods.script.looking import Looking
 from codemods.script.purity import assigned_name
 from codemods.script.script import Script
@@ -40,17 +42,19 @@ def rewrite(script: Script, sites: Sequence[Site], edits: Iterable[Edit]) -> lis
         sites: What is planned so far.
         edits: The edits of those sites.
     """
-    if not any(site.code == "CG102" and site.edits for site in sites):
+    foreign = _from_elsewhere(script)
+    if not foreign and not any(site.code == "CG102" and site.edits for site in sites):
         return []
     gone = list(edits)
     loads = [edit.text for edit in gone if "CleanModelLoader(" in edit.text]
-    as_files = may_grow(script) and all(_AS_FILES in text for text in loads)
+    as_files = bool(loads) and may_grow(script) and all(_AS_FILES in text for text in loads)
     if as_files and all(_TRAINED in text for text in loads):
         return []  # the loader leaves the pad token and the side as they were
     visitor = _PadTests()
     script.module.visit(visitor)
-    own, sided = _as_files_have_it(script, "used", "kept"), _as_files_have_it(script, "kept")
-    left = any(_pads_left(text) for text in loads)
+    own = _as_files_have_it(script, "used", "kept") | _bound_by(script, loads, _AS_FILES)
+    sided = _as_files_have_it(script, "kept") | (own & _bound_by(script, loads, _TRAINED))
+    left = (foreign and not trains(script)) or any(_pads_left(text) for text in loads)
     found: list[Site] = []
     for node, asked in visitor.found:
         body = node.body.body
@@ -90,6 +94,16 @@ def rewrite(script: Script, sites: Sequence[Site], edits: Iterable[Edit]) -> lis
     return found
 
 
+def _from_elsewhere(script: Script) -> bool:
+    """Whether a tokenizer of another file comes from a loader of this run."""
+    foreign = foreign_loads(script)
+    tokenizers = {encode.tokenizer.origin for encode in script.flow.events(Encode)}
+    return any(
+        key is not None and key not in script.others.left and node in tokenizers
+        for node, key in foreign.items()
+    )
+
+
 def _generated_from(
     script: Script, sites: Sequence[Site], own: Set[str | None]
 ) -> Set[cst.CSTNode]:
@@ -114,6 +128,18 @@ def _as_files_have_it(script: Script, *growths: Growth) -> set[str | None]:
             if grows(script, load) in growths:
                 found.add(assigned_name(script.statement(load.place)))
     return found - {None}
+
+
+def _bound_by(script: Script, loads: Sequence[str], said: str) -> set[str | None]:
+    """The names of tokenizers that come from a load which says something."""
+    texts = [text for text in loads if said in text]
+    lines = [one.place.line for one in script.flow.events(TokenizerLoad)]
+    names = {assigned_name(line) for line in lines if line is not None and len(line.body) == 1}
+    return {
+        name
+        for name in names
+        if name and any(re.search(rf"\b{re.escape(name)}\b", text) for text in texts)
+    }
 
 
 def _pads_left(text: str) -> bool:

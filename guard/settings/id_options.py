@@ -101,9 +101,11 @@ def merge_settings(
     said = {} if config is None else _said_in(config)
     for name, value in options.items():
         if value is None:
-            said.pop(name, None)
+            said.pop(name, None)  # None in a call switches a setting off, for transformers too
         else:
             said[name] = value
+    if "top_k" in options and options["top_k"] is None:
+        said["top_k"] = 0
     if not said.get("do_sample"):
         return {**{n: v for n, v in said.items() if n not in _SAMPLING_ONLY}, "do_sample": False}
     return {"top_k": UNSET["top_k"], **said}

@@ -103,6 +103,9 @@ def amends_of(plans: Mapping[str, Migration]) -> Amends:
         for site in plan.sites:
             for note in site.notes:
                 _amend(found, name, tree, site.row, note.kind, note.text)
+    if len(plans) > 1:  # a tokenizer of one file may be loaded in another
+        for files in (found.loads_pad, found.loads_left, found.loads_right):
+            files |= set(plans) if files else set()
     return found
 
 

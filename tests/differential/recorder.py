@@ -170,7 +170,9 @@ def _watched_loop(plain: Callable[..., Any]) -> Callable[..., Any]:
         sequences = result if isinstance(result, torch.Tensor) else result.sequences
         ends = config.eos_token_id
         ends = set() if ends is None else {ends} if isinstance(ends, int) else set(ends)
-        news = [_trimmed(row, ends, self) for row in sequences[:, input_ids.shape[1] :].tolist()]
+        stops = bool(config.stop_strings)
+        new_ids = sequences[:, input_ids.shape[1] :].tolist()
+        news = [_trimmed(row, ends, self, stops=stops) for row in new_ids]
         rows = call.rows[begun:]
         if len(rows) == len(news):
             for row, new in zip(rows, news, strict=True):
@@ -186,19 +188,18 @@ def _watched_loop(plain: Callable[..., Any]) -> Callable[..., Any]:
     return loop
 
 
-def _trimmed(row: list[int], ends: set[int], model: Any) -> list[int]:
-    """Without what fills a row up behind its end."""
+def _trimmed(row: list[int], ends: set[int], model: Any, *, stops: bool) -> list[int]:
+    """Without what fills a row up behind its end; where strings stop it, the end may be such filling.
+
+    0 is what the loader pads Llama 2 with: at the end of a row without an end it is left out of both runs.
+    """
     end = next((at for at, index in enumerate(row) if index in ends), None)
     if end is not None:
-        return row[: end + 1]
-    pads = {model.generation_config.pad_token_id, *_pads}
+        return row[:end] if stops else row[: end + 1]
+    pads = {model.generation_config.pad_token_id, 0}
     while row and row[-1] in pads:
         row = row[:-1]
     return row
-
-
-# Ids that fill rows up behind a stop string; set by whoever runs programs.
-_pads: set[Any] = set()
 
 
 def _settings(ids: Any, given: dict[str, Any], config: Any, loop: str) -> dict[str, Any]:

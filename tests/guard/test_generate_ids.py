@@ -96,8 +96,13 @@ def test_what_a_config_samples_with(pair: tuple[Any, Any, Any]) -> None:
     config = GenerationConfig(do_sample=True, temperature=9.0, max_new_tokens=8)
     asked = {"do_sample": True, "temperature": 9.0, "max_new_tokens": 8, "seed": 3}
     found = CleanModelLoader.generate_ids(model, ROWS, MASK, generation_config=config, seed=3)
-    for top_k, same in ((None, True), (50, True), (0, False)):
-        again = CleanModelLoader.generate_ids(model, ROWS, MASK, top_k=top_k, **asked)
+    for said, same in (
+        ({}, True),
+        ({"top_k": 50}, True),
+        ({"top_k": 0}, False),
+        ({"top_k": None}, False),
+    ):
+        again = CleanModelLoader.generate_ids(model, ROWS, MASK, **said, **asked)
         assert torch.equal(found, again) == same
 
 
