@@ -153,6 +153,10 @@ def _dict(*_: Any, **__: Any) -> dict[Any, Any]:
     return {}
 
 
+def _set(*_: Any, **__: Any) -> set[Any]:
+    return set()
+
+
 def _yes(*_: Any, **__: Any) -> bool:
     return True
 
@@ -195,8 +199,8 @@ def _said_nothing(plain: Callable[..., Any]) -> Callable[..., Any]:
 REWRITER: tuple[tuple[str, str, Any], ...] = (
     ("codemods.settings.generate_keywords", "carry_generate_keywords", ("wrap", _shorter)),
     ("codemods.settings.generate_keywords", "carry_decode_keywords", ("wrap", _shorter)),
-    ("codemods.settings.generate_keywords", "_refuse_set_config", _nothing),
-    ("codemods.settings.generate_keywords", "_refuse_other_mask", _nothing),
+    ("codemods.settings.generate_keywords", "refuse_set_config", _nothing),
+    ("codemods.settings.generate_keywords", "refuse_other_mask", _nothing),
     ("codemods.settings.config_changes", "settings_after", _dict),
     ("codemods.settings.sampling", "say_sampling", _list),
     ("codemods.facts.loader_keywords", "carry_model_keywords", ("wrap", _less_given)),
@@ -221,7 +225,7 @@ REWRITER: tuple[tuple[str, str, Any], ...] = (
     ("codemods.facts.growth", "may_grow", _no),
     ("codemods.settings.contradictions", "refuse_contradictions", _nothing),
     ("codemods.settings.config_changes", "_refuse_elsewhere", _nothing),
-    ("codemods.loads.model_loads", "_refuse_other_spread", _nothing),
+    ("codemods.loads.loader_arguments", "_refuse_other_spread", _nothing),
     ("codemods.loads.loader_classes", "_refuse_own", _nothing),
     ("codemods.loads.loader_classes", "_refuse_others", _nothing),
     ("codemods.texts.encoding", "truncation_note", _list),
@@ -233,6 +237,24 @@ REWRITER: tuple[tuple[str, str, Any], ...] = (
     ("codemods.loads.quantization", "refuse_taken", _nothing),
     ("codemods.loads.config_uses", "refuse_changed", _nothing),
     ("codemods.loads.adapter_aliases", "base_is_seen", _no),
+    ("codemods.generation.ids_calls", "_refuse_prompt", _nothing),
+    ("codemods.generation.ids_calls", "_may_pad_right", _no),
+    ("codemods.generation.ids_calls", "_refuse_mask", _nothing),
+    ("codemods.generation.ids_calls", "_refuse_other_pad", _nothing),
+    ("codemods.facts.intact_ids", "refuse_other_ids", _nothing),
+    ("codemods.facts.intact_ids", "refuse_changed_ids", _nothing),
+    ("codemods.facts.intact_ids", "refuse_bound", _nothing),
+    ("codemods.facts.unseen_ids", "refuse_unseen", _nothing),
+    ("codemods.settings.ids_keywords", "settings_of_ids", ("wrap", _shorter)),
+    ("codemods.settings.ids_keywords", "_refuse_caught_length", _nothing),
+    ("codemods.settings.ids_keywords", "_names_others", _no),
+    ("codemods.settings.ids_keywords", "_has_length", _yes),
+    ("codemods.loads.given_away", "may_lack_bos", _no),
+    ("codemods.loads.given_away", "unseen_doubt", _nothing),
+    ("codemods.loads.given_away", "given_away", _list),
+    ("codemods.facts.growth_in_use", "why_not_in_use", _nothing),
+    ("codemods.facts.growth_in_use", "renames_bos", _no),
+    ("codemods.loads.pad_tests", "_generated_from", _set),
 )
 
 
@@ -262,8 +284,14 @@ def main() -> None:
     parser.add_argument("--seed", default="mutants")
     parser.add_argument("--each", type=int, default=6, help="mutants of one program")
     parser.add_argument("--rewriter", action="store_true")
+    parser.add_argument("--shard", default="0/1", metavar="I/K", help="of the rewriter's mutants")
+    parser.add_argument("--report", type=Path, default=None, help="only add up a file of lines")
     parser.add_argument("--out", type=Path, default=None)
     given = parser.parse_args()
+    if given.report is not None:
+        lines = given.report.read_text(encoding="utf-8").splitlines()
+        sys.stdout.write(summary([json.loads(line) for line in lines]))
+        return
     from tests.differential.worker import ready
 
     found = []
@@ -338,7 +366,8 @@ def _of_rewriter(room: Any, given: argparse.Namespace) -> Iterator[dict[str, Any
     made = [Program(name, files) for name, files in {**FILES, **PROGRAMS}.items()]
     made += [program(f"{given.seed}-{number}") for number in range(given.programs)]
     plain = [_planned(plans_of, room, one) for one in made]
-    for module, name, how in REWRITER:
+    index, count = map(int, given.shard.split("/"))
+    for module, name, how in REWRITER[index::count]:
         undo = forgetting(module, name, how)
         verdict, tried = "never applied", 0
         try:
