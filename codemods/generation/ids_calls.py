@@ -140,14 +140,19 @@ def _refuse_mask(
     given = inputs.get("attention_mask")
     if given is not None and seen:
         refuse_other_mask(script, call, given)
-    elif given is not None and not isinstance(
-        given.expression, (cst.Name, cst.Attribute, cst.Subscript)
-    ):
-        called = given.expression.func if isinstance(given.expression, cst.Call) else None
-        if not (isinstance(called, cst.Attribute) and called.attr.value in _MOVES):
-            raise CannotRewrite("its attention mask is made by hand")
+    elif given is not None and not _is_handed_on(given.expression):
+        raise CannotRewrite("its attention mask is made by hand")
     if _CHANGED_MASK.search(script.source.text):
         raise CannotRewrite("its attention mask is changed by hand")
+
+
+def _is_handed_on(node: cst.BaseExpression | None) -> bool:
+    """Whether an expression is a name, or a part of one, perhaps moved: `batch["attention_mask"].to(device)`."""
+    while isinstance(node, cst.Call) and isinstance(node.func, cst.Attribute):
+        if node.func.attr.value not in _MOVES:
+            return False
+        node = node.func.value
+    return isinstance(node, (cst.Name, cst.Attribute, cst.Subscript))
 
 
 def _refuse_other_pad(script: Script, call: Generate, encode: Encode | None) -> None:

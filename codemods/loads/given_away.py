@@ -112,13 +112,18 @@ def loads_without_bos(script: Script, sites: Sequence[Site]) -> frozenset[cst.CS
     generated = from_ids(sites)
     calls: list[Forward | Generate] = [*script.flow.events(Forward)]
     calls += [call for call in script.flow.events(Generate) if call.node in generated]
-    return frozenset(
-        call.model.origin
-        for call in calls
-        if call.model.origin is not None
-        and not call.model.guarded
-        and may_lack_bos(script, call, done)
-    )
+    lacking = [
+        call for call in calls if not call.model.guarded and may_lack_bos(script, call, done)
+    ]
+    found = {call.model.origin for call in lacking if call.model.origin is not None}
+    # Branches may each load what one call gets.
+    found |= {
+        load.node
+        for load in script.flow.events(ModelLoad)
+        for call in lacking
+        if load.node not in found and reaches(script, load, call.node.func)
+    }
+    return frozenset(found)
 
 
 class _Made(Looking):

@@ -305,3 +305,15 @@ print(tokenizer.decode(out.sequences[0]))
     assert "return_dict_in_generate=True" in after
     assert "output_scores" not in after
     assert "output_scores=True" in migrate(BEFORE + body + "print(out.scores)\n").after.decode()
+
+
+def test_every_load_that_reaches_the_call_may_lack_bos(migrate: Migrate) -> None:
+    before = BEFORE.replace(
+        'model = AutoModelForCausalLM.from_pretrained("gpt2")\n',
+        "if big:\n    model = AutoModelForCausalLM.from_pretrained(NAME, dtype=half)\n"
+        "else:\n    model = AutoModelForCausalLM.from_pretrained(NAME)\n",
+    ).replace('"gpt2"', "NAME")
+    after = migrate(
+        before + "out = model.generate(ids, max_new_tokens=5)\nprint(out)\n"
+    ).after.decode()
+    assert after.count("allow_missing_bos=True") == 2

@@ -21,7 +21,7 @@ runs must be the same, with nothing let pass:
 its model a text to read that the model itself had written, control token and all. What the program's own text holds is no
 such case: it is there to be seen before.
 
-`settings that only the run knows go to generate_ids as they come`: `LoaderCallError` and `SettingsError` may end the new program.
+`settings that only the run knows go to generate_ids as they come`: `LoaderCallError` may end the new program.
 
 One that does not fit raises: where the plan says so (truncation), `TruncatedPromptError` may end the new program where
 the old one went on. `sampled texts are drawn anew` needs nothing: drawing is taken out of both runs.
@@ -131,7 +131,7 @@ def _amend(found: Amends, name: str, tree: ast.Module, row: int, kind: str, text
     elif "a chat control token in it is refused" in text:
         found.refusals.add("ContaminationError")
     elif text.startswith("settings that only the run knows"):
-        found.refusals |= {"LoaderCallError", "SettingsError"}
+        found.refusals.add("LoaderCallError")
     elif text.startswith("generation_config.json is replaced"):
         found.greedy |= _lines(name, _calls(tree, lambda call: call.lineno == row))
     elif text.startswith("`if ") and "no longer holds" in text:
