@@ -74,6 +74,14 @@ class Ledger:
             self.clock += 1
             self._shared_change = self.clock
 
+    def shared_names(self, unit: Unit) -> list[tuple[str, Value]]:
+        """The names of a part's scope that others put values into, with those."""
+        return [
+            (key[1], value)
+            for key, value in self._shared.items()
+            if isinstance(key, tuple) and key[0] is unit
+        ]
+
     def suspend(self) -> tuple[dict[Summary, int], Events]:
         """Another part is walked in the middle of this one."""
         return self._reading, self.events

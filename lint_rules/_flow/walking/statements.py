@@ -12,7 +12,6 @@ from lint_rules._flow.values.joins import (
     CausalLM,
     Items,
     Sequence,
-    Symbol,
     Tokenizer,
     Unknown,
     Value,
@@ -30,15 +29,13 @@ from lint_rules._flow.walking.imports import bind_import, bind_import_from
 from lint_rules._flow.walking.mutations import mutate
 from lint_rules._flow.walking.pad_masks import IGNORED, note_mask
 from lint_rules._flow.walking.patterns import bind_pattern
+from lint_rules._flow.walking.swallowing import swallows
 from lint_rules._flow.walking.switches import switched
 from lint_rules._light import tree as cst
 from lint_rules._light.by_kind import ByKind
 
 _Run = Callable[[Any, Env], bool]
 _EMPTY = Sequence((), "list")
-_SWALLOWING = frozenset(
-    ["suppress", "raises", "assertRaises", "assertRaisesRegex", "ignored", "warns"]
-)
 
 
 class Executor:
@@ -52,6 +49,8 @@ class Executor:
         program.replay = self.definitions.replay
         program.demand = self._demand
         self._repeating = False
+        # What holds where each loop around is left, or begins anew, in the middle of its body.
+        self._leaves: list[list[Env]] = []
         self._handlers = ByKind[_Run | None](
             {
                 cst.SimpleStatementLine: self._line,
@@ -81,8 +80,8 @@ class Executor:
                 cst.Nonlocal: self._nonlocal,
                 cst.Raise: self._raise,
                 cst.Assert: self._assert,
-                cst.Continue: lambda _node, _env: False,
-                cst.Break: lambda _node, _env: False,
+                cst.Continue: self._leave,
+                cst.Break: self._leave,
                 cst.TypeAlias: self._type_alias,
             }
         )
@@ -221,6 +220,11 @@ class Executor:
             self.evaluator.evaluate(node.exc, env)
         return False
 
+    def _leave(self, _node: cst.Break | cst.Continue, env: Env) -> bool:
+        if self._leaves:
+            self._leaves[-1].append(env.fork())
+        return False
+
     def _type_alias(self, node: cst.TypeAlias, env: Env) -> bool:
         env.put(node.name.value, self.evaluator.evaluate(node.value, env))
         return True
@@ -282,8 +286,12 @@ class Executor:
             before, set_before = env.names, env.state
             inner = env.fork()
             enter(inner)
+            self._leaves.append([])
             self._body(node, node.body, inner)
-            env.join([env, inner])
+            left = self._leaves.pop()
+            for branch in left:
+                branch.changed = {n for n, v in branch.names.items() if env.names.get(n) is not v}
+            env.join([env, inner, *left])
             late = missed & (env.names.keys() - before.keys())
             same = env.state is set_before or env.state == set_before
             if (
@@ -306,15 +314,7 @@ class Executor:
             if item.asname is not None:
                 bind_target(self.evaluator, item.asname.name, value, env)
         falls = self._body(node, node.body, env)
-        return falls or any(self._swallows(item.item, env) for item in node.items)
-
-    def _swallows(self, item: cst.BaseExpression, env: Env) -> bool:
-        """Whether a `with` goes on behind an error of its body."""
-        if not isinstance(item, cst.Call):
-            return False
-        called = self.evaluator.evaluate(item.func, env)
-        name = called.name if isinstance(called, Symbol) else dotted(item.func) or ""
-        return name.rsplit(".", 1)[-1] in _SWALLOWING
+        return falls or any(swallows(self.evaluator, item.item, env) for item in node.items)
 
     def _try(self, node: cst.Try | cst.TryStar, env: Env) -> bool:
         before = env.fork()
