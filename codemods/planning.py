@@ -13,7 +13,7 @@ from cleanguard.files import SourceFile
 from cleanguard.settings.config import Settings
 from codemods.migration import Migration, migrate_source
 from codemods.plan.options import EVERYTHING, Wishes
-from codemods.plan.planned import LoadKey
+from codemods.plan.planned import Links, LoadKey
 from codemods.script.elsewhere import Elsewhere
 from lint_rules._engine.content import digest_of
 from lint_rules._engine.each import Each, Unread
@@ -80,8 +80,10 @@ class Planner:
         """The files whose plans rest on loads that were not known to stay."""
         links = {name: plan.links for name, plan in plans.items() if isinstance(plan, Migration)}
         held = {key: why for one in links.values() for key, why in one.wants.items()}
+        held = self._unattended(links) | held
         left = {key: why for one in links.values() for key, why in one.left.items()}
-        new_held = {key: why for key, why in held.items() if key not in self._held}
+        stays = self._held.keys() | self._left.keys()  # for a reason of its own, which is told
+        new_held = {key: why for key, why in held.items() if key not in stays}
         new_left = {key: why for key, why in left.items() if key not in self._left}
         lacking = {key for one in links.values() for key in one.lacks_bos} - self._lacks_bos
         self._held |= new_held
@@ -98,6 +100,20 @@ class Planner:
             )
         ]
 
+    def _unattended(self, links: Mapping[str, Links]) -> dict[LoadKey, str]:
+        """The loads whose models go to files that do not look after them, with the reason."""
+        used = {
+            str(file.path.resolve()): links[file.name].uses
+            for file in self._files
+            if file.name in links
+        }
+        return {
+            key: why
+            for one in links.values()
+            for (key, path), why in one.relies.items()
+            if key not in used.get(path, ())
+        }
+
     def again(self, plan: Migration, wishes: Wishes) -> Migration:
         """A file's plan with other wishes; the one that is there where it cannot be made."""
         file = next(file for file in self._files if file.name == plan.filename)
@@ -109,7 +125,7 @@ class Planner:
         """What happens in a worker process, where the files of the run are known once."""
         if self._others is None:
             if len(self._files) > 1:
-                self._seen = OtherFiles(self._files, self._settings, start_clock)
+                self._seen = OtherFiles(self._files, self._settings, start_clock, generating=True)
             self._others = Elsewhere(self._files, self._seen)
             self._others.held, self._others.left = self._held, self._left
             self._others.lacks_bos = self._lacks_bos

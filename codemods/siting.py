@@ -13,7 +13,7 @@ from codemods.loads import adapters, model_loads, pad_tests, quantization, templ
 from codemods.loads.given_away import loads_without_bos, scored_without_bos
 from codemods.loads.model_configs import unread_configs
 from codemods.loads.own_loader import left_to_own_loader
-from codemods.loads.whole_models import half_done, left_of_foreign
+from codemods.loads.whole_models import half_done, left_of_foreign, relied_on
 from codemods.plan.planned import Links, LoadKey
 from codemods.plan.sites import CannotRewrite, Note, Site
 from codemods.script.foreign import foreign_loads, own_loads
@@ -65,6 +65,7 @@ def _links(
         frozenset(foreign.values()),
         {} if why is None else dict.fromkeys(foreign.values(), why),
         frozenset(key for node, key in foreign.items() if node in lacking),
+        relied_on(script, {node: key for node, key in own.items() if node in done}, foreign),
     )
 
 

@@ -52,6 +52,22 @@ def refuse_unseen(script: Script, call: Generate | Forward) -> None:
     refuse_rearranged(script, call)
 
 
+def refuse_givers(script: Script) -> None:
+    """Look whether the files that give models may give a prompt with them that the guard refuses.
+
+    Raises:
+        CannotRewrite: One of them may make a chat, or spell out BOS.
+    """
+    for path in script.given_by:
+        text = script.others.text(path)
+        if _CHAT.search(text):
+            raise CannotRewrite(
+                f"the prompts of {path.name} may hold a chat, which the guard refuses"
+            )
+        if _BOS.search(text):
+            raise CannotRewrite(f"{path.name} may put BOS before its prompts, a second one then")
+
+
 def refuse_rearranged(script: Script, call: Generate | Forward) -> None:
     """Look whether ids may be padded by hand.
 
@@ -82,9 +98,11 @@ def is_masked(call: Generate | Forward) -> bool:
 
 
 def says(script: Script, words: re.Pattern[str]) -> bool:
-    """Whether the script, or what it imports from the run, says one of some words."""
+    """Whether the script, what it imports from the run, or who gives it models, says one of some words."""
     text = script.once(without_growth) if words is _BOS else script.source.text
     if words.search(text):
+        return True
+    if any(words.search(script.others.text(path)) for path in script.given_by):
         return True
     modules = {module for _, module, _ in script.look(Imported).found}
     return any(script.others.mentions(script.path, module, words) for module in modules)

@@ -6,8 +6,10 @@ from dataclasses import replace
 
 import libcst as cst
 
+from codemods.facts.given_models import loads_behind, unseen_giver
 from codemods.facts.intact_ids import refuse_bound, refuse_changed_ids
 from codemods.facts.receiver import loader_at
+from codemods.facts.unseen_ids import refuse_givers
 from codemods.generation.chain import chain_of
 from codemods.generation.completions import rewrite_completion
 from codemods.generation.guarded_call import (
@@ -22,7 +24,7 @@ from codemods.generation.in_place import InPlace, rewrite_in_place
 from codemods.generation.left_unused import without_unread
 from codemods.generation.unclear_texts import refuse_unclear_texts
 from codemods.plan.sites import CannotRewrite, Note, Site
-from codemods.script.model_uses import reaches
+from codemods.script.model_uses import may_be_another, origins_of, reaches
 from codemods.script.purity import assigned_name
 from codemods.script.script import Script
 from codemods.settings.generate_keywords import carry_generate_keywords
@@ -109,6 +111,8 @@ def _of_ids(script: Script, call: Generate, unmigrated: frozenset[cst.CSTNode]) 
     encode = script.flow.event_at(call.encoded.origin if call.encoded else None, Encode)
     if encode is not None and encode.tokenizer.origin in unmigrated:
         raise CannotRewrite(_TOKENIZER)
+    if loads_behind(script, call.node.func, call.place.function):
+        refuse_givers(script)
     edit, notes = rewrite_ids(script, call, unmigrated)
     return [Site("CG301", call.node, _SUMMARY, (edit,), tuple(notes))]
 
@@ -128,6 +132,11 @@ def _refuse_model(script: Script, call: Generate, unmigrated: frozenset[cst.CSTN
     """Raise CannotRewrite if the model of a call is none that the loader gives."""
     if call.model.origin is None:
         raise CannotRewrite("where the model is loaded cannot be seen in this file")
+    if may_be_another(script, call):
+        raise CannotRewrite("what generates here may be something else than a model")
+    unseen = unseen_giver(script, call.node.func, call.place.function)
+    if unseen is not None:
+        raise CannotRewrite(unseen)
     if call.model.origin in unmigrated and not script.flow.event_at(call.model.origin, ModelLoad):
         raise CannotRewrite("the model's load in another file stays as it is")
     stays = [
@@ -143,6 +152,9 @@ def _refuse_model(script: Script, call: Generate, unmigrated: frozenset[cst.CSTN
     if wrapped:
         line = script.line_of(wrapped[0].node)
         raise CannotRewrite(f"line {line} puts a value head around a model: the guard knows none")
+    behind = loads_behind(script, call.node.func, call.place.function)
+    if not (behind | origins_of(script, call)).isdisjoint(unmigrated):
+        raise CannotRewrite("the model's load in another file stays as it is")
     if not (isinstance(call.node.func, cst.Attribute) and call.node.func.attr.value == "generate"):
         raise CannotRewrite("a name or a call stands for the model's `generate`")
 
@@ -153,9 +165,27 @@ def _encode_of(script: Script, call: Generate, unmigrated: frozenset[cst.CSTNode
         raise CannotRewrite("the prompt's tokenisation cannot be followed to this call")
     if encode.tokenizer.origin in unmigrated:
         raise CannotRewrite(_TOKENIZER)
+    _refuse_tokenizer(script, call, encode, unmigrated)
     refuse_bound(script, encode.node)
     refuse_changed_ids(script, call)
     return encode
+
+
+def _refuse_tokenizer(
+    script: Script, call: Generate, encode: Encode, unmigrated: frozenset[cst.CSTNode]
+) -> None:
+    """Raise CannotRewrite if a tokenizer may be none that the loader gives, where other files give the model."""
+    node, function = encode.node.func, encode.place.function
+    if not loads_behind(script, node, function).isdisjoint(unmigrated):
+        raise CannotRewrite(_TOKENIZER)
+    unseen = unseen_giver(script, node, function)
+    if unseen is not None:
+        raise CannotRewrite(unseen)
+    if not loads_behind(script, call.node.func, call.place.function):
+        return
+    if encode.tokenizer.origin is None:
+        raise CannotRewrite("where the tokenizer is loaded cannot be seen")
+    refuse_givers(script)
 
 
 def _folded(

@@ -13,12 +13,13 @@ from codemods.facts.intact_ids import changes_ids
 from codemods.facts.own_tokens import other_begin
 from codemods.facts.purposes import trains
 from codemods.facts.unseen_ids import from_ids, refuse_unseen
+from codemods.loads.taken_over import called_text
 from codemods.loads.windows import is_whole
 from codemods.plan.sites import CannotRewrite, Site
 from codemods.script.closures import closure_text
 from codemods.script.definitions import Imported
 from codemods.script.looking import Looking
-from codemods.script.model_uses import Calls, reaches
+from codemods.script.model_uses import Calls, origins_of, reaches
 from codemods.script.script import Script
 from lint_rules._flow.values.events import Encode, Forward, Generate, ModelLoad
 from lint_rules._flow.values.syntax import dotted
@@ -51,18 +52,19 @@ def given_away(script: Script) -> list[tuple[cst.Call, str, Does]]:
         made = risky.get(called.partition(".")[0])
         if made is not None:  # its methods get the model
             risky.setdefault(target, made)
+    members = {local for local, _, _ in taken.members}
+    modules = {local for local, _, _ in taken.found} - members  # which member is called decides
     named = [(node, dotted(node.func) or "") for node in script.look(Calls, None).found]
     measured: Does = "unknown"
-    known = [
-        (
-            node,
-            name,
-            measured
-            if _MEASURES.search(name.rpartition(".")[2])
-            else risky.get(name.partition(".")[0]),
-        )
-        for node, name in named
-    ]
+    known: list[tuple[cst.Call, str, Does | None]] = []
+    for node, name in named:
+        does = risky.get(name.partition(".")[0])
+        if _MEASURES.search(name.rpartition(".")[2]):
+            does = measured
+        elif does == "unknown" and name.partition(".")[0] in modules:
+            text = called_text(script, node)
+            does = does if text is None else _judged(script, text)
+        known.append((node, name, does))
     return [(node, name, does) for node, name, does in known if does is not None]
 
 
@@ -71,6 +73,10 @@ def _does(script: Script, module: str, name: str) -> Does | None:
     text = closure_text(script.others, script.path, module, name)
     if text is None:
         return "unknown" if script.others.mentions(script.path, module, _SCORES) else None
+    return _judged(script, text)
+
+
+def _judged(script: Script, text: str) -> Does | None:
     if not _SCORES.search(text):
         return None
     pads = b"pad" in script.utf8  # what it is given may be padded, and goes without its mask
@@ -112,18 +118,12 @@ def loads_without_bos(script: Script, sites: Sequence[Site]) -> frozenset[cst.CS
     generated = from_ids(sites)
     calls: list[Forward | Generate] = [*script.flow.events(Forward)]
     calls += [call for call in script.flow.events(Generate) if call.node in generated]
-    lacking = [
-        call for call in calls if not call.model.guarded and may_lack_bos(script, call, done)
-    ]
-    found = {call.model.origin for call in lacking if call.model.origin is not None}
-    # Branches may each load what one call gets.
-    found |= {
-        load.node
-        for load in script.flow.events(ModelLoad)
-        for call in lacking
-        if load.node not in found and reaches(script, load, call.node.func)
-    }
-    return frozenset(found)
+    return frozenset(
+        origin
+        for call in calls
+        if not call.model.guarded and may_lack_bos(script, call, done)
+        for origin in origins_of(script, call)
+    )
 
 
 class _Made(Looking):

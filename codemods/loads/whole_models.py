@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from functools import partial
 
 import libcst as cst
 
+from codemods.facts.given_models import is_apart
 from codemods.facts.load_context import SPECIALS, is_masked, may_pad
 from codemods.facts.load_targets import target_of
 from codemods.facts.own_tokens import is_used
@@ -13,9 +15,12 @@ from codemods.facts.purposes import trains
 from codemods.facts.set_configs import set_configs
 from codemods.loads.given_away import given_away, unseen_doubt
 from codemods.loads.partners import model_text
+from codemods.loads.taken_over import taken_over
+from codemods.plan.planned import LoadKey
 from codemods.plan.sites import Site
 from codemods.script.definitions import Classes
-from codemods.script.model_uses import Calls, reaches
+from codemods.script.foreign import given_origins
+from codemods.script.model_uses import Calls, origins_of, reaches, reaches_given
 from codemods.script.script import Script
 from lint_rules._flow.values.events import (
     AdapterAttach,
@@ -25,11 +30,12 @@ from lint_rules._flow.values.events import (
     Generate,
     LoaderCall,
     ModelLoad,
+    OwnCall,
     PipelineBuild,
     TemplateApply,
     TokenizerLoad,
 )
-from lint_rules._flow.values.joins import CausalLM, Tokenizer, first
+from lint_rules._flow.values.joins import CausalLM, Tokenizer, first, options
 from lint_rules._flow.values.syntax import dotted
 
 _Load = ModelLoad | TokenizerLoad
@@ -80,9 +86,52 @@ def left_of_foreign(
         return f"all of a model or none: {script.path.name} trains it"
     done = {site.node for site in sites if site.automatic}
     reasons = {site.node: site.reason or "" for site in sites if not site.automatic}
-    for node, why in _undone(script, foreign, (), done, reasons, by_choice):
+    given = frozenset(given_origins(script))
+    ours = partial(reaches_given, script) if given else None
+    for node, why in _undone(script, foreign, (), done, reasons, by_choice, ours):
         return f"all of a model or none: {script.path.name}:{script.line_of(node)} stays, {why}"
     return None
+
+
+def _given_away(name: str) -> str:
+    return f"`{name}` of another file gets the model, and gives it ids"
+
+
+def relied_on(
+    script: Script, own: Mapping[cst.CSTNode, LoadKey], foreign: Mapping[cst.CSTNode, LoadKey]
+) -> dict[tuple[LoadKey, str], str]:
+    """The files that are to look after models that the script gives them, and why a load stays if one does not.
+
+    Args:
+        script: The script.
+        own: The loads of the script that are rewritten.
+        foreign: Those of other files whose models it uses.
+    """
+    found: dict[tuple[LoadKey, str], str] = {}
+    calls = [(node, name) for node, name, does in script.once(given_away) if does != "scores"]
+    if not calls or trains(script):
+        return found
+    models = [load for load in script.flow.events(ModelLoad) if load.node in own]
+    known = {**own, **foreign}
+
+    def touches(node: cst.CSTNode) -> bool:
+        given = bool(script.given) and reaches_given(script, node)
+        return given or any(reaches(script, model, node) for model in models)
+
+    for call, name in calls:
+        if not any(touches(argument.value) for argument in call.args):
+            continue
+        files = taken_over(script, call, touches, frozenset(known))
+        event = script.flow.event_at(call, OwnCall)
+        origins = {
+            option.origin
+            for value in (() if event is None else event.given.values())
+            for option in options(value)
+            if isinstance(option, CausalLM)
+        }
+        why = f"all of a model or none: line {script.line_of(call)} stays, {_given_away(name)}"
+        found |= {(known[one], path): why for one in origins if one in known for path in files}
+    return found
 
 
 def _left(
@@ -109,31 +158,53 @@ def _undone(
     done: set[cst.CSTNode],
     reasons: dict[cst.CSTNode, str],
     by_choice: frozenset[cst.CSTNode],
+    given_here: Callable[[cst.CSTNode], bool] | None = None,
 ) -> Iterator[tuple[cst.CSTNode, str]]:
-    """What is done with models and tokenizers and not rewritten."""
+    """What is done with models and tokenizers and not rewritten.
+
+    Args:
+        script: The script.
+        nodes: The loads.
+        models: Those of them that stand in the script and load models.
+        done: What is rewritten.
+        reasons: Why the rest stays.
+        by_choice: What a person wants to be left.
+        given_here: Whether an expression may name a model that another file gives; None where none does.
+    """
+
+    def touches(node: cst.CSTNode) -> bool:
+        given = given_here is not None and given_here(node)
+        return given or any(reaches(script, model, node) for model in models)
+
+    any_model = bool(models) or given_here is not None
     known = script.once(_generates)
     calls = script.look(Calls, "generate")
     own = calls.defines  # what such a method of the script's own does is seen
-    for node in calls.found if models and not own else ():
+    for node in calls.found if any_model and not own else ():
         assert isinstance(node.func, cst.Attribute)
         owner = dotted(node.func.value) or ""
         unseen = node not in known and owner.rpartition(".")[2] != "CleanModelLoader"
         loaders = script.flow.event_at(node, LoaderCall)
-        if unseen and loaders is None and any(reaches(script, m, node.func.value) for m in models):
+        if unseen and loaders is None and touches(node.func.value):
             yield node, "it generates with what the model was put into"
-    for given, name, does in script.once(given_away) if models and not trains(script) else ():
+    for given, name, does in script.once(given_away) if any_model and not trains(script) else ():
         if does == "scores" or given in known:  # a generation is judged below
             continue
-        if any(reaches(script, m, a.value) for m in models for a in given.args):
-            yield given, f"`{name}` of another file gets the model, and gives it ids"
+        if not any(touches(a.value) for a in given.args):
+            continue
+        if not taken_over(script, given, touches, nodes):
+            yield given, _given_away(name)
     for call in script.flow.events(Generate):
         if call.node in done or call.node in by_choice or call.model.guarded:
             continue
-        ours = call.model.origin in nodes or any(reaches(script, m, call.node.func) for m in models)
-        if ours or is_used(script, nodes):
+        function = call.place.function
+        named = touches(call.node.func) and (
+            bool(models) or not is_apart(script, call.node.func, function)
+        )
+        if origins_of(script, call) & nodes or named or is_used(script, nodes):
             yield call.node, reasons.get(call.node, "it generates from ids, or from a chat")
     for forward in script.flow.events(Forward):
-        ours = forward.model.origin in nodes
+        ours = bool(origins_of(script, forward) & nodes)
         doubt = unseen_doubt(script, forward) if ours and not forward.model.guarded else None
         if doubt is not None:
             yield forward.node, doubt
@@ -154,7 +225,7 @@ def _undone(
                 event.node,
                 f"it sets `{event.attribute}`, and the guard puts the family's BOS, no other",
             )
-    if models and next(script.flow.events(Generate), None) is None:  # another file may generate
+    if any_model and next(script.flow.events(Generate), None) is None:  # another file may generate
         for change in set_configs(script):
             yield change, "it sets `generation_config`, which the guard replaces"
     for applied in script.flow.events(TemplateApply):

@@ -48,12 +48,15 @@ class Links:
         uses: Loads of other files that this one uses.
         wants: Those of them that must stay for its sake, with the reason.
         lacks_bos: Those of them whose models score rows here that may not begin with BOS.
+        relies: Loads of which other files are to look after what they do with the model, with those files,
+            and why the loads stay if one does not.
     """
 
     left: Mapping[LoadKey, str]
     uses: frozenset[LoadKey] = frozenset()
     wants: Mapping[LoadKey, str] = field(default_factory=dict)
     lacks_bos: frozenset[LoadKey] = frozenset()
+    relies: Mapping[tuple[LoadKey, str], str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,9 +31,24 @@ def closure_text(others: Elsewhere, path: Path, module: str, name: str) -> str |
     return "\n".join(closure.parts) if closure.follow(path, module, name) else None
 
 
+def closure_at(others: Elsewhere, path: Path, name: str) -> list[tuple[Path, str]] | None:
+    """The parts that a function or class of a file is made of, each with its file.
+
+    Args:
+        others: The files of the run.
+        path: The file that defines it.
+        name: Its name there.
+
+    Returns:
+        The parts; None where some of it cannot be followed.
+    """
+    closure = _Closure(others)
+    return closure.placed if closure.follow_in(path, name) else None
+
+
 class _Closure:
     def __init__(self, others: Elsewhere) -> None:
-        self.parts: list[str] = []
+        self.placed: list[tuple[Path, str]] = []
         self._others = others
         self._seen: set[tuple[Path, str]] = set()
 
@@ -42,20 +57,29 @@ class _Closure:
         files = self._others.modules(path, module)
         return len(files) == 1 and self._name(files[0], name)
 
+    @property
+    def parts(self) -> list[str]:
+        """The texts of all that was found."""
+        return [text for _, text in self.placed]
+
+    def follow_in(self, path: Path, name: str) -> bool:
+        """Whether a name of a file was found, with all that it leads to."""
+        return self._name(path, name)
+
     def _name(self, path: Path, name: str) -> bool:
-        """Whether a name of a module was found; what it holds is told in `parts`."""
+        """Whether a name of a module was found; what it holds is told in `placed`."""
         if (path, name) in self._seen:
             return True
         self._seen.add((path, name))
         module = self._others.once(path, _Outline)
-        if module is None or len(self.parts) >= _MOST_PARTS:
+        if module is None or len(self.placed) >= _MOST_PARTS:
             return False
         for maker in module.at_top.get(name, ()):
             if isinstance(maker, _From):
                 found = self.follow(path, maker.owner, maker.name)
             else:
                 text, used = module.content(maker)
-                self.parts.append(text)
+                self.placed.append((path, text))
                 found = all(self._named(path, module, each) for each in used)
             if found:
                 return True

@@ -14,6 +14,7 @@ import libcst as cst
 
 from cleanguard.files import SourceFile
 from codemods.plan.planned import LoadKey
+from codemods.script.givers import NOTHING, Given, Givers
 from lint_rules._flow.analysis import Flow
 from lint_rules._run.others import OtherFiles
 
@@ -23,6 +24,7 @@ _MOST_NEIGHBOURS = 500
 _MOST_BYTES = 4 << 20
 _IMPORTS = re.compile(r"\bfrom\s+([.\w]+)\s+import\s+(\([^)]*\)|[^\n]*)|\bimport\s+([^\n;\"']+)")
 _LOAD = b"from_pretrained"
+_GENERATES = b"generate("
 # Libraries that a folder of the run elsewhere may be named like.
 _LIBRARIES = frozenset(
     "datasets torch transformers numpy evaluate tqdm peft accelerate pandas tokenizers".split()  # noqa: SIM905
@@ -54,18 +56,75 @@ class Elsewhere:
         self._trees: dict[Path, ast.Module | None] = {}
         self._read: dict[tuple[Path, Callable[[ast.Module], object]], object] = {}
         self._folders: dict[Path, list[Path]] = {}
+        self._imported: dict[Path, frozenset[str]] = {}
+        self._givings: dict[Path, list[Path]] = {}
 
     def flow(self, path: Path, module: cst.Module) -> Flow | None:
-        """The flow of a file with what it imports from the run; None for one that is not of it."""
-        if self._seen is None or len(self._files) < 2 or path.resolve() not in self._real:
+        """The flow of a file with what it imports from the run and is given; None for one that is not of it."""
+        if self._seen is None or not self.is_ours(path):
             return None
-        return self._seen.project().exact_flow(path.resolve(), module)
+        given = self.given(path)
+        project = self._seen.project()
+        return project.exact_flow(path.resolve(), module, given.at(module), given.flows)
+
+    def is_ours(self, path: Path) -> bool:
+        """Whether a file is one of several of the run."""
+        return self._seen is not None and len(self._files) > 1 and path.resolve() in self._real
 
     def may_link(self, path: Path, raw: bytes) -> bool:
         """Whether a file may use another one's loads, or load for another one; from words alone."""
-        if self._seen is None or len(self._files) < 2 or path.resolve() not in self._real:
+        if not self.is_ours(path):
             return False
-        return _LOAD in raw or not self._carriers.isdisjoint(_imported_words(raw))
+        if _LOAD in raw or not self._carriers.isdisjoint(_imported_words(raw)):
+            return True
+        return _GENERATES in raw and bool(self._giving(path.resolve()))
+
+    @cached_property
+    def givers(self) -> Givers | None:
+        """Who gives models to whom; None where there is nobody."""
+        if self._seen is None or len(self._files) < 2:
+            return None
+        return Givers(self._seen.project(), self._giving)
+
+    def given(self, path: Path) -> Given:
+        """What other files give the functions of one that generates."""
+        if self.givers is None or not self.is_ours(path):
+            return NOTHING
+        if _GENERATES not in _bytes(path):
+            return NOTHING
+        return self.givers.given(path.resolve())
+
+    def _giving(self, path: Path) -> list[Path]:
+        """The files that import a file, and load models or have them given by others."""
+        if path not in self._givings:
+            wanted = self.stems(path)
+            self._givings[path] = [
+                real
+                for other in self._run
+                if other.suffix == ".py"
+                and (real := other.resolve()) != path
+                and not wanted.isdisjoint(self.imported_words(other))
+            ]
+        return self._givings[path]
+
+    def stems(self, path: Path) -> frozenset[str]:
+        """The last names under which a file's own names are imported: its own, and those of who hands them on."""
+        found = {_stem(path)}
+        packages = [other for other in self._run if other.stem == "__init__"]
+        grown = True
+        while grown:
+            more = {
+                _stem(one) for one in packages if not found.isdisjoint(self.imported_words(one))
+            }
+            grown = not more <= found
+            found |= more
+        return frozenset(found)
+
+    def imported_words(self, path: Path) -> frozenset[str]:
+        """The names in a file's import statements."""
+        if path not in self._imported:
+            self._imported[path] = frozenset(_imported_words(self._whole(path).encode()))
+        return self._imported[path]
 
     @cached_property
     def _carriers(self) -> frozenset[str]:
@@ -140,6 +199,14 @@ class Elsewhere:
             self._read[path, read] = None if tree is None else read(tree)
         return cast("T | None", self._read[path, read])
 
+    def stem(self, path: Path) -> str:
+        """The last part of the name that a file is imported by."""
+        return _stem(path)
+
+    def imports(self, path: Path, stem: str, name: str) -> bool:
+        """Whether a file imports a name from a module of this last name, or the module itself."""
+        return _imports(self.text(path), stem, name)
+
     def _whole(self, path: Path) -> str:
         if path not in self._wholes:
             self._wholes[path] = _bytes(path).decode("utf-8", errors="replace")
@@ -151,7 +218,7 @@ class Elsewhere:
         word = re.compile(rf"\b{re.escape(name)}\b")
         return any(
             word.search(text) and _imports(text, stem, name)
-            for other in self._others(path)
+            for other in self.beside(path)
             if stem in (text := self._text(other)) and name in text
         )
 
@@ -159,9 +226,10 @@ class Elsewhere:
         """Whether another file imports from a file, or the file."""
         stem = _stem(path)
         word = re.compile(rf"\b(from|import)\s[^\n]*\b{re.escape(stem)}\b")
-        return any(word.search(self._text(other)) for other in self._others(path))
+        return any(word.search(self._text(other)) for other in self.beside(path))
 
-    def _others(self, path: Path) -> list[Path]:
+    def beside(self, path: Path) -> list[Path]:
+        """The other files of the run, and of the file's folder."""
         own = path.absolute()
         every = [*self._run, *self._neighbours(own.parent)]
         return [other for other in dict.fromkeys(every) if other != own]

@@ -8,6 +8,7 @@ from pathlib import Path
 import libcst as cst
 
 from codemods.plan.planned import LoadKey
+from codemods.script.model_uses import origins_of
 from codemods.script.script import Script
 from lint_rules._flow.values.events import (
     AdapterAttach,
@@ -20,7 +21,7 @@ from lint_rules._flow.values.events import (
     TemplateApply,
     TokenizerLoad,
 )
-from lint_rules._flow.values.joins import Tokenizer
+from lint_rules._flow.values.joins import CausalLM, Tokenizer, options
 from lint_rules._questions.reach import nodes_in
 
 
@@ -72,9 +73,9 @@ def _is_own(script: Script, origin: cst.CSTNode) -> bool:
 def _origins(script: Script) -> Iterator[cst.CSTNode | None]:
     flow = script.flow
     for call in flow.events(Generate):
-        yield call.model.origin
+        yield from origins_of(script, call)
     for forward in flow.events(Forward):
-        yield forward.model.origin
+        yield from origins_of(script, forward)
     for attach in flow.events(AdapterAttach):
         yield attach.model.origin
     for encode in flow.events(Encode):
@@ -84,3 +85,13 @@ def _origins(script: Script) -> Iterator[cst.CSTNode | None]:
     for event in flow.events(AttributeSet):
         if isinstance(event.target, Tokenizer):
             yield event.target.origin
+    yield from given_origins(script)
+
+
+def given_origins(script: Script) -> Iterator[cst.CSTNode]:
+    """The loads whose models and tokenizers other files give the functions of the script."""
+    for given in script.given.values():
+        for value in given.values():
+            for option in options(value):
+                if isinstance(option, (CausalLM, Tokenizer)) and option.origin is not None:
+                    yield option.origin

@@ -6,7 +6,8 @@ import libcst as cst
 
 from codemods.script.looking import Looking
 from codemods.script.script import Script
-from lint_rules._flow.values.events import ModelLoad, TokenizerLoad
+from lint_rules._flow.values.events import Forward, Generate, ModelLoad, TokenizerLoad
+from lint_rules._flow.values.joins import CausalLM, Constant, Method, Value, first
 from lint_rules._questions.reach import Reach
 
 
@@ -19,6 +20,43 @@ def reaches(script: Script, load: ModelLoad | TokenizerLoad, node: cst.CSTNode) 
         ),
     )
     return found.touches(node)
+
+
+def reaches_given(script: Script, node: cst.CSTNode) -> bool:
+    """Whether a model that another file of the run gives a function may be what an expression names."""
+    names = [
+        name
+        for given in script.given.values()
+        for name, value in given.items()
+        if first(value, CausalLM) is not None
+    ]
+    found = script.reach(
+        "given",
+        lambda module: Reach(
+            module, lambda _: False, ways=script.ways(module), seeds=(), names=names
+        ),
+    )
+    return found.touches(node)
+
+
+def origins_of(script: Script, call: Generate | Forward) -> frozenset[cst.CSTNode]:
+    """The loads that the model of a call may come from, over all ways to it."""
+    models = (_model_of(option) for option in script.flow.called_at(call.node))
+    found = {call.model.origin, *(model.origin for model in models if model is not None)}
+    return frozenset(origin for origin in found if origin is not None)
+
+
+def may_be_another(script: Script, call: Generate) -> bool:
+    """Whether what generates at a call may also be something that is no model, such as an object of the run's own."""
+    return any(
+        _model_of(option) is None and not isinstance(option, Constant)
+        for option in script.flow.called_at(call.node)
+    )
+
+
+def _model_of(called: Value) -> CausalLM | None:
+    model = called.receiver if isinstance(called, Method) else called
+    return model if isinstance(model, CausalLM) else None
 
 
 class Calls(Looking):

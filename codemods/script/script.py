@@ -19,6 +19,7 @@ from codemods.plan.options import EVERYTHING, Wishes
 from codemods.plan.sites import CannotRewrite
 from codemods.plan.suppressed import silence
 from codemods.script.elsewhere import Elsewhere
+from codemods.script.givers import NOTHING
 from codemods.script.looking import Looking
 from codemods.script.text import ScriptText, indentation, tree_of
 from codemods.script.walks import (
@@ -93,6 +94,10 @@ class Script(ScriptText):
         )
         self._unsilenced = [entry for entry in reported if entry not in self.silenced]
         self._wish(wishes)
+        # What other files of the run give the functions of this one.
+        given = self.others.given(self.path) if self.is_linked else NOTHING
+        self.given = given.at(self.module)
+        self.given_by = tuple(flow.path for flow in given.flows if flow.path is not None)
         self._looks: dict[Hashable, Any] = {}
         self._reaches: dict[str, Reach] = {}
 
@@ -125,6 +130,13 @@ class Script(ScriptText):
         if question not in self._looks:
             self._looks[question] = question(self)
         answer: T = self._looks[question]
+        return answer
+
+    def kept(self, key: Hashable, find: Callable[[], T]) -> T:
+        """The answer to a question about a part of the module, found once."""
+        if key not in self._looks:
+            self._looks[key] = find()
+        answer: T = self._looks[key]
         return answer
 
     def _rows(self, node: cst.CSTNode) -> tuple[int, int]:

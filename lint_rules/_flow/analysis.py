@@ -12,7 +12,7 @@ from lint_rules._flow.libraries.hf_calls import model_id_of
 from lint_rules._flow.libraries.prompt_ids import encodings_in
 from lint_rules._flow.state.program import Linker, Program
 from lint_rules._flow.values.arguments import Argument
-from lint_rules._flow.values.events import CallSite, Encode, Event, Forward, Generate
+from lint_rules._flow.values.events import CallSite, Encode, Event, Forward, Generate, ModelLoad
 from lint_rules._flow.values.joins import (
     UNKNOWN,
     Encoded,
@@ -119,6 +119,13 @@ class Flow:
                 return other.path, event
         return None
 
+    def load_given(self, node: cst.CSTNode | None) -> ModelLoad | None:
+        """The load of a model that another module of the run gives a function of this one."""
+        if node is None or not self._program.has_givers:
+            return None
+        found = self.event_elsewhere(node, ModelLoad)
+        return None if found is None else found[1]
+
     def module_elsewhere(self, node: cst.CSTNode, kind: type[E]) -> tuple[Path, cst.CSTNode] | None:
         """The file and the tree of the other module in which an origin is an event of a kind."""
         for other in self._program.adopted():
@@ -126,6 +133,20 @@ class Flow:
             if isinstance(event, kind) and other.path is not None:
                 return other.path, other.module
         return None
+
+    def called_at(self, node: cst.CSTNode) -> tuple[Value, ...]:
+        """What is called at a node, where that is one of several values; nothing elsewhere."""
+        return self._program.alternatives.get(cast("cst.Call", node), ())
+
+    def make_known_to(self, program: Program) -> None:
+        """Tells a module that calls of this one give it values."""
+        program.know(self._program)
+
+    def home_of(self, function: cst.CSTNode) -> tuple[Path, cst.CSTNode] | None:
+        """The file and the tree of the module that defines a function; None for one that is not known."""
+        facts = self._functions.get(cast("cst.FunctionDef", function))
+        home = None if facts is None else facts.home
+        return None if home is None or home.path is None else (home.path, home.module)
 
     def uses(self, encode: Encode) -> list[Generate | Forward]:
         """The generate and forward calls that an encoding reaches."""
@@ -272,6 +293,8 @@ def _walk(program: Program, executor: Executor) -> bool:
         program.globals.names = dict(before)
         program.globals.state = NOTHING_SET
         executor.run_body()
+        for name, value in ledger.shared_names(None):  # set by functions, whenever those run
+            program.globals.names[name] = join(program.globals.names.get(name, UNKNOWN), value)
         for function in definitions.take_pending():
             ledger.add(function)
         if program.globals.names != before or program.globals.state != set_before:

@@ -101,7 +101,8 @@ def _goes_on(call: Generate) -> bool:
 
 def _is_loaded_here(call: Generate, flow: Flow) -> bool:
     """Whether a causal LM that is loaded in sight is given ids from elsewhere: they are text."""
-    loaded = flow.event_at(call.model.origin, ModelLoad)
+    origin = call.model.origin
+    loaded = flow.event_at(origin, ModelLoad) or flow.load_given(origin)
     if loaded is None or loaded.api.startswith("nnsight.") or call.model.confidence != "followed":
         return False
     only_hands_on = bool(call.args.spread) and not (call.args.positional or call.args.keywords)

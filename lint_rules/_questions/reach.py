@@ -107,6 +107,7 @@ class Reach:
         through_bodies: A function that reads it anywhere passes it on, not only one that returns it.
         ways: Those of the module, where they were collected before.
         seeds: All nodes of the kind, where they are known.
+        names: Names that hold it from the beginning, as parameters do.
     """
 
     def __init__(
@@ -117,12 +118,14 @@ class Reach:
         through_bodies: bool = False,
         ways: Ways | None = None,
         seeds: Iterable[cst.CSTNode] | None = None,
+        names: Iterable[str] = (),
     ) -> None:
         self._is_seed = is_seed
         ways = ways or Ways(module, through_bodies=through_bodies)
         seeds = filter(is_seed, nodes_in(module)) if seeds is None else seeds
-        self.names: set[str] = set()
+        self.names: set[str] = set(names)
         waiting = [way for node in seeds for way in ways.around(node)]
+        waiting += [way for name in self.names for way in ways.reading(name)]
         while waiting:
             new = waiting.pop().targets - self.names
             self.names |= new

@@ -22,6 +22,7 @@ class OtherFiles:
         files: All of them.
         settings: What the run was told.
         started: Called before another module is analysed.
+        generating: Follow calls of functions that generate with what they are given as well.
     """
 
     def __init__(
@@ -29,10 +30,13 @@ class OtherFiles:
         files: Sequence[SourceFile],
         settings: Settings,
         started: Callable[[], None] = lambda: None,
+        *,
+        generating: bool = False,
     ) -> None:
         self._files = files
         self._settings = settings
         self._started = started
+        self._generating = generating
         self._project: Project | None = None
 
     def project(self) -> Project:
@@ -40,7 +44,9 @@ class OtherFiles:
         from lint_rules._run.project import Project
 
         if self._project is None:
-            self._project = Project(self._files, self._settings, self._started)
+            self._project = Project(
+                self._files, self._settings, self._started, generating=self._generating
+            )
         return self._project
 
     def known(self, path: Path) -> Screened | None:

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import ast
 from collections import defaultdict, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from cleanguard.editing.read import read_file
 from cleanguard.files import SourceFile
 from cleanguard.settings.config import Settings
 from lint_rules._flow.analysis import Flow, run
@@ -48,8 +49,20 @@ class Project:
         files: Sequence[SourceFile],
         settings: Settings,
         started: Callable[[], None] = lambda: None,
+        *,
+        generating: bool = False,
     ) -> None:
+        """Reads nothing yet.
+
+        Args:
+            files: All of them.
+            settings: What the run was told.
+            started: Called before another module is analysed.
+            generating: Follow calls of functions that generate with what they are given as well.
+        """
         self.settings = settings
+        self._generating = generating
+        self._generates: dict[str, bool] = {}
         # Called before a module is analysed, so that each has the time of one.
         self._started = started
         self._real = RealPaths()
@@ -79,13 +92,30 @@ class Project:
         key = self._real.of(path)
         found = self._exports_of(key)
         assert found.light is not None
-        if found.exported is None:  # nobody else needs it
+        if self._exported(key) is None:  # nobody else needs it
             return Flow(self._run(key, found.light))
         return Flow(self._analysed(key, LEVELS).program or self._run(key, found.light))
 
-    def exact_flow(self, path: Path, module: cst.Module) -> Flow:
-        """The flow of a file on its full tree, whose nodes have places."""
-        return Flow(self._run(self._real.of(path), module))
+    def exact_flow(
+        self,
+        path: Path,
+        module: cst.Module,
+        given: Mapping[cst.CSTNode, Mapping[str, Value]] | None = None,
+        givers: Iterable[Flow] = (),
+    ) -> Flow:
+        """The flow of a file on its full tree, whose nodes have places.
+
+        Args:
+            path: The file.
+            module: Its tree; a light one does as well.
+            given: What the files that call it give the parameters of its functions.
+            givers: The flows of those files.
+        """
+        return Flow(self._run(self._real.of(path), module, given, givers))
+
+    def light(self, path: Path) -> cst.Module | None:
+        """The tree of a file that matters; None for any other."""
+        return self._exports_of(self._real.of(path)).light
 
     def dependencies(self, path: Path) -> frozenset[str]:
         """The files whose content the findings of a checked file rest on, itself left out."""
@@ -141,7 +171,7 @@ class Project:
         """A module as those under analysis see it."""
         level = LEVELS - len(self._stack)
         if level <= 0:
-            self._complete = self._complete and self._exports_of(path).exported is None
+            self._complete = self._complete and self._exported(path) is None
             return None
         found = self._analysed(path, level)
         self._complete = self._complete and found.complete
@@ -151,7 +181,7 @@ class Project:
         for key in ((path, 0), (path, level)):
             if key in self._kept:
                 return self._kept[key]
-        module = self._exports_of(path).exported
+        module = self._exported(path)
         if module is None:
             return _PLAIN
         self._started()
@@ -164,13 +194,33 @@ class Project:
             del self._kept[next(iter(self._kept))]
         return found
 
-    def _run(self, path: str, module: cst.Module) -> Program:
-        program = Program(module, self.settings.at(path), Path(path), self)
+    def _run(
+        self,
+        path: str,
+        module: cst.Module,
+        given: Mapping[cst.CSTNode, Mapping[str, Value]] | None = None,
+        givers: Iterable[Flow] = (),
+    ) -> Program:
+        program = Program(module, self.settings.at(path), Path(path), self, given)
+        for giver in givers:
+            giver.make_known_to(program)
         self._stack.append(program)
         try:
             return run(program)
         finally:
             self._stack.pop()
+
+    def _exported(self, path: str) -> cst.Module | None:
+        """The tree of a module that others can get something of ours from, or give it to."""
+        found = self._exports_of(path)
+        if found.exported is not None or not self._generating or found.light is None:
+            return found.exported
+        if path not in self._generates:
+            try:
+                self._generates[path] = b".generate(" in read_file(path)
+            except OSError:  # gone since it was parsed
+                self._generates[path] = False
+        return found.light if self._generates[path] else None
 
     def _exports_of(self, path: str) -> Exports:
         """What a module has for others."""

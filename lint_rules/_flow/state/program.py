@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, TypeAlias
@@ -88,6 +88,7 @@ class Program:
         settings: What the run was told.
         path: Where the module stands, to resolve its imports; None without other modules.
         linker: Finds the other modules of the run.
+        given: What other modules give the parameters of its functions.
     """
 
     def __init__(
@@ -96,11 +97,14 @@ class Program:
         settings: Settings,
         path: Path | None = None,
         linker: Linker | None = None,
+        given: Mapping[cst.CSTNode, Mapping[str, Value]] | None = None,
     ) -> None:
         self.module = module
         self.settings = settings
         self.path = path
         self.linker = linker
+        self.given = given or {}
+        self.has_givers = False
         self.globals = Env()
         self.functions: dict[Function, FunctionFacts] = {}
         self.classes: dict[cst.ClassDef, ClassFacts] = {}
@@ -117,6 +121,8 @@ class Program:
         self.births: dict[Function, State] = {}
         # What was given to functions of other modules of the run.
         self.handed: list[Value] = []
+        # What is called at a node where that is one of several values; its event tells of one of them.
+        self.alternatives: dict[cst.Call, tuple[Value, ...]] = {}
         self._adopted: set[Program] = set()
         self._imported: dict[str, Value] = {}
         # Dotted paths by the node's identity; the nodes are kept so that no other takes theirs.
@@ -208,6 +214,11 @@ class Program:
         self.partials.update(other.partials)
         self.engines.update(other.engines)
         self.parser_defaults.update(other.parser_defaults)
+
+    def know(self, other: Program) -> None:
+        """Makes another module known that values of this one come from: it calls this one."""
+        self._adopted.add(other)
+        self.has_givers = True
 
     def adopted(self) -> Iterator[Program]:
         """The modules that values of this one come from, and those that theirs come from."""

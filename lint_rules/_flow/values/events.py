@@ -212,6 +212,23 @@ class CallSite:
 
 
 @by_identity
+class OwnCall:
+    """A call of a function of the run, or of a class for its `__init__`, with what it gives the parameters.
+
+    Attributes:
+        function: What is called, in this module or in another one.
+        given: The values by the names of the parameters; those left to their defaults are not in it.
+        args: As they are written; where another function makes the call, as that one is given them.
+    """
+
+    node: cst.Call
+    place: Place
+    function: cst.FunctionDef | cst.Lambda
+    given: dict[str, Value]
+    args: Arguments
+
+
+@by_identity
 class Unpack:
     """Several names assigned at once: `model, tokenizer = value`."""
 
@@ -264,6 +281,7 @@ Event: TypeAlias = (
     | LoaderCall
     | PipelineBuild
     | CallSite
+    | OwnCall
     | Unpack
     | MemberSet
     | PadMask

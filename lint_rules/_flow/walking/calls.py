@@ -116,6 +116,8 @@ class CallReader:
         if type(function) is not Choice:
             return better(self._call(function, node, args, env))
         result: Value = UNKNOWN
+        if not self.program.quiet:
+            self.program.alternatives[node] = function.options
         for option in function.options:
             self.cursor.state = env.state
             result = join(result, self._call(option, node, args, env))
@@ -154,7 +156,7 @@ class CallReader:
         if isinstance(function, Symbol):
             return self._call_symbol(function.name, node, args, env)
         if isinstance(function, FunctionRef):
-            return self.own.function(function, args, env)
+            return self.own.function(function, node, args, env)
         if isinstance(function, ClassRef):
             return self.own.construct(function, node, args, env)
         if isinstance(function, Tokenizer):
@@ -162,7 +164,7 @@ class CallReader:
         if isinstance(function, CausalLM):
             return self.hf.forward(function, node, args)
         if isinstance(function, Instance):
-            return self.own.instance(function, args, env)
+            return self.own.instance(function, node, args, env)
         if isinstance(function, Partial):
             self.program.ledger.read(function.node)
             given = self.program.partials.get(function.node, _NOTHING).then(args)

@@ -79,7 +79,8 @@ class Definitions:
         owner = env.owner if env.function is None and env.owner is not None else None
         facts = self.program.functions.get(node)
         if facts is None or facts.home is not self.program:
-            self.program.functions[node] = FunctionFacts(env.scope, owner, home=self.program)
+            given = dict(self.program.given.get(node, ()))
+            self.program.functions[node] = FunctionFacts(env.scope, owner, given, home=self.program)
         else:
             facts.env = env.scope
         for decorator in node.decorators:

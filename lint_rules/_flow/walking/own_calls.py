@@ -5,7 +5,7 @@ from __future__ import annotations
 from lint_rules._flow.state.members import Members
 from lint_rules._flow.state.program import Cursor, Function, FunctionFacts, Program
 from lint_rules._flow.values.arguments import Arguments
-from lint_rules._flow.values.events import CallSite
+from lint_rules._flow.values.events import CallSite, OwnCall
 from lint_rules._flow.values.joins import (
     UNKNOWN,
     CausalLM,
@@ -82,7 +82,7 @@ class OwnCalls:
         self.cursor = cursor
         self._members = Members(program)
 
-    def function(self, function: FunctionRef, args: Arguments, env: Env) -> Value:
+    def function(self, function: FunctionRef, node: cst.Call, args: Arguments, env: Env) -> Value:
         """The result of a function for these arguments, called from a scope."""
         facts = self.program.functions.get(function.node)
         if facts is None:
@@ -90,6 +90,7 @@ class OwnCalls:
         if env.state:
             self.program.add_entry(function.node, env.state)
         given = self._bind(function.node, args, function.receiver)
+        self._record(node, function.node, given, args)
         for name, value in given.items():
             self.program.add_argument(function.node, name, value)
         self._hand(facts, given)
@@ -114,6 +115,13 @@ class OwnCalls:
         ):
             return element_of(result)
         return result
+
+    def _record(
+        self, node: cst.Call, function: Function, given: dict[str, Value], args: Arguments
+    ) -> None:
+        """Keeps a call that gives something: who is given a model may be asked."""
+        if given or args.opaque:
+            self.program.record(OwnCall(node, self.cursor.place(), function, given, args))
 
     def _hand(self, facts: FunctionFacts, given: dict[str, Value]) -> None:
         """Notes tokenizers that go to another module, whose own summary knows no caller."""
@@ -163,6 +171,7 @@ class OwnCalls:
             if env.state:
                 self.program.add_entry(initializer, env.state)
             given = self._bind(initializer, args, instance)
+            self._record(node, initializer, given, args)
             for name, value in given.items():
                 self.program.add_argument(initializer, name, value)
             if not args.opaque:
@@ -183,7 +192,7 @@ class OwnCalls:
                 self.program.add_attribute(reference.node, name, argument.value)
         return instance
 
-    def instance(self, instance: Instance, args: Arguments, env: Env) -> Value:
+    def instance(self, instance: Instance, node: cst.Call, args: Arguments, env: Env) -> Value:
         """An object called like a function."""
         facts = self.program.classes.get(instance.node)
         if facts is None:
@@ -191,7 +200,7 @@ class OwnCalls:
         method = facts.methods.get("__call__") or facts.methods.get("forward")
         if method is None:
             return UNKNOWN
-        return self.function(FunctionRef(method, instance), args, env)
+        return self.function(FunctionRef(method, instance), node, args, env)
 
     def _bind(self, node: Function, args: Arguments, receiver: Value | None) -> dict[str, Value]:
         """What the parameters get."""
