@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
 from cleanguard.files import SourceFile
 from cleanguard.settings.config import Settings
@@ -77,8 +78,10 @@ class Planner:
             return each.run(files, progress)
 
     def _unsettled(self, plans: Mapping[str, Migration | Unread]) -> list[SourceFile]:
-        """The files whose plans rest on loads that were not known to stay."""
-        links = {name: plan.links for name, plan in plans.items() if isinstance(plan, Migration)}
+        """The files whose plans rest on loads that were not known to stay; one that changes nothing rests on none."""
+        made = {name: plan for name, plan in plans.items() if isinstance(plan, Migration)}
+        links = {name: plan.links for name, plan in made.items()}
+        changed = {name for name, plan in made.items() if plan.changed}
         held = {key: why for one in links.values() for key, why in one.wants.items()}
         held = self._unattended(links) | held
         left = {key: why for one in links.values() for key, why in one.left.items()}
@@ -93,7 +96,7 @@ class Planner:
         return [
             file
             for file in self._files
-            if file.name in links
+            if file.name in changed
             and (
                 str(file.path.resolve()) in touched
                 or not links[file.name].uses.isdisjoint(new_left)
@@ -121,11 +124,14 @@ class Planner:
             (found,) = each.run([replace(file, content=plan.before)])
         return plan if isinstance(found, Unread) else found
 
+    def _is_given(self, path: Path) -> bool:
+        return self._others is not None and self._others.is_given(path)
+
     def _plan(self, wishes: Wishes, file: SourceFile) -> Migration:
         """What happens in a worker process, where the files of the run are known once."""
         if self._others is None:
             if len(self._files) > 1:
-                self._seen = OtherFiles(self._files, self._settings, start_clock, generating=True)
+                self._seen = OtherFiles(self._files, self._settings, start_clock, self._is_given)
             self._others = Elsewhere(self._files, self._seen)
             self._others.held, self._others.left = self._held, self._left
             self._others.lacks_bos = self._lacks_bos

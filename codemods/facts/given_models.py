@@ -9,7 +9,15 @@ from pathlib import Path
 
 import libcst as cst
 
-from codemods.script.callers import Called, callers, gives_seen, mentions, takers, unseen_in
+from codemods.script.callers import (
+    Called,
+    callers,
+    gives_seen,
+    is_anothers,
+    mentions,
+    takers,
+    unseen_in,
+)
 from codemods.script.givers import functions_in
 from codemods.script.looking import Looking
 from codemods.script.script import Script
@@ -267,6 +275,8 @@ def _look(script: Script, parameter: Parameter) -> str | None:
         return f"{here}: a decorator of `{called}` may give it another model"
     for node, at in mentions(script.module, called):
         event = None if at is None else script.flow.event_at(at, OwnCall)
+        if event is None and at is not None and is_anothers(script.flow, at, node):
+            continue
         if event is None:
             return f"line {script.line_of(node)} names `{called}`, and who calls it cannot be seen"
         if event.function is function and not gives_seen(event, name):

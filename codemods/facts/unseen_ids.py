@@ -27,6 +27,8 @@ _CHAT = re.compile(
     r"|(start|end)_of_turn|\[/?INST\]|<</?SYS>>"
 )
 _BOS = re.compile(r"(?<!config\.)bos_token|<s>|<bos>|begin_of_text|begin▁of▁sentence")
+# What adds tokens to a tokenizer, here or in a function that is imported.
+_GROWS = re.compile(r"add_(special_)?tokens|resize_token_embeddings")
 
 FROM_IDS = Note(
     "carried", "ids stay ids: `generate_ids` checks them, and says every setting of the call"
@@ -50,6 +52,19 @@ def refuse_unseen(script: Script, call: Generate | Forward) -> None:
     if has_bos(call) and says(script, _BOS):
         raise CannotRewrite(f"code may put BOS before the ids of line {line}, a second one perhaps")
     refuse_rearranged(script, call)
+
+
+def refuse_given_prompts(script: Script) -> None:
+    """Look whether the files that give models may give a tokenizer with them that is no longer the model's.
+
+    Raises:
+        CannotRewrite: One of them may add tokens to it: the guard makes no prompt with such a one.
+    """
+    for path in script.given_by:
+        if _GROWS.search(script.others.text(path)):
+            raise CannotRewrite(
+                f"{path.name} adds tokens to the tokenizer, and the guard makes no prompt with another one"
+            )
 
 
 def refuse_givers(script: Script) -> None:

@@ -9,7 +9,7 @@ import libcst as cst
 from codemods.facts.given_models import loads_behind, unseen_giver
 from codemods.facts.intact_ids import refuse_bound, refuse_changed_ids
 from codemods.facts.receiver import loader_at
-from codemods.facts.unseen_ids import refuse_givers
+from codemods.facts.unseen_ids import refuse_given_prompts, refuse_givers
 from codemods.generation.chain import chain_of
 from codemods.generation.completions import rewrite_completion
 from codemods.generation.guarded_call import (
@@ -185,6 +185,7 @@ def _refuse_tokenizer(
         return
     if encode.tokenizer.origin is None:
         raise CannotRewrite("where the tokenizer is loaded cannot be seen")
+    refuse_given_prompts(script)
     refuse_givers(script)
 
 

@@ -12,8 +12,8 @@ from cleanguard.catalogue.families import family_of
 from codemods.facts.intact_ids import changes_ids
 from codemods.facts.own_tokens import other_begin
 from codemods.facts.purposes import trains
+from codemods.facts.taken_over import called_text
 from codemods.facts.unseen_ids import from_ids, refuse_unseen
-from codemods.loads.taken_over import called_text
 from codemods.loads.windows import is_whole
 from codemods.plan.sites import CannotRewrite, Site
 from codemods.script.closures import closure_text

@@ -13,9 +13,9 @@ from codemods.facts.load_targets import target_of
 from codemods.facts.own_tokens import is_used
 from codemods.facts.purposes import trains
 from codemods.facts.set_configs import set_configs
+from codemods.facts.taken_over import taken_over
 from codemods.loads.given_away import given_away, unseen_doubt
 from codemods.loads.partners import model_text
-from codemods.loads.taken_over import taken_over
 from codemods.plan.planned import LoadKey
 from codemods.plan.sites import Site
 from codemods.script.definitions import Classes
@@ -108,10 +108,10 @@ def relied_on(
         foreign: Those of other files whose models it uses.
     """
     found: dict[tuple[LoadKey, str], str] = {}
-    calls = [(node, name) for node, name, does in script.once(given_away) if does != "scores"]
-    if not calls or trains(script):
-        return found
     models = [load for load in script.flow.events(ModelLoad) if load.node in own]
+    if not (models or foreign) or trains(script):
+        return found
+    calls = [(node, name) for node, name, does in script.once(given_away) if does != "scores"]
     known = {**own, **foreign}
 
     def touches(node: cst.CSTNode) -> bool:
@@ -218,7 +218,9 @@ def _undone(
         if attach.model.origin in nodes and attach.node in reasons and attach.node not in done:
             yield attach.node, reasons[attach.node]
     # Prompts of the script's own are judged call by call; those of another file are not seen.
-    shared = not trains(script) and (not models or script.others.serves(script.path))
+    shared = not trains(script) and (
+        not models or script.others.serves(script.path) or _gives(script)
+    )
     for event in script.flow.events(AttributeSet) if shared else ():
         if event.attribute in SPECIALS and getattr(event.target, "origin", None) in nodes:
             yield (
@@ -237,6 +239,11 @@ def _undone(
             held = first(argument.value, CausalLM) or first(argument.value, Tokenizer)
             if held is not None and held.origin in nodes:
                 yield built.node, "a pipeline generates with settings of its own"
+
+
+def _gives(script: Script) -> bool:
+    """Whether another file may make prompts with what the script loads."""
+    return any(does != "scores" for _, _, does in script.once(given_away))
 
 
 def _generates(script: Script) -> frozenset[cst.CSTNode]:

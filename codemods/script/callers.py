@@ -6,12 +6,13 @@ import ast
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from codemods.script.elsewhere import Elsewhere
 from codemods.script.givers import FunctionKey
 from lint_rules._flow.analysis import Flow
-from lint_rules._flow.values.events import CallSite, OwnCall
+from lint_rules._flow.values.events import CallSite, Generate, OwnCall
 from lint_rules._flow.values.joins import CausalLM, Constant, Tokenizer, options
 from lint_rules._flow.values.syntax import dotted
 from lint_rules._light import light_module
@@ -42,7 +43,10 @@ def callers(others: Elsewhere, called: Called) -> list[Path]:
     word = re.compile(rf"\b{re.escape(called.name)}\b")
     path = called.key[0]
     naming = [one for one in others.beside(path) if word.search(others.text(one))]
-    if called.is_method or not naming:
+    if called.is_method and naming:
+        related = _related(others, path)
+        return [one for one in naming if one in related]
+    if not naming:
         return naming
     stems = others.stems(path)
     while True:  # who imports it may hand it on
@@ -63,6 +67,26 @@ def takers(others: Elsewhere, path: Path) -> list[Path]:
         if more == stems:
             return found
         stems = more
+
+
+def _related(others: Elsewhere, path: Path) -> set[Path]:
+    """The files that may hold an object that a file makes: who imports it, and what those, and it, import."""
+    stem = others.stem(path)
+    above = set(takers(others, path))
+    above |= {
+        one
+        for one in others.beside(path)
+        if stem in (text := others.text(one)) and _DYNAMIC.search(text)
+    }
+    found = set(above)
+    waiting = [path, *above]
+    every = others.beside(path)
+    while waiting:
+        words = others.imported_words(waiting.pop())
+        more = [one for one in every if one not in found and others.stem(one) in words]
+        found.update(more)
+        waiting += more
+    return found
 
 
 def _takes(others: Elsewhere, path: Path, stems: frozenset[str], name: str) -> bool:
@@ -89,7 +113,7 @@ def unseen_in(others: Elsewhere, path: Path, called: Called, parameter: str) -> 
     for node, call in mentions(flow.module, called.name):
         event = None if call is None else flow.event_at(call, OwnCall)
         if event is None:
-            if call is not None and _is_anothers(flow, call, node):
+            if call is not None and is_anothers(flow, call, node):
                 continue
             return f"{where} uses `{called.name}`, and what it gives cannot be seen"
         key = others.givers.key_of(flow, event.function)
@@ -116,25 +140,67 @@ def mentions(
     module: cst.CSTNode, name: str
 ) -> Iterator[tuple[cst.Name | cst.Attribute, cst.Call | None]]:
     """Where a name is read, also as an attribute's or by another name, with the call whose function it is."""
-    passed: set[int] = set()
-    calls: dict[int, cst.Call] = {}
-    names: list[cst.Name | cst.Attribute] = []
-    locally = {name, *_renamed(module, name)}
-    for node in nodes_in(module):
-        if isinstance(node, (cst.Import, cst.ImportFrom, cst.Annotation)):
-            passed.update(id(part) for part in nodes_in(node))
-        elif isinstance(node, (cst.FunctionDef, cst.ClassDef, cst.Param)):
-            passed.add(id(node.name))
-            if isinstance(node, cst.FunctionDef) and _binds(node, locally):
-                passed.update(id(part) for part in nodes_in(node) if isinstance(part, cst.Name))
-        elif isinstance(node, cst.Call):
-            calls[id(node.func)] = node
-        elif isinstance(node, cst.Name):
-            if node.value in locally:
-                names.append(node)
-        elif isinstance(node, cst.Attribute) and node.attr.value == name:
-            names.append(node)
-    return ((node, calls.get(id(node))) for node in names if id(node) not in passed)
+    said = _said(module)
+    locally = {name, *said.renamed.get(name, ())}
+    names = [node for local in locally for node in said.names.get(local, ())]
+    found = [*names, *said.attributes.get(name, ())]
+    passed = said.passed
+    if names:  # those of a function that has such a name of its own are its own
+        passed = passed | {
+            id(part)
+            for function in said.functions
+            if _binds(function, locally)
+            for part in nodes_in(function)
+            if isinstance(part, cst.Name)
+        }
+    return ((node, said.calls.get(id(node))) for node in found if id(node) not in passed)
+
+
+class _Said:
+    """What a module says, collected once for all names.
+
+    Attributes:
+        names: The places of names, by the name.
+        attributes: Those of attributes.
+        calls: The calls, by the identity of their function.
+        functions: All functions.
+        renamed: The other names that names are imported by.
+        passed: The identities of what only imports, defines or annotates.
+    """
+
+    def __init__(self, module: cst.CSTNode) -> None:
+        self.names: dict[str, list[cst.Name]] = {}
+        self.attributes: dict[str, list[cst.Attribute]] = {}
+        self.calls: dict[int, cst.Call] = {}
+        self.functions: list[cst.FunctionDef] = []
+        self.renamed: dict[str, set[str]] = {}
+        self.passed: set[int] = set()
+        for node in nodes_in(module):
+            if isinstance(node, cst.Name):
+                self.names.setdefault(node.value, []).append(node)
+            elif isinstance(node, cst.Attribute):
+                self.attributes.setdefault(node.attr.value, []).append(node)
+            elif isinstance(node, cst.Call):
+                self.calls[id(node.func)] = node
+            elif isinstance(node, (cst.Import, cst.ImportFrom, cst.Annotation)):
+                self.passed.update(id(part) for part in nodes_in(node))
+                if isinstance(node, cst.ImportFrom):
+                    self._rename(node)
+            elif isinstance(node, (cst.FunctionDef, cst.ClassDef, cst.Param)):
+                self.passed.add(id(node.name))
+                if isinstance(node, cst.FunctionDef):
+                    self.functions.append(node)
+
+    def _rename(self, node: cst.ImportFrom) -> None:
+        for alias in () if isinstance(node.names, cst.ImportStar) else node.names:
+            other = None if alias.asname is None else alias.asname.name
+            if isinstance(other, cst.Name):
+                self.renamed.setdefault(dotted(alias.name) or "", set()).add(other.value)
+
+
+@lru_cache(maxsize=8)
+def _said(module: cst.CSTNode) -> _Said:
+    return _Said(module)
 
 
 def _binds(function: cst.FunctionDef, names: set[str]) -> bool:
@@ -161,17 +227,6 @@ def _binds(function: cst.FunctionDef, names: set[str]) -> bool:
     return False
 
 
-def _renamed(module: cst.CSTNode, name: str) -> Iterator[str]:
-    """The other names that a name is imported by."""
-    for node in nodes_in(module):
-        if not isinstance(node, cst.ImportFrom) or isinstance(node.names, cst.ImportStar):
-            continue
-        for alias in node.names:
-            other = None if alias.asname is None else alias.asname.name
-            if isinstance(other, cst.Name) and dotted(alias.name) == name:
-                yield other.value
-
-
 def _only_hands_on(text: str, name: str) -> bool:
     """Whether a file names something in imports alone."""
     try:
@@ -181,10 +236,14 @@ def _only_hands_on(text: str, name: str) -> bool:
     return next(mentions(module, name), None) is None
 
 
-def _is_anothers(flow: Flow, call: cst.Call, node: cst.CSTNode) -> bool:
-    """Whether a library's function or object is called that has the same name."""
-    site = flow.event_at(call, CallSite)
-    return isinstance(node, cst.Attribute) and site is not None
+def is_anothers(flow: Flow, call: cst.Call, node: cst.CSTNode) -> bool:
+    """Whether a library's function or object is called that has the same name, as a model's `generate` is."""
+    if not isinstance(node, cst.Attribute):
+        return False
+    generate = flow.event_at(call, Generate)
+    if generate is not None:
+        return generate.model.origin is not None
+    return flow.event_at(call, CallSite) is not None
 
 
 def _line(text: str, name: str) -> int:

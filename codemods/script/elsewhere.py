@@ -15,6 +15,7 @@ import libcst as cst
 from cleanguard.files import SourceFile
 from codemods.plan.planned import LoadKey
 from codemods.script.givers import NOTHING, Given, Givers
+from codemods.script.handing import MAKES, Generating, imported_words, imports_from, words_in
 from lint_rules._flow.analysis import Flow
 from lint_rules._run.others import OtherFiles
 
@@ -22,14 +23,12 @@ T = TypeVar("T")
 
 _MOST_NEIGHBOURS = 500
 _MOST_BYTES = 4 << 20
-_IMPORTS = re.compile(r"\bfrom\s+([.\w]+)\s+import\s+(\([^)]*\)|[^\n]*)|\bimport\s+([^\n;\"']+)")
 _LOAD = b"from_pretrained"
 _GENERATES = b"generate("
 # Libraries that a folder of the run elsewhere may be named like.
 _LIBRARIES = frozenset(
     "datasets torch transformers numpy evaluate tqdm peft accelerate pandas tokenizers".split()  # noqa: SIM905
 )
-_WORD = re.compile(r"\w+")
 
 
 class Elsewhere:
@@ -57,6 +56,7 @@ class Elsewhere:
         self._read: dict[tuple[Path, Callable[[ast.Module], object]], object] = {}
         self._folders: dict[Path, list[Path]] = {}
         self._imported: dict[Path, frozenset[str]] = {}
+        self._said: dict[Path, set[str]] = {}
         self._givings: dict[Path, list[Path]] = {}
 
     def flow(self, path: Path, module: cst.Module) -> Flow | None:
@@ -75,9 +75,9 @@ class Elsewhere:
         """Whether a file may use another one's loads, or load for another one; from words alone."""
         if not self.is_ours(path):
             return False
-        if _LOAD in raw or not self._carriers.isdisjoint(_imported_words(raw)):
+        if _LOAD in raw or not self._carriers.isdisjoint(imported_words(raw)):
             return True
-        return _GENERATES in raw and bool(self._giving(path.resolve()))
+        return _GENERATES in raw and self.is_given(path)
 
     @cached_property
     def givers(self) -> Givers | None:
@@ -88,24 +88,52 @@ class Elsewhere:
 
     def given(self, path: Path) -> Given:
         """What other files give the functions of one that generates."""
-        if self.givers is None or not self.is_ours(path):
-            return NOTHING
-        if _GENERATES not in _bytes(path):
+        if self.givers is None or not self.is_given(path):
             return NOTHING
         return self.givers.given(path.resolve())
 
     def _giving(self, path: Path) -> list[Path]:
-        """The files that import a file, and load models or have them given by others."""
+        """The files that import a file that generates, say what of it does, and may have a model."""
         if path not in self._givings:
             wanted = self.stems(path)
+            tree = self.parsed(path) if _GENERATES in _bytes(path) else None
+            does = None if tree is None else Generating(self.text(path), tree)
             self._givings[path] = [
                 real
-                for other in self._run
+                for other in (self._run if does is not None else ())
                 if other.suffix == ".py"
                 and (real := other.resolve()) != path
                 and not wanted.isdisjoint(self.imported_words(other))
+                and self._may_give(other, does)
             ]
         return self._givings[path]
+
+    def _may_give(self, path: Path, does: Generating | None) -> bool:
+        """Whether a file may give a model to what of another one generates."""
+        text = self._whole(path)
+        if does is None or not does.is_said_in(self._words(path), self._packages):
+            return False
+        if MAKES.search(text) or not self._carriers.isdisjoint(self.imported_words(path)):
+            return True
+        stems = self.stems(path)  # it may be given one itself
+        return any(
+            one != path and not stems.isdisjoint(self.imported_words(one)) for one in self._run
+        )
+
+    def _words(self, path: Path) -> set[str]:
+        if path not in self._said:
+            self._said[path] = words_in(self._whole(path))
+        return self._said[path]
+
+    @cached_property
+    def _packages(self) -> list[str]:
+        return [self._whole(path) for path in self._run if path.stem == "__init__"]
+
+    def is_given(self, path: Path) -> bool:
+        """Whether another file of the run may give a model to what a file generates with."""
+        if path not in self._givings and not self.is_ours(path):
+            return False
+        return bool(self._giving(path if path in self._givings else path.resolve()))
 
     def stems(self, path: Path) -> frozenset[str]:
         """The last names under which a file's own names are imported: its own, and those of who hands them on."""
@@ -123,7 +151,7 @@ class Elsewhere:
     def imported_words(self, path: Path) -> frozenset[str]:
         """The names in a file's import statements."""
         if path not in self._imported:
-            self._imported[path] = frozenset(_imported_words(self._whole(path).encode()))
+            self._imported[path] = frozenset(imported_words(self._whole(path).encode()))
         return self._imported[path]
 
     @cached_property
@@ -133,7 +161,7 @@ class Elsewhere:
         found = {_stem(path) for path, raw in texts.items() if _LOAD in raw}
         packages = [path for path in texts if path.stem == "__init__"]
         for path in sorted(packages, key=lambda package: -len(package.parts)):
-            if not found.isdisjoint(_imported_words(texts[path])):
+            if not found.isdisjoint(imported_words(texts[path])):
                 found.add(_stem(path))
         return frozenset(found)
 
@@ -205,7 +233,7 @@ class Elsewhere:
 
     def imports(self, path: Path, stem: str, name: str) -> bool:
         """Whether a file imports a name from a module of this last name, or the module itself."""
-        return _imports(self.text(path), stem, name)
+        return imports_from(self.text(path), stem, name)
 
     def _whole(self, path: Path) -> str:
         if path not in self._wholes:
@@ -217,7 +245,7 @@ class Elsewhere:
         stem = _stem(path)
         word = re.compile(rf"\b{re.escape(name)}\b")
         return any(
-            word.search(text) and _imports(text, stem, name)
+            word.search(text) and imports_from(text, stem, name)
             for other in self.beside(path)
             if stem in (text := self._text(other)) and name in text
         )
@@ -306,25 +334,3 @@ def _bytes(path: Path) -> bytes:
         return path.read_bytes() if path.is_file() else b""
     except OSError:
         return b""
-
-
-def _imported_words(raw: bytes) -> set[str]:
-    """The names in a file's import statements."""
-    text = raw.decode("utf-8", errors="replace") if b"import" in raw else ""
-    return {word for found in _IMPORTS.finditer(text) for word in _WORD.findall(found.group())}
-
-
-def _imports(text: str, stem: str, name: str) -> bool:
-    """Whether a text imports a name from a module of this last name, all of it, or the module itself."""
-    for found in _IMPORTS.finditer(text):
-        module, names, plain = found.groups()
-        if plain is not None:
-            if stem in _WORD.findall(plain):
-                return True
-            continue
-        words = _WORD.findall(names)
-        if module.rpartition(".")[2] == stem and (name in words or "*" in names):
-            return True
-        if stem in words:  # `from package import module`
-            return True
-    return False

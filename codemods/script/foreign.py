@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 
 import libcst as cst
@@ -27,9 +28,15 @@ from lint_rules._questions.reach import nodes_in
 
 def key_of(path: Path, module: cst.CSTNode, node: cst.CSTNode) -> LoadKey | None:
     """The key of a load, the same on a full tree and on a light one."""
-    calls = (part for part in nodes_in(module) if isinstance(part, cst.Call))
-    number = next((n for n, call in enumerate(calls) if call is node), None)
+    number = _calls(module).get(node)
     return None if number is None else (str(path.resolve()), number)
+
+
+@lru_cache(maxsize=8)
+def _calls(module: cst.CSTNode) -> dict[cst.CSTNode, int]:
+    """The calls of a module, numbered."""
+    calls = (part for part in nodes_in(module) if isinstance(part, cst.Call))
+    return {call: number for number, call in enumerate(calls)}
 
 
 def own_loads(script: Script) -> dict[cst.CSTNode, LoadKey]:

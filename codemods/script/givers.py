@@ -19,11 +19,13 @@ from lint_rules._flow.values.joins import (
     options,
 )
 from lint_rules._light import tree as cst
-from lint_rules._questions.reach import nodes_in
 from lint_rules._run.project import Project
 
 # A model is followed through so many files, from the one that loads it to the one that generates.
 _MOST_HOPS = 3
+
+# What holds statements, below a compound one.
+_BODIES = ("body", "orelse", "handlers", "finalbody", "cases")
 
 Values = Mapping[cst.CSTNode, Mapping[str, Value]]
 # A function: its file, and its number among the functions of the file.
@@ -37,10 +39,12 @@ class Given:
     Attributes:
         values: Models and tokenizers, over all calls that are seen.
         flows: Those of the files that give them.
+        paths: Those files, and the ones that give them to those.
     """
 
     values: Mapping[int, Mapping[str, Value]]
     flows: tuple[Flow, ...] = ()
+    paths: frozenset[Path] = frozenset()
 
     def at(self, module: cst.CSTNode) -> Values:
         """The values by the functions of a tree of the file."""
@@ -55,7 +59,15 @@ NOTHING = Given({})
 
 def functions_in(module: cst.CSTNode) -> Iterator[cst.FunctionDef]:
     """The functions of a module, in the same order on a full tree and on a light one."""
-    return (node for node in nodes_in(module) if isinstance(node, cst.FunctionDef))
+    waiting: list[object] = [module]
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, (list, tuple)):
+            waiting += part
+        elif isinstance(part, cst.CSTNode) and not isinstance(part, cst.SimpleStatementLine):
+            if isinstance(part, cst.FunctionDef):
+                yield part
+            waiting += [getattr(part, field, None) for field in _BODIES]
 
 
 class Givers:
@@ -71,6 +83,7 @@ class Givers:
         self._importers = importers
         self._given: dict[tuple[Path, int], Given] = {}
         self._flows: dict[tuple[Path, int], Flow | None] = {}
+        self._own: dict[Path, Flow] = {}
         self._numbers: dict[cst.CSTNode, dict[cst.CSTNode, int]] = {}
 
     def given(self, path: Path, hops: int = _MOST_HOPS) -> Given:
@@ -100,6 +113,7 @@ class Givers:
     def _gather(self, path: Path, hops: int) -> Given:
         values: dict[int, dict[str, Value]] = {}
         flows: list[Flow] = []
+        paths: set[Path] = set()
         for other in self._importers(path):
             flow = self.flow(other, hops - 1) if hops else None
             for call in () if flow is None else flow.events(OwnCall):
@@ -109,23 +123,30 @@ class Givers:
                     continue
                 if flow not in flows:
                     flows.append(flow)
+                    paths |= {other, *self._given.get((other, hops - 1), NOTHING).paths}
                 known = values.setdefault(key[1], {})
                 for name, value in given.items():
                     known[name] = join(known.get(name, UNKNOWN), value)
         for known in values.values():
             known.update({name: _of_one_kind(value) for name, value in known.items()})
-        return Given(values, tuple(flows)) if values else NOTHING
+        return Given(values, tuple(flows), frozenset(paths)) if values else NOTHING
 
     def _follow(self, path: Path, hops: int) -> Flow | None:
         module = self._project.light(path)
         if module is None:
             return None
-        flow = self._project.flow(path)
+        flow = self._alone(path)
         if hops and any(_hands_on(call) for call in flow.events(OwnCall)):
             given = self.given(path, hops)
             if given.values:
                 return self._project.exact_flow(path, module, given.at(module), given.flows)
         return flow
+
+    def _alone(self, path: Path) -> Flow:
+        """The flow of a file that is given nothing, walked once."""
+        if path not in self._own:
+            self._own[path] = self._project.flow(path)
+        return self._own[path]
 
 
 def _models_in(call: OwnCall) -> dict[str, Value]:

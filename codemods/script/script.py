@@ -97,7 +97,7 @@ class Script(ScriptText):
         # What other files of the run give the functions of this one.
         given = self.others.given(self.path) if self.is_linked else NOTHING
         self.given = given.at(self.module)
-        self.given_by = tuple(flow.path for flow in given.flows if flow.path is not None)
+        self.given_by = tuple(sorted(given.paths))
         self._looks: dict[Hashable, Any] = {}
         self._reaches: dict[str, Reach] = {}
 
@@ -127,10 +127,7 @@ class Script(ScriptText):
 
     def once(self, question: Callable[[Script], T]) -> T:
         """The answer to a question about the whole module, whatever is wished of it, found once."""
-        if question not in self._looks:
-            self._looks[question] = question(self)
-        answer: T = self._looks[question]
-        return answer
+        return self.kept(question, lambda: question(self))
 
     def kept(self, key: Hashable, find: Callable[[], T]) -> T:
         """The answer to a question about a part of the module, found once."""
@@ -187,10 +184,7 @@ class Script(ScriptText):
         if around is self.flow.module and not through_bodies:
             return self.flow.once(ways_of)
         known = ("ways", around, through_bodies)
-        if known not in self._looks:
-            self._looks[known] = Ways(around, through_bodies=through_bodies)
-        found: Ways = self._looks[known]
-        return found
+        return self.kept(known, lambda: Ways(around, through_bodies=through_bodies))
 
     # --- statements
 

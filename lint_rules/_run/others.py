@@ -22,7 +22,7 @@ class OtherFiles:
         files: All of them.
         settings: What the run was told.
         started: Called before another module is analysed.
-        generating: Follow calls of functions that generate with what they are given as well.
+        is_given: Whether calls of a file's functions are followed for what they give it, whatever they return.
     """
 
     def __init__(
@@ -30,13 +30,12 @@ class OtherFiles:
         files: Sequence[SourceFile],
         settings: Settings,
         started: Callable[[], None] = lambda: None,
-        *,
-        generating: bool = False,
+        is_given: Callable[[Path], bool] | None = None,
     ) -> None:
         self._files = files
         self._settings = settings
         self._started = started
-        self._generating = generating
+        self._is_given = is_given
         self._project: Project | None = None
 
     def project(self) -> Project:
@@ -44,9 +43,7 @@ class OtherFiles:
         from lint_rules._run.project import Project
 
         if self._project is None:
-            self._project = Project(
-                self._files, self._settings, self._started, generating=self._generating
-            )
+            self._project = Project(self._files, self._settings, self._started, self._is_given)
         return self._project
 
     def known(self, path: Path) -> Screened | None:

@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from cleanguard.editing.read import read_file
 from cleanguard.files import SourceFile
 from cleanguard.settings.config import Settings
 from lint_rules._flow.analysis import Flow, run
@@ -49,8 +48,7 @@ class Project:
         files: Sequence[SourceFile],
         settings: Settings,
         started: Callable[[], None] = lambda: None,
-        *,
-        generating: bool = False,
+        is_given: Callable[[Path], bool] | None = None,
     ) -> None:
         """Reads nothing yet.
 
@@ -58,11 +56,10 @@ class Project:
             files: All of them.
             settings: What the run was told.
             started: Called before another module is analysed.
-            generating: Follow calls of functions that generate with what they are given as well.
+            is_given: Whether calls of a file's functions are followed for what they give it, whatever they return.
         """
         self.settings = settings
-        self._generating = generating
-        self._generates: dict[str, bool] = {}
+        self._is_given = is_given
         # Called before a module is analysed, so that each has the time of one.
         self._started = started
         self._real = RealPaths()
@@ -213,14 +210,9 @@ class Project:
     def _exported(self, path: str) -> cst.Module | None:
         """The tree of a module that others can get something of ours from, or give it to."""
         found = self._exports_of(path)
-        if found.exported is not None or not self._generating or found.light is None:
+        if found.exported is not None or found.light is None or self._is_given is None:
             return found.exported
-        if path not in self._generates:
-            try:
-                self._generates[path] = b".generate(" in read_file(path)
-            except OSError:  # gone since it was parsed
-                self._generates[path] = False
-        return found.light if self._generates[path] else None
+        return found.light if self._is_given(Path(path)) else None
 
     def _exports_of(self, path: str) -> Exports:
         """What a module has for others."""

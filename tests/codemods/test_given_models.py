@@ -9,6 +9,8 @@ import pytest
 from cleanguard.files import SourceFile
 from cleanguard.settings.config import Settings
 from codemods.planning import Planner, Unread
+from codemods.script.elsewhere import Elsewhere
+from lint_rules._run.others import OtherFiles
 
 LOADS = """\
 from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -213,7 +215,8 @@ def test_a_notebook_beside_that_calls_it(tmp_path, plans):
     [
         (MAIN + f'{FAKE}print(ask(Fake(), None, "b"))\n', "main.py"),
         (MAIN.replace("print", "model.generation_config.top_k = 3\nprint"), "`ask` of another file"),
-        (MAIN.replace("print", "tokenizer.add_tokens(['x'])\nprint"), "tokens are added"),
+        (MAIN.replace("print", "tokenizer.add_tokens(['<|x|>'])\nprint"), "adds tokens"),
+        (MAIN.replace("print", "tokenizer.add_bos_token = False\nprint"), "`add_bos_token`"),
         (MAIN.replace('_pretrained("gpt2")\nprint', '_pretrained("gpt2", invented=1)\nprint'), "invented"),
     ],
 )  # fmt: skip
@@ -253,3 +256,92 @@ def test_a_load_that_is_tried_again(migrate):
     plan = migrate(LOADS.replace("model = ", again) + left + GEN + "\n\n" + CALL)
     assert plan.manual == ()
     assert b"CleanModelLoader.generate(" in plan.after
+
+
+def test_tokens_that_a_caller_adds(plans):
+    """The guard makes no prompt with such a tokenizer; its ids it takes."""
+    done = plans(
+        {"gen.py": GEN, "main.py": MAIN.replace("print", "tokenizer.add_tokens(['x'])\nprint")}
+    )
+    assert b'padding="files"' in done["main.py"].after
+    assert b"CleanModelLoader.generate_ids(model, **enc" in done["gen.py"].after
+    assert b"CleanModelLoader.generate(" not in done["gen.py"].after
+
+
+def test_tokens_that_another_file_adds_for_a_caller(plans):
+    more = "def grow(tokenizer):\n    tokenizer.add_tokens(['x'])\n"
+    main = f"from more import grow\n{MAIN}".replace("print", "grow(tokenizer)\nprint")
+    done = plans({"gen.py": GEN, "main.py": main, "more.py": more})
+    assert not any(plan.changed for plan in done.values())
+
+
+HELPER = "\n\ndef shorten(text):\n    return text[:10]\n"
+CALLED = "class Asker:\n    def __call__(self, model, ids):\n        return model.generate(ids)\n"
+
+
+@pytest.mark.parametrize(
+    ("texts", "given"),
+    [
+        ({"gen.py": GEN, "main.py": MAIN}, True),
+        ({"gen.py": GEN, "main.py": "import gen\n\n\ndef run(m, t):\n    gen.ask(m, t, 'a')\n"}, False),
+        (
+            {
+                "gen.py": GEN,
+                "mid.py": "from gen import ask\n\n\ndef run(m, t):\n    return ask(m, t, 'a')\n",
+                "main.py": MAIN.replace("gen import ask", "mid import run as ask"),
+            },
+            True,
+        ),
+        ({"gen.py": GEN + HELPER, "main.py": f"from gen import shorten\n{LOADS}shorten('a')\n"}, False),
+        ({"gen.py": CALLED, "main.py": f"from gen import *\n{LOADS}"}, True),
+        (
+            {
+                "pkg/__init__.py": "from .gen import ask as question\n",
+                "pkg/gen.py": GEN,
+                "main.py": f"from pkg import question\n{LOADS}question(model, tokenizer, 'a')\n",
+            },
+            True,
+        ),
+        ({"gen.py": GEN, "main.py": "from gen import ask\n\nprint(ask.__doc__)\n"}, False),
+        ({"gen.py": "model.generate(x)\n", "main.py": f"import gen\n{LOADS}"}, False),
+    ],
+)  # fmt: skip
+def test_which_files_may_be_given_models(texts, given, tmp_path):
+    """What nobody may give a model to is not followed for it."""
+    for name, text in texts.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    files = [SourceFile(name, tmp_path / name) for name in texts]
+    others = Elsewhere(files, OtherFiles(files, Settings()))
+    generating = next(name for name in texts if name.endswith("gen.py"))
+    assert others.is_given(tmp_path / generating) is given
+
+
+METHOD = """\
+class Asker:
+    def generate(self, model, text):
+        enc = tokenizer(text, return_tensors="pt")
+        out = model.generate(**enc, max_new_tokens=4, do_sample=False)
+        return tokenizer.decode(out[0], skip_special_tokens=True)
+
+
+print(Asker().generate(model, "a"))
+"""
+
+
+@pytest.mark.parametrize(
+    "other", ["def generate(x):\n    return x\n", "print(client.generate('a'))\n"]
+)
+def test_a_method_called_as_a_models_own(other, plans):
+    """Neither the model's method nor a file that has nothing to do with the class is a call of it."""
+    done = plans({"main.py": f"{LOADS}\n\n{METHOD}", "other.py": other})
+    assert b"CleanModelLoader.generate(" in done["main.py"].after
+    assert done["main.py"].manual == ()
+
+
+def test_a_method_that_a_file_calls_which_got_the_object(plans):
+    main = f"from runs import run\n{LOADS}\n\n{METHOD}run(Asker())\n"
+    _stays(
+        plans({"main.py": main, "runs.py": "def run(asker):\n    asker.generate(other(), 'b')\n"}),
+        "runs.py",
+    )

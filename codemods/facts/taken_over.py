@@ -8,6 +8,7 @@ from pathlib import Path
 
 import libcst as cst
 
+from codemods.facts.growth import borrowed_growers
 from codemods.script.closures import closure_at
 from codemods.script.script import Script
 from lint_rules._flow.values.events import OwnCall
@@ -28,6 +29,7 @@ _GENERATES = re.compile(r"\.generate\(")
 _HOLDS = re.compile(
     r"[Pp]ipeline|(?i:chat|conv_template|get_conv)|\[/?INST\]|<</?SYS>>|<\||of_turn"
     r"|evaluator\.|Trainer|setattr|generation_config|simple_evaluate|onnx|pickle|__dict__"
+    r"|add_(special_)?tokens|resize_token_embeddings"
 )
 # What holds no model.
 _BESIDE = (Tokenizer, Constant, Formatted, Encoded, Generated, Decoded)
@@ -48,7 +50,7 @@ def taken_over(
         origins: The loads that the model may come from.
     """
     event = script.flow.event_at(call, OwnCall)
-    if event is None or b"generation_config" in script.utf8:
+    if event is None or b"generation_config" in script.utf8 or borrowed_growers(script):
         return frozenset()
     parts = _parts(script, event) if _is_plain(event, touches, origins) else None
     if parts is None or any(_HOLDS.search(text) for _, text in parts):
