@@ -16,6 +16,14 @@ from guard.errors import SettingsError
 from guard.files.hub import torch, transformers
 from guard.generation.batches import end_ids
 from guard.prompts.state import GuardState, state_of
+from guard.settings.id_checks import (
+    refuse_no_mask,
+    refuse_other_helpers,
+    refuse_other_ids,
+    refuse_other_options,
+    refuse_other_types,
+    sound_prefixes,
+)
 from guard.settings.id_options import IN_CALL, IN_CONFIG, merge_settings
 from guard.settings.inherited import refuse_changed_config
 from guard.settings.jobs import Job, make_jobs, warn_of_context
@@ -59,7 +67,8 @@ def generate_ids(
         `return_dict_in_generate`, the object that transformers gives, with them as `sequences`.
 
     Raises:
-        SettingsError: Ids of another shape, or settings that contradict each other.
+        SettingsError: Ids or a mask of another shape or kind, ids that the model does not have, or settings
+            that contradict each other.
         LoaderCallError: A keyword that does not exist.
         ContaminationError, DoubledBosError, MissingBosError, PaddingError: See their classes; rows
             without BOS are taken from a model that was loaded with `allow_missing_bos=True`.
@@ -67,12 +76,25 @@ def generate_ids(
         UnguardedModelError: The model is none of the loader's.
         BrokenModelError: Scores are no numbers, or the model cannot compute.
     """
+    refuse_other_helpers(
+        generation_config, tokenizer, logits_processor, stopping_criteria, streamer
+    )
+    off = {name for name in ("eos_token_id", "pad_token_id") if options.get(name, ...) is None}
     options = merge_settings(options, generation_config)
     named = {name: value for name, value in options.items() if name not in (*IN_CONFIG, *IN_CALL)}
     settings = settle("generate_ids", named)
     state = state_of(model)
-    _refuse_other_ids(input_ids)
-    _refuse_streamed(streamer, settings)
+    weight = getattr(model.get_input_embeddings(), "weight", None)
+    rows = None if weight is None else int(weight.shape[0])
+    refuse_other_ids(input_ids, rows)
+    refuse_no_mask(attention_mask, input_ids)
+    refuse_other_types(model, (also or {}).get("token_type_ids"), input_ids)
+    refuse_other_options(options, rows)
+    if options.get("prefix_allowed_tokens_fn") is not None:
+        options["prefix_allowed_tokens_fn"] = sound_prefixes(
+            options["prefix_allowed_tokens_fn"], rows
+        )
+    _refuse_streamed(streamer, settings, input_ids)
     if settings.sampling and options.get("output_scores"):
         raise SettingsError(
             "output_scores of sampled texts: the guard's scores hold what was drawn, not what was likely",
@@ -83,11 +105,12 @@ def generate_ids(
             "stop_strings are looked for in text, and generate_ids has ids alone",
             remedy="pass tokenizer= as well",
         )
-    weight = getattr(model.get_input_embeddings(), "weight", None)
-    refuse_ends_beyond(settings, None if weight is None else int(weight.shape[0]))
+    refuse_ends_beyond(settings, rows)
     refuse_changed_config(model, state)
-    eos = settings.eos_token_id or end_ids(model)
+    eos = () if "eos_token_id" in off else settings.eos_token_id or end_ids(model)
     pad = _filler(model, state, eos) if named.get("pad_token_id") is None else named["pad_token_id"]
+    if "pad_token_id" in off:
+        pad = eos[0] if eos else None
     ids = input_ids.to(model.device)
     mask = _mask(ids, attention_mask, pad, eos)
     if not is_lifted(state):
@@ -104,6 +127,8 @@ def generate_ids(
         {
             **(also or {}),
             **{name: options[name] for name in IN_CALL if name in options},
+            # What a config leaves open, transformers takes from the model's own.
+            **({"eos_token_id": None} if "eos_token_id" in off else {}),
             **({"streamer": streamer} if streamer is not None else {}),
             **({"tokenizer": tokenizer} if settings.stop_strings else {}),
             **(
@@ -178,21 +203,12 @@ def _may_lack(state: GuardState) -> bool:
     return record.for_training or "allow_missing_bos" in record.overrides
 
 
-def _refuse_other_ids(ids: object) -> None:
-    if not isinstance(ids, torch.Tensor) or ids.dim() != 2 or ids.is_floating_point():
-        shape = tuple(ids.shape) if isinstance(ids, torch.Tensor) else type(ids).__name__
+def _refuse_streamed(streamer: Any, settings: Settings, ids: torch.Tensor) -> None:
+    if isinstance(streamer, transformers.TextStreamer) and ids.shape[0] > 1:
         raise SettingsError(
-            f"generate_ids takes a tensor of ids of shape (rows, positions), not {shape}",
-            remedy="pass a text to generate, or torch.tensor([ids]) here",
+            f"a {type(streamer).__name__} shows one text, and {ids.shape[0]} rows were given",
+            remedy="call it for each row, or leave out the streamer",
         )
-    if not ids.numel():
-        raise SettingsError(
-            f"generate_ids was given no ids: shape {tuple(ids.shape)}",
-            remedy="a prompt has at least one token, such as BOS",
-        )
-
-
-def _refuse_streamed(streamer: Any, settings: Settings) -> None:
     if streamer is not None and (settings.num_beams > 1 or settings.count > 1):
         raise SettingsError(
             "a streamer gets one text as it grows; beams and several texts are known only at the end",

@@ -17,10 +17,11 @@ class IdOptions(TypedDict, total=False):
     """Keywords of `generate_ids`, named as in transformers, and meaning what they mean there.
 
     So sampling takes `do_sample=True`, whatever `temperature` says, and a `top_k` of 50 unless another is given.
+    None switches a setting off: with `top_k=None` nothing is cut, with `eos_token_id=None` no text ends early.
 
     Attributes:
         pad_token_id: What rows that end early are filled up with, as in transformers: unless given, what
-            the model's files name, else EOS.
+            the model's files name, else EOS; None is EOS.
         num_return_sequences: Rows for each prompt; they follow each other.
         min_length: EOS is barred before prompt and answer have this many tokens together.
         bad_words_ids: Sequences of ids that are never written.
@@ -108,7 +109,8 @@ def merge_settings(
         said["top_k"] = 0
     if not said.get("do_sample"):
         return {**{n: v for n, v in said.items() if n not in _SAMPLING_ONLY}, "do_sample": False}
-    return {"top_k": UNSET["top_k"], **said}
+    cut = 0 if options.get("top_k", ...) is None else UNSET["top_k"]
+    return {"top_k": cut, **said}
 
 
 def _said_in(config: GenerationConfig) -> dict[str, Any]:

@@ -202,6 +202,41 @@ def test_strings_that_stop(pair: tuple[Any, Any, Any]) -> None:
         CleanModelLoader.generate_ids(model, ROWS[:1], **asked)
 
 
+UNFIT = [
+    None,
+    ROWS.numpy(),
+    ROWS[None],
+    ROWS[:0],
+    ROWS.short(),
+    ROWS.byte(),
+    ROWS.bool(),
+    ROWS.to(torch.complex64),
+    ROWS.to("meta"),
+    ROWS.to_sparse(),
+    torch.tensor([[5, 6, -100]]),
+    torch.tensor([[5, 6, 10**6]]),
+]
+UNFIT_BESIDE: list[dict[str, Any]] = [
+    *({"attention_mask": mask} for mask in ([[1] * 6] * 2, "1", MASK[0], MASK[:1], MASK[:, 1:])),
+    *({"attention_mask": mask} for mask in (MASK * 2, MASK * 0.5, MASK.to("meta"), MASK / 0)),
+    *({"token_type_ids": given} for given in (MASK, "a")),
+    *({"generation_config": given} for given in ({"max_new_tokens": 2}, 3)),
+    *({"logits_processor": given} for given in (3, lambda ids, scores: scores, [3], [None])),
+    *({"stopping_criteria": given} for given in (3, lambda ids, scores: True, [3])),
+    *({"streamer": given} for given in (3, object())),
+    *({"min_length": given} for given in ("a", 2.5, -1)),
+    *({"bad_words_ids": given} for given in ("a", [], [3], [[]], [[-1]], [[10**6]])),
+    *({"suppress_tokens": given} for given in ("ab", 3, [1.5])),
+    *({"sequence_bias": given} for given in ("a", {}, {3: 1.0}, {(10**6,): 1.0}, {(3,): "a"})),
+    *({"max_time": given} for given in ("a", -1)),
+    *({"prefix_allowed_tokens_fn": given} for given in (3, lambda row, ids: [])),
+    *({"prefix_allowed_tokens_fn": given} for given in (lambda *_: None, lambda *_: [10**6])),
+    *({"synced_gpus": given} for given in (True, "a")),
+    *({name: "yes"} for name in ("remove_invalid_values", "return_dict_in_generate")),
+    {"stop_strings": "a", "tokenizer": 3},
+]
+
+
 @pytest.mark.parametrize(
     ("ids", "given", "error"),
     [
@@ -214,6 +249,11 @@ def test_strings_that_stop(pair: tuple[Any, Any, Any]) -> None:
         (ROWS[:1], {"max_length": 6}, TruncatedPromptError),
         (ROWS, {"max_new_tokens": 2, "num_beams": 2, "streamer": object()}, SettingsError),
         (ROWS.flip(1), {"max_new_tokens": 2, "attention_mask": MASK.flip(1)}, PaddingError),
+        *((ids, {"max_new_tokens": 2}, SettingsError) for ids in UNFIT),
+        *(
+            (ROWS, {"max_new_tokens": 2, "attention_mask": MASK, **given}, SettingsError)
+            for given in UNFIT_BESIDE
+        ),
     ],
 )
 def test_what_is_refused(
@@ -221,6 +261,30 @@ def test_what_is_refused(
 ) -> None:
     with pytest.raises(error):
         CleanModelLoader.generate_ids(pair[1], ids, **given)
+
+
+def test_a_streamer_shows_one_text(pair: tuple[Any, Any, Any]) -> None:
+    _, model, tokenizer = pair
+    with pytest.raises(SettingsError, match="2 rows"):
+        CleanModelLoader.generate_ids(
+            model, ROWS, MASK, max_new_tokens=2, streamer=TextStreamer(tokenizer)
+        )
+
+
+def test_none_switches_off(pair: tuple[Any, Any, Any]) -> None:
+    """As in transformers, where a keyword's None is more than a keyword that is not there."""
+    plain, model, _ = pair
+    ends = list(range(40, 90))
+    given: list[dict[str, Any]] = [
+        {"eos_token_id": None},
+        {"eos_token_id": None, "generation_config": GenerationConfig(eos_token_id=ends)},
+        {"pad_token_id": None, "eos_token_id": ends},
+        {"generation_config": GenerationConfig(eos_token_id=ends, pad_token_id=3)},
+    ]
+    for settings in given:
+        asked = {"max_new_tokens": 40, **settings}
+        expected = plain.generate(ROWS, attention_mask=MASK, **asked)
+        assert torch.equal(CleanModelLoader.generate_ids(model, ROWS, MASK, **asked), expected)
 
 
 def test_a_model_of_somebody_else(pair: tuple[Any, Any, Any]) -> None:
