@@ -19,6 +19,8 @@ _RANGES: dict[str, tuple[float, float]] = {
     "top_p": (1e-300, 1),
     "min_p": (0, 1),
     "repetition_penalty": (1e-300, float("inf")),
+    "eos_token_id": (0, float("inf")),
+    "pad_token_id": (0, float("inf")),
 }
 
 

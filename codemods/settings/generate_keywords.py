@@ -24,9 +24,11 @@ from lint_rules._flow.values.joins import UNKNOWN, Constant, Encoded, Value, fir
 from lint_rules._flow.values.syntax import dotted
 from lint_rules._light.positions import Span
 from lint_rules._questions.loader_signature import IDS_SETTINGS, SETTINGS
+from lint_rules._questions.reach import nodes_in
 
 _PROMPT = ("input_ids", "inputs", "attention_mask", "token_type_ids")
 _OF_ONES = ("ones_like", "ones", "new_ones")
+_GIVES_IDS = ("eos_token_id", "convert_tokens_to_ids", "encode", "input_ids", "tolist")
 # Keywords that a person can do something better about than leaving them out.
 _INSTEAD = {
     "streamer": "a streamer shows the text while it grows: "
@@ -68,9 +70,43 @@ def carry_generate_keywords(
         said = _literals(script, argument, call.place.function)
         given.keys = given.keys.then(Keys(frozenset([name]), {name: said}))
     refuse_contradictions(given.keys)
+    if inputs is None:
+        _refuse_endless(script, call, given.keys)
     notes += say_length(script, given)
     notes += say_sampling(given)
     return given.written(script), notes
+
+
+def _refuse_endless(script: Script, call: Generate, keys: Keys) -> None:
+    """With None no text ends early: calls that take a text would let the model's own EOS end it."""
+    said = call.args.keywords.get("eos_token_id")
+    node = None if said is None or said.node is None else said.expression
+    doubt = node is not None and not _is_end(script, node, call.place.function)
+    if doubt or Constant(None) in keys.values.get("eos_token_id", ()):
+        raise CannotRewrite(
+            "`eos_token_id` may be None, which lets no text end: only `generate_ids` does"
+        )
+
+
+def _is_end(script: Script, node: cst.BaseExpression, function: cst.FunctionDef | None) -> bool:
+    """Whether an expression certainly is an id or some: a number, a tokenizer's own, or what it gives for a text."""
+    if isinstance(node, cst.Name) and literal_value(node) is UNKNOWN:
+        scope = script.home_of(node.value, function)
+        values = script.assigned_values(node.value, scope)
+        whole = len(values) == len(script.stores_of(node.value, scope))
+        return bool(values) and whole and all(_makes_end(value) for value in values)
+    return _makes_end(node)
+
+
+def _makes_end(node: cst.BaseExpression) -> bool:
+    parts = list(nodes_in(node))
+    if any(isinstance(part, cst.Name) and part.value == "None" for part in parts):
+        return False
+    return any(
+        isinstance(part, cst.Integer)
+        or (isinstance(part, cst.Attribute) and part.attr.value in _GIVES_IDS)
+        for part in parts
+    )
 
 
 def _fate(name: str, argument: Argument) -> Note | None:
@@ -100,6 +136,10 @@ def _literals(
 ) -> tuple[Value, ...]:
     """What an argument may be, as far as it is written out: there, or where its name is assigned."""
     node = argument.expression
+    if isinstance(node, cst.UnaryOperation) and isinstance(node.operator, cst.Minus):
+        number = literal_value(node.expression)
+        known = isinstance(number, Constant) and isinstance(number.value, (int, float))
+        return (Constant(-number.value) if known else UNKNOWN,)  # type: ignore[union-attr, operator]
     if not isinstance(node, cst.Name) or literal_value(node) is not UNKNOWN:
         return (UNKNOWN if node is None else literal_value(node),)
     scope = script.home_of(node.value, function)
