@@ -23,14 +23,22 @@ _UNLESS = "where the model has no dropout"
 
 
 def mode_note(script: Script, generate: Generate) -> list[Note]:
-    """What becomes of `model.train()` with no `model.eval()` below it, for the model of a call."""
+    """What becomes of a `model.train()` that may be in force at a call: no `model.eval()` undoes it before."""
     name = _last(receiver(generate.node))
     visitor = script.look(_Modes, name)
     if not visitor.every and generate.model.origin in foreign_loads(script):
         return [Note("changed", _THERE, _UNLESS)] if script.once(_trained_elsewhere) else []
-    if not visitor.trained or visitor.trained[-1] is not visitor.every[-1]:
+    if not visitor.trained:
         return []
-    line = script.line_of(visitor.trained[-1])
+    start = script.span(generate.node).start
+    before = [call for call in visitor.every if script.span(call).end <= start]
+    said = {id(call) for call in visitor.trained}
+    last = next(
+        (call[-1] for call in (visitor.every, before) if call and id(call[-1]) in said), None
+    )
+    if last is None:
+        return []
+    line = script.line_of(last)
     text = f"line {line} puts the model into training mode; guarded generation is in evaluation mode, without dropout"
     return [Note("changed", text, _UNLESS)]
 

@@ -249,8 +249,8 @@ def _needless_eval(script: Script, model: ModelLoad, target: Target) -> tuple[Ed
             return ()
         if script.code(statement) == f"{target.text}.eval()":
             return (script.delete(statement),)
-        if "=" in script.code(statement):
-            return ()
+        if "=" in script.code(statement) or ".train(" in script.source.text:
+            return ()  # it may have been put into training mode meanwhile
     return ()
 
 
