@@ -13,6 +13,7 @@ import libcst as cst
 
 from codemods.plan.sites import CannotRewrite, Note
 from codemods.script.looking import Looking
+from codemods.script.purity import assigned_name
 from codemods.script.script import Script
 from codemods.settings.generate_keywords import carry_generate_keywords, refuse_set_config
 from codemods.settings.sampling import DRAWN, GREEDY
@@ -41,7 +42,7 @@ _COME = Note(
     "where each is one that it takes: it refuses others",
 )
 _SCORES = Note("dropped", "`output_scores`: nothing reads them")
-_READS_SCORES = re.compile(r"(?<!output_)\bscores\b")
+_OF_IDS = re.compile(r"\s*(\.sequences\b|\[[\"']sequences[\"']\]|=[^=])")
 
 
 def settings_of_ids(
@@ -67,20 +68,33 @@ def settings_of_ids(
             raise reason from None
         given, notes = found
     _refuse_caught_length(script, given)
-    return _without_scores(script, given, notes)
+    return _without_scores(script, call, given, notes)
 
 
 def _without_scores(
-    script: Script, given: list[str], notes: list[Note]
+    script: Script, call: Generate, given: list[str], notes: list[Note]
 ) -> tuple[list[str], list[Note]]:
     asked = [argument for argument in given if argument.startswith("output_scores=")]
     if not asked or asked == ["output_scores=False"]:
         return given, notes
-    if not _READS_SCORES.search(script.source.text):
+    if _reads_ids_alone(script, call):
         return [one for one in given if one not in asked], [*notes, _SCORES]
     if DRAWN in notes:
         raise CannotRewrite("the scores of sampled texts are read, which the guard does not give")
     return given, notes
+
+
+def _reads_ids_alone(script: Script, call: Generate) -> bool:
+    """Whether of what a call gives, a name of the script, `sequences` alone is read."""
+    name = assigned_name(script.statement(call.place))
+    if name is None:
+        return False
+    scope = script.home_of(name, call.place.function)
+    uses = script.uses(name, scope)
+    ends = (use.offset + len(name.encode()) for use in uses)
+    return not script.is_taken_elsewhere(name, scope) and all(
+        _OF_IDS.match(script.utf8[end : end + 40].decode(errors="replace")) for end in ends
+    )
 
 
 def _without_sampling(
