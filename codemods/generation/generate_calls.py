@@ -36,6 +36,10 @@ from lint_rules._flow.values.events import CallSite, Decode, Encode, Generate, M
 
 _SUMMARY = "generate through CleanModelLoader"
 _TOKENIZER = "the tokenizer's load stays as it is"
+_UNDECODED = "what it generates is not decoded in this function"
+_TWICE = "what it generates is decoded more than once"
+# What stands in the way of a text, and not of ids: why these stay says more.
+_NOT_OF_IDS = (_UNDECODED, _TWICE)
 _SCORES = Note(
     "carried",
     "`generate` itself stays, for its scores: the guard has checked its ids and replaced its settings",
@@ -90,7 +94,8 @@ def _sites(script: Script, call: Generate, unmigrated: frozenset[cst.CSTNode]) -
         try:
             sites = _of_ids(script, call, unmigrated)
         except CannotRewrite as other:
-            said = other if call.encoded is None or _is_own(script, call) else reason
+            alone = call.encoded is None or _is_own(script, call) or str(reason) in _NOT_OF_IDS
+            said = other if alone else reason
             return [Site("CG301", call.node, _SUMMARY, reason=str(said))]
         return sites
 
@@ -221,9 +226,9 @@ def _decode_of(script: Script, call: Generate) -> Decode:
         if generated is not None and generated.origin is call.node:
             found.append(decode)
     if not found:
-        raise CannotRewrite("what it generates is not decoded in this function")
+        raise CannotRewrite(_UNDECODED)
     if len(found) > 1:
-        raise CannotRewrite("what it generates is decoded more than once")
+        raise CannotRewrite(_TWICE)
     return found[0]
 
 

@@ -21,13 +21,17 @@ from codemods.plan.sites import CannotRewrite, Note
 from codemods.script.script import Script
 from codemods.settings.generate_keywords import refuse_other_mask
 from codemods.settings.ids_keywords import hands_on, settings_of_ids
+from codemods.texts.decoded_bos import refuse_decoded
 from codemods.texts.encoding import receiver
 from lint_rules._flow.values.arguments import Argument
 from lint_rules._flow.values.events import AttributeSet, Encode, Generate, TokenizerLoad
 from lint_rules._flow.values.joins import Constant, Encoded, Tokenizer, first, options
-from lint_rules._questions.hand_made_text import bos_reach, chat_reach
+from lint_rules._questions.hand_made_text import bos_reach, chat_reach, ways_of
+from lint_rules._questions.reach import Reach
 
 _INPUTS = ("input_ids", "inputs", "attention_mask", "token_type_ids")
+# Functions of torch, numpy and random whose numbers no tokenizer gave; a number that places or shapes ids is no id.
+_MADE = frozenset(("randint", "randint_like", "randperm", "arange", "randrange", "random_", "ones"))
 _MOVES = ("to", "cuda", "cpu", "long", "int", "bool")
 _CHANGED_MASK = re.compile(
     r"mask[\"'\]]*(\[[^\n=]*\]\s*[-+*|&^]?=[^=]|\.\w+_\()|\bmask\w*\s*[-+*|&^]=|position_ids"
@@ -52,6 +56,7 @@ def rewrite_ids(
     _refuse_mask(script, call, inputs, seen=encode is not None)
     if encode is None:
         refuse_unseen(script, call)
+        _refuse_made(script, call, inputs)
     else:
         _refuse_prompt(script, call, encode)
     _refuse_other_pad(script, call, encode)
@@ -93,6 +98,29 @@ def _written(script: Script, inputs: dict[str, Argument]) -> list[str]:
     return found
 
 
+def _refuse_made(script: Script, call: Generate, inputs: dict[str, Argument]) -> None:
+    """Ids of a range or a die may be control tokens, which the guard refuses."""
+    given = [
+        one.expression
+        for name, one in inputs.items()
+        if one.expression is not None and name not in ("attention_mask", "token_type_ids")
+    ]
+    made = script.once(_made_reach)
+    if any(made.touches(node) for node in given):
+        raise CannotRewrite(
+            f"the ids of line {script.line_of(call.node)} are drawn or counted, and the guard refuses the control "
+            "tokens among them: make them of a text"
+        )
+
+
+def _made_reach(script: Script) -> Reach:
+    return Reach(script.flow.module, _makes_ids, ways=script.flow.once(ways_of))
+
+
+def _makes_ids(node: cst.CSTNode) -> bool:
+    return isinstance(node, cst.Attribute) and node.attr.value in _MADE
+
+
 def _refuse_prompt(script: Script, call: Generate, encode: Encode) -> None:
     refuse_bound(script, encode.node)
     text = encode.args.get("text", 0)
@@ -108,6 +136,9 @@ def _refuse_prompt(script: Script, call: Generate, encode: Encode) -> None:
     bos = script.flow.once(bos_reach)
     if adds and has_bos(call) and any(bos.touches(node) for node in given):
         raise CannotRewrite(f"code puts BOS before the ids of line {line}, a second one perhaps")
+    if adds and has_bos(call):
+        for node in given:
+            refuse_decoded(script, node)
     refuse_read_padding(encode, call)
     pads = "padding" in encode.args.keywords and encode.args.written("padding") not in (False, None)
     if pads and _may_pad_right(script, encode):

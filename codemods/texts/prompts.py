@@ -10,6 +10,7 @@ import libcst as cst
 from cleanguard.catalogue.families import family_of
 from codemods.plan.sites import CannotRewrite, Note
 from codemods.script.script import Script
+from codemods.texts.decoded_bos import refuse_decoded
 from lint_rules._flow.values.events import Encode
 from lint_rules._questions.hand_made_text import bos_reach, chat_reach
 
@@ -37,6 +38,9 @@ def prompt_code(script: Script, encode: Encode, node: cst.BaseExpression) -> tup
             f"the prompt of line {line} may hold a chat format, which the guard refuses"
         )
     code = script.code(node)
+    named = family_of(encode.tokenizer.model.text or "")
+    if not (named is not None and encode.tokenizer.model.fixed and named.name in _WITHOUT_BOS):
+        refuse_decoded(script, node)
     if not _MAY_NAME_BOS.search(script.source.text):
         return code, []
     bos = script.flow.once(bos_reach)
