@@ -109,8 +109,7 @@ def merge_settings(
         said["top_k"] = 0
     if not said.get("do_sample"):
         return {**{n: v for n, v in said.items() if n not in _SAMPLING_ONLY}, "do_sample": False}
-    cut = 0 if options.get("top_k", ...) is None else UNSET["top_k"]
-    return {"top_k": cut, **said}
+    return {"top_k": UNSET["top_k"], **said}
 
 
 def _said_in(config: GenerationConfig) -> dict[str, Any]:

@@ -41,10 +41,8 @@ def compare(old: Trace, new: Trace, amends: Amends) -> Difference | None:
     refused = new.error is not None and new.error in amends.refusals
     if new.error == "ContaminationError" and not _wrote_control(old, len(new.calls)):
         refused = False
-    begun = new.error is not None and bool(new.calls) and not new.calls[-1].rows
-    for number, (a, b) in enumerate(zip(old.calls, new.calls, strict=False), start=1):
-        if begun and number == len(new.calls):
-            break  # the call that raised
+    olds, news = (list(filter(_reached, trace.calls)) for trace in (old, new))
+    for number, (a, b) in enumerate(zip(olds, news, strict=False), start=1):
         found = _calls(a, b)
         if found is not None:
             return Difference(found.kind, f"call {number}: {found.text}")
@@ -53,8 +51,8 @@ def compare(old: Trace, new: Trace, amends: Amends) -> Difference | None:
     if old.error != new.error:
         kind = f"raises {new.error}" if new.error else f"no longer raises {old.error}"
         return Difference(kind, f"{old.error}: {old.message} became {new.error}: {new.message}")
-    if len(old.calls) != len(new.calls):
-        return Difference("number of calls", f"{len(old.calls)} calls became {len(new.calls)}")
+    if len(olds) != len(news):
+        return Difference("number of calls", f"{len(olds)} calls became {len(news)}")
     if not _same_text(old.out, new.out):
         return Difference("printed", _first_line(old.out, new.out))
     if old.files.keys() != new.files.keys():
@@ -63,6 +61,11 @@ def compare(old: Trace, new: Trace, amends: Amends) -> Difference | None:
         if not _same_text(text, new.files[name]):
             return Difference("written", f"{name}: {_first_line(text, new.files[name])}")
     return None
+
+
+def _reached(call: Call) -> bool:
+    """Whether a call did not raise before its model was reached."""
+    return bool(call.rows or call.said)
 
 
 def _wrote_control(old: Trace, before: int) -> bool:
