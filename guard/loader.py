@@ -42,7 +42,7 @@ class CleanModelLoader(GuardedCalls):
 
     Args:
         model_id: A local directory or a hub id.
-        load_in_8bit: Quantize to int8 with bitsandbytes.
+        load_in_8bit: Quantize to int8 with bitsandbytes; None, as False, does not.
         load_in_4bit: Quantize to nf4 with double quantization, computing in the dtype of the rest of
             the model.
         llm_int8_threshold: From which magnitude a column of inputs is computed in 16 bit; 6.0.
@@ -99,8 +99,8 @@ class CleanModelLoader(GuardedCalls):
         self,
         model_id: str | PathLike[str],
         *,
-        load_in_8bit: bool = False,
-        load_in_4bit: bool = False,
+        load_in_8bit: bool | None = False,
+        load_in_4bit: bool | None = False,
         llm_int8_threshold: float | None = None,
         llm_int8_skip_modules: Sequence[str] | None = None,
         llm_int8_has_fp16_weight: bool | None = None,
@@ -130,7 +130,7 @@ class CleanModelLoader(GuardedCalls):
         distributed_config: Any = None,
         disable_mmap: bool | None = None,
         key_mapping: dict[str, str] | None = None,
-        trust_remote_code: bool = False,
+        trust_remote_code: bool | None = False,
         for_training: bool = False,
         padding_side: PaddingSide | None = None,
         allow_chat_model: bool = False,
@@ -147,8 +147,8 @@ class CleanModelLoader(GuardedCalls):
         refuse_unknown("CleanModelLoader", unknown, LOADER_KEYWORDS)
         self._request = LoadRequest(
             model_id=path_text(model_id, "the model"),
-            load_in_8bit=load_in_8bit,
-            load_in_4bit=load_in_4bit,
+            load_in_8bit=False if load_in_8bit is None else load_in_8bit,
+            load_in_4bit=False if load_in_4bit is None else load_in_4bit,
             llm_int8_threshold=llm_int8_threshold,
             llm_int8_skip_modules=llm_int8_skip_modules,
             llm_int8_has_fp16_weight=llm_int8_has_fp16_weight,
@@ -178,7 +178,7 @@ class CleanModelLoader(GuardedCalls):
             distributed_config=distributed_config,
             disable_mmap=disable_mmap,
             key_mapping=key_mapping,
-            trust_remote_code=trust_remote_code,
+            trust_remote_code=False if trust_remote_code is None else trust_remote_code,
             for_training=for_training,
             padding_side=padding_side or _side(padding, for_training=for_training),
             allow_chat_model=allow_chat_model,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 import libcst as cst
@@ -16,6 +17,9 @@ from lint_rules._flow.values.syntax import dotted
 
 # Contexts in which a load makes parameters without values: there is nothing to check or to run.
 _EMPTY = ("init_empty_weights", "init_on_device", "no_init_weights", "LoadWoInit", "Init", "device")
+
+_PICKLES = re.compile(r"(pytorch_model|adapter_model)[^\n\"']*\.bin")
+_WRITES = re.compile(r"torch\.save\(|\brename\(|\breplace\([^\n]*\.bin|shutil\.(move|copy)")
 
 # What decides which special tokens a tokenizer puts around a prompt.
 SPECIALS = ("add_bos_token", "add_eos_token", "bos_token", "bos_token_id")
@@ -36,6 +40,21 @@ def refuse_empty_weights(model: ModelLoad) -> None:
                 raise CannotRewrite(
                     f"it stands in `with {name}(…)`: what has no weights, or is placed by hand, cannot be checked"
                 )
+
+
+def refuse_made_pickles(script: Script, load: cst.CSTNode) -> None:
+    """Raise if pickled weights are written or renamed in the file before a load, which may be what it loads.
+
+    Raises:
+        CannotRewrite: The loader refuses pickles.
+    """
+    before = script.utf8[: script.span(load).start].decode()
+    named = _PICKLES.search(before)
+    if named is not None and _WRITES.search(before) and not trains(script):
+        line = before.count("\n", 0, named.start()) + 1
+        raise CannotRewrite(
+            f"line {line} names pickled weights that the script makes, and the loader refuses them: save safetensors"
+        )
 
 
 def refuse_moved_padding(script: Script, tokenizer: TokenizerLoad) -> None:

@@ -57,6 +57,11 @@ _FOLDERS = (
         "weights",
     ),
 )
+_PICKLED = Note(
+    "changed",
+    "an adapter that is pickled (`adapter_model.bin`) is refused",
+    "where it is safetensors",
+)
 _SUMMARY = "attach the adapter through CleanModelLoader"
 
 
@@ -73,8 +78,8 @@ def rewrite(script: Script, unmigrated: frozenset[cst.CSTNode]) -> list[Site]:
             if any(name in _PLACING for name in attach.args.keywords):
                 notes = (*notes, _PLACED)
             path = attach.args.get("model_id", 1)
-            if path is not None and _may_lie_on_the_hub(path):
-                notes = (*notes, _OF_HUB)
+            hub = path is not None and _may_lie_on_the_hub(path)
+            notes = (*notes, _OF_HUB if hub else _PICKLED)
             sites.append(Site("CG101", attach.node, _SUMMARY, edits, notes))
         except CannotRewrite as reason:
             sites.append(Site("CG101", attach.node, _SUMMARY, reason=str(reason)))

@@ -10,6 +10,7 @@ import libcst as cst
 from codemods.facts.growth_aside import grows
 from codemods.facts.load_context import (
     is_statement,
+    refuse_made_pickles,
     refuse_moved_padding,
     side_note,
 )
@@ -35,6 +36,11 @@ from codemods.script.script import Script
 from lint_rules._flow.values.events import ModelLoad, TokenizerLoad
 
 _MODEL, _TOKENIZER = ".load().model", ".load_tokenizer()"
+_ITS_TOKENIZER = Note(
+    "changed",
+    "the model's folder must hold a tokenizer, which `load()` loads as well",
+    "where it does",
+)
 _GREEDY = Note(
     "changed",
     "generation_config.json is replaced by an explicit greedy one; what it said is recorded",
@@ -127,6 +133,7 @@ def _rewrite_pair(
     script: Script, model: ModelLoad, tokenizer: TokenizerLoad, *, lacks_bos: bool
 ) -> _Plan:
     try:
+        refuse_made_pickles(script, model.node)
         said = loader_arguments(script, model, tokenizer, lacks_bos=lacks_bos)
         target, tokenizer_target = target_of(script, model), target_of(script, tokenizer)
         if target is None or tokenizer_target is None:
@@ -152,6 +159,7 @@ def _rewrite_pair(
 
 def _rewrite_model(script: Script, model: ModelLoad, *, lacks_bos: bool) -> _Plan:
     try:
+        refuse_made_pickles(script, model.node)
         said = loader_arguments(script, model, None, lacks_bos=lacks_bos)
         target = target_of(script, model)
         if target is None:
@@ -168,7 +176,8 @@ def _rewrite_model(script: Script, model: ModelLoad, *, lacks_bos: bool) -> _Pla
             edits = (statement, *_needless_eval(script, model, target))
     except CannotRewrite as reason:
         return _Plan(model.node, (_left(model, "CG101", str(reason)),))
-    notes = (*said.notes, _GREEDY, _REFUSES)
+    alone = () if next(script.flow.events(TokenizerLoad), None) else (_ITS_TOKENIZER,)
+    notes = (*said.notes, _GREEDY, _REFUSES, *alone)
     site = Site("CG101", model.node, "load through CleanModelLoader", (*edits, *said.edits), notes)
     return _Plan(model.node, (site, *_bits_site(script, model)), said.names, said.touched)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from functools import partial
 
@@ -15,6 +16,7 @@ from codemods.facts.purposes import trains
 from codemods.facts.set_configs import set_configs
 from codemods.facts.taken_over import taken_over
 from codemods.loads.given_away import given_away, unseen_doubt
+from codemods.loads.other_holds import other_holds
 from codemods.loads.partners import model_text
 from codemods.plan.planned import LoadKey
 from codemods.plan.sites import Site
@@ -176,6 +178,7 @@ def _undone(
         given = given_here is not None and given_here(node)
         return given or any(reaches(script, model, node) for model in models)
 
+    yield from other_holds(script, nodes, touches)
     any_model = bool(models) or given_here is not None
     known = script.once(_generates)
     calls = script.look(Calls, "generate")
@@ -278,7 +281,7 @@ def _loads_by_name(script: Script) -> dict[str | None, list[tuple[cst.Call, str]
     for node in script.look(Calls, "from_pretrained").found:
         plain = [arg.value for arg in node.args if arg.keyword is None and not arg.star]
         owner = (dotted(node.func) or "").rpartition(".")[0].rpartition(".")[2]
-        if not plain or not owner.endswith(_MODELS):
+        if not plain or not (owner.endswith(_MODELS) or "model" in owner.lower()):
             continue
         first_ = plain[0]
 
@@ -310,6 +313,8 @@ def _groups(script: Script, loads: Sequence[_Load]) -> dict[cst.CSTNode, list[_L
         if target is not None:  # branches that give one name its model
             place = ("target", load.place.function, target.text)
             unite(load.node, by_name.setdefault(place, load.node))
+    for one, other in _named_in_another(script, loads):
+        unite(one, other)
     for call in script.flow.events(Generate):
         encode = script.flow.event_at(call.encoded.origin if call.encoded else None, Encode)
         tokenizer = None if encode is None else encode.tokenizer.origin
@@ -322,3 +327,17 @@ def _groups(script: Script, loads: Sequence[_Load]) -> dict[cst.CSTNode, list[_L
             if isinstance(load, TokenizerLoad) and load.place.function is call.place.function:
                 unite(call.model.origin, load.node)
     return groups
+
+
+def _named_in_another(
+    script: Script, loads: Sequence[_Load]
+) -> Iterator[tuple[cst.CSTNode, cst.CSTNode]]:
+    """A model, and the tokenizer of its function whose name is the model's unless another is given."""
+    models = [load for load in loads if isinstance(load, ModelLoad)]
+    for tokenizer in loads:
+        said = None if isinstance(tokenizer, ModelLoad) else model_text(script, tokenizer.args)
+        for model in models if said else ():
+            name = model_text(script, model.args)
+            same = model.place.function is tokenizer.place.function
+            if name and said and same and name.isidentifier() and re.search(rf"\b{name}\b", said):
+                yield model.node, tokenizer.node

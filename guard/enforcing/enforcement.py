@@ -97,7 +97,7 @@ class Watch:
         mask = kwargs.get("attention_mask")
         if self.state.policy.bos_id is not None:
             check_bos(self.state.policy, ids, mask, may_lack=self._may_lack(module))
-        if not module.training:
+        if not module.training and not (mask is None and self._begins_anywhere(module)):
             check_padding(self.state.policy, ids, mask, generates=False)
             check_positions(module, ids, mask, kwargs.get("position_ids"))
 
@@ -119,6 +119,13 @@ class Watch:
             if self.state.policy.bos_id is not None:
                 mask = kwargs.get("attention_mask")
                 check_bos(self.state.policy, ids, mask, may_lack=self._may_lack(module))
+
+    def _begins_anywhere(self, module: Any) -> bool:
+        """Whether rows are windows of a text that may begin with what they are padded with: the unknown token."""
+        unknown = getattr(self.tokenizer, "unk_token_id", None)
+        return (
+            unknown is not None and unknown == self.state.policy.pad_id and self._may_lack(module)
+        )
 
     def _may_lack(self, module: Any) -> bool:
         """Whether rows may begin in the middle of a text: those of training and its evaluations, and by request."""

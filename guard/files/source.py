@@ -101,12 +101,12 @@ def open_source(request: LoadRequest, *, weights: bool = True) -> ModelSource:
 
     Raises:
         ModelNotFoundError: There is no such directory, or the repository cannot be resolved.
-        SettingsError: A revision of a local directory.
+        SettingsError: A revision of a local directory, other than the default `main`.
         MissingWeightsError, PickleWeightsError, AdapterAsBaseError: See `preflight.refuse_files`.
     """
     directory = Path(request.model_id).expanduser()
     if directory.is_dir():
-        if request.revision is not None:
+        if request.revision not in (None, "main"):  # a default that scripts pass on to folders too
             raise SettingsError(
                 f"revision={request.revision!r} with the local directory {directory}, which has none",
                 remedy="leave it out; the files' digests are recorded anyway",

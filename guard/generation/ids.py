@@ -79,6 +79,8 @@ def generate_ids(
     refuse_other_helpers(
         generation_config, tokenizer, logits_processor, stopping_criteria, streamer
     )
+    if options.get("eos_token_id", ...) in ([], ()):  # no end at all, to transformers
+        options = {**options, "eos_token_id": None}
     off = {name for name in ("eos_token_id", "pad_token_id") if options.get(name, ...) is None}
     options = merge_settings(options, generation_config)
     named = {name: value for name, value in options.items() if name not in (*IN_CONFIG, *IN_CALL)}

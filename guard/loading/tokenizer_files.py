@@ -131,6 +131,9 @@ def keep_files(tokenizer: PreTrainedTokenizerBase, source: Path, own: Own) -> No
 def _look(tokenizer: PreTrainedTokenizerBase) -> tuple[object, ...]:
     """What tells a tokenizer that a script changed: all that is saved of it, but for its template."""
     said = {name: str(getattr(tokenizer, name, None)) for name in tokenizer.init_kwargs}
+    said["model_max_length"] = str(
+        tokenizer.model_max_length
+    )  # saved whether the files name it or not
     said |= {name: str(token) for name, token in tokenizer.special_tokens_map.items()}
     said.pop("chat_template", None)
     return tokenizer_digest(tokenizer), tokenizer.pad_token, tokenizer.padding_side, said

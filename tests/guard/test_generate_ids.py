@@ -305,3 +305,11 @@ def test_rows_without_bos(llama_like: Callable[[bool], Path]) -> None:
         CleanModelLoader.generate_ids(model, ROWS[:1], max_new_tokens=2)
     model, _, _ = CleanModelLoader(llama_like(True), allow_missing_bos=True).load()
     assert CleanModelLoader.generate_ids(model, ROWS[:1], max_new_tokens=2).shape == (1, 8)
+
+
+def test_no_end_at_all(pair: tuple[Any, Any, Any]) -> None:
+    _, model, _ = pair
+    first = int(CleanModelLoader.generate_ids(model, ROWS[:1], max_new_tokens=1)[0, -1])
+    asked = {"max_new_tokens": 5}
+    assert CleanModelLoader.generate_ids(model, ROWS[:1], eos_token_id=first, **asked).shape[1] == 7
+    assert CleanModelLoader.generate_ids(model, ROWS[:1], eos_token_id=[], **asked).shape[1] == 11

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -99,3 +100,20 @@ def test_a_model_for_training_is_evaluated_on_such_rows(llama_like: Callable[[bo
     model(IDS)
     with pytest.raises(MissingBosError):
         model.generate(IDS, max_new_tokens=1)
+
+
+def test_what_scripts_hand_on_as_none_and_as_main(tiny_dir: Path) -> None:
+    loader = CleanModelLoader(
+        tiny_dir, load_in_8bit=None, load_in_4bit=None, trust_remote_code=None, revision="main"
+    )
+    _, _, provenance = loader.load()
+    assert provenance.quantization == "none"
+    with pytest.raises(SettingsError, match="local directory"):
+        CleanModelLoader(tiny_dir, revision="v2").load()
+
+
+def test_a_length_that_a_script_sets_is_saved(tiny_dir: Path, tmp_path: Path) -> None:
+    _, tokenizer, _ = CleanModelLoader(tiny_dir, for_training=True).load()
+    tokenizer.model_max_length = 123
+    tokenizer.save_pretrained(tmp_path)
+    assert json.loads((tmp_path / "tokenizer_config.json").read_text())["model_max_length"] == 123

@@ -1,0 +1,66 @@
+"""What else keeps a load back: chats that are trained on, pickled models and weights, half a class."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.codemods.conftest import Check, Migrate
+
+LOADS = """\
+import os, sys, torch
+from transformers import AutoModelForCausalLM, AutoTokenizer, Trainer
+
+tokenizer = AutoTokenizer.from_pretrained(sys.argv[1])
+model = AutoModelForCausalLM.from_pretrained(sys.argv[1])
+"""
+TRAIN = """\
+rows = [tokenizer(TEMPLATE.format(q) + a) for q, a in data]
+Trainer(model=model, train_dataset=rows).train()
+"""
+
+
+def test_a_chat_format_is_trained_on(check_noop: Check, migrate: Migrate) -> None:
+    check_noop(LOADS + 'TEMPLATE = "[INST]{}[/INST]"\n' + TRAIN)
+    assert migrate(LOADS + 'TEMPLATE = "Question: {}"\n' + TRAIN).manual == ()
+
+
+@pytest.mark.parametrize("saved", ["model", '{"model": model, "tokenizer": tokenizer}', "[model]"])
+def test_a_model_that_is_pickled(saved: str, check_noop: Check, migrate: Migrate) -> None:
+    check_noop(LOADS + f'torch.save({saved}, "pruned.bin")\n')
+    assert migrate(LOADS + 'torch.save(model.state_dict(), "weights.pt")\n').manual == ()
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        'torch.save(state, os.path.join(sys.argv[1], "pytorch_model.bin"))\n',
+        'os.rename(sys.argv[1] + "/pytorch_model-1.bin", sys.argv[1] + "/adapter_model.bin")\n',
+    ],
+)
+def test_weights_that_the_script_pickles_itself(made: str, migrate: Migrate) -> None:
+    text = LOADS.replace("model = ", made + "model = ", 1)
+    [reason] = [site.reason for site in migrate(text).sites if site.code == "CG101"]
+    assert reason is not None
+    assert "pickled weights that the script makes" in reason
+
+
+def test_a_tokenizer_named_as_the_model_unless_another_is_given(check_noop: Check) -> None:
+    check_noop(
+        """\
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+
+class LM:
+    def __init__(self, pretrained="gpt2", tokenizer=None):
+        self.model = AutoModelForCausalLM.from_pretrained(pretrained, invented=1)
+        self.tokenizer = AutoTokenizer.from_pretrained(pretrained if tokenizer is None else tokenizer)
+"""
+    )
+
+
+def test_a_model_whose_folder_has_to_hold_a_tokenizer(migrate: Migrate) -> None:
+    text = LOADS.replace("tokenizer = AutoTokenizer.from_pretrained(sys.argv[1])\n", "")
+    notes = [
+        note.text for site in migrate(text + "print(model.config)\n").sites for note in site.notes
+    ]
+    assert any("must hold a tokenizer" in text for text in notes)
