@@ -8,6 +8,7 @@ from dataclasses import replace
 import libcst as cst
 
 from codemods.facts.purposes import trains
+from codemods.facts.unseen_ids import has_bos
 from codemods.generation import generate_calls, scoring
 from codemods.loads import adapters, model_loads, pad_tests, quantization, templates, upgrade
 from codemods.loads.given_away import loads_without_bos, scored_without_bos
@@ -18,7 +19,8 @@ from codemods.plan.planned import Links, LoadKey
 from codemods.plan.sites import CannotRewrite, Note, Site
 from codemods.script.foreign import foreign_loads, own_loads
 from codemods.script.script import Script
-from lint_rules._flow.values.events import ModelLoad
+from codemods.texts.decoded_bos import refuse_decoded
+from lint_rules._flow.values.events import Encode, Forward, ModelLoad
 
 
 def sites_of(script: Script) -> tuple[list[Site], Links]:
@@ -26,6 +28,7 @@ def sites_of(script: Script) -> tuple[list[Site], Links]:
     own_keys = own_loads(script)
     others = script.others
     held = {node: others.held[key] for node, key in own_keys.items() if key in others.held}
+    held |= _scored_with_two_bos(script)
     by_choice = frozenset(
         node for code, node in script.declined if not script.is_unproven(code, node)
     ) | {node for _, node in script.silenced}
@@ -47,6 +50,24 @@ def sites_of(script: Script) -> tuple[list[Site], Links]:
             sites = [replace(s, reason=own.get((s.code, s.node), s.reason)) for s in sites]
             return sites, links
         held |= found
+
+
+def _scored_with_two_bos(script: Script) -> dict[cst.CSTNode, str]:
+    """The loads whose models score text that was decoded with its BOS, and gets another."""
+    found: dict[cst.CSTNode, str] = {}
+    for forward in script.flow.events(Forward) if not trains(script) else ():
+        encode = script.flow.event_at(forward.encoded.origin if forward.encoded else None, Encode)
+        text = None if encode is None else encode.args.get("text", 0)
+        origin = forward.model.origin
+        if encode is None or text is None or text.expression is None or origin is None:
+            continue
+        if encode.args.written("add_special_tokens") is False or not has_bos(forward):
+            continue
+        try:
+            refuse_decoded(script, text.expression)
+        except CannotRewrite as reason:
+            found[origin] = str(reason)
+    return found
 
 
 def _links(

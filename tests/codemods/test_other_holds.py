@@ -64,3 +64,29 @@ def test_a_model_whose_folder_has_to_hold_a_tokenizer(migrate: Migrate) -> None:
         note.text for site in migrate(text + "print(model.config)\n").sites for note in site.notes
     ]
     assert any("must hold a tokenizer" in text for text in notes)
+
+
+ASK = """\
+inputs = tokenizer("a", return_tensors="pt")
+out = model.generate(**inputs, max_new_tokens=4, do_sample=False)
+text = tokenizer.decode(out[0], skip_special_tokens=KEEPS)
+again = tokenizer(text, return_tensors="pt")
+print(model(**again).logits.shape)
+"""
+
+
+def test_a_text_with_its_bos_is_scored(check_noop: Check, migrate: Migrate) -> None:
+    check_noop(LOADS + ASK.replace("KEEPS", "False"))
+    assert migrate(LOADS + ASK.replace("KEEPS", "True")).manual == ()
+
+
+@pytest.mark.parametrize("said", ["", ", do_sample=False"])
+def test_a_config_that_raises_when_it_is_made(said: str, migrate: Migrate) -> None:
+    plan = migrate(
+        LOADS.replace("AutoTokenizer,", "AutoTokenizer, GenerationConfig,")
+        + f"config = GenerationConfig(max_new_tokens=4, num_return_sequences=2{said})\n"
+        + 'out = model.generate(**tokenizer("a", return_tensors="pt"), generation_config=config, num_beams=2)\n'
+        + "print([tokenizer.decode(row, skip_special_tokens=True) for row in out])\n"
+    )
+    made = f"config = GenerationConfig(max_new_tokens=4, num_return_sequences=2{said})"
+    assert made in plan.after.decode()
