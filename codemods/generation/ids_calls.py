@@ -31,7 +31,7 @@ from lint_rules._questions.reach import Reach
 
 _INPUTS = ("input_ids", "inputs", "attention_mask", "token_type_ids")
 # Functions of torch, numpy and random whose numbers no tokenizer gave; a number that places or shapes ids is no id.
-_MADE = frozenset(("randint", "randint_like", "randperm", "arange", "randrange", "random_", "ones"))
+_MADE = frozenset(("randint", "randint_like", "randperm", "arange", "randrange", "random_"))
 _MOVES = ("to", "cuda", "cpu", "long", "int", "bool")
 _CHANGED_MASK = re.compile(
     r"mask[\"'\]]*(\[[^\n=]*\]\s*[-+*|&^]?=[^=]|\.\w+_\()|\bmask\w*\s*[-+*|&^]=|position_ids"
@@ -106,11 +106,19 @@ def _refuse_made(script: Script, call: Generate, inputs: dict[str, Argument]) ->
         if one.expression is not None and name not in ("attention_mask", "token_type_ids")
     ]
     made = script.once(_made_reach)
-    if any(made.touches(node) for node in given):
+    ones = any("ones(" in script.code(one) for node in given for one in _values(script, call, node))
+    if ones or any(made.touches(node) for node in given):
         raise CannotRewrite(
             f"the ids of line {script.line_of(call.node)} are drawn or counted, and the guard refuses the control "
             "tokens among them: make them of a text"
         )
+
+
+def _values(script: Script, call: Generate, node: cst.BaseExpression) -> list[cst.BaseExpression]:
+    """An expression, and what its name is given."""
+    if not isinstance(node, cst.Name):
+        return [node]
+    return [node, *script.assigned_values(node.value, call.place.function)]
 
 
 def _made_reach(script: Script) -> Reach:

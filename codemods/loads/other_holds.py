@@ -9,7 +9,7 @@ import libcst as cst
 from codemods.facts.purposes import trains
 from codemods.script.model_uses import Calls
 from codemods.script.script import Script
-from lint_rules._flow.values.events import Encode
+from lint_rules._flow.values.events import AdapterAttach, Encode, ModelLoad
 from lint_rules._flow.values.syntax import dotted
 from lint_rules._questions.hand_made_text import chat_reach
 
@@ -30,11 +30,26 @@ def other_holds(
         ours = encode.tokenizer.origin in nodes and text is not None
         if ours and text and text.expression is not None and chat.touches(text.expression):
             yield encode.node, "a chat format may be in what it tokenises, which the guard refuses"
+    names = script.once(_models)
     for call in script.look(Calls, "save").found:
         if dotted(call.func) != "torch.save" or not call.args:
             continue
-        if any(touches(part) for part in _held(call.args[0].value)):
+        held = [part for part in _held(call.args[0].value) if script.code(part) in names]
+        if any(touches(part) for part in held):
             yield call, "it pickles the model, and its guard with it: save `state_dict()`"
+
+
+def _models(script: Script) -> frozenset[str]:
+    """What models are assigned to, as written; names of what is made of them are not among it."""
+    found: set[str] = set()
+    loads: list[ModelLoad | AdapterAttach] = [*script.flow.events(ModelLoad)]
+    loads += script.flow.events(AdapterAttach)
+    for load in loads:
+        for line in [load.place.line] if load.place.line is not None else []:
+            for part in line.body:
+                targets = part.targets if isinstance(part, cst.Assign) else ()
+                found |= {script.code(one.target) for one in targets}
+    return frozenset(found)
 
 
 def _held(node: cst.BaseExpression) -> Iterator[cst.BaseExpression]:
