@@ -11,12 +11,12 @@ import libcst as cst
 from codemods.facts.given_models import is_apart
 from codemods.facts.load_context import SPECIALS, is_masked, may_pad
 from codemods.facts.load_targets import target_of
+from codemods.facts.other_holds import other_holds
 from codemods.facts.own_tokens import is_used
 from codemods.facts.purposes import trains
 from codemods.facts.set_configs import set_configs
 from codemods.facts.taken_over import taken_over
 from codemods.loads.given_away import given_away, unseen_doubt
-from codemods.loads.other_holds import other_holds
 from codemods.loads.partners import model_text
 from codemods.plan.planned import LoadKey
 from codemods.plan.sites import Site
