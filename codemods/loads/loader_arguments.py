@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import libcst as cst
 
@@ -68,9 +68,10 @@ def loader_arguments(
     refuse_pad_keyword(script, tokenizer, grown)
     kept_aside = grown == "kept"
     tunes = trains(script) or (kept_aside and tokenizer is not None)
-    carried = carry_model_keywords(script, model.args, model.model)
+    args, unasked = _without_code(model, tokenizer)
+    carried = carry_model_keywords(script, args, model.model)
     kept = config_fate(script, model)
-    given, notes = list(carried.given), [*carried.notes, *kept.notes]
+    given, notes = list(carried.given), [*unasked, *carried.notes, *kept.notes]
     if kept.argument is not None:
         given.append(kept.argument)
     own = class_argument(script, model)
@@ -117,6 +118,20 @@ def loader_arguments(
         tuple(name for part in said for name in part.names),
         tuple(edit for part in said for edit in part.touched),
     )
+
+
+def _without_code(
+    model: ModelLoad, tokenizer: TokenizerLoad | None
+) -> tuple[Arguments, list[Note]]:
+    """The arguments of a load, without the remote code that a class of transformers' own never runs."""
+    owner = model.api.split(".")[-2:-1]
+    own = model.api.startswith("transformers.") and not owner[0].startswith("Auto")
+    others = tokenizer is not None and "trust_remote_code" in tokenizer.args.keywords
+    if not own or others or "trust_remote_code" not in model.args.keywords:
+        return model.args, []
+    kept = {n: a for n, a in model.args.keywords.items() if n != "trust_remote_code"}
+    note = Note("dropped", f"`trust_remote_code`: `{owner[0]}` is a class of transformers' own")
+    return replace(model.args, keywords=kept), [note]
 
 
 def refuse_pad_keyword(script: Script, tokenizer: TokenizerLoad | None, grown: Growth) -> None:

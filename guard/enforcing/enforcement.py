@@ -20,7 +20,7 @@ from guard.enforcing.prefill import check_bos, check_padding
 from guard.enforcing.raw_ids import RawIds
 from guard.errors import SettingsError
 from guard.files.hub import torch
-from guard.prompts.state import GuardState, find_state, put_state
+from guard.prompts.state import GuardState, find_state, link_state, put_state
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 def install(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, state: GuardState) -> None:
     """Put the checks on a model; they stay when it is wrapped, moved or copied."""
     put_state(model, state)
-    put_state(tokenizer, state)
+    link_state(tokenizer, state)
     watch = Watch(state, tokenizer)
     watch.follow(model.get_input_embeddings())
     decoder = model.get_decoder()

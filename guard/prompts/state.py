@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections import Counter
+from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -64,6 +65,27 @@ class GuardState:
             self.note(kind, hazard, **detail)
 
 
+@dataclass(slots=True)
+class _Link:
+    """The state on a tokenizer: a pickle of it has none, so that two loads of the same files are pickled alike.
+
+    `datasets` names its caches after such pickles, and every process of a training would tokenise anew.
+    """
+
+    state: GuardState | None = None
+
+    def __reduce__(self) -> tuple[type[_Link], tuple[()]]:
+        return _Link, ()
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> _Link:
+        return _Link(deepcopy(self.state, memo))
+
+
+def link_state(tokenizer: object, state: GuardState) -> None:
+    """Attach the state of a model to its tokenizer."""
+    setattr(tokenizer, _ATTRIBUTE, _Link(state))
+
+
 def put_state(owner: object, state: GuardState) -> None:
     """Attach the state to a model or tokenizer, or to the engine that reads a model."""
     setattr(owner, _ATTRIBUTE, state)
@@ -72,6 +94,8 @@ def put_state(owner: object, state: GuardState) -> None:
 def find_state(owner: object) -> GuardState | None:
     """The state of a guarded model or tokenizer, also through an adapter's wrapper."""
     found = getattr(owner, _ATTRIBUTE, None)
+    if isinstance(found, _Link):
+        return found.state
     return found if isinstance(found, GuardState) else None
 
 

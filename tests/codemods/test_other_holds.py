@@ -90,3 +90,12 @@ def test_a_config_that_raises_when_it_is_made(said: str, migrate: Migrate) -> No
     )
     made = f"config = GenerationConfig(max_new_tokens=4, num_return_sequences=2{said})"
     assert made in plan.after.decode()
+
+
+@pytest.mark.parametrize(("name", "kept"), [("LlamaForCausalLM", 0), ("AutoModelForCausalLM", 1)])
+def test_remote_code_of_a_class_that_runs_none(name: str, kept: int, migrate: Migrate) -> None:
+    text = (
+        f"import sys\nfrom transformers import {name}\n\n"
+        f"model = {name}.from_pretrained(sys.argv[1], trust_remote_code=True)\nprint(model.config)\n"
+    )
+    assert migrate(text).after.decode().count("trust_remote_code=True") == kept

@@ -117,3 +117,13 @@ def test_a_length_that_a_script_sets_is_saved(tiny_dir: Path, tmp_path: Path) ->
     tokenizer.model_max_length = 123
     tokenizer.save_pretrained(tmp_path)
     assert json.loads((tmp_path / "tokenizer_config.json").read_text())["model_max_length"] == 123
+
+
+@pytest.mark.parametrize("options", [{}, {"for_training": True}, {"padding": "files"}])
+def test_two_loads_give_tokenizers_of_one_fingerprint(
+    options: dict[str, Any], tiny_dir: Path
+) -> None:
+    """`datasets` names what it has tokenised after them, and finds it again."""
+    hashed = pytest.importorskip("datasets.fingerprint").Hasher.hash
+    tokenizers = [CleanModelLoader(tiny_dir, **options).load()[1] for _ in range(2)]
+    assert hashed(tokenizers[0]) == hashed(tokenizers[1])
