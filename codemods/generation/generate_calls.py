@@ -23,6 +23,7 @@ from codemods.generation.ids_calls import rewrite_ids
 from codemods.generation.in_place import InPlace, rewrite_in_place
 from codemods.generation.left_unused import without_unread
 from codemods.generation.unclear_texts import refuse_unclear_texts
+from codemods.loads.partners import model_text
 from codemods.plan.sites import CannotRewrite, Note, Site
 from codemods.script.model_uses import may_be_another, origins_of, reaches
 from codemods.script.purity import assigned_name
@@ -32,7 +33,14 @@ from codemods.settings.stop_strings import stop_string_faults
 from codemods.texts.decoded_ids import generated_in, has_prompt
 from codemods.texts.encoding import encoding_edit, refuse_other_specials, specials_note
 from lint_rules._flow.state.library_names import VALUE_HEAD
-from lint_rules._flow.values.events import CallSite, Decode, Encode, Generate, ModelLoad
+from lint_rules._flow.values.events import (
+    CallSite,
+    Decode,
+    Encode,
+    Generate,
+    ModelLoad,
+    TokenizerLoad,
+)
 
 _SUMMARY = "generate through CleanModelLoader"
 _TOKENIZER = "the tokenizer's load stays as it is"
@@ -171,9 +179,23 @@ def _encode_of(script: Script, call: Generate, unmigrated: frozenset[cst.CSTNode
     if encode.tokenizer.origin in unmigrated:
         raise CannotRewrite(_TOKENIZER)
     _refuse_tokenizer(script, call, encode, unmigrated)
+    _refuse_other_name(script, call, encode)
     refuse_bound(script, encode.node)
     refuse_changed_ids(script, call)
     return encode
+
+
+def _refuse_other_name(script: Script, call: Generate, encode: Encode) -> None:
+    """The guard refuses text for a model by the tokenizer of another; ids it takes."""
+    model = script.flow.event_at(call.model.origin, ModelLoad)
+    tokenizer = script.flow.event_at(encode.tokenizer.origin, TokenizerLoad)
+    if model is None or tokenizer is None:
+        return
+    names = model.model.text, tokenizer.model.text
+    if None in names or not (model.model.fixed and tokenizer.model.fixed):
+        names = model_text(script, model.args), model_text(script, tokenizer.args)
+    if None not in names and names[0] != names[1]:
+        raise CannotRewrite("its prompts are made by a tokenizer of another name than the model's")
 
 
 def _refuse_tokenizer(

@@ -317,3 +317,25 @@ def test_every_load_that_reaches_the_call_may_lack_bos(migrate: Migrate) -> None
         before + "out = model.generate(ids, max_new_tokens=5)\nprint(out)\n"
     ).after.decode()
     assert after.count("allow_missing_bos=True") == 2
+
+
+@pytest.mark.parametrize(
+    ("tokenizer", "model", "folded"),
+    [
+        ('"one/words"', '"one/model"', False),
+        ("args.words or args.model", "args.model", False),
+        ("args.model", "args.model", True),
+        ('"one/model"', "'one/model'", True),
+    ],
+)
+def test_a_tokenizer_of_another_name(
+    tokenizer: str, model: str, folded: bool, migrate: Migrate
+) -> None:
+    """Its text may not be the model's, which the guard looks at; its ids are what they were."""
+    loads = BEFORE.replace(
+        'AutoTokenizer.from_pretrained("gpt2")', f"AutoTokenizer.from_pretrained({tokenizer})"
+    )
+    loads = loads.replace('from_pretrained("gpt2")', f"from_pretrained({model})")
+    ask = 'inputs = tokenizer("a", return_tensors="pt")\nout = model.generate(**inputs, max_new_tokens=5)\n'
+    after = migrate(loads + ask + "print(tokenizer.decode(out[0]))\n").after.decode()
+    assert (".generate_ids(" in after, ".generate(" in after) == (not folded, folded)
