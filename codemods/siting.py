@@ -81,6 +81,9 @@ def _links(
     foreign = {node: key for node, key in foreign_loads(script).items() if key is not None}
     lacking = loads_without_bos(script, sites)
     why = left_of_foreign(script, frozenset(foreign), sites, by_choice)
+    doubled = [reason for node, reason in _scored_with_two_bos(script).items() if node in foreign]
+    if why is None and doubled:
+        why = f"all of a model or none: {script.path.name}: {doubled[0]}"
     return Links(
         {key: _stays(script, node) for node, key in own.items() if node not in done},
         frozenset(foreign.values()),
