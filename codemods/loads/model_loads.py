@@ -51,6 +51,11 @@ _REFUSES = Note(
     "what reaches the model is checked: a chat control token in it is refused when it comes",
     "where no prompt, and no text of the model that is read again, holds one",
 )
+_PICKLED = Note(
+    "changed",
+    "weights that are pickled alone are refused",
+    "where the model's folder holds safetensors",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +155,7 @@ def _rewrite_pair(
             model.node,
             "load through CleanModelLoader",
             edits,
-            (*said.notes, _GREEDY, _REFUSES),
+            (*said.notes, _GREEDY, _REFUSES, _PICKLED),
         ),
         Site("CG102", tokenizer.node, "take the tokenizer that load() returns", (removal,)),
     )
@@ -177,7 +182,7 @@ def _rewrite_model(script: Script, model: ModelLoad, *, lacks_bos: bool) -> _Pla
     except CannotRewrite as reason:
         return _Plan(model.node, (_left(model, "CG101", str(reason)),))
     alone = () if next(script.flow.events(TokenizerLoad), None) else (_ITS_TOKENIZER,)
-    notes = (*said.notes, _GREEDY, _REFUSES, *alone)
+    notes = (*said.notes, _GREEDY, _REFUSES, _PICKLED, *alone)
     site = Site("CG101", model.node, "load through CleanModelLoader", (*edits, *said.edits), notes)
     return _Plan(model.node, (site, *_bits_site(script, model)), said.names, said.touched)
 

@@ -166,7 +166,7 @@ class _PadTests(Looking):
         if node in self._fine or node.attr.value not in _LOOKED_AT:
             return
         owner = (dotted(node.value) or "").rpartition(".")[2]
-        if owner and not owner.endswith("config"):
+        if owner and not owner.endswith(("config", "args")):
             self.reads.append(node)
 
     def visit_If(self, node: cst.If) -> None:
