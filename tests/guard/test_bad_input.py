@@ -42,7 +42,7 @@ Edited = Callable[..., Path]
         ({"dtype": torch.int8}, "dtype=torch.int8"),
         ({"dtype": 16}, "dtype=16"),
         ({"load_in_8bit": "yes"}, "neither True nor False"),
-        ({"trust_remote_code": None}, "neither True nor False"),
+        ({"trust_remote_code": 1}, "neither True nor False"),
         ({"revision": 12}, "revision=12"),
         ({"padding_side": "up"}, "padding_side='up'"),
         ({"device_map": 3.5}, "device_map=3.5"),
@@ -68,7 +68,7 @@ def test_a_request_is_checked_before_anything_is_read(options: dict[str, Any], s
 
 
 def test_a_directory_has_no_revision(tiny_dir: Path) -> None:
-    loader = CleanModelLoader(tiny_dir, revision="main")
+    loader = CleanModelLoader(tiny_dir, revision="v2")  # `main` is a default that is handed on
     for load in (loader.load, loader.load_tokenizer):
         with pytest.raises(SettingsError, match="local directory"):
             load()
