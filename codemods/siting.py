@@ -28,7 +28,7 @@ def sites_of(script: Script) -> tuple[list[Site], Links]:
     own_keys = own_loads(script)
     others = script.others
     held = {node: others.held[key] for node, key in own_keys.items() if key in others.held}
-    held |= _scored_with_two_bos(script)
+    held |= script.once(_scored_with_two_bos)
     by_choice = frozenset(
         node for code, node in script.declined if not script.is_unproven(code, node)
     ) | {node for _, node in script.silenced}
@@ -81,7 +81,9 @@ def _links(
     foreign = {node: key for node, key in foreign_loads(script).items() if key is not None}
     lacking = loads_without_bos(script, sites)
     why = left_of_foreign(script, frozenset(foreign), sites, by_choice)
-    doubled = [reason for node, reason in _scored_with_two_bos(script).items() if node in foreign]
+    doubled = [
+        reason for node, reason in script.once(_scored_with_two_bos).items() if node in foreign
+    ]
     if why is None and doubled:
         why = f"all of a model or none: {script.path.name}: {doubled[0]}"
     return Links(

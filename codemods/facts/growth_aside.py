@@ -13,6 +13,7 @@ from typing import Literal
 
 import libcst as cst
 
+from codemods.facts.dict_entries import last_of
 from codemods.facts.growth import (
     ADDS,
     RESIZES,
@@ -176,7 +177,7 @@ def _growing_calls(script: Script) -> list[cst.Call]:
     growing = [
         call
         for call in calls
-        if _last(call) in (*ADDS, RESIZES)
+        if last_of(call) in (*ADDS, RESIZES)
         or (dotted(call.func) or "").partition(".")[0] in borrowed
     ]
     helpers: set[str] = set()
@@ -186,7 +187,7 @@ def _growing_calls(script: Script) -> list[cst.Call]:
             for name, body in script.look(Functions).named.items()
             if name not in helpers and any(_within(body, call) for call in growing)
         }
-        through = [call for call in calls if _last(call) in inside]
+        through = [call for call in calls if last_of(call) in inside]
         if not inside:
             return growing
         helpers |= inside
@@ -206,10 +207,6 @@ def _within(function: cst.FunctionDef, call: cst.Call) -> bool:
 def _parts(call: cst.Call) -> list[cst.CSTNode]:
     owner = [call.func.value] if isinstance(call.func, cst.Attribute) else []
     return [*owner, *(arg.value for arg in call.args)]
-
-
-def _last(node: cst.Call) -> str:
-    return (dotted(node.func) or "").rpartition(".")[2]
 
 
 class _Uses(Looking):

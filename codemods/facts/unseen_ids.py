@@ -14,7 +14,7 @@ from codemods.plan.sites import CannotRewrite, Note, Site
 from codemods.script.definitions import Imported
 from codemods.script.script import Script
 from lint_rules._flow.values.events import Forward, Generate
-from lint_rules._flow.values.joins import Encoded, first
+from lint_rules._flow.values.joins import Encoded, ModelId, first
 
 _WITHOUT_BOS = ("qwen2", "qwen3", "gpt2", "gpt-neox")
 # What may pad ids on the right, or give them without a mask.
@@ -97,8 +97,13 @@ def refuse_rearranged(script: Script, call: Generate | Forward) -> None:
 
 def has_bos(call: Generate | Forward) -> bool:
     """Whether the family of a call's model may have a BOS."""
-    family = family_of(call.model.model.text or "")
-    return not (family is not None and call.model.model.fixed and family.name in _WITHOUT_BOS)
+    return may_have_bos(call.model.model)
+
+
+def may_have_bos(model: ModelId) -> bool:
+    """Whether a model is none of a family whose tokenizers have no BOS, or one that is EOS."""
+    family = family_of(model.text or "")
+    return not (family is not None and model.fixed and family.name in _WITHOUT_BOS)
 
 
 def is_masked(call: Generate | Forward) -> bool:

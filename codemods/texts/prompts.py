@@ -8,14 +8,13 @@ from collections.abc import Iterator
 import libcst as cst
 
 from cleanguard.catalogue.families import family_of
+from codemods.facts.unseen_ids import may_have_bos
 from codemods.plan.sites import CannotRewrite, Note
 from codemods.script.script import Script
 from codemods.texts.decoded_bos import refuse_decoded
 from lint_rules._flow.values.events import Encode
 from lint_rules._questions.hand_made_text import bos_reach, chat_reach
 
-# Families whose tokenizers have no BOS, or one that is EOS: text with it gives the same ids as before.
-_WITHOUT_BOS = ("qwen2", "qwen3", "gpt2", "gpt-neox")
 _MAY_NAME_BOS = re.compile(
     r"bos_token|special_tokens|all_special|<s>|<bos>|begin_of_text|begin▁of▁sentence"
 )
@@ -38,18 +37,16 @@ def prompt_code(script: Script, encode: Encode, node: cst.BaseExpression) -> tup
             f"the prompt of line {line} may hold a chat format, which the guard refuses"
         )
     code = script.code(node)
-    named = family_of(encode.tokenizer.model.text or "")
-    if not (named is not None and encode.tokenizer.model.fixed and named.name in _WITHOUT_BOS):
-        refuse_decoded(script, node)
+    model = encode.tokenizer.model
+    if not may_have_bos(model):  # text with it gives the same ids as before
+        return code, []
+    refuse_decoded(script, node)
     if not _MAY_NAME_BOS.search(script.source.text):
         return code, []
     bos = script.flow.once(bos_reach)
     if not bos.touches(node):
         return code, []
-    model = encode.tokenizer.model
     family = family_of(model.text or "")
-    if family is not None and model.fixed and family.name in _WITHOUT_BOS:
-        return code, []
     parts = list(_leading(node))
     known = family is not None and model.fixed and family.bos == "one"
     if not known or not parts or any(bos.touches(rest) for rest in _behind(node)):

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from guard.base.modes import unwrapped
 from guard.errors import BrokenScoresError
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ def watching(model: Any) -> Iterator[None]:
         if not math.isfinite(float(output.logits[:, -1].amax())):
             raise BrokenScoresError("the model's scores are no numbers")
 
-    base = model.get_base_model() if hasattr(model, "get_base_model") else model
+    base = unwrapped(model)
     handle = base.register_forward_hook(look)
     try:
         yield

@@ -1,10 +1,10 @@
-"""Holds a model in evaluation mode for a while, and leaves every module as it was found."""
+"""Holds a model in evaluation mode for a while, and finds it within an adapter's wrapper."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import torch
@@ -24,3 +24,8 @@ def evaluating(model: torch.nn.Module) -> Iterator[None]:
     finally:
         for module in training:
             module.training = True
+
+
+def unwrapped(model: Any) -> Any:
+    """The transformers model within PEFT's wrapper around it, or the model itself."""
+    return model.get_base_model() if hasattr(model, "get_base_model") else model

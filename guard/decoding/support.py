@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from guard.base.caches import keyword_of
+from guard.base.modes import unwrapped
 from guard.files.hub import torch
 from guard.files.hub import transformers as _transformers
 from guard.prompts.state import adapter_kind
@@ -83,7 +84,7 @@ def inner_of(model: Any) -> Any:
             raise NoRoad("its adapter is a learned prompt")
         if not by_position(one):
             raise NoRoad(f"its adapter ({type(one).__name__}) looks at more than one token")
-    return model.get_base_model() if hasattr(model, "get_base_model") else model
+    return unwrapped(model)
 
 
 def support_of(model: Any) -> Support:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from guard.base.finiteness import watching
-from guard.base.modes import evaluating
+from guard.base.modes import evaluating, unwrapped
 from guard.decoding.failures import forward_failures
 from guard.enforcing.enforcement import watch_of
 from guard.enforcing.passing import is_lifted, vetted
@@ -116,7 +116,7 @@ def generate_ids(
     ids = input_ids.to(model.device)
     mask = _mask(ids, attention_mask, pad, eos)
     if not is_lifted(state):
-        base = model.get_base_model() if hasattr(model, "get_base_model") else model
+        base = unwrapped(model)
         check_prompt(watch_of(base).raw, ids, attention_mask, may_lack=_may_lack(state))
     jobs = _jobs(state, ids, mask, settings)
     warn_of_context(state, jobs, state.provenance.model.context)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from guard.base.finiteness import refuse_broken
-from guard.base.modes import evaluating
+from guard.base.modes import evaluating, unwrapped
 from guard.decoding.failures import forward_failures
 from guard.enforcing.passing import vetted
 from guard.errors import MemoryFullError
@@ -262,5 +262,5 @@ def _refuse(model: Any, logits: Any, some: Sequence[Found]) -> None:
 
 def _keeps(model: Any) -> bool:
     """Whether the model can leave out the logits that nobody asks for."""
-    base = model.get_base_model() if hasattr(model, "get_base_model") else model
+    base = unwrapped(model)
     return "logits_to_keep" in inspect.signature(type(base).forward).parameters

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from numbers import Integral, Real
 from typing import Any
 
+from guard.base.modes import unwrapped
 from guard.errors import SettingsError
 from guard.files.hub import torch, transformers
 
@@ -183,7 +184,7 @@ def refuse_other_types(model: Any, types: object, ids: torch.Tensor) -> None:
     """
     if types is None:
         return
-    base = model.get_base_model() if hasattr(model, "get_base_model") else model
+    base = unwrapped(model)
     if "token_type_ids" not in inspect.signature(base.forward).parameters:
         raise SettingsError(
             f"{type(base).__name__} takes no token_type_ids",

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TYPE_CHECKING, Any
 
 from guard.base.keywords import refuse_unknown
 from guard.errors import SettingsError
 from guard.settings.inherited import NO_SETTING, UNSET
+from guard.settings.settled import CallOptions
 
 if TYPE_CHECKING:
     from transformers import GenerationConfig
 
 
-class IdOptions(TypedDict, total=False):
+class IdOptions(CallOptions, total=False):
     """Keywords of `generate_ids`, named as in transformers, and meaning what they mean there.
 
     So sampling takes `do_sample=True`, whatever `temperature` says, and a `top_k` of 50 unless another is given.
@@ -32,24 +33,6 @@ class IdOptions(TypedDict, total=False):
         output_scores: The same; not when sampling, where the guard's scores hold what was drawn.
     """
 
-    max_new_tokens: int | None
-    max_length: int | None
-    min_new_tokens: int | None
-    do_sample: bool | None
-    temperature: float | None
-    top_p: float | None
-    top_k: int | None
-    min_p: float | None
-    num_beams: int | None
-    length_penalty: float | None
-    early_stopping: bool | str | None
-    repetition_penalty: float | None
-    no_repeat_ngram_size: int | None
-    eos_token_id: int | list[int] | None
-    use_cache: bool | None
-    stop_strings: str | list[str] | None
-    seed: int | None
-    pad_token_id: int | None
     num_return_sequences: int | None
     min_length: int | None
     bad_words_ids: list[list[int]] | None

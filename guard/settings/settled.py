@@ -16,7 +16,30 @@ if TYPE_CHECKING:
     from transformers import GenerationConfig
 
 
-class TextOptions(TypedDict, total=False):
+class CallOptions(TypedDict, total=False):
+    """The keywords that calls on text and on ids have in common; each says what it means by them."""
+
+    max_new_tokens: int | None
+    max_length: int | None
+    min_new_tokens: int | None
+    do_sample: bool | None
+    temperature: float | None
+    top_p: float | None
+    top_k: int | None
+    min_p: float | None
+    num_beams: int | None
+    length_penalty: float | None
+    early_stopping: bool | str | None
+    repetition_penalty: float | None
+    no_repeat_ngram_size: int | None
+    eos_token_id: int | list[int] | None
+    pad_token_id: int | None
+    use_cache: bool | None
+    stop_strings: str | list[str] | None
+    seed: int | None
+
+
+class TextOptions(CallOptions, total=False):
     """Keywords of `generate` that shape one text; the names are those of transformers.
 
     Attributes:
@@ -41,27 +64,9 @@ class TextOptions(TypedDict, total=False):
             which is recorded as an event; `refuse` refuses it. What the loader was told holds otherwise.
     """
 
-    max_new_tokens: int | None
-    max_length: int | None
-    min_new_tokens: int | None
-    do_sample: bool | None
-    temperature: float | None
-    top_p: float | None
-    top_k: int | None
-    min_p: float | None
-    num_beams: int | None
-    length_penalty: float | None
-    early_stopping: bool | str | None
-    repetition_penalty: float | None
-    no_repeat_ngram_size: int | None
-    eos_token_id: int | list[int] | None
-    pad_token_id: int | None
-    use_cache: bool | None
-    stop_strings: str | list[str] | None
     skip_special_tokens: bool
     clean_up_tokenization_spaces: bool | None
     return_full_text: bool
-    seed: int | None
     special_tokens: SpecialTokens | None
 
 
