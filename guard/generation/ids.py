@@ -79,7 +79,9 @@ def generate_ids(
     refuse_other_helpers(
         generation_config, tokenizer, logits_processor, stopping_criteria, streamer
     )
-    if options.get("eos_token_id", ...) in ([], ()):  # no end at all, to transformers
+    said_end = options.get("eos_token_id", ...)
+    endless = said_end in ([], ())  # no end at all, to transformers
+    if endless:
         options = {**options, "eos_token_id": None}
     off = {name for name in ("eos_token_id", "pad_token_id") if options.get(name, ...) is None}
     options = merge_settings(options, generation_config)
@@ -113,6 +115,11 @@ def generate_ids(
     pad = _filler(model, state, eos) if named.get("pad_token_id") is None else named["pad_token_id"]
     if "pad_token_id" in off:
         pad = eos[0] if eos else None
+    if endless and pad is None:  # transformers looks for the first of none
+        raise SettingsError(
+            f"eos_token_id={said_end!r}, and nothing names a pad token",
+            remedy="eos_token_id=None is no end as well; or pass pad_token_id=",
+        )
     ids = input_ids.to(model.device)
     mask = _mask(ids, attention_mask, pad, eos)
     if not is_lifted(state):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -313,3 +314,18 @@ def test_no_end_at_all(pair: tuple[Any, Any, Any]) -> None:
     asked = {"max_new_tokens": 5}
     assert CleanModelLoader.generate_ids(model, ROWS[:1], eos_token_id=first, **asked).shape[1] == 7
     assert CleanModelLoader.generate_ids(model, ROWS[:1], eos_token_id=[], **asked).shape[1] == 11
+
+
+def test_no_end_and_nothing_to_fill_up_with(llama_like: Callable[[bool], Path]) -> None:
+    """As in transformers, whose IndexError says less."""
+    folder = llama_like(True)
+    for name in ("config.json", "generation_config.json"):
+        written = json.loads((folder / name).read_text())
+        (folder / name).write_text(json.dumps({**written, "pad_token_id": None}))
+    model, _, _ = CleanModelLoader(folder, allow_missing_bos=True).load()
+    with pytest.raises(SettingsError, match="nothing names a pad token"):
+        CleanModelLoader.generate_ids(model, ROWS[:1], eos_token_id=[], max_new_tokens=2)
+    made = CleanModelLoader.generate_ids(
+        model, ROWS[:1], eos_token_id=[], pad_token_id=0, max_new_tokens=2
+    )
+    assert made.shape == (1, 8)
