@@ -306,11 +306,12 @@ class GuardedCalls:
         is_trainable: bool = False,
         in_place: bool = False,
         revision: str | None = None,
+        allow_pickle: bool = False,
     ) -> Any:
         """Put an adapter on a guarded model; see `guard.adapters.attaching.attach_adapter`."""
         return attaching.attach_adapter(
             model, path, name=name, on=on, is_trainable=is_trainable, in_place=in_place,
-            revision=revision,
+            revision=revision, allow_pickle=allow_pickle,
         )  # fmt: skip
 
     @staticmethod

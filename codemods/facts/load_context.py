@@ -11,7 +11,14 @@ from codemods.facts.purposes import trains
 from codemods.plan.edits import Edit
 from codemods.plan.sites import CannotRewrite, Note
 from codemods.script.script import Script
-from lint_rules._flow.values.events import AttributeSet, Encode, Forward, ModelLoad, TokenizerLoad
+from lint_rules._flow.values.events import (
+    AdapterAttach,
+    AttributeSet,
+    Encode,
+    Forward,
+    ModelLoad,
+    TokenizerLoad,
+)
 from lint_rules._flow.values.joins import Constant, Tokenizer
 from lint_rules._flow.values.syntax import dotted
 
@@ -19,6 +26,8 @@ from lint_rules._flow.values.syntax import dotted
 _EMPTY = ("init_empty_weights", "init_on_device", "no_init_weights", "LoadWoInit", "Init", "device")
 
 _PICKLES = re.compile(r"(pytorch_model|adapter_model)[^\n\"']*\.bin")
+_PICKLED_ADAPTER = re.compile(r"adapter_model[^\n\"']*\.bin")
+_SAVES = re.compile(r"torch\.save\(")
 _WRITES = re.compile(r"torch\.save\(|\brename\(|\breplace\([^\n]*\.bin|shutil\.(move|copy)")
 
 # What decides which special tokens a tokenizer puts around a prompt.
@@ -50,11 +59,20 @@ def refuse_made_pickles(script: Script, load: cst.CSTNode) -> None:
     """
     before = script.utf8[: script.span(load).start].decode()
     named = _PICKLES.search(before)
-    if named is not None and _WRITES.search(before) and not trains(script):
-        line = before.count("\n", 0, named.start()) + 1
-        raise CannotRewrite(
-            f"line {line} names pickled weights that the script makes, and the loader refuses them: save safetensors"
-        )
+    if named is None or not _WRITES.search(before) or trains(script):
+        return
+    if names_pickled_adapter(script) and not _SAVES.search(before):
+        return  # what is renamed is the adapter's, which `attach_adapter` is told to take
+    line = before.count("\n", 0, named.start()) + 1
+    raise CannotRewrite(
+        f"line {line} names pickled weights that the script makes, and the loader refuses them: save safetensors"
+    )
+
+
+def names_pickled_adapter(script: Script) -> bool:
+    """Whether a script that attaches an adapter names the file of a pickled one."""
+    attached = next(script.flow.events(AdapterAttach), None)
+    return attached is not None and _PICKLED_ADAPTER.search(script.source.text) is not None
 
 
 def refuse_moved_padding(script: Script, tokenizer: TokenizerLoad) -> None:

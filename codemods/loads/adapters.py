@@ -10,6 +10,7 @@ import re
 
 import libcst as cst
 
+from codemods.facts.load_context import names_pickled_adapter
 from codemods.facts.loader_keywords import written
 from codemods.facts.receiver import loader_at
 from codemods.loads.adapter_aliases import base_is_seen
@@ -62,6 +63,10 @@ _PICKLED = Note(
     "an adapter that is pickled (`adapter_model.bin`) is refused",
     "where it is safetensors",
 )
+_TAKEN = Note(
+    "carried",
+    "`allow_pickle=True`: the script names a pickled adapter; its weights are read without code of theirs",
+)
 _SUMMARY = "attach the adapter through CleanModelLoader"
 
 
@@ -79,7 +84,8 @@ def rewrite(script: Script, unmigrated: frozenset[cst.CSTNode]) -> list[Site]:
                 notes = (*notes, _PLACED)
             path = attach.args.get("model_id", 1)
             hub = path is not None and _may_lie_on_the_hub(path)
-            notes = (*notes, _OF_HUB if hub else _PICKLED)
+            pickled = names_pickled_adapter(script)
+            notes = (*notes, _TAKEN if pickled else _OF_HUB if hub else _PICKLED)
             sites.append(Site("CG101", attach.node, _SUMMARY, edits, notes))
         except CannotRewrite as reason:
             sites.append(Site("CG101", attach.node, _SUMMARY, reason=str(reason)))
@@ -115,6 +121,8 @@ def _edits(
         arguments.append(f"{keyword}={written(script, argument)}")
     if in_place:
         arguments.append("in_place=True")
+    if names_pickled_adapter(script):
+        arguments.append("allow_pickle=True")
     head = f"{loader_at(script, attach, unmigrated)}.attach_adapter"
     function, span = script.span(attach.node.func), script.span(attach.node)
     if model.expression is attach.model.origin:  # the load in it is rewritten as well

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from cleanguard.catalogue import hazards
 from guard.adapters.finding import HUB_ID, find_adapter
-from guard.adapters.fit import refuse_misfit, whole_tensors
+from guard.adapters.fit import WEIGHTS, refuse_misfit, whole_tensors
+from guard.adapters.pickles import PICKLED, unpickled
 from guard.adapters.selection import BASE
 from guard.adapters.sharing import protect_layers, protect_lender, twin_of
 from guard.adapters.trial import settle_prompt
@@ -44,6 +45,7 @@ def attach_adapter(
     is_trainable: bool = False,
     in_place: bool = False,
     revision: str | None = None,
+    allow_pickle: bool = False,
 ) -> Any:
     """Put an adapter on a guarded model; the guard stays, and its lineage joins the provenance.
 
@@ -62,6 +64,8 @@ def attach_adapter(
         in_place: Put it into the base itself, as `PeftModel.from_pretrained` does: what was passed
             in gives the adapter's answers from now on, and its provenance says so.
         revision: Branch, tag or commit of a hub repository.
+        allow_pickle: Take weights that are pickled alone (`adapter_model.bin`), which is recorded; they are
+            read with `weights_only=True`, so that no code of theirs runs.
 
     Returns:
         The `PeftModel`, in evaluation mode unless `is_trainable`.
@@ -69,7 +73,7 @@ def attach_adapter(
     Raises:
         AdapterMismatch: It does not fit the model, in whole or in part.
         ModelNotFoundError: No adapter lies there, or the hub has none and cannot be reached.
-        PickleWeightsError: Its weights are pickled.
+        PickleWeightsError: Its weights are pickled, and `allow_pickle` is not said.
         SettingsError: The name is taken, there is no adapter called `on`, or a directory is given
             a revision.
         UnguardedModelError: The model was not loaded by CleanModelLoader.
@@ -77,11 +81,56 @@ def attach_adapter(
     """
     state = state_of(model)
     peft = hub.need("peft", "train")
-    directory = find_adapter(path_text(path, "the adapter's directory or hub id"), revision)
-    named = _check(directory, state)
+    text = path_text(path, "the adapter's directory or hub id")
+    directory = find_adapter(text, revision, pickles=allow_pickle)
+    named = _check(directory, state, allow_pickle=allow_pickle)
+    _refuse_name(name)
+    with unpickled(directory) as readable:
+        taken = _put(
+            peft, model, readable, name=name, on=on, is_trainable=is_trainable, in_place=in_place
+        )
+        weights = adapter_record(readable)
+    result, replaces = taken
+    state = state_of(result)
+    record = AdapterRecord(
+        name=name,
+        path=str(directory.resolve()),
+        base_named=named,
+        files=file_records(directory),
+        weights=weights,
+        on=on,
+        replaces=replaces,
+        live=live_adapters(result)[name],
+    )
+    state.provenance = replace(state.provenance, adapters=(*state.provenance.adapters, record))
+    state.active_seen = None
+    look_at(result)
+    if not (directory / WEIGHTS).is_file():
+        state.note("adapter-pickled", hazards.PICKLE_WEIGHTS, name=name)
+    if not is_trainable and is_idle(result, name):
+        state.note("adapter-without-effect", hazards.ADAPTER_AS_BASE, name=name)
+        warnings.warn(
+            f"the adapter of {directory} has no effect: its update is zero in every layer, and what is "
+            "evaluated is the base",
+            GuardWarning,
+            stacklevel=3,
+        )
+    return result
+
+
+def _put(
+    peft: Any,
+    model: Any,
+    directory: Path,
+    *,
+    name: str,
+    on: str | None,
+    is_trainable: bool,
+    in_place: bool,
+) -> tuple[Any, tuple[str, ...]]:
+    """The `PeftModel`, and the base's own tensors that the adapter takes the place of."""
     wrapped = isinstance(model, peft.PeftModel)
     known = tuple(model.peft_config) if wrapped else ()
-    _refuse_name(name)
     _refuse_place(model, known if wrapped else None, name, on)
     keep = (watch_of(model).tokenizer,)
     replaces = whole_tensors(model.get_base_model() if wrapped else model, directory)
@@ -108,33 +157,11 @@ def attach_adapter(
             below, str(directory), adapter_name=name, is_trainable=is_trainable
         )
         protect_lender(result.base_model, None if in_place else model)
-        state = state_of(result)
     result.eval()
-    settle_prompt(result, directory, state)
+    settle_prompt(result, directory, state_of(result))
     if is_trainable:
         result.train()
-    record = AdapterRecord(
-        name=name,
-        path=str(directory.resolve()),
-        base_named=named,
-        files=file_records(directory),
-        weights=adapter_record(directory),
-        on=on,
-        replaces=tuple(sorted({*replaces, *written})),
-        live=live_adapters(result)[name],
-    )
-    state.provenance = replace(state.provenance, adapters=(*state.provenance.adapters, record))
-    state.active_seen = None
-    look_at(result)
-    if not is_trainable and is_idle(result, name):
-        state.note("adapter-without-effect", hazards.ADAPTER_AS_BASE, name=name)
-        warnings.warn(
-            f"the adapter of {directory} has no effect: its update is zero in every layer, and what is "
-            "evaluated is the base",
-            GuardWarning,
-            stacklevel=3,
-        )
-    return result
+    return result, tuple(sorted({*replaces, *written}))
 
 
 def _refuse_place(model: Any, attached: tuple[str, ...] | None, name: str, on: str | None) -> None:
@@ -177,15 +204,20 @@ def _refuse_name(name: object) -> None:
         )
 
 
-def _check(directory: Path, state: GuardState) -> str | None:
+def _check(directory: Path, state: GuardState, *, allow_pickle: bool) -> str | None:
     """The base that the adapter's config names; raises if it cannot be attached safely."""
     config = directory / "adapter_config.json"
     if not config.is_file():
         raise ModelNotFoundError(
             f"{directory} holds no adapter_config.json", remedy="name the directory that PEFT saved"
         )
-    if not (directory / "adapter_model.safetensors").is_file():
-        raise PickleWeightsError(f"{directory} holds no adapter_model.safetensors")
+    pickled = (directory / PICKLED).is_file()
+    if not (directory / WEIGHTS).is_file() and not (pickled and allow_pickle):
+        raise PickleWeightsError(
+            f"{directory} holds {'pickled weights only: ' + PICKLED if pickled else 'no ' + WEIGHTS}",
+            remedy="save it anew with a PEFT that writes safetensors"
+            + (", or pass allow_pickle=True" if pickled else ""),
+        )
     try:
         found = json.loads(config.read_text(encoding="utf-8")).get("base_model_name_or_path")
     except (ValueError, RecursionError, AttributeError) as error:

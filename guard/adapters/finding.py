@@ -11,10 +11,10 @@ from guard.files import hub
 HUB_ID = re.compile(r"[A-Za-z0-9][\w.\-]*/[A-Za-z0-9][\w.\-]*")
 
 
-def find_adapter(path: str, revision: str | None = None) -> Path:
+def find_adapter(path: str, revision: str | None = None, *, pickles: bool = False) -> Path:
     """The directory that holds an adapter; of a repository, its snapshot in the hub cache.
 
-    A directory of that name comes first, as PEFT has it. Pickled weights are not fetched.
+    A directory of that name comes first, as PEFT has it. Pickled weights are fetched with `pickles` alone.
 
     Raises:
         SettingsError: A revision of a directory, or one that is no text.
@@ -42,5 +42,5 @@ def find_adapter(path: str, revision: str | None = None) -> Path:
         token=None,
         local_files_only=False,
         weights=True,
-        pickles=False,
+        pickles=pickles,
     )

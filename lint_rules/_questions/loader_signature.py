@@ -133,7 +133,7 @@ METHOD_KEYWORDS: dict[str, frozenset[str]] = {
     | IDS_SETTINGS
     | {"model", "input_ids", "attention_mask", "token_type_ids", "generation_config", "seed"},
     "attach_adapter": frozenset(
-        ["model", "path", "name", "is_trainable", "on", "in_place", "revision"]
+        ["model", "path", "name", "is_trainable", "on", "in_place", "revision", "allow_pickle"]
     ),
 }
 # How many values may be given by position; the rest is keyword-only.

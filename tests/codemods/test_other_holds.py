@@ -44,6 +44,26 @@ def test_weights_that_the_script_pickles_itself(made: str, migrate: Migrate) -> 
     assert "pickled weights that the script makes" in reason
 
 
+RENAMED = """\
+if not os.path.exists(LORA + "/adapter_model.bin"):
+    os.rename(LORA + "/pytorch_model.bin", LORA + "/adapter_model.bin")
+"""
+
+
+@pytest.mark.parametrize("made", ["", 'torch.save(state, LORA + "/pytorch_model.bin")\n'])
+def test_an_adapter_that_the_script_renames(made: str, migrate: Migrate) -> None:
+    """PEFT's trainers left `pytorch_model.bin`, which scripts rename before they attach it."""
+    text = LOADS.replace("model = ", f"LORA = sys.argv[2]\n{made}{RENAMED}model = ", 1)
+    text = text.replace("import os", "from peft import PeftModel\nimport os", 1)
+    plan = migrate(text + "model = PeftModel.from_pretrained(model, LORA)\nprint(model)\n")
+    if made:
+        assert "attach_adapter" not in plan.after.decode()
+        return
+    assert "loader.attach_adapter(model, LORA, allow_pickle=True)" in plan.after.decode()
+    notes = [note.text for site in plan.sites for note in site.notes]
+    assert any("names a pickled adapter" in text for text in notes)
+
+
 def test_a_tokenizer_named_as_the_model_unless_another_is_given(check_noop: Check) -> None:
     check_noop(
         """\
