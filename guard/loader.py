@@ -26,7 +26,10 @@ if TYPE_CHECKING:
     from torch.distributed import DeviceMesh
     from transformers import PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 
-LOADER_KEYWORDS: frozenset[str] = frozenset(LoadRequest.__dataclass_fields__) - {"model_id"}
+LOADER_KEYWORDS: frozenset[str] = frozenset(LoadRequest.__dataclass_fields__) - {
+    "model_id",
+    "side_said",
+}
 
 
 class Loaded(NamedTuple):
@@ -74,7 +77,7 @@ class CleanModelLoader(GuardedCalls):
         for_training: Pads on the right unless told otherwise,
             leaves the model in training mode, and takes the template off the tokenizer;
             saving that tokenizer saves the original files.
-        padding_side: `left`; `right` only for training.
+        padding_side: `left`; `right` only for training, where a side that is said is saved with the tokenizer.
         allow_chat_model, allow_adapter, allow_pickle: Load what is refused otherwise; recorded.
         allow_missing_bos: Let rows be scored, and generated from with `generate_ids`, that do not begin
             with BOS, such as windows of a long text; recorded. A model's own `generate` refuses them
@@ -181,6 +184,7 @@ class CleanModelLoader(GuardedCalls):
             trust_remote_code=False if trust_remote_code is None else trust_remote_code,
             for_training=for_training,
             padding_side=padding_side or _side(padding, for_training=for_training),
+            side_said=padding_side is not None,
             allow_chat_model=allow_chat_model,
             allow_adapter=allow_adapter,
             allow_pickle=allow_pickle,

@@ -7,9 +7,11 @@ from collections.abc import Sequence
 
 import libcst as cst
 
+from cleanguard.catalogue.standing import standing_of
 from codemods.facts.purposes import trains
 from codemods.plan.edits import Edit
 from codemods.plan.sites import CannotRewrite, Note
+from codemods.script.looking import Looking
 from codemods.script.script import Script
 from lint_rules._flow.values.events import (
     AdapterAttach,
@@ -19,13 +21,14 @@ from lint_rules._flow.values.events import (
     ModelLoad,
     TokenizerLoad,
 )
-from lint_rules._flow.values.joins import Constant, Tokenizer
+from lint_rules._flow.values.joins import Constant, Tokenizer, options
 from lint_rules._flow.values.syntax import dotted
 
 # Contexts in which a load makes parameters without values: there is nothing to check or to run.
 _EMPTY = ("init_empty_weights", "init_on_device", "no_init_weights", "LoadWoInit", "Init", "device")
 
 _PICKLES = re.compile(r"(pytorch_model|adapter_model)[^\n\"']*\.bin")
+_MODEL_NAME = re.compile(r"([\w.-]+/)?[\w.-]*\d[bBmM]\b[\w.-]*")  # a size: data have none
 _PICKLED_ADAPTER = re.compile(r"adapter_model[^\n\"']*\.bin")
 _SAVES = re.compile(r"torch\.save\(")
 _WRITES = re.compile(r"torch\.save\(|\brename\(|\breplace\([^\n]*\.bin|shutil\.(move|copy)")
@@ -201,3 +204,41 @@ def is_statement(model: ModelLoad) -> bool:
     line = model.place.line
     only = line.body[0] if line is not None and len(line.body) == 1 else None
     return isinstance(only, cst.Expr) and only.value is model.node
+
+
+def may_load_chat(script: Script, load: ModelLoad | TokenizerLoad) -> bool:
+    """Whether a chat model is among the names that a load's may come from: choices of an option, or a table.
+
+    The loader refuses it unless told; the old load took it.
+    """
+    if load.model.text is not None or load.model.standing != "unknown":
+        return False
+    given = load.args.get("pretrained_model_name_or_path", 0)
+    names = [] if given is None else list(options(given.value))
+    return any(
+        isinstance(one, Constant) and isinstance(one.value, str) and _is_chat(script, one.value)
+        for one in names
+    ) or any(_is_chat(script, name) for name in script.look(_Listed).names)
+
+
+def _is_chat(script: Script, name: str) -> bool:
+    known = script.flow.settings
+    return standing_of(name, known.base_models, known.chat_models) == "chat"
+
+
+class _Listed(Looking):
+    """The texts that a script lists or tables and that name a size: `choices=[…]`, `{"name": "owner/model"}`."""
+
+    def __init__(self) -> None:
+        self.names: set[str] = set()
+
+    def visit_Element(self, node: cst.Element) -> None:
+        self._take(node.value)
+
+    def visit_DictElement(self, node: cst.DictElement) -> None:
+        self._take(node.value)
+
+    def _take(self, node: cst.BaseExpression) -> None:
+        text = node.evaluated_value if isinstance(node, cst.SimpleString) else None
+        if isinstance(text, str) and _MODEL_NAME.fullmatch(text):
+            self.names.add(text)

@@ -9,7 +9,12 @@ from dataclasses import dataclass, replace
 import libcst as cst
 
 from codemods.facts.growth_aside import Growth, grows
-from codemods.facts.load_context import refuse_empty_weights, refuse_moved_padding, side_note
+from codemods.facts.load_context import (
+    may_load_chat,
+    refuse_empty_weights,
+    refuse_moved_padding,
+    side_note,
+)
 from codemods.facts.loader_keywords import carry_model_keywords, carry_tokenizer_keywords, written
 from codemods.facts.purposes import stays_evaluating, trains
 from codemods.loads.load_dicts import say_dict
@@ -38,6 +43,10 @@ ADDED = Note(
 _CHUNKS = Note(
     "carried",
     "`allow_missing_bos=True`: rows stay as the script makes them, which may lack BOS",
+)
+CHATS = Note(
+    "carried",
+    "`allow_chat_model=True`: a chat model is among the names that the script lists, and is loaded as before",
 )
 
 
@@ -107,6 +116,9 @@ def loader_arguments(
     if lacks_bos:
         given.append("allow_missing_bos=True")
         notes.append(_CHUNKS)
+    if may_load_chat(script, model):
+        given.append("allow_chat_model=True")
+        notes.append(CHATS)
     if config is None and any(argument.startswith("load_in_4bit=") for argument in given):
         given += [f"{name}={value}" for name, value in four_bit_options(script, {})]
     return LoaderArguments(

@@ -10,6 +10,7 @@ import libcst as cst
 from codemods.facts.growth_aside import grows
 from codemods.facts.load_context import (
     is_statement,
+    may_load_chat,
     refuse_made_pickles,
     refuse_moved_padding,
     side_note,
@@ -20,6 +21,7 @@ from codemods.facts.purposes import trains
 from codemods.loads.loader_arguments import (
     ADDED,
     AS_FILES,
+    CHATS,
     EVALUATING,
     KEPT,
     LoaderArguments,
@@ -208,6 +210,9 @@ def _rewrite_tokenizer(script: Script, tokenizer: TokenizerLoad) -> Site:
             arguments.append("for_training=True")
         if grown != "none":
             arguments.append(AS_FILES)
+        chats = may_load_chat(script, tokenizer)
+        if chats:
+            arguments.append("allow_chat_model=True")
         indent, room = script.place_of(tokenizer.node)
         head = script.call("CleanModelLoader", arguments, indent, room + len(_TOKENIZER))
         after = "".join(_set_after(script, tokenizer, line) for line in carried.after)
@@ -218,6 +223,7 @@ def _rewrite_tokenizer(script: Script, tokenizer: TokenizerLoad) -> Site:
     told = [KEPT] if grown == "kept" and not trains(script) else []
     said = [] if grown == "kept" else side_note(script, tokenizer)
     told += [] if grown == "none" else [ADDED]
+    told += [CHATS] if chats else []
     notes = (*carried.notes, *told, *said)
     return Site("CG102", tokenizer.node, "load the tokenizer alone", (edit,), notes)
 

@@ -168,6 +168,7 @@ class LoadRequest:
     model_class: Any = None
     config: Any = None
     allow_missing_bos: bool = False
+    side_said: bool = False
 
     def __post_init__(self) -> None:
         if not self.model_id.strip():

@@ -8,7 +8,7 @@ that a script added tokens to is saved as it is, with that template.
 from __future__ import annotations
 
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from functools import partial
 from os import PathLike
@@ -85,11 +85,13 @@ class Own:
     Attributes:
         pad_token, padding_side: What fills a batch, and where.
         template: The chat template; several by name.
+        copied: Whether the original files say all this, and are what is saved.
     """
 
     pad_token: str | None
     padding_side: str
     template: str | dict[str, str] | None
+    copied: bool = True
 
 
 def _own_of(tokenizer: PreTrainedTokenizerBase) -> Own:
@@ -109,13 +111,14 @@ def settle_own(
     """
     own, side = _own_of(tokenizer), request.padding_side
     pad = settle_padding(tokenizer, side, rows, request.padding)
-    if not (request.padding == "files" and request.for_training):
+    files = request.padding == "files"
+    if not request.for_training or not (files or request.side_said):
         return pad, own
-    if (
-        side is not None
-    ):  # saved with a tokenizer that a script changes, as `from_pretrained` has it
+    if side is not None:  # saved with the tokenizer, as `from_pretrained` has it
         tokenizer.init_kwargs["padding_side"] = side
-    return pad, _own_of(tokenizer)
+    if files:
+        return pad, _own_of(tokenizer)
+    return pad, replace(own, padding_side=tokenizer.padding_side, copied=own.padding_side == side)
 
 
 def keep_files(tokenizer: PreTrainedTokenizerBase, source: Path, own: Own) -> None:
@@ -159,7 +162,7 @@ def _save(
         and _look(tokenizer) == loaded
         and tokenizer.chat_template in (None, own.template)
     )
-    if same and not options.get("push_to_hub"):
+    if same and own.copied and not options.get("push_to_hub"):
         return copy_tokenizer(source, save_directory)
     names = ("pad_token", "padding_side")
     now = {name: getattr(tokenizer, name) for name in (*names, "chat_template")}

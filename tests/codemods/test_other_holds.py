@@ -64,6 +64,24 @@ def test_an_adapter_that_the_script_renames(made: str, migrate: Migrate) -> None
     assert any("names a pickled adapter" in text for text in notes)
 
 
+@pytest.mark.parametrize(
+    ("named", "told"),
+    [
+        (
+            'add("--model", choices=["meta-llama/Llama-2-7b-hf", "meta-llama/Llama-2-7b-chat-hf"])\n',
+            1,
+        ),
+        ('MODELS = {"a": "google/gemma-2b", "b": "google/gemma-2b-it"}\nname = MODELS[a]\n', 1),
+        ('DATA = ["tatsu-lab/alpaca", "yahma/alpaca-cleaned"]\n', 0),
+        ('MODELS = ["google/gemma-2b", "EleutherAI/pythia-1b"]\n', 0),
+    ],
+)
+def test_a_chat_model_among_the_names(named: str, told: int, migrate: Migrate) -> None:
+    plan = migrate(LOADS.replace("tokenizer = ", named + "tokenizer = ", 1) + "print(model)\n")
+    assert plan.after.decode().count("allow_chat_model=True") == told
+    assert plan.manual == ()
+
+
 def test_a_tokenizer_named_as_the_model_unless_another_is_given(check_noop: Check) -> None:
     check_noop(
         """\

@@ -256,3 +256,32 @@ def test_an_old_token_is_no_control_token_when_another_takes_its_place(training:
     training.model.resize_token_embeddings(len(tokenizer))
     ids = torch.tensor([[5, 6, 7, old, tokenizer.pad_token_id]])
     training.model(input_ids=ids, attention_mask=ids.ne(tokenizer.pad_token_id).long())
+
+
+@pytest.mark.parametrize("named", [None, "left", "right"])
+@pytest.mark.parametrize("said", ["left", "right"])
+def test_a_side_that_is_said_is_saved(
+    tiny_dir: Path, tmp_path: Path, named: str | None, said: Any
+) -> None:
+    """As `from_pretrained(padding_side=…)` has it; a side of the loader's own is not saved."""
+    folder = tmp_path / "model"
+    shutil.copytree(tiny_dir, folder)
+    config = json.loads((folder / "tokenizer_config.json").read_text())
+    config.pop("padding_side", None)
+    config |= {} if named is None else {"padding_side": named}
+    (folder / "tokenizer_config.json").write_text(json.dumps(config))
+    raw = AutoTokenizer.from_pretrained(folder, padding_side=said)
+    raw.save_pretrained(tmp_path / "raw")
+    for number, loader in enumerate(
+        (
+            CleanModelLoader(folder, for_training=True, padding_side=said),
+            CleanModelLoader(folder, for_training=True),
+        )
+    ):
+        tokenizer = loader.load_tokenizer()
+        tokenizer.save_pretrained(tmp_path / str(number))
+        assert tokenizer.padding_side == (said if number == 0 else "right")
+    again, plain = (AutoTokenizer.from_pretrained(tmp_path / str(n)) for n in (0, 1))
+    assert again.padding_side == AutoTokenizer.from_pretrained(tmp_path / "raw").padding_side
+    assert (again.pad_token, again.chat_template) == (plain.pad_token, plain.chat_template)
+    assert plain.padding_side == AutoTokenizer.from_pretrained(folder).padding_side
