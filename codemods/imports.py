@@ -15,6 +15,8 @@ from lint_rules._flow.values.syntax import dotted
 
 IMPORT = "from guard import CleanModelLoader"
 _OURS = ("transformers", "peft", "torch", "bitsandbytes", "unsloth")
+# What is told of the place of an import holds for what comes in its place.
+_FOR_LINTERS = re.compile(r"#\s*(noqa|isort:|pylint:|ruff:)", re.IGNORECASE)
 _WORD = re.compile(r"[A-Za-z_]\w*")
 # What a comment says that is about the whole file, though a statement follows at once.
 _HEADER = re.compile(rb"^#!|coding[:=]|SPDX-|copyright|licen[cs]e", re.IGNORECASE)
@@ -114,6 +116,9 @@ def _edit(script: Script, item: _Import, unused: set[str], *, arrives: bool) -> 
         # plain imports come first, the rest goes by the alphabet
         plain = isinstance(item.node, cst.Import)
         lines = [*lines, IMPORT] if plain else [IMPORT, *lines]
+    behind = script.behind(item.line)
+    if _FOR_LINTERS.match(behind):
+        lines = [line if "\n" in line else f"{line}  {behind}" for line in lines]
     if lines or item.alone:
         return script.replace(item.line, lines or ["pass"])
     return script.delete(item.line)

@@ -21,7 +21,7 @@ from codemods.plan.suppressed import silence
 from codemods.script.elsewhere import Elsewhere
 from codemods.script.givers import NOTHING
 from codemods.script.looking import Looking
-from codemods.script.text import ScriptText, indentation, tree_of
+from codemods.script.text import ScriptText, indentation, keep_behind, tree_of
 from codemods.script.walks import (
     Attributes,
     Blocks,
@@ -218,10 +218,8 @@ class Script(ScriptText):
         return Edit(span.start, span.end, kept)
 
     def replace(self, node: cst.CSTNode, lines: Iterable[str]) -> Edit:
-        """Puts new lines in a statement's place; comments that they do not hold move above them."""
-        span = self.lines_of(node)
-        indent = self.indent_of(node)
-        rows = list(lines)
+        """Puts new lines in a statement's place; comments that they do not hold move above them, or behind the last."""
+        span, indent, rows = self.lines_of(node), self.indent_of(node), list(lines)
         ends = [row.rstrip() for text in rows for row in text.splitlines()]
         comments: list[str] = []
         for comment in self.comments_in(span):
@@ -230,6 +228,8 @@ class Script(ScriptText):
                 comments.append(comment)
             else:
                 ends.remove(inside)
+        room = self.max_width - len(indent.expandtabs(4))
+        rows, comments = keep_behind(self.behind(node), rows, comments, room)
         text = "".join(f"{indent}{line}{self.newline}" for line in (*comments, *rows))
         if not self.utf8[span.start : span.end].endswith((b"\n", b"\r")):
             text = text.removesuffix(self.newline)

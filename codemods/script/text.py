@@ -112,6 +112,10 @@ class ScriptText:
             if span.start <= offset < span.end and not _DIRECTIVE.match(text)
         ]
 
+    def behind(self, node: cst.CSTNode) -> str:
+        """What stands behind a statement on its last line: a comment, or nothing."""
+        return self.utf8[self.span(node).end : self.lines_of(node).end].decode().strip()
+
     def _find_comments(self) -> Iterator[tuple[int, str]]:
         for token in tokenize.generate_tokens(io.StringIO(self.source.text, newline="").readline):
             if token.type == tokenize.COMMENT:
@@ -123,6 +127,29 @@ class ScriptText:
 def indentation(line: str) -> str:
     """The blanks that a line begins with; a form feed starts them anew."""
     return line[: len(line) - len(line.lstrip())].rpartition("\f")[2]
+
+
+def keep_behind(
+    behind: str, rows: list[str], floating: list[str], room: int
+) -> tuple[list[str], list[str]]:
+    """The new lines of a statement with its comment behind the last of them, where that fits.
+
+    Args:
+        behind: What stands behind the statement on its last line.
+        rows: Its new lines.
+        floating: The comments that would stand above them.
+        room: The widest that a line may be, without its indentation.
+
+    Returns:
+        The lines, and the comments that still stand above them.
+    """
+    if behind not in floating or not rows or "\n" in rows[-1]:
+        return rows, floating
+    if len(rows[-1]) + 2 + len(behind) > room:
+        return rows, floating
+    left = list(floating)
+    left.remove(behind)
+    return [*rows[:-1], f"{rows[-1]}  {behind}"], left
 
 
 def tree_of(source: Source, tree: ast.Module | None) -> tuple[cst.Module, Positions]:

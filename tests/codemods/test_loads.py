@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from tests.codemods.conftest import Migrate
+
 CHANGED = [
     pytest.param(
         """\
@@ -231,9 +233,8 @@ model = AutoModelForCausalLM.from_pretrained(
 from guard import CleanModelLoader
 
 # small
-# loaded
 loader = CleanModelLoader("gpt2", device_map="auto")
-model, _, provenance = loader.load()
+model, _, provenance = loader.load()  # loaded
 """,
         id="a comment in the call",
     ),
@@ -546,3 +547,9 @@ def test_stays(before, reason, check_noop):
     assert [site.reason for site in plan.manual if site.code == "CG101"] == (
         [] if reason is None else [reason]
     )
+
+
+def test_what_an_import_tells_linters_stays(migrate: Migrate) -> None:
+    text = "import sys\nfrom transformers import AutoConfig, AutoModelForCausalLM  # noqa: E402\n"
+    text += 'model = AutoModelForCausalLM.from_pretrained("gpt2")\nprint(AutoConfig)\n'
+    assert migrate(text).after.decode().count("  # noqa: E402\n") == 2
