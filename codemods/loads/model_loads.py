@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -37,6 +38,8 @@ from codemods.script.mentions import mentioning
 from codemods.script.script import Script
 from lint_rules._flow.values.events import ModelLoad, TokenizerLoad
 
+# A keyword with a comment behind it, or above.
+_TOLD = re.compile(r"^\s*\w+\s*=[^\n]*#|^\s*#[^\n]*\n\s*\w+\s*=", re.MULTILINE)
 _MODEL, _TOKENIZER = ".load().model", ".load_tokenizer()"
 _ITS_TOKENIZER = Note(
     "changed",
@@ -247,6 +250,8 @@ def _loader_statement(
     indent = script.indent_of(target.statement)
     loader, provenance = names_for(script, model, target.text)
     room = len(f"{loader} = ")
+    if _TOLD.search(script.code(model.node)) and script.comments_in(script.span(model.node)):
+        room = script.max_width  # a line for each argument, so that its comment stays with it
     first = f"{loader} = {script.call('CleanModelLoader', list(said.arguments), indent, room)}"
     second = f"{target.text}, {tokenizer}, {provenance} = {loader}.load()"
     lines = [first, second]

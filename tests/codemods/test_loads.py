@@ -553,3 +553,24 @@ def test_what_an_import_tells_linters_stays(migrate: Migrate) -> None:
     text = "import sys\nfrom transformers import AutoConfig, AutoModelForCausalLM  # noqa: E402\n"
     text += 'model = AutoModelForCausalLM.from_pretrained("gpt2")\nprint(AutoConfig)\n'
     assert migrate(text).after.decode().count("  # noqa: E402\n") == 2
+
+
+def test_comments_of_keywords_stay_with_them(migrate: Migrate) -> None:
+    text = """\
+from transformers import AutoModelForCausalLM
+
+model = AutoModelForCausalLM.from_pretrained(
+    "gpt2",
+    # half of the memory
+    torch_dtype="auto",
+    device_map="auto",  # all GPUs
+)
+"""
+    assert """\
+loader = CleanModelLoader(
+    "gpt2",
+    # half of the memory
+    dtype="auto",
+    device_map="auto",  # all GPUs
+)
+""" in migrate(text).after.decode()
