@@ -13,6 +13,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from cleanguard.catalogue import hazards
+from guard.base.shards import rows_of
 from guard.enforcing import roads
 from guard.enforcing.passing import close_window, open_window, passes
 from guard.enforcing.positions import check_positions
@@ -142,7 +143,7 @@ class Watch:
 
 def _rows(embedding: torch.nn.Module) -> int | None:
     weight = getattr(embedding, "weight", None)
-    return None if weight is None else int(weight.shape[0])
+    return None if weight is None else rows_of(weight)
 
 
 def _is_prompt(ids: Any) -> bool:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from guard.base.modes import evaluating
 from guard.base.progress import Progress
+from guard.base.shards import rows_of
 from guard.decoding import graphs
 from guard.decoding.failures import forward_failures
 from guard.enforcing.passing import is_lifted
@@ -83,7 +84,7 @@ def prepare(
     state = state_of(model)
     policy = matching_policy(tokenizer, state)
     weight = getattr(model.get_input_embeddings(), "weight", None)
-    refuse_ends_beyond(settings, None if weight is None else int(weight.shape[0]))
+    refuse_ends_beyond(settings, None if weight is None else rows_of(weight))
     refuse_changed_config(model, state)
     context = state.provenance.model.context
     policy = with_special_tokens(tokenizer, policy, settings.special_tokens)

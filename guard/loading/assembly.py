@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from cleanguard.catalogue import hazards
 from guard.base.checks import CheckList
+from guard.base.shards import rows_of
 from guard.decoding.support import by_position
 from guard.enforcing.enforcement import install
 from guard.errors import AdapterAsBaseError
@@ -68,7 +69,7 @@ def assemble(request: LoadRequest) -> tuple[PreTrainedModel, PreTrainedTokenizer
         checks.add("quantization-options", None, said, "recorded")
     _note_what_was_given(request, config, checks)
     check_use(model, source, unused, checks, request.variant)
-    rows = model.get_input_embeddings().weight.shape[0]
+    rows = rows_of(model.get_input_embeddings().weight)
     check_class(model, source, checks, rows)
     refuse_strange_tokenizer(tokenizer, rows, request)
     pad, own = settle_own(tokenizer, request, rows)
@@ -158,7 +159,9 @@ def _replace_generation_config(
         own.to_diff_dict() if own is not None else {}, named, policy, tokenizer, checks
     )
     if own is not None:
-        model.generation_config = found
+        from guard.settings.saved_config import SavedAsFound
+
+        model.generation_config = SavedAsFound(found, own)
     return record
 
 

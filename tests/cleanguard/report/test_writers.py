@@ -84,6 +84,8 @@ DOORS = {
     "cleanguard/editing/write.py put_file": "a device or a pipe that the user named; files go to _write",
     "cleanguard/editing/write.py _write": "the door to files: a temporary file beside it, fsync, rename",
     "cleanguard/cache.py save": "the cache: a temporary file and a rename; it counts as empty if it is odd",
+    "guard/adapters/pickles.py unpickled": "a copy in a folder of its own, for as long as the adapter is read",
+    "guard/settings/saved_config.py save_pretrained": "transformers' own file, as its own config writes it",
     "guard/provenance/digests.py _keep": "digests of the user's cache: a temporary file and a rename",
     "guard/records/journal.py _settle": "records: appended under a lock, canonical JSON",
     "guard/records/journal.py __init__": "the file of records, opened under a lock",
