@@ -6,6 +6,7 @@ some folders, so that texts get other ids than the model was trained on (finding
 
 from __future__ import annotations
 
+from copy import copy
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -156,9 +157,7 @@ def _converted(found: PreTrainedTokenizerBase, path: Path) -> PreTrainedTokenize
             return None
     if theirs.post_processor is not None:
         backend.post_processor = theirs.post_processor
-    ours: PreTrainedTokenizerBase = transformers.PreTrainedTokenizerFast(
-        tokenizer_object=backend, **found.special_tokens_map
-    )
-    ours.chat_template = found.chat_template
-    ours.name_or_path = found.name_or_path
+    # Its class, settings and names stay: what a script saves of it is read again as the same tokenizer.
+    ours: Any = copy(found)
+    ours._tokenizer = backend
     return ours
