@@ -15,7 +15,17 @@ import libcst as cst
 from cleanguard.files import SourceFile
 from codemods.plan.planned import LoadKey
 from codemods.script.givers import NOTHING, Given, Givers
-from codemods.script.handing import MAKES, Generating, imported_words, imports_from, words_in
+from codemods.script.handing import (
+    MAKES,
+    Generating,
+    dotted_parts,
+    imported_words,
+    imports_from,
+    part_of,
+    renamed,
+    root_of,
+    words_in,
+)
 from lint_rules._flow.analysis import Flow
 from lint_rules._run.others import OtherFiles
 
@@ -56,6 +66,8 @@ class Elsewhere:
         self._read: dict[tuple[Path, Callable[[ast.Module], object]], object] = {}
         self._folders: dict[Path, list[Path]] = {}
         self._imported: dict[Path, frozenset[str]] = {}
+        self._imported_by: dict[Path, bool] = {}
+        self._stems: dict[Path, frozenset[str]] = {}
         self._said: dict[Path, set[str]] = {}
         self._givings: dict[Path, list[Path]] = {}
 
@@ -98,27 +110,37 @@ class Elsewhere:
             wanted = self.stems(path)
             tree = self.parsed(path) if _GENERATES in _bytes(path) else None
             does = None if tree is None else Generating(self.text(path), tree)
+            known = self._importers if does is not None else {}
+            likely = {other for stem in wanted for other in known.get(stem, ())}
             self._givings[path] = [
                 real
-                for other in (self._run if does is not None else ())
-                if other.suffix == ".py"
-                and (real := other.resolve()) != path
-                and not wanted.isdisjoint(self.imported_words(other))
-                and self._may_give(other, does)
+                for other in sorted(likely)
+                if (real := other.resolve()) != path and self._may_give(other, does)
             ]
         return self._givings[path]
+
+    @cached_property
+    def _importers(self) -> dict[str, list[Path]]:
+        """The scripts of the run by the names in their import statements."""
+        found: dict[str, list[Path]] = {}
+        for path in self._run:
+            for word in self.imported_words(path) if path.suffix == ".py" else ():
+                found.setdefault(word, []).append(path)
+        return found
 
     def _may_give(self, path: Path, does: Generating | None) -> bool:
         """Whether a file may give a model to what of another one generates."""
         text = self._whole(path)
-        if does is None or not does.is_said_in(self._words(path), self._packages):
+        if does is None or not does.is_said_in(self._words(path), self._renamed):
             return False
         if MAKES.search(text) or not self._carriers.isdisjoint(self.imported_words(path)):
             return True
         stems = self.stems(path)  # it may be given one itself
-        return any(
-            one != path and not stems.isdisjoint(self.imported_words(one)) for one in self._run
-        )
+        if path not in self._imported_by:
+            self._imported_by[path] = any(
+                one != path and not stems.isdisjoint(self.imported_words(one)) for one in self._run
+            )
+        return self._imported_by[path]
 
     def _words(self, path: Path) -> set[str]:
         if path not in self._said:
@@ -126,8 +148,10 @@ class Elsewhere:
         return self._said[path]
 
     @cached_property
-    def _packages(self) -> list[str]:
-        return [self._whole(path) for path in self._run if path.stem == "__init__"]
+    def _renamed(self) -> frozenset[tuple[str, str]]:
+        """What packages import under another name, and that name."""
+        packages = [path for path in self._run if path.stem == "__init__"]
+        return frozenset(pair for path in packages for pair in renamed(self._whole(path)))
 
     def is_given(self, path: Path) -> bool:
         """Whether another file of the run may give a model to what a file generates with."""
@@ -137,6 +161,8 @@ class Elsewhere:
 
     def stems(self, path: Path) -> frozenset[str]:
         """The last names under which a file's own names are imported: its own, and those of who hands them on."""
+        if path in self._stems:
+            return self._stems[path]
         found = {_stem(path)}
         packages = [other for other in self._run if other.stem == "__init__"]
         grown = True
@@ -146,7 +172,8 @@ class Elsewhere:
             }
             grown = not more <= found
             found |= more
-        return frozenset(found)
+        self._stems[path] = frozenset(found)
+        return self._stems[path]
 
     def imported_words(self, path: Path) -> frozenset[str]:
         """The names in a file's import statements."""
@@ -180,7 +207,7 @@ class Elsewhere:
         return bool(last) and any(
             other.stem == last
             and other != path.absolute()
-            and words.search(_part(self._whole(other), within))
+            and words.search(part_of(self._whole(other), within))
             for other in self._run
         )
 
@@ -202,8 +229,13 @@ class Elsewhere:
             for other, own in self._run_by_last.get(parts[-1], ())
             if own[-len(parts) :] == parts
         ]
-        above = [other for other in ending if _root_of(other, parts) in path.absolute().parents]
+        above = [other for other in ending if root_of(other, parts) in path.absolute().parents]
         return above or ([] if parts[0] in _LIBRARIES else ending)
+
+    def packages(self, name: str) -> list[Path]:
+        """The folders of the run that hold a package of this name."""
+        every = self._run_by_last.get(name, ())
+        return [one.parent.parent for one, _ in every if one.stem == "__init__"]
 
     def text(self, path: Path) -> str:
         """The text of a file of the run."""
@@ -275,7 +307,7 @@ class Elsewhere:
         """The files of the run, with the parts of their dotted names, by the last part."""
         found: dict[str, list[tuple[Path, list[str]]]] = {}
         for path in self._run:
-            parts = _dotted_parts(path)
+            parts = dotted_parts(path)
             found.setdefault(parts[-1] if parts else "", []).append((path, parts))
         return found
 
@@ -299,29 +331,6 @@ class Elsewhere:
                 text = ""
             self._texts[path] = text if "import" in text else ""
         return self._texts[path]
-
-
-def _part(text: str, function: str | None) -> str:
-    """The text of a function at the top of a module; the whole where there is none of that name."""
-    if function is None:
-        return text
-    body = re.compile(
-        rf"^(async )?def {re.escape(function)}\b.*?(?=^[A-Za-z_@]|\Z)", re.MULTILINE | re.DOTALL
-    )
-    found = body.search(text)
-    return text if found is None else found[0]
-
-
-def _dotted_parts(path: Path) -> list[str]:
-    """The parts of the dotted name of a file as a module."""
-    parts = list(path.with_suffix("").parts)
-    return parts[:-1] if parts[-1] == "__init__" else parts
-
-
-def _root_of(path: Path, parts: list[str]) -> Path:
-    """The folder from which a file is imported by these parts."""
-    above = len(parts) + (path.stem == "__init__")
-    return path.parents[above - 1]
 
 
 def _stem(path: Path) -> str:

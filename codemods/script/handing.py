@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 from typing import TypeAlias
 
 # What a file says that makes models itself.
@@ -38,17 +39,16 @@ class Generating:
         self.names = frozenset(name for part in found for name in part.names)
         self.by_any_name = any("__call__" in part.names for part in found)
 
-    def is_said_in(self, words: set[str], packages: Iterable[str]) -> bool:
+    def is_said_in(self, words: set[str], names: Iterable[tuple[str, str]]) -> bool:
         """Whether a module that imports this one says any of it, by the names that packages give it too.
 
         Args:
             words: Those of the module.
-            packages: The texts that may hand it on by other names.
+            names: What packages hand on, and the other name that they give it.
         """
         if self.by_any_name or not words.isdisjoint(self.names):
             return True
-        renamed = (found for text in packages for found in _RENAMED.findall(text))
-        return any(name in self.names and other in words for name, other in renamed)
+        return any(name in self.names and other in words for name, other in names)
 
 
 _Definition: TypeAlias = "ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef"
@@ -75,6 +75,11 @@ def _spread(found: list[_Part], parts: list[_Part], leads: Callable[[_Part, _Par
         waiting += more
 
 
+def renamed(text: str) -> list[tuple[str, str]]:
+    """What a text gives another name, and that name."""
+    return _RENAMED.findall(text)
+
+
 def imported_words(raw: bytes) -> set[str]:
     """The names in a file's import statements."""
     text = raw.decode("utf-8", errors="replace") if b"import" in raw else ""
@@ -95,3 +100,26 @@ def imports_from(text: str, stem: str, name: str) -> bool:
         if stem in words:  # `from package import module`
             return True
     return False
+
+
+def part_of(text: str, function: str | None) -> str:
+    """The text of a function at the top of a module; the whole where there is none of that name."""
+    if function is None:
+        return text
+    body = re.compile(
+        rf"^(async )?def {re.escape(function)}\b.*?(?=^[A-Za-z_@]|\Z)", re.MULTILINE | re.DOTALL
+    )
+    found = body.search(text)
+    return text if found is None else found[0]
+
+
+def dotted_parts(path: Path) -> list[str]:
+    """The parts of the dotted name of a file as a module."""
+    parts = list(path.with_suffix("").parts)
+    return parts[:-1] if parts[-1] == "__init__" else parts
+
+
+def root_of(path: Path, parts: list[str]) -> Path:
+    """The folder from which a file is imported by these parts."""
+    above = len(parts) + (path.stem == "__init__")
+    return path.parents[above - 1]
