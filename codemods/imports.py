@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -17,6 +18,8 @@ IMPORT = "from guard import CleanModelLoader"
 _OURS = ("transformers", "peft", "torch", "bitsandbytes", "unsloth")
 # What is told of the place of an import holds for what comes in its place.
 _FOR_LINTERS = re.compile(r"#\s*(noqa|isort:|pylint:|ruff:)", re.IGNORECASE)
+# What takes a name of a module by its text.
+_BY_NAME = re.compile(r"__all__|\b(getattr|globals|locals|vars|eval|exec)\(|__dict__")
 _WORD = re.compile(r"[A-Za-z_]\w*")
 # What a comment says that is about the whole file, though a statement follows at once.
 _HEADER = re.compile(rb"^#!|coding[:=]|SPDX-|copyright|licen[cs]e", re.IGNORECASE)
@@ -43,8 +46,14 @@ class _Import:
     function: cst.FunctionDef | None
 
 
-def rewrite(script: Script, edits: Sequence[Edit]) -> list[Edit]:
-    """The import edits that go with the given edits; none if they use no CleanModelLoader."""
+def rewrite(script: Script, edits: Sequence[Edit], cells: Sequence[int] = ()) -> list[Edit]:
+    """The import edits that go with the given edits; none if they use no CleanModelLoader.
+
+    Args:
+        script: The script.
+        edits: What is to be written.
+        cells: Where each cell of a notebook begins: one that loses an import may be run without those above it.
+    """
     callers = [edit for edit in edits if "CleanModelLoader" in edit.text]
     if not callers:
         return []
@@ -60,6 +69,7 @@ def rewrite(script: Script, edits: Sequence[Edit]) -> list[Edit]:
     if any(IMPORT in edit.text for edit in edits):
         missing = []
     places = _places(script, missing, [item for item, _ in losing])
+    places = [*places, *_of_cells(script, [item for item, _ in losing], cells)]
     result = [_edit(script, item, unused, arrives=item in places) for item, unused in losing]
     if missing and not places:
         result.append(_insertion(script))
@@ -83,6 +93,14 @@ def _places(script: Script, missing: Sequence[Edit], losing: Sequence[_Import]) 
     ]
     froms = [item for item in top if isinstance(item.node, cst.ImportFrom)]
     return froms[:1] or top[-1:]
+
+
+def _of_cells(script: Script, losing: Sequence[_Import], cells: Sequence[int]) -> list[_Import]:
+    """The first import of each cell of a notebook that loses one."""
+    found: dict[int, _Import] = {}
+    for item in losing if cells else ():
+        found.setdefault(bisect_right(cells, script.span(item.line).start), item)
+    return list(found.values())
 
 
 def _nearest(script: Script, edit: Edit, losing: Sequence[_Import]) -> _Import | None:
@@ -183,7 +201,10 @@ def _became_unused(
     every: Sequence[_Import],
 ) -> bool:
     """Whether every use of an imported name lies in edited text: it was used before, and is not now."""
-    if name in words or f'"{name}"' in script.source.text or f"'{name}'" in script.source.text:
+    text = script.source.text
+    quoted = f'"{name}"' in text or f"'{name}'" in text
+    annotates = quoted and re.search(rf"(:|->|\[|,|\|)\s*[\"']{name}[\"']", text)
+    if name in words or annotates or (quoted and _BY_NAME.search(text)):
         return False
     if script.is_taken_elsewhere(name):
         return False

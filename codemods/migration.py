@@ -245,7 +245,7 @@ class _Planner:
         sites, links = sites_of(script)
         edits = _unique(edit for site in sites for edit in site.edits)
         edits = stay_at_arguments(script, edits, CARRIED)
-        arriving = imports.rewrite(script, edits)
+        arriving = imports.rewrite(script, edits, self._document.cells)
         edits = tidy(script.utf8, without_empty_blocks(script, edits))
         edits = keep_comments(script, [*edits, *tidy(script.utf8, arriving)])
         planned = self._placed(sorted(_planned(script, sites), key=lambda one: (one.row, one.code)))

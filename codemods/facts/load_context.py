@@ -11,7 +11,6 @@ from cleanguard.catalogue.standing import standing_of
 from codemods.facts.purposes import trains
 from codemods.plan.edits import Edit
 from codemods.plan.sites import CannotRewrite, Note
-from codemods.script.looking import Looking
 from codemods.script.script import Script
 from lint_rules._flow.values.events import (
     AdapterAttach,
@@ -28,11 +27,17 @@ from lint_rules._flow.values.syntax import dotted
 _EMPTY = ("init_empty_weights", "init_on_device", "no_init_weights", "LoadWoInit", "Init", "device")
 
 _PICKLES = re.compile(r"(pytorch_model|adapter_model)[^\n\"']*\.bin")
-_MODEL_NAME = re.compile(r"([\w.-]+/)?[\w.-]*\d[bBmM]\b[\w.-]*")  # a size: data have none
+# A size tells it from data: `7b`, `350m`.
+_MODEL_NAME = re.compile(r"\b(?:[\w.-]+/)?[A-Za-z][\w.-]*\d[bBmM]\b(?:[\w.-]*\w)?")
 _PICKLED_ADAPTER = re.compile(r"adapter_model[^\n\"']*\.bin")
 _SAVES = re.compile(r"torch\.save\(")
 _WRITES = re.compile(r"torch\.save\(|\brename\(|\breplace\([^\n]*\.bin|shutil\.(move|copy)")
 
+_FILLED = Note(
+    "changed",
+    "rows are filled up with the pad token that the loader chooses",
+    "where the tokenizer brings one that is not EOS",
+)
 # What decides which special tokens a tokenizer puts around a prompt.
 SPECIALS = ("add_bos_token", "add_eos_token", "bos_token", "bos_token_id")
 
@@ -106,7 +111,7 @@ def refuse_moved_padding(script: Script, tokenizer: TokenizerLoad) -> None:
 def side_note(script: Script, tokenizer: TokenizerLoad) -> list[Note]:
     """What becomes of the side that a tokenizer pads on in training, where the script does not say it."""
     if (
-        _sides_set(script, tokenizer)
+        any(event.attribute == "padding_side" for event in script.flow.events(AttributeSet))
         or "padding_side" in tokenizer.args.keywords
         or not trains(script)
     ):
@@ -117,8 +122,9 @@ def side_note(script: Script, tokenizer: TokenizerLoad) -> list[Note]:
 
 def padding_note(script: Script, encode: Encode) -> list[Note]:
     """What becomes of a batch that was padded on the side that the tokenizer happened to have."""
-    if trains(script):
-        return []  # `side_note` tells it
+    if trains(script):  # `side_note` tells the side
+        own = "pad_token" in script.source.text or not may_pad(encode)
+        return [] if own else [_FILLED]
     load = script.flow.event_at(encode.tokenizer.origin, TokenizerLoad)
     if not _pads(encode):
         return []
@@ -174,8 +180,10 @@ def _sides_set(script: Script, tokenizer: TokenizerLoad) -> list[AttributeSet]:
         event
         for event in script.flow.events(AttributeSet)
         if event.attribute == "padding_side"
-        and isinstance(event.target, Tokenizer)
-        and event.target.origin is tokenizer.node
+        and any(
+            isinstance(option, Tokenizer) and option.origin is tokenizer.node
+            for option in options(event.target)
+        )
     ]
 
 
@@ -207,38 +215,26 @@ def is_statement(model: ModelLoad) -> bool:
 
 
 def may_load_chat(script: Script, load: ModelLoad | TokenizerLoad) -> bool:
-    """Whether a chat model is among the names that a load's may come from: choices of an option, or a table.
+    """Whether a script names a chat model that a load may be given: as a choice, in a table, in a usage line.
 
     The loader refuses it unless told; the old load took it.
     """
-    if load.model.text is not None or load.model.standing != "unknown":
+    certain = load.model.text is not None and load.model.fixed
+    if certain or load.model.standing == "chat":
         return False
     given = load.args.get("pretrained_model_name_or_path", 0)
     names = [] if given is None else list(options(given.value))
     return any(
         isinstance(one, Constant) and isinstance(one.value, str) and _is_chat(script, one.value)
         for one in names
-    ) or any(_is_chat(script, name) for name in script.look(_Listed).names)
+    ) or any(_is_chat(script, name) for name in script.once(_model_names))
+
+
+def _model_names(script: Script) -> set[str]:
+    """What is named like a model with its size in the script: in tables, choices, usage lines and comments."""
+    return {found.group() for found in _MODEL_NAME.finditer(script.source.text)}
 
 
 def _is_chat(script: Script, name: str) -> bool:
     known = script.flow.settings
     return standing_of(name, known.base_models, known.chat_models) == "chat"
-
-
-class _Listed(Looking):
-    """The texts that a script lists or tables and that name a size: `choices=[…]`, `{"name": "owner/model"}`."""
-
-    def __init__(self) -> None:
-        self.names: set[str] = set()
-
-    def visit_Element(self, node: cst.Element) -> None:
-        self._take(node.value)
-
-    def visit_DictElement(self, node: cst.DictElement) -> None:
-        self._take(node.value)
-
-    def _take(self, node: cst.BaseExpression) -> None:
-        text = node.evaluated_value if isinstance(node, cst.SimpleString) else None
-        if isinstance(text, str) and _MODEL_NAME.fullmatch(text):
-            self.names.add(text)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -291,9 +292,15 @@ def _end_token(script: Script, argument: Argument) -> Fate:
     return Fate(None, notes=(note,), after=f"add_eos_token = {written(script, argument)}")
 
 
+# A call whose keywords come in a dict may cut what it is given.
+_SPREADS = re.compile(r"\*\*\w")
+
+
 def _max_length(script: Script, argument: Argument, *, training: bool) -> Fate:
     text = "`model_max_length`: a prompt is no longer cut; one that does not fit raises"
     if not (training or uses_max_length(script)):
+        if "truncat" not in script.source.text and not _SPREADS.search(script.source.text):
+            return Fate(None, notes=(Note("dropped", "`model_max_length`: nothing is cut to it"),))
         return Fate(None, notes=(Note("changed", text, "where no prompt was longer"),))
     if literal_of(argument) is None:
         raise CannotRewrite("`model_max_length=None` takes away the length that rows are cut to")

@@ -2,16 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import ast
+import re
+from collections.abc import Callable, Iterable, Iterator, Set
+from pathlib import Path
 
 import libcst as cst
 
 from codemods.facts.purposes import trains
+from codemods.script.elsewhere import Elsewhere
+from codemods.script.foreign import foreign_loads
 from codemods.script.model_uses import Calls
 from codemods.script.script import Script
-from lint_rules._flow.values.events import AdapterAttach, Encode, ModelLoad
+from lint_rules._flow.values.events import (
+    AdapterAttach,
+    Encode,
+    Forward,
+    Generate,
+    LoaderCall,
+    ModelLoad,
+)
 from lint_rules._flow.values.syntax import dotted
-from lint_rules._questions.hand_made_text import chat_reach
+from lint_rules._questions.hand_made_text import chat_reach, writes_chat
+
+_WORD = re.compile(r"\w+")
+_IMPORTS = re.compile(
+    r"^\s*from\s+([.\w]+)\s+import\s+(\([^)]*\)|[^\n]*)|^\s*import\s+([^\n;\"']+)", re.MULTILINE
+)
+# Rows of a training often come through a package and a helper.
+_STEPS = 5
 
 
 def other_holds(
@@ -30,6 +49,11 @@ def other_holds(
         ours = encode.tokenizer.origin in nodes and text is not None
         if ours and text and text.expression is not None and chat.touches(text.expression):
             yield encode.node, "a chat format may be in what it tokenises, which the guard refuses"
+    generates = next(script.flow.events(Generate), None) is not None
+    name = script.once(_chat_elsewhere) if trains(script) or generates else None
+    where = script.look(Calls, None).found[:1] if name is not None and nodes else ()
+    for call in where:
+        yield call, f"{name} writes a chat format, which the guard refuses in what is read"
     names = script.once(_models)
     for call in script.look(Calls, "save").found:
         if dotted(call.func) != "torch.save" or not call.args:
@@ -37,6 +61,50 @@ def other_holds(
         held = [part for part in _held(call.args[0].value) if script.code(part) in names]
         if any(touches(part) for part in held):
             yield call, "it pickles the model, and its guard with it: save `state_dict()`"
+
+
+def _chat_elsewhere(script: Script) -> str | None:
+    return _imported_chat(script, _STEPS if trains(script) else 1)
+
+
+def _imported_chat(script: Script, steps: int) -> str | None:
+    """The name of a file that a script imports and that writes a chat format; None where none does.
+
+    Args:
+        script: The script.
+        steps: From import to import.
+    """
+    others = script.others
+    seen, now = {script.path}, [script.path]
+    for _ in range(steps):
+        now = [one for path in now for one in _imported(others, path) if one not in seen]
+        for path in now:
+            if writes_chat(others.text(path)) and others.once(path, _writes_chat):
+                return path.name
+        seen.update(now)
+    return None
+
+
+def _imported(others: Elsewhere, path: Path) -> list[Path]:
+    return [one for name in _modules(others.text(path)) for one in others.modules(path, name)]
+
+
+def _modules(text: str) -> list[str]:
+    """What a text imports, by the dotted names that modules may have."""
+    found: list[str] = []
+    for start, names, plain in _IMPORTS.findall(text):
+        words = _WORD.findall(names)
+        joint = "" if start.endswith(".") else "."
+        found += [start, *(f"{start}{joint}{word}" for word in words)] if start else []
+        found += re.findall(r"[\w.]+", plain)
+    return list(dict.fromkeys(found))
+
+
+def _writes_chat(tree: ast.Module) -> bool:
+    return any(
+        isinstance(node, ast.Constant) and isinstance(node.value, str) and writes_chat(node.value)
+        for node in ast.walk(tree)
+    )
 
 
 def _models(script: Script) -> frozenset[str]:
@@ -59,3 +127,32 @@ def _held(node: cst.BaseExpression) -> Iterator[cst.BaseExpression]:
     elif isinstance(node, (cst.Dict, cst.List, cst.Tuple)):
         for element in node.elements:
             yield from _held(element.value)
+
+
+def without_model(
+    script: Script, tokenizers: Iterable[cst.CSTNode], done: Set[cst.CSTNode]
+) -> dict[cst.CSTNode, str]:
+    """Tokenizers of a script that trains, generates or scores with a model that is none of the loader's.
+
+    Ids would be the same, but not the pad token, nor what is saved with the model.
+
+    Args:
+        script: The script.
+        tokenizers: Those that would be rewritten.
+        done: All loads that would be.
+    """
+    flow = script.flow
+    uses = trains(script) or any(
+        next(flow.events(kind), None) is not None for kind in (Generate, Forward)
+    )
+    if not uses and not script.has_attribute("generate("):
+        return {}
+    if any(load.node in done for load in flow.events(ModelLoad)):
+        return {}
+    if next(flow.events(LoaderCall), None) is not None:
+        return {}
+    stays = script.others.left
+    if any(key is not None and key not in stays for key in foreign_loads(script).values()):
+        return {}
+    why = "the model that it is used with is none of the loader's"
+    return dict.fromkeys(tokenizers, why)

@@ -31,7 +31,18 @@ def stays_evaluating(script: Script) -> bool:
     may be another's reference, or be loaded to evaluate.
     """
     sets = script.names_end_with("Trainer", "TrainingArguments") or script.has_attribute("train(")
-    return not sets or len(list(script.flow.events(ModelLoad))) > 1
+    return not sets or len(script.once(_model_names)) > 1
+
+
+def _model_names(script: Script) -> frozenset[object]:
+    """What the script calls the models that it loads: branches that give one name its model load one."""
+    found = set()
+    for load in script.flow.events(ModelLoad):
+        line = None if load.place.line is None else load.place.line.body[0]
+        targets = [script.code(one.target) for one in getattr(line, "targets", ())]
+        name = targets[0] if targets else f"line {script.line_of(load.node)}"
+        found.add((load.place.function, name))
+    return frozenset(found)
 
 
 def uses_max_length(script: Script) -> bool:

@@ -67,6 +67,7 @@ _TAKEN = Note(
     "carried",
     "`allow_pickle=True`: the script names a pickled adapter; its weights are read without code of theirs",
 )
+_ON_PATH = re.compile(r"sys\.path\.(append|insert)\([^\n]*\bpeft\b")
 _SUMMARY = "attach the adapter through CleanModelLoader"
 
 
@@ -77,6 +78,10 @@ def rewrite(script: Script, unmigrated: frozenset[cst.CSTNode]) -> list[Site]:
         if load_severity(attach.model.model, script.flow.settings) is None:
             continue
         try:
+            if script.once(_has_own_peft):
+                raise CannotRewrite(
+                    "the script runs with a peft of its own, whose adapters may be others"
+                )
             in_place = base_is_seen(script, attach)
             edits = _edits(script, attach, unmigrated, in_place=in_place)
             notes = (_IN_PLACE,) if in_place else ()
@@ -90,6 +95,17 @@ def rewrite(script: Script, unmigrated: frozenset[cst.CSTNode]) -> list[Site]:
         except CannotRewrite as reason:
             sites.append(Site("CG101", attach.node, _SUMMARY, reason=str(reason)))
     return sites
+
+
+def _has_own_peft(script: Script) -> bool:
+    """Whether a copy of peft is put on the path, or the script lies in one."""
+    if _ON_PATH.search(script.source.text):
+        return True
+    here = script.path.absolute().parents
+    return any(
+        (above.parent if above.name == "src" else above) in here
+        for above in script.others.packages("peft")
+    )
 
 
 def _may_lie_on_the_hub(path: Argument) -> bool:

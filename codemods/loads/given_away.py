@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Sequence, Set
 from typing import Literal
 
@@ -37,6 +38,14 @@ _MAKES = re.compile(
 _MEASURES = re.compile(
     r"complexity|flops|macs|profile|simple_evaluate|onnx|^trace$|^summary$", re.I
 )
+_TOKENIZER = re.compile(r"(self\.)?\w*tok(enizer)?\w*")
+# What they do with a model and a tokenizer is known: they train with rows, save, place or count.
+_LIBRARIES = (
+    frozenset(
+        "transformers trl peft torch accelerate datasets deepspeed bitsandbytes unsloth optimum guard stages".split()  # noqa: SIM905
+    )
+    | sys.stdlib_module_names
+)
 Does = Literal["scores", "unknown"]
 
 
@@ -48,6 +57,7 @@ def given_away(script: Script) -> list[tuple[cst.Call, str, Does]]:
         does = _does(script, module, name)
         if does is not None:
             risky[local] = does
+    unseen = {local for local, module, _ in taken.members if not _is_known(script, module)}
     for target, called in script.look(_Made).found if risky else ():
         made = risky.get(called.partition(".")[0])
         if made is not None:  # its methods get the model
@@ -59,13 +69,27 @@ def given_away(script: Script) -> list[tuple[cst.Call, str, Does]]:
     known: list[tuple[cst.Call, str, Does | None]] = []
     for node, name in named:
         does = risky.get(name.partition(".")[0])
-        if _MEASURES.search(name.rpartition(".")[2]):
+        if _MEASURES.search(name.rpartition(".")[2]) or (
+            does is None and name.partition(".")[0] in unseen and _gets_both(script, node)
+        ):
             does = measured
         elif does == "unknown" and name.partition(".")[0] in modules:
             text = called_text(script, node)
             does = does if text is None else _judged(script, text)
         known.append((node, name, does))
     return [(node, name, does) for node, name, does in known if does is not None]
+
+
+def _is_known(script: Script, module: str) -> bool:
+    """Whether a module is a library that runs models with what it is given, or a file of the run."""
+    top = module.partition(".")[0]
+    return not top or top in _LIBRARIES or bool(script.others.modules(script.path, module))
+
+
+def _gets_both(script: Script, call: cst.Call) -> bool:
+    """Whether a call is given a tokenizer beside a model, so that it may make prompts of its own."""
+    given = [script.code(argument.value) for argument in call.args]
+    return len(given) > 1 and any(_TOKENIZER.fullmatch(text) for text in given)
 
 
 def _does(script: Script, module: str, name: str) -> Does | None:

@@ -46,7 +46,7 @@ _CHUNKS = Note(
 )
 CHATS = Note(
     "carried",
-    "`allow_chat_model=True`: a chat model is among the names that the script lists, and is loaded as before",
+    "`allow_chat_model=True`: the script names a chat model, which is loaded as before",
 )
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import libcst as cst
 
+from cleanguard.catalogue.families import family_of
 from codemods.facts.growth_aside import grows
 from codemods.facts.load_context import (
     is_statement,
@@ -31,7 +32,7 @@ from codemods.loads.loader_arguments import (
     refuse_pad_keyword,
 )
 from codemods.loads.loader_classes import other_classes
-from codemods.loads.partners import partner_of
+from codemods.loads.partners import model_text, partner_of
 from codemods.plan.edits import Edit
 from codemods.plan.sites import CannotRewrite, Note, Site
 from codemods.script.mentions import mentioning
@@ -58,8 +59,23 @@ _REFUSES = Note(
 )
 _PICKLED = Note(
     "changed",
-    "weights that are pickled alone are refused",
-    "where the model's folder holds safetensors",
+    "weights that are pickled alone, or lack a tensor of the model, are refused",
+    "where the model's folder holds safetensors, and all of them",
+)
+_NO_CHAT = Note("changed", "a chat model is refused", "where a base model is named")
+_TWO_BOS = Note(
+    "changed",
+    "rows that begin with BOS twice are refused, and in evaluation padding on the left where a model counts positions",
+    "where no row begins so, and the model counts none",
+)
+# Families of which folders with a tokenizer.model alone are about, and whose own have the other file too.
+_PIECES = ("llama2", "mistral", "gemma", "yi")
+_PUBLISHERS = ("meta-llama/", "mistralai/", "google/", "codellama/", "TinyLlama/")
+_SENTENCEPIECE = Note(
+    "changed",
+    "a `tokenizer.model` without a tokenizer.json is read as sentencepiece reads it, and saved as it lies; "
+    "transformers 5 gives other ids where blanks follow each other or a special token",
+    "where the folder holds a tokenizer.json",
 )
 
 
@@ -160,9 +176,15 @@ def _rewrite_pair(
             model.node,
             "load through CleanModelLoader",
             edits,
-            (*said.notes, _GREEDY, _REFUSES, _PICKLED),
+            (*said.notes, *_told(script, model)),
         ),
-        Site("CG102", tokenizer.node, "take the tokenizer that load() returns", (removal,)),
+        Site(
+            "CG102",
+            tokenizer.node,
+            "take the tokenizer that load() returns",
+            (removal,),
+            _sentencepiece(tokenizer),
+        ),
     )
     return _Plan(model.node, (*sites, *_bits_site(script, model)), said.names, said.touched)
 
@@ -186,10 +208,44 @@ def _rewrite_model(script: Script, model: ModelLoad, *, lacks_bos: bool) -> _Pla
             edits = (statement, *_needless_eval(script, model, target))
     except CannotRewrite as reason:
         return _Plan(model.node, (_left(model, "CG101", str(reason)),))
-    alone = () if next(script.flow.events(TokenizerLoad), None) else (_ITS_TOKENIZER,)
-    notes = (*said.notes, _GREEDY, _REFUSES, _PICKLED, *alone)
+    notes = (*said.notes, *_told(script, model), *_alone(script, model))
     site = Site("CG101", model.node, "load through CleanModelLoader", (*edits, *said.edits), notes)
     return _Plan(model.node, (site, *_bits_site(script, model)), said.names, said.touched)
+
+
+def _sentencepiece(tokenizer: TokenizerLoad) -> tuple[Note, ...]:
+    """The note on files that sentencepiece made, where the name does not tell what lies there."""
+    name = tokenizer.model.text or ""
+    family = family_of(name) if tokenizer.model.fixed else None
+    known = family is not None and (family.name not in _PIECES or name.startswith(_PUBLISHERS))
+    return () if known else (_SENTENCEPIECE,)
+
+
+def _may_be_chat(load: ModelLoad | TokenizerLoad) -> bool:
+    """Whether the name tells no base model for certain; a default may be overridden."""
+    return not load.model.fixed or load.model.standing == "unknown"
+
+
+def _told(script: Script, model: ModelLoad) -> tuple[Note, ...]:
+    """What the loader does that the old load did not."""
+    unknown = _may_be_chat(model) and not may_load_chat(script, model)
+    return (
+        _GREEDY,
+        _REFUSES,
+        *((_TWO_BOS,) if trains(script) else ()),
+        _PICKLED,
+        *((_NO_CHAT,) if unknown else ()),
+    )
+
+
+def _alone(script: Script, model: ModelLoad) -> tuple[Note, ...]:
+    """The note on the tokenizer of a model whose name no tokenizer of the script has."""
+    own = model_text(script, model.args)
+    for tokenizer in script.flow.events(TokenizerLoad):
+        same = tokenizer.model.text is not None and tokenizer.model.text == model.model.text
+        if same or (own is not None and model_text(script, tokenizer.args) == own):
+            return ()
+    return (_ITS_TOKENIZER,)
 
 
 def _bits_site(script: Script, model: ModelLoad) -> tuple[Site, ...]:
@@ -227,7 +283,9 @@ def _rewrite_tokenizer(script: Script, tokenizer: TokenizerLoad) -> Site:
     said = [] if grown == "kept" else side_note(script, tokenizer)
     told += [] if grown == "none" else [ADDED]
     told += [CHATS] if chats else []
-    notes = (*carried.notes, *told, *said)
+    unknown = _may_be_chat(tokenizer) and not chats
+    told += [_NO_CHAT] if unknown else []
+    notes = (*carried.notes, *told, *said, *_sentencepiece(tokenizer))
     return Site("CG102", tokenizer.node, "load the tokenizer alone", (edit,), notes)
 
 

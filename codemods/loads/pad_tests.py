@@ -19,7 +19,7 @@ from codemods.script.foreign import foreign_loads
 from codemods.script.looking import Looking
 from codemods.script.purity import assigned_name
 from codemods.script.script import Script
-from lint_rules._flow.values.events import Encode, Generate, TokenizerLoad
+from lint_rules._flow.values.events import AttributeSet, Encode, Generate, TokenizerLoad
 from lint_rules._flow.values.syntax import dotted
 
 _SUMMARY = "a pad token is there now"
@@ -30,6 +30,7 @@ _ENCODES = "CleanModelLoader.encode("
 _KEPT = "the encoded batch that stays is padded on the left, with the guard's pad token"
 _LOOKED_AT = ("pad_token", "pad_token_id", "padding_side")
 _READ = "it is the guard's now, which is not EOS where the vocabulary has a token to spare"
+_CONDITIONS = (cst.If, cst.For, cst.While, cst.Try, cst.TryStar, cst.Match)
 _SIDE = "the loader pads on the left"
 
 
@@ -53,6 +54,7 @@ def rewrite(script: Script, sites: Sequence[Site], edits: Iterable[Edit]) -> lis
     visitor = _PadTests()
     script.module.visit(visitor)
     own = _as_files_have_it(script, "used", "kept") | _bound_by(script, loads, _AS_FILES)
+    own |= _sets_its_own(script, gone)
     sided = _as_files_have_it(script, "kept") | (own & _bound_by(script, loads, _TRAINED))
     left = (foreign and not trains(script)) or any(_pads_left(text) for text in loads)
     found: list[Site] = []
@@ -126,20 +128,42 @@ def _as_files_have_it(script: Script, *growths: Growth) -> set[str | None]:
     for load in script.flow.events(TokenizerLoad) if may_grow(script) else ():
         with suppress(CannotRewrite):
             if grows(script, load) in growths:
-                found.add(assigned_name(script.statement(load.place)))
+                found.add(_bound(script.statement(load.place)))
     return found - {None}
+
+
+def _sets_its_own(script: Script, gone: Sequence[Edit]) -> set[str | None]:
+    """The names of tokenizers whose pad token the script sets in any case, in a line that stays."""
+    return {
+        dotted(one.target.value)
+        for event in script.flow.events(AttributeSet)
+        if event.attribute in ("pad_token", "pad_token_id")
+        and "pad_token" not in script.code(event.expression)
+        and not any(isinstance(one, _CONDITIONS) for one in event.place.parents)
+        and not any(edit.covers(script.span(event.node).start) for edit in gone)
+        for one in (event.node.targets if isinstance(event.node, cst.Assign) else ())
+        if isinstance(one.target, cst.Attribute)
+    } - {None}
 
 
 def _bound_by(script: Script, loads: Sequence[str], said: str) -> set[str | None]:
     """The names of tokenizers that come from a load which says something."""
     texts = [text for text in loads if said in text]
     lines = [one.place.line for one in script.flow.events(TokenizerLoad)]
-    names = {assigned_name(line) for line in lines if line is not None and len(line.body) == 1}
+    names = {_bound(line) for line in lines if line is not None and len(line.body) == 1}
     return {
         name
         for name in names
         if name and any(re.search(rf"\b{re.escape(name)}\b", text) for text in texts)
     }
+
+
+def _bound(statement: cst.CSTNode) -> str | None:
+    """The name that a line binds, perhaps with its type."""
+    only = statement.body[0] if isinstance(statement, cst.SimpleStatementLine) else None
+    if isinstance(only, cst.AnnAssign) and isinstance(only.target, cst.Name):
+        return only.target.value
+    return assigned_name(statement)
 
 
 def _pads_left(text: str) -> bool:

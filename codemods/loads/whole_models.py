@@ -11,7 +11,7 @@ import libcst as cst
 from codemods.facts.given_models import is_apart
 from codemods.facts.load_context import SPECIALS, is_masked, may_pad
 from codemods.facts.load_targets import target_of
-from codemods.facts.other_holds import other_holds
+from codemods.facts.other_holds import other_holds, without_model
 from codemods.facts.own_tokens import is_used
 from codemods.facts.purposes import trains
 from codemods.facts.set_configs import set_configs
@@ -72,7 +72,8 @@ def half_done(
         if stays is not None:
             node, why = stays
             found[load.node] = f"all of a model or none: line {script.line_of(node)} stays, {why}"
-    return found
+    alone = {one.node for one in script.flow.events(TokenizerLoad)} & (done - found.keys())
+    return {**found, **without_model(script, alone, done - found.keys())}
 
 
 def left_of_foreign(

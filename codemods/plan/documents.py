@@ -25,6 +25,10 @@ class Document(Protocol):
     def foreign(self) -> frozenset[int]:
         """The lines that are not the file's own, which no edit may touch."""
 
+    @property
+    def cells(self) -> Sequence[int]:
+        """Where each cell of a notebook begins, in bytes of the text; empty for a script."""
+
     def place(self, row: int) -> Position | None:
         """Cell and line of a line of the text; None in a script."""
 
@@ -58,6 +62,7 @@ class ScriptDocument:
     """
 
     foreign: frozenset[int] = frozenset()
+    cells: Sequence[int] = ()
 
     def __init__(self, raw: bytes) -> None:
         self.raw = raw

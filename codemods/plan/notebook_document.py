@@ -42,6 +42,11 @@ class NotebookDocument:
         self._ends = [self._rows[row] - 1 for row in ends]  # before the line end that joins cells
         self._utf8 = utf8
 
+    @property
+    def cells(self) -> Sequence[int]:
+        """See `Document`."""
+        return self._starts
+
     def again(self, raw: bytes) -> NotebookDocument:
         """See `Document`."""
         return NotebookDocument(raw, self._index)

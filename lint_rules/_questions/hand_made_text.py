@@ -55,7 +55,12 @@ def names_chat(node: cst.CSTNode) -> bool:
     if isinstance(node, cst.Name):
         return node.value in _RENDERS
     text = text_of(node)
-    return text is not None and _CHAT.search(text) is not None
+    return text is not None and writes_chat(text)
+
+
+def writes_chat(text: str) -> bool:
+    """Whether a text holds a control token of a chat format."""
+    return _CHAT.search(text) is not None
 
 
 def ways_of(flow: Flow) -> Ways:

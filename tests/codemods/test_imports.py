@@ -206,3 +206,11 @@ def test_the_import_comes_after_the_header(header, rest, migrate):
     assert plan.after.decode().startswith(
         f"{header}from guard import CleanModelLoader\n{rest}def f(x):\n"
     )
+
+
+def test_a_name_in_a_text_keeps_no_import(migrate):
+    text = "import transformers\nfrom transformers import AutoModelForCausalLM\n"
+    text += 'assert "AutoModelForCausalLM" in transformers._import_structure\n'
+    text += 'model = AutoModelForCausalLM.from_pretrained("gpt2")\n'
+    assert b"import AutoModelForCausalLM" not in migrate(text).after
+    assert b"import AutoModelForCausalLM" in migrate(text + "print(globals())\n").after

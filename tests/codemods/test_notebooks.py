@@ -377,3 +377,10 @@ def test_the_gate_counts_notebooks(run: Any, folder: Path) -> None:
         notebook("x = 1\n!ls", "await f()", "from __future__ import annotations")
     )
     assert run("gate", "--no-model").code == 0
+
+
+def test_a_cell_that_imports_for_itself_goes_on_doing_so() -> None:
+    """People restart the kernel and go on below."""
+    load = ONE + 'm = AutoModelForCausalLM.from_pretrained("gpt2")\n'
+    found = sources(plan(notebook(load, "print(m)\n", ONE, MODEL)).after)
+    assert [text.count("from guard import CleanModelLoader") for text in found] == [1, 0, 1, 0]

@@ -137,3 +137,24 @@ def test_remote_code_of_a_class_that_runs_none(name: str, kept: int, migrate: Mi
         f"model = {name}.from_pretrained(sys.argv[1], trust_remote_code=True)\nprint(model.config)\n"
     )
     assert migrate(text).after.decode().count("trust_remote_code=True") == kept
+
+
+@pytest.mark.parametrize(
+    ("use", "held"),
+    [
+        ("Trainer(model=make_model(sys.argv[1]), train_dataset=rows(tokenizer)).train()\n", True),
+        ("model = make_model(sys.argv[1])\nmodel.generate(rows(tokenizer))\n", True),
+        ("print(tokenizer('a'))\n", False),
+    ],
+)
+def test_a_tokenizer_whose_model_cannot_be_seen(use: str, held: bool, migrate: Migrate) -> None:
+    """Half a model: the loader's pad token would be masked, cut and saved with a model that is none of it."""
+    text = (
+        "import sys\nfrom transformers import AutoTokenizer, Trainer\n"
+        if "Trainer" in use
+        else "import sys\nfrom transformers import AutoTokenizer\n"
+    )
+    text += 'tokenizer = AutoTokenizer.from_pretrained("gpt2")\n'
+    plan = migrate(text + use)
+    assert bool(plan.manual) == held
+    assert (plan.after == plan.before) == held

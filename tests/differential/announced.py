@@ -274,15 +274,28 @@ def _amended_load(plain: Callable[..., Any]) -> Callable[..., Any]:
         if amends is not None and amends.greedy and _line() in amends.greedy:
             old = found.generation_config
             name = str(args[0] if args else kwargs["pretrained_model_name_or_path"])
-            found.generation_config = GenerationConfig(
+            found.generation_config = _Explicit(
                 bos_token_id=old.bos_token_id,
                 eos_token_id=_ends(name, old.eos_token_id),
                 pad_token_id=old.pad_token_id,
                 **_EXPLICIT,
             )
+            found.generation_config.saved = old
         return found
 
     return from_pretrained
+
+
+class _Explicit(GenerationConfig):  # type: ignore[misc]
+    """What a model generates with in the place of its own config, which is what it saves."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """The settings alone."""
+        return {name: value for name, value in super().to_dict().items() if name != "saved"}
+
+    def save_pretrained(self, *args: Any, **kwargs: Any) -> None:
+        """Saves what was there before."""
+        self.saved.save_pretrained(*args, **kwargs)
 
 
 def _ends(name: str, ends: Any) -> Any:

@@ -76,9 +76,12 @@ def _saved(draw: Draw, parts: Parts, *, added: bool) -> list[str]:
     if how in ("model", "both"):
         parts.need("from safetensors.torch import load_file")
         parts.need("import shutil")
+        parts.need("import json")
         found += [
             f'{parts.lm}.save_pretrained("weights")',
             f"print(round(float({_TOTAL.format('weights')}), 2))",
+            'said = json.load(open("weights/generation_config.json"))',
+            "print(sorted((name, said[name]) for name in said if name != 'transformers_version'))",
             'shutil.rmtree("weights")',
         ]
     if how in ("tokenizer", "both"):
