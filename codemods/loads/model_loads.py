@@ -68,12 +68,17 @@ _TWO_BOS = Note(
     "rows that begin with BOS twice are refused, and in evaluation padding on the left where a model counts positions",
     "where no row begins so, and the model counts none",
 )
+_SAVED = Note(
+    "changed",
+    "a tokenizer that is saved unchanged is saved as the files that it came in",
+    "where those are what transformers writes",
+)
 # Families of which folders with a tokenizer.model alone are about, and whose own have the other file too.
 _PIECES = ("llama2", "mistral", "gemma", "yi")
 _PUBLISHERS = ("meta-llama/", "mistralai/", "google/", "codellama/", "TinyLlama/")
 _SENTENCEPIECE = Note(
     "changed",
-    "a `tokenizer.model` without a tokenizer.json is read as sentencepiece reads it, and saved as it lies; "
+    "a `tokenizer.model` without a tokenizer.json is read as sentencepiece reads it; "
     "transformers 5 gives other ids where blanks follow each other or a special token",
     "where the folder holds a tokenizer.json",
 )
@@ -183,7 +188,7 @@ def _rewrite_pair(
             tokenizer.node,
             "take the tokenizer that load() returns",
             (removal,),
-            _sentencepiece(tokenizer),
+            _of_files(script, tokenizer),
         ),
     )
     return _Plan(model.node, (*sites, *_bits_site(script, model)), said.names, said.touched)
@@ -213,12 +218,13 @@ def _rewrite_model(script: Script, model: ModelLoad, *, lacks_bos: bool) -> _Pla
     return _Plan(model.node, (site, *_bits_site(script, model)), said.names, said.touched)
 
 
-def _sentencepiece(tokenizer: TokenizerLoad) -> tuple[Note, ...]:
-    """The note on files that sentencepiece made, where the name does not tell what lies there."""
+def _of_files(script: Script, tokenizer: TokenizerLoad) -> tuple[Note, ...]:
+    """What becomes of the tokenizer's files: of sentencepiece's where the name does not tell, and what is saved."""
+    saves = any(map(script.has_attribute, ("save_pretrained(", "push_to_hub(")))
     name = tokenizer.model.text or ""
     family = family_of(name) if tokenizer.model.fixed else None
     known = family is not None and (family.name not in _PIECES or name.startswith(_PUBLISHERS))
-    return () if known else (_SENTENCEPIECE,)
+    return (*(() if known else (_SENTENCEPIECE,)), *((_SAVED,) if saves else ()))
 
 
 def _may_be_chat(load: ModelLoad | TokenizerLoad) -> bool:
@@ -285,7 +291,7 @@ def _rewrite_tokenizer(script: Script, tokenizer: TokenizerLoad) -> Site:
     told += [CHATS] if chats else []
     unknown = _may_be_chat(tokenizer) and not chats
     told += [_NO_CHAT] if unknown else []
-    notes = (*carried.notes, *told, *said, *_sentencepiece(tokenizer))
+    notes = (*carried.notes, *told, *said, *_of_files(script, tokenizer))
     return Site("CG102", tokenizer.node, "load the tokenizer alone", (edit,), notes)
 
 

@@ -136,3 +136,9 @@ def test_a_file_that_is_given_the_model_may_write_a_chat(tmp_path: Path) -> None
     }
     found = planned(tmp_path, texts)
     assert not any(plan.changed for plan in found.values())
+
+
+def test_how_a_tokenizer_is_saved_is_told(migrate: Migrate) -> None:
+    text = LOADS.replace("sys.argv[1]", '"gpt2"')
+    assert "saved unchanged" not in notes_of(migrate(text + "print(model)\n"))
+    assert "saved unchanged" in notes_of(migrate(text + 'tokenizer.save_pretrained("x")\n'))
