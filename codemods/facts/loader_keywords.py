@@ -281,6 +281,12 @@ def _pad_token(script: Script, argument: Argument, *, training: bool) -> Fate:
     return Fate(None, notes=(note,), after=f"pad_token = {written(script, argument)}")
 
 
+_NO_BOS = Note(
+    "fault",
+    "with a tokenizer.json, `add_eos_token=True` takes BOS off the rows; `add_bos_token = True` behind it keeps both",
+)
+
+
 def _end_token(script: Script, argument: Argument) -> Fate:
     if literal_of(argument) in (False, None):
         return Fate(None, notes=(Note("dropped", "`add_eos_token`: off, as by default"),))
@@ -288,8 +294,10 @@ def _end_token(script: Script, argument: Argument) -> Fate:
     served = not trains(script) and script.others.serves(script.path)
     if used or served:  # another file may make prompts with it
         raise CannotRewrite("`add_eos_token` puts EOS behind each prompt, the guard does not")
-    note = Note("carried", "`add_eos_token` is set on the loaded tokenizer")
-    return Fate(None, notes=(note,), after=f"add_eos_token = {written(script, argument)}")
+    notes = [Note("carried", "`add_eos_token` is set on the loaded tokenizer")]
+    if "add_bos_token" not in script.source.text:
+        notes.append(_NO_BOS)
+    return Fate(None, notes=tuple(notes), after=f"add_eos_token = {written(script, argument)}")
 
 
 # A call whose keywords come in a dict may cut what it is given.

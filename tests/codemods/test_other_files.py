@@ -142,3 +142,15 @@ def test_how_a_tokenizer_is_saved_is_told(migrate: Migrate) -> None:
     text = LOADS.replace("sys.argv[1]", '"gpt2"')
     assert "saved unchanged" not in notes_of(migrate(text + "print(model)\n"))
     assert "saved unchanged" in notes_of(migrate(text + 'tokenizer.save_pretrained("x")\n'))
+
+
+def test_that_asking_for_eos_takes_bos_away_is_told(migrate: Migrate) -> None:
+    asked = LOADS.replace(
+        "AutoTokenizer.from_pretrained(sys.argv[1])",
+        "AutoTokenizer.from_pretrained(sys.argv[1], add_eos_token=True)",
+    )
+    trains = "Trainer(model=model).train()\n"
+    assert "takes BOS off" in notes_of(migrate(asked + trains))
+    assert "takes BOS off" not in notes_of(
+        migrate(asked + "tokenizer.add_bos_token = True\n" + trains)
+    )
