@@ -5,23 +5,29 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Callable, Iterable, Iterator, Set
+from contextlib import suppress
 from pathlib import Path
 
 import libcst as cst
 
+from codemods.facts.growth_aside import grows
 from codemods.facts.purposes import trains
+from codemods.plan.sites import CannotRewrite
 from codemods.script.elsewhere import Elsewhere
 from codemods.script.foreign import foreign_loads
 from codemods.script.model_uses import Calls
 from codemods.script.script import Script
 from lint_rules._flow.values.events import (
     AdapterAttach,
+    AttributeSet,
     Encode,
     Forward,
     Generate,
     LoaderCall,
     ModelLoad,
+    TokenizerLoad,
 )
+from lint_rules._flow.values.joins import Tokenizer
 from lint_rules._flow.values.syntax import dotted
 from lint_rules._questions.hand_made_text import chat_reach, writes_chat
 
@@ -31,6 +37,7 @@ _IMPORTS = re.compile(
 )
 # Rows of a training often come through a package and a helper.
 _STEPS = 5
+_ENDS = ("eos_token", "eos_token_id")
 
 
 def other_holds(
@@ -54,6 +61,13 @@ def other_holds(
     where = script.look(Calls, None).found[:1] if name is not None and nodes else ()
     for call in where:
         yield call, f"{name} writes a chat format, which the guard refuses in what is read"
+    for event in script.flow.events(AttributeSet):
+        ours = isinstance(event.target, Tokenizer) and event.target.origin in nodes
+        if ours and event.attribute in _ENDS and _lacks_pad(script, event):
+            yield (
+                event.node,
+                "it sets the end where the pad token is missing, and the loader brings one",
+            )
     names = script.once(_models)
     for call in script.look(Calls, "save").found:
         if dotted(call.func) != "torch.save" or not call.args:
@@ -61,6 +75,19 @@ def other_holds(
         held = [part for part in _held(call.args[0].value) if script.code(part) in names]
         if any(touches(part) for part in held):
             yield call, "it pickles the model, and its guard with it: save `state_dict()`"
+
+
+def _lacks_pad(script: Script, event: AttributeSet) -> bool:
+    """Whether a line runs where a tokenizer has no pad token, and the loader leaves none away."""
+    tests = [script.code(one.test) for one in event.place.parents if isinstance(one, cst.If)]
+    if not any("pad_token" in test and ("None" in test or "not " in test) for test in tests):
+        return False
+    load = script.flow.event_at(getattr(event.target, "origin", None), TokenizerLoad)
+    if load is None:
+        return True
+    with suppress(CannotRewrite):
+        return grows(script, load) == "none"
+    return False
 
 
 def _chat_elsewhere(script: Script) -> str | None:

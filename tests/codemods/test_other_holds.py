@@ -158,3 +158,10 @@ def test_a_tokenizer_whose_model_cannot_be_seen(use: str, held: bool, migrate: M
     plan = migrate(text + use)
     assert bool(plan.manual) == held
     assert (plan.after == plan.before) == held
+
+
+def test_an_end_that_is_set_where_no_pad_token_is(check_noop: Check, migrate: Migrate) -> None:
+    test = "if tokenizer.pad_token_id is None:\n    tokenizer.pad_token_id = 2\n"
+    trains = "Trainer(model=model, train_dataset=rows(tokenizer)).train()\n"
+    check_noop(f"{LOADS}{test}    tokenizer.eos_token_id = 2\n{trains}")
+    assert migrate(LOADS + test + trains).manual == ()
