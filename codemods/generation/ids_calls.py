@@ -41,6 +41,12 @@ _SIDES = re.compile(
 )
 _INPUT_DICT = re.compile(r"batch|input|enc|token|prompt|feature|sample|query", re.I)
 
+_BEGINS = Note(
+    "changed",
+    "ids that lack the BOS of the model's family are refused",
+    "where the tokenizer's files add it, or the family has none",
+)
+
 
 def rewrite_ids(
     script: Script, call: Generate, unmigrated: frozenset[cst.CSTNode]
@@ -67,7 +73,16 @@ def rewrite_ids(
     head = loader_at(script, call, unmigrated) + ".generate_ids"
     room = (span.start - line.start) + max(0, line.end - span.end)
     code = script.call(head, arguments, script.indent_of(statement), room)
-    return Edit(span.start, span.end, code), [FROM_IDS, *notes, *mode_note(script, call)]
+    told = [FROM_IDS, *_begins(call, encode), *notes, *mode_note(script, call)]
+    return Edit(span.start, span.end, code), told
+
+
+def _begins(call: Generate, encode: Encode | None) -> list[Note]:
+    """What is told of a tokenizer whose files may add no BOS, where the loader is not told to let that pass."""
+    if encode is None or encode.args.written("add_special_tokens") is False:
+        return []
+    certain = call.model.model.text is not None and call.model.model.fixed
+    return [] if certain or not has_bos(call) else [_BEGINS]
 
 
 def _inputs(script: Script, call: Generate) -> dict[str, Argument]:

@@ -49,8 +49,9 @@ _ITS_TOKENIZER = Note(
 )
 _GREEDY = Note(
     "changed",
-    "generation_config.json is replaced by an explicit greedy one; what it said is recorded",
-    "where that file named no sampling and no penalties",
+    "generation_config.json is replaced by an explicit greedy one, which ends at the tokenizer's EOS as well; what it "
+    "said is recorded",
+    "where that file named no sampling, no penalties and that end",
 )
 _REFUSES = Note(
     "changed",
@@ -59,8 +60,8 @@ _REFUSES = Note(
 )
 _PICKLED = Note(
     "changed",
-    "weights that are pickled alone, or lack a tensor of the model, are refused",
-    "where the model's folder holds safetensors, and all of them",
+    "weights that are pickled alone, lack a tensor of the model or have one that it has not, are refused",
+    "where the model's folder holds safetensors, all of them and no others",
 )
 _NO_CHAT = Note("changed", "a chat model is refused", "where a base model is named")
 _TWO_BOS = Note(
