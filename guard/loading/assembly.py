@@ -159,9 +159,9 @@ def _replace_generation_config(
         own.to_diff_dict() if own is not None else {}, named, policy, tokenizer, checks
     )
     if own is not None:
-        from guard.settings.saved_config import SavedAsFound
+        from guard.settings.saved_config import saved_as_found
 
-        model.generation_config = SavedAsFound(found, own)
+        model.generation_config = saved_as_found(found, own)
     return record
 
 

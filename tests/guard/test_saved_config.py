@@ -62,5 +62,5 @@ def test_copies(folder: Path, tmp_path: Path, copied: Any) -> None:
     assert said["temperature"] == 0.6
     config = copied(model.generation_config)
     assert isinstance(config, GenerationConfig)
-    assert "found" not in config.to_json_string()
+    assert "kept" not in config.to_json_string()
     assert config == model.generation_config
