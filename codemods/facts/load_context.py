@@ -69,7 +69,7 @@ def refuse_made_pickles(script: Script, load: cst.CSTNode) -> None:
     named = _PICKLES.search(before)
     if named is None or not _WRITES.search(before) or trains(script):
         return
-    if names_pickled_adapter(script) and not _SAVES.search(before):
+    if script.once(names_pickled_adapter) and not _SAVES.search(before):
         return  # what is renamed is the adapter's, which `attach_adapter` is told to take
     line = before.count("\n", 0, named.start()) + 1
     raise CannotRewrite(
@@ -180,10 +180,8 @@ def _sides_set(script: Script, tokenizer: TokenizerLoad) -> list[AttributeSet]:
         event
         for event in script.flow.events(AttributeSet)
         if event.attribute == "padding_side"
-        and any(
-            isinstance(option, Tokenizer) and option.origin is tokenizer.node
-            for option in options(event.target)
-        )
+        and isinstance(event.target, Tokenizer)
+        and event.target.origin is tokenizer.node
     ]
 
 
@@ -196,13 +194,13 @@ def _says_left(script: Script, tokenizer: TokenizerLoad) -> bool:
     return sure and all(value == Constant("left") for value in said)
 
 
-_CONDITIONS = (cst.If, cst.For, cst.While, cst.Try, cst.TryStar, cst.Match)
+CONDITIONS = (cst.If, cst.For, cst.While, cst.Try, cst.TryStar, cst.Match)
 
 
 def _on_condition(event: AttributeSet, tokenizer: TokenizerLoad) -> bool:
     """Whether something decides about a setting that does not decide about the load."""
     return any(
-        isinstance(one, _CONDITIONS) and not any(one is other for other in tokenizer.place.parents)
+        isinstance(one, CONDITIONS) and not any(one is other for other in tokenizer.place.parents)
         for one in event.place.parents
     )
 

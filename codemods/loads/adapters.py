@@ -89,7 +89,7 @@ def rewrite(script: Script, unmigrated: frozenset[cst.CSTNode]) -> list[Site]:
                 notes = (*notes, _PLACED)
             path = attach.args.get("model_id", 1)
             hub = path is not None and _may_lie_on_the_hub(path)
-            pickled = names_pickled_adapter(script)
+            pickled = script.once(names_pickled_adapter)
             notes = (*notes, _TAKEN if pickled else _OF_HUB if hub else _PICKLED)
             sites.append(Site("CG101", attach.node, _SUMMARY, edits, notes))
         except CannotRewrite as reason:
@@ -137,7 +137,7 @@ def _edits(
         arguments.append(f"{keyword}={written(script, argument)}")
     if in_place:
         arguments.append("in_place=True")
-    if names_pickled_adapter(script):
+    if script.once(names_pickled_adapter):
         arguments.append("allow_pickle=True")
     head = f"{loader_at(script, attach, unmigrated)}.attach_adapter"
     function, span = script.span(attach.node.func), script.span(attach.node)

@@ -10,7 +10,7 @@ import libcst as cst
 
 from codemods.facts.growth import may_grow
 from codemods.facts.growth_aside import Growth, grows
-from codemods.facts.load_context import padding_notes
+from codemods.facts.load_context import CONDITIONS, padding_notes
 from codemods.facts.purposes import trains
 from codemods.facts.unseen_ids import from_ids
 from codemods.plan.edits import Edit
@@ -30,7 +30,6 @@ _ENCODES = "CleanModelLoader.encode("
 _KEPT = "the encoded batch that stays is padded on the left, with the guard's pad token"
 _LOOKED_AT = ("pad_token", "pad_token_id", "padding_side")
 _READ = "it is the guard's now, which is not EOS where the vocabulary has a token to spare"
-_CONDITIONS = (cst.If, cst.For, cst.While, cst.Try, cst.TryStar, cst.Match)
 _SIDE = "the loader pads on the left"
 
 
@@ -139,7 +138,7 @@ def _sets_its_own(script: Script, gone: Sequence[Edit]) -> set[str | None]:
         for event in script.flow.events(AttributeSet)
         if event.attribute in ("pad_token", "pad_token_id")
         and "pad_token" not in script.code(event.expression)
-        and not any(isinstance(one, _CONDITIONS) for one in event.place.parents)
+        and not any(isinstance(one, CONDITIONS) for one in event.place.parents)
         and not any(edit.covers(script.span(event.node).start) for edit in gone)
         for one in (event.node.targets if isinstance(event.node, cst.Assign) else ())
         if isinstance(one.target, cst.Attribute)

@@ -66,7 +66,6 @@ class Elsewhere:
         self._read: dict[tuple[Path, Callable[[ast.Module], object]], object] = {}
         self._folders: dict[Path, list[Path]] = {}
         self._imported: dict[Path, frozenset[str]] = {}
-        self._imported_by: dict[Path, bool] = {}
         self._stems: dict[Path, frozenset[str]] = {}
         self._said: dict[Path, set[str]] = {}
         self._givings: dict[Path, list[Path]] = {}
@@ -115,16 +114,18 @@ class Elsewhere:
             self._givings[path] = [
                 real
                 for other in sorted(likely)
-                if (real := other.resolve()) != path and self._may_give(other, does)
+                if other.suffix == ".py"
+                and (real := other.resolve()) != path
+                and self._may_give(other, does)
             ]
         return self._givings[path]
 
     @cached_property
     def _importers(self) -> dict[str, list[Path]]:
-        """The scripts of the run by the names in their import statements."""
+        """The files of the run by the names in their import statements."""
         found: dict[str, list[Path]] = {}
         for path in self._run:
-            for word in self.imported_words(path) if path.suffix == ".py" else ():
+            for word in self.imported_words(path):
                 found.setdefault(word, []).append(path)
         return found
 
@@ -136,11 +137,7 @@ class Elsewhere:
         if MAKES.search(text) or not self._carriers.isdisjoint(self.imported_words(path)):
             return True
         stems = self.stems(path)  # it may be given one itself
-        if path not in self._imported_by:
-            self._imported_by[path] = any(
-                one != path and not stems.isdisjoint(self.imported_words(one)) for one in self._run
-            )
-        return self._imported_by[path]
+        return any(one != path for stem in stems for one in self._importers.get(stem, ()))
 
     def _words(self, path: Path) -> set[str]:
         if path not in self._said:

@@ -13,7 +13,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from cleanguard.catalogue import hazards
-from guard.base.shards import rows_of
+from guard.base.shards import embedding_rows
 from guard.enforcing import roads
 from guard.enforcing.passing import close_window, open_window, passes
 from guard.enforcing.positions import check_positions
@@ -53,7 +53,7 @@ class Watch:
         """Watch an embedding: the model's own, and the one that takes its place on a resize."""
         if embedding is not self.followed:
             embedding.register_forward_pre_hook(self.embedding, with_kwargs=True)
-        self.followed, self.rows = embedding, _rows(embedding)
+        self.followed, self.rows = embedding, embedding_rows(embedding)
 
     # The hooks stay traceable for torch.compile in a decoding step; a prompt breaks the graph.
     def embedding(self, _module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
@@ -86,9 +86,9 @@ class Watch:
     def judge_batch(self, module: Any, ids: torch.Tensor, kwargs: dict[str, Any]) -> None:
         """Check BOS and padding of a batch that begins a text."""
         embedding = module.get_input_embeddings()
-        if embedding is not self.followed or _rows(embedding) != self.rows:
+        if embedding is not self.followed or embedding_rows(embedding) != self.rows:
             self.state.note(
-                "embedding-replaced", hazards.CHAT_FORMAT_ON_BASE, rows=_rows(embedding)
+                "embedding-replaced", hazards.CHAT_FORMAT_ON_BASE, rows=embedding_rows(embedding)
             )
             self.follow(embedding)
         if roads.is_paged(kwargs):
@@ -139,11 +139,6 @@ class Watch:
         """Note that what is being made of the model now is a copy that has no hooks."""
         if torch.jit.is_tracing():
             self.state.note_once("traced")
-
-
-def _rows(embedding: torch.nn.Module) -> int | None:
-    weight = getattr(embedding, "weight", None)
-    return None if weight is None else rows_of(weight)
 
 
 def _is_prompt(ids: Any) -> bool:

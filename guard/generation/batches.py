@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from guard.base.modes import evaluating
 from guard.base.progress import Progress
-from guard.base.shards import rows_of
+from guard.base.shards import embedding_rows
 from guard.decoding import graphs
 from guard.decoding.failures import forward_failures
 from guard.enforcing.passing import is_lifted
@@ -83,8 +83,7 @@ def prepare(
     settings = settle(call, options)
     state = state_of(model)
     policy = matching_policy(tokenizer, state)
-    weight = getattr(model.get_input_embeddings(), "weight", None)
-    refuse_ends_beyond(settings, None if weight is None else rows_of(weight))
+    refuse_ends_beyond(settings, embedding_rows(model.get_input_embeddings()))
     refuse_changed_config(model, state)
     context = state.provenance.model.context
     policy = with_special_tokens(tokenizer, policy, settings.special_tokens)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from guard.base.finiteness import watching
 from guard.base.modes import evaluating, unwrapped
-from guard.base.shards import rows_of
+from guard.base.shards import embedding_rows
 from guard.decoding.failures import forward_failures
 from guard.enforcing.enforcement import watch_of
 from guard.enforcing.passing import is_lifted, vetted
@@ -89,8 +89,7 @@ def generate_ids(
     named = {name: value for name, value in options.items() if name not in (*IN_CONFIG, *IN_CALL)}
     settings = settle("generate_ids", named)
     state = state_of(model)
-    weight = getattr(model.get_input_embeddings(), "weight", None)
-    rows = None if weight is None else rows_of(weight)
+    rows = embedding_rows(model.get_input_embeddings())
     refuse_other_ids(input_ids, rows)
     refuse_no_mask(attention_mask, input_ids)
     refuse_other_types(model, (also or {}).get("token_type_ids"), input_ids)

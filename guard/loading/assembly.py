@@ -37,6 +37,7 @@ from guard.provenance.measure import check_hub_files, model_record
 from guard.provenance.record import SCHEMA, GenerationRecord, Provenance, utc_now
 from guard.settings.inherited import NO_SETTING, UNSET
 from guard.settings.inherited import effective as effective_settings
+from guard.settings.saved_config import saved_as_found
 from guard.settings.settled import greedy_config
 
 if TYPE_CHECKING:
@@ -159,8 +160,6 @@ def _replace_generation_config(
         own.to_diff_dict() if own is not None else {}, named, policy, tokenizer, checks
     )
     if own is not None:
-        from guard.settings.saved_config import saved_as_found
-
         model.generation_config = saved_as_found(found, own)
     return record
 
