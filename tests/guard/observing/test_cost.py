@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import gc
 from pathlib import Path
 from typing import Any
 
@@ -70,3 +71,26 @@ def test_the_dtype_is_the_models_own(pair: tuple[Any, Any], first: torch.dtype) 
     embedding.weight = torch.nn.Parameter(embedding.weight.to(first), requires_grad=False)
 
     assert dtype_of(model) == str(model.dtype)
+
+
+def test_a_count_is_the_same_whenever_the_garbage_collector_comes() -> None:
+    class Held:
+        def __init__(self) -> None:
+            self.own = self
+
+        def __del__(self) -> None:
+            len("called by the collector alone")
+
+    def work() -> None:
+        for _ in range(50):
+            Held()
+
+    before = gc.get_threshold()
+    found = []
+    try:
+        for threshold in (3, 10_000):
+            gc.set_threshold(threshold)
+            found.append(counts(work)["function calls"])
+    finally:
+        gc.set_threshold(*before)
+    assert found[0] == found[1]
