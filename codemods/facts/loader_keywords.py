@@ -46,20 +46,31 @@ CARRIED = {
 }
 # Keyword: the values with which it says nothing, and why.
 _DROPPED_FROM_MODEL: dict[str, tuple[tuple[object, ...], str]] = {
-    "low_cpu_mem_usage": ((True, False), "transformers loads that way anyway"),
     "use_safetensors": ((True,), "the loader takes safetensors only"),
     "return_dict": ((True,), "the default"),
     "use_cache": ((True,), "the default"),
     "output_attentions": ((False,), "the default"),
     "output_hidden_states": ((False,), "the default"),
+    "ignore_mismatched_sizes": ((False,), "the default"),
     "resume_download": ((True, False), "transformers resumes anyway"),
     "quantization_config": ((None,), "no quantization"),
 }
+# Keywords that transformers 5 takes from a load and does not look at.
+_IGNORED = (
+    "low_cpu_mem_usage",
+    "from_tf",
+    "from_flax",
+    "offload_state_dict",
+    "_fast_init",
+    "mirror",
+)
 _DROPPED_FROM_TOKENIZER = {
     "use_fast": "transformers 5 has one tokenizer for both",
     "legacy": "it changes nothing in the tokenizer's own file",
     "resume_download": "transformers resumes anyway",
 }
+# Keywords of models, or of wrappers, that a tokenizer only keeps.
+_KEPT_BY_TOKENIZER = ("device_map", "fast_tokenizer", "torch_dtype", "dtype", "low_cpu_mem_usage")
 # Tokens that a model brings if its tokenizer knows them by these names.
 _OLD_TOKENS = ("<unk>", "<s>", "</s>", "<|endoftext|>", "<eos>", "<bos>", "<pad>")
 # In transformers itself: no code of the repository was ever run for them.
@@ -137,8 +148,8 @@ def fate_of_model_keyword(
         return Fate("attn_implementation", '"flash_attention_2"', (note,))
     if name == "use_flash_attention_2":
         return _flash(script, argument)
-    if name == "low_cpu_mem_usage" and is_pure(_expression(argument)):
-        text = f"`{name}={written(script, argument)}`: {_DROPPED_FROM_MODEL[name][1]}"
+    if name in _IGNORED and is_pure(_expression(argument)):
+        text = f"`{name}={written(script, argument)}`: transformers 5 does not look at it"
         return Fate(None, notes=(Note("dropped", text),))
     if name in CARRIED and literal is None:
         return Fate(None, notes=(Note("dropped", f"`{name}=None`: the default"),))
@@ -247,6 +258,9 @@ def _fate_of_tokenizer_keyword(
     if name in _DROPPED_FROM_TOKENIZER and is_pure(given := _expression(argument)):
         why = _DROPPED_FROM_TOKENIZER[name]
         return Fate(None, notes=(Note("dropped", f"`{name}={script.code(given)}`: {why}"),))
+    if name in _KEPT_BY_TOKENIZER and is_pure(given := _expression(argument)):
+        text = f"`{name}={script.code(given)}`: a tokenizer only keeps it, and names it where it is saved"
+        return Fate(None, notes=(Note("dropped", text),))
     if name == "padding_side" and training:
         return Fate(name, written(script, argument))
     if name == "padding_side" and literal == "left":

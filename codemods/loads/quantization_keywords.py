@@ -8,6 +8,7 @@ import libcst as cst
 
 from codemods.facts.loader_keywords import literal_of, written
 from codemods.plan.sites import CannotRewrite, Note
+from codemods.script.purity import is_pure
 from codemods.script.script import Script
 from lint_rules._flow.values.arguments import UNSET, Argument, Arguments, written_literal
 from lint_rules._flow.values.kinds import Constant
@@ -22,11 +23,10 @@ _FOUR: dict[str, tuple[object, object]] = {
     "bnb_4bit_compute_dtype": ("float32", UNSET),
     "bnb_4bit_quant_storage": (None, None),
 }
-_FOUR_ANYWAY = (
-    "transformers loads 4-bit weights all the same; write `load_in_4bit=True`, or pass None"
+_ANYWAY = (
+    "{where}transformers loads 4-bit weights all the same, and so does the loader now; for a load "
+    "without quantization leave the config out{there}"
 )
-_NEITHER = f"the quantization config sets neither flag, and {_FOUR_ANYWAY}"
-_WHERE = f"where {{said}} is false, {_FOUR_ANYWAY} there"
 _HEAD = Note(
     "changed",
     "`llm_int8_skip_modules`: the loader leaves the output head alone as well; without the loader the "
@@ -41,16 +41,19 @@ def carry_quantization(script: Script, args: Arguments) -> tuple[list[tuple[str,
     What the config does not name is said as well where the loader's default is another.
 
     Raises:
-        CannotRewrite: The config is not written out, or may set neither flag.
+        CannotRewrite: The config is not written out, or which of its flags is set cannot be asked twice.
     """
     if args.spread or args.positional:
         raise CannotRewrite("the quantization config is not written out")
     bits = {name: written(script, args.keywords[name]) for name in _BITS if _may_be(args, name)}
+    notes: list[Note] = []
     if not any(_is_true(script, args.keywords[name]) for name in bits):
         said = " and ".join(f"`{value}`" for value in bits.values())
-        raise CannotRewrite(_WHERE.format(said=said) if bits else _NEITHER)
+        where = f"where {said} is false, " if bits else "the config sets neither flag: "
+        there = " there" if bits else ""
+        notes.append(Note("fault", _ANYWAY.format(where=where, there=there)))
+        bits = _four_anyway(script, args, bits)
     found = list(bits.items())
-    notes: list[Note] = []
     for name, argument in args.keywords.items():
         if name in _BITS:
             continue
@@ -79,6 +82,48 @@ def four_bit_options(script: Script, given: dict[str, Argument]) -> Iterable[tup
                 yield name, written(script, argument)
         elif silent is not None:
             yield name, f'"{silent}"' if isinstance(silent, str) else repr(silent)
+
+
+def _four_anyway(script: Script, args: Arguments, bits: dict[str, str]) -> dict[str, str]:
+    """The flags of a config that may set neither, as transformers takes them: what is not 8 bit is 4 bit."""
+    eight, four = (args.keywords[name].expression if name in bits else None for name in _BITS)
+    if eight is None:
+        return {"load_in_4bit": "True"}
+    if not is_pure(eight):
+        raise CannotRewrite("which flag of the quantization config is set cannot be asked twice")
+    code = bits["load_in_8bit"]
+    if _excludes(script, eight, four):  # `bits == 8` and `bits == 4`
+        return {**bits, "load_in_4bit": _differs(script, eight)}
+    otherwise = f"not {code}" if isinstance(eight, (cst.Name, cst.Attribute)) else f"not ({code})"
+    if four is None:
+        return {**bits, "load_in_4bit": otherwise}
+    first = bits["load_in_4bit"]
+    loose = isinstance(four, (cst.IfExp, cst.Lambda, cst.NamedExpr)) and not four.lpar
+    return {**bits, "load_in_4bit": f"{f'({first})' if loose else first} or {otherwise}"}
+
+
+def _excludes(script: Script, eight: cst.BaseExpression, four: cst.BaseExpression | None) -> bool:
+    """Whether two flags compare one value with two literals, so that they are never both set."""
+    if four is None:
+        return False
+    sides = [_compared(script, node) for node in (eight, four)]
+    return None not in sides and sides[0][0] == sides[1][0] and sides[0][1] != sides[1][1]  # type: ignore[index]
+
+
+def _compared(script: Script, node: cst.BaseExpression) -> tuple[str, object] | None:
+    """The value and the number of `value == number`."""
+    if not isinstance(node, cst.Comparison) or len(node.comparisons) != 1:
+        return None
+    only = node.comparisons[0]
+    number = written_literal(only.comparator)
+    if not isinstance(only.operator, cst.Equal) or not isinstance(number, (int, str)):
+        return None
+    return script.code(node.left), number
+
+
+def _differs(script: Script, node: cst.BaseExpression) -> str:
+    assert isinstance(node, cst.Comparison)
+    return f"{script.code(node.left)} != {script.code(node.comparisons[0].comparator)}"
 
 
 def _may_be(args: Arguments, name: str) -> bool:

@@ -243,27 +243,76 @@ def test_a_quantization_config_is_said_as_it_was(options, said, direct, migrate)
 
 
 @pytest.mark.parametrize(
-    ("before", "options", "reason"),
+    ("before", "options", "said", "told"),
     [
-        ("", "", "sets neither flag"),
-        ("", "load_in_8bit=False", "sets neither flag"),
-        ("", 'load_in_4bit=None, bnb_4bit_quant_type="nf4"', "sets neither flag"),
-        ("", "load_in_8bit=args.eight", "where `args.eight` is false"),
-        ("", "load_in_4bit=bits == 4, load_in_8bit=bits == 8", "`bits == 4` is false"),
-        ("EIGHT = True\nEIGHT = flag\n", "load_in_8bit=EIGHT", "where `EIGHT` is false"),
-        ("EIGHT = False\n", "load_in_8bit=EIGHT", "where `EIGHT` is false"),
+        ("", "", {"load_in_4bit": "True"}, "sets neither flag"),
+        ("", "load_in_8bit=False", {"load_in_4bit": "True"}, "sets neither flag"),
+        ("", "load_in_4bit=None", {"load_in_4bit": "True"}, "sets neither flag"),
+        ("", "load_in_4bit=args.four", {"load_in_4bit": "True"}, "where `args.four` is false"),
+        ("", "load_in_8bit=args.eight", {"load_in_8bit": "args.eight", "load_in_4bit": "not args.eight"}, "where `args.eight` is false"),
+        ("", "load_in_8bit=bits == 8", {"load_in_8bit": "bits == 8", "load_in_4bit": "not bits == 8"}, "where `bits == 8` is false"),
+        ("", "load_in_4bit=bits == 4, load_in_8bit=bits == 8", {"load_in_8bit": "bits == 8", "load_in_4bit": "bits != 8"}, "`bits == 4` is false"),
+        ("", "load_in_4bit=a, load_in_8bit=b", {"load_in_8bit": "b", "load_in_4bit": "a or not b"}, "`b` and `a` is false"),
+        ("", "load_in_4bit=a if c else d, load_in_8bit=b", {"load_in_8bit": "b", "load_in_4bit": "(a if c else d) or not b"}, "is false"),
+        ("EIGHT = True\nEIGHT = flag\n", "load_in_8bit=EIGHT", {"load_in_8bit": "EIGHT", "load_in_4bit": "not EIGHT"}, "where `EIGHT` is false"),
+        ("EIGHT = False\n", "load_in_8bit=EIGHT", {"load_in_8bit": "EIGHT", "load_in_4bit": "not EIGHT"}, "where `EIGHT` is false"),
     ],
-)
-def test_a_config_that_may_set_neither_flag_stays(before, options, reason, migrate):
+)  # fmt: skip
+def test_a_config_that_may_set_neither_flag_means_4_bit(before, options, said, told, migrate):
     plan = migrate(
         HEAD
         + before
         + f'm = AutoModelForCausalLM.from_pretrained("gpt2", quantization_config=BitsAndBytesConfig({options}))\n'
     )
+    call = call_of(plan.after)
+    assert {name: call[name] for name in ("load_in_8bit", "load_in_4bit") if name in call} == said
+    assert call["bnb_4bit_quant_type"] == "'fp4'"
+    [fault] = [n.text for site in plan.sites for n in site.notes if n.kind == "fault"]
+    assert told in fault
+    assert "4-bit" in fault
+
+
+def test_a_flag_that_may_not_be_asked_twice_stays(migrate):
+    plan = migrate(
+        HEAD
+        + 'm = AutoModelForCausalLM.from_pretrained("gpt2", quantization_config=BitsAndBytesConfig(load_in_8bit=ask()))\n'
+    )
     assert plan.after == plan.before
-    [load] = [site for site in plan.sites if site.code == "CG101"]
-    assert reason in load.reason
-    assert "4-bit" in load.reason
+    assert "asked twice" in plan.manual[0].reason
+
+
+@pytest.mark.parametrize(
+    "keywords",
+    [
+        'from_tf=bool(".ckpt" in args.path)',
+        "from_tf=False, from_flax=flax",
+        "offload_state_dict=args.offload",
+        "_fast_init=False",
+        "ignore_mismatched_sizes=False",
+    ],
+)
+def test_what_transformers_does_not_look_at_goes(keywords, migrate):
+    text = rewritten(migrate, f'm = AutoModelForCausalLM.from_pretrained("gpt2", {keywords})')
+    assert call_of(text) == {}
+
+
+def test_what_transformers_does_not_look_at_is_asked_where_asking_does_something(migrate):
+    plan = migrate(
+        HEAD + 'm = AutoModelForCausalLM.from_pretrained("gpt2", from_tf=converted(path))\n'
+    )
+    assert plan.after == plan.before
+
+
+def test_what_a_tokenizer_only_keeps_goes(migrate):
+    plan = migrate(
+        HEAD
+        + 't = AutoTokenizer.from_pretrained("gpt2", fast_tokenizer=True, device_map="auto")\n'
+        + 'm = AutoModelForCausalLM.from_pretrained("gpt2")\n'
+    )
+    assert plan.changed
+    assert b"fast_tokenizer" not in plan.after
+    assert b"device_map" not in plan.after
+    assert any("only keeps it" in n.text for site in plan.sites for n in site.notes)
 
 
 def test_a_flag_that_is_a_constant_goes(migrate):
