@@ -68,24 +68,16 @@ _DROPPED_FROM_TOKENIZER = {
     "use_fast": "transformers 5 has one tokenizer for both",
     "legacy": "it changes nothing in the tokenizer's own file",
     "resume_download": "transformers resumes anyway",
+    # Keywords of models, or of wrappers.
+    **dict.fromkeys(
+        ("device_map", "fast_tokenizer", "torch_dtype", "dtype", "low_cpu_mem_usage"),
+        "a tokenizer only keeps it, and names it where it is saved",
+    ),
 }
-# Keywords of models, or of wrappers, that a tokenizer only keeps.
-_KEPT_BY_TOKENIZER = ("device_map", "fast_tokenizer", "torch_dtype", "dtype", "low_cpu_mem_usage")
 # Tokens that a model brings if its tokenizer knows them by these names.
 _OLD_TOKENS = ("<unk>", "<s>", "</s>", "<|endoftext|>", "<eos>", "<bos>", "<pad>")
 # In transformers itself: no code of the repository was ever run for them.
-_NATIVE = (
-    "qwen2",
-    "qwen3",
-    "llama2",
-    "llama3",
-    "gemma",
-    "mistral",
-    "gpt2",
-    "gpt-neox",
-    "olmo",
-    "opt",
-)
+_NATIVE = frozenset("qwen2 qwen3 llama2 llama3 gemma mistral gpt2 gpt-neox olmo opt".split())  # noqa: SIM905
 
 
 def literal_of(argument: Argument) -> object:
@@ -258,9 +250,6 @@ def _fate_of_tokenizer_keyword(
     if name in _DROPPED_FROM_TOKENIZER and is_pure(given := _expression(argument)):
         why = _DROPPED_FROM_TOKENIZER[name]
         return Fate(None, notes=(Note("dropped", f"`{name}={script.code(given)}`: {why}"),))
-    if name in _KEPT_BY_TOKENIZER and is_pure(given := _expression(argument)):
-        text = f"`{name}={script.code(given)}`: a tokenizer only keeps it, and names it where it is saved"
-        return Fate(None, notes=(Note("dropped", text),))
     if name == "padding_side" and training:
         return Fate(name, written(script, argument))
     if name == "padding_side" and literal == "left":
