@@ -34,7 +34,8 @@ class _Import:
         node: The statement.
         names: The local names that it binds.
         alone: Its block holds nothing else.
-        block: The block that it stands in; None at the top of the module.
+        block: The block that it stands in; None at the top of the module. Around a `try` in a function whose
+            handlers all leave, for what follows runs only after it.
         function: The function that it stands in.
     """
 
@@ -153,6 +154,12 @@ class _Imports(Looking):
         self.found: list[_Import] = []
         self._blocks: list[cst.IndentedBlock] = []
         self._functions: list[cst.FunctionDef] = []
+        self._around: dict[int, cst.IndentedBlock] = {}  # of bodies behind which an import has run
+
+    def visit_Try(self, node: cst.Try) -> None:
+        if self._functions and node.handlers and all(map(_leaves, node.handlers)):
+            outer = self._blocks[-1]
+            self._around[id(node.body)] = self._around.get(id(outer), outer)
 
     def visit_IndentedBlock(self, node: cst.IndentedBlock) -> None:
         self._blocks.append(node)
@@ -173,9 +180,17 @@ class _Imports(Looking):
                 names = tuple(_local_name(alias, statement) for alias in statement.names)
                 block = self._blocks[-1] if self._blocks else None
                 alone = block is not None and len(block.body) == 1
+                block = block and self._around.get(id(block), block)
                 function = self._functions[-1] if self._functions else None
                 self.found.append(_Import(node, statement, names, alone, block, function))
         return False
+
+
+def _leaves(handler: cst.ExceptHandler) -> bool:
+    """Whether what stands behind a `try` is not reached through a handler of it."""
+    last = handler.body.body[-1] if handler.body.body else None
+    part = last.body[-1] if isinstance(last, cst.SimpleStatementLine) else None
+    return isinstance(part, (cst.Raise, cst.Return, cst.Continue))
 
 
 def _local_name(alias: cst.ImportAlias, statement: cst.Import | cst.ImportFrom) -> str:

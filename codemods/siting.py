@@ -10,13 +10,15 @@ import libcst as cst
 from codemods.facts.purposes import trains
 from codemods.facts.unseen_ids import has_bos
 from codemods.generation import generate_calls, scoring
-from codemods.loads import adapters, model_loads, pad_tests, quantization, templates, upgrade
+from codemods.generation.ids_calls import without_begins
+from codemods.loads import adapters, model_loads, pad_tests, templates, upgrade
 from codemods.loads.given_away import loads_without_bos, scored_without_bos
 from codemods.loads.model_configs import unread_configs
 from codemods.loads.own_loader import left_to_own_loader
 from codemods.loads.whole_models import half_done, left_of_foreign, relied_on
 from codemods.plan.planned import Links, LoadKey
 from codemods.plan.sites import CannotRewrite, Note, Site
+from codemods.quantization import configs as quantization_configs
 from codemods.script.foreign import foreign_loads, own_loads
 from codemods.script.script import Script
 from codemods.texts.decoded_bos import refuse_decoded
@@ -47,6 +49,7 @@ def sites_of(script: Script) -> tuple[list[Site], Links]:
         found = half_done(script, sites, by_choice)
         if not found.keys() - held.keys():
             links = _links(script, sites, by_choice, own_keys)
+            sites = without_begins(script, sites, allowed | loads_without_bos(script, sites))
             sites = [replace(s, reason=own.get((s.code, s.node), s.reason)) for s in sites]
             return sites, links
         held |= found
@@ -123,7 +126,7 @@ def _sites(
     unmigrated = frozenset((*left, *foreign, *models, *(node for _, node in script.silenced)))
     sites += templates.rewrite(script, unmigrated)
     sites += adapters.rewrite(script, unmigrated)
-    sites += quantization.rewrite(script, [edit for site in sites for edit in site.edits])
+    sites += quantization_configs.rewrite(script, [edit for site in sites for edit in site.edits])
     sites += generate_calls.rewrite(script, unmigrated)
     sites += scoring.rewrite(script, unmigrated, sites)
     sites += upgrade.rewrite(script)

@@ -11,6 +11,7 @@ from cleanguard.catalogue.standing import standing_of
 from codemods.facts.purposes import trains
 from codemods.plan.edits import Edit
 from codemods.plan.sites import CannotRewrite, Note
+from codemods.script.definitions import Imported
 from codemods.script.script import Script
 from lint_rules._flow.values.events import (
     AdapterAttach,
@@ -29,6 +30,9 @@ _EMPTY = ("init_empty_weights", "init_on_device", "no_init_weights", "LoadWoInit
 _PICKLES = re.compile(r"(pytorch_model|adapter_model)[^\n\"']*\.bin")
 # A size tells it from data: `7b`, `350m`.
 _MODEL_NAME = re.compile(r"\b(?:[\w.-]+/)?[A-Za-z][\w.-]*\d[bBmM]\b(?:[\w.-]*\w)?")
+_PADS = re.compile(r"\bpadding\s*=\s*(?!False|None|\d)|\bpad_token|\.pad\(")
+# What a parameter, an option or a field is where nobody says anything else.
+_DEFAULT = re.compile(r"=\s*[\"']([\w./-]+)[\"']")
 _PICKLED_ADAPTER = re.compile(r"adapter_model[^\n\"']*\.bin")
 _SAVES = re.compile(r"torch\.save\(")
 _WRITES = re.compile(r"torch\.save\(|\brename\(|\breplace\([^\n]*\.bin|shutil\.(move|copy)")
@@ -92,6 +96,11 @@ def refuse_moved_padding(script: Script, tokenizer: TokenizerLoad) -> None:
     if trains(script):
         return
     left = _says_left(script, tokenizer)
+    name = None if left else script.once(_padded_by)
+    if name is not None:
+        raise CannotRewrite(
+            f"{name} takes the tokenizer and may pad with it; the loader's side and pad token are others"
+        )
     for encode in script.flow.events(Encode):
         if encode.tokenizer.origin is not tokenizer.node or "padding" not in encode.args.keywords:
             continue
@@ -106,6 +115,14 @@ def refuse_moved_padding(script: Script, tokenizer: TokenizerLoad) -> None:
                 f"a padded batch is scored (line {line}) and the loader pads on the left: positions "
                 'counted from the left would move; say `padding_side="left"` if none are'
             )
+
+
+def _padded_by(script: Script) -> str | None:
+    """The name of a file that may pad with a tokenizer that a script without a model hands on."""
+    if next(script.flow.events(ModelLoad), None) is not None:
+        return None
+    takers = script.others.importers(script.path) if script.others.serves(script.path) else ()
+    return next((one.name for one in takers if _PADS.search(script.others.text(one))), None)
 
 
 def side_note(script: Script, tokenizer: TokenizerLoad) -> list[Note]:
@@ -229,8 +246,19 @@ def may_load_chat(script: Script, load: ModelLoad | TokenizerLoad) -> bool:
 
 
 def _model_names(script: Script) -> set[str]:
-    """What is named like a model with its size in the script: in tables, choices, usage lines and comments."""
-    return {found.group() for found in _MODEL_NAME.finditer(script.source.text)}
+    """What is named like a model with its size in the script: in tables, choices, usage lines and comments.
+
+    Of files that it imports, or that import it, what is a default.
+    """
+    others = script.others
+    modules = {module for _, module, _ in script.look(Imported).found}
+    around = {path for name in modules for path in others.modules(script.path, name)}
+    around.update(others.importers(script.path))
+    defaults = [name for path in around for name in _DEFAULT.findall(others.text(path))]
+    return {
+        *(found.group() for found in _MODEL_NAME.finditer(script.source.text)),
+        *(name for name in defaults if _MODEL_NAME.fullmatch(name)),
+    }
 
 
 def _is_chat(script: Script, name: str) -> bool:

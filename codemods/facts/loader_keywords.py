@@ -1,20 +1,17 @@
-"""What becomes of each keyword of a raw load."""
+"""What becomes of each keyword of a raw load of a model."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import libcst as cst
 
 from cleanguard.catalogue.families import family_of
-from codemods.facts.purposes import trains, uses_max_length
 from codemods.plan.sites import CannotRewrite, Note
 from codemods.script.purity import is_pure
 from codemods.script.script import Script
 from lint_rules._flow.values.arguments import Argument, Arguments, written_literal
-from lint_rules._flow.values.events import Forward, Generate
 from lint_rules._flow.values.joins import UNKNOWN, Constant, ModelId, Value
 from lint_rules._questions.hub import is_hub_id
 
@@ -64,18 +61,6 @@ _IGNORED = (
     "_fast_init",
     "mirror",
 )
-_DROPPED_FROM_TOKENIZER = {
-    "use_fast": "transformers 5 has one tokenizer for both",
-    "legacy": "it changes nothing in the tokenizer's own file",
-    "resume_download": "transformers resumes anyway",
-    # Keywords of models, or of wrappers.
-    **dict.fromkeys(
-        ("device_map", "fast_tokenizer", "torch_dtype", "dtype", "low_cpu_mem_usage"),
-        "a tokenizer only keeps it, and names it where it is saved",
-    ),
-}
-# Tokens that a model brings if its tokenizer knows them by these names.
-_OLD_TOKENS = ("<unk>", "<s>", "</s>", "<|endoftext|>", "<eos>", "<bos>", "<pad>")
 # In transformers itself: no code of the repository was ever run for them.
 _NATIVE = frozenset("qwen2 qwen3 llama2 llama3 gemma mistral gpt2 gpt-neox olmo opt".split())  # noqa: SIM905
 
@@ -100,7 +85,7 @@ def written(script: Script, argument: Argument) -> str:
     Raises:
         CannotRewrite: It comes out of a `**` dict.
     """
-    return script.code(_expression(argument))
+    return script.code(expression_of(argument))
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +105,12 @@ class Fate:
     after: str | None = None
 
 
-def _expression(argument: Argument) -> cst.BaseExpression:
+def expression_of(argument: Argument) -> cst.BaseExpression:
+    """An argument's expression.
+
+    Raises:
+        CannotRewrite: It comes out of a `**` dict.
+    """
     if argument.expression is None:
         raise CannotRewrite("keywords come out of a `**` dict")
     return argument.expression
@@ -140,7 +130,7 @@ def fate_of_model_keyword(
         return Fate("attn_implementation", '"flash_attention_2"', (note,))
     if name == "use_flash_attention_2":
         return _flash(script, argument)
-    if name in _IGNORED and is_pure(_expression(argument)):
+    if name in _IGNORED and is_pure(expression_of(argument)):
         text = f"`{name}={written(script, argument)}`: transformers 5 does not look at it"
         return Fate(None, notes=(Note("dropped", text),))
     if name in CARRIED and literal is None:
@@ -155,7 +145,7 @@ def fate_of_model_keyword(
     if name == "pad_token_id":
         return Fate(None, notes=(Note("dropped", "`pad_token_id`: the loader pads, and masks it"),))
     if name == "trust_remote_code":
-        return _remote_code(script, argument, model, pinned=pinned)
+        return remote_code(script, argument, model, pinned=pinned)
     if name in ("load_in_8bit", "load_in_4bit"):
         return Fate(name, written(script, argument))
     if name == "use_cache":
@@ -170,7 +160,7 @@ def _flash(script: Script, argument: Argument) -> Fate:
     if literal_of(argument) in (False, None):
         note = Note("dropped", "`use_flash_attention_2`: off, as by default")
         return Fate(None, notes=(note,))
-    code, node = written(script, argument), _expression(argument)
+    code, node = written(script, argument), expression_of(argument)
     code = f"({code})" if isinstance(node, (cst.IfExp, cst.Lambda)) and not node.lpar else code
     note = Note("carried", "`use_flash_attention_2` is now `attn_implementation`")
     return Fate("attn_implementation", f'"flash_attention_2" if {code} else None', (note,))
@@ -205,28 +195,11 @@ def carry_model_keywords(script: Script, args: Arguments, model: ModelId) -> Car
         if name not in ("pretrained_model_name_or_path", "quantization_config", "config")
         and argument.node is not None
     ]
-    return _carried(fates)
+    return carried(fates)
 
 
-def carry_tokenizer_keywords(
-    script: Script, args: Arguments, model: ModelId, *, training: bool
-) -> Carried:
-    """The loader arguments that a tokenizer load's keywords become.
-
-    Raises:
-        CannotRewrite: A keyword has no place in the loader.
-    """
-    if len(args.positional) > 1:
-        raise CannotRewrite("the tokenizer's load takes positional arguments besides the model")
-    fates = [
-        _fate_of_tokenizer_keyword(script, name, argument, args, model, training=training)
-        for name, argument in args.keywords.items()
-        if name != "pretrained_model_name_or_path" and argument.node is not None
-    ]
-    return _carried(fates)
-
-
-def _carried(fates: Sequence[Fate]) -> Carried:
+def carried(fates: Sequence[Fate]) -> Carried:
+    """What the fates of all keywords of a load come to."""
     return Carried(
         tuple(f"{fate.keyword}={fate.value}" for fate in fates if fate.keyword is not None),
         tuple(note for fate in fates for note in fate.notes),
@@ -234,92 +207,12 @@ def _carried(fates: Sequence[Fate]) -> Carried:
     )
 
 
-def _fate_of_tokenizer_keyword(
-    script: Script,
-    name: str,
-    argument: Argument,
-    args: Arguments,
-    model: ModelId,
-    *,
-    training: bool,
-) -> Fate:
-    literal = literal_of(argument)
-    pinned = "revision" in args.keywords
-    if name in ("revision", "cache_dir", "token", "use_auth_token", "local_files_only"):
-        return Fate(CARRIED[name], written(script, argument))
-    if name in _DROPPED_FROM_TOKENIZER and is_pure(given := _expression(argument)):
-        why = _DROPPED_FROM_TOKENIZER[name]
-        return Fate(None, notes=(Note("dropped", f"`{name}={script.code(given)}`: {why}"),))
-    if name == "padding_side" and training:
-        return Fate(name, written(script, argument))
-    if name == "padding_side" and literal == "left":
-        text = '`padding_side="left"`: the loader pads on the left'
-        return Fate(None, notes=(Note("dropped", text),))
-    if name == "padding_side" and literal == "right":
-        text = '`padding_side="right"`: batches are padded on the left, as generation needs it'
-        unless = "where prompts were generated one by one"
-        return Fate(None, notes=(Note("changed", text, unless),))
-    if name == "chat_template" and literal is None:
-        text = "`chat_template=None`: the loader blocks the template"
-        return Fate(None, notes=(Note("dropped", text),))
-    if name == "pad_token":
-        return _pad_token(script, argument, training=training)
-    if name == "add_eos_token":
-        return _end_token(script, argument)
-    if name == "model_max_length":
-        return _max_length(script, argument, training=training)
-    if name == "trust_remote_code":
-        return _remote_code(script, argument, model, pinned=pinned)
-    raise CannotRewrite(f"the keyword `{name}` of the tokenizer has no place in the loader")
+def remote_code(script: Script, argument: Argument, model: ModelId, *, pinned: bool) -> Fate:
+    """What becomes of `trust_remote_code`.
 
-
-def _pad_token(script: Script, argument: Argument, *, training: bool) -> Fate:
-    """Which token pads decides what a trainer masks; elsewhere the mask hides it."""
-    if not training:
-        note = Note("dropped", "`pad_token`: the loader pads, and masks what it pads")
-        return Fate(None, notes=(note,))
-    if literal_of(argument) not in _OLD_TOKENS:
-        raise CannotRewrite("`pad_token` of the tokenizer may be a token that is new to the model")
-    note = Note("carried", "`pad_token` is set on the loaded tokenizer")
-    return Fate(None, notes=(note,), after=f"pad_token = {written(script, argument)}")
-
-
-_NO_BOS = Note(
-    "fault",
-    "with a tokenizer.json, `add_eos_token=True` takes BOS off the rows; `add_bos_token = True` behind it keeps both",
-)
-
-
-def _end_token(script: Script, argument: Argument) -> Fate:
-    if literal_of(argument) in (False, None):
-        return Fate(None, notes=(Note("dropped", "`add_eos_token`: off, as by default"),))
-    used = any(True for kind in (Generate, Forward) for _ in script.flow.events(kind))
-    served = not trains(script) and script.others.serves(script.path)
-    if used or served:  # another file may make prompts with it
-        raise CannotRewrite("`add_eos_token` puts EOS behind each prompt, the guard does not")
-    notes = [Note("carried", "`add_eos_token` is set on the loaded tokenizer")]
-    if "add_bos_token" not in script.source.text:
-        notes.append(_NO_BOS)
-    return Fate(None, notes=tuple(notes), after=f"add_eos_token = {written(script, argument)}")
-
-
-# A call whose keywords come in a dict may cut what it is given.
-_SPREADS = re.compile(r"\*\*\w")
-
-
-def _max_length(script: Script, argument: Argument, *, training: bool) -> Fate:
-    text = "`model_max_length`: a prompt is no longer cut; one that does not fit raises"
-    if not (training or uses_max_length(script)):
-        if "truncat" not in script.source.text and not _SPREADS.search(script.source.text):
-            return Fate(None, notes=(Note("dropped", "`model_max_length`: nothing is cut to it"),))
-        return Fate(None, notes=(Note("changed", text, "where no prompt was longer"),))
-    if literal_of(argument) is None:
-        raise CannotRewrite("`model_max_length=None` takes away the length that rows are cut to")
-    note = Note("carried", "`model_max_length` is set on the loaded tokenizer: rows are cut to it")
-    return Fate(None, notes=(note,), after=f"model_max_length = {written(script, argument)}")
-
-
-def _remote_code(script: Script, argument: Argument, model: ModelId, *, pinned: bool) -> Fate:
+    Raises:
+        CannotRewrite: Code of the hub would run that no commit pins.
+    """
     literal = literal_of(argument)
     if literal is False:
         return Fate(None)

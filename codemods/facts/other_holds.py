@@ -27,7 +27,7 @@ from lint_rules._flow.values.events import (
     ModelLoad,
     TokenizerLoad,
 )
-from lint_rules._flow.values.joins import Tokenizer
+from lint_rules._flow.values.joins import Constant, Tokenizer
 from lint_rules._flow.values.syntax import dotted
 from lint_rules._questions.hand_made_text import chat_reach, writes_chat
 
@@ -57,10 +57,11 @@ def other_holds(
         if ours and text and text.expression is not None and chat.touches(text.expression):
             yield encode.node, "a chat format may be in what it tokenises, which the guard refuses"
     generates = next(script.flow.events(Generate), None) is not None
-    name = script.once(_chat_elsewhere) if trains(script) or generates else None
+    name = script.once(chat_elsewhere) if generates and not trains(script) else None
     where = script.look(Calls, None).found[:1] if name is not None and nodes else ()
     for call in where:
         yield call, f"{name} writes a chat format, which the guard refuses in what is read"
+    handed_on = trains(script) or script.others.serves(script.path)
     for event in script.flow.events(AttributeSet):
         ours = isinstance(event.target, Tokenizer) and event.target.origin in nodes
         if ours and event.attribute in _ENDS and _lacks_pad(script, event):
@@ -68,6 +69,9 @@ def other_holds(
                 event.node,
                 "it sets the end where the pad token is missing, and the loader brings one",
             )
+        said = not (isinstance(event.value, Constant) and event.value.value is None)
+        if ours and event.attribute == "chat_template" and said and handed_on:
+            yield event.node, "it sets a chat template, which the guard does not render"
     names = script.once(_models)
     for call in script.look(Calls, "save").found:
         if dotted(call.func) != "torch.save" or not call.args:
@@ -90,18 +94,9 @@ def _lacks_pad(script: Script, event: AttributeSet) -> bool:
     return False
 
 
-def _chat_elsewhere(script: Script) -> str | None:
-    return _imported_chat(script, _STEPS if trains(script) else 1)
-
-
-def _imported_chat(script: Script, steps: int) -> str | None:
-    """The name of a file that a script imports and that writes a chat format; None where none does.
-
-    Args:
-        script: The script.
-        steps: From import to import.
-    """
-    others = script.others
+def chat_elsewhere(script: Script) -> str | None:
+    """The name of a file that a script imports and that writes a chat format; None where none does."""
+    others, steps = script.others, _STEPS if trains(script) else 1
     seen, now = {script.path}, [script.path]
     for _ in range(steps):
         now = [one for path in now for one in _imported(others, path) if one not in seen]
@@ -128,8 +123,13 @@ def _modules(text: str) -> list[str]:
 
 
 def _writes_chat(tree: ast.Module) -> bool:
+    """Whether a module has a text of a chat format; what it says of itself is none."""
+    told = {id(one.value) for one in ast.walk(tree) if isinstance(one, ast.Expr)}
     return any(
-        isinstance(node, ast.Constant) and isinstance(node.value, str) and writes_chat(node.value)
+        isinstance(node, ast.Constant)
+        and id(node) not in told
+        and isinstance(node.value, str)
+        and writes_chat(node.value)
         for node in ast.walk(tree)
     )
 

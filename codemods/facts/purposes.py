@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import libcst as cst
+
+from codemods.script.model_uses import Calls, reaches
 from codemods.script.script import Script
 from lint_rules._flow.values.events import Encode, ModelLoad
 
@@ -30,8 +33,18 @@ def stays_evaluating(script: Script) -> bool:
     A trainer, or a loop that says `train()`, sets the mode of the one model that a script loads; of several, one
     may be another's reference, or be loaded to evaluate.
     """
-    sets = script.names_end_with("Trainer", "TrainingArguments") or script.has_attribute("train(")
+    sets = script.names_end_with("Trainer", "TrainingArguments") or _sets_training(script)
     return not sets or len(script.once(_model_names)) > 1
+
+
+def _sets_training(script: Script) -> bool:
+    """Whether `train()`, or `train(True)`, is called on what a model may be."""
+    return any(
+        reaches(script, load, call.func)
+        for call in script.look(Calls, "train").found
+        if all(isinstance(one.value, cst.Name) and one.value.value == "True" for one in call.args)
+        for load in script.flow.events(ModelLoad)
+    )
 
 
 def _model_names(script: Script) -> frozenset[object]:

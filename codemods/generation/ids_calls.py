@@ -7,6 +7,8 @@ a completion has. What is tokenised and decoded stays the script's own.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from dataclasses import replace
 
 import libcst as cst
 
@@ -17,7 +19,8 @@ from codemods.facts.unseen_ids import FROM_IDS, has_bos, refuse_unseen, says
 from codemods.generation.guarded_call import one_or_many, refuse_read_padding
 from codemods.generation.mode import mode_note
 from codemods.plan.edits import Edit
-from codemods.plan.sites import CannotRewrite, Note
+from codemods.plan.sites import CannotRewrite, Note, Site
+from codemods.script.model_uses import origins_of
 from codemods.script.script import Script
 from codemods.settings.generate_keywords import refuse_other_mask
 from codemods.settings.ids_keywords import hands_on, settings_of_ids
@@ -75,6 +78,23 @@ def rewrite_ids(
     code = script.call(head, arguments, script.indent_of(statement), room)
     told = [FROM_IDS, *_begins(call, encode), *notes, *mode_note(script, call)]
     return Edit(span.start, span.end, code), told
+
+
+def without_begins(
+    script: Script, sites: Sequence[Site], lenient: frozenset[cst.CSTNode]
+) -> list[Site]:
+    """The sites without the note on BOS that is missing, where the loads say that it may be."""
+
+    def needless(site: Site) -> bool:
+        call = script.flow.event_at(site.node, Generate) if _BEGINS in site.notes else None
+        return call is not None and origins_of(script, call) <= lenient
+
+    return [
+        replace(site, notes=tuple(note for note in site.notes if note != _BEGINS))
+        if needless(site)
+        else site
+        for site in sites
+    ]
 
 
 def _begins(call: Generate, encode: Encode | None) -> list[Note]:

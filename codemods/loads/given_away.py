@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
+import builtins
 import re
 import sys
-from collections.abc import Sequence, Set
+from collections.abc import Iterable, Sequence, Set
 from typing import Literal
 
 import libcst as cst
 
-from cleanguard.catalogue.families import family_of
 from codemods.facts.intact_ids import changes_ids
 from codemods.facts.own_tokens import other_begin
 from codemods.facts.purposes import trains
 from codemods.facts.taken_over import called_text
-from codemods.facts.unseen_ids import from_ids, refuse_unseen
+from codemods.facts.unseen_ids import from_ids, may_have_bos, refuse_unseen
 from codemods.loads.windows import is_whole
 from codemods.plan.sites import CannotRewrite, Site
 from codemods.script.closures import closure_text
-from codemods.script.definitions import Imported
+from codemods.script.definitions import Classes, Functions, Imported
 from codemods.script.looking import Looking
 from codemods.script.model_uses import Calls, origins_of, reaches
 from codemods.script.script import Script
@@ -33,11 +33,13 @@ _SCORES = re.compile(
 )
 _MAKES = re.compile(
     r"generate|pipeline|chat|INST|<\||pad|bos|evaluator|Trainer|setattr|generation_config|token_id"
+    r"|torch\.randint|randperm"  # ids that no tokenizer gave
 )
 # Functions of libraries that run a model on ids of their own making.
 _MEASURES = re.compile(
     r"complexity|flops|macs|profile|simple_evaluate|onnx|^trace$|^summary$", re.I
 )
+_MODEL = re.compile(r"(self\.)?\w*(model|lm)\w*")
 _TOKENIZER = re.compile(r"(self\.)?\w*tok(enizer)?\w*")
 # What they do with a model and a tokenizer is known: they train with rows, save, place or count.
 _LIBRARIES = (
@@ -64,6 +66,9 @@ def given_away(script: Script) -> list[tuple[cst.Call, str, Does]]:
             risky.setdefault(target, made)
     members = {local for local, _, _ in taken.members}
     modules = {local for local, _, _ in taken.found} - members  # which member is called decides
+    stored = _worst(does for local, does in risky.items() if _is_stored(script, local))
+    ours = {local for local, _, _ in taken.found} | script.look(Functions).named.keys()
+    ours |= {one.name.value for one in script.look(Classes).every}
     named = [(node, dotted(node.func) or "") for node in script.look(Calls, None).found]
     measured: Does = "unknown"
     known: list[tuple[cst.Call, str, Does | None]] = []
@@ -76,8 +81,28 @@ def given_away(script: Script) -> list[tuple[cst.Call, str, Does]]:
         elif does == "unknown" and name.partition(".")[0] in modules:
             text = called_text(script, node)
             does = does if text is None else _judged(script, text)
+        elif stored is not None and name not in ours and _is_unseen(script, node, name):
+            does = stored  # it may come out of a table
         known.append((node, name, does))
     return [(node, name, does) for node, name, does in known if does is not None]
+
+
+def _worst(found: Iterable[Does]) -> Does | None:
+    """What any of some functions may do."""
+    return max(found, key=("scores", "unknown").index, default=None)
+
+
+def _is_unseen(script: Script, call: cst.Call, name: str) -> bool:
+    """Whether a call of a plain name that nothing defines is given what is called like a model."""
+    if not name.isidentifier() or hasattr(builtins, name):
+        return False
+    return any(_MODEL.fullmatch(script.code(argument.value)) for argument in call.args)
+
+
+def _is_stored(script: Script, name: str) -> bool:
+    """Whether a function is put into a table, or given another name: read otherwise than to be called."""
+    called = {script.span(call.func).start for call in script.look(Calls, None).found}
+    return any(not use.stores and use.offset not in called for use in script.uses(name, None))
 
 
 def _is_known(script: Script, module: str) -> bool:
@@ -123,9 +148,7 @@ def scored_without_bos(script: Script, sites: Sequence[Site]) -> frozenset[cst.C
     }
     own = other_begin(script) and _takes_ids(script, models, sites)
     return frozenset(
-        load.node
-        for load in models
-        if load.node in found or (own and not _has_no_bos(load.model.text))
+        load.node for load in models if load.node in found or (own and may_have_bos(load.model))
     )
 
 
@@ -199,13 +222,7 @@ def _encode_of(script: Script, call: Forward | Generate) -> Encode | None:
 
 
 def _needs_bos(script: Script, call: Forward | Generate) -> bool:
-    return not (trains(script) or _has_no_bos(call.model.model.text))
-
-
-def _has_no_bos(name: str | None) -> bool:
-    """Whether a name tells a family that has no BOS."""
-    family = family_of(name or "")
-    return family is not None and family.bos == "none"
+    return not trains(script) and may_have_bos(call.model.model)
 
 
 def _takes_ids(script: Script, models: Sequence[ModelLoad], sites: Sequence[Site]) -> bool:

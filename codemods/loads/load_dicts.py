@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import libcst as cst
 
 from codemods.facts.loader_keywords import fate_of_model_keyword, literal_value
-from codemods.loads.quantization import Said, as_mapping, refuse_taken
-from codemods.loads.quantization_keywords import carry_quantization
 from codemods.plan.edits import Edit
 from codemods.plan.sites import CannotRewrite, Note
+from codemods.quantization.configs import Said, as_mapping, refuse_taken
+from codemods.quantization.keywords import carry_quantization
 from codemods.script.script import Script
 from lint_rules._flow.values.arguments import Argument
 from lint_rules._flow.values.events import ModelLoad, QuantConfigBuild

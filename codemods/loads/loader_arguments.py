@@ -15,15 +15,16 @@ from codemods.facts.load_context import (
     refuse_moved_padding,
     side_note,
 )
-from codemods.facts.loader_keywords import carry_model_keywords, carry_tokenizer_keywords, written
+from codemods.facts.loader_keywords import carry_model_keywords, written
 from codemods.facts.purposes import stays_evaluating, trains
 from codemods.loads.load_dicts import say_dict
 from codemods.loads.loader_classes import class_argument
 from codemods.loads.model_configs import config_fate
-from codemods.loads.quantization import Said, say
-from codemods.loads.quantization_keywords import four_bit_options
+from codemods.loads.tokenizer_keywords import carry_tokenizer_keywords
 from codemods.plan.edits import Edit
 from codemods.plan.sites import CannotRewrite, Note
+from codemods.quantization.configs import Said, say
+from codemods.quantization.keywords import four_bit_options
 from codemods.script.script import Script
 from lint_rules._flow.values.arguments import Arguments
 from lint_rules._flow.values.events import ModelLoad, TokenizerLoad

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 import libcst as cst
 
-from cleanguard.catalogue.families import family_of
 from codemods.facts.growth_aside import grows
 from codemods.facts.load_context import (
     is_statement,
@@ -18,8 +17,8 @@ from codemods.facts.load_context import (
     side_note,
 )
 from codemods.facts.load_targets import Target, chained_calls, names_for, target_of
-from codemods.facts.loader_keywords import carry_tokenizer_keywords
 from codemods.facts.purposes import trains
+from codemods.loads.announced import NO_CHAT, alone, may_be_chat, of_files, told_of
 from codemods.loads.loader_arguments import (
     ADDED,
     AS_FILES,
@@ -32,9 +31,10 @@ from codemods.loads.loader_arguments import (
     refuse_pad_keyword,
 )
 from codemods.loads.loader_classes import other_classes
-from codemods.loads.partners import model_text, partner_of
+from codemods.loads.partners import partner_of
+from codemods.loads.tokenizer_keywords import carry_tokenizer_keywords
 from codemods.plan.edits import Edit
-from codemods.plan.sites import CannotRewrite, Note, Site
+from codemods.plan.sites import CannotRewrite, Site
 from codemods.script.mentions import mentioning
 from codemods.script.script import Script
 from lint_rules._flow.values.events import ModelLoad, TokenizerLoad
@@ -42,47 +42,6 @@ from lint_rules._flow.values.events import ModelLoad, TokenizerLoad
 # A keyword with a comment behind it, or above.
 _TOLD = re.compile(r"^\s*\w+\s*=[^\n]*#|^\s*#[^\n]*\n\s*\w+\s*=", re.MULTILINE)
 _MODEL, _TOKENIZER = ".load().model", ".load_tokenizer()"
-_ITS_TOKENIZER = Note(
-    "changed",
-    "the model's folder must hold a tokenizer, which `load()` loads as well",
-    "where it does",
-)
-_GREEDY = Note(
-    "changed",
-    "generation_config.json is replaced by an explicit greedy one, which ends at the tokenizer's EOS as well; what it "
-    "said is recorded",
-    "where that file named no sampling, no penalties and that end",
-)
-_REFUSES = Note(
-    "changed",
-    "what reaches the model is checked: a chat control token in it is refused when it comes",
-    "where no prompt, and no text of the model that is read again, holds one",
-)
-_PICKLED = Note(
-    "changed",
-    "weights that are pickled alone, lack a tensor of the model or have one that it has not, are refused",
-    "where the model's folder holds safetensors, all of them and no others",
-)
-_NO_CHAT = Note("changed", "a chat model is refused", "where a base model is named")
-_TWO_BOS = Note(
-    "changed",
-    "rows that begin with BOS twice are refused, and in evaluation padding on the left where a model counts positions",
-    "where no row begins so, and the model counts none",
-)
-_SAVED = Note(
-    "changed",
-    "a tokenizer that is saved unchanged is saved as the files that it came in",
-    "where those are what transformers writes",
-)
-# Families of which folders with a tokenizer.model alone are about, and whose own have the other file too.
-_PIECES = ("llama2", "mistral", "gemma", "yi")
-_PUBLISHERS = ("meta-llama/", "mistralai/", "google/", "codellama/", "TinyLlama/")
-_SENTENCEPIECE = Note(
-    "changed",
-    "a `tokenizer.model` without a tokenizer.json is read as sentencepiece reads it; "
-    "transformers 5 gives other ids where blanks follow each other or a special token",
-    "where the folder holds a tokenizer.json",
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,14 +141,14 @@ def _rewrite_pair(
             model.node,
             "load through CleanModelLoader",
             edits,
-            (*said.notes, *_told(script, model)),
+            (*said.notes, *told_of(script, model)),
         ),
         Site(
             "CG102",
             tokenizer.node,
             "take the tokenizer that load() returns",
             (removal,),
-            _of_files(script, tokenizer),
+            of_files(script, tokenizer),
         ),
     )
     return _Plan(model.node, (*sites, *_bits_site(script, model)), said.names, said.touched)
@@ -214,45 +173,9 @@ def _rewrite_model(script: Script, model: ModelLoad, *, lacks_bos: bool) -> _Pla
             edits = (statement, *_needless_eval(script, model, target))
     except CannotRewrite as reason:
         return _Plan(model.node, (_left(model, "CG101", str(reason)),))
-    notes = (*said.notes, *_told(script, model), *_alone(script, model))
+    notes = (*said.notes, *told_of(script, model), *alone(script, model))
     site = Site("CG101", model.node, "load through CleanModelLoader", (*edits, *said.edits), notes)
     return _Plan(model.node, (site, *_bits_site(script, model)), said.names, said.touched)
-
-
-def _of_files(script: Script, tokenizer: TokenizerLoad) -> tuple[Note, ...]:
-    """What becomes of the tokenizer's files: of sentencepiece's where the name does not tell, and what is saved."""
-    saves = any(map(script.has_attribute, ("save_pretrained(", "push_to_hub(")))
-    name = tokenizer.model.text or ""
-    family = family_of(name) if tokenizer.model.fixed else None
-    known = family is not None and (family.name not in _PIECES or name.startswith(_PUBLISHERS))
-    return (*(() if known else (_SENTENCEPIECE,)), *((_SAVED,) if saves else ()))
-
-
-def _may_be_chat(load: ModelLoad | TokenizerLoad) -> bool:
-    """Whether the name tells no base model for certain; a default may be overridden."""
-    return not load.model.fixed or load.model.standing == "unknown"
-
-
-def _told(script: Script, model: ModelLoad) -> tuple[Note, ...]:
-    """What the loader does that the old load did not."""
-    unknown = _may_be_chat(model) and not may_load_chat(script, model)
-    return (
-        _GREEDY,
-        _REFUSES,
-        *((_TWO_BOS,) if trains(script) else ()),
-        _PICKLED,
-        *((_NO_CHAT,) if unknown else ()),
-    )
-
-
-def _alone(script: Script, model: ModelLoad) -> tuple[Note, ...]:
-    """The note on the tokenizer of a model whose name no tokenizer of the script has."""
-    own = model_text(script, model.args)
-    for tokenizer in script.flow.events(TokenizerLoad):
-        same = tokenizer.model.text is not None and tokenizer.model.text == model.model.text
-        if same or (own is not None and model_text(script, tokenizer.args) == own):
-            return ()
-    return (_ITS_TOKENIZER,)
 
 
 def _bits_site(script: Script, model: ModelLoad) -> tuple[Site, ...]:
@@ -290,9 +213,9 @@ def _rewrite_tokenizer(script: Script, tokenizer: TokenizerLoad) -> Site:
     said = [] if grown == "kept" else side_note(script, tokenizer)
     told += [] if grown == "none" else [ADDED]
     told += [CHATS] if chats else []
-    unknown = _may_be_chat(tokenizer) and not chats
-    told += [_NO_CHAT] if unknown else []
-    notes = (*carried.notes, *told, *said, *_of_files(script, tokenizer))
+    unknown = may_be_chat(tokenizer) and not chats
+    told += [NO_CHAT] if unknown else []
+    notes = (*carried.notes, *told, *said, *of_files(script, tokenizer))
     return Site("CG102", tokenizer.node, "load the tokenizer alone", (edit,), notes)
 
 

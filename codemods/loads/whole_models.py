@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 
 import libcst as cst
@@ -16,11 +16,11 @@ from codemods.facts.own_tokens import is_used
 from codemods.facts.purposes import trains
 from codemods.facts.set_configs import set_configs
 from codemods.facts.taken_over import taken_over
+from codemods.loads.by_name import of_other_classes
 from codemods.loads.given_away import given_away, unseen_doubt
 from codemods.loads.partners import model_text
 from codemods.plan.planned import LoadKey
 from codemods.plan.sites import Site
-from codemods.script.definitions import Classes
 from codemods.script.foreign import given_origins
 from codemods.script.model_uses import Calls, origins_of, reaches, reaches_given
 from codemods.script.script import Script
@@ -41,7 +41,6 @@ from lint_rules._flow.values.joins import CausalLM, Tokenizer, first, options
 from lint_rules._flow.values.syntax import dotted
 
 _Load = ModelLoad | TokenizerLoad
-_MODELS = ("Model", "ForCausalLM", "LMHeadModel")
 
 
 def half_done(
@@ -148,7 +147,7 @@ def _left(
     for load in group:
         if load.node not in done and load.node not in by_choice:
             yield load.node, reasons[load.node]
-    yield from _of_other_classes(script, group, done | reasons.keys() | by_choice)
+    yield from of_other_classes(script, group, done | reasons.keys() | by_choice)
     nodes = frozenset(load.node for load in group)
     models = [load for load in group if isinstance(load, ModelLoad)]
     yield from _undone(script, nodes, models, done, reasons, by_choice)
@@ -181,6 +180,8 @@ def _undone(
 
     yield from other_holds(script, nodes, touches)
     any_model = bool(models) or given_here is not None
+    # What generates with a model that cannot be seen may do so with one that nothing else here generates with.
+    alone = bool(models) and not _generates_with(script, nodes)
     known = script.once(_generates)
     calls = script.look(Calls, "generate")
     own = calls.defines  # what such a method of the script's own does is seen
@@ -189,7 +190,8 @@ def _undone(
         owner = dotted(node.func.value) or ""
         unseen = node not in known and owner.rpartition(".")[2] != "CleanModelLoader"
         loaders = script.flow.event_at(node, LoaderCall)
-        if unseen and loaders is None and touches(node.func.value):
+        ours = touches(node.func.value) or (alone and "model" in owner.lower())
+        if unseen and loaders is None and ours:
             yield node, "it generates with what the model was put into"
     for given, name, does in script.once(given_away) if any_model and not trains(script) else ():
         if does == "scores" or given in known:  # a generation is judged below
@@ -205,7 +207,9 @@ def _undone(
         named = touches(call.node.func) and (
             bool(models) or not is_apart(script, call.node.func, function)
         )
-        if origins_of(script, call) & nodes or named or is_used(script, nodes):
+        origins = origins_of(script, call)
+        unseen = alone and not origins
+        if origins & nodes or named or unseen or is_used(script, nodes):
             yield call.node, reasons.get(call.node, "it generates from ids, or from a chat")
     for forward in script.flow.events(Forward):
         ours = bool(origins_of(script, forward) & nodes)
@@ -250,46 +254,12 @@ def _gives(script: Script) -> bool:
     return any(does != "scores" for _, _, does in script.once(given_away))
 
 
+def _generates_with(script: Script, nodes: frozenset[cst.CSTNode]) -> bool:
+    return any(origins_of(script, call) & nodes for call in script.flow.events(Generate))
+
+
 def _generates(script: Script) -> frozenset[cst.CSTNode]:
     return frozenset(call.node for call in script.flow.events(Generate))
-
-
-def _of_other_classes(
-    script: Script, group: Sequence[_Load], known: Set[cst.CSTNode]
-) -> Iterator[tuple[cst.CSTNode, str]]:
-    """Loads of a model by the same name through a class that is not followed, such as one of the script's own."""
-    names = {_name_of(script, load.node, model_text(script, load.args)) for load in group} - {None}
-    by_name = script.once(_loads_by_name)
-    for name in sorted(names & by_name.keys(), key=str):
-        for node, owner in by_name[name]:
-            if node not in known:
-                yield node, f"`{owner}` loads the model, and the loader does not take that class"
-
-
-def _name_of(script: Script, node: cst.CSTNode, text: str | None) -> str | None:
-    """A model's name as written; an attribute of `self` is one for each class."""
-    if text is None or not text.startswith("self."):
-        return text
-    at = script.span(node).start
-    spans = [script.span(one) for one in script.look(Classes).every]
-    around = [span.start for span in spans if span.start <= at < span.end]
-    return f"{text} {max(around, default=0)}"
-
-
-def _loads_by_name(script: Script) -> dict[str | None, list[tuple[cst.Call, str]]]:
-    """The loads of models by their name as written, with the class."""
-    found: dict[str | None, list[tuple[cst.Call, str]]] = {}
-    for node in script.look(Calls, "from_pretrained").found:
-        plain = [arg.value for arg in node.args if arg.keyword is None and not arg.star]
-        owner = (dotted(node.func) or "").rpartition(".")[0].rpartition(".")[2]
-        if not plain or not (owner.endswith(_MODELS) or "model" in owner.lower()):
-            continue
-        first_ = plain[0]
-
-        literal = first_.evaluated_value if isinstance(first_, cst.SimpleString) else None
-        name = script.code(first_) if literal is None else repr(literal)
-        found.setdefault(_name_of(script, node, name), []).append((node, owner))
-    return found
 
 
 def _groups(script: Script, loads: Sequence[_Load]) -> dict[cst.CSTNode, list[_Load]]:

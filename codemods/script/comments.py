@@ -55,7 +55,7 @@ def stay_at_arguments(
                 continue
             above = re.compile(rf"^[ \t]*{re.escape(comment.text)}\r?\n", re.MULTILINE)
             found[at] = replace(found[at], text=above.sub("", found[at].text, count=1))
-            text = found[place].text
+            text = above.sub("", found[place].text, count=1)
             match = line.search(text)
             if match is None:
                 continue

@@ -129,6 +129,11 @@ class Elsewhere:
                 found.setdefault(word, []).append(path)
         return found
 
+    def importers(self, path: Path) -> list[Path]:
+        """The other files of the run that may import one."""
+        found = {one for stem in self.stems(path) for one in self._importers.get(stem, ())}
+        return sorted(found - {path})
+
     def _may_give(self, path: Path, does: Generating | None) -> bool:
         """Whether a file may give a model to what of another one generates."""
         text = self._whole(path)

@@ -51,11 +51,22 @@ def test_a_chat_format_of_another_file(tmp_path: Path, use: str, said: str) -> N
     texts = {"main.py": LOADS + use, "rows/__init__.py": "", "rows/get.py": f'FORMAT = "{said}"\n'}
     plan = main_of(tmp_path, texts)
     held = [site.reason or "" for site in plan.manual]
+    told = [note.text for site in plan.sites for note in site.notes]
     if said == "Question: {}":
         assert held == []
+        assert not any("chat format" in text for text in told)
+    elif use == TRAINS:  # its marks may be plain text to the tokenizer
+        assert held == []
+        assert any("`get.py` writes a chat format: rows with it are refused" in t for t in told)
     else:
         assert not plan.changed
         assert any("get.py writes a chat format" in reason for reason in held)
+
+
+def test_what_a_module_says_of_itself_is_no_chat(tmp_path: Path) -> None:
+    told = 'def rows(tokenizer):\n    """Rows as `[INST] {} [/INST]` would be."""\n    return []\n'
+    texts = {"main.py": LOADS + GENERATES, "rows/__init__.py": "", "rows/get.py": told}
+    assert main_of(tmp_path, texts).manual == ()
 
 
 def test_it_may_come_through_a_package_to_a_training(tmp_path: Path) -> None:
@@ -65,7 +76,8 @@ def test_it_may_come_through_a_package_to_a_training(tmp_path: Path) -> None:
         "rows/get.py": "from .chat import FORMAT\n",
         "rows/chat.py": 'FORMAT = "<|im_start|>{}"\n',
     }
-    assert not main_of(tmp_path, texts).changed
+    notes = [note.text for site in main_of(tmp_path, texts).sites for note in site.notes]
+    assert any("`chat.py` writes a chat format" in text for text in notes)
 
 
 @pytest.mark.parametrize(

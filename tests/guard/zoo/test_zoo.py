@@ -6,6 +6,7 @@ several releases of transformers and sets of extras, and writes docs/families.md
 
 from __future__ import annotations
 
+import json
 import shutil
 import warnings
 from importlib.util import find_spec
@@ -293,6 +294,27 @@ def test_what_sentencepiece_itself_gives_is_used_and_told(
         plain(text, add_special_tokens=False)["input_ids"] != encode(text) for text in PROBES
     )
     assert said.endswith("sentencepiece's ids are used") is differ
+
+
+@pytest.mark.parametrize("legacy", [False, True, None])
+def test_text_behind_a_special_token_begins_as_the_files_say(
+    folder: Any, tmp_path: Path, legacy: bool | None
+) -> None:
+    path = shutil.copytree(folder("mistral-v1-pieces"), tmp_path / "pieces")
+    where = path / "tokenizer_config.json"
+    said = json.loads(where.read_bytes()) if where.is_file() else {}
+    said.pop("legacy", None)
+    said |= {} if legacy is None else {"legacy": legacy}
+    where.write_text(json.dumps({"tokenizer_class": "LlamaTokenizer", **said}))
+    tokenizer = CleanModelLoader(path).load_tokenizer()
+    encode = by_sentencepiece(path / "tokenizer.model")
+    behind = tokenizer("</s>USER", add_special_tokens=False)["input_ids"][1:]
+    with_blank = encode("USER")
+    assert (behind == with_blank) is (legacy is not False)
+    assert tokenizer.convert_ids_to_tokens(behind)[0].startswith("▁") is (legacy is not False)
+    # What holds no special token has sentencepiece's ids in both ways.
+    for text in ("USER: a  b", "two  blanks\n\n x"):
+        assert tokenizer(text, add_special_tokens=False)["input_ids"] == encode(text)
 
 
 @pytest.mark.parametrize(

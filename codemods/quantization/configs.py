@@ -12,10 +12,10 @@ from dataclasses import dataclass
 
 import libcst as cst
 
-from codemods.loads.config_uses import refuse_changed
-from codemods.loads.quantization_keywords import carry_quantization
 from codemods.plan.edits import Edit
 from codemods.plan.sites import CannotRewrite, Note, Site
+from codemods.quantization.config_uses import refuse_changed
+from codemods.quantization.keywords import carry_quantization
 from codemods.script.definitions import returned
 from codemods.script.script import Script
 from lint_rules._flow.values.events import ModelLoad, QuantConfigBuild

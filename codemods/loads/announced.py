@@ -1,0 +1,126 @@
+"""What a plan tells of a guarded load that the old one did not do."""
+
+from __future__ import annotations
+
+from cleanguard.catalogue.families import family_of
+from codemods.facts.load_context import may_load_chat
+from codemods.facts.other_holds import chat_elsewhere
+from codemods.facts.purposes import trains
+from codemods.facts.unseen_ids import may_have_bos
+from codemods.loads.partners import model_text
+from codemods.plan.sites import Note
+from codemods.script.script import Script
+from lint_rules._flow.values.events import Generate, ModelLoad, TokenizerLoad
+
+_ITS_TOKENIZER = Note(
+    "changed",
+    "the model's folder must hold a tokenizer, which `load()` loads as well",
+    "where it does",
+)
+_GREEDY = Note(
+    "changed",
+    "generation_config.json is replaced by an explicit greedy one, which ends at the tokenizer's EOS as well; what it "
+    "said is recorded",
+    "where that file named no sampling, no penalties and that end",
+)
+_REFUSES = Note(
+    "changed",
+    "what reaches the model is checked: a chat control token in it is refused when it comes",
+    "where no prompt, and no text of the model that is read again, holds one",
+)
+_CHAT_ROWS = "`{name}` writes a chat format: rows with it are refused where its marks are tokens of the tokenizer"
+_NO_MARKS = "where they are plain text, as in Llama 2 or Pythia"
+_CLASS = "the model's config names the class, whatever it is; the script said `{name}`"
+_SAME_CLASS = "where the config names that one"
+_SPELLED = Note(
+    "changed",
+    "a prompt that spells BOS is refused, and ids that begin with it twice",
+    "where no text that becomes a prompt spells it",
+)
+_PICKLED = Note(
+    "changed",
+    "weights that are pickled alone, lack a tensor of the model or have one that it has not, are refused",
+    "where the model's folder holds safetensors, all of them and no others",
+)
+NO_CHAT = Note("changed", "a chat model is refused", "where a base model is named")
+_TWO_BOS = Note(
+    "changed",
+    "rows that begin with BOS twice are refused, and in evaluation padding on the left where a model counts positions",
+    "where no row begins so, and the model counts none",
+)
+_SAVED = Note(
+    "changed",
+    "a tokenizer that is saved unchanged is saved as the files that it came in",
+    "where those are what transformers writes",
+)
+# Families of which folders with a tokenizer.model alone are about, and whose own have the other file too.
+_PIECES = ("llama2", "mistral", "gemma", "yi")
+_PUBLISHERS = ("meta-llama/", "mistralai/", "google/", "codellama/", "TinyLlama/")
+_SENTENCEPIECE = Note(
+    "changed",
+    "a `tokenizer.model` without a tokenizer.json is read as sentencepiece reads it; "
+    "transformers 5 gives other ids where blanks follow each other or a special token",
+    "where the folder holds a tokenizer.json",
+)
+
+
+def of_files(script: Script, tokenizer: TokenizerLoad) -> tuple[Note, ...]:
+    """What becomes of the tokenizer's files: of sentencepiece's where the name does not tell, and what is saved."""
+    saves = any(map(script.has_attribute, ("save_pretrained(", "push_to_hub(")))
+    name = tokenizer.model.text or ""
+    family = family_of(name) if tokenizer.model.fixed else None
+    known = family is not None and (family.name not in _PIECES or name.startswith(_PUBLISHERS))
+    return (*(() if known else (_SENTENCEPIECE,)), *((_SAVED,) if saves else ()))
+
+
+def may_be_chat(load: ModelLoad | TokenizerLoad) -> bool:
+    """Whether the name tells no base model for certain; a default may be overridden."""
+    return not load.model.fixed or load.model.standing == "unknown"
+
+
+def told_of(script: Script, model: ModelLoad) -> tuple[Note, ...]:
+    """What the loader does that the old load did not."""
+    unknown = may_be_chat(model) and not may_load_chat(script, model)
+    return (
+        _GREEDY,
+        _REFUSES,
+        *((_TWO_BOS,) if trains(script) else ()),
+        *_chat_rows(script),
+        *_of_class(model),
+        *((_SPELLED,) if _makes_prompts(script, model) else ()),
+        _PICKLED,
+        *((NO_CHAT,) if unknown else ()),
+    )
+
+
+def _of_class(model: ModelLoad) -> tuple[Note, ...]:
+    """The note on a class of transformers' own that a load says, of which the model may not be."""
+    name = (model.api.split(".")[-2:-1] or [""])[0]
+    own = model.api.startswith("transformers.") and not name.startswith("Auto")
+    if not own or (model.model.text is not None and model.model.fixed):
+        return ()
+    return (Note("changed", _CLASS.format(name=name), _SAME_CLASS),)
+
+
+def _chat_rows(script: Script) -> tuple[Note, ...]:
+    """The note on a chat format that what a script imports may put into the rows of a training."""
+    name = script.once(chat_elsewhere) if trains(script) else None
+    if name is None:
+        return ()
+    return (Note("changed", _CHAT_ROWS.format(name=name), _NO_MARKS),)
+
+
+def _makes_prompts(script: Script, model: ModelLoad) -> bool:
+    """Whether a script generates with what may have a BOS, from texts that are not written in it."""
+    generates = next(script.flow.events(Generate), None) is not None
+    return generates and may_have_bos(model.model)
+
+
+def alone(script: Script, model: ModelLoad) -> tuple[Note, ...]:
+    """The note on the tokenizer of a model whose name no tokenizer of the script has."""
+    own = model_text(script, model.args)
+    for tokenizer in script.flow.events(TokenizerLoad):
+        same = tokenizer.model.text is not None and tokenizer.model.text == model.model.text
+        if same or (own is not None and model_text(script, tokenizer.args) == own):
+            return ()
+    return (_ITS_TOKENIZER,)

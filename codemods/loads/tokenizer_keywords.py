@@ -1,0 +1,148 @@
+"""What becomes of each keyword of a raw load of a tokenizer."""
+
+from __future__ import annotations
+
+import re
+
+from codemods.facts.loader_keywords import (
+    CARRIED,
+    Carried,
+    Fate,
+    carried,
+    expression_of,
+    literal_of,
+    remote_code,
+    written,
+)
+from codemods.facts.purposes import trains, uses_max_length
+from codemods.plan.sites import CannotRewrite, Note
+from codemods.script.purity import is_pure
+from codemods.script.script import Script
+from lint_rules._flow.values.arguments import Argument, Arguments
+from lint_rules._flow.values.events import Forward, Generate
+from lint_rules._flow.values.joins import ModelId
+
+_DROPPED_FROM_TOKENIZER = {
+    "use_fast": "transformers 5 has one tokenizer for both",
+    "legacy": "it changes nothing in the tokenizer's own file",
+    "resume_download": "transformers resumes anyway",
+    # Keywords of models, or of wrappers.
+    **dict.fromkeys(
+        (
+            "device_map",
+            "fast_tokenizer",
+            "torch_dtype",
+            "dtype",
+            "low_cpu_mem_usage",
+            "token_type_ids",
+        ),
+        "a tokenizer only keeps it, and names it where it is saved",
+    ),
+}
+# Tokens that a model brings if its tokenizer knows them by these names.
+_OLD_TOKENS = ("<unk>", "<s>", "</s>", "<|endoftext|>", "<eos>", "<bos>", "<pad>")
+
+
+def carry_tokenizer_keywords(
+    script: Script, args: Arguments, model: ModelId, *, training: bool
+) -> Carried:
+    """The loader arguments that a tokenizer load's keywords become.
+
+    Raises:
+        CannotRewrite: A keyword has no place in the loader.
+    """
+    if len(args.positional) > 1:
+        raise CannotRewrite("the tokenizer's load takes positional arguments besides the model")
+    fates = [
+        _fate_of_tokenizer_keyword(script, name, argument, args, model, training=training)
+        for name, argument in args.keywords.items()
+        if name != "pretrained_model_name_or_path" and argument.node is not None
+    ]
+    return carried(fates)
+
+
+def _fate_of_tokenizer_keyword(
+    script: Script,
+    name: str,
+    argument: Argument,
+    args: Arguments,
+    model: ModelId,
+    *,
+    training: bool,
+) -> Fate:
+    literal = literal_of(argument)
+    pinned = "revision" in args.keywords
+    if name in ("revision", "cache_dir", "token", "use_auth_token", "local_files_only"):
+        new = CARRIED[name]
+        told = () if new == name else (Note("carried", f"`{name}` is now called `{new}`"),)
+        return Fate(new, written(script, argument), told)
+    if name in _DROPPED_FROM_TOKENIZER and is_pure(given := expression_of(argument)):
+        why = _DROPPED_FROM_TOKENIZER[name]
+        return Fate(None, notes=(Note("dropped", f"`{name}={script.code(given)}`: {why}"),))
+    if name == "padding_side" and training:
+        return Fate(name, written(script, argument))
+    if name == "padding_side" and literal == "left":
+        text = '`padding_side="left"`: the loader pads on the left'
+        return Fate(None, notes=(Note("dropped", text),))
+    if name == "padding_side" and literal == "right":
+        text = '`padding_side="right"`: batches are padded on the left, as generation needs it'
+        unless = "where prompts were generated one by one"
+        return Fate(None, notes=(Note("changed", text, unless),))
+    if name == "chat_template" and literal is None:
+        text = "`chat_template=None`: the loader blocks the template"
+        return Fate(None, notes=(Note("dropped", text),))
+    if name == "pad_token":
+        return _pad_token(script, argument, training=training)
+    if name == "add_eos_token":
+        return _end_token(script, argument)
+    if name == "model_max_length":
+        return _max_length(script, argument, training=training)
+    if name == "trust_remote_code":
+        return remote_code(script, argument, model, pinned=pinned)
+    raise CannotRewrite(f"the keyword `{name}` of the tokenizer has no place in the loader")
+
+
+def _pad_token(script: Script, argument: Argument, *, training: bool) -> Fate:
+    """Which token pads decides what a trainer masks; elsewhere the mask hides it."""
+    if not training:
+        note = Note("dropped", "`pad_token`: the loader pads, and masks what it pads")
+        return Fate(None, notes=(note,))
+    if literal_of(argument) not in _OLD_TOKENS:
+        raise CannotRewrite("`pad_token` of the tokenizer may be a token that is new to the model")
+    note = Note("carried", "`pad_token` is set on the loaded tokenizer")
+    return Fate(None, notes=(note,), after=f"pad_token = {written(script, argument)}")
+
+
+_NO_BOS = Note(
+    "fault",
+    "with a tokenizer.json, `add_eos_token=True` takes BOS off the rows; `add_bos_token = True` behind it keeps both",
+)
+
+
+def _end_token(script: Script, argument: Argument) -> Fate:
+    if literal_of(argument) in (False, None):
+        return Fate(None, notes=(Note("dropped", "`add_eos_token`: off, as by default"),))
+    used = any(True for kind in (Generate, Forward) for _ in script.flow.events(kind))
+    served = not trains(script) and script.others.serves(script.path)
+    if used or served:  # another file may make prompts with it
+        raise CannotRewrite("`add_eos_token` puts EOS behind each prompt, the guard does not")
+    notes = [Note("carried", "`add_eos_token` is set on the loaded tokenizer")]
+    if "add_bos_token" not in script.source.text:
+        notes.append(_NO_BOS)
+    return Fate(None, notes=tuple(notes), after=f"add_eos_token = {written(script, argument)}")
+
+
+# A call whose keywords come in a dict may cut what it is given.
+_SPREADS = re.compile(r"\*\*\w")
+
+
+def _max_length(script: Script, argument: Argument, *, training: bool) -> Fate:
+    text = "`model_max_length`: a prompt is no longer cut; one that does not fit raises"
+    if not (training or uses_max_length(script)):
+        if "truncat" not in script.source.text and not _SPREADS.search(script.source.text):
+            return Fate(None, notes=(Note("dropped", "`model_max_length`: nothing is cut to it"),))
+        return Fate(None, notes=(Note("changed", text, "where no prompt was longer"),))
+    if literal_of(argument) is None:
+        raise CannotRewrite("`model_max_length=None` takes away the length that rows are cut to")
+    note = Note("carried", "`model_max_length` is set on the loaded tokenizer: rows are cut to it")
+    return Fate(None, notes=(note,), after=f"model_max_length = {written(script, argument)}")

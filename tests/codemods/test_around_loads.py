@@ -1,0 +1,223 @@
+"""What stands around a load, in the script and in other files: held back, told, or kept as it was."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from cleanguard.files import SourceFile
+from cleanguard.settings.config import Settings
+from codemods.migration import Migration
+from codemods.planning import Planner, Unread
+
+Migrate = Callable[[str], Migration]
+IMPORTS = (
+    "import sys\nfrom transformers import AutoModelForCausalLM, AutoTokenizer, LlamaForCausalLM\n"
+)
+LOADS = f"""{IMPORTS}
+tokenizer = AutoTokenizer.from_pretrained(sys.argv[1])
+model = AutoModelForCausalLM.from_pretrained(sys.argv[1])
+"""
+ASKS = """\
+enc = tokenizer(sys.argv[2], return_tensors="pt")
+out = model.generate(**enc, max_new_tokens=4, do_sample=False)
+print(tokenizer.decode(out[0], skip_special_tokens=True))
+"""
+
+
+def planned(folder: Path, texts: dict[str, str]) -> dict[str, Migration]:
+    files = []
+    for name, text in texts.items():
+        path = folder / name
+        path.write_text(text)
+        files.append(SourceFile(name, path))
+    found = Planner(files, Settings()).plans()
+    assert not any(isinstance(one, Unread) for one in found)
+    return {one.filename: one for one in found if isinstance(one, Migration)}
+
+
+def notes_of(plan: Migration) -> list[str]:
+    return [note.text for site in plan.sites for note in site.notes]
+
+
+def reasons_of(plan: Migration) -> str:
+    return "\n".join(site.reason or "" for site in plan.manual)
+
+
+PADS = "def score(model, tok, texts):\n    return model(**tok(texts, padding=True, return_tensors='pt')).logits\n"
+DRAWS = "import torch\n\ndef score(model, tok, texts):\n    return model(input_ids=torch.randint(0, 9, (1, 5))).logits\n"
+READS = (
+    "def score(model, tok, texts):\n    return model(**tok(texts[0], return_tensors='pt')).logits\n"
+)
+
+
+@pytest.mark.parametrize(("does", "held"), [(PADS, True), (DRAWS, True), (READS, False)])
+@pytest.mark.parametrize("called", ["TABLE[sys.argv[2]]", "score"])
+def test_a_function_that_comes_out_of_a_table(
+    tmp_path: Path, does: str, held: bool, called: str
+) -> None:
+    main = f"{LOADS}from measures import score\nTABLE = {{'a': score}}\nmeasure = {called}\n"
+    main += "print(measure(model, tokenizer, ['a', 'b c']))\n"
+    plan = planned(tmp_path, {"main.py": main, "measures.py": does})["main.py"]
+    assert bool(plan.manual) is held
+    assert ("`measure` of another file gets the model" in reasons_of(plan)) is held
+
+
+TOKENIZER = "import sys\nfrom transformers import LlamaTokenizer\n\ndef build(path):\n    tokenizer = LlamaTokenizer.from_pretrained(path)\n"
+
+
+@pytest.mark.parametrize(
+    ("taker", "held"),
+    [
+        ("from rows import build\nprint(build('a')(['a', 'b'], padding=True))\n", True),
+        ("from rows import build\nprint(build('a').pad_token_id)\n", True),
+        ("from rows import build\nprint(build('a')('a'), 1)\n", False),
+        ("import torch\nprint(torch.nn.Conv1d(1, 1, 3, padding=1))\n", False),
+    ],
+)
+@pytest.mark.parametrize("left", [False, True])
+def test_a_tokenizer_that_another_file_pads_with(
+    tmp_path: Path, taker: str, held: bool, left: bool
+) -> None:
+    side = "    tokenizer.padding_side = 'left'\n" if left else ""
+    texts = {"rows.py": f"{TOKENIZER}{side}    return tokenizer\n", "main.py": taker}
+    plan = planned(tmp_path, texts)["rows.py"]
+    assert bool(plan.manual) is (held and not left)
+    assert ("main.py takes the tokenizer" in reasons_of(plan)) is (held and not left)
+
+
+@pytest.mark.parametrize(("value", "held"), [("sys.argv[2]", True), ("None", False)])
+def test_a_chat_template_that_is_set_for_others(tmp_path: Path, value: str, held: bool) -> None:
+    rows = f"{TOKENIZER}    tokenizer.chat_template = {value}\n    return tokenizer\n"
+    texts = {"rows.py": rows, "main.py": "from rows import build\nprint(build('a')('a'))\n"}
+    plan = planned(tmp_path, texts)["rows.py"]
+    assert ("sets a chat template" in reasons_of(plan)) is held
+    assert plan.changed is not held
+
+
+def test_a_generation_whose_model_may_be_the_one_that_is_loaded(migrate: Migrate) -> None:
+    pipeline = "class Asks:\n    def ask(self, **ids):\n        return self.model.generate(**ids, max_new_tokens=4)\n"
+    load = f"{IMPORTS}\ndef load(path):\n    return AutoModelForCausalLM.from_pretrained(path)\n\n"
+    plan = migrate(load + pipeline)
+    assert not plan.changed
+    assert "generates with what the model was put into" in reasons_of(plan)
+    masked = pipeline.replace("(**ids,", "(ids['input_ids'], attention_mask=ids['attention_mask'],")
+    assert "where the model is loaded cannot be seen" in reasons_of(migrate(load + masked))
+
+
+@pytest.mark.parametrize(
+    ("trained", "evaluates"),
+    [
+        ("model.train()", False),
+        ("model.train(True)", False),
+        ("other.train(sys.flags.dev_mode)", True),
+        ("model.train(mode=sys.flags.dev_mode)", True),
+        ("", True),
+    ],
+)
+def test_train_of_something_else_sets_no_mode(
+    trained: str, evaluates: bool, migrate: Migrate
+) -> None:
+    loop = f"other = sys.modules\n{trained}\nloss = model(**sys.argv[2]).loss\nloss.backward()\nsys.argv[3].step()\n"
+    text = migrate(LOADS + loop).after.decode()
+    assert "for_training=True" in text
+    assert ("model.eval()" in text) is evaluates
+
+
+def test_a_class_that_the_model_may_not_have_is_told(migrate: Migrate) -> None:
+    told = "the model's config names the class, whatever it is; the script said `LlamaForCausalLM`"
+    llama = LOADS.replace("AutoModelForCausalLM.from", "LlamaForCausalLM.from")
+    assert told in notes_of(migrate(llama))
+    assert told not in notes_of(migrate(llama.replace("sys.argv[1]", '"huggyllama/llama-7b"')))
+    assert told not in notes_of(migrate(LOADS))
+
+
+@pytest.mark.parametrize(("name", "told"), [("sys.argv[1]", True), ('"Qwen/Qwen2.5-0.5B"', False)])
+def test_a_prompt_that_spells_bos_is_told(name: str, told: bool, migrate: Migrate) -> None:
+    plan = migrate(LOADS.replace("sys.argv[1]", name) + ASKS)
+    assert plan.manual == ()
+    assert any("a prompt that spells BOS is refused" in text for text in notes_of(plan)) is told
+
+
+@pytest.mark.parametrize("lacks", [True, False])
+def test_missing_bos_is_told_only_where_it_is_refused(lacks: bool, migrate: Migrate) -> None:
+    ids = "ids = tokenizer(sys.argv[2], return_tensors='pt').input_ids\n"
+    ids += "ids = ids[:, 1:]\n" if lacks else ""
+    plan = migrate(
+        f"{LOADS}{ids}out = model.generate(ids, max_new_tokens=4, do_sample=False)\nprint(out)\n"
+    )
+    text = plan.after.decode()
+    assert "generate_ids(" in text
+    assert ("allow_missing_bos=True" in text) is lacks
+    assert any("ids that lack the BOS" in one for one in notes_of(plan)) is not lacks
+
+
+def test_ids_of_another_file_may_lack_bos_whatever_the_default_model(tmp_path: Path) -> None:
+    main = f"""{IMPORTS}from argparse import ArgumentParser
+from rows import ids_of
+parser = ArgumentParser()
+parser.add_argument("--model", default="EleutherAI/pythia-70m")
+args = parser.parse_args()
+tokenizer = AutoTokenizer.from_pretrained(args.model)
+model = AutoModelForCausalLM.from_pretrained(args.model)
+ids = ids_of(tokenizer)
+print(model(ids).logits)
+"""
+    rows = "def ids_of(tok):\n    return tok('a', add_special_tokens=False, return_tensors='pt').input_ids\n"
+    plan = planned(tmp_path, {"main.py": main, "rows.py": rows})["main.py"]
+    assert b"allow_missing_bos=True" in plan.after
+
+
+@pytest.mark.parametrize(
+    ("other", "asks"), [("MODEL = 'lmsys/vicuna-7b-v1.5'\n", True), ("MODEL = 'gpt2'\n", False)]
+)
+@pytest.mark.parametrize("imports", [True, False])
+def test_a_chat_model_that_is_a_default_elsewhere(
+    tmp_path: Path, other: str, asks: bool, imports: bool
+) -> None:
+    load = f"{IMPORTS}\ndef load(path):\n    return AutoModelForCausalLM.from_pretrained(path)\n"
+    texts = {"loads.py": load, "other.py": other}
+    if imports:
+        texts["loads.py"] = f"from other import MODEL\n{load}"
+    else:
+        texts["other.py"] = f"from loads import load\n{other}load(MODEL)\n"
+    plan = planned(tmp_path, texts)["loads.py"]
+    assert (b"allow_chat_model=True" in plan.after) is asks
+
+
+@pytest.mark.parametrize(
+    ("handler", "inside"), [("raise ValueError('no')", True), ("pass", False), ("return 0", True)]
+)
+def test_an_import_in_a_try_of_a_function_stays_there(
+    handler: str, inside: bool, migrate: Migrate
+) -> None:
+    text = f"""
+def count(text):
+    try:
+        from transformers import GPT2TokenizerFast
+    except ImportError:
+        {handler}
+    tokenizer = GPT2TokenizerFast.from_pretrained("gpt2")
+    return len(tokenizer.tokenize(text))
+"""
+    after = migrate(text).after.decode()
+    assert ("        from guard import CleanModelLoader" in after) is inside
+    assert ("\nfrom guard import" in after or after.startswith("from guard import")) is not inside
+
+
+def test_the_comment_of_an_argument_is_written_once(migrate: Migrate) -> None:
+    text = f"""{LOADS}
+enc = tokenizer(sys.argv[2], return_tensors="pt")
+out = model.generate(
+    enc.input_ids,
+    max_new_tokens=5,
+    do_sample=False, # the default is True
+)
+print(tokenizer.batch_decode(
+    out, skip_special_tokens=True,
+    clean_up_tokenization_spaces=False
+)[0])
+"""
+    assert migrate(text).after.decode().count("# the default is True") == 1
