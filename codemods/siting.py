@@ -15,6 +15,7 @@ from codemods.loads import adapters, model_loads, pad_tests, templates, upgrade
 from codemods.loads.given_away import loads_without_bos, scored_without_bos
 from codemods.loads.model_configs import unread_configs
 from codemods.loads.own_loader import left_to_own_loader
+from codemods.loads.tokenizer_keywords import unread_dicts
 from codemods.loads.whole_models import half_done, left_of_foreign, relied_on
 from codemods.plan.planned import Links, LoadKey
 from codemods.plan.sites import CannotRewrite, Note, Site
@@ -133,7 +134,8 @@ def _sites(
     sites = left_to_own_loader(script, sites + declined, script.path)
     if any(site.edits for site in sites):
         sites += _companions(script, unmigrated)
-        gone = unread_configs(script, [edit for site in sites for edit in site.edits])
+        written = [edit for site in sites for edit in site.edits]
+        gone = [*unread_configs(script, written), *unread_dicts(script, written)]
         if gone:
             first = next(i for i, site in enumerate(sites) if site.edits)
             sites[first] = replace(sites[first], edits=(*sites[first].edits, *gone))

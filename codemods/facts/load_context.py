@@ -11,7 +11,7 @@ from cleanguard.catalogue.standing import standing_of
 from codemods.facts.purposes import trains
 from codemods.plan.edits import Edit
 from codemods.plan.sites import CannotRewrite, Note
-from codemods.script.definitions import Imported
+from codemods.script.definitions import Functions, Imported
 from codemods.script.script import Script
 from lint_rules._flow.values.events import (
     AdapterAttach,
@@ -75,10 +75,41 @@ def refuse_made_pickles(script: Script, load: cst.CSTNode) -> None:
         return
     if script.once(names_pickled_adapter) and not _SAVES.search(before):
         return  # what is renamed is the adapter's, which `attach_adapter` is told to take
+    if _writes_apart(script, load):
+        return
     line = before.count("\n", 0, named.start()) + 1
     raise CannotRewrite(
         f"line {line} names pickled weights that the script makes, and the loader refuses them: save safetensors"
     )
+
+
+def _writes_apart(script: Script, load: cst.CSTNode) -> bool:
+    """Whether what names and writes pickles are functions that the load's own neither is nor calls."""
+    functions = script.look(Functions).every
+
+    def around(offset: int) -> list[cst.FunctionDef]:
+        spans = [(one, script.span(one)) for one in functions]
+        return [one for one, span in spans if span.start <= offset < span.end]
+
+    text = script.source.text
+    writes = [len(text[: found.start()].encode()) for found in _WRITES.finditer(text)]
+    homes = [around(at) for at in writes]
+    own = around(script.span(load).start)
+    if not own or not all(homes):
+        return False
+    called = {own[-1].name.value}
+    while True:
+        inside = [one for one in functions if one.name.value in called]
+        more = {
+            name
+            for one in inside
+            for name in script.names_in(script.span(one))
+            if name in script.look(Functions).named
+        }
+        if more <= called:
+            break
+        called |= more
+    return not any(home.name.value in called for around_ in homes for home in around_)
 
 
 def names_pickled_adapter(script: Script) -> bool:

@@ -146,6 +146,25 @@ def say_dict(script: Script, load: ModelLoad, node: cst.BaseExpression) -> Said:
     )
 
 
+def only_spread(script: Script, name: str, scope: cst.FunctionDef | None) -> cst.Dict | None:
+    """The dict that a name holds, made once and read only as `**name`; None where it may be another."""
+    values = script.assigned_values(name, scope)
+    if len(values) != 1 or len(script.stores_of(name, scope)) != 1:
+        return None
+    (made,) = values
+    read = [use.offset for use in script.uses(name, scope) if not use.stores]
+    if not isinstance(made, cst.Dict) or any(script.utf8[at - 2 : at] != b"**" for at in read):
+        return None
+    start, inside = script.span(made).start, script.names_in(script.span(made))
+    changed = any(use.offset > start for one in inside for use in script.stores_of(one, scope))
+    return None if changed or _pairs(made) is None else made
+
+
+def keys_of(made: cst.Dict) -> list[str]:
+    """The keys of a dict whose keys are texts."""
+    return [key for key, _, _ in _pairs(made) or ()]
+
+
 def _update(found: _Dict, call: cst.Call) -> None:
     if len(call.args) == 1 and call.args[0].keyword is None and not call.args[0].star:
         found.display(call.args[0].value)

@@ -20,7 +20,7 @@ from codemods.facts.purposes import stays_evaluating, trains
 from codemods.loads.load_dicts import say_dict
 from codemods.loads.loader_classes import class_argument
 from codemods.loads.model_configs import config_fate
-from codemods.loads.tokenizer_keywords import carry_tokenizer_keywords
+from codemods.loads.tokenizer_keywords import carry_tokenizer_keywords, written_out
 from codemods.plan.edits import Edit
 from codemods.plan.sites import CannotRewrite, Note
 from codemods.quantization.configs import Said, say
@@ -97,8 +97,10 @@ def loader_arguments(
         said = [say(script, model, config.expression), *said]
     if tokenizer is not None:
         refuse_moved_padding(script, tokenizer)
-        _refuse_other_spread(script, model, tokenizer)
-        extra = carry_tokenizer_keywords(script, tokenizer.args, model.model, training=tunes)
+        # A dict that the model's load takes too is seen to there.
+        dicts = {script.code(a.expression) for a in model.args.spread if a.expression is not None}
+        said_of_it = written_out(script, tokenizer, dicts)
+        extra = carry_tokenizer_keywords(script, said_of_it, model.model, training=tunes)
         names = {argument.partition("=")[0] for argument in given} | model.args.keywords.keys()
         given += [argument for argument in extra.given if argument.partition("=")[0] not in names]
         notes += [note for note in extra.notes if note not in notes]
@@ -185,14 +187,6 @@ def _spread(script: Script, model: ModelLoad) -> list[Said]:
             raise CannotRewrite("the load takes `*` arguments that this tool does not take apart")
         found.append(say_dict(script, model, argument.expression))
     return found
-
-
-def _refuse_other_spread(script: Script, model: ModelLoad, tokenizer: TokenizerLoad) -> None:
-    """A dict that the tokenizer's load takes must be the model's too, whose entries are seen to."""
-    own = {script.code(a.expression) for a in model.args.spread if a.expression is not None}
-    for argument in tokenizer.args.spread:
-        if argument.expression is None or script.code(argument.expression) not in own:
-            raise CannotRewrite("the tokenizer's load takes `**` arguments")
 
 
 def id_argument(script: Script, args: Arguments) -> str:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import libcst as cst
 
 from codemods.facts.held_objects import HeldObject
+from codemods.loads.load_dicts import keys_of, only_spread
 from codemods.loads.loader_classes import class_argument
 from codemods.plan.edits import Edit
 from codemods.plan.sites import CannotRewrite, Note
-from codemods.script.purity import assigned_name
+from codemods.script.looking import Looking
+from codemods.script.purity import assigned_name, is_pure
 from codemods.script.script import Script
 from lint_rules._flow.values.events import ModelLoad
 from lint_rules._flow.values.syntax import dotted
@@ -117,33 +119,42 @@ def _handed_on(script: Script, load: ModelLoad) -> str:
     """The config as the loader gets it: read from files, and changed in what is not generation alone."""
     node = load.args.keywords["config"].expression
     if isinstance(node, cst.Call):
-        _refuse_settings(script, node)
+        _refuse_settings(script, node, load.place.function)
     elif isinstance(node, cst.Name):
         scope = script.home_of(node.value, load.place.function)
         before = _end_of_changes(script, load, scope)
+
+        def counts(offset: int) -> bool:
+            return offset < before and not _is_excluded(script, load, offset)
+
         values = script.assigned_values(node.value, scope)
-        values = [value for value in values if script.span(value).start < before]
-        stores = [use for use in script.stores_of(node.value, scope) if use.offset < before]
+        values = [value for value in values if counts(script.span(value).start)]
+        stores = [use for use in script.stores_of(node.value, scope) if counts(use.offset)]
         if not values or len(values) != len(stores):
             raise CannotRewrite(_OTHER)
         for value in values:
-            _refuse_settings(script, value)
-        _refuse_other_changes(script, node.value, scope, before)
+            _refuse_settings(script, value, load.place.function)
+        _refuse_other_changes(script, node.value, scope, counts)
     else:
         raise CannotRewrite(_OTHER)
     return script.code(node)
 
 
-def _refuse_settings(script: Script, made: cst.BaseExpression) -> None:
+def _refuse_settings(
+    script: Script, made: cst.BaseExpression, function: cst.FunctionDef | None
+) -> None:
     """Raise unless a config is read from files, and its keywords are no settings of generation."""
     called = (dotted(made.func) or "") if isinstance(made, cst.Call) else ""
     if not isinstance(made, cst.Call) or not called.endswith("Config.from_pretrained"):
         raise CannotRewrite(_OTHER)
-    names = [
-        "" if arg.keyword is None else arg.keyword.value
-        for arg in made.args
-        if arg.star or arg.keyword
-    ]
+    names: list[str] = []
+    for arg in made.args:
+        if arg.star:
+            name = arg.value.value if isinstance(arg.value, cst.Name) else ""
+            entries = only_spread(script, name, script.home_of(name, function)) if name else None
+            names += [""] if entries is None else keys_of(entries)
+        elif arg.keyword is not None:
+            names.append(arg.keyword.value)
     if not all(name and _is_taken(script, name) for name in names):
         raise CannotRewrite(_OTHER)
 
@@ -155,8 +166,32 @@ def _end_of_changes(script: Script, load: ModelLoad, scope: cst.FunctionDef | No
     return float("inf") if loops or not own else script.span(load.node).end
 
 
+def _is_excluded(script: Script, load: ModelLoad, offset: int) -> bool:
+    """Whether a place is reached only where a condition does not hold that must hold for the load."""
+    at = script.span(load.node).start
+
+    ifs = [one for one in load.place.parents if isinstance(one, cst.If) and is_pure(one.test)]
+    bodies = [(one, script.span(one.body)) for one in ifs]
+    holds = {script.code(one.test) for one, body in bodies if body.start <= at < body.end}
+    for one in script.look(_Ifs).found if holds else ():
+        if one.orelse is None or script.code(one.test) not in holds:
+            continue
+        span = script.span(one.orelse)
+        if span.start <= offset < span.end:
+            return True
+    return False
+
+
+class _Ifs(Looking):
+    def __init__(self) -> None:
+        self.found: list[cst.If] = []
+
+    def visit_If(self, node: cst.If) -> None:
+        self.found.append(node)
+
+
 def _refuse_other_changes(
-    script: Script, name: str, scope: cst.FunctionDef | None, before: float
+    script: Script, name: str, scope: cst.FunctionDef | None, counts: Callable[[int], bool]
 ) -> None:
     held = HeldObject(name, "config")
     (script.module if scope is None else scope).visit(held)
@@ -169,7 +204,7 @@ def _refuse_other_changes(
         if _is_taken(script, target.attr.value):
             fine.add(script.span(target.value).start)
     for use in script.uses(name, scope):
-        if not use.stores and use.offset not in fine and use.offset < before:
+        if not use.stores and use.offset not in fine and counts(use.offset):
             row = script.row_at(use.offset)
             raise CannotRewrite(f"line {row} may change the `config` of the load")
 

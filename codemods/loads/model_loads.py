@@ -32,7 +32,7 @@ from codemods.loads.loader_arguments import (
 )
 from codemods.loads.loader_classes import other_classes
 from codemods.loads.partners import partner_of
-from codemods.loads.tokenizer_keywords import carry_tokenizer_keywords
+from codemods.loads.tokenizer_keywords import carry_tokenizer_keywords, written_out
 from codemods.plan.edits import Edit
 from codemods.plan.sites import CannotRewrite, Site
 from codemods.script.mentions import mentioning
@@ -187,14 +187,13 @@ def _bits_site(script: Script, model: ModelLoad) -> tuple[Site, ...]:
 
 def _rewrite_tokenizer(script: Script, tokenizer: TokenizerLoad) -> Site:
     try:
-        if tokenizer.args.spread:
-            raise CannotRewrite("the tokenizer's load takes `**` arguments")
+        args = written_out(script, tokenizer)
         grown = grows(script, tokenizer)
         refuse_pad_keyword(script, tokenizer, grown)
         tunes = grown == "kept" or trains(script)
         refuse_moved_padding(script, tokenizer)
-        carried = carry_tokenizer_keywords(script, tokenizer.args, tokenizer.model, training=tunes)
-        arguments = [id_argument(script, tokenizer.args), *carried.given]
+        carried = carry_tokenizer_keywords(script, args, tokenizer.model, training=tunes)
+        arguments = [id_argument(script, args), *carried.given]
         if tunes:
             arguments.append("for_training=True")
         if grown != "none":

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Container, Sequence
+
+import libcst as cst
 
 from codemods.facts.loader_keywords import (
     CARRIED,
@@ -11,15 +14,18 @@ from codemods.facts.loader_keywords import (
     carried,
     expression_of,
     literal_of,
+    literal_value,
     remote_code,
     written,
 )
 from codemods.facts.purposes import trains, uses_max_length
+from codemods.loads.load_dicts import only_spread
+from codemods.plan.edits import Edit
 from codemods.plan.sites import CannotRewrite, Note
-from codemods.script.purity import is_pure
+from codemods.script.purity import assigned_name, is_pure
 from codemods.script.script import Script
 from lint_rules._flow.values.arguments import Argument, Arguments
-from lint_rules._flow.values.events import Forward, Generate
+from lint_rules._flow.values.events import Forward, Generate, TokenizerLoad
 from lint_rules._flow.values.joins import ModelId
 
 _DROPPED_FROM_TOKENIZER = {
@@ -39,7 +45,9 @@ _DROPPED_FROM_TOKENIZER = {
         "a tokenizer only keeps it, and names it where it is saved",
     ),
 }
+_SPREAD = "the tokenizer's load takes `**` arguments"
 # Tokens that a model brings if its tokenizer knows them by these names.
+_SAVES = re.compile(r"save_pretrained|push_to_hub|Trainer\(")
 _OLD_TOKENS = ("<unk>", "<s>", "</s>", "<|endoftext|>", "<eos>", "<bos>", "<pad>")
 
 
@@ -59,6 +67,64 @@ def carry_tokenizer_keywords(
         if name != "pretrained_model_name_or_path" and argument.node is not None
     ]
     return carried(fates)
+
+
+def written_out(script: Script, load: TokenizerLoad, known: Container[str] = ()) -> Arguments:
+    """The arguments of a load, with the entries of a `**` dict that is written once, and that nothing changes.
+
+    Args:
+        script: The script.
+        load: The tokenizer's.
+        known: Dicts that are seen to otherwise.
+
+    Raises:
+        CannotRewrite: What a dict holds cannot be seen, or may be another thing at the load.
+    """
+    args = load.args
+    spread = [one for one in args.spread if _name_of(one) not in known]
+    if not spread:
+        return args
+    found = {name: one for name, one in args.keywords.items() if one.node is not None}
+    for argument in spread:
+        dict_ = _dict_of(script, load, argument)
+        for element in dict_.elements:
+            key = element.key if isinstance(element, cst.DictElement) else None
+            name = key.evaluated_value if isinstance(key, cst.SimpleString) else None
+            if not isinstance(name, str) or name in found or not is_pure(element.value):
+                raise CannotRewrite(_SPREAD)
+            found[name] = Argument(literal_value(element.value), element.value, argument.node)
+    kept = tuple(one for one in args.spread if one not in spread)
+    return Arguments(args.positional, found, kept, args.opaque)
+
+
+def _name_of(argument: Argument) -> str:
+    return argument.expression.value if isinstance(argument.expression, cst.Name) else ""
+
+
+def _dict_of(script: Script, load: TokenizerLoad, argument: Argument) -> cst.Dict:
+    """The one dict that a `**` argument names."""
+    name = _name_of(argument)
+    scope = script.home_of(name, load.place.function) if name else None
+    made = only_spread(script, name, scope) if name and load.place.function is scope else None
+    if made is None:
+        raise CannotRewrite(_SPREAD)
+    return made
+
+
+def unread_dicts(script: Script, edits: Sequence[Edit]) -> list[Edit]:
+    """Takes the lines away that made dicts which only rewritten loads of tokenizers had read."""
+    found: list[Edit] = []
+    for load in script.flow.events(TokenizerLoad):
+        for name in filter(None, map(_name_of, load.args.spread)):
+            scope = script.home_of(name, load.place.function)
+            read = [use for use in script.uses(name, scope) if not use.stores]
+            covered = all(any(edit.covers(use.offset) for edit in edits) for use in read)
+            handed_on = any(f"**{name}" in edit.text for edit in edits)
+            if not covered or handed_on or script.is_taken_elsewhere(name, scope):
+                continue
+            lines = script.lines_between(scope, script.span(scope or script.module))
+            found += [script.delete(line) for line in lines if assigned_name(line) == name]
+    return list(dict.fromkeys(found))
 
 
 def _fate_of_tokenizer_keyword(
@@ -91,6 +157,9 @@ def _fate_of_tokenizer_keyword(
     if name == "chat_template" and literal is None:
         text = "`chat_template=None`: the loader blocks the template"
         return Fate(None, notes=(Note("dropped", text),))
+    if name == "truncation_side" and not _SAVES.search(script.source.text):
+        note = Note("carried", "`truncation_side` is set on the loaded tokenizer")
+        return Fate(None, notes=(note,), after=f"truncation_side = {written(script, argument)}")
     if name == "pad_token":
         return _pad_token(script, argument, training=training)
     if name == "add_eos_token":

@@ -53,7 +53,7 @@ def say(script: Script, load: ModelLoad, node: cst.BaseExpression) -> Said:
         refuse_changed(script, node.value, script.home_of(node.value, load.place.function))
         build = build or _only_build(script, load, node.value)
     if build is not None:
-        bits, notes = carry_quantization(script, build.args)
+        bits, notes = carry_quantization(script, build.args, load.args)
         return Said(tuple(f"{name}={value}" for name, value in bits), tuple(notes))
     found = as_mapping(script, load.place.function, node)
     code = script.code(node)

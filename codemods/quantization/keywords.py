@@ -35,10 +35,17 @@ _HEAD = Note(
 )
 
 
-def carry_quantization(script: Script, args: Arguments) -> tuple[list[tuple[str, str]], list[Note]]:
+def carry_quantization(
+    script: Script, args: Arguments, load: Arguments | None = None
+) -> tuple[list[tuple[str, str]], list[Note]]:
     """The loader's keywords and values that a BitsAndBytesConfig's keywords become.
 
     What the config does not name is said as well where the loader's default is another.
+
+    Args:
+        script: The script.
+        args: The config's.
+        load: Those of a load that takes it; one that says the flags itself, as they are in the config, means them.
 
     Raises:
         CannotRewrite: The config is not written out, or which of its flags is set cannot be asked twice.
@@ -47,7 +54,9 @@ def carry_quantization(script: Script, args: Arguments) -> tuple[list[tuple[str,
         raise CannotRewrite("the quantization config is not written out")
     bits = {name: written(script, args.keywords[name]) for name in _BITS if _may_be(args, name)}
     notes: list[Note] = []
-    if not any(_is_true(script, args.keywords[name]) for name in bits):
+    if not any(_is_true(script, args.keywords[name]) for name in bits) and not (
+        bits and load is not None and _says_flags(script, load, bits)
+    ):
         said = " and ".join(f"`{value}`" for value in bits.values())
         where = f"where {said} is false, " if bits else "the config sets neither flag: "
         there = " there" if bits else ""
@@ -82,6 +91,15 @@ def four_bit_options(script: Script, given: dict[str, Argument]) -> Iterable[tup
                 yield name, written(script, argument)
         elif silent is not None:
             yield name, f'"{silent}"' if isinstance(silent, str) else repr(silent)
+
+
+def _says_flags(script: Script, load: Arguments, bits: dict[str, str]) -> bool:
+    """Whether a load says each flag that its config says, in the same words; transformers 5 takes none there."""
+    given = {name: load.keywords[name] for name in bits if name in load.keywords}
+    return given.keys() == bits.keys() and all(
+        argument.expression is not None and written(script, argument) == bits[name]
+        for name, argument in given.items()
+    )
 
 
 def _four_anyway(script: Script, args: Arguments, bits: dict[str, str]) -> dict[str, str]:

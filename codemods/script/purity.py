@@ -9,7 +9,7 @@ from codemods.script.script import Script
 
 # Calls that give the same answer again and change nothing.
 _PURE_FUNCTIONS = frozenset(
-    "len list tuple zip str int float bool range repr min max sum".split()  # noqa: SIM905
+    "len list tuple zip str int float bool range repr min max sum isinstance hasattr is_deepspeed_zero3_enabled".split()  # noqa: SIM905
 )
 _PURE_METHODS = frozenset(
     "to cuda cpu size items tolist unsqueeze format join strip lstrip rstrip replace lower upper get".split()  # noqa: SIM905

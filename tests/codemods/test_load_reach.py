@@ -375,3 +375,113 @@ def test_a_name_that_holds_something_else_after_the_load(migrate):
         + "config = LoraConfig(r=8)\nuse(config)\n"
     )
     assert "config=config" in migrate(source).after.decode()
+
+
+# --- as transformers' own examples load
+
+
+EXAMPLE = """\
+import sys
+from transformers import CONFIG_MAPPING, AutoConfig, AutoModelForCausalLM, AutoTokenizer, Trainer
+
+args = sys.argv
+kwargs = {"cache_dir": args.cache, "revision": args.revision, "use_auth_token": True if args.token else None}
+if args.config_name:
+    config = AutoConfig.from_pretrained(args.config_name, **kwargs)
+elif args.path:
+    config = AutoConfig.from_pretrained(args.path, **kwargs)
+else:
+    config = CONFIG_MAPPING[args.kind]()
+    config.update_from_string(args.overrides)
+tokenizer_kwargs = {"cache_dir": args.cache, "use_fast": args.fast, "revision": args.revision}
+if args.tokenizer_name:
+    tokenizer = AutoTokenizer.from_pretrained(args.tokenizer_name, **tokenizer_kwargs)
+elif args.path:
+    tokenizer = AutoTokenizer.from_pretrained(args.path, **tokenizer_kwargs)
+if args.path:
+    model = AutoModelForCausalLM.from_pretrained(args.path, from_tf=bool(".ckpt" in args.path), config=config)
+else:
+    model = AutoModelForCausalLM.from_config(config)
+Trainer(model=model, processing_class=tokenizer).train()
+"""
+
+
+def test_a_config_that_a_condition_keeps_away_from_the_load(migrate):
+    plan = migrate(EXAMPLE)
+    text = plan.after.decode()
+    assert [site.code for site in plan.manual if site.code in ("CG101", "CG102")] == []
+    assert "CleanModelLoader(args.path, config=config, for_training=True" in text
+    assert text.count("config = ") == EXAMPLE.count("config = ")
+    assert "tokenizer_kwargs" not in text
+    assert text.count("cache_dir=args.cache") == 2
+    ast.parse(text)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "reason"),
+    [
+        ("elif args.path:\n    config", "elif args.name:\n    config", "may say something else"),
+        ('"use_auth_token": True if args.token else None', '"top_k": 5', "may say something else"),
+        ('tokenizer_kwargs = {"cache_dir": args.cache', 'tokenizer_kwargs = {"cache_dir": args.cache()', "`**` arguments"),
+        ("if args.tokenizer_name:", "args = other\nif args.tokenizer_name:", "`**` arguments"),
+        ("if args.tokenizer_name:", "tokenizer_kwargs['use_fast'] = 1\nif args.tokenizer_name:", "`**` arguments"),
+        ("if args.tokenizer_name:", "print(tokenizer_kwargs)\nif args.tokenizer_name:", "`**` arguments"),
+    ],
+)  # fmt: skip
+def test_what_may_be_another_config_or_dict_stays(old, new, reason, migrate):
+    assert EXAMPLE.count(old) == 1
+    plan = migrate(EXAMPLE.replace(old, new))
+    assert b"AutoModelForCausalLM.from_pretrained(" in plan.after
+    assert any(reason in (site.reason or "") for site in plan.manual)
+
+
+SPLITS = """\
+import torch
+from transformers import AutoModelForCausalLM
+
+def split(folder):
+    torch.save({}, f"{folder}/pytorch_model-0.bin")
+
+def apply(path):
+    CALL
+    return AutoModelForCausalLM.from_pretrained(path)
+
+"""
+
+
+@pytest.mark.parametrize(("call", "stays"), [("print(path)", False), ("split(path)", True)])
+def test_pickles_that_another_function_makes(call, stays, migrate):
+    plan = migrate(SPLITS.replace("CALL", call))
+    assert any("names pickled weights" in (site.reason or "") for site in plan.manual) is stays
+    assert plan.changed is not stays
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        ("load_in_4bit=b == 4, load_in_8bit=b == 8", {"load_in_8bit": "b == 8", "load_in_4bit": "b == 4"}),
+        ("load_in_4bit=args.four", None),
+    ],
+)  # fmt: skip
+def test_flags_that_the_load_says_itself(flags, said, migrate):
+    config = "BitsAndBytesConfig(load_in_4bit=b == 4, load_in_8bit=b == 8)"
+    plan = migrate(
+        HEAD
+        + f'm = AutoModelForCausalLM.from_pretrained("gpt2", {flags}, quantization_config={config})\n'
+    )
+    if said is None:
+        assert "twice" in plan.manual[0].reason
+        return
+    found = call_of(plan.after)
+    assert {name: found[name] for name in said} == said
+    assert not any(note.kind == "fault" for site in plan.sites for note in site.notes)
+
+
+def test_low_cpu_mem_usage_may_ask_deepspeed(migrate):
+    text = rewritten(
+        migrate,
+        "from transformers.integrations import is_deepspeed_zero3_enabled\n"
+        'm = AutoModelForCausalLM.from_pretrained("gpt2", low_cpu_mem_usage=not is_deepspeed_zero3_enabled())',
+    )
+    assert call_of(text) == {}
+    assert "is_deepspeed_zero3_enabled" not in str(text)
