@@ -61,7 +61,7 @@ def given_away(script: Script) -> list[tuple[cst.Call, str, Does]]:
             risky[local] = does
     unseen = {local for local, module, _ in taken.members if not _is_known(script, module)}
     for target, called in script.look(_Made).found if risky else ():
-        made = risky.get(called.partition(".")[0])
+        made = risky.get(_root_of(called))
         if made is not None:  # its methods get the model
             risky.setdefault(target, made)
     members = {local for local, _, _ in taken.members}
@@ -73,7 +73,7 @@ def given_away(script: Script) -> list[tuple[cst.Call, str, Does]]:
     measured: Does = "unknown"
     known: list[tuple[cst.Call, str, Does | None]] = []
     for node, name in named:
-        does = risky.get(name.partition(".")[0])
+        does = risky.get(_root_of(name))
         if _MEASURES.search(name.rpartition(".")[2]) or (
             does is None and name.partition(".")[0] in unseen and _gets_both(script, node)
         ):
@@ -85,6 +85,12 @@ def given_away(script: Script) -> list[tuple[cst.Call, str, Does]]:
             does = stored  # it may come out of a table
         known.append((node, name, does))
     return [(node, name, does) for node, name, does in known if does is not None]
+
+
+def _root_of(name: str) -> str:
+    """What a dotted name begins with: a name, or an attribute of `self`."""
+    parts = name.split(".")
+    return ".".join(parts[: 2 if parts[0] in ("self", "cls") else 1])
 
 
 def _worst(found: Iterable[Does]) -> Does | None:
@@ -121,6 +127,9 @@ def _does(script: Script, module: str, name: str) -> Does | None:
     """What a function of another file does with ids; None for nothing."""
     text = closure_text(script.others, script.path, module, name)
     if text is None:
+        library = module.partition(".")[0] in _LIBRARIES
+        if library and not script.others.modules(script.path, module):
+            return None  # a file of the run may only be called like a part of it
         return "unknown" if script.others.mentions(script.path, module, _SCORES) else None
     return _judged(script, text)
 
@@ -184,7 +193,7 @@ class _Made(Looking):
         for one in node.targets:
             name = dotted(one.target)
             if name is not None and called is not None:
-                self.found.append((name.partition(".")[0], called))
+                self.found.append((_root_of(name), called))
 
 
 def may_lack_bos(script: Script, call: Forward | Generate, done: Set[cst.CSTNode]) -> bool:

@@ -219,3 +219,30 @@ print(tokenizer.batch_decode(
 )[0])
 """
     assert migrate(text).after.decode().count("# the default is True") == 1
+
+
+def test_methods_of_an_object_are_not_those_of_what_holds_it(tmp_path: Path) -> None:
+    main = f"""{LOADS}
+from measures import score
+
+class Holds:
+    def __init__(self, model):
+        self.score = score(1, 2, 3)
+        self.register(model)
+
+Holds(model)
+"""
+    plan = planned(tmp_path, {"main.py": main, "measures.py": PADS})["main.py"]
+    assert "register" not in reasons_of(plan)
+    used = main.replace("self.register(model)", "self.score.register(model)")
+    plan = planned(tmp_path, {"main.py": used, "measures.py": PADS})["main.py"]
+    assert "`self.score.register` of another file gets the model" in reasons_of(plan)
+
+
+def test_a_file_may_be_called_like_a_part_of_a_library(tmp_path: Path) -> None:
+    main = f"from peft.utils import _get_submodules\n{LOADS}print(_get_submodules(model, 'a'))\n"
+    plan = planned(tmp_path, {"main.py": main, "utils.py": PADS})["main.py"]
+    assert plan.manual == ()
+    own = {"main.py": main, "peft/utils.py": PADS, "peft/__init__.py": ""}
+    (tmp_path / "peft").mkdir()
+    assert "`_get_submodules` of another file" in reasons_of(planned(tmp_path, own)["main.py"])
