@@ -73,7 +73,8 @@ def rewrite(script: Script, edits: Sequence[Edit], cells: Sequence[int] = ()) ->
     places = [*places, *_of_cells(script, [item for item, _ in losing], cells)]
     result = [_edit(script, item, unused, arrives=item in places) for item, unused in losing]
     if missing and not places:
-        result.append(_insertion(script))
+        start = min(edit.start for edit in missing)
+        result.append(_before_theirs(script, every, start) or _insertion(script))
     return result
 
 
@@ -261,18 +262,37 @@ def _kept(script: Script, item: _Import, unused: set[str]) -> list[str]:
     return [f"from {module} import (", *(f"{unit}{alias}," for alias in aliases), ")"]
 
 
+def _before_theirs(script: Script, every: Sequence[_Import], before: int) -> Edit | None:
+    """Above the first import of transformers at the top: what a script sets for it is set by then."""
+    for item in every:
+        if item.line not in script.module.body or script.is_foreign(item.line):
+            continue
+        modules = (
+            [alias.name for alias in item.node.names]
+            if isinstance(item.node, cst.Import)
+            else [item.node.module]
+        )
+        tops = {(dotted(one) or "").partition(".")[0] for one in modules if one is not None}
+        start = script.lines_of(item.line).start
+        if "transformers" in tops and start < before:
+            return Edit(start, start, f"{IMPORT}{script.newline}")
+    return None
+
+
 def _insertion(script: Script) -> Edit:
     """After the last import at the top of the module that is not relative, else after its docstring or header."""
     last: cst.SimpleStatementLine | None = None
     body = [item for item in script.module.body if not script.is_foreign(item)]
-    for index, statement in enumerate(body):
+    opening = True  # texts alone: what a module says of itself
+    for statement in body:
         if not isinstance(statement, cst.SimpleStatementLine):
             break
         first = statement.body[0] if statement.body else None
         is_text = isinstance(first, cst.Expr) and isinstance(
             first.value, (cst.SimpleString, cst.ConcatenatedString)
         )
-        if not isinstance(first, (cst.Import, cst.ImportFrom)) and not (index == 0 and is_text):
+        opening = opening and is_text
+        if not isinstance(first, (cst.Import, cst.ImportFrom)) and not opening:
             break
         if last is not None and isinstance(first, cst.ImportFrom) and first.relative:
             break

@@ -8,7 +8,7 @@ from dataclasses import replace
 import libcst as cst
 
 from codemods.facts.purposes import trains
-from codemods.facts.unseen_ids import has_bos
+from codemods.facts.unseen_ids import has_bos, may_have_bos
 from codemods.generation import generate_calls, scoring
 from codemods.generation.ids_calls import without_begins
 from codemods.loads import adapters, model_loads, pad_tests, templates, upgrade
@@ -22,7 +22,7 @@ from codemods.plan.sites import CannotRewrite, Note, Site
 from codemods.quantization import configs as quantization_configs
 from codemods.script.foreign import foreign_loads, own_loads
 from codemods.script.script import Script
-from codemods.texts.decoded_bos import refuse_decoded
+from codemods.texts.decoded_bos import refuse_decoded, trained_with_two
 from lint_rules._flow.values.events import Encode, Forward, ModelLoad
 
 
@@ -57,9 +57,13 @@ def sites_of(script: Script) -> tuple[list[Site], Links]:
 
 
 def _scored_with_two_bos(script: Script) -> dict[cst.CSTNode, str]:
-    """The loads whose models score text that was decoded with its BOS, and gets another."""
+    """The loads whose models score text, or are trained on it, that was decoded with its BOS, and gets another."""
     found: dict[cst.CSTNode, str] = {}
-    for forward in script.flow.events(Forward) if not trains(script) else ():
+    if trains(script):
+        why = trained_with_two(script)
+        loads = script.flow.events(ModelLoad) if why is not None else ()
+        return {load.node: str(why) for load in loads if may_have_bos(load.model)}
+    for forward in script.flow.events(Forward):
         encode = script.flow.event_at(forward.encoded.origin if forward.encoded else None, Encode)
         text = None if encode is None else encode.args.get("text", 0)
         origin = forward.model.origin

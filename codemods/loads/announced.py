@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 from cleanguard.catalogue.families import family_of
 from codemods.facts.load_context import may_load_chat
+from codemods.facts.load_targets import target_of
 from codemods.facts.other_holds import chat_elsewhere
 from codemods.facts.purposes import trains
 from codemods.facts.unseen_ids import may_have_bos
@@ -32,6 +35,11 @@ _CHAT_ROWS = "`{name}` writes a chat format: rows with it are refused where its 
 _NO_MARKS = "where they are plain text, as in Llama 2 or Pythia"
 _CLASS = "the model's config names the class, whatever it is; the script said `{name}`"
 _SAME_CLASS = "where the config names that one"
+_FREED = Note(
+    "changed",
+    "a guarded model that is deleted is freed when the garbage collector runs: call `gc.collect()` behind the `del`",
+    "where memory is enough for both",
+)
 _SPELLED = Note(
     "changed",
     "a prompt that spells BOS is refused, and ids that begin with it twice",
@@ -42,7 +50,11 @@ _PICKLED = Note(
     "weights that are pickled alone, lack a tensor of the model or have one that it has not, are refused",
     "where the model's folder holds safetensors, all of them and no others",
 )
-NO_CHAT = Note("changed", "a chat model is refused", "where a base model is named")
+NO_CHAT = Note(
+    "changed",
+    "a chat model is refused, and an adapter in the place of a model",
+    "where a base model is named",
+)
 _TWO_BOS = Note(
     "changed",
     "rows that begin with BOS twice are refused, and in evaluation padding on the left where a model counts positions",
@@ -87,10 +99,20 @@ def told_of(script: Script, model: ModelLoad) -> tuple[Note, ...]:
         *((_TWO_BOS,) if trains(script) else ()),
         *_chat_rows(script),
         *_of_class(model),
+        *((_FREED,) if _is_deleted(script, model) else ()),
         *((_SPELLED,) if _makes_prompts(script, model) else ()),
         _PICKLED,
         *((NO_CHAT,) if unknown else ()),
     )
+
+
+def _is_deleted(script: Script, model: ModelLoad) -> bool:
+    """Whether the script deletes what a load gives, and does not ask the garbage collector to come."""
+    target = target_of(script, model)
+    if target is None or script.has_attribute("collect("):
+        return False
+    gone = re.findall(r"^\s*del\s+([^\n#]+)", script.source.text, re.MULTILINE)
+    return any(target.text in map(str.strip, names.split(",")) for names in gone)
 
 
 def _of_class(model: ModelLoad) -> tuple[Note, ...]:

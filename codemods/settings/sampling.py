@@ -104,7 +104,10 @@ def say_sampling(given: Given) -> list[Note]:
         if keys.is_absent("temperature"):
             return [GREEDY]
         given.keywords.append("do_sample=False")
-        text = "`temperature` without `do_sample` never sampled: now said, `do_sample=False`"
+        text = (
+            "`temperature` without `do_sample` samples only where generation_config.json says so: "
+            "now said, `do_sample=False`"
+        )
         return [Note("carried", text)]
     never = all(value == Constant(False) for value in keys.values.get("do_sample", ()))
     if never and keys.closed:

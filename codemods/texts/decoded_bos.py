@@ -5,12 +5,18 @@ from __future__ import annotations
 import libcst as cst
 
 from codemods.plan.sites import CannotRewrite
+from codemods.script.definitions import returned
 from codemods.script.script import Script
 from codemods.texts.decoded_ids import generated_in, has_prompt
 from lint_rules._flow.values.events import Decode
 from lint_rules._flow.values.joins import Encoded, first
 from lint_rules._questions.hand_made_text import ways_of
 from lint_rules._questions.reach import Reach
+
+_WHY = (
+    "what line {line} decodes with its BOS may become a prompt again, with a second BOS: decode it with "
+    "skip_special_tokens=True, and migrate again"
+)
 
 
 def refuse_decoded(script: Script, node: cst.CSTNode) -> None:
@@ -21,11 +27,27 @@ def refuse_decoded(script: Script, node: cst.CSTNode) -> None:
     """
     seeds = script.once(_decodes)
     if seeds and script.once(_reach).touches(node):
-        line = script.line_of(seeds[0])
-        raise CannotRewrite(
-            f"what line {line} decodes with its BOS may become a prompt again, with a second BOS: decode it with "
-            "skip_special_tokens=True, and migrate again"
-        )
+        raise CannotRewrite(_WHY.format(line=script.line_of(seeds[0])))
+
+
+def trained_with_two(script: Script) -> str | None:
+    """Why the models of a script that trains must stay: rows may be made of text that is decoded with its BOS.
+
+    What a function decodes and gives back is taken for a row, but for what measures answers.
+    """
+    for decode in script.flow.events(Decode):
+        function = decode.place.function
+        if (
+            function is None
+            or "metric" in function.name.value
+            or decode.args.written("skip_special_tokens") is True
+            or generated_in(decode) is not None
+        ):
+            continue
+        reach = _reach_of(script, [decode.node])
+        if any(value is not None and reach.touches(value) for value in returned(function)):
+            return _WHY.format(line=script.line_of(decode.node))
+    return None
 
 
 def _decodes(script: Script) -> list[cst.CSTNode]:
@@ -45,7 +67,10 @@ def _begins(decode: Decode) -> bool:
 
 
 def _reach(script: Script) -> Reach:
-    seeds = script.once(_decodes)
+    return _reach_of(script, script.once(_decodes))
+
+
+def _reach_of(script: Script, seeds: list[cst.CSTNode]) -> Reach:
     known = {id(seed) for seed in seeds}
     ways = script.flow.once(ways_of)
     return Reach(script.flow.module, lambda node: id(node) in known, ways=ways, seeds=seeds)

@@ -129,9 +129,14 @@ def _by_transformers(
             source.load_from, **where
         )
         return found
+    path = source.load_from
+    if source.kind == "hub" and config is None and "config.json" not in source.names():
+        # Of a repository transformers wants the model's configuration, of a folder it does without.
+        path, where = str(source.directory), {}
     found = transformers.AutoTokenizer.from_pretrained(
-        source.load_from, config=config, trust_remote_code=runs_code(request, source), **where
+        path, config=config, trust_remote_code=runs_code(request, source), **where
     )
+    found.name_or_path = source.load_from
     if callable(getattr(found, "added_tokens_decoder", None)):
         raise ModelNotFoundError(
             f"the tokenizer of {request.model_id} is a {type(found).__name__}, which has other methods",

@@ -246,3 +246,46 @@ def test_a_file_may_be_called_like_a_part_of_a_library(tmp_path: Path) -> None:
     own = {"main.py": main, "peft/utils.py": PADS, "peft/__init__.py": ""}
     (tmp_path / "peft").mkdir()
     assert "`_get_submodules` of another file" in reasons_of(planned(tmp_path, own)["main.py"])
+
+
+TRAINS = "\nfrom transformers import Trainer\nTrainer(model=model, train_dataset=rows, compute_metrics=compute_metrics).train()\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "skips", "held"),
+    [("rows", "", True), ("rows", ", skip_special_tokens=True", False), ("compute_metrics", "", False)],
+)  # fmt: skip
+def test_rows_of_a_training_that_are_decoded_with_their_bos(
+    name: str, skips: str, held: bool, migrate: Migrate
+) -> None:
+    decoded = f"[tokenizer.decode(tokenizer.encode(t){skips}) for t in x['text']]"
+    plan = migrate(f"{LOADS}\ndef {name}(x):\n    return {decoded}\n{TRAINS}")
+    assert ("decodes with its BOS" in reasons_of(plan)) is held
+    assert any(site.code == "CG101" for site in plan.automatic) is not held
+
+
+def test_the_import_stands_behind_what_is_set_for_the_libraries(migrate: Migrate) -> None:
+    text = f"""import os
+from tokenizers import Tokenizer
+
+os.environ["HF_HOME"] = "/tmp/x"
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+print(Tokenizer, AutoModelForCausalLM)
+{LOADS.partition("Trainer")[2] if "Trainer" in LOADS else LOADS.split("LlamaForCausalLM")[1]}"""
+    after = migrate(text.replace("sys.argv[1]", "'gpt2'")).after.decode()
+    assert after.index("os.environ") < after.index("from guard import CleanModelLoader")
+
+
+@pytest.mark.parametrize(
+    ("end", "told"),
+    [
+        ("del model\n", True),
+        ("del tokenizer, model\n", True),
+        ("del model\nimport gc\ngc.collect()\n", False),
+        ("del enc\n", False),
+    ],
+)
+def test_a_model_that_is_deleted_is_told(end: str, told: bool, migrate: Migrate) -> None:
+    plan = migrate(LOADS + ASKS + end)
+    assert any("freed when the garbage collector" in text for text in notes_of(plan)) is told

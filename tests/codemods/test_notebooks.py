@@ -171,7 +171,7 @@ def test_an_import_that_arrives_stands_with_the_others() -> None:
     found = plan(notebook("!pip install x", rest, "%%time\n" + MODEL))
     after = sources(found.after)
     assert after[0] == "!pip install x"
-    assert after[1].startswith("from transformers import AutoModelForCausalLM\nfrom guard import")
+    assert after[1].startswith("from guard import CleanModelLoader\nfrom transformers import")
     assert after[2].startswith("%%time\nloader = ")
 
 

@@ -118,13 +118,17 @@ def test_what_a_load_needs_is_told(migrate: Migrate) -> None:
         "AutoTokenizer.from_pretrained(sys.argv[1])", 'AutoTokenizer.from_pretrained("gpt2")'
     )
     assert "must hold a tokenizer" in notes_of(migrate(other + "print(model)\n"))
-    assert "a chat model is refused" in notes_of(migrate(LOADS + "print(model)\n"))
+    assert "a chat model is refused, and an adapter in the place of a model" in notes_of(
+        migrate(LOADS + "print(model)\n")
+    )
     known = LOADS.replace("sys.argv[1]", '"gpt2"')
-    assert "a chat model is refused" not in notes_of(migrate(known + "print(model)\n"))
+    assert "a chat model is refused, and an adapter in the place of a model" not in notes_of(
+        migrate(known + "print(model)\n")
+    )
     assert "sentencepiece" not in notes_of(migrate(known + "print(model)\n"))
     default = 'import argparse\np = argparse.ArgumentParser()\np.add_argument("--m", default="gpt2")\na = p.parse_args()\n'
     told = notes_of(migrate(default + LOADS.replace("sys.argv[1]", "a.m") + "print(model)\n"))
-    assert "a chat model is refused" in told
+    assert "a chat model is refused, and an adapter in the place of a model" in told
     assert "sentencepiece" in told
     assert "BOS twice" in notes_of(migrate(LOADS + "Trainer(model=model).train()\n"))
 

@@ -107,6 +107,19 @@ def test_hub_ids_need_no_weights_in_the_cache(
         CleanModelLoader("someone/tiny-Instruct", cache_dir=tmp_path).load_tokenizer()
 
 
+def test_a_tokenizer_in_the_cache_needs_no_configuration_of_the_model(
+    weightless: Path, tmp_path: Path, hub_cache: Callable[..., None], monkeypatch: Any
+) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    bare = shutil.copytree(weightless, tmp_path / "bare")
+    (bare / "config.json").unlink()
+    hub_cache(bare, tmp_path, "someone/tiny", COMMIT)
+    tokenizer = CleanModelLoader("someone/tiny", cache_dir=tmp_path).load_tokenizer()
+    expected = CleanModelLoader(weightless).load_tokenizer()
+    assert tokenizer("A dog")["input_ids"] == expected("A dog")["input_ids"]
+    assert tokenizer.name_or_path == "someone/tiny"
+
+
 def test_absent_and_empty_are_named(tmp_path: Path) -> None:
     with pytest.raises(ModelNotFoundError, match="tokenizer of"):
         CleanModelLoader(tmp_path).load_tokenizer()
