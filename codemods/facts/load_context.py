@@ -30,6 +30,7 @@ _EMPTY = ("init_empty_weights", "init_on_device", "no_init_weights", "LoadWoInit
 _PICKLES = re.compile(r"(pytorch_model|adapter_model)[^\n\"']*\.bin")
 # A size tells it from data: `7b`, `350m`.
 _MODEL_NAME = re.compile(r"\b(?:[\w.-]+/)?[A-Za-z][\w.-]*\d[bBmM]\b(?:[\w.-]*\w)?")
+_COLLATES = re.compile(r"[Cc]ollat|\.pad\(|pad_sequence")
 _PADS = re.compile(r"\bpadding\s*=\s*(?!False|None|\d)|\bpad_token|\.pad\(")
 # What a parameter, an option or a field is where nobody says anything else.
 _DEFAULT = re.compile(r"=\s*[\"']([\w./-]+)[\"']")
@@ -171,8 +172,9 @@ def side_note(script: Script, tokenizer: TokenizerLoad) -> list[Note]:
 def padding_note(script: Script, encode: Encode) -> list[Note]:
     """What becomes of a batch that was padded on the side that the tokenizer happened to have."""
     if trains(script):  # `side_note` tells the side
-        own = "pad_token" in script.source.text or not may_pad(encode)
-        return [] if own else [_FILLED]
+        text = script.source.text
+        pads = may_pad(encode) if "padding" in encode.args.keywords else _COLLATES.search(text)
+        return [_FILLED] if pads and "pad_token" not in text else []
     load = script.flow.event_at(encode.tokenizer.origin, TokenizerLoad)
     if not _pads(encode):
         return []

@@ -40,6 +40,11 @@ _FREED = Note(
     "a guarded model that is deleted is freed when the garbage collector runs: call `gc.collect()` behind the `del`",
     "where memory is enough for both",
 )
+_ALIGNED = Note(
+    "changed",
+    "Trainer writes no `pad_token_id` into the saved generation_config.json: it finds the tokenizer's there already",
+    "where the model's files name one, or the tokenizer's none",
+)
 _SPELLED = Note(
     "changed",
     "a prompt that spells BOS is refused, and ids that begin with it twice",
@@ -98,6 +103,7 @@ def told_of(script: Script, model: ModelLoad) -> tuple[Note, ...]:
         _REFUSES,
         *((_TWO_BOS,) if trains(script) else ()),
         *_chat_rows(script),
+        *((_ALIGNED,) if script.names_end_with("Trainer") else ()),
         *_of_class(model),
         *((_FREED,) if _is_deleted(script, model) else ()),
         *((_SPELLED,) if _makes_prompts(script, model) else ()),
