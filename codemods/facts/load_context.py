@@ -151,8 +151,12 @@ def refuse_moved_padding(script: Script, tokenizer: TokenizerLoad) -> None:
 
 def _padded_by(script: Script) -> str | None:
     """The name of a file that may pad with a tokenizer that a script without a model hands on."""
-    if next(script.flow.events(ModelLoad), None) is not None:
-        return None
+    alone = next(script.flow.events(ModelLoad), None) is None
+    return script.once(padding_taker) if alone else None
+
+
+def padding_taker(script: Script) -> str | None:
+    """The name of a file that imports a script and may pad, or train, with what it loads; None where none does."""
     takers = script.others.importers(script.path) if script.others.serves(script.path) else ()
     return next((one.name for one in takers if _PADS.search(script.others.text(one))), None)
 

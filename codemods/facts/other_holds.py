@@ -11,6 +11,7 @@ from pathlib import Path
 import libcst as cst
 
 from codemods.facts.growth_aside import grows
+from codemods.facts.load_targets import target_of
 from codemods.facts.purposes import trains
 from codemods.plan.sites import CannotRewrite
 from codemods.script.elsewhere import Elsewhere
@@ -37,6 +38,7 @@ _IMPORTS = re.compile(
 )
 # Rows of a training often come through a package and a helper.
 _STEPS = 5
+_PICKLERS = ("pickle.dump", "dill.dump", "joblib.dump", "cloudpickle.dump")
 _ENDS = ("eos_token", "eos_token_id")
 
 
@@ -72,6 +74,12 @@ def other_holds(
         said = not (isinstance(event.value, Constant) and event.value.value is None)
         if ours and event.attribute == "chat_template" and said and handed_on:
             yield event.node, "it sets a chat template, which the guard does not render"
+    for call in script.look(Calls, "dump").found:
+        pickles = dotted(call.func) in _PICKLERS and bool(call.args)
+        value = call.args[0].value if pickles else None
+        name = "" if value is None else (dotted(value) or "").rpartition(".")[2]
+        if name and name in _tokenizers(script, nodes):
+            yield call, "it pickles what may be the tokenizer, and its guard with it"
     names = script.once(_models)
     for call in script.look(Calls, "save").found:
         if dotted(call.func) != "torch.save" or not call.args:
@@ -79,6 +87,13 @@ def other_holds(
         held = [part for part in _held(call.args[0].value) if script.code(part) in names]
         if any(touches(part) for part in held):
             yield call, "it pickles the model, and its guard with it: save `state_dict()`"
+
+
+def _tokenizers(script: Script, nodes: frozenset[cst.CSTNode]) -> set[str]:
+    """The last names of what tokenizers are assigned to."""
+    loads = [load for load in script.flow.events(TokenizerLoad) if load.node in nodes]
+    targets = [target_of(script, load) for load in loads]
+    return {one.text.rpartition(".")[2] for one in targets if one is not None}
 
 
 def _lacks_pad(script: Script, event: AttributeSet) -> bool:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import libcst as cst
 
+from codemods.script.definitions import Classes
 from codemods.script.model_uses import Calls, reaches
 from codemods.script.script import Script
 from lint_rules._flow.values.events import Encode, ModelLoad
+from lint_rules._flow.values.syntax import dotted
 
 # What is done to a model only to train it.
 _PREPARES = ("get_peft_model", "prepare_model_for_kbit_training", "prepare_model_for_int8_training")
@@ -20,7 +22,7 @@ def trains(script: Script) -> bool:
     `Accelerator()` alone only places.
     """
     steps = script.has_attribute("backward(") and script.has_attribute("step(")
-    if steps or script.names_end_with(*_PREPARES):
+    if steps or script.names_end_with(*_PREPARES) or script.once(_defines_trainer):
         return True
     trainer = script.names_end_with("Trainer", "TrainingArguments")
     asks = any(map(script.has_attribute, _ONLY_ASKS))
@@ -35,6 +37,14 @@ def stays_evaluating(script: Script) -> bool:
     """
     sets = script.names_end_with("Trainer", "TrainingArguments") or _sets_training(script)
     return not sets or len(script.once(_model_names)) > 1
+
+
+def _defines_trainer(script: Script) -> bool:
+    return any(
+        (dotted(base.value) or "").endswith("Trainer")
+        for one in script.look(Classes).every
+        for base in one.bases
+    )
 
 
 def _sets_training(script: Script) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from cleanguard.catalogue.families import family_of
-from codemods.facts.load_context import may_load_chat
+from codemods.facts.load_context import may_load_chat, padding_taker
 from codemods.facts.load_targets import target_of
 from codemods.facts.other_holds import chat_elsewhere
 from codemods.facts.purposes import trains
@@ -34,6 +34,7 @@ _REFUSES = Note(
 _CHAT_ROWS = "`{name}` writes a chat format: rows with it are refused where its marks are tokens of the tokenizer"
 _NO_MARKS = "where they are plain text, as in Llama 2 or Pythia"
 _CLASS = "the model's config names the class, whatever it is; the script said `{name}`"
+_TOKENIZER_CLASS = "the tokenizer's files name its class; the script said `{name}`"
 _SAME_CLASS = "where the config names that one"
 _FREED = Note(
     "changed",
@@ -45,6 +46,8 @@ _ALIGNED = Note(
     "Trainer writes no `pad_token_id` into the saved generation_config.json: it finds the tokenizer's there already",
     "where the model's files name one, or the tokenizer's none",
 )
+_TAKEN = "`{name}` may pad with what is loaded here: the loader pads on the left, with a token of its own choice"
+_SAYS_SIDE = "where it sets side and token itself, or rows are equally long"
 _SPELLED = Note(
     "changed",
     "a prompt that spells BOS is refused, and ids that begin with it twice",
@@ -87,7 +90,16 @@ def of_files(script: Script, tokenizer: TokenizerLoad) -> tuple[Note, ...]:
     name = tokenizer.model.text or ""
     family = family_of(name) if tokenizer.model.fixed else None
     known = family is not None and (family.name not in _PIECES or name.startswith(_PUBLISHERS))
-    return (*(() if known else (_SENTENCEPIECE,)), *((_SAVED,) if saves else ()))
+    told = () if known else (_SENTENCEPIECE, *_named_class(tokenizer))
+    return (*told, *((_SAVED,) if saves else ()))
+
+
+def _named_class(tokenizer: TokenizerLoad) -> tuple[Note, ...]:
+    """The note on a class that a load says, and that the tokenizer's files may not name."""
+    name = (tokenizer.api.split(".")[-2:-1] or [""])[0]
+    if name.startswith(("Auto", "PreTrained", "Llama")):  # those of Llama read the file as it is
+        return ()
+    return (Note("changed", _TOKENIZER_CLASS.format(name=name), _SAME_CLASS),)
 
 
 def may_be_chat(load: ModelLoad | TokenizerLoad) -> bool:
@@ -104,12 +116,19 @@ def told_of(script: Script, model: ModelLoad) -> tuple[Note, ...]:
         *((_TWO_BOS,) if trains(script) else ()),
         *_chat_rows(script),
         *((_ALIGNED,) if script.names_end_with("Trainer") else ()),
+        *_taken(script),
         *_of_class(model),
         *((_FREED,) if _is_deleted(script, model) else ()),
         *((_SPELLED,) if _makes_prompts(script, model) else ()),
         _PICKLED,
         *((NO_CHAT,) if unknown else ()),
     )
+
+
+def _taken(script: Script) -> tuple[Note, ...]:
+    """The note on another file that pads with what a script loads."""
+    name = None if trains(script) else script.once(padding_taker)
+    return () if name is None else (Note("changed", _TAKEN.format(name=name), _SAYS_SIDE),)
 
 
 def _is_deleted(script: Script, model: ModelLoad) -> bool:
@@ -145,10 +164,13 @@ def _makes_prompts(script: Script, model: ModelLoad) -> bool:
 
 
 def alone(script: Script, model: ModelLoad) -> tuple[Note, ...]:
-    """The note on the tokenizer of a model whose name no tokenizer of the script has."""
+    """The note on the tokenizer of a model whose name not every tokenizer of the script has."""
     own = model_text(script, model.args)
-    for tokenizer in script.flow.events(TokenizerLoad):
+
+    def is_same(tokenizer: TokenizerLoad) -> bool:
         same = tokenizer.model.text is not None and tokenizer.model.text == model.model.text
-        if same or (own is not None and model_text(script, tokenizer.args) == own):
-            return ()
-    return (_ITS_TOKENIZER,)
+        return same or (own is not None and model_text(script, tokenizer.args) == own)
+
+    # An option may name a tokenizer of another place instead.
+    loads = list(script.flow.events(TokenizerLoad))
+    return () if loads and all(map(is_same, loads)) else (_ITS_TOKENIZER,)

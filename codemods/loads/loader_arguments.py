@@ -20,7 +20,7 @@ from codemods.facts.purposes import stays_evaluating, trains
 from codemods.loads.load_dicts import say_dict
 from codemods.loads.loader_classes import class_argument
 from codemods.loads.model_configs import config_fate
-from codemods.loads.tokenizer_keywords import carry_tokenizer_keywords, written_out
+from codemods.loads.tokenizer_keywords import carry_tokenizer_keywords, refuse_class, written_out
 from codemods.plan.edits import Edit
 from codemods.plan.sites import CannotRewrite, Note
 from codemods.quantization.configs import Said, say
@@ -96,6 +96,7 @@ def loader_arguments(
     if config is not None and config.node is not None and config.expression is not None:
         said = [say(script, model, config.expression), *said]
     if tokenizer is not None:
+        refuse_class(tokenizer)
         refuse_moved_padding(script, tokenizer)
         # A dict that the model's load takes too is seen to there.
         dicts = {script.code(a.expression) for a in model.args.spread if a.expression is not None}

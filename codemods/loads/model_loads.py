@@ -32,7 +32,7 @@ from codemods.loads.loader_arguments import (
 )
 from codemods.loads.loader_classes import other_classes
 from codemods.loads.partners import partner_of
-from codemods.loads.tokenizer_keywords import carry_tokenizer_keywords, written_out
+from codemods.loads.tokenizer_keywords import carry_tokenizer_keywords, refuse_class, written_out
 from codemods.plan.edits import Edit
 from codemods.plan.sites import CannotRewrite, Site
 from codemods.script.mentions import mentioning
@@ -187,6 +187,7 @@ def _bits_site(script: Script, model: ModelLoad) -> tuple[Site, ...]:
 
 def _rewrite_tokenizer(script: Script, tokenizer: TokenizerLoad) -> Site:
     try:
+        refuse_class(tokenizer)
         args = written_out(script, tokenizer)
         grown = grows(script, tokenizer)
         refuse_pad_keyword(script, tokenizer, grown)

@@ -53,7 +53,8 @@ def rewrite(script: Script, sites: Sequence[Site], edits: Iterable[Edit]) -> lis
     visitor = _PadTests()
     script.module.visit(visitor)
     own = _as_files_have_it(script, "used", "kept") | _bound_by(script, loads, _AS_FILES)
-    own |= _sets_its_own(script, gone)
+    sets = _sets_its_own(script, gone)
+    own |= sets.keys()
     sided = _as_files_have_it(script, "kept") | (own & _bound_by(script, loads, _TRAINED))
     left = (foreign and not trains(script)) or any(_pads_left(text) for text in loads)
     found: list[Site] = []
@@ -74,7 +75,10 @@ def rewrite(script: Script, sites: Sequence[Site], edits: Iterable[Edit]) -> lis
     for read in visitor.reads:
         what = _SIDE if read.attr.value == "padding_side" else _READ
         at = (script.line_of(read), what)
-        if dotted(read.value) in keeps[what] or (as_files if what is _READ else not left):
+        early = script.span(read).start < sets.get(dotted(read.value), 0)
+        if (dotted(read.value) in keeps[what] and not early) or (
+            as_files if what is _READ else not left
+        ):
             continue
         if at in told or any(e.covers(script.span(read).start) for e in gone):
             continue
@@ -131,18 +135,23 @@ def _as_files_have_it(script: Script, *growths: Growth) -> set[str | None]:
     return found - {None}
 
 
-def _sets_its_own(script: Script, gone: Sequence[Edit]) -> set[str | None]:
-    """The names of tokenizers whose pad token the script sets in any case, in a line that stays."""
-    return {
-        dotted(one.target.value)
-        for event in script.flow.events(AttributeSet)
-        if event.attribute in ("pad_token", "pad_token_id")
-        and "pad_token" not in script.code(event.expression)
-        and not any(isinstance(one, CONDITIONS) for one in event.place.parents)
-        and not any(edit.covers(script.span(event.node).start) for edit in gone)
-        for one in (event.node.targets if isinstance(event.node, cst.Assign) else ())
-        if isinstance(one.target, cst.Attribute)
-    } - {None}
+def _sets_its_own(script: Script, gone: Sequence[Edit]) -> dict[str | None, int]:
+    """The names of tokenizers whose pad token the script sets in any case, in a line that stays, and where first."""
+    found: dict[str | None, int] = {}
+    for event in script.flow.events(AttributeSet):
+        start = script.span(event.node).start
+        if (
+            event.attribute in ("pad_token", "pad_token_id")
+            and "pad_token" not in script.code(event.expression)
+            and not any(isinstance(one, CONDITIONS) for one in event.place.parents)
+            and not any(edit.covers(start) for edit in gone)
+        ):
+            for one in event.node.targets if isinstance(event.node, cst.Assign) else ():
+                if isinstance(one.target, cst.Attribute):
+                    name = dotted(one.target.value)
+                    found[name] = min(start, found.get(name, start))
+    found.pop(None, None)
+    return found
 
 
 def _bound_by(script: Script, loads: Sequence[str], said: str) -> set[str | None]:

@@ -69,6 +69,24 @@ def carry_tokenizer_keywords(
     return carried(fates)
 
 
+# Classes of causal models' tokenizers: what their files name is one of these, or the plain one.
+_CLASSES = re.compile(
+    r"(Auto|PreTrained|GPT2|GPTNeoX|GPTNeoXJapanese|Llama|CodeLlama|Bloom|Qwen2|Gemma|CodeGen|Cohere|Falcon|OPT"
+    r"|Mistral|Phi|InternLM\w*|Baichuan)Tokenizer(Fast)?"
+)
+
+
+def refuse_class(load: TokenizerLoad) -> None:
+    """Raise for a class whose tokenizer the loader may not make of the same files.
+
+    Raises:
+        CannotRewrite: It is none of a causal language model's.
+    """
+    name = (load.api.split(".")[-2:-1] or [""])[0]
+    if load.api.startswith("transformers.") and not _CLASSES.fullmatch(name):
+        raise CannotRewrite(f"`{name}` may read other files than the loader's tokenizer does")
+
+
 def written_out(script: Script, load: TokenizerLoad, known: Container[str] = ()) -> Arguments:
     """The arguments of a load, with the entries of a `**` dict that is written once, and that nothing changes.
 

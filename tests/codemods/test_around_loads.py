@@ -289,3 +289,59 @@ print(Tokenizer, AutoModelForCausalLM)
 def test_a_model_that_is_deleted_is_told(end: str, told: bool, migrate: Migrate) -> None:
     plan = migrate(LOADS + ASKS + end)
     assert any("freed when the garbage collector" in text for text in notes_of(plan)) is told
+
+
+@pytest.mark.parametrize(
+    ("written", "held"),
+    [("pickle.dump(tokenizer, sys.stdout)", True), ("pickle.dump(enc, sys.stdout)", False)],
+)
+def test_a_tokenizer_that_is_pickled(written: str, held: bool, migrate: Migrate) -> None:
+    plan = migrate(f"import pickle\n{LOADS}{ASKS}{written}\n")
+    assert ("pickles what may be the tokenizer" in reasons_of(plan)) is held
+
+
+def test_a_class_of_another_kind_of_tokenizer_stays(migrate: Migrate) -> None:
+    text = LOADS.replace("LlamaForCausalLM", "FSMTTokenizer").replace(
+        "AutoTokenizer.from", "FSMTTokenizer.from"
+    )
+    plan = migrate(text)
+    assert b"FSMTTokenizer.from_pretrained" in plan.after
+    named = LOADS.replace("LlamaForCausalLM", "GPTNeoXTokenizerFast").replace(
+        "AutoTokenizer.from", "GPTNeoXTokenizerFast.from"
+    )
+    told = "the tokenizer's files name its class; the script said `GPTNeoXTokenizerFast`"
+    assert told in notes_of(migrate(named))
+
+
+def test_a_tokenizer_that_an_option_may_name_is_none_of_the_models(migrate: Migrate) -> None:
+    other = LOADS.replace("tokenizer = AutoTokenizer.from_pretrained(sys.argv[1])", "")
+    other += "tokenizer = AutoTokenizer.from_pretrained(sys.argv[2] if len(sys.argv) > 2 else sys.argv[1])\n"
+    assert any("must hold a tokenizer" in text for text in notes_of(migrate(other)))
+    assert not any("must hold a tokenizer" in text for text in notes_of(migrate(LOADS)))
+
+
+def test_a_pad_token_that_is_read_before_it_is_set_is_told(migrate: Migrate) -> None:
+    trains = "from transformers import Trainer\nTrainer(model=model).train()\n"
+    read, sets = "print(tokenizer.pad_token_id)\n", "tokenizer.pad_token_id = 0\n"
+    told = "is read here: it is the guard's now"
+    assert any(told in text for text in notes_of(migrate(LOADS + read + sets + trains)))
+    assert not any(told in text for text in notes_of(migrate(LOADS + sets + read + trains)))
+
+
+def test_a_file_that_defines_a_trainer_trains(migrate: Migrate) -> None:
+    trainer = "from transformers import Trainer as Theirs\nclass Mine(Theirs):\n    def prediction_step(self, *a):\n        return self.evaluate(*a)\n"
+    plain = trainer.replace("Theirs", "Their_Trainer")
+    assert b"for_training=True" in migrate(LOADS + plain).after
+
+
+def test_a_file_that_pads_with_what_is_loaded_is_told(tmp_path: Path) -> None:
+    load = f"{IMPORTS}\ndef load(path):\n    return AutoModelForCausalLM.from_pretrained(path), AutoTokenizer.from_pretrained(path)\n"
+    main = (
+        "from loads import load\nmodel, tok = load('a')\nprint(tok(['a', 'b c'], padding=True))\n"
+    )
+    told = "`main.py` may pad with what is loaded here"
+    plan = planned(tmp_path, {"loads.py": load, "main.py": main})["loads.py"]
+    assert any(told in text for text in notes_of(plan)) or plan.manual
+    plain = main.replace(", padding=True", "")
+    plan = planned(tmp_path, {"loads.py": load, "main.py": plain})["loads.py"]
+    assert not any(told in text for text in notes_of(plan))
