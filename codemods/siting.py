@@ -24,6 +24,7 @@ from codemods.script.foreign import foreign_loads, own_loads
 from codemods.script.script import Script
 from codemods.texts.decoded_bos import refuse_decoded, trained_with_two
 from lint_rules._flow.values.events import Encode, Forward, ModelLoad
+from lint_rules._questions.hand_made_text import bos_reach, chat_reach
 
 
 def sites_of(script: Script) -> tuple[list[Site], Links]:
@@ -31,7 +32,7 @@ def sites_of(script: Script) -> tuple[list[Site], Links]:
     own_keys = own_loads(script)
     others = script.others
     held = {node: others.held[key] for node, key in own_keys.items() if key in others.held}
-    held |= script.once(_scored_with_two_bos)
+    held |= script.once(_scored_with_two_bos) | script.once(_scored_otherwise)
     by_choice = frozenset(
         node for code, node in script.declined if not script.is_unproven(code, node)
     ) | {node for _, node in script.silenced}
@@ -75,6 +76,33 @@ def _scored_with_two_bos(script: Script) -> dict[cst.CSTNode, str]:
             refuse_decoded(script, text.expression)
         except CannotRewrite as reason:
             found[origin] = str(reason)
+    return found
+
+
+def _scored_otherwise(script: Script) -> dict[cst.CSTNode, str]:
+    """The loads whose models score, or are trained on, a chat, or text that code puts BOS before."""
+    found: dict[cst.CSTNode, str] = {}
+    models: dict[cst.CSTNode, ModelLoad] = {one.node: one for one in script.flow.events(ModelLoad)}
+    encodes: list[tuple[Encode, cst.CSTNode]] = []
+    for forward in script.flow.events(Forward):
+        encode = script.flow.event_at(forward.encoded.origin if forward.encoded else None, Encode)
+        if encode is not None and forward.model.origin is not None:
+            encodes.append((encode, forward.model.origin))
+    if trains(script):
+        every = list(script.flow.events(Encode))
+        encodes += [(encode, node) for node in models for encode in every]
+    for encode, origin in encodes:
+        text = encode.args.get("text", 0)
+        if text is None or text.expression is None or origin in found:
+            continue
+        line = script.line_of(encode.node)
+        if not trains(script) and script.flow.once(chat_reach).touches(text.expression):
+            found[origin] = f"the text of line {line} may hold a chat, which the guard refuses"
+        adds = encode.args.written("add_special_tokens") is not False
+        load = models.get(origin)
+        bos = load is None or may_have_bos(load.model)
+        if adds and bos and script.flow.once(bos_reach).touches(text.expression):
+            found[origin] = f"code puts BOS before the text of line {line}, a second one perhaps"
     return found
 
 

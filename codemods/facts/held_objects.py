@@ -26,6 +26,8 @@ _TELLS = frozenset(
     ]
 )
 
+_CHANGES = frozenset(["__dict__", "update", "__setattr__", "__delattr__", "from_pretrained"])
+
 
 class HeldObject(Looking):
     """What is done to an object by its name.
@@ -63,13 +65,36 @@ class HeldObject(Looking):
                 self._tell(function.value)
 
     def visit_AssignTarget(self, node: cst.AssignTarget) -> None:
-        self._fine.add(node.target)
+        self._store(node.target)
+
+    def visit_AnnAssign(self, node: cst.AnnAssign) -> None:
+        self._store(node.target)
+
+    def visit_For(self, node: cst.For) -> None:
+        self._store(node.target)
+
+    def visit_CompFor(self, node: cst.CompFor) -> None:
+        self._store(node.target)
+
+    def visit_AsName(self, node: cst.AsName) -> None:
+        self._store(node.name)
+
+    def visit_Del(self, node: cst.Del) -> None:
+        self._store(node.target)
+
+    def _store(self, target: cst.CSTNode) -> None:
+        """A setting that is stored, in whatever list of targets, is none that is read."""
+        self._fine.add(target)
+        if isinstance(target, (cst.Tuple, cst.List)):
+            for element in target.elements:
+                self._store(element.value)
 
     def visit_AugAssign(self, node: cst.AugAssign) -> None:
         self._fine.add(node.target)
 
     def visit_Attribute(self, node: cst.Attribute) -> None:
-        if node not in self._fine and node.attr.value != "__dict__":  # a setting that is read
+        # A setting that is read; a method that is not called at once may change it later.
+        if node not in self._fine and node.attr.value not in _CHANGES:
             self._tell(node.value)
 
     def visit_FormattedStringExpression(self, node: cst.FormattedStringExpression) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -190,7 +191,7 @@ def carry_model_keywords(script: Script, args: Arguments, model: ModelId) -> Car
     if len(args.positional) > 1:
         raise CannotRewrite("the load takes positional arguments besides the model")
     fates = [
-        fate_of_model_keyword(script, name, argument, model, pinned="revision" in args.keywords)
+        fate_of_model_keyword(script, name, argument, model, pinned=is_pinned(args))
         for name, argument in args.keywords.items()
         if name not in ("pretrained_model_name_or_path", "quantization_config", "config")
         and argument.node is not None
@@ -207,6 +208,15 @@ def carried(fates: Sequence[Fate]) -> Carried:
     )
 
 
+def is_pinned(args: Arguments) -> bool:
+    """Whether a load names a commit, or what may be one; a branch is none."""
+    revision = args.keywords.get("revision")
+    if revision is None:
+        return False
+    said = revision.value.value if isinstance(revision.value, Constant) else None
+    return not isinstance(said, str) or re.fullmatch(r"[0-9a-f]{40}", said) is not None
+
+
 def remote_code(script: Script, argument: Argument, model: ModelId, *, pinned: bool) -> Fate:
     """What becomes of `trust_remote_code`.
 
@@ -216,6 +226,7 @@ def remote_code(script: Script, argument: Argument, model: ModelId, *, pinned: b
     literal = literal_of(argument)
     if literal is False:
         return Fate(None)
+    literal = True if argument.value == Constant(True) else literal
     family = None if model.text is None else family_of(model.text)
     if family is not None and family.name in _NATIVE and (model.fixed or literal is True):
         text = f"`trust_remote_code`: transformers has {family.name} itself, none was run"

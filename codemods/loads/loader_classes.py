@@ -13,7 +13,9 @@ from codemods.script.bindings import Bindings, Bound
 from codemods.script.looking import Looking
 from codemods.script.script import Script
 from lint_rules._flow.state.library_names import VALUE_HEAD, kind_of_call
-from lint_rules._flow.values.events import ModelLoad, TokenizerLoad
+from lint_rules._flow.values.arguments import Argument
+from lint_rules._flow.values.events import AdapterAttach, ModelLoad, TokenizerLoad
+from lint_rules._flow.values.joins import Constant, options
 from lint_rules._flow.values.syntax import dotted
 
 _LOAD = ".from_pretrained"
@@ -48,16 +50,31 @@ def other_classes(
         except CannotRewrite as reason:
             found[load.node] = str(reason)
     directories = _adapter_names(script)
+    attached = {
+        text: script.line_of(event.node)
+        for event in script.flow.events(AdapterAttach)
+        for text in _texts(event.args.get("model_id", 1))
+    }
     for load in loads:
         name = model_text(script, load.args)
         if load.node not in found and name in directories:
             found[load.node] = f"line {directories[name]} takes an adapter by the same name"
+        same = _texts(load.args.get("pretrained_model_name_or_path", 0)) & attached.keys()
+        if load.node not in found and same:
+            line = attached[min(same)]
+            found[load.node] = f"line {line} may take an adapter by the same name"
     for tokenizer in tokenizers:
         for adapter in adapters:
             if tokenizer.node not in found and _names_the_same(script, tokenizer, adapter):
                 line = script.line_of(adapter.node)
                 found[tokenizer.node] = f"line {line} loads an adapter by the same name as a model"
     return found
+
+
+def _texts(argument: Argument | None) -> set[str]:
+    """The texts that an argument may be, over all calls."""
+    found = () if argument is None else options(argument.value)
+    return {one.value for one in found if isinstance(one, Constant) and isinstance(one.value, str)}
 
 
 def _adapter_names(script: Script) -> dict[str, int]:

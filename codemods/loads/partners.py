@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Container, Sequence
 
 import libcst as cst
@@ -60,11 +61,37 @@ def _leads(script: Script, tokenizer: TokenizerLoad, target: Target, model: Mode
         for statement in model.place.block[start + 1 : end]
         if not is_template_line(script, statement, tokenizer.node, trains=trains(script))
     ]
+    made = [part for one in between for part in _at_definition(one)]
+    if any(mentions(script, part, target.text) for part in made) or _by_text(script, between):
+        return False
     between = [s for s in between if not isinstance(s, cst.FunctionDef)]
     if any(mentions(script, statement, target.text) for statement in between):
         return False
     calls: list[cst.CSTNode] = [*between, target_line(model)]
     return not _may_read(script, calls, target.text, tokenizer.place.function)
+
+
+# What reads names by their texts.
+_READERS = re.compile(r"(?<![.\w])(eval|exec|globals|locals|vars)\(")
+
+
+def _by_text(script: Script, statements: Sequence[cst.CSTNode]) -> bool:
+    return any(_READERS.search(script.code(one)) for one in statements)
+
+
+def _at_definition(statement: cst.CSTNode) -> list[cst.CSTNode]:
+    """What of a function is evaluated where it is defined; all of it where a decorator may call it."""
+    if not isinstance(statement, cst.FunctionDef):
+        return []
+    every = [
+        *statement.params.params,
+        *statement.params.posonly_params,
+        *statement.params.kwonly_params,
+    ]
+    parts = [part for one in every for part in (one.default, one.annotation) if part is not None]
+    parts += [] if statement.returns is None else [statement.returns]
+    called = [*statement.decorators, statement.body] if statement.decorators else []
+    return [*parts, *called]
 
 
 def target_line(model: ModelLoad) -> cst.CSTNode:
@@ -107,6 +134,9 @@ def _follows(script: Script, tokenizer: TokenizerLoad, target: Target, model: Mo
         return False
     read = script.names_in(script.span(target.statement))
     between = model.place.block[start + 1 : end]
+    made = [part for one in between for part in _at_definition(one)]
+    if any(mentions(script, part, target.text) for part in made) or _by_text(script, between):
+        return False
     calls = [s for s in between if not isinstance(s, cst.FunctionDef)]
     if _may_read(script, calls, target.text, model.place.function):
         return False

@@ -13,6 +13,7 @@ from codemods.facts.loader_keywords import (
     Fate,
     carried,
     expression_of,
+    is_pinned,
     literal_of,
     literal_value,
     remote_code,
@@ -155,7 +156,7 @@ def _fate_of_tokenizer_keyword(
     training: bool,
 ) -> Fate:
     literal = literal_of(argument)
-    pinned = "revision" in args.keywords
+    pinned = is_pinned(args)
     if name in ("revision", "cache_dir", "token", "use_auth_token", "local_files_only"):
         new = CARRIED[name]
         told = () if new == name else (Note("carried", f"`{name}` is now called `{new}`"),)
