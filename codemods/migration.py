@@ -14,7 +14,7 @@ from codemods import imports
 from codemods.facts.loader_keywords import CARRIED
 from codemods.plan.documents import Document, ScriptDocument
 from codemods.plan.edits import Edit, apply, tidy
-from codemods.plan.left import beside, rows_before
+from codemods.plan.left import beside, rows_before, still_left
 from codemods.plan.notebook_document import NotebookDocument
 from codemods.plan.options import EVERYTHING, Wishes
 from codemods.plan.planned import Links, Migration, PlannedSite
@@ -263,6 +263,7 @@ class _Planner:
         manual = [site for site in planned if site.reason is not None]
         before = rows_before(script.utf8, edits)
         also = beside([found for found in left if found not in exposed], manual, before)
+        planned = still_left(planned, left, before)
         return Migration(
             self._filename,
             self._raw,

@@ -128,6 +128,11 @@ def refuse_moved_padding(script: Script, tokenizer: TokenizerLoad) -> None:
     if trains(script):
         return
     left = _says_left(script, tokenizer)
+    if not left and script.names_end_with("Trainer") and _pads_rows(script):
+        raise CannotRewrite(
+            "a Trainer scores padded rows, and the loader pads on the left: positions counted from the left would "
+            'move; say `padding_side="left"` if none are'
+        )
     name = None if left else script.once(_padded_by)
     if name is not None:
         raise CannotRewrite(
@@ -147,6 +152,11 @@ def refuse_moved_padding(script: Script, tokenizer: TokenizerLoad) -> None:
                 f"a padded batch is scored (line {line}) and the loader pads on the left: positions "
                 'counted from the left would move; say `padding_side="left"` if none are'
             )
+
+
+def _pads_rows(script: Script) -> bool:
+    named = any(_pads(encode) for encode in script.flow.events(Encode))
+    return named or _COLLATES.search(script.source.text) is not None
 
 
 def _padded_by(script: Script) -> str | None:

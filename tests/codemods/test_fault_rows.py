@@ -114,3 +114,26 @@ def test_a_branch_pins_no_code(revision: str, held: bool, migrate: Migrate) -> N
     load = f'm = AutoModelForCausalLM.from_pretrained("some/model", trust_remote_code=True, revision={revision})\n'
     plan = migrate(LOADS.partition("tok =")[0] + load)
     assert any("git ls-remote" in (site.reason or "") for site in plan.manual) is held
+
+
+def test_what_check_no_longer_finds_is_not_left(migrate: Migrate) -> None:
+    text = """
+text = tok.decode(tok(sys.argv[1]).input_ids)
+enc = tok(text, return_tensors="pt", add_special_tokens=False)
+out = model.generate(**enc, max_new_tokens=8, do_sample=False, pad_token_id=tok.eos_token_id)
+print(tok.decode(out[0][enc["input_ids"].shape[1]:], skip_special_tokens=True))
+"""
+    plan = migrate(LOADS + text)
+    assert plan.changed
+    assert plan.left == ()
+
+
+@pytest.mark.parametrize("side", ["", 'tok.padding_side = "left"\n'])
+def test_padded_rows_that_a_trainer_only_scores(side: str, migrate: Migrate) -> None:
+    text = """from transformers import Trainer
+rows = [dict(tok("The cat sat", padding="max_length", max_length=8))]
+print(Trainer(model=model, eval_dataset=rows).evaluate())
+"""
+    plan = migrate(LOADS + side + text)
+    held = any("a Trainer scores padded rows" in (site.reason or "") for site in plan.manual)
+    assert held is not bool(side)
