@@ -160,15 +160,18 @@ class _Way:
         """Raise if what the followed names hold is set through another name, or by a function that gets it."""
         script = self._script
         names = dict(self._names)
-        for target, value in script.look(Assigned).found:
-            root = _root(value)
+        for target, value, root in script.once(_rooted):
             if root in names and target not in names and self._within(value, names[root]):
                 names[target] = names[root]
                 for store in self._stores(target, names[root]):
                     raise CannotRewrite(_OTHER.format(row=script.line_of(store.target)))
-        for call in script.look(Calls, None).found:
-            given = {root for arg in call.args for root in _roots(arg.value)} & names.keys()
-            if not any(self._within(call, names[name]) for name in given) or self._reads(call):
+        for call, roots in script.once(_given):
+            given = roots & names.keys()
+            if (
+                not given
+                or not any(self._within(call, names[name]) for name in given)
+                or self._reads(call)
+            ):
                 continue
             helper = self._helper(call)
             params = () if helper is None else helper.params.params
@@ -184,6 +187,20 @@ class _Way:
         return _called(call) in _READS or (
             isinstance(call.func, cst.Attribute) and base in _MODULES
         )
+
+
+def _rooted(script: Script) -> list[tuple[str, cst.BaseExpression, str]]:
+    """What is assigned of a name, with that name."""
+    found = [(target, value, _root(value)) for target, value in script.look(Assigned).found]
+    return [(target, value, root) for target, value, root in found if root is not None]
+
+
+def _given(script: Script) -> list[tuple[cst.Call, frozenset[str]]]:
+    """The calls, with the names whose values they are given."""
+    calls = script.look(Calls, None).found
+    return [
+        (one, frozenset(root for arg in one.args for root in _roots(arg.value))) for one in calls
+    ]
 
 
 def _is_cut(element: cst.SubscriptElement) -> bool:

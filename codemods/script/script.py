@@ -313,10 +313,9 @@ class Script(ScriptText):
         self, name: str, within: cst.FunctionDef | None
     ) -> list[cst.BaseExpression]:
         """What the lines `name = …` of a function assign; for None, those of the module's own name."""
-        visitor = Values(name)
-        (self.module if within is None else within).visit(visitor)
         own = {use.offset for use in self.uses(name, within)}
-        return [value for target, value in visitor.found if self.span(target).start in own]
+        found = self.look(Values).found.get(name, ())
+        return [value for target, value in found if self.span(target).start in own]
 
     def has_attribute(self, name: str) -> bool:
         """Whether an attribute of this name occurs anywhere in the module."""

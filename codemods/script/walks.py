@@ -74,11 +74,10 @@ class Lines(Looking):
 
 
 class Values(Looking):
-    """What is assigned to one name."""
+    """What is assigned to each name alone."""
 
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self.found: list[tuple[cst.Name, cst.BaseExpression]] = []
+    def __init__(self) -> None:
+        self.found: dict[str, list[tuple[cst.Name, cst.BaseExpression]]] = {}
 
     def visit_Assign(self, node: cst.Assign) -> None:
         if len(node.targets) == 1:
@@ -89,8 +88,8 @@ class Values(Looking):
             self._keep(node.target, node.value)
 
     def _keep(self, target: cst.BaseExpression, value: cst.BaseExpression) -> None:
-        if isinstance(target, cst.Name) and target.value == self.name:
-            self.found.append((target, value))
+        if isinstance(target, cst.Name):
+            self.found.setdefault(target.value, []).append((target, value))
 
 
 class Blocks(Looking):
