@@ -25,7 +25,7 @@ from codemods.script.comments import keep_comments, stay_at_arguments
 from codemods.script.elsewhere import Elsewhere
 from codemods.script.empty_blocks import without_empty_blocks
 from codemods.script.script import Script
-from codemods.siting import nothing_done, sites_of
+from codemods.siting import nothing_done, shown, sites_of
 from lint_rules._engine.checking import check_source, screened_text
 from lint_rules._engine.gate import needs_check
 from lint_rules._light.exact import InexactError
@@ -248,7 +248,7 @@ class _Planner:
         arriving = imports.rewrite(script, edits, self._document.cells)
         edits = tidy(script.utf8, without_empty_blocks(script, edits))
         edits = keep_comments(script, [*edits, *tidy(script.utf8, arriving)])
-        planned = self._placed(sorted(_planned(script, sites), key=lambda one: (one.row, one.code)))
+        planned = self._placed(sorted(shown(script, sites), key=lambda one: (one.row, one.code)))
         if not edits:
             return self._unchanged(planned, None, links)
         try:
@@ -341,10 +341,3 @@ def _unique(edits: Iterable[Edit]) -> list[Edit]:
             continue
         kept.append(edit)
     return kept
-
-
-def _planned(script: Script, sites: list[Site]) -> list[PlannedSite]:
-    return [
-        PlannedSite(site.code, script.line_of(site.node), site.summary, site.notes, site.reason)
-        for site in sites
-    ]

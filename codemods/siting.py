@@ -17,13 +17,13 @@ from codemods.loads.model_configs import unread_configs
 from codemods.loads.own_loader import left_to_own_loader
 from codemods.loads.tokenizer_keywords import unread_dicts
 from codemods.loads.whole_models import half_done, left_of_foreign, relied_on
-from codemods.plan.planned import Links, LoadKey
+from codemods.plan.planned import Links, LoadKey, PlannedSite
 from codemods.plan.sites import CannotRewrite, Note, Site
 from codemods.quantization import configs as quantization_configs
 from codemods.script.foreign import foreign_loads, own_loads
 from codemods.script.script import Script
 from codemods.texts.decoded_bos import refuse_decoded, trained_with_two
-from lint_rules._flow.values.events import Encode, Forward, ModelLoad
+from lint_rules._flow.values.events import AdapterAttach, Encode, Forward, ModelLoad
 from lint_rules._questions.hand_made_text import bos_reach, chat_reach
 
 
@@ -187,3 +187,13 @@ def _companions(script: Script, unmigrated: frozenset[cst.CSTNode]) -> list[Site
         note = Note("dropped", f"`{event.attribute}`: the loader sets it")
         sites.append(Site("CG102", event.node, "drop what the loader does", (edit,), (note,)))
     return sites
+
+
+def shown(script: Script, sites: list[Site]) -> list[PlannedSite]:
+    """The sites as they are shown; an adapter that stays under its model is no finding of its own."""
+    adapters = {attach.node for attach in script.flow.events(AdapterAttach)}
+    return [
+        PlannedSite(site.code, script.line_of(site.node), site.summary, site.notes, site.reason)
+        for site in sites
+        if not (site.reason and site.node in adapters and not script.reports(site.code, site.node))
+    ]

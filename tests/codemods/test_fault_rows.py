@@ -137,3 +137,10 @@ print(Trainer(model=model, eval_dataset=rows).evaluate())
     plan = migrate(LOADS + side + text)
     held = any("a Trainer scores padded rows" in (site.reason or "") for site in plan.manual)
     assert held is not bool(side)
+
+
+def test_an_adapter_that_stays_is_counted_with_its_model_alone(migrate: Migrate) -> None:
+    load = "m = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(sys.argv[1], state_dict={}), sys.argv[2])\n"
+    plan = migrate(LOADS.partition("tok =")[0] + load)
+    assert not plan.changed
+    assert len(plan.left) == plan.found == 1
