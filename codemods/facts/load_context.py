@@ -11,7 +11,9 @@ from cleanguard.catalogue.standing import standing_of
 from codemods.facts.purposes import trains
 from codemods.plan.edits import Edit
 from codemods.plan.sites import CannotRewrite, Note
+from codemods.script.closures import closure_text
 from codemods.script.definitions import Functions, Imported
+from codemods.script.model_uses import Calls, reaches
 from codemods.script.script import Script
 from lint_rules._flow.values.events import (
     AdapterAttach,
@@ -133,6 +135,12 @@ def refuse_moved_padding(script: Script, tokenizer: TokenizerLoad) -> None:
             "a Trainer scores padded rows, and the loader pads on the left: positions counted from the left would "
             'move; say `padding_side="left"` if none are'
         )
+    padded = None if left else _padded_elsewhere(script, tokenizer)
+    if padded is not None:
+        raise CannotRewrite(
+            f"line {padded} pads with it on the side that its files name, and the loader pads on the left: say "
+            '`padding_side="left"` if positions are not counted'
+        )
     name = None if left else script.once(_padded_by)
     if name is not None:
         raise CannotRewrite(
@@ -152,6 +160,28 @@ def refuse_moved_padding(script: Script, tokenizer: TokenizerLoad) -> None:
                 f"a padded batch is scored (line {line}) and the loader pads on the left: positions "
                 'counted from the left would move; say `padding_side="left"` if none are'
             )
+
+
+def _padded_elsewhere(script: Script, tokenizer: TokenizerLoad) -> int | None:
+    """The line that pads with a tokenizer: by its `pad`, or in a function of another file that gets it."""
+    for call in script.look(Calls, "pad").found:
+        assert isinstance(call.func, cst.Attribute)
+        if reaches(script, tokenizer, call.func.value) and "tok" in script.code(call.func.value):
+            return script.line_of(call)
+    members = {local: (module, name) for local, module, name in script.look(Imported).members}
+    for call in script.look(Calls, None).found if members else ():
+        found = members.get(dotted(call.func) or "")
+        if found is None or not any(_is_it(script, tokenizer, one.value) for one in call.args):
+            continue
+        text = closure_text(script.others, script.path, *found)
+        if text is not None and _PADS.search(text):
+            return script.line_of(call)
+    return None
+
+
+def _is_it(script: Script, tokenizer: TokenizerLoad, node: cst.BaseExpression) -> bool:
+    plain = isinstance(node, (cst.Name, cst.Attribute)) and "tok" in script.code(node)
+    return plain and reaches(script, tokenizer, node)
 
 
 def _pads_rows(script: Script) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 import libcst as cst
@@ -58,6 +59,11 @@ def chained_calls(script: Script, model: ModelLoad, target: Target) -> str:
     return "".join(reversed(calls))
 
 
+_LISTS = re.compile(
+    r"__slots__|__setattr__|__dict__|(?<![.\w])(vars|dir|asdict)\(|def (clean_)?provenance|slots=|frozen="
+)
+
+
 def names_for(script: Script, model: ModelLoad, target: str) -> tuple[str, str]:
     """Names for the loader and the provenance beside a model target, free in this module.
 
@@ -72,6 +78,10 @@ def names_for(script: Script, model: ModelLoad, target: str) -> tuple[str, str]:
     alone = loads == 1 or stem in ("model", "base") or len(targets) == 1
     short = "" if alone else f"{stem}_"
     loader, provenance = _free(script, f"{short}loader"), f"{short}provenance"
+    if owner and _LISTS.search(script.source.text):
+        return loader, _free(
+            script, provenance
+        )  # a class may take no attribute more, or show them all
     if owner:
         taken = script.has_attribute(provenance)
         return loader, f"{owner}.{'clean_' if taken else ''}{provenance}"

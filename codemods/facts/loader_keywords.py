@@ -42,6 +42,10 @@ CARRIED = {
     "disable_mmap": "disable_mmap",
     "key_mapping": "key_mapping",
 }
+# Who looks at what a config says of the pad token.
+_READS_PAD = re.compile(
+    r"config\.pad_token_id|save_pretrained|push_to_hub|Trainer\(|print\(\w+\.config\)"
+)
 # Keyword: the values with which it says nothing, and why.
 _DROPPED_FROM_MODEL: dict[str, tuple[tuple[object, ...], str]] = {
     "use_safetensors": ((True,), "the loader takes safetensors only"),
@@ -143,6 +147,10 @@ def fate_of_model_keyword(
     if name in _DROPPED_FROM_MODEL and literal in _DROPPED_FROM_MODEL[name][0]:
         why = _DROPPED_FROM_MODEL[name][1]
         return Fate(None, notes=(Note("dropped", f"`{name}={literal}`: {why}"),))
+    if name == "pad_token_id" and _READS_PAD.search(script.source.text):
+        value = written(script, argument)
+        note = Note("carried", f"`pad_token_id={value}` is set on the loaded model's config")
+        return Fate(None, notes=(note,), after=f"config.pad_token_id = {value}")
     if name == "pad_token_id":
         return Fate(None, notes=(Note("dropped", "`pad_token_id`: the loader pads, and masks it"),))
     if name == "trust_remote_code":

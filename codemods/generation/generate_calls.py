@@ -32,6 +32,7 @@ from codemods.settings.generate_keywords import carry_generate_keywords
 from codemods.settings.stop_strings import stop_string_faults
 from codemods.texts.decoded_ids import generated_in, has_prompt
 from codemods.texts.encoding import encoding_edit, refuse_other_specials, specials_note
+from codemods.texts.moved_text import refuse_moved
 from lint_rules._flow.state.library_names import VALUE_HEAD
 from lint_rules._flow.values.events import (
     CallSite,
@@ -182,6 +183,7 @@ def _encode_of(script: Script, call: Generate, unmigrated: frozenset[cst.CSTNode
     _refuse_other_name(script, call, encode)
     refuse_bound(script, encode.node)
     refuse_changed_ids(script, call)
+    refuse_moved(script, call, encode)
     return encode
 
 

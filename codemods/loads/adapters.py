@@ -12,6 +12,7 @@ import libcst as cst
 
 from codemods.facts.load_context import names_pickled_adapter
 from codemods.facts.loader_keywords import written
+from codemods.facts.purposes import stays_evaluating, trains
 from codemods.facts.receiver import loader_at
 from codemods.loads.adapter_aliases import base_is_seen
 from codemods.plan.edits import Edit
@@ -133,6 +134,10 @@ def _edits(
             continue
         if name not in ("is_trainable", "adapter_name", "revision"):
             raise CannotRewrite(f"the keyword `{name}` has no place in attach_adapter")
+        if name == "is_trainable" and trains(script) and stays_evaluating(script):
+            raise CannotRewrite(
+                "`is_trainable` puts all of the model into training mode, not the adapter alone"
+            )
         keyword = "name" if name == "adapter_name" else name
         arguments.append(f"{keyword}={written(script, argument)}")
     if in_place:

@@ -201,7 +201,7 @@ def may_lack_bos(script: Script, call: Forward | Generate, done: Set[cst.CSTNode
     if not _needs_bos(script, call):
         return False
     encode = _encode_of(script, call)
-    if encode is None:
+    if encode is None or (encode.tokenizer.model.text and not may_have_bos(encode.tokenizer.model)):
         return True
     given = [argument.expression for argument in call.args.spread]
     hidden = isinstance(call, Generate) and not all(

@@ -28,7 +28,10 @@ _AS_FILES = 'padding="files"'
 _TRAINED = "for_training=True"
 _ENCODES = "CleanModelLoader.encode("
 _KEPT = "the encoded batch that stays is padded on the left, with the guard's pad token"
-_LOOKED_AT = ("pad_token", "pad_token_id", "padding_side")
+_LOOKED_AT = (
+    *("pad_token", "pad_token_id", "padding_side"),
+    *("special_tokens_map", "all_special_tokens", "all_special_ids"),  # the pad token is among them
+)
 _READ = "it is the guard's now, which is not EOS where the vocabulary has a token to spare"
 _SIDE = "the loader pads on the left"
 
@@ -80,10 +83,11 @@ def rewrite(script: Script, sites: Sequence[Site], edits: Iterable[Edit]) -> lis
             as_files if what is _READ else not left
         ):
             continue
-        if at in told or any(e.covers(script.span(read).start) for e in gone):
+        start, code = script.span(read).start, script.code(read)
+        if at in told or any(e.covers(start) and code not in e.text for e in gone):
             continue
         told.add(at)
-        note = Note("changed", f"`{script.code(read)}` is read here: {what}", _UNLESS)
+        note = Note("changed", f"`{code}` is read here: {what}", _UNLESS)
         found.append(Site("CG102", read, "what the loader sets is read", (), (note,)))
     fed = set() if as_files else _generated_from(script, sites, own)
     for encode in script.flow.events(Encode):

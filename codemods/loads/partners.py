@@ -14,6 +14,7 @@ from codemods.script.purity import may_change
 from codemods.script.script import Script
 from lint_rules._flow.values.arguments import Arguments
 from lint_rules._flow.values.events import ModelLoad, TokenizerLoad
+from lint_rules._flow.values.syntax import dotted
 from lint_rules._questions.reach import Reach
 
 
@@ -54,7 +55,7 @@ def _by_name(script: Script) -> dict[_Name, list[TokenizerLoad]]:
 
 def _leads(script: Script, tokenizer: TokenizerLoad, target: Target, model: ModelLoad) -> bool:
     start, end = tokenizer.place.index, model.place.index
-    if start >= end:
+    if start >= end or any(map(_goes_on, model.place.parents)):
         return False
     between = [
         statement
@@ -69,6 +70,30 @@ def _leads(script: Script, tokenizer: TokenizerLoad, target: Target, model: Mode
         return False
     calls: list[cst.CSTNode] = [*between, target_line(model)]
     return not _may_read(script, calls, target.text, tokenizer.place.function)
+
+
+def _goes_on(node: cst.CSTNode) -> bool:
+    """Whether what stands behind a `try` is reached though the load of a model in it failed."""
+    if not isinstance(node, (cst.Try, cst.TryStar)):
+        return False
+    return not all(map(_leaves, node.handlers))
+
+
+def _leaves(handler: cst.CSTNode) -> bool:
+    assert isinstance(handler, (cst.ExceptHandler, cst.ExceptStarHandler))
+    last = handler.body.body[-1] if handler.body.body else None
+    part = last.body[-1] if isinstance(last, cst.SimpleStatementLine) else None
+    called = (
+        dotted(part.value.func)
+        if isinstance(part, cst.Expr) and isinstance(part.value, cst.Call)
+        else None
+    )
+    return isinstance(part, (cst.Raise, cst.Return, cst.Continue)) or called in (
+        "exit",
+        "quit",
+        "sys.exit",
+        "os._exit",
+    )
 
 
 # What reads names by their texts.
