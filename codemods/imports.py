@@ -12,6 +12,7 @@ import libcst as cst
 from codemods.plan.edits import Edit
 from codemods.script.looking import Looking
 from codemods.script.script import Script
+from codemods.script.walks import leaves
 from lint_rules._flow.values.syntax import dotted
 
 IMPORT = "from guard import CleanModelLoader"
@@ -158,7 +159,7 @@ class _Imports(Looking):
         self._around: dict[int, cst.IndentedBlock] = {}  # of bodies behind which an import has run
 
     def visit_Try(self, node: cst.Try) -> None:
-        if self._functions and node.handlers and all(map(_leaves, node.handlers)):
+        if self._functions and node.handlers and all(map(leaves, node.handlers)):
             outer = self._blocks[-1]
             self._around[id(node.body)] = self._around.get(id(outer), outer)
 
@@ -185,13 +186,6 @@ class _Imports(Looking):
                 function = self._functions[-1] if self._functions else None
                 self.found.append(_Import(node, statement, names, alone, block, function))
         return False
-
-
-def _leaves(handler: cst.ExceptHandler) -> bool:
-    """Whether what stands behind a `try` is not reached through a handler of it."""
-    last = handler.body.body[-1] if handler.body.body else None
-    part = last.body[-1] if isinstance(last, cst.SimpleStatementLine) else None
-    return isinstance(part, (cst.Raise, cst.Return, cst.Continue))
 
 
 def _local_name(alias: cst.ImportAlias, statement: cst.Import | cst.ImportFrom) -> str:

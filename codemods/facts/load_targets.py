@@ -88,6 +88,11 @@ def names_for(script: Script, model: ModelLoad, target: str) -> tuple[str, str]:
     return loader, _free(script, provenance)
 
 
+def class_named(load: ModelLoad | TokenizerLoad) -> str:
+    """The class that a load is called on, without its module."""
+    return load.api.rsplit(".", 2)[-2]
+
+
 def _targets(script: Script) -> dict[cst.FunctionDef | None, tuple[int, set[str | None]]]:
     """How many models each function loads, and where to."""
     found: dict[cst.FunctionDef | None, list[str | None]] = {}

@@ -6,7 +6,7 @@ import re
 
 from cleanguard.catalogue.families import family_of
 from codemods.facts.load_context import may_load_chat, padding_taker
-from codemods.facts.load_targets import target_of
+from codemods.facts.load_targets import class_named, target_of
 from codemods.facts.other_holds import chat_elsewhere
 from codemods.facts.purposes import trains
 from codemods.facts.unseen_ids import may_have_bos
@@ -96,7 +96,7 @@ def of_files(script: Script, tokenizer: TokenizerLoad) -> tuple[Note, ...]:
 
 def _named_class(tokenizer: TokenizerLoad) -> tuple[Note, ...]:
     """The note on a class that a load says, and that the tokenizer's files may not name."""
-    name = (tokenizer.api.split(".")[-2:-1] or [""])[0]
+    name = class_named(tokenizer)
     if name.startswith(("Auto", "PreTrained", "Llama")):  # those of Llama read the file as it is
         return ()
     return (Note("changed", _TOKENIZER_CLASS.format(name=name), _SAME_CLASS),)
@@ -142,7 +142,7 @@ def _is_deleted(script: Script, model: ModelLoad) -> bool:
 
 def _of_class(model: ModelLoad) -> tuple[Note, ...]:
     """The note on a class of transformers' own that a load says, of which the model may not be."""
-    name = (model.api.split(".")[-2:-1] or [""])[0]
+    name = class_named(model)
     own = model.api.startswith("transformers.") and not name.startswith("Auto")
     if not own or (model.model.text is not None and model.model.fixed):
         return ()

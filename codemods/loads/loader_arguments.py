@@ -15,6 +15,7 @@ from codemods.facts.load_context import (
     refuse_moved_padding,
     side_note,
 )
+from codemods.facts.load_targets import class_named
 from codemods.facts.loader_keywords import carry_model_keywords, written
 from codemods.facts.purposes import stays_evaluating, trains
 from codemods.loads.load_dicts import say_dict
@@ -140,13 +141,13 @@ def _without_code(
     model: ModelLoad, tokenizer: TokenizerLoad | None
 ) -> tuple[Arguments, list[Note]]:
     """The arguments of a load, without the remote code that a class of transformers' own never runs."""
-    owner = model.api.split(".")[-2:-1]
-    own = model.api.startswith("transformers.") and not owner[0].startswith("Auto")
+    owner = class_named(model)
+    own = model.api.startswith("transformers.") and not owner.startswith("Auto")
     others = tokenizer is not None and "trust_remote_code" in tokenizer.args.keywords
     if not own or others or "trust_remote_code" not in model.args.keywords:
         return model.args, []
     kept = {n: a for n, a in model.args.keywords.items() if n != "trust_remote_code"}
-    note = Note("dropped", f"`trust_remote_code`: `{owner[0]}` is a class of transformers' own")
+    note = Note("dropped", f"`trust_remote_code`: `{owner}` is a class of transformers' own")
     return replace(model.args, keywords=kept), [note]
 
 

@@ -12,6 +12,7 @@ from codemods.facts.purposes import trains
 from codemods.loads.templates import is_template_line
 from codemods.script.purity import may_change
 from codemods.script.script import Script
+from codemods.script.walks import last_part, leaves
 from lint_rules._flow.values.arguments import Arguments
 from lint_rules._flow.values.events import ModelLoad, TokenizerLoad
 from lint_rules._flow.values.syntax import dotted
@@ -76,24 +77,15 @@ def _goes_on(node: cst.CSTNode) -> bool:
     """Whether what stands behind a `try` is reached though the load of a model in it failed."""
     if not isinstance(node, (cst.Try, cst.TryStar)):
         return False
-    return not all(map(_leaves, node.handlers))
+    return not all(map(_ends, node.handlers))
 
 
-def _leaves(handler: cst.CSTNode) -> bool:
-    assert isinstance(handler, (cst.ExceptHandler, cst.ExceptStarHandler))
-    last = handler.body.body[-1] if handler.body.body else None
-    part = last.body[-1] if isinstance(last, cst.SimpleStatementLine) else None
-    called = (
-        dotted(part.value.func)
-        if isinstance(part, cst.Expr) and isinstance(part.value, cst.Call)
-        else None
-    )
-    return isinstance(part, (cst.Raise, cst.Return, cst.Continue)) or called in (
-        "exit",
-        "quit",
-        "sys.exit",
-        "os._exit",
-    )
+def _ends(handler: cst.ExceptHandler | cst.ExceptStarHandler) -> bool:
+    """Whether a handler leaves, or ends the program."""
+    part = last_part(handler.body)
+    called = isinstance(part, cst.Expr) and isinstance(part.value, cst.Call)
+    name = dotted(part.value.func) if called else None  # type: ignore[union-attr]
+    return leaves(handler) or name in ("exit", "quit", "sys.exit", "os._exit")
 
 
 # What reads names by their texts.

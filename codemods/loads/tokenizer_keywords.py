@@ -7,6 +7,7 @@ from collections.abc import Container, Sequence
 
 import libcst as cst
 
+from codemods.facts.load_targets import class_named
 from codemods.facts.loader_keywords import (
     CARRIED,
     Carried,
@@ -83,7 +84,7 @@ def refuse_class(load: TokenizerLoad) -> None:
     Raises:
         CannotRewrite: It is none of a causal language model's.
     """
-    name = (load.api.split(".")[-2:-1] or [""])[0]
+    name = class_named(load)
     if load.api.startswith("transformers.") and not _CLASSES.fullmatch(name):
         raise CannotRewrite(f"`{name}` may read other files than the loader's tokenizer does")
 

@@ -321,3 +321,14 @@ class Names(Looking):
         elif isinstance(target, (cst.Tuple, cst.List)):
             for element in target.elements:
                 self._mark(element.value, binds=binds)
+
+
+def last_part(block: cst.BaseSuite) -> cst.BaseSmallStatement | None:
+    """The last small statement of a block, None where it ends in a compound one."""
+    last = block.body[-1] if block.body else None
+    return last.body[-1] if isinstance(last, cst.SimpleStatementLine) else None
+
+
+def leaves(handler: cst.ExceptHandler | cst.ExceptStarHandler) -> bool:
+    """Whether what stands behind a `try` is not reached through a handler of it."""
+    return isinstance(last_part(handler.body), (cst.Raise, cst.Return, cst.Continue))

@@ -8,6 +8,7 @@ import libcst as cst
 
 from codemods.plan.sites import CannotRewrite
 from codemods.script.looking import Looking
+from codemods.script.model_uses import Calls
 from codemods.script.purity import is_pure
 from codemods.script.script import Script
 from codemods.texts.plain_ways import refuse_other_ways
@@ -40,7 +41,7 @@ def refuse_moved(script: Script, call: Generate, encode: Encode) -> None:
     """
     refuse_other_ways(script, call, encode)
     line, row = script.line_of(encode.node), script.line_of(call.node)
-    if _RUNS.search(script.source.text):
+    if script.once(_runs_texts):
         raise CannotRewrite(
             "the script runs code out of texts, which may use what the call is given"
         )
@@ -81,6 +82,10 @@ def refuse_moved(script: Script, call: Generate, encode: Encode) -> None:
             raise CannotRewrite(_MOVED.format(row=script.line_of(between), line=line))
 
 
+def _runs_texts(script: Script) -> bool:
+    return _RUNS.search(script.source.text) is not None
+
+
 def _may_be_many(script: Script, encode: Encode) -> bool:
     return "padding" in encode.args.keywords or script.has_attribute("batch_decode(")
 
@@ -112,17 +117,9 @@ def _is_harmless(script: Script, node: cst.CSTNode, names: set[str]) -> bool:
 
 
 def _tells(node: cst.CSTNode) -> bool:
-    visitor = _Calls()
+    visitor = Calls(None)
     node.visit(visitor)
     return any((dotted(one.func) or "").rpartition(".")[2] in _TELLS for one in visitor.found)
-
-
-class _Calls(Looking):
-    def __init__(self) -> None:
-        self.found: list[cst.Call] = []
-
-    def visit_Call(self, node: cst.Call) -> None:
-        self.found.append(node)
 
 
 class _Changes(Looking):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
+from functools import partial
 
 import libcst as cst
 
@@ -36,15 +38,14 @@ def refuse_other_ways(script: Script, call: Generate, encode: Encode) -> None:
     Raises:
         CannotRewrite: By a condition, through a function, or by a name that is set anew.
     """
-    decodes = [one for one in script.flow.events(Decode) if _decodes(one, call)]
+    decodes = script.once(_decodes).get(call.node, [])
     nodes = [encode.node, call.node, *(one.node for one in decodes)]
     _refuse_choices(script, nodes)
-    if _BACKEND.search(script.source.text):
+    if script.once(_reaches_backend):
         raise CannotRewrite("the script reaches into the tokenizer's backend")
-    calls = script.look(Calls, None).found
-    last = max((script.span(one).end for one in nodes), default=0)
-    region = Span(min(script.span(one).start for one in nodes), last)
-    for around in _around(script, call.node, calls) if decodes else ():
+    spans = [script.span(one) for one in nodes]
+    region = Span(min(one.start for one in spans), max(one.end for one in spans))
+    for around in _around(script, call) if decodes else ():
         if any(around is one.node for one in decodes):
             break
         if _alters(script, around, call.node):
@@ -56,7 +57,7 @@ def refuse_other_ways(script: Script, call: Generate, encode: Encode) -> None:
         ids = decode.node.args[0].value if decode.node.args else None
         if ids is None:
             continue
-        names |= _refuse_helpers(script, ids, call, calls, region)
+        names |= _refuse_helpers(script, ids, call, region)
     given = [argument.value for argument in call.node.args]
     line = encode.place.line
     stored = set() if line is None else script.stored_in(script.span(line))
@@ -76,44 +77,68 @@ def refuse_other_ways(script: Script, call: Generate, encode: Encode) -> None:
     _refuse_backend(script, encode)
 
 
-def _decodes(decode: Decode, call: Generate) -> bool:
-    generated = generated_in(decode)
-    return generated is not None and generated.origin is call.node
+def _decodes(script: Script) -> dict[cst.CSTNode, list[Decode]]:
+    """The decodings, by the calls that made what they decode."""
+    found: dict[cst.CSTNode, list[Decode]] = {}
+    for decode in script.flow.events(Decode):
+        generated = generated_in(decode)
+        if generated is not None and generated.origin is not None:
+            found.setdefault(generated.origin, []).append(decode)
+    return found
 
 
-def _around(script: Script, node: cst.CSTNode, calls: list[cst.Call]) -> list[cst.Call]:
-    """The calls that a node is given to, from the inside out."""
-    at = script.span(node)
-    spans = [(one, script.span(one)) for one in calls if one is not node]
-    found = [(one, span) for one, span in spans if span.start <= at.start and at.end <= span.end]
+def _reaches_backend(script: Script) -> bool:
+    return _BACKEND.search(script.source.text) is not None
+
+
+def _placed(script: Script) -> tuple[list[int], list[tuple[cst.Call, Span]]]:
+    """Where the calls of the script begin, and the calls, in the order of the text."""
+    found = [(one, script.span(one)) for one in script.look(Calls, None).found]
+    found.sort(key=lambda pair: pair[1].start)
+    return [span.start for _, span in found], found
+
+
+def _calls_in(script: Script, outer: Span) -> list[tuple[cst.Call, Span]]:
+    starts, found = script.once(_placed)
+    inside = found[bisect_left(starts, outer.start) : bisect_left(starts, outer.end)]
+    return [(one, span) for one, span in inside if _is_within(span, outer)]
+
+
+def _around(script: Script, call: Generate) -> list[cst.Call]:
+    """The calls that a generation is given to, from the inside out."""
+    at, line = script.span(call.node), call.place.line
+    outer = script.span(script.module if line is None else line)
+    found = [
+        (one, span)
+        for one, span in _calls_in(script, outer)
+        if one is not call.node and _is_within(at, span)
+    ]
     return [one for one, _ in sorted(found, key=lambda pair: pair[1].end - pair[1].start)]
 
 
 def _alters(script: Script, around: cst.Call, inner: cst.CSTNode) -> bool:
     """Whether a call that gets ids, or is called on them, may give others."""
-    if isinstance(around.func, cst.Attribute):
-        span, at = script.span(around.func), script.span(inner)
-        if span.start <= at.start and at.end <= span.end:  # a method of them
-            return around.func.attr.value not in _SAME
+    func = around.func
+    if isinstance(func, cst.Attribute) and _is_within(script.span(inner), script.span(func)):
+        return func.attr.value not in _SAME  # a method of them
     return (dotted(around.func) or "") not in _TELL
 
 
 def _refuse_helpers(
-    script: Script, ids: cst.BaseExpression, call: Generate, calls: list[cst.Call], region: Span
+    script: Script, ids: cst.BaseExpression, call: Generate, region: Span
 ) -> set[str]:
     """The names that decoded ids come by; raises if a function makes them."""
     names: set[str] = set()
     waiting: list[cst.BaseExpression] = [ids]
-    made = [script.span(one.node) for one in script.flow.events(Generate)]
+    flow = script.flow
+    made = [span for one, span in _calls_in(script, region) if flow.event_at(one, Generate)]
     while waiting:
         node = waiting.pop()
         span = script.span(node)
-        for one in calls:
-            at = script.span(one)
-            inside = span.start <= at.start and at.end <= span.end
-            if not inside or any(own.start <= at.start and at.end <= own.end for own in made):
+        for one, at in _calls_in(script, span):
+            if any(_is_within(at, own) for own in made):
                 continue
-            if script.flow.event_at(one, Encode) or script.flow.event_at(one, Decode):
+            if flow.event_at(one, Encode) or flow.event_at(one, Decode):
                 continue
             func = one.func
             name = func.attr.value if isinstance(func, cst.Attribute) else dotted(func) or ""
@@ -129,7 +154,7 @@ def _refuse_helpers(
                 value
                 for value in script.assigned_values(name, call.place.function)
                 if region.start <= script.span(value).start < region.end
-                and script.flow.event_at(value, Encode) is None
+                and flow.event_at(value, Encode) is None
                 and not any(_is_within(own, script.span(value)) for own in made)
             ]
     return names
@@ -174,9 +199,14 @@ def _refuse_backend(script: Script, encode: Encode) -> None:
     """What only the tokenizer's own encoding has, the guard's has not."""
     line = encode.place.line
     for name in () if line is None else script.stored_in(script.span(line)):
-        found = re.search(rf"\b{re.escape(name)}({_OF_BACKEND})", script.source.text)
-        if found is not None:
-            raise CannotRewrite(f"`{found[0]}` is read, which the loader's encoding has not")
+        read = script.kept(("of the backend", name), partial(_read_of, script, name))
+        if read is not None:
+            raise CannotRewrite(f"`{read}` is read, which the loader's encoding has not")
+
+
+def _read_of(script: Script, name: str) -> str | None:
+    found = re.search(rf"\b{re.escape(name)}({_OF_BACKEND})", script.source.text)
+    return None if found is None else found[0]
 
 
 class _Choices(Looking):

@@ -7,10 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from cleanguard.files import SourceFile
-from cleanguard.settings.config import Settings
 from codemods.migration import Migration
-from codemods.planning import Planner, Unread
+from tests.codemods.plans import planned
 
 Migrate = Callable[[str], Migration]
 IMPORTS = (
@@ -25,17 +23,6 @@ enc = tokenizer(sys.argv[2], return_tensors="pt")
 out = model.generate(**enc, max_new_tokens=4, do_sample=False)
 print(tokenizer.decode(out[0], skip_special_tokens=True))
 """
-
-
-def planned(folder: Path, texts: dict[str, str]) -> dict[str, Migration]:
-    files = []
-    for name, text in texts.items():
-        path = folder / name
-        path.write_text(text)
-        files.append(SourceFile(name, path))
-    found = Planner(files, Settings()).plans()
-    assert not any(isinstance(one, Unread) for one in found)
-    return {one.filename: one for one in found if isinstance(one, Migration)}
 
 
 def notes_of(plan: Migration) -> list[str]:

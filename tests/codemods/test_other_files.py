@@ -6,11 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from cleanguard.files import SourceFile
-from cleanguard.settings.config import Settings
 from codemods.migration import Migration
-from codemods.planning import Planner, Unread
 from tests.codemods.conftest import Migrate
+from tests.codemods.plans import planned
 
 LOADS = """\
 import sys
@@ -29,20 +27,8 @@ print(tokenizer.decode(out[0], skip_special_tokens=True))
 """
 
 
-def planned(folder: Path, texts: dict[str, str]) -> dict[str, Migration]:
-    files = []
-    for name, text in texts.items():
-        path = folder / name
-        path.parent.mkdir(exist_ok=True, parents=True)
-        path.write_text(text)
-        files.append(SourceFile(str(path), path))
-    found = Planner(files, Settings()).plans()
-    assert not any(isinstance(one, Unread) for one in found)
-    return {one.filename: one for one in found if isinstance(one, Migration)}
-
-
 def main_of(folder: Path, texts: dict[str, str]) -> Migration:
-    return planned(folder, texts)[str(folder / "main.py")]
+    return planned(folder, texts)["main.py"]
 
 
 @pytest.mark.parametrize("use", [TRAINS, GENERATES])
@@ -104,7 +90,7 @@ def test_a_peft_of_its_own(tmp_path: Path) -> None:
     assert not main_of(tmp_path, {"main.py": own + LOADS + ATTACH}).changed
     texts = {"peft/src/peft/__init__.py": "", "peft/tests/main.py": LOADS + ATTACH}
     found = planned(tmp_path, texts)
-    assert not found[str(tmp_path / "peft/tests/main.py")].changed
+    assert not found["peft/tests/main.py"].changed
     assert main_of(tmp_path, {"main.py": LOADS + ATTACH}).manual == ()
 
 
