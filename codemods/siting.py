@@ -26,6 +26,8 @@ from codemods.texts.decoded_bos import refuse_decoded, trained_with_two
 from lint_rules._flow.values.events import AdapterAttach, Encode, Forward, ModelLoad
 from lint_rules._questions.hand_made_text import bos_reach, chat_reach
 
+_OWN_PAD = "the loader sets one, which is not EOS where the vocabulary has a token to spare"
+
 
 def sites_of(script: Script) -> tuple[list[Site], Links]:
     """The sites of a script: all of a model's are rewritten, or none."""
@@ -184,7 +186,8 @@ def _companions(script: Script, unmigrated: frozenset[cst.CSTNode]) -> list[Site
             edit = script.delete(templates.whole_statement(event))
         except CannotRewrite:
             continue  # harmless where it stays
-        note = Note("dropped", f"`{event.attribute}`: the loader sets it")
+        sets = _OWN_PAD if event.attribute.startswith("pad_token") else "the loader sets it"
+        note = Note("dropped", f"`{event.attribute}`: {sets}")
         sites.append(Site("CG102", event.node, "drop what the loader does", (edit,), (note,)))
     return sites
 

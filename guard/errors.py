@@ -16,6 +16,9 @@ _NOTHING_FINISHED: Mapping[int, object] = MappingProxyType({})
 class GuardError(Exception):
     """Something that would have ruined a result, or kept it from being produced.
 
+    Where transformers or torch raise in the same case, the class is one of theirs as well (`OSError` for a model that
+    is not there, `ValueError` for settings, `RuntimeError` for full memory), so that what caught theirs catches these.
+
     Attributes:
         hazard: The catalogue entry; None where nothing is wrong with the method (a missing file).
         evidence: What was measured: ids, decoded text, positions, file names. JSON types only.
@@ -50,11 +53,11 @@ class MissingExtraError(GuardError, ImportError):
     """A package that this call needs is not installed."""
 
 
-class ModelNotFoundError(GuardError):
+class ModelNotFoundError(GuardError, OSError):
     """The model id is no directory, and no repository that can be reached or is in the cache."""
 
 
-class MissingWeightsError(GuardError):
+class MissingWeightsError(GuardError, OSError):
     """The directory or repository holds no weights that can be loaded."""
 
 
@@ -92,7 +95,7 @@ class SigningError(GuardError):
     """A statement that cannot be signed, or a key that cannot be used."""
 
 
-class MemoryFullError(GuardError):
+class MemoryFullError(GuardError, RuntimeError):
     """Memory is full with one prompt alone.
 
     Attributes:
@@ -191,7 +194,7 @@ class PaddingError(GuardError):
     hazard = hazards.RIGHT_PADDING_GENERATION
 
 
-class TruncatedPromptError(GuardError):
+class TruncatedPromptError(GuardError, ValueError):
     """A prompt does not fit and would have been cut, or read past the trained positions."""
 
     hazard = hazards.SILENT_TRUNCATION

@@ -77,7 +77,7 @@ class CleanModelLoader(GuardedCalls):
         for_training: Pads on the right unless told otherwise,
             leaves the model in training mode, and takes the template off the tokenizer;
             saving that tokenizer saves the original files.
-        padding_side: `left`; `right` only for training, where a side that is said is saved with the tokenizer.
+        padding_side: `left`; `right` only for training. A side that is said is saved with the tokenizer.
         allow_chat_model, allow_adapter, allow_pickle: Load what is refused otherwise; recorded.
         allow_missing_bos: Let rows be scored, and generated from with `generate_ids`, that do not begin
             with BOS, such as windows of a long text; recorded. A model's own `generate` refuses them

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import libcst as cst
 
-from codemods.facts.id_changes import Assigned, Stores
+from codemods.facts.id_changes import Assigned, Stores, Views, roots
 from codemods.plan.sites import CannotRewrite
 from codemods.script.definitions import Functions, returned
 from codemods.script.model_uses import Calls
@@ -18,6 +18,12 @@ from lint_rules._flow.values.syntax import dotted
 _MOST_STEPS = 20
 # Keywords that bring the prompt.
 _PROMPT = ("input_ids", "inputs")
+# Those of them that put whole parts, rows or copies of rows together.
+_JOINS = frozenset(
+    ["cat", "concat", "hstack", "stack", "vstack", "repeat_interleave", "expand", "expand_as"]
+)
+# Functions that choose tokens by their scores.
+_PICKS = frozenset(["argmax", "argsort", "topk", "multinomial"])
 # Entries whose loss or change moves no id.
 _BESIDE = ("token_type_ids", "offset_mapping", "overflow_to_sample_mapping", "length")
 # Methods and functions that give other ids, or other rows of them.
@@ -61,23 +67,49 @@ _OTHER = "line {row} changes the ids between their tokenisation and the call"
 
 def refuse_changed_ids(script: Script, call: Generate | Forward) -> None:
     """Raise CannotRewrite if a part of the ids is taken, or some are put in their place, on the way to a call."""
+    _follow(script, call, frozenset())
+
+
+def _follow(script: Script, call: Generate | Forward, passes: frozenset[str]) -> None:
     given = list(call.args.positional[:1])
     given += [one for one in call.args.spread if first(one.value, Encoded) is not None]
     given += [one for name, one in call.args.keywords.items() if name in _PROMPT]
-    way = _Way(script)
+    way = _Way(script, passes)
     for one in given:
         if one.expression is not None:
             way.follow(one.expression, call.place.function, _MOST_STEPS)
     way.refuse_aliases()
+    _refuse_changed_mask(script, call, passes)
 
 
-def refuse_other_ids(script: Script, call: Generate | Forward) -> None:
-    """Like `refuse_changed_ids`, but a part of the ids passes."""
+def _refuse_changed_mask(script: Script, call: Generate | Forward, passes: frozenset[str]) -> None:
+    mask = call.args.keywords.get("attention_mask")
+    if mask is None or mask.expression is None:
+        return
+    way = _Way(script, passes)
+    try:
+        way.follow(mask.expression, call.place.function, _MOST_STEPS)
+        way.refuse_aliases()
+    except CannotRewrite as reason:
+        if str(reason) != _PART:
+            raise CannotRewrite("its attention mask is changed by hand") from None
+
+
+def joins_ids(script: Script, call: Generate | Forward) -> bool:
+    """Whether ids are put together on the way to a call; a part of them is none that is.
+
+    Raises:
+        CannotRewrite: They are changed in another way.
+    """
     try:
         refuse_changed_ids(script, call)
     except CannotRewrite as reason:
-        if str(reason) != _PART:
-            raise
+        if str(reason) == _PART:
+            return False
+    else:
+        return False
+    _follow(script, call, _JOINS)
+    return True
 
 
 def changes_ids(script: Script, call: Generate | Forward) -> bool:
@@ -101,22 +133,32 @@ def refuse_bound(script: Script, call: cst.Call) -> None:
 
 
 class _Way:
-    """Follows expressions back to a tokenizer call; what is not known to change ids passes."""
+    """Follows expressions back to a tokenizer call; what is not known to change ids passes.
 
-    def __init__(self, script: Script) -> None:
+    Args:
+        script: The script.
+        passes: Functions whose changes pass, and parts of ids beside them; empty for none.
+    """
+
+    def __init__(self, script: Script, passes: frozenset[str]) -> None:
         self._script = script
+        self._passes = passes
         self._names: dict[str, _Function] = {}
 
     def follow(self, node: cst.BaseExpression, function: _Function, steps: int) -> None:
         script = self._script
         if steps == 0 or script.flow.event_at(node, Encode) is not None:
             return
+        if self._passes and (_called(node) in _PICKS or self._answers(node)):
+            return  # tokens that a model gave are joined as they are
         if isinstance(node, cst.Name):
+            if node.value in _MODULES:
+                return
             self._name(node.value, script.home_of(node.value, function), steps)
             return
-        if isinstance(node, cst.Subscript) and any(map(_is_cut, node.slice)):
+        if isinstance(node, cst.Subscript) and any(map(_is_cut, node.slice)) and not self._passes:
             raise CannotRewrite(_PART)
-        if isinstance(node, cst.BinaryOperation) or _called(node) in _CHANGES:
+        if isinstance(node, cst.BinaryOperation) or _called(node) in _CHANGES - self._passes:
             raise CannotRewrite(_OTHER.format(row=script.line_of(node)))
         helper = self._helper(node)
         if helper is not None:
@@ -128,10 +170,16 @@ class _Way:
         for inner in _inner(node, helped=helper is not None):
             self.follow(inner, function, steps - 1)
 
+    def _answers(self, node: cst.BaseExpression) -> bool:
+        """Whether a model is called."""
+        return any(self._script.flow.event_at(node, kind) for kind in (Forward, Generate))
+
     def _helper(self, node: cst.BaseExpression) -> cst.FunctionDef | None:
         """The function or method of the script that a call calls, by its name."""
         name = _called(node)
-        return None if name is None else self._script.look(Functions).named.get(name)
+        if name is None or _is_of_module(node):
+            return None
+        return self._script.look(Functions).named.get(name)
 
     def _name(self, name: str, scope: _Function, steps: int) -> None:
         self._names[name] = scope
@@ -159,14 +207,12 @@ class _Way:
     def refuse_aliases(self) -> None:
         """Raise if what the followed names hold is set through another name, or by a function that gets it."""
         script = self._script
-        names = dict(self._names)
-        for target, value, root in script.once(_rooted):
-            if root in names and target not in names and self._within(value, names[root]):
-                names[target] = names[root]
-                for store in self._stores(target, names[root]):
-                    raise CannotRewrite(_OTHER.format(row=script.line_of(store.target)))
-        for call, roots in script.once(_given):
-            given = roots & names.keys()
+        names = self._with_views(self._names)
+        for target in names.keys() - self._names.keys():
+            for store in self._stores(target, names[target]):
+                raise CannotRewrite(_OTHER.format(row=script.line_of(store.target)))
+        for call, held in script.once(_given):
+            given = held & names.keys()
             if (
                 not given
                 or not any(self._within(call, names[name]) for name in given)
@@ -174,25 +220,42 @@ class _Way:
             ):
                 continue
             helper = self._helper(call)
-            params = () if helper is None else helper.params.params
-            if helper is None or any(self._stores(one.name.value, helper) for one in params):
+            if helper is None or self._sets(helper):
                 raise CannotRewrite(_OTHER.format(row=script.line_of(call)))
+
+    def _sets(self, helper: cst.FunctionDef) -> bool:
+        """Whether a function sets something in what it gets."""
+        own: dict[str, _Function] = {one.name.value: helper for one in helper.params.params}
+        return any(self._stores(name, helper) for name in self._with_views(own))
+
+    def _with_views(self, names: Mapping[str, _Function]) -> dict[str, _Function]:
+        """Names, and those that are bound to a part or a view of what one of them holds."""
+        found = dict(names)
+        bound = self._script.once(_bound)
+        waiting = list(found)
+        while waiting:
+            root = waiting.pop()
+            for target, value in bound.get(root, ()):
+                if target not in found and self._within(value, found[root]):
+                    found[target] = found[root]
+                    waiting.append(target)
+        return found
 
     def _reads(self, call: cst.Call) -> bool:
         """Whether a call certainly leaves the ids alone that it gets."""
         flow = self._script.flow
         if any(flow.event_at(call, kind) for kind in (Encode, Decode, Forward, Generate)):
             return True
-        base = (dotted(call.func) or "").partition(".")[0]
-        return _called(call) in _READS or (
-            isinstance(call.func, cst.Attribute) and base in _MODULES
-        )
+        return _called(call) in _READS or _is_of_module(call)
 
 
-def _rooted(script: Script) -> list[tuple[str, cst.BaseExpression, str]]:
-    """What is assigned of a name, with that name."""
-    found = [(target, value, _root(value)) for target, value in script.look(Assigned).found]
-    return [(target, value, root) for target, value, root in found if root is not None]
+def _bound(script: Script) -> dict[str, list[tuple[str, cst.BaseExpression]]]:
+    """The names that are bound to what a name holds, by that name."""
+    found: dict[str, list[tuple[str, cst.BaseExpression]]] = {}
+    for target, value in script.look(Views).found:
+        for root in roots(value):
+            found.setdefault(root, []).append((target, value))
+    return found
 
 
 def _given(script: Script) -> list[tuple[cst.Call, frozenset[str]]]:
@@ -215,6 +278,14 @@ def _is_cut(element: cst.SubscriptElement) -> bool:
         )
         return not (isinstance(part.value, plain) or named)
     return isinstance(part, cst.Slice) and (part.lower is not None or part.upper is not None)
+
+
+def _is_of_module(node: cst.BaseExpression) -> bool:
+    """Whether a call is one of a library's function, such as `torch.cat(…)`."""
+    function = node.func if isinstance(node, cst.Call) else None
+    return isinstance(function, cst.Attribute) and (
+        (dotted(function) or "").partition(".")[0] in _MODULES
+    )
 
 
 def _called(node: cst.BaseExpression) -> str | None:

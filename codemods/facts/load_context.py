@@ -149,7 +149,10 @@ def refuse_moved_padding(script: Script, tokenizer: TokenizerLoad) -> None:
     for encode in script.flow.events(Encode):
         if encode.tokenizer.origin is not tokenizer.node or "padding" not in encode.args.keywords:
             continue
-        scored = [use for use in script.flow.uses(encode) if isinstance(use, Forward)]
+        uses = script.flow.uses(encode)
+        scored = [use for use in uses if isinstance(use, Forward)]
+        if not uses and _pads(encode):  # it may come to a model through a function of another file
+            scored = [one for one in script.flow.events(Forward) if one.encoded is None]
         line = script.line_of(encode.node)
         if not all(map(is_masked, scored)) and may_pad(encode):
             raise CannotRewrite(
@@ -227,7 +230,7 @@ def padding_note(script: Script, encode: Encode) -> list[Note]:
         return [Note("changed", text, "where the prompts of a batch were equally long")]
     if load is not None and _says_left(script, load):
         return []
-    text = "a batch is padded on the left; it was padded on the tokenizer's own side"
+    text = "a batch is padded on the left with the loader's pad token; it was padded on the tokenizer's own side"
     unless = "where that was the left, or the prompts of a batch were equally long"
     return [Note("changed", text, unless)]
 

@@ -12,7 +12,7 @@ from dataclasses import replace
 
 import libcst as cst
 
-from codemods.facts.intact_ids import changes_ids, refuse_bound, refuse_other_ids
+from codemods.facts.intact_ids import changes_ids, joins_ids, refuse_bound
 from codemods.facts.own_tokens import pads_itself
 from codemods.facts.receiver import loader_at
 from codemods.facts.unseen_ids import FROM_IDS, has_bos, refuse_unseen, says
@@ -49,6 +49,11 @@ _BEGINS = Note(
     "ids that lack the BOS of the model's family are refused",
     "where the tokenizer's files add it, or the family has none",
 )
+_TOGETHER = Note(
+    "changed",
+    "ids are put together before the call: a BOS or another control token between them is refused",
+    "where a tokenizer puts BOS before each part",
+)
 
 
 def rewrite_ids(
@@ -61,12 +66,12 @@ def rewrite_ids(
     """
     encode = script.flow.event_at(call.encoded.origin if call.encoded else None, Encode)
     inputs = _inputs(script, call)
-    refuse_other_ids(script, call)
+    joined = joins_ids(script, call)
     _refuse_mask(script, call, inputs, seen=encode is not None)
-    if encode is None:
+    if encode is None or joined:
         refuse_unseen(script, call)
         _refuse_made(script, call, inputs)
-    else:
+    if encode is not None:
         _refuse_prompt(script, call, encode)
     _refuse_other_pad(script, call, encode)
     given, notes = settings_of_ids(script, call, inputs)
@@ -76,7 +81,7 @@ def rewrite_ids(
     head = loader_at(script, call, unmigrated) + ".generate_ids"
     room = (span.start - line.start) + max(0, line.end - span.end)
     code = script.call(head, arguments, script.indent_of(statement), room)
-    told = [FROM_IDS, *_begins(call, encode), *notes, *mode_note(script, call)]
+    told = [FROM_IDS, *_begins(call, encode), *_joined(joined), *notes, *mode_note(script, call)]
     return Edit(span.start, span.end, code), told
 
 
@@ -103,6 +108,10 @@ def _begins(call: Generate, encode: Encode | None) -> list[Note]:
         return []
     certain = call.model.model.text is not None and call.model.model.fixed
     return [] if certain or not has_bos(call) else [_BEGINS]
+
+
+def _joined(joined: bool) -> list[Note]:
+    return [_TOGETHER] if joined else []
 
 
 def _inputs(script: Script, call: Generate) -> dict[str, Argument]:

@@ -63,7 +63,5 @@ def _is_unread(script: Script, encode: Encode, name: str, others: list[Edit]) ->
         return False
     word = re.compile(rf"\b{re.escape(name)}\b")
     read = [use for use in script.uses(name, encode.place.function) if not use.stores]
-    return bool(read) and all(
-        any(edit.covers(use.offset) and not word.search(edit.text) for edit in others)
-        for use in read
-    )
+    covered = all(any(edit.covers(use.offset) for edit in others) for use in read)
+    return bool(read) and covered and not any(word.search(edit.text) for edit in others)

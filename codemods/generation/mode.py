@@ -23,7 +23,7 @@ _UNLESS = "where the model has no dropout"
 
 
 def mode_note(script: Script, generate: Generate) -> list[Note]:
-    """What becomes of a `model.train()` that may be in force at a call: no `model.eval()` undoes it before."""
+    """What becomes of a training mode that may be in force at a call: no `model.eval()` undoes it before."""
     name = _last(receiver(generate.node))
     visitor = script.look(_Modes, name)
     if not visitor.every and generate.model.origin in foreign_loads(script):
@@ -38,8 +38,8 @@ def mode_note(script: Script, generate: Generate) -> list[Note]:
     )
     if last is None:
         return []
-    line = script.line_of(last)
-    text = f"line {line} puts the model into training mode; guarded generation is in evaluation mode, without dropout"
+    line, puts = script.line_of(last), "may put" if id(last) in visitor.others else "puts"
+    text = f"line {line} {puts} the model into training mode; guarded generation is in evaluation mode, without dropout"
     return [Note("changed", text, _UNLESS)]
 
 
@@ -63,24 +63,38 @@ class _Modules(Looking):
 
 
 class _Modes(Looking):
-    """The calls `NAME.train()` and `NAME.eval()`, in the order of the file."""
+    """The calls `NAME.train()` and `NAME.eval()`, in the order of the file, and others that may train.
+
+    A call of `train` on anything else may be one on what holds the model, or train it, as a Trainer's;
+    `get_peft_model` puts layers with dropout into it that are in training mode.
+    """
 
     def __init__(self, name: str) -> None:
         self.name = name
         self.every: list[cst.Call] = []
         self.trained: list[cst.Call] = []
+        self.others: set[int] = set()
 
     def visit_Call(self, node: cst.Call) -> None:
-        function = node.func
-        if not isinstance(function, cst.Attribute) or _last(function.value) != self.name:
+        called = dotted(node.func) or ""
+        method = node.func.attr.value if isinstance(node.func, cst.Attribute) else called
+        if method == "get_peft_model":
+            self._put(node, other=True)
+        if not isinstance(node.func, cst.Attribute):
             return
-        if function.attr.value in ("train", "eval"):
+        named = _last(node.func.value) == self.name
+        off = bool(node.args) and isinstance(node.args[0].value, cst.Name)
+        off = off and cst.ensure_type(node.args[0].value, cst.Name).value == "False"
+        if method == "train" and not off:
+            self._put(node, other=not named)
+        elif named and method in ("train", "eval"):
             self.every.append(node)
-            off = bool(node.args) and isinstance(node.args[0].value, cst.Name)
-            if function.attr.value == "train" and not (
-                off and cst.ensure_type(node.args[0].value, cst.Name).value == "False"
-            ):
-                self.trained.append(node)
+
+    def _put(self, node: cst.Call, *, other: bool) -> None:
+        self.every.append(node)
+        self.trained.append(node)
+        if other:
+            self.others.add(id(node))
 
 
 def _last(node: cst.BaseExpression) -> str:

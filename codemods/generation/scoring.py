@@ -10,7 +10,7 @@ from codemods.facts.unseen_ids import from_ids
 from codemods.plan.sites import CannotRewrite, Site
 from codemods.script.script import Script
 from codemods.texts.encoding import encoding_edit, specials_note
-from lint_rules._flow.values.events import Encode, Forward, Generate
+from lint_rules._flow.values.events import Encode, Forward, Generate, TokenizerLoad
 
 _SUMMARY = "tokenise with CleanModelLoader"
 
@@ -27,6 +27,8 @@ def rewrite(
     """
     edits = [edit for site in planned for edit in site.edits]
     generated = from_ids(planned)
+    done = {site.node for site in planned if site.automatic}
+    stays = {load.node for load in script.flow.events(TokenizerLoad)} - done
     sites: list[Site] = []
     for encode in script.flow.events(Encode):
         if not script.reports("CG201", encode.node):
@@ -36,7 +38,8 @@ def rewrite(
             continue
         uses = script.flow.uses(encode)
         try:
-            if encode.tokenizer.origin is None or encode.tokenizer.origin in unmigrated:
+            origin = encode.tokenizer.origin
+            if origin is None or origin in unmigrated or origin in stays:
                 raise CannotRewrite(
                     "where the tokenizer is loaded cannot be seen in this file, or stays"
                 )

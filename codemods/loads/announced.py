@@ -14,6 +14,7 @@ from codemods.loads.partners import model_text
 from codemods.plan.sites import Note
 from codemods.script.script import Script
 from lint_rules._flow.values.events import Generate, ModelLoad, TokenizerLoad
+from lint_rules._flow.values.joins import Value
 
 _ITS_TOKENIZER = Note(
     "changed",
@@ -28,13 +29,19 @@ _GREEDY = Note(
 )
 _REFUSES = Note(
     "changed",
-    "what reaches the model is checked: a chat control token in it is refused when it comes",
-    "where no prompt, and no text of the model that is read again, holds one",
+    "what reaches the model is checked when it comes: a chat control token, an empty prompt, one longer than the "
+    "model's context, and scores that are no numbers, are refused",
+    "where no prompt, and no text of the model that is read again, is such a one, and the scores are numbers",
 )
 _CHAT_ROWS = "`{name}` writes a chat format: rows with it are refused where its marks are tokens of the tokenizer"
 _NO_MARKS = "where they are plain text, as in Llama 2 or Pythia"
 _CLASS = "the model's config names the class, whatever it is; the script said `{name}`"
 _TOKENIZER_CLASS = "the tokenizer's files name its class; the script said `{name}`"
+_ANY_HEAD = Note(
+    "changed",
+    "`AutoModelWithLMHead` took masked and translating models as well; the loader takes causal ones",
+    "where a causal model is named",
+)
 _SAME_CLASS = "where the config names that one"
 _FREED = Note(
     "changed",
@@ -70,7 +77,7 @@ _TWO_BOS = Note(
 )
 _SAVED = Note(
     "changed",
-    "a tokenizer that is saved unchanged is saved as the files that it came in",
+    "a tokenizer that is saved unchanged is saved as the files that it came in, with their chat template and side",
     "where those are what transformers writes",
 )
 # Families of which folders with a tokenizer.model alone are about, and whose own have the other file too.
@@ -90,14 +97,17 @@ def of_files(script: Script, tokenizer: TokenizerLoad) -> tuple[Note, ...]:
     name = tokenizer.model.text or ""
     family = family_of(name) if tokenizer.model.fixed else None
     known = family is not None and (family.name not in _PIECES or name.startswith(_PUBLISHERS))
+    llama = class_named(tokenizer).startswith("Llama")
+    named = llama and (family is None or family.name not in _PIECES)
     told = () if known else (_SENTENCEPIECE, *_named_class(tokenizer))
+    told += _named_class(tokenizer) if known and named else ()
     return (*told, *((_SAVED,) if saves else ()))
 
 
 def _named_class(tokenizer: TokenizerLoad) -> tuple[Note, ...]:
     """The note on a class that a load says, and that the tokenizer's files may not name."""
     name = class_named(tokenizer)
-    if name.startswith(("Auto", "PreTrained", "Llama")):  # those of Llama read the file as it is
+    if name.startswith(("Auto", "PreTrained")):
         return ()
     return (Note("changed", _TOKENIZER_CLASS.format(name=name), _SAME_CLASS),)
 
@@ -143,6 +153,8 @@ def _is_deleted(script: Script, model: ModelLoad) -> bool:
 def _of_class(model: ModelLoad) -> tuple[Note, ...]:
     """The note on a class of transformers' own that a load says, of which the model may not be."""
     name = class_named(model)
+    if name == "AutoModelWithLMHead":
+        return (_ANY_HEAD,)
     own = model.api.startswith("transformers.") and not name.startswith("Auto")
     if not own or (model.model.text is not None and model.model.fixed):
         return ()
@@ -163,12 +175,21 @@ def _makes_prompts(script: Script, model: ModelLoad) -> bool:
     return generates and may_have_bos(model.model)
 
 
+def _revision(load: ModelLoad | TokenizerLoad) -> Value | None:
+    said = load.args.keywords.get("revision")
+    return None if said is None else said.value
+
+
 def alone(script: Script, model: ModelLoad) -> tuple[Note, ...]:
     """The note on the tokenizer of a model whose name not every tokenizer of the script has."""
     own = model_text(script, model.args)
 
     def is_same(tokenizer: TokenizerLoad) -> bool:
-        same = tokenizer.model.text is not None and tokenizer.model.text == model.model.text
+        if _revision(tokenizer) != _revision(model):
+            return False
+        fixed = tokenizer.model.fixed and model.model.fixed  # each parameter has a value of its own
+        same = fixed and tokenizer.model.text is not None
+        same = same and tokenizer.model.text == model.model.text
         return same or (own is not None and model_text(script, tokenizer.args) == own)
 
     # An option may name a tokenizer of another place instead.

@@ -22,6 +22,7 @@ from codemods.script.script import Script
 from lint_rules._flow.values.events import AttributeSet, Encode, Generate, TokenizerLoad
 from lint_rules._flow.values.syntax import dotted
 
+_SAVES = re.compile(r"save_pretrained|push_to_hub")
 _SUMMARY = "a pad token is there now"
 _UNLESS = "where the tokenizer brings a pad token of its own"
 _AS_FILES = 'padding="files"'
@@ -69,6 +70,8 @@ def rewrite(script: Script, sites: Sequence[Site], edits: Iterable[Edit]) -> lis
             continue
         test = script.code(node.test)
         text = f"`if {test}` no longer holds, as the loader gives a pad token: what stands under it is not run"
+        if _SAVES.search(script.source.text):
+            text += ", and a tokenizer that is saved names the files' own, perhaps none"
         if trains(script):
             text += "; a collator that masks pad does not mask eos any more"
         note = Note("changed", text, _UNLESS)

@@ -50,6 +50,7 @@ _DROPPED_FROM_TOKENIZER = {
 _SPREAD = "the tokenizer's load takes `**` arguments"
 # Tokens that a model brings if its tokenizer knows them by these names.
 _SAVES = re.compile(r"save_pretrained|push_to_hub|Trainer\(")
+_SPECIAL = re.compile(r"[<\[|].*[>\]|]", re.DOTALL)
 _OLD_TOKENS = ("<unk>", "<s>", "</s>", "<|endoftext|>", "<eos>", "<bos>", "<pad>")
 
 
@@ -165,19 +166,21 @@ def _fate_of_tokenizer_keyword(
     if name in _DROPPED_FROM_TOKENIZER and is_pure(given := expression_of(argument)):
         why = _DROPPED_FROM_TOKENIZER[name]
         return Fate(None, notes=(Note("dropped", f"`{name}={script.code(given)}`: {why}"),))
-    if name == "padding_side" and training:
+    saved = _SAVES.search(script.source.text) is not None
+    if name == "padding_side" and (training or (saved and literal == "left")):
         return Fate(name, written(script, argument))
     if name == "padding_side" and literal == "left":
         text = '`padding_side="left"`: the loader pads on the left'
         return Fate(None, notes=(Note("dropped", text),))
     if name == "padding_side" and literal == "right":
         text = '`padding_side="right"`: batches are padded on the left, as generation needs it'
+        text += "; what is saved says the files' own side" if saved else ""
         unless = "where prompts were generated one by one"
         return Fate(None, notes=(Note("changed", text, unless),))
     if name == "chat_template" and literal is None:
         text = "`chat_template=None`: the loader blocks the template"
         return Fate(None, notes=(Note("dropped", text),))
-    if name == "truncation_side" and not _SAVES.search(script.source.text):
+    if name == "truncation_side" and not saved:
         note = Note("carried", "`truncation_side` is set on the loaded tokenizer")
         return Fate(None, notes=(note,), after=f"truncation_side = {written(script, argument)}")
     if name == "pad_token":
@@ -193,10 +196,13 @@ def _fate_of_tokenizer_keyword(
 
 def _pad_token(script: Script, argument: Argument, *, training: bool) -> Fate:
     """Which token pads decides what a trainer masks; elsewhere the mask hides it."""
+    said = literal_of(argument)
+    if isinstance(said, str) and not _SPECIAL.fullmatch(said):
+        raise CannotRewrite("a word is made the `pad_token` of the tokenizer, and is no text then")
     if not training:
         note = Note("dropped", "`pad_token`: the loader pads, and masks what it pads")
         return Fate(None, notes=(note,))
-    if literal_of(argument) not in _OLD_TOKENS:
+    if said not in _OLD_TOKENS:
         raise CannotRewrite("`pad_token` of the tokenizer may be a token that is new to the model")
     note = Note("carried", "`pad_token` is set on the loaded tokenizer")
     return Fate(None, notes=(note,), after=f"pad_token = {written(script, argument)}")
@@ -227,7 +233,8 @@ _SPREADS = re.compile(r"\*\*\w")
 
 def _max_length(script: Script, argument: Argument, *, training: bool) -> Fate:
     text = "`model_max_length`: a prompt is no longer cut; one that does not fit raises"
-    if not (training or uses_max_length(script)):
+    kept = training or uses_max_length(script) or script.others.serves(script.path)
+    if not kept:
         if "truncat" not in script.source.text and not _SPREADS.search(script.source.text):
             return Fate(None, notes=(Note("dropped", "`model_max_length`: nothing is cut to it"),))
         return Fate(None, notes=(Note("changed", text, "where no prompt was longer"),))

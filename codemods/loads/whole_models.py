@@ -22,7 +22,7 @@ from codemods.loads.partners import model_text
 from codemods.plan.planned import LoadKey
 from codemods.plan.sites import Site
 from codemods.script.foreign import given_origins
-from codemods.script.model_uses import Calls, origins_of, reaches, reaches_given
+from codemods.script.model_uses import Calls, holds, origins_of, reaches, reaches_given
 from codemods.script.script import Script
 from lint_rules._flow.values.events import (
     AdapterAttach,
@@ -178,6 +178,10 @@ def _undone(
         given = given_here is not None and given_here(node)
         return given or any(reaches(script, model, node) for model in models)
 
+    def gets(node: cst.CSTNode) -> bool:
+        given = given_here is not None and given_here(node)
+        return given or any(holds(script, model, node) for model in models)
+
     yield from other_holds(script, nodes, touches)
     any_model = bool(models) or given_here is not None
     # What generates with a model that cannot be seen may do so with one that nothing else here generates with.
@@ -196,7 +200,7 @@ def _undone(
     for given, name, does in script.once(given_away) if any_model and not trains(script) else ():
         if does == "scores" or given in known:  # a generation is judged below
             continue
-        if not any(touches(a.value) for a in given.args):
+        if not any(gets(a.value) for a in given.args):
             continue
         if not taken_over(script, given, touches, nodes):
             yield given, _given_away(name)

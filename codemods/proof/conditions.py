@@ -144,6 +144,8 @@ def _untouched(tree: ast.Module, utf8: bytes, ranges: Sequence[tuple[int, int]])
             starts.append(starts[-1] + len(line))
     ordered = sorted(ranges)
     begins = [begin for begin, _ in ordered]
+    # A block may end before an edit that took its last lines away, or that follows it.
+    before = {len(utf8[:begin].rstrip()) for begin in begins}
     waiting: list[ast.AST] = [tree]
     while waiting:
         node = waiting.pop()
@@ -153,7 +155,8 @@ def _untouched(tree: ast.Module, utf8: bytes, ranges: Sequence[tuple[int, int]])
             start = starts[node.lineno - 1] + node.col_offset
             end = starts[(node.end_lineno or node.lineno) - 1] + (node.end_col_offset or 0)
             at = bisect_right(begins, end - 1)
-            if not (at and ordered[at - 1][1] > start):  # ranges do not overlap: it ends last
+            touched = bool(at) and ordered[at - 1][1] > start  # ranges do not overlap: it ends last
+            if not (touched or (end in before and hasattr(node, "body"))):
                 yield ast.dump(node)  # with all that stands in it
                 continue
         waiting.extend(reversed(list(ast.iter_child_nodes(node))))

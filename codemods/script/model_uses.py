@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import libcst as cst
 
 from codemods.script.looking import Looking
 from codemods.script.script import Script
-from lint_rules._flow.values.events import Forward, Generate, ModelLoad, TokenizerLoad
+from lint_rules._flow.values.events import (
+    Decode,
+    Encode,
+    Forward,
+    Generate,
+    ModelLoad,
+    TokenizerLoad,
+)
 from lint_rules._flow.values.joins import CausalLM, Constant, Method, Value, first
 from lint_rules._questions.reach import Reach
+
+# What a model's answer holds.
+_ANSWERS = frozenset(
+    ["logits", "loss", "hidden_states", "last_hidden_state", "attentions", "scores", "sequences"]
+)
 
 
 def reaches(script: Script, load: ModelLoad | TokenizerLoad, node: cst.CSTNode) -> bool:
@@ -20,6 +34,33 @@ def reaches(script: Script, load: ModelLoad | TokenizerLoad, node: cst.CSTNode) 
         ),
     )
     return found.touches(node)
+
+
+def holds(script: Script, load: ModelLoad | TokenizerLoad, node: cst.CSTNode) -> bool:
+    """Whether what a load gives may be in what an expression gives, which scores, ids and texts of it are not."""
+    found = script.reach(
+        f"held {script.span(load.node).start}",
+        lambda module: Reach(
+            module,
+            lambda n: n is load.node,
+            ways=script.ways(module),
+            seeds=[load.node],
+            ends=script.once(_gives_answers),
+        ),
+    )
+    return found.touches(node)
+
+
+def _gives_answers(script: Script) -> Callable[[cst.CSTNode], bool]:
+    events = (Forward, Generate, Encode, Decode)
+    calls = frozenset(id(event.node) for kind in events for event in script.flow.events(kind))
+
+    def ends(node: cst.CSTNode) -> bool:
+        if isinstance(node, cst.Attribute):
+            return node.attr.value in _ANSWERS
+        return id(node) in calls
+
+    return ends
 
 
 def reaches_given(script: Script, node: cst.CSTNode) -> bool:

@@ -19,7 +19,9 @@ _TWENTY = Note(
     "where generation_config.json names no length, under transformers 5",
 )
 DRAWN = Note(
-    "changed", "sampled texts are drawn anew, each from a seed of its own that is recorded"
+    "changed",
+    "sampled texts are drawn anew, each from a seed of its own that is recorded; a seed that the script sets governs "
+    "them no longer (`seed=` does), and they take nothing from torch's own numbers",
 )
 GREEDY = Note(
     "changed",

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
+from functools import partial
+
 import libcst as cst
 
 from codemods.plan.sites import CannotRewrite
-from codemods.script.definitions import returned
+from codemods.script.definitions import Imported, returned
 from codemods.script.script import Script
 from codemods.texts.decoded_ids import generated_in, has_prompt
 from lint_rules._flow.values.events import Decode
@@ -17,6 +20,12 @@ _WHY = (
     "what line {line} decodes with its BOS may become a prompt again, with a second BOS: decode it with "
     "skip_special_tokens=True, and migrate again"
 )
+# What a module says that decodes rows, but to show them, and that tokenises.
+_DECODED_THERE = re.compile(
+    r"^(?![^\n]*(print|log|debug|info|write))[^\n]*tok\w*\.(batch_)?decode\((?![^\n]*skip_special)",
+    re.MULTILINE,
+)
+_TOKENISED_THERE = re.compile(r"\btok\w*\(|\btok\w*\.(batch_)?encode")
 
 
 def refuse_decoded(script: Script, node: cst.CSTNode) -> None:
@@ -47,6 +56,10 @@ def trained_with_two(script: Script) -> str | None:
         reach = _reach_of(script, [decode.node])
         if any(value is not None and reach.touches(value) for value in returned(function)):
             return _WHY.format(line=script.line_of(decode.node))
+    for module in {module for _, module, _ in script.look(Imported).found}:
+        says = partial(script.others.mentions, script.path, module)
+        if says(_DECODED_THERE) and says(_TOKENISED_THERE):
+            return f"what {module} decodes with its BOS may become a row again, with a second BOS"
     return None
 
 

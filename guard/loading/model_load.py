@@ -174,14 +174,15 @@ def _cannot_load(
     )
 
 
-def _no_attention(request: LoadRequest, source: ModelSource, error: Exception) -> SettingsError:
+def _no_attention(request: LoadRequest, source: ModelSource, error: Exception) -> GuardError:
     asked = request.attn_implementation
     names = ("_attn_implementation", "attn_implementation", "_attn_implementation_internal")
     stored = next(filter(None, map(source.read_json("config.json").get, names)), None)
     who = (
         f"attn_implementation={asked!r}" if asked else f"config.json asks for attention {stored!r}"
     )
-    return SettingsError(
+    kind = MissingExtraError if isinstance(error, ImportError) else SettingsError
+    return kind(
         f"{who}: {summary(error)}",
         remedy='install it, or take attn_implementation="sdpa", the default',
     )

@@ -112,11 +112,12 @@ def settle_own(
     own, side = _own_of(tokenizer), request.padding_side
     pad = settle_padding(tokenizer, side, rows, request.padding)
     files = request.padding == "files"
-    if not request.for_training or not (files or request.side_said):
+    kept = request.side_said or (files and request.for_training)
+    if not kept:
         return pad, own
     if side is not None:  # saved with the tokenizer, as `from_pretrained` has it
         tokenizer.init_kwargs["padding_side"] = side
-    if files:
+    if files and request.for_training:
         return pad, _own_of(tokenizer)
     return pad, replace(own, padding_side=tokenizer.padding_side, copied=own.padding_side == side)
 

@@ -78,6 +78,13 @@ def tokenizer_of_files(
             raise
         refuse_code(error, request, source)
         said = "there is no file of one" if not any(map(_IS_ONES.search, names)) else summary(error)
+        if isinstance(error, RecursionError):
+            raise ModelNotFoundError(
+                f"the tokenizer of {request.model_id} cannot be loaded: its unknown token is no token of its "
+                "vocabulary (tokenizer.json), and transformers looks for it without end",
+                remedy="name in tokenizer_config.json the `unk_token`, `bos_token` and `eos_token` that the vocabulary "
+                'has (in Llama 1 "<unk>", "<s>" and "</s>"), or fetch the files again',
+            ) from error
         raise ModelNotFoundError(
             f"the tokenizer of {request.model_id} cannot be loaded: {said}",
             remedy=remedy_for(source),

@@ -35,6 +35,8 @@ def check_weight_files(request: LoadRequest, source: ModelSource, checks: CheckL
         others = _shards(directory, request.variant) - read
         if others and read == {_single(request.variant)}:
             _refuse_others(request, directory, read, others)
+    except ModelNotFoundError:
+        raise
     except (OSError, BrokenSafetensors) as error:
         raise ModelNotFoundError(
             f"the weight files of {request.model_id} cannot be read: {error}",

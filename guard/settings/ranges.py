@@ -78,20 +78,33 @@ _RULES: Mapping[str, Rule] = {
     "clean_up_tokenization_spaces": _SWITCH,
     "return_full_text": _SWITCH,
 }
+_LENGTHS = ("max_new_tokens", "max_length", "min_new_tokens")
 RULED: frozenset[str] = frozenset(_RULES)
 
 
 def in_range(said: Mapping[str, Any]) -> dict[str, Any]:
-    """The values of keywords, none of them None, with numpy's numbers as Python's.
+    """The values of keywords, none of them None, with numpy's and torch's numbers as Python's.
+
+    Args:
+        said: The values by keyword; a length may be a fraction without a remainder, such as `10 / 2`.
 
     Raises:
         SettingsError: A keyword does not take its value.
     """
+    said = {name: _held(name, value) for name, value in said.items()}
     for name, value in said.items():
         fits, what = _RULES[name]
         if not fits(value):
             raise SettingsError(f"{name}={_shown(value)}", remedy=f"{name} is {what}")
     return {name: _plain(value) for name, value in said.items()}
+
+
+def _held(name: str, value: Any) -> Any:
+    """The number in a tensor or an array without dimensions, and a length as a whole number."""
+    if getattr(value, "ndim", None) == 0 and hasattr(value, "item"):
+        value = value.item()
+    whole = name in _LENGTHS and isinstance(value, float) and value.is_integer()
+    return int(value) if whole else value
 
 
 def _shown(value: Any) -> str:

@@ -83,15 +83,17 @@ class Ways:
         """The node right above another one."""
         return self._above.get(id(node))
 
-    def around(self, node: cst.CSTNode) -> Iterator[_Way]:
-        """The ways that read a node, from the inside out."""
+    def around(self, node: cst.CSTNode, ends: _Seed | None = None) -> Iterator[_Way]:
+        """The ways that read a node, from the inside out, up to one that gives something else."""
         at: cst.CSTNode | None = node
-        while at is not None:
+        while at is not None and not (ends is not None and ends(at)):
             yield from self._by_source.get(id(at), ())
             at = self._above.get(id(at))
 
-    def reading(self, name: str) -> list[_Way]:
-        """The ways that read a name."""
+    def reading(self, name: str, ends: _Seed | None = None) -> list[_Way]:
+        """The ways that read a name, but for places inside a node that gives something else."""
+        if ends is not None:
+            return [way for node in self.by_key.get(name, ()) for way in self.around(node, ends)]
         if name not in self._reading:
             ways = {id(way): way for node in self.by_key.get(name, ()) for way in self.around(node)}
             self._reading[name] = list(ways.values())
@@ -108,6 +110,7 @@ class Reach:
         ways: Those of the module, where they were collected before.
         seeds: All nodes of the kind, where they are known.
         names: Names that hold it from the beginning, as parameters do.
+        ends: Tells the nodes that give something else, whatever they hold; None for none.
     """
 
     def __init__(
@@ -119,32 +122,36 @@ class Reach:
         ways: Ways | None = None,
         seeds: Iterable[cst.CSTNode] | None = None,
         names: Iterable[str] = (),
+        ends: _Seed | None = None,
     ) -> None:
         self._is_seed = is_seed
+        self._ends = ends
         ways = ways or Ways(module, through_bodies=through_bodies)
         seeds = filter(is_seed, nodes_in(module)) if seeds is None else seeds
         self.names: set[str] = set(names)
-        waiting = [way for node in seeds for way in ways.around(node)]
-        waiting += [way for name in self.names for way in ways.reading(name)]
+        waiting = [way for node in seeds for way in ways.around(node, ends)]
+        waiting += [way for name in self.names for way in ways.reading(name, ends)]
         while waiting:
             new = waiting.pop().targets - self.names
             self.names |= new
             for name in new:
-                waiting += ways.reading(name)
+                waiting += ways.reading(name, ends)
 
     def touches(self, node: cst.CSTNode) -> bool:
         """Whether an expression or statement holds such a node, or reads a name that it reached."""
-        return any(self._is_seed(part) or _key(part) in self.names for part in nodes_in(node))
+        return any(
+            self._is_seed(part) or _key(part) in self.names for part in nodes_in(node, self._ends)
+        )
 
 
-def nodes_in(node: cst.CSTNode) -> Iterator[cst.CSTNode]:
-    """A node and all below it that is code."""
+def nodes_in(node: cst.CSTNode, but: _Seed | None = None) -> Iterator[cst.CSTNode]:
+    """A node and all below it that is code, without some nodes and what is below them."""
     waiting: list[object] = [node]
     while waiting:
         part = waiting.pop()
         if isinstance(part, (list, tuple)):
             waiting.extend(part)
-        elif isinstance(part, cst.CSTNode):
+        elif isinstance(part, cst.CSTNode) and not (but is not None and but(part)):
             yield part
             waiting.extend(_below(part))
 

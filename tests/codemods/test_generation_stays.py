@@ -15,7 +15,7 @@ mask[:, 0] = 0
 out = model.generate(inputs.input_ids, attention_mask=mask, max_new_tokens=5)
 print(tokenizer.decode(out[0]))
 """,
-        "its attention mask is made by hand",
+        "its attention mask is changed by hand",
         id="a mask that is changed",
     ),
     pytest.param(

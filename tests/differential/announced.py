@@ -17,7 +17,7 @@ runs must be the same, with nothing let pass:
 | the padding side is read | tokenizers of that file pad on the left |
 | guarded generation is in evaluation mode | the `generate` of that line runs in evaluation mode |
 
-`a chat control token in it is refused when it comes`: `ContaminationError` may end the new program where the old one gave
+`what reaches the model is checked when it comes`: `ContaminationError` (and those of context and scores) may end the new program where the old one gave
 its model a text to read that the model itself had written, control token and all. What the program's own text holds is no
 such case: it is there to be seen before.
 
@@ -128,8 +128,8 @@ def _amend(found: Amends, name: str, tree: ast.Module, row: int, kind: str, text
     elif text.startswith("`model_max_length`"):
         found.loads_long.add(name)
         found.refusals.add("TruncatedPromptError")
-    elif "a chat control token in it is refused" in text:
-        found.refusals.add("ContaminationError")
+    elif text.startswith("what reaches the model is checked"):
+        found.refusals |= {"ContaminationError", "TruncatedPromptError", "BrokenScoresError"}
     elif text.startswith("settings that only the run knows"):
         found.refusals.add("LoaderCallError")
     elif text.startswith("generation_config.json is replaced"):

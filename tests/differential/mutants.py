@@ -241,7 +241,7 @@ REWRITER: tuple[tuple[str, str, Any], ...] = (
     ("codemods.generation.ids_calls", "_may_pad_right", _no),
     ("codemods.generation.ids_calls", "_refuse_mask", _nothing),
     ("codemods.generation.ids_calls", "_refuse_other_pad", _nothing),
-    ("codemods.facts.intact_ids", "refuse_other_ids", _nothing),
+    ("codemods.facts.intact_ids", "joins_ids", _nothing),
     ("codemods.facts.intact_ids", "refuse_changed_ids", _nothing),
     ("codemods.facts.intact_ids", "refuse_bound", _nothing),
     ("codemods.facts.unseen_ids", "refuse_unseen", _nothing),

@@ -212,9 +212,21 @@ def test_a_device_that_is_here_is_no_error(device: Any) -> None:
 def test_attention_that_is_not_installed_is_named(tiny_dir: Path) -> None:
     if find_spec("flash_attn") or find_spec("kernels"):
         pytest.skip("flash attention, or what would fetch it, is installed here")
-    with pytest.raises(SettingsError, match="attn_implementation='flash_attention_2'") as caught:
+    with pytest.raises(ImportError, match="attn_implementation='flash_attention_2'") as caught:
         CleanModelLoader(tiny_dir, attn_implementation="flash_attention_2").load()
+    assert isinstance(caught.value, GuardError)
     assert "sdpa" in caught.value.remedy
+
+
+def test_what_catches_the_errors_of_transformers_catches_these(
+    tiny_dir: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(OSError, match="nowhere") as caught:
+        CleanModelLoader(tmp_path / "nowhere").load()
+    assert isinstance(caught.value, ModelNotFoundError)
+    loaded = CleanModelLoader(tiny_dir).load()
+    with pytest.raises(ValueError, match="max_length is 1"):
+        CleanModelLoader.generate(loaded.model, loaded.tokenizer, "A dog and a cat", max_length=1)
 
 
 def test_a_package_that_is_absent_is_no_matter_of_attention(

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from guard import CleanModelLoader, Loaded
 from guard.errors import SettingsError
@@ -15,7 +16,7 @@ from guard.settings.ranges import RULED, in_range
 from guard.settings.settled import GENERATION_KEYWORDS, settle
 
 WRONG: dict[str, list[Any]] = {
-    "max_new_tokens": [0, -1, 3.0, "3", True, 10**5000],
+    "max_new_tokens": [0, -1, 3.5, "3", True, 10**5000],
     "max_length": [0, "9", True],
     "min_new_tokens": [-1, 1.5, True],
     "num_beams": [0, 2.0],
@@ -66,6 +67,16 @@ def test_numbers_of_numpy_become_pythons() -> None:
     assert type(found["max_new_tokens"]) is int
     assert type(found["temperature"]) is float
     assert type(found["eos_token_id"][0]) is int
+
+
+def test_numbers_in_tensors_and_whole_fractions_are_lengths() -> None:
+    found = in_range(
+        {"max_new_tokens": torch.tensor(4), "max_length": 10 / 2, "top_p": np.array(0.5)}
+    )
+    assert found == {"max_new_tokens": 4, "max_length": 5, "top_p": 0.5}
+    assert type(found["max_length"]) is int
+    with pytest.raises(SettingsError, match=r"num_beams=2\.0"):
+        in_range({"num_beams": 2.0})
 
 
 @pytest.mark.parametrize("seed", [-1, 2**63, 2**64 - 1])
