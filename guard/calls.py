@@ -88,6 +88,8 @@ class GuardedCalls:
         `temperature > 0` or `do_sample=True` asks for sampling; `do_sample=False` wins. `engine` as
         in `generate_batch`.
 
+        A list of one text is that text, as a tokenizer takes it.
+
         Returns:
             The generated text without the prompt; a list of texts if `num_return_sequences` is
             above 1.
@@ -95,9 +97,8 @@ class GuardedCalls:
         Raises:
             See `guard.generation.batches.complete`.
         """
-        _refuse_list(prompt)
         [found] = batches.complete(
-            model, tokenizer, [prompt], options, call="generate", engine=engine
+            model, tokenizer, [_one(prompt)], options, call="generate", engine=engine
         )
         texts = [completion.text for completion in found]
         return texts[0] if len(texts) == 1 else texts
@@ -222,10 +223,9 @@ class GuardedCalls:
         Keywords are those of `generate`. Joined, the pieces are the text that `generate` returns;
         after the last one, the stream's `completion` says how it ended.
         """
-        _refuse_list(prompt)
         from guard.generation.streaming import stream
 
-        return stream(model, tokenizer, prompt, options, engine=engine)
+        return stream(model, tokenizer, _one(prompt), options, engine=engine)
 
     @staticmethod
     def release(model: PreTrainedModel) -> None:
@@ -320,9 +320,12 @@ class GuardedCalls:
         return selection.select_adapter(model, name)
 
 
-def _refuse_list(prompt: object) -> None:
+def _one(prompt: object) -> str:
+    if isinstance(prompt, (list, tuple)) and len(prompt) == 1:
+        prompt = prompt[0]
     if not isinstance(prompt, str):
         raise SettingsError(
             f"generate takes one prompt, not {type(prompt).__name__}",
             remedy="pass several prompts to generate_batch",
         )
+    return prompt

@@ -57,6 +57,10 @@ class ModelNotFoundError(GuardError, OSError):
     """The model id is no directory, and no repository that can be reached or is in the cache."""
 
 
+class AdapterNotFoundError(ModelNotFoundError, ValueError):
+    """No adapter lies where one was named, or its config cannot be read; PEFT raises a ValueError then."""
+
+
 class MissingWeightsError(GuardError, OSError):
     """The directory or repository holds no weights that can be loaded."""
 
@@ -158,7 +162,7 @@ class AdapterAsBaseError(GuardError):
     hazard = hazards.ADAPTER_AS_BASE
 
 
-class AdapterMismatch(GuardError):  # noqa: N818 - it names what was found
+class AdapterMismatch(GuardError, ValueError):  # noqa: N818 - it names what was found
     """An adapter that does not fit its base, in whole or in part."""
 
     hazard = hazards.ADAPTER_AS_BASE

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 
 import libcst as cst
 
+from codemods.script.definitions import Functions
 from codemods.script.looking import Looking
+from codemods.script.script import Script
 from lint_rules._flow.values.syntax import dotted
 
 _ENTRIES = ("input_ids", "inputs", "attention_mask")
@@ -75,9 +77,12 @@ class Stores(Looking):
         self.found: dict[str, list[Stores.Store]] = {}
 
     def visit_Assign(self, node: cst.Assign) -> None:
-        """`x = …`."""
+        """`x[0] = …`, and `f = x.fill_`, which sets when it is called."""
         for one in node.targets:
             self._tell(one.target, node.value)
+        value = node.value
+        if isinstance(value, cst.Attribute) and _sets(value.attr.value):
+            self._put(value.value, Stores.Store(value, None, None))
 
     def visit_AugAssign(self, node: cst.AugAssign) -> None:
         """`x[0] += 1`, and `x += 1`, which a tensor does in its place."""
@@ -90,7 +95,7 @@ class Stores(Looking):
         name = dotted(node.func) or ""
         method = node.func.attr.value if isinstance(node.func, cst.Attribute) else name
         inward = method.endswith("_") and not method.endswith("__")
-        if isinstance(node.func, cst.Attribute) and (method in _SETS or inward):
+        if isinstance(node.func, cst.Attribute) and _sets(method):
             self._put(node.func.value, Stores.Store(node, None, None))
         if node.args and (method in _SETTERS or (inward and name.startswith("torch."))):
             self._put(node.args[0].value, Stores.Store(node, None, None))
@@ -120,6 +125,11 @@ class Stores(Looking):
             self.found.setdefault(name, []).append(store)
 
 
+def _sets(method: str) -> bool:
+    """Whether a method of this name sets what it is called on."""
+    return method in _SETS or (method.endswith("_") and not method.endswith("__"))
+
+
 def roots(node: cst.BaseExpression) -> Iterator[str]:
     """The names of which an expression may give what they hold, a part or a view of it."""
     if isinstance(node, cst.Name):
@@ -136,6 +146,8 @@ def roots(node: cst.BaseExpression) -> Iterator[str]:
                 yield from roots(node.func.value)
             for arg in node.args:
                 yield from roots(arg.value)
+        elif called is not None:
+            yield f"{called.rpartition('.')[2]}()"  # what a function of the script gives back
     elif isinstance(node, (cst.List, cst.Tuple, cst.Set, cst.Dict)):
         for element in node.elements:
             yield from roots(element.value)
@@ -173,6 +185,29 @@ class Views(Looking):
         """`for x in …:`."""
         self._bind(node.target, node.iter)
 
+    def visit_FunctionDef(self, node: cst.FunctionDef) -> None:
+        """What a function gives back is what its call is; a default is what its parameter is."""
+        self._defaults(node.params)
+        answers = _Answers()
+        node.body.visit(answers)
+        self.found += [(f"{node.name.value}()", value) for value in answers.found]
+
+    def visit_Lambda(self, node: cst.Lambda) -> None:
+        """`lambda x=…: …`."""
+        self._defaults(node.params)
+
+    def visit_Match(self, node: cst.Match) -> None:
+        """`match x:`, of which the patterns name parts."""
+        names = _Captured()
+        for case in node.cases:
+            case.pattern.visit(names)
+        self.found += [(name, node.subject) for name in names.found]
+
+    def _defaults(self, params: cst.Parameters) -> None:
+        for one in (*params.params, *params.kwonly_params):
+            if one.default is not None:
+                self._bind(one.name, one.default)
+
     def visit_CompFor(self, node: cst.CompFor) -> None:
         """`… for x in …`."""
         self._bind(node.target, node.iter)
@@ -183,8 +218,63 @@ class Views(Looking):
             self._bind(node.asname.name, node.item)
 
     def _bind(self, target: cst.BaseExpression, value: cst.BaseExpression) -> None:
-        if isinstance(target, cst.Name):
+        if isinstance(target, cst.Name) and isinstance(value, cst.Lambda):
+            self.found.append((f"{target.value}()", value.body))
+        elif isinstance(target, cst.Name):
             self.found.append((target.value, value))
         elif isinstance(target, (cst.Tuple, cst.List)):
             for element in target.elements:
                 self._bind(element.value, value)
+
+
+class _Answers(Looking):
+    """What is returned and yielded; functions inside are passed over."""
+
+    def __init__(self) -> None:
+        self.found: list[cst.BaseExpression] = []
+
+    def visit_Return(self, node: cst.Return) -> None:
+        if node.value is not None:
+            self.found.append(node.value)
+
+    def visit_Yield(self, node: cst.Yield) -> None:
+        if isinstance(node.value, cst.BaseExpression):
+            self.found.append(node.value)
+
+    def visit_FunctionDef(self, node: cst.FunctionDef) -> bool:  # noqa: ARG002
+        return False
+
+
+class _Captured(Looking):
+    """The names in patterns."""
+
+    def __init__(self) -> None:
+        self.found: list[str] = []
+
+    def visit_MatchAs(self, node: cst.MatchAs) -> None:
+        if node.name is not None:
+            self.found.append(node.name.value)
+
+    def visit_MatchStar(self, node: cst.MatchStar) -> None:
+        if node.name is not None:
+            self.found.append(node.name.value)
+
+
+def is_value(script: Script, called: cst.BaseExpression) -> bool:
+    """Whether what is called is held by a name, a parameter, an attribute or a table, so that it may be anything."""
+    if isinstance(called, (cst.Subscript, cst.Call, cst.Lambda, cst.IfExp)):
+        return True
+    if isinstance(called, cst.Name):
+        return called.value in script.once(_held_names)
+    if isinstance(called, cst.Attribute) and dotted(called.value) == "self":
+        named = called.attr.value in script.look(Functions).named
+        return not named and f"self.{called.attr.value} = " in script.source.text
+    return False
+
+
+def _held_names(script: Script) -> frozenset[str]:
+    """The names of variables and parameters, but for those of functions."""
+    bound = {target.removesuffix("()") for target, _ in script.look(Views).found}
+    for function in script.look(Functions).every:
+        bound |= {one.name.value for one in function.params.params}
+    return frozenset(bound - script.look(Functions).named.keys())

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 import libcst as cst
 
-from codemods.facts.id_changes import Assigned, Stores, Views, roots
+from codemods.facts.id_changes import Assigned, Stores, Views, is_value, roots
 from codemods.plan.sites import CannotRewrite
 from codemods.script.definitions import Functions, returned
 from codemods.script.model_uses import Calls
@@ -159,6 +159,8 @@ class _Way:
         if isinstance(node, cst.Subscript) and any(map(_is_cut, node.slice)) and not self._passes:
             raise CannotRewrite(_PART)
         if isinstance(node, cst.BinaryOperation) or _called(node) in _CHANGES - self._passes:
+            raise CannotRewrite(_OTHER.format(row=script.line_of(node)))
+        if isinstance(node, cst.Call) and not self._passes and is_value(script, node.func):
             raise CannotRewrite(_OTHER.format(row=script.line_of(node)))
         helper = self._helper(node)
         if helper is not None:

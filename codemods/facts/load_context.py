@@ -207,7 +207,11 @@ def padding_taker(script: Script) -> str | None:
 def side_note(script: Script, tokenizer: TokenizerLoad) -> list[Note]:
     """What becomes of the side that a tokenizer pads on in training, where the script does not say it."""
     if (
-        any(event.attribute == "padding_side" for event in script.flow.events(AttributeSet))
+        any(
+            event.attribute == "padding_side"
+            and getattr(event.target, "origin", None) in (None, tokenizer.node)
+            for event in script.flow.events(AttributeSet)
+        )
         or "padding_side" in tokenizer.args.keywords
         or not trains(script)
     ):

@@ -70,6 +70,8 @@ def rewrite_completion(
     arguments, notes = arguments_of(
         script, encode, generate, found.decodes[0], full=forms == {True}, prompt=prompt
     )
+    if any(argument.startswith("num_return_sequences=") for argument in arguments):
+        raise CannotRewrite("several texts are generated, and more than their text is used")
     head = f"{loader_at(script, generate, unmigrated)}.complete"
     call = script.call(head, arguments, script.indent_of(line), len(f"{new} = [0]"))
     target, own = script.span(line.body[0]), script.span(generate.node)

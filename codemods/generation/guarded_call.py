@@ -6,11 +6,10 @@ from typing import Literal
 
 import libcst as cst
 
-from codemods.facts.id_changes import Assigned
 from codemods.facts.load_context import padding_note
+from codemods.generation.given_prompts import refuse_given
 from codemods.generation.mode import mode_note
 from codemods.plan.sites import CannotRewrite, Note
-from codemods.script.model_uses import Calls
 from codemods.script.script import Script
 from codemods.settings.generate_keywords import carry_decode_keywords, carry_generate_keywords
 from codemods.texts.encoding import (
@@ -153,38 +152,8 @@ def one_prompt(script: Script, encode: Encode) -> tuple[str, list[Note]]:
     only = single_item(expression)
     if only is None and one_or_many(encode) == "many":
         raise CannotRewrite("a batch is encoded and only one row decoded")
-    _refuse_given_lists(script, encode, expression)
+    refuse_given(script, encode, expression, "list")
     return prompt_code(script, encode, only or expression)
-
-
-def _refuse_given_lists(script: Script, encode: Encode, expression: cst.BaseExpression) -> None:
-    """Raise CannotRewrite if the prompt is a parameter, and a call of its function gives it a list."""
-    function = encode.place.function
-    if function is None or not isinstance(expression, cst.Name):
-        return
-    names = [one.name.value for one in function.params.params]
-    if expression.value not in names:
-        return
-    place = names.index(expression.value) - (names[0] in ("self", "cls"))
-    for call in script.look(Calls, None).found:
-        if (dotted(call.func) or "").rpartition(".")[2] != function.name.value:
-            continue
-        plain = [arg.value for arg in call.args if arg.keyword is None and not arg.star]
-        given = [a.value for a in call.args if a.keyword and a.keyword.value == expression.value]
-        given += plain[place : place + 1] if place >= 0 else []
-        if any(_is_list(script, one) for one in given):
-            raise CannotRewrite(
-                f"line {script.line_of(call)} gives `{function.name.value}` a list of prompts"
-            )
-
-
-def _is_list(script: Script, node: cst.BaseExpression) -> bool:
-    """Whether an expression gives a list, or a name that is given one somewhere."""
-    listed = (cst.List, cst.Tuple, cst.ListComp)
-    if isinstance(node, cst.Name):
-        values = [value for name, value in script.look(Assigned).found if name == node.value]
-        return any(isinstance(value, listed) for value in values)
-    return isinstance(node, listed)
 
 
 def many_prompts(script: Script, encode: Encode) -> tuple[str, list[Note]]:
@@ -198,6 +167,10 @@ def many_prompts(script: Script, encode: Encode) -> tuple[str, list[Note]]:
     shape = one_or_many(encode)
     if shape == "unclear":
         raise CannotRewrite("it cannot be told whether one prompt or a batch is encoded")
+    if shape == "many":
+        refuse_given(script, encode, expression, "text")
+    else:
+        refuse_given(script, encode, expression, "list")
     code, notes = prompt_code(script, encode, expression)
     return code if shape == "many" or isinstance(expression, cst.List) else f"[{code}]", notes
 

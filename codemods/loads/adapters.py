@@ -68,7 +68,17 @@ _TAKEN = Note(
     "carried",
     "`allow_pickle=True`: the script names a pickled adapter; its weights are read without code of theirs",
 )
+_PROMPTS = re.compile(
+    r"Prefix\w*|Prompt(Tuning|Encoder|Learning)|prefix|p_?tuning|soft_?prompt", re.I
+)
+_LORA = re.compile("lora", re.I)
 _ON_PATH = re.compile(r"sys\.path\.(append|insert)\([^\n]*\bpeft\b")
+_PROMPT = Note(
+    "changed",
+    "a learned prompt (prefix or prompt tuning) stands once before each text; PEFT 0.21 with transformers 5.24 loses "
+    "or repeats it while it generates",
+    "where the adapter is LoRA or another that changes layers",
+)
 _SUMMARY = "attach the adapter through CleanModelLoader"
 
 
@@ -92,6 +102,9 @@ def rewrite(script: Script, unmigrated: frozenset[cst.CSTNode]) -> list[Site]:
             hub = path is not None and _may_lie_on_the_hub(path)
             pickled = script.once(names_pickled_adapter)
             notes = (*notes, _TAKEN if pickled else _OF_HUB if hub else _PICKLED)
+            text = script.source.text
+            if _PROMPTS.search(text) or not _LORA.search(text):
+                notes = (*notes, _PROMPT)
             sites.append(Site("CG101", attach.node, _SUMMARY, edits, notes))
         except CannotRewrite as reason:
             sites.append(Site("CG101", attach.node, _SUMMARY, reason=str(reason)))

@@ -20,7 +20,8 @@ from codemods.plan.sites import CannotRewrite, Site
 from codemods.script.closures import closure_text
 from codemods.script.definitions import Classes, Functions, Imported
 from codemods.script.looking import Looking
-from codemods.script.model_uses import Calls, origins_of, reaches
+from codemods.script.model_uses import Calls, holds, origins_of, reaches
+from codemods.script.purity import assigned_name
 from codemods.script.script import Script
 from lint_rules._flow.values.events import Encode, Forward, Generate, ModelLoad
 from lint_rules._flow.values.syntax import dotted
@@ -174,12 +175,13 @@ def loads_without_bos(script: Script, sites: Sequence[Site]) -> frozenset[cst.CS
     generated = from_ids(sites)
     calls: list[Forward | Generate] = [*script.flow.events(Forward)]
     calls += [call for call in script.flow.events(Generate) if call.node in generated]
-    return frozenset(
+    seen = frozenset(
         origin
         for call in calls
         if not call.model.guarded and may_lack_bos(script, call, done)
         for origin in origins_of(script, call)
     )
+    return seen | script.once(_applied)
 
 
 class _Made(Looking):
@@ -210,8 +212,56 @@ def may_lack_bos(script: Script, call: Forward | Generate, done: Set[cst.CSTNode
     changed = hidden or not is_whole(script, call) or changes_ids(script, call)
     if changed or encode.method == "convert_tokens_to_ids":
         return True
-    return "add_special_tokens" in encode.args.keywords and (
-        encode.args.written("add_special_tokens") is not True and encode.node not in done
+    return any(
+        "add_special_tokens" in one.args.keywords
+        and one.args.written("add_special_tokens") is not True
+        and one.node not in done
+        for one in _of_one_name(script, encode)
+    )
+
+
+def _of_one_name(script: Script, encode: Encode) -> list[Encode]:
+    """A tokenizer call, and others of its function whose ids get the same name."""
+    line, function = encode.place.line, encode.place.function
+    name = None if line is None else assigned_name(line)
+    if name is None:
+        return [encode]
+    return [
+        one
+        for one in script.flow.events(Encode)
+        if one.place.function is function
+        and one.place.line is not None
+        and assigned_name(one.place.line) == name
+    ]
+
+
+# What calls a model that it is given, on rows that are not seen here.
+_APPLIES = frozenset(
+    [
+        "map",
+        "imap",
+        "functional_call",
+        "Sequential",
+        "ModuleList",
+        "ModuleDict",
+        "checkpoint",
+        "vmap",
+    ]
+)
+
+
+def _applied(script: Script) -> frozenset[cst.CSTNode]:
+    """The loads whose models are given to what calls them on rows, such as `map`."""
+    calls = [
+        call
+        for call in script.look(Calls, None).found
+        if (dotted(call.func) or "").rpartition(".")[2] in _APPLIES
+    ]
+    return frozenset(
+        load.node
+        for load in (script.flow.events(ModelLoad) if calls and not trains(script) else ())
+        if may_have_bos(load.model)
+        and any(holds(script, load, arg.value) for call in calls for arg in call.args)
     )
 
 

@@ -5,12 +5,17 @@ from __future__ import annotations
 import libcst as cst
 
 from codemods.facts.own_tokens import keeps_own_pad
-from codemods.plan.sites import CannotRewrite, Site
+from codemods.plan.sites import CannotRewrite, Note, Site
 from codemods.script.script import Script
 from lint_rules._flow.values.events import AttributeSet, TokenizerLoad
 from lint_rules._flow.values.joins import Constant, Tokenizer
 from lint_rules._questions.resets import clears_template
 
+_SAVED = Note(
+    "changed",
+    "a tokenizer that is saved keeps the template of its files",
+    "where they have none",
+)
 _SUMMARY = "drop the lines that disable the template"
 
 
@@ -33,7 +38,8 @@ def rewrite(script: Script, unmigrated: frozenset[cst.CSTNode]) -> list[Site]:
                     "another file calls this function: its tokenizer needs the line"
                 )
             edit = script.delete(whole_statement(event))
-            sites.append(Site("CG103", event.node, _SUMMARY, (edit,)))
+            saves = any(map(script.has_attribute, ("save_pretrained(", "push_to_hub(")))
+            sites.append(Site("CG103", event.node, _SUMMARY, (edit,), (_SAVED,) if saves else ()))
         except CannotRewrite as reason:
             sites.append(Site("CG103", event.node, _SUMMARY, reason=str(reason)))
     return sites

@@ -269,6 +269,18 @@ class Names(Looking):
     def visit_NamedExpr(self, node: cst.NamedExpr) -> None:
         self._mark(node.target)
 
+    def visit_MatchAs(self, node: cst.MatchAs) -> None:
+        if node.name is not None:
+            self._mark(node.name)
+
+    def visit_MatchStar(self, node: cst.MatchStar) -> None:
+        if node.name is not None:
+            self._mark(node.name)
+
+    def visit_MatchMapping(self, node: cst.MatchMapping) -> None:
+        if node.rest is not None:
+            self._mark(node.rest)
+
     def visit_AsName(self, node: cst.AsName) -> None:
         self._mark(node.name)
 

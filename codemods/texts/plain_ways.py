@@ -38,6 +38,10 @@ def refuse_other_ways(script: Script, call: Generate, encode: Encode) -> None:
     Raises:
         CannotRewrite: By a condition, through a function, or by a name that is set anew.
     """
+    if "add_special_tokens" in encode.args.keywords and not isinstance(
+        encode.args.written("add_special_tokens"), bool
+    ):
+        raise CannotRewrite("whether special tokens go in front is decided when it runs")
     decodes = script.once(_decodes).get(call.node, [])
     nodes = [encode.node, call.node, *(one.node for one in decodes)]
     _refuse_choices(script, nodes)

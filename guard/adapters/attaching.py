@@ -19,8 +19,8 @@ from guard.adapters.trial import settle_prompt
 from guard.enforcing.enforcement import watch_of
 from guard.errors import (
     AdapterMismatch,
+    AdapterNotFoundError,
     GuardWarning,
-    ModelNotFoundError,
     PickleWeightsError,
     SettingsError,
 )
@@ -72,7 +72,7 @@ def attach_adapter(
 
     Raises:
         AdapterMismatch: It does not fit the model, in whole or in part.
-        ModelNotFoundError: No adapter lies there, or the hub has none and cannot be reached.
+        AdapterNotFoundError: No adapter lies there, or the hub has none and cannot be reached.
         PickleWeightsError: Its weights are pickled, and `allow_pickle` is not said.
         SettingsError: The name is taken, there is no adapter called `on`, or a directory is given
             a revision.
@@ -208,7 +208,7 @@ def _check(directory: Path, state: GuardState, *, allow_pickle: bool) -> str | N
     """The base that the adapter's config names; raises if it cannot be attached safely."""
     config = directory / "adapter_config.json"
     if not config.is_file():
-        raise ModelNotFoundError(
+        raise AdapterNotFoundError(
             f"{directory} holds no adapter_config.json", remedy="name the directory that PEFT saved"
         )
     pickled = (directory / PICKLED).is_file()
@@ -221,7 +221,7 @@ def _check(directory: Path, state: GuardState, *, allow_pickle: bool) -> str | N
     try:
         found = json.loads(config.read_text(encoding="utf-8")).get("base_model_name_or_path")
     except (ValueError, RecursionError, AttributeError) as error:
-        raise ModelNotFoundError(
+        raise AdapterNotFoundError(
             f"{config} is no JSON object", remedy="fetch the file again"
         ) from error
     named = str(found) if found else None

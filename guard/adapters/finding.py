@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from guard.errors import SettingsError
+from guard.errors import AdapterNotFoundError, ModelNotFoundError, SettingsError
 from guard.files import hub
 
 HUB_ID = re.compile(r"[A-Za-z0-9][\w.\-]*/[A-Za-z0-9][\w.\-]*")
@@ -18,7 +18,7 @@ def find_adapter(path: str, revision: str | None = None, *, pickles: bool = Fals
 
     Raises:
         SettingsError: A revision of a directory, or one that is no text.
-        ModelNotFoundError: It is a hub id, and the hub has no adapter there or cannot be reached.
+        AdapterNotFoundError: It is a hub id, and the hub has no adapter there or cannot be reached.
     """
     if revision is not None and not isinstance(revision, str):
         raise SettingsError(
@@ -31,10 +31,15 @@ def find_adapter(path: str, revision: str | None = None, *, pickles: bool = Fals
                 f"revision={revision!r} with {directory}, which is no hub id", remedy="leave it out"
             )
         return directory
-    commit = hub.commit_of(
-        path, revision, cache_dir=None, token=None, local_files_only=False,
-        small=("adapter_config.json",),
-    )  # fmt: skip
+    try:
+        commit = hub.commit_of(
+            path, revision, cache_dir=None, token=None, local_files_only=False,
+            small=("adapter_config.json",),
+        )  # fmt: skip
+    except ModelNotFoundError as error:
+        raise AdapterNotFoundError(
+            str(error.args[0]), evidence=error.evidence, remedy=error.remedy
+        ) from None
     return hub.download(
         path,
         commit,

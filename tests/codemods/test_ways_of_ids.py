@@ -303,3 +303,148 @@ def test_a_block_that_loses_its_last_lines_is_proven(migrate: Migrate) -> None:
     plan = migrate(loads + ENCODES + ASKS)
     assert plan.refusal is None
     assert "    n += 1\nloader =" in plan.after.decode()
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        f"def row():\n    return {_IDS}[0]\n\nrow()[2] = 9\n",
+        f"row = lambda: {_IDS}[0]\nrow()[2] = 9\n",
+        f"def poke(row={_IDS}[0]):\n    row[2] = 9\n\npoke()\n",
+        f"fill = {_IDS}[0, 2:3].fill_\nfill(9)\n",
+        "match enc:\n    case {'input_ids': ids}:\n        ids[0, 2] = 9\n",
+        f"def rows():\n    yield {_IDS}[0]\n\nfor row in rows():\n    row[2] = 9\n",
+    ],
+)
+def test_ids_that_are_changed_by_another_way_to_them_stay(migrate: Migrate, changes: str) -> None:
+    assert not migrate(LOADS + ENCODES + changes + ASKS).changed
+
+
+@pytest.mark.parametrize(
+    "cuts",
+    [
+        "tail = lambda ids: ids[:, -3:]\nids = tail(enc.input_ids)\n",
+        "CUTS = {'tail': lambda ids: ids[:, -3:]}\nids = CUTS['tail'](enc.input_ids)\n",
+        "def whole(ids):\n    return ids\n\ndef tail(ids):\n    return ids[:, -3:]\n\n"
+        "for cut in (whole, tail):\n    ids = cut(enc.input_ids)\n",
+    ],
+)
+def test_ids_that_go_through_a_function_that_is_held_are_no_text(
+    migrate: Migrate, cuts: str
+) -> None:
+    asks = "out = model.generate(ids, max_new_tokens=4, do_sample=False)\nprint(tokenizer.decode(out[0]))\n"
+    after = migrate(LOADS + ENCODES + cuts + asks).after.decode()
+    assert "loader.generate(model, tokenizer" not in after
+
+
+@pytest.mark.parametrize("special", ["sys.argv[2] == 'x'", "not LEAN", "LEAN"])
+def test_special_tokens_that_the_run_decides_on_leave_ids(migrate: Migrate, special: str) -> None:
+    encodes = ENCODES.replace('"pt")', f'"pt", add_special_tokens={special})')
+    plan = migrate(LOADS + "LEAN = bool(sys.argv[3:])\n" + encodes + ASKS)
+    after = plan.after.decode()
+    assert "allow_missing_bos=True" in after
+    assert f"add_special_tokens={special})" in after
+    assert "loader.generate_ids(model, **enc" in after
+
+
+def test_one_name_of_two_encodings_may_lack_bos(migrate: Migrate) -> None:
+    encodes = f"if sys.argv[2:]:\n    {ENCODES}else:\n    {ENCODES}"
+    encodes = encodes.replace('"pt")\n', '"pt", add_special_tokens=False)\n', 1)
+    after = migrate(LOADS + encodes + ASKS).after.decode()
+    assert ("allow_missing_bos=True" in after) is (".generate_ids(" in after)
+
+
+@pytest.mark.parametrize(
+    "applies",
+    [
+        "print(list(map(model, [enc.input_ids[:, 1:]])))\n",
+        "print(torch.nn.Sequential(model)(enc.input_ids[:, 1:]))\n",
+        "print(torch.func.functional_call(model, {}, (enc.input_ids[:, 1:],)))\n",
+    ],
+)
+def test_a_model_that_others_call_may_get_rows_without_bos(migrate: Migrate, applies: str) -> None:
+    plan = migrate(LOADS + ENCODES + applies)
+    assert "allow_missing_bos=True" in plan.after.decode()
+
+
+def test_a_prompt_that_a_pattern_names_anew(migrate: Migrate) -> None:
+    before = 'prompt = "a"\nenc = tokenizer(prompt, return_tensors="pt")\nmatch sys.argv:\n    case [prompt]:\n        pass\n'
+    after = migrate(LOADS + before + ASKS).after.decode()
+    assert "loader.generate(model, tokenizer, prompt" not in after
+
+
+OPTIONS = """\
+import argparse
+parser = argparse.ArgumentParser()
+parser.add_argument("--prompt", nargs="+")
+args = parser.parse_args()
+"""
+
+
+@pytest.mark.parametrize(
+    ("before", "prompt"),
+    [
+        (OPTIONS, "args.prompt"),
+        ("import csv\n", "row"),
+        ("from torch.utils.data import DataLoader\n", "row"),
+    ],
+)
+def test_prompts_that_may_be_lists_keep_their_tokenisation(
+    migrate: Migrate, before: str, prompt: str
+) -> None:
+    over = "DataLoader(sys.argv)" if "DataLoader" in before else "csv.reader(sys.stdin)"
+    asks = f'enc = tokenizer({prompt}, return_tensors="pt")\n{ASKS}'
+    if prompt == "row":
+        asks = f"for row in {over}:\n" + "".join(f"    {line}\n" for line in asks.splitlines())
+    after = migrate(before + LOADS + asks).after.decode()
+    assert f"enc = tokenizer({prompt}, " in after
+    assert ".generate_ids(" in after
+
+
+@pytest.mark.parametrize(
+    ("call", "text"),
+    [
+        ('ask(model, tokenizer, "a")', True),
+        ('ask(model, tokenizer, ["a"])', False),
+        ('TEXTS = ["a"]\nask(model=model, tokenizer=tokenizer, prompt=TEXTS)', False),
+    ],
+)
+def test_a_helper_of_another_file_that_is_given_a_list(
+    tmp_path: Path, call: str, text: bool
+) -> None:
+    helper = HELPER.replace("def ask(prompt)", "def ask(model, tokenizer, prompt)")
+    texts = {"helpers.py": helper, "main.py": f"{LOADS}from helpers import ask\n{call}\n"}
+    after = planned(tmp_path, texts)["helpers.py"].after.decode()
+    assert "generate" in after
+    assert ("CleanModelLoader.generate(" in after) is text
+
+
+def test_labels_that_are_tokenised_apart_keep_both(migrate: Migrate) -> None:
+    rows = 'tokenizer(sys.argv[1], return_tensors="pt", add_special_tokens=False).input_ids'
+    plan = migrate(LOADS + f"print(model({rows}, labels={rows}).loss)\n")
+    assert plan.after.decode().count("add_special_tokens=False") == 2
+    assert "its labels are tokenised apart" in reasons_of(plan)
+
+
+def test_several_texts_of_a_config_stay_ids(migrate: Migrate) -> None:
+    asks = """\
+config = GenerationConfig(max_new_tokens=4, num_beams=2, num_return_sequences=2)
+out = model.generate(**enc, generation_config=config)
+print(len(out[0]), tokenizer.decode(out[0], skip_special_tokens=True))
+"""
+    after = migrate("from transformers import GenerationConfig\n" + LOADS + ENCODES + asks).after
+    assert b".complete(" not in after
+    assert b".generate_ids(" in after
+
+
+@pytest.mark.parametrize(
+    ("kind", "told"), [("PrefixTuningConfig", True), ("LoraConfig", False), ("PeftModel", True)]
+)
+def test_a_learned_prompt_is_told(migrate: Migrate, kind: str, told: bool) -> None:
+    imports = (
+        f"from peft import PeftModel, {kind}\n"
+        if kind != "PeftModel"
+        else "from peft import PeftModel\n"
+    )
+    plan = migrate(imports + LOADS + 'model = PeftModel.from_pretrained(model, "adapter")\n')
+    assert any(text.startswith("a learned prompt") for text in notes_of(plan)) is told

@@ -104,6 +104,13 @@ def test_full_text_begins_with_the_prompt(tiny: Loaded) -> None:
     assert full == PROMPTS[0] + plain
 
 
+def test_a_list_of_one_text_is_that_text(tiny: Loaded) -> None:
+    text = generate(tiny.model, tiny.tokenizer, PROMPTS[0], max_new_tokens=4)
+    assert generate(tiny.model, tiny.tokenizer, [PROMPTS[0]], max_new_tokens=4) == text  # type: ignore[call-overload]
+    with pytest.raises(SettingsError, match="one prompt, not list"):
+        generate(tiny.model, tiny.tokenizer, PROMPTS[:2], max_new_tokens=4)  # type: ignore[call-overload]
+
+
 def test_several_texts_come_as_a_list(tiny: Loaded) -> None:
     texts = generate(
         tiny.model,
@@ -194,7 +201,7 @@ def test_bad_prompts_are_refused(tiny: Loaded) -> None:
     with pytest.raises(ContaminationError):
         generate(model, tokenizer, "<|im_start|>user", max_new_tokens=4)
     with pytest.raises(SettingsError, match="generate_batch"):
-        generate(model, tokenizer, ["A dog"], max_new_tokens=4)
+        generate(model, tokenizer, ["A dog", "A cat"], max_new_tokens=4)
     with pytest.raises(SettingsError, match="empty"):
         generate(model, tokenizer, "", max_new_tokens=4)
     with pytest.raises(SettingsError, match="batch_size"):
