@@ -12,11 +12,10 @@ from codemods.facts.purposes import trains
 from codemods.plan.edits import Edit
 from codemods.plan.sites import CannotRewrite, Note
 from codemods.script.closures import closure_text
-from codemods.script.definitions import Functions, Imported
+from codemods.script.definitions import Imported
 from codemods.script.model_uses import Calls, reaches
 from codemods.script.script import Script
 from lint_rules._flow.values.events import (
-    AdapterAttach,
     AttributeSet,
     Encode,
     Forward,
@@ -29,16 +28,12 @@ from lint_rules._flow.values.syntax import dotted
 # Contexts in which a load makes parameters without values: there is nothing to check or to run.
 _EMPTY = ("init_empty_weights", "init_on_device", "no_init_weights", "LoadWoInit", "Init", "device")
 
-_PICKLES = re.compile(r"(pytorch_model|adapter_model)[^\n\"']*\.bin")
 # A size tells it from data: `7b`, `350m`.
 _MODEL_NAME = re.compile(r"\b(?:[\w.-]+/)?[A-Za-z][\w.-]*\d[bBmM]\b(?:[\w.-]*\w)?")
 _COLLATES = re.compile(r"[Cc]ollat|\.pad\(|pad_sequence")
 _PADS = re.compile(r"\bpadding\s*=\s*(?!False|None|\d)|\bpad_token|\.pad\(")
 # What a parameter, an option or a field is where nobody says anything else.
 _DEFAULT = re.compile(r"=\s*[\"']([\w./-]+)[\"']")
-_PICKLED_ADAPTER = re.compile(r"adapter_model[^\n\"']*\.bin")
-_SAVES = re.compile(r"torch\.save\(")
-_WRITES = re.compile(r"torch\.save\(|\brename\(|\breplace\([^\n]*\.bin|shutil\.(move|copy)")
 
 _FILLED = Note(
     "changed",
@@ -66,61 +61,6 @@ def refuse_empty_weights(model: ModelLoad) -> None:
                 )
 
 
-def refuse_made_pickles(script: Script, load: cst.CSTNode) -> None:
-    """Raise if pickled weights are written or renamed in the file before a load, which may be what it loads.
-
-    Raises:
-        CannotRewrite: The loader refuses pickles.
-    """
-    before = script.utf8[: script.span(load).start].decode()
-    named = _PICKLES.search(before)
-    if named is None or not _WRITES.search(before) or trains(script):
-        return
-    if script.once(names_pickled_adapter) and not _SAVES.search(before):
-        return  # what is renamed is the adapter's, which `attach_adapter` is told to take
-    if _writes_apart(script, load):
-        return
-    line = before.count("\n", 0, named.start()) + 1
-    raise CannotRewrite(
-        f"line {line} names pickled weights that the script makes, and the loader refuses them: save safetensors"
-    )
-
-
-def _writes_apart(script: Script, load: cst.CSTNode) -> bool:
-    """Whether what names and writes pickles are functions that the load's own neither is nor calls."""
-    functions = script.look(Functions).every
-
-    def around(offset: int) -> list[cst.FunctionDef]:
-        spans = [(one, script.span(one)) for one in functions]
-        return [one for one, span in spans if span.start <= offset < span.end]
-
-    text = script.source.text
-    writes = [len(text[: found.start()].encode()) for found in _WRITES.finditer(text)]
-    homes = [around(at) for at in writes]
-    own = around(script.span(load).start)
-    if not own or not all(homes):
-        return False
-    called = {own[-1].name.value}
-    while True:
-        inside = [one for one in functions if one.name.value in called]
-        more = {
-            name
-            for one in inside
-            for name in script.names_in(script.span(one))
-            if name in script.look(Functions).named
-        }
-        if more <= called:
-            break
-        called |= more
-    return not any(home.name.value in called for around_ in homes for home in around_)
-
-
-def names_pickled_adapter(script: Script) -> bool:
-    """Whether a script that attaches an adapter names the file of a pickled one."""
-    attached = next(script.flow.events(AdapterAttach), None)
-    return attached is not None and _PICKLED_ADAPTER.search(script.source.text) is not None
-
-
 def refuse_moved_padding(script: Script, tokenizer: TokenizerLoad) -> None:
     """Raise if a padded batch is scored whose side the script leaves to the tokenizer, or puts right.
 
@@ -130,10 +70,11 @@ def refuse_moved_padding(script: Script, tokenizer: TokenizerLoad) -> None:
     if trains(script):
         return
     left = _says_left(script, tokenizer)
-    if not left and script.names_end_with("Trainer") and _pads_rows(script):
+    collates = script.names_end_with("Trainer") and _pads_rows(script)
+    if not left and (collates or script.once(_collates_scored)):
         raise CannotRewrite(
-            "a Trainer scores padded rows, and the loader pads on the left: positions counted from the left would "
-            'move; say `padding_side="left"` if none are'
+            "a Trainer or collator pads rows that are scored, and the loader pads on the left: positions counted from "
+            'the left would move; say `padding_side="left"` if none are'
         )
     padded = None if left else _padded_elsewhere(script, tokenizer)
     if padded is not None:
@@ -163,6 +104,12 @@ def refuse_moved_padding(script: Script, tokenizer: TokenizerLoad) -> None:
                 f"a padded batch is scored (line {line}) and the loader pads on the left: positions "
                 'counted from the left would move; say `padding_side="left"` if none are'
             )
+
+
+def _collates_scored(script: Script) -> bool:
+    """Whether a collator of transformers makes rows, and a model of the script scores some."""
+    collates = "DataCollator" in script.source.text
+    return collates and next(script.flow.events(Forward), None) is not None
 
 
 def _padded_elsewhere(script: Script, tokenizer: TokenizerLoad) -> int | None:

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import re
+
 import libcst as cst
 
-from codemods.script.definitions import Classes
+from codemods.plan.sites import CannotRewrite
+from codemods.script.definitions import Classes, Functions
 from codemods.script.model_uses import Calls, reaches
 from codemods.script.script import Script
-from lint_rules._flow.values.events import Encode, ModelLoad
+from lint_rules._flow.values.events import AdapterAttach, Encode, ModelLoad
 from lint_rules._flow.values.syntax import dotted
 
 # What is done to a model only to train it.
 _PREPARES = ("get_peft_model", "prepare_model_for_kbit_training", "prepare_model_for_int8_training")
+_PICKLES = re.compile(r"(pytorch_model|adapter_model)[^\n\"']*\.bin")
+_PICKLED_ADAPTER = re.compile(r"adapter_model[^\n\"']*\.bin")
+_SAVES = re.compile(r"torch\.save\(")
+_WRITES = re.compile(r"torch\.save\(|\brename\(|\breplace\([^\n]*\.bin|shutil\.(move|copy)")
 _ONLY_ASKS = ("evaluate(", "predict(", "prediction_step(")
 
 
@@ -75,3 +82,58 @@ def uses_max_length(script: Script) -> bool:
         or script.has_attribute("model_max_length")
         or any("truncation" in encode.args.keywords for encode in script.flow.events(Encode))
     )
+
+
+def refuse_made_pickles(script: Script, load: cst.CSTNode) -> None:
+    """Raise if pickled weights are written or renamed in the file before a load, which may be what it loads.
+
+    Raises:
+        CannotRewrite: The loader refuses pickles.
+    """
+    before = script.utf8[: script.span(load).start].decode()
+    named = _PICKLES.search(before)
+    if named is None or not _WRITES.search(before) or trains(script):
+        return
+    if script.once(names_pickled_adapter) and not _SAVES.search(before):
+        return  # what is renamed is the adapter's, which `attach_adapter` is told to take
+    if _writes_apart(script, load):
+        return
+    line = before.count("\n", 0, named.start()) + 1
+    raise CannotRewrite(
+        f"line {line} names pickled weights that the script makes, and the loader refuses them: save safetensors"
+    )
+
+
+def _writes_apart(script: Script, load: cst.CSTNode) -> bool:
+    """Whether what names and writes pickles are functions that the load's own neither is nor calls."""
+    functions = script.look(Functions).every
+
+    def around(offset: int) -> list[cst.FunctionDef]:
+        spans = [(one, script.span(one)) for one in functions]
+        return [one for one, span in spans if span.start <= offset < span.end]
+
+    text = script.source.text
+    writes = [len(text[: found.start()].encode()) for found in _WRITES.finditer(text)]
+    homes = [around(at) for at in writes]
+    own = around(script.span(load).start)
+    if not own or not all(homes):
+        return False
+    called = {own[-1].name.value}
+    while True:
+        inside = [one for one in functions if one.name.value in called]
+        more = {
+            name
+            for one in inside
+            for name in script.names_in(script.span(one))
+            if name in script.look(Functions).named
+        }
+        if more <= called:
+            break
+        called |= more
+    return not any(home.name.value in called for around_ in homes for home in around_)
+
+
+def names_pickled_adapter(script: Script) -> bool:
+    """Whether a script that attaches an adapter names the file of a pickled one."""
+    attached = next(script.flow.events(AdapterAttach), None)
+    return attached is not None and _PICKLED_ADAPTER.search(script.source.text) is not None

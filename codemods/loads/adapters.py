@@ -10,9 +10,8 @@ import re
 
 import libcst as cst
 
-from codemods.facts.load_context import names_pickled_adapter
 from codemods.facts.loader_keywords import written
-from codemods.facts.purposes import stays_evaluating, trains
+from codemods.facts.purposes import names_pickled_adapter, stays_evaluating, trains
 from codemods.facts.receiver import loader_at
 from codemods.loads.adapter_aliases import base_is_seen
 from codemods.plan.edits import Edit

@@ -12,12 +12,11 @@ from codemods.facts.growth_aside import grows
 from codemods.facts.load_context import (
     is_statement,
     may_load_chat,
-    refuse_made_pickles,
     refuse_moved_padding,
     side_note,
 )
 from codemods.facts.load_targets import Target, chained_calls, names_for, target_of
-from codemods.facts.purposes import trains
+from codemods.facts.purposes import refuse_made_pickles, trains
 from codemods.loads.announced import NO_CHAT, alone, may_be_chat, of_files, told_of
 from codemods.loads.loader_arguments import (
     ADDED,

@@ -66,7 +66,8 @@ def rewrite(script: Script, sites: Sequence[Site], edits: Iterable[Edit]) -> lis
         body = node.body.body
         if as_files or dotted(asked.value) in own:
             continue
-        if all(any(edit.covers(script.span(line).start) for edit in gone) for line in body):
+        emptied = all(any(e.covers(script.span(line).start) for e in gone) for line in body)
+        if emptied and node.orelse is None:
             continue
         test = script.code(node.test)
         text = f"`if {test}` no longer holds, as the loader gives a pad token: what stands under it is not run"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import libcst as cst
 
 from codemods.script.looking import Looking
@@ -83,3 +85,9 @@ class _Returns(Looking):
 
     def visit_Lambda(self, node: cst.Lambda) -> bool:  # noqa: ARG002
         return False
+
+
+def exports(text: str, name: str) -> bool:
+    """Whether a module lists a name in its `__all__`."""
+    listed = re.search(r"^__all__\b[^\[(]*[\[(]([^\])]*)", text, re.MULTILINE)
+    return listed is not None and re.search(rf"[\"']{re.escape(name)}[\"']", listed[1]) is not None

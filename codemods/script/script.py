@@ -18,6 +18,7 @@ from codemods.plan.edits import Edit
 from codemods.plan.options import EVERYTHING, Wishes
 from codemods.plan.sites import CannotRewrite
 from codemods.plan.suppressed import silence
+from codemods.script.definitions import exports
 from codemods.script.elsewhere import Elsewhere
 from codemods.script.givers import NOTHING
 from codemods.script.looking import Looking
@@ -335,7 +336,8 @@ class Script(ScriptText):
 
     def is_taken_elsewhere(self, name: str, scope: cst.FunctionDef | None = None) -> bool:
         """Whether another file takes a name of this module, or may; those of functions are their own."""
-        return scope is None and self.others.takes(self.path, name)
+        own = exports(self.source.text, name)
+        return scope is None and (own or self.others.takes(self.path, name))
 
     def events_in(self, kind: type[E], function: cst.FunctionDef | None) -> list[E]:
         """Events of one kind in one function, module level for None."""

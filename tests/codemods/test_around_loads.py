@@ -332,3 +332,63 @@ def test_a_file_that_pads_with_what_is_loaded_is_told(tmp_path: Path) -> None:
     plain = main.replace(", padding=True", "")
     plan = planned(tmp_path, {"loads.py": load, "main.py": plain})["loads.py"]
     assert not any(told in text for text in notes_of(plan))
+
+
+@pytest.mark.parametrize("collator", ["DataCollatorWithPadding", "DataCollatorForSeq2Seq"])
+@pytest.mark.parametrize("left", [False, True])
+def test_rows_of_a_collator_that_are_scored(migrate: Migrate, collator: str, left: bool) -> None:
+    loads = LOADS + ('tokenizer.padding_side = "left"\n' if left else "")
+    rows = f"collate = {collator}(tokenizer)\nrows = collate([tokenizer('a'), tokenizer('b c')])\n"
+    plan = migrate(
+        f"from transformers import {collator}\n{loads}{rows}print(model(**rows).logits)\n"
+    )
+    assert ("a Trainer or collator pads rows that are scored" in reasons_of(plan)) is not left
+
+
+RENDERS = (
+    "def ask(tok, text):\n    return tok.apply_chat_template([{'role': 'user', 'content': text}])\n"
+)
+BEGINS = "def build(tok, text):\n    return tok.bos_token + text\n"
+SAYS_CHAT = 'ROWS = ["<|im_start|>user\\nHi<|im_end|>"]\n'
+PLAIN = "def build(tok, text):\n    return text.strip()\n"
+
+
+@pytest.mark.parametrize(
+    ("does", "name", "reason"),
+    [
+        (RENDERS, "ask", "rows renders a chat template"),
+        (BEGINS, "build", "rows may put BOS before what is scored"),
+        (SAYS_CHAT, "ROWS", "rows.py writes a chat format"),
+        (PLAIN, "build", None),
+    ],
+)
+def test_what_another_file_makes_of_what_is_scored(
+    tmp_path: Path, does: str, name: str, reason: str | None
+) -> None:
+    main = f"{LOADS}from rows import {name}\nprint({name})\n"
+    main += "enc = tokenizer(sys.argv[2], return_tensors='pt')\nprint(model(**enc).logits)\n"
+    plan = planned(tmp_path, {"main.py": main, "rows.py": does})["main.py"]
+    assert bool(plan.manual) is (reason is not None)
+    assert reason is None or reason in reasons_of(plan)
+
+
+@pytest.mark.parametrize("listed", [False, True])
+def test_a_config_that_a_module_exports_stays(migrate: Migrate, listed: bool) -> None:
+    config = "bnb = BitsAndBytesConfig(load_in_8bit=True)\n"
+    loads = LOADS.replace("(sys.argv[1])\n", "(sys.argv[1], quantization_config=bnb)\n")
+    loads = loads.replace(
+        "AutoTokenizer.from_pretrained(sys.argv[1], quantization_config=bnb)",
+        "AutoTokenizer.from_pretrained(sys.argv[1])",
+    )
+    start = "from transformers import BitsAndBytesConfig\n" + (
+        '__all__ = ["bnb", "model"]\n' if listed else ""
+    )
+    after = migrate(start + config + loads + ASKS).after.decode()
+    assert "load_in_8bit=True)\nmodel, tokenizer" in after
+    assert (config in after) is listed
+
+
+def test_an_else_that_is_taken_now_is_told(migrate: Migrate) -> None:
+    tests = "if tokenizer.pad_token is None:\n    tokenizer.pad_token = tokenizer.eos_token\nelse:\n    print(1)\n"
+    notes = notes_of(migrate(LOADS + tests + ASKS))
+    assert any("`if tokenizer.pad_token is None` no longer holds" in text for text in notes)

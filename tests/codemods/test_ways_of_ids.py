@@ -147,7 +147,7 @@ def test_a_helper_that_is_given_a_list_keeps_its_ids(
 
 MEASURES = """\
 def measure(scores, tokenizer):
-    return scores.argmax(-1), tokenizer.bos_token, "input_ids"
+    return scores.argmax(-1), "generate", "input_ids"
 """
 
 

@@ -95,7 +95,7 @@ def test_errors_come_out_where_they_are_read(fresh: Loaded) -> None:
     with pytest.raises(SettingsError, match="beams"):
         stream(fresh.model, fresh.tokenizer, "A dog", max_new_tokens=4, num_beams=2)
     with pytest.raises(SettingsError, match="generate_batch"):
-        stream(fresh.model, fresh.tokenizer, ["A dog"], max_new_tokens=4)
+        stream(fresh.model, fresh.tokenizer, ["A dog", "A cat"], max_new_tokens=4)
 
     def fail(*_: Any) -> None:
         raise RuntimeError("in the middle")
