@@ -207,11 +207,13 @@ def _keywords(script: Script, call: Generate) -> dict[str, Argument]:
             if arg.keyword is None:
                 raise CannotRewrite("the GenerationConfig is not written out")
             found[arg.keyword.value] = Argument(literal_value(arg.value), arg.value, arg)
-        sampled = "do_sample" in found and found["do_sample"].value != Constant(False)
-        if "num_return_sequences" in found and not sampled and "num_beams" not in found:
-            raise CannotRewrite("a greedy GenerationConfig of several texts raises when it is made")
         if isinstance(config.expression, cst.Name):
             found |= settings_after(script, call, config.expression.value)
+        sampled = "do_sample" in found and found["do_sample"].value != Constant(False)
+        if "num_return_sequences" in found and not sampled and "num_beams" not in found:
+            raise CannotRewrite(
+                "a greedy GenerationConfig of several texts raises when it is made or given"
+            )
     # None in a config leaves the setting to the model's own, while None in the call switches it off.
     found = {name: given for name, given in found.items() if given.value != Constant(None)}
     found |= {

@@ -34,7 +34,7 @@ _OTHERS = re.compile(
 )
 _SAMPLING_ONLY = ("temperature", "top_p", "top_k", "min_p")
 # Reasons that settings cannot be seen, or are no matter where nothing is sampled.
-_UNSEEN = re.compile("cannot be followed|GenerationConfig|said twice|may change")
+_UNSEEN = re.compile("cannot be followed|the GenerationConfig|said twice|may change")
 _OF_SAMPLING = re.compile("refuses (temperature|top_p|min_p)=")
 _COME = Note(
     "changed",
@@ -67,7 +67,6 @@ def settings_of_ids(
         if found is None:
             raise reason from None
         given, notes = found
-    _refuse_caught_length(script, given)
     return _without_scores(script, call, given, notes)
 
 
@@ -215,12 +214,3 @@ def _makes_length(node: cst.BaseExpression) -> bool:
 
 def _names_others(script: Script) -> bool:
     return _OTHERS.search(script.source.text) is not None
-
-
-def _refuse_caught_length(script: Script, given: list[str]) -> None:
-    """A prompt that is as long as `max_length` raises another error than transformers', which may be caught."""
-    names = {argument.partition("=")[0] for argument in given}
-    if "max_length" in names and "max_new_tokens" not in names and "except" in script.source.text:
-        raise CannotRewrite(
-            "a prompt as long as `max_length` raises, and the script catches errors; name `max_new_tokens`"
-        )
