@@ -47,6 +47,8 @@ _ENDS = ("eos_token", "eos_token_id")
 _MODELS = re.compile(
     r"\b(?!\w*Peft)\w*(Model|For[A-Z]|LMHead|ExLlama)\w*\.from_(pretrained|config)\(|\bExLlama\w*\(|\bLLM\("
 )
+# How MOSS and its like end and begin turns, beside what `writes_chat` knows.
+_TURNS = re.compile(r"<eo[hmtcr]>|<\|(Human|MOSS|Assistant|User)\|>")
 _RENDERS = re.compile(r"\.apply_chat_template\(")
 _SPELLS = re.compile(r"(?<!config\.)\bbos_token\b|[\"'](<s>|<bos>)|begin_of_text")
 _OLD_PADDING = "pad_to_max_length"
@@ -80,6 +82,10 @@ def other_holds(
     for call in where:
         yield call, f"{name} writes a chat format, which the guard refuses in what is read"
     yield from _from_imports(script, nodes)
+    turns = _TURNS.search(script.source.text) if trains(script) else None
+    for load in script.flow.events(TokenizerLoad) if turns is not None else ():
+        if load.node in nodes:
+            yield load.node, "it writes turns of a chat, which the guard refuses in what is trained"
     handed_on = trains(script) or script.others.serves(script.path)
     for event in script.flow.events(AttributeSet):
         ours = isinstance(event.target, Tokenizer) and event.target.origin in nodes

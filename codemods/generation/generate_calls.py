@@ -162,6 +162,10 @@ def _refuse_model(script: Script, call: Generate, unmigrated: frozenset[cst.CSTN
     if stays:
         line = script.line_of(stays[0].node)
         raise CannotRewrite(f"the model load in line {line} stays as it is")
+    if script.has_attribute("init_inference("):
+        raise CannotRewrite(
+            "DeepSpeed puts an engine around the model, which the guard does not know"
+        )
     wrapped = [site for site in script.flow.events(CallSite) if VALUE_HEAD in site.symbol]
     if wrapped:
         line = script.line_of(wrapped[0].node)

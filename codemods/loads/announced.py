@@ -184,13 +184,20 @@ def alone(script: Script, model: ModelLoad) -> tuple[Note, ...]:
     """The note on the tokenizer of a model whose name not every tokenizer of the script has."""
     own = model_text(script, model.args)
 
+    function = model.place.function
+    given = () if function is None else [one.name.value for one in function.params.params]
+    ours = (own or "").partition(".")[
+        0
+    ] in given  # a parameter of that name is another one elsewhere
+
     def is_same(tokenizer: TokenizerLoad) -> bool:
         if _revision(tokenizer) != _revision(model):
             return False
-        fixed = tokenizer.model.fixed and model.model.fixed  # each parameter has a value of its own
+        fixed = tokenizer.model.fixed and model.model.fixed
         same = fixed and tokenizer.model.text is not None
         same = same and tokenizer.model.text == model.model.text
-        return same or (own is not None and model_text(script, tokenizer.args) == own)
+        here = not ours or tokenizer.place.function is function
+        return same or (here and own is not None and model_text(script, tokenizer.args) == own)
 
     # An option may name a tokenizer of another place instead.
     loads = list(script.flow.events(TokenizerLoad))

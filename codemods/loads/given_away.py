@@ -175,13 +175,17 @@ def loads_without_bos(script: Script, sites: Sequence[Site]) -> frozenset[cst.CS
     generated = from_ids(sites)
     calls: list[Forward | Generate] = [*script.flow.events(Forward)]
     calls += [call for call in script.flow.events(Generate) if call.node in generated]
-    seen = frozenset(
-        origin
-        for call in calls
-        if not call.model.guarded and may_lack_bos(script, call, done)
-        for origin in origins_of(script, call)
+    short = [call for call in calls if not call.model.guarded and may_lack_bos(script, call, done)]
+    seen = frozenset(origin for call in short for origin in origins_of(script, call))
+    # A model may come to the call by another name, such as what a function of another file gives back.
+    named = frozenset(
+        load.node
+        for load in (script.flow.events(ModelLoad) if short else ())
+        if load.node not in seen
+        and may_have_bos(load.model)
+        and any(holds(script, load, call.node.func) for call in short)
     )
-    return seen | script.once(_applied)
+    return seen | named | script.once(_applied)
 
 
 class _Made(Looking):

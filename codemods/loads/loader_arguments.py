@@ -42,6 +42,11 @@ ADDED = Note(
     "carried",
     '`padding="files"`: the script adds tokens of its own, and the loader chooses no pad token before',
 )
+_LOCAL = Note(
+    "changed",
+    "`local_files_only`, which the tokenizer's load said, holds for the weights too",
+    "where they are here",
+)
 _CHUNKS = Note(
     "carried",
     "`allow_missing_bos=True`: rows stay as the script makes them, which may lack BOS",
@@ -104,7 +109,10 @@ def loader_arguments(
         said_of_it = written_out(script, tokenizer, dicts)
         extra = carry_tokenizer_keywords(script, said_of_it, model.model, training=tunes)
         names = {argument.partition("=")[0] for argument in given} | model.args.keywords.keys()
-        given += [argument for argument in extra.given if argument.partition("=")[0] not in names]
+        more = [argument for argument in extra.given if argument.partition("=")[0] not in names]
+        given += more
+        if "local_files_only" in [argument.partition("=")[0] for argument in more]:
+            notes.append(_LOCAL)
         notes += [note for note in extra.notes if note not in notes]
         notes += [] if kept_aside else side_note(script, tokenizer)
         after_tokenizer = extra.after

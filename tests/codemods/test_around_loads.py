@@ -392,3 +392,69 @@ def test_an_else_that_is_taken_now_is_told(migrate: Migrate) -> None:
     tests = "if tokenizer.pad_token is None:\n    tokenizer.pad_token = tokenizer.eos_token\nelse:\n    print(1)\n"
     notes = notes_of(migrate(LOADS + tests + ASKS))
     assert any("`if tokenizer.pad_token is None` no longer holds" in text for text in notes)
+
+
+def test_a_model_that_comes_back_by_another_name_may_get_rows_without_bos(
+    tmp_path: Path,
+) -> None:
+    swaps = "def swap(model):\n    model.lm_head.bias = None\n    return model\n"
+    main = LOADS.replace("sys.argv[1]", '"meta-llama/Llama-2-7b-hf"')
+    main += """\
+from swaps import swap
+
+class Evaluator:
+    def __init__(self, tokenizer):
+        self.rows = tokenizer("a b c d", return_tensors="pt").input_ids
+
+    def evaluate(self, model):
+        return [model(self.rows[:, at * 2 : (at + 1) * 2]).logits for at in range(2)]
+
+evaluator = Evaluator(tokenizer)
+print(evaluator.evaluate(model))
+other = AutoModelForCausalLM.from_pretrained("meta-llama/Llama-2-7b-hf")
+swapped = swap(other)
+print(evaluator.evaluate(swapped))
+"""
+    plan = planned(tmp_path, {"main.py": main, "swaps.py": swaps})["main.py"]
+    after = plan.after.decode()
+    assert after.count("allow_missing_bos=True") == after.count("CleanModelLoader(")
+
+
+def test_turns_of_moss_in_a_training_stay(migrate: Migrate) -> None:
+    trains = (
+        "from transformers import Trainer\n"
+        + LOADS
+        + "Trainer(model=model, train_dataset=rows).train()\n"
+    )
+    assert migrate(trains + 'END = "</s>"\n').changed
+    plan = migrate(trains + 'END = "<eoh>"\n')
+    assert not plan.changed
+    assert "it writes turns of a chat" in reasons_of(plan)
+
+
+def test_an_engine_around_the_model_stays(migrate: Migrate) -> None:
+    engine = "import deepspeed\nmodel = deepspeed.init_inference(model, replace_with_kernel_inject=True)\n"
+    plan = migrate(LOADS + engine + ASKS)
+    assert not plan.changed
+    assert "DeepSpeed puts an engine around the model" in reasons_of(plan)
+
+
+def test_what_only_the_tokenizers_load_said_is_told(migrate: Migrate) -> None:
+    loads = LOADS.replace("(sys.argv[1])\n", "(sys.argv[1], local_files_only=True)\n", 1)
+    said = [text for text in notes_of(migrate(loads + ASKS)) if "holds for the weights too" in text]
+    assert len(said) == 1
+    assert not any("weights too" in text for text in notes_of(migrate(LOADS + ASKS)))
+
+
+def test_a_parameter_of_another_function_names_another_folder(migrate: Migrate) -> None:
+    two = f"""{IMPORTS}
+
+def subtract(path):
+    return AutoModelForCausalLM.from_pretrained(path)
+
+
+def recover(path):
+    return AutoModelForCausalLM.from_pretrained(path), AutoTokenizer.from_pretrained(path)
+"""
+    told = [text.startswith("the model's folder must hold") for text in notes_of(migrate(two))]
+    assert sum(told) == 1
