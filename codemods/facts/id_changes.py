@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import libcst as cst
 
-from codemods.script.definitions import Functions
+from codemods.script.definitions import Functions, given_back
 from codemods.script.looking import Looking
 from codemods.script.script import Script
 from lint_rules._flow.values.syntax import dotted
@@ -20,30 +20,14 @@ _SETTERS = frozenset(["copyto", "put", "putmask", "place", "fill_diagonal", "shu
 # Methods and functions whose result lies where the ids lie.
 _VIEWS = frozenset(
     [
-        *(
-            "view",
-            "view_as",
-            "reshape",
-            "squeeze",
-            "unsqueeze",
-            "detach",
-            "numpy",
-            "values",
-            "items",
-        ),
-        *("to", "cpu", "cuda", "long", "int", "unbind", "split", "chunk", "tensor_split", "narrow"),
-        *("select", "diagonal", "t", "transpose", "swapaxes", "permute", "expand", "contiguous"),
-        *("flatten", "ravel", "unflatten", "type", "get", "__getitem__", "requires_grad_", "copy"),
-        *(
-            "asarray",
-            "ascontiguousarray",
-            "as_tensor",
-            "from_numpy",
-            "atleast_2d",
-            "convert_to_tensors",
-        ),
-        *("enumerate", "zip", "list", "tuple", "iter", "next", "reversed", "map", "filter", "dict"),
-        *("chain", "islice", "itemgetter", "getattr", "memoryview", "_values", "index_select"),
+        *("view", "view_as", "reshape", "squeeze", "unsqueeze", "detach", "numpy", "values"),
+        *("items", "to", "cpu", "cuda", "long", "int", "unbind", "split", "chunk", "narrow"),
+        *("tensor_split", "select", "diagonal", "t", "transpose", "swapaxes", "permute", "expand"),
+        *("contiguous", "flatten", "ravel", "unflatten", "type", "get", "__getitem__", "copy"),
+        *("requires_grad_", "asarray", "ascontiguousarray", "as_tensor", "from_numpy"),
+        *("atleast_2d", "convert_to_tensors", "enumerate", "zip", "list", "tuple", "iter", "next"),
+        *("reversed", "map", "filter", "dict", "chain", "islice", "itemgetter", "getattr"),
+        *("memoryview", "_values", "index_select"),
     ]
 )
 _NO_VIEWS = ("shape", "dtype", "device", "ndim", "is_cuda", "nbytes")
@@ -92,12 +76,11 @@ class Stores(Looking):
 
     def visit_Call(self, node: cst.Call) -> None:
         """`x.fill_(0)`, `torch.Tensor.fill_(x, 0)`, `torch.add(x, 1, out=x)`, `np.put(x, 0, 1)`."""
-        name = dotted(node.func) or ""
-        method = node.func.attr.value if isinstance(node.func, cst.Attribute) else name
-        inward = method.endswith("_") and not method.endswith("__")
+        method = called_name(node) or ""
         if isinstance(node.func, cst.Attribute) and _sets(method):
             self._put(node.func.value, Stores.Store(node, None, None))
-        if node.args and (method in _SETTERS or (inward and name.startswith("torch."))):
+        unbound = (dotted(node.func) or "").startswith("torch.") and _is_inward(method)
+        if node.args and (method in _SETTERS or unbound):
             self._put(node.args[0].value, Stores.Store(node, None, None))
         for arg in node.args:
             if arg.keyword is not None and arg.keyword.value == "out":
@@ -127,7 +110,22 @@ class Stores(Looking):
 
 def _sets(method: str) -> bool:
     """Whether a method of this name sets what it is called on."""
-    return method in _SETS or (method.endswith("_") and not method.endswith("__"))
+    return method in _SETS or _is_inward(method)
+
+
+def _is_inward(method: str) -> bool:
+    """Whether a method is called as torch calls those that change what they are called on."""
+    return method.endswith("_") and not method.endswith("__")
+
+
+def called_name(node: cst.BaseExpression) -> str | None:
+    """The last part of what a call calls; None for what is no call, or of no name."""
+    if not isinstance(node, cst.Call):
+        return None
+    function = node.func
+    if isinstance(function, cst.Attribute):
+        return function.attr.value
+    return function.value if isinstance(function, cst.Name) else None
 
 
 def roots(node: cst.BaseExpression) -> Iterator[str]:
@@ -140,14 +138,14 @@ def roots(node: cst.BaseExpression) -> Iterator[str]:
     elif isinstance(node, (cst.Subscript, cst.NamedExpr, cst.StarredElement)):
         yield from roots(node.value)
     elif isinstance(node, cst.Call):
-        called = node.func.attr.value if isinstance(node.func, cst.Attribute) else dotted(node.func)
+        called = called_name(node)
         if called in _VIEWS:
             if isinstance(node.func, cst.Attribute):
                 yield from roots(node.func.value)
             for arg in node.args:
                 yield from roots(arg.value)
         elif called is not None:
-            yield f"{called.rpartition('.')[2]}()"  # what a function of the script gives back
+            yield f"{called}()"  # what a function of the script gives back
     elif isinstance(node, (cst.List, cst.Tuple, cst.Set, cst.Dict)):
         for element in node.elements:
             yield from roots(element.value)
@@ -188,9 +186,7 @@ class Views(Looking):
     def visit_FunctionDef(self, node: cst.FunctionDef) -> None:
         """What a function gives back is what its call is; a default is what its parameter is."""
         self._defaults(node.params)
-        answers = _Answers()
-        node.body.visit(answers)
-        self.found += [(f"{node.name.value}()", value) for value in answers.found]
+        self.found += [(f"{node.name.value}()", value) for value in given_back(node)]
 
     def visit_Lambda(self, node: cst.Lambda) -> None:
         """`lambda x=…: …`."""
@@ -225,24 +221,6 @@ class Views(Looking):
         elif isinstance(target, (cst.Tuple, cst.List)):
             for element in target.elements:
                 self._bind(element.value, value)
-
-
-class _Answers(Looking):
-    """What is returned and yielded; functions inside are passed over."""
-
-    def __init__(self) -> None:
-        self.found: list[cst.BaseExpression] = []
-
-    def visit_Return(self, node: cst.Return) -> None:
-        if node.value is not None:
-            self.found.append(node.value)
-
-    def visit_Yield(self, node: cst.Yield) -> None:
-        if isinstance(node.value, cst.BaseExpression):
-            self.found.append(node.value)
-
-    def visit_FunctionDef(self, node: cst.FunctionDef) -> bool:  # noqa: ARG002
-        return False
 
 
 class _Captured(Looking):

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 import libcst as cst
 
-from codemods.facts.id_changes import Assigned, Stores, Views, is_value, roots
+from codemods.facts.id_changes import Assigned, Stores, Views, called_name, is_value, roots
 from codemods.plan.sites import CannotRewrite
 from codemods.script.definitions import Functions, returned
 from codemods.script.model_uses import Calls
@@ -128,7 +128,7 @@ def refuse_bound(script: Script, call: cst.Call) -> None:
     name = call.func.value
     for target, value in script.look(Assigned).found:
         bound = isinstance(value, cst.Attribute) and value.attr.value in _METHODS
-        if target == name and (bound or _called(value) in _BINDS):
+        if target == name and (bound or called_name(value) in _BINDS):
             raise CannotRewrite(f"`{name}` stands for a call, perhaps with arguments of its own")
 
 
@@ -149,7 +149,7 @@ class _Way:
         script = self._script
         if steps == 0 or script.flow.event_at(node, Encode) is not None:
             return
-        if self._passes and (_called(node) in _PICKS or self._answers(node)):
+        if self._passes and (called_name(node) in _PICKS or self._answers(node)):
             return  # tokens that a model gave are joined as they are
         if isinstance(node, cst.Name):
             if node.value in _MODULES:
@@ -158,7 +158,7 @@ class _Way:
             return
         if isinstance(node, cst.Subscript) and any(map(_is_cut, node.slice)) and not self._passes:
             raise CannotRewrite(_PART)
-        if isinstance(node, cst.BinaryOperation) or _called(node) in _CHANGES - self._passes:
+        if isinstance(node, cst.BinaryOperation) or called_name(node) in _CHANGES - self._passes:
             raise CannotRewrite(_OTHER.format(row=script.line_of(node)))
         if isinstance(node, cst.Call) and not self._passes and is_value(script, node.func):
             raise CannotRewrite(_OTHER.format(row=script.line_of(node)))
@@ -178,7 +178,7 @@ class _Way:
 
     def _helper(self, node: cst.BaseExpression) -> cst.FunctionDef | None:
         """The function or method of the script that a call calls, by its name."""
-        name = _called(node)
+        name = called_name(node)
         if name is None or _is_of_module(node):
             return None
         return self._script.look(Functions).named.get(name)
@@ -248,7 +248,7 @@ class _Way:
         flow = self._script.flow
         if any(flow.event_at(call, kind) for kind in (Encode, Decode, Forward, Generate)):
             return True
-        return _called(call) in _READS or _is_of_module(call)
+        return called_name(call) in _READS or _is_of_module(call)
 
 
 def _bound(script: Script) -> dict[str, list[tuple[str, cst.BaseExpression]]]:
@@ -288,16 +288,6 @@ def _is_of_module(node: cst.BaseExpression) -> bool:
     return isinstance(function, cst.Attribute) and (
         (dotted(function) or "").partition(".")[0] in _MODULES
     )
-
-
-def _called(node: cst.BaseExpression) -> str | None:
-    """The last part of what a call calls."""
-    if not isinstance(node, cst.Call):
-        return None
-    function = node.func
-    if isinstance(function, cst.Attribute):
-        return function.attr.value
-    return function.value if isinstance(function, cst.Name) else None
 
 
 def _root(node: cst.BaseExpression) -> str | None:

@@ -282,7 +282,7 @@ def _model_names(script: Script) -> set[str]:
     Of files that it imports, or that import it, what is a default.
     """
     others = script.others
-    modules = {module for _, module, _ in script.look(Imported).found}
+    modules = script.look(Imported).modules
     around = {path for name in modules for path in others.modules(script.path, name)}
     around.update(others.importers(script.path))
     defaults = [name for path in around for name in _DEFAULT.findall(others.text(path))]

@@ -127,7 +127,7 @@ def _from_imports(
     if trains(script) or not loads:
         return
     scored = [one for one in script.flow.events(Forward) if may_have_bos(one.model.model)]
-    for module in {module for _, module, _ in script.look(Imported).found}:
+    for module in script.look(Imported).modules:
         says = partial(script.others.mentions, script.path, module)
         if says(_RENDERS):
             yield loads[0].node, f"{module} renders a chat template, which the guard blocks"

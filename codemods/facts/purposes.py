@@ -84,6 +84,11 @@ def uses_max_length(script: Script) -> bool:
     )
 
 
+def saves(script: Script) -> bool:
+    """Whether the script saves a model or a tokenizer, or sends one to the hub."""
+    return any(map(script.has_attribute, ("save_pretrained(", "push_to_hub(")))
+
+
 def refuse_made_pickles(script: Script, load: cst.CSTNode) -> None:
     """Raise if pickled weights are written or renamed in the file before a load, which may be what it loads.
 

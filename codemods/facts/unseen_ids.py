@@ -124,5 +124,5 @@ def says(script: Script, words: re.Pattern[str]) -> bool:
         return True
     if any(words.search(script.others.text(path)) for path in script.given_by):
         return True
-    modules = {module for _, module, _ in script.look(Imported).found}
+    modules = script.look(Imported).modules
     return any(script.others.mentions(script.path, module, words) for module in modules)

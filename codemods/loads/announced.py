@@ -8,7 +8,7 @@ from cleanguard.catalogue.families import family_of
 from codemods.facts.load_context import may_load_chat, padding_taker
 from codemods.facts.load_targets import class_named, target_of
 from codemods.facts.other_holds import chat_elsewhere
-from codemods.facts.purposes import trains
+from codemods.facts.purposes import saves, trains
 from codemods.facts.unseen_ids import may_have_bos
 from codemods.loads.partners import model_text
 from codemods.plan.sites import Note
@@ -93,7 +93,6 @@ _SENTENCEPIECE = Note(
 
 def of_files(script: Script, tokenizer: TokenizerLoad) -> tuple[Note, ...]:
     """What becomes of the tokenizer's files: of sentencepiece's where the name does not tell, and what is saved."""
-    saves = any(map(script.has_attribute, ("save_pretrained(", "push_to_hub(")))
     name = tokenizer.model.text or ""
     family = family_of(name) if tokenizer.model.fixed else None
     known = family is not None and (family.name not in _PIECES or name.startswith(_PUBLISHERS))
@@ -101,7 +100,7 @@ def of_files(script: Script, tokenizer: TokenizerLoad) -> tuple[Note, ...]:
     named = llama and (family is None or family.name not in _PIECES)
     told = () if known else (_SENTENCEPIECE, *_named_class(tokenizer))
     told += _named_class(tokenizer) if known and named else ()
-    return (*told, *((_SAVED,) if saves else ()))
+    return (*told, *((_SAVED,) if saves(script) else ()))
 
 
 def _named_class(tokenizer: TokenizerLoad) -> tuple[Note, ...]:
@@ -186,9 +185,8 @@ def alone(script: Script, model: ModelLoad) -> tuple[Note, ...]:
 
     function = model.place.function
     given = () if function is None else [one.name.value for one in function.params.params]
-    ours = (own or "").partition(".")[
-        0
-    ] in given  # a parameter of that name is another one elsewhere
+    # A parameter of that name is another one elsewhere.
+    ours = own is not None and own.partition(".")[0] in given
 
     def is_same(tokenizer: TokenizerLoad) -> bool:
         if _revision(tokenizer) != _revision(model):

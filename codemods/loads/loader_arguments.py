@@ -111,7 +111,7 @@ def loader_arguments(
         names = {argument.partition("=")[0] for argument in given} | model.args.keywords.keys()
         more = [argument for argument in extra.given if argument.partition("=")[0] not in names]
         given += more
-        if "local_files_only" in [argument.partition("=")[0] for argument in more]:
+        if any(argument.startswith("local_files_only=") for argument in more):
             notes.append(_LOCAL)
         notes += [note for note in extra.notes if note not in notes]
         notes += [] if kept_aside else side_note(script, tokenizer)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import libcst as cst
 
 from codemods.facts.own_tokens import keeps_own_pad
+from codemods.facts.purposes import saves
 from codemods.plan.sites import CannotRewrite, Note, Site
 from codemods.script.script import Script
 from lint_rules._flow.values.events import AttributeSet, TokenizerLoad
@@ -38,8 +39,8 @@ def rewrite(script: Script, unmigrated: frozenset[cst.CSTNode]) -> list[Site]:
                     "another file calls this function: its tokenizer needs the line"
                 )
             edit = script.delete(whole_statement(event))
-            saves = any(map(script.has_attribute, ("save_pretrained(", "push_to_hub(")))
-            sites.append(Site("CG103", event.node, _SUMMARY, (edit,), (_SAVED,) if saves else ()))
+            told = (_SAVED,) if saves(script) else ()
+            sites.append(Site("CG103", event.node, _SUMMARY, (edit,), told))
         except CannotRewrite as reason:
             sites.append(Site("CG103", event.node, _SUMMARY, reason=str(reason)))
     return sites

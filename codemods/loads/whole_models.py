@@ -41,6 +41,7 @@ from lint_rules._flow.values.joins import CausalLM, Tokenizer, first, options
 from lint_rules._flow.values.syntax import dotted
 
 _Load = ModelLoad | TokenizerLoad
+_Asks = Callable[[cst.CSTNode], bool]
 
 
 def half_done(
@@ -174,13 +175,14 @@ def _undone(
         given_here: Whether an expression may name a model that another file gives; None where none does.
     """
 
-    def touches(node: cst.CSTNode) -> bool:
-        given = given_here is not None and given_here(node)
-        return given or any(reaches(script, model, node) for model in models)
+    def named_by(question: Callable[[Script, ModelLoad, cst.CSTNode], bool]) -> _Asks:
+        def asks(node: cst.CSTNode) -> bool:
+            given = given_here is not None and given_here(node)
+            return given or any(question(script, model, node) for model in models)
 
-    def gets(node: cst.CSTNode) -> bool:
-        given = given_here is not None and given_here(node)
-        return given or any(holds(script, model, node) for model in models)
+        return asks
+
+    touches, gets = named_by(reaches), named_by(holds)
 
     yield from other_holds(script, nodes, touches)
     any_model = bool(models) or given_here is not None

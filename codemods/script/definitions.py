@@ -35,6 +35,11 @@ class Imported(Looking):
         self.members: list[tuple[str, str, str]] = []
         self.found: list[tuple[str, str, str]] = []
 
+    @property
+    def modules(self) -> list[str]:
+        """The modules, each once, in an order that does not change from run to run."""
+        return sorted({module for _, module, _ in self.found})
+
     def visit_ImportFrom(self, node: cst.ImportFrom) -> None:
         """Keeps what is taken out of a module."""
         module = "." * len(node.relative) + ((dotted(node.module) or "") if node.module else "")
@@ -73,12 +78,24 @@ def returned(function: cst.FunctionDef) -> list[cst.BaseExpression | None]:
     return visitor.found
 
 
+def given_back(function: cst.FunctionDef) -> list[cst.BaseExpression]:
+    """What a function returns or yields. Functions inside it are passed over."""
+    visitor = _Returns()
+    function.body.visit(visitor)
+    return [one for one in (*visitor.found, *visitor.yielded) if one is not None]
+
+
 class _Returns(Looking):
     def __init__(self) -> None:
         self.found: list[cst.BaseExpression | None] = []
+        self.yielded: list[cst.BaseExpression] = []
 
     def visit_Return(self, node: cst.Return) -> None:
         self.found.append(node.value)
+
+    def visit_Yield(self, node: cst.Yield) -> None:
+        if isinstance(node.value, cst.BaseExpression):
+            self.yielded.append(node.value)
 
     def visit_FunctionDef(self, node: cst.FunctionDef) -> bool:  # noqa: ARG002
         return False

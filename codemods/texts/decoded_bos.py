@@ -56,7 +56,7 @@ def trained_with_two(script: Script) -> str | None:
         reach = _reach_of(script, [decode.node])
         if any(value is not None and reach.touches(value) for value in returned(function)):
             return _WHY.format(line=script.line_of(decode.node))
-    for module in {module for _, module, _ in script.look(Imported).found}:
+    for module in script.look(Imported).modules:
         says = partial(script.others.mentions, script.path, module)
         if says(_DECODED_THERE) and says(_TOKENISED_THERE):
             return f"what {module} decodes with its BOS may become a row again, with a second BOS"
