@@ -23,7 +23,7 @@ from codemods.facts.dict_entries import (
 )
 from codemods.facts.purposes import trains
 from codemods.plan.sites import CannotRewrite
-from codemods.script.definitions import Imported
+from codemods.script.closures import imports_of
 from codemods.script.script import Script
 from lint_rules._flow.values.syntax import dotted
 
@@ -116,7 +116,7 @@ def borrowed_growers(script: Script) -> set[str]:
     """The local names of what is imported from files of the run and makes a vocabulary grow."""
     return {
         local
-        for local, module, name in script.look(Imported).members
+        for local, module, name in imports_of(script).members
         if script.others.mentions(script.path, module, _GROWS, within=name)
     }
 
@@ -126,7 +126,7 @@ def _borrowed(script: Script, seen: Seen) -> Iterator[GrowingCall]:
     growers = borrowed_growers(script)
     wild = {
         local
-        for local, module, name in script.look(Imported).members
+        for local, module, name in imports_of(script).members
         if local in growers
         and script.others.mentions(script.path, module, _ADDS_OTHERS, within=name)
     }

@@ -24,8 +24,8 @@ from codemods.facts.growth import (
 from codemods.facts.growth_in_use import of_another_model, only_resizes, why_not_in_use
 from codemods.facts.purposes import trains
 from codemods.plan.sites import CannotRewrite
-from codemods.script.closures import closure_text
-from codemods.script.definitions import Functions, Imported
+from codemods.script.closures import closure_text, imports_of
+from codemods.script.definitions import Functions
 from codemods.script.looking import Looking
 from codemods.script.model_uses import Calls, reaches
 from codemods.script.script import Script
@@ -164,7 +164,7 @@ def _is_harmless(script: Script, use: _Use, growing: set[int]) -> bool:
         return True
     if last in script.look(Functions).named:
         return False
-    members = script.look(Imported).members
+    members = imports_of(script).members
     imported = [(module, name) for local, module, name in members if local == called]
     texts = [closure_text(script.others, script.path, *one) for one in imported]
     return bool(texts) and all(text is not None and not _READS.search(text) for text in texts)

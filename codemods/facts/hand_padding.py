@@ -6,7 +6,7 @@ import re
 
 import libcst as cst
 
-from codemods.script.definitions import Imported
+from codemods.script.closures import imports_of
 from codemods.script.looking import Looking
 from codemods.script.script import Script
 from lint_rules._flow.values.syntax import dotted
@@ -26,7 +26,7 @@ def pads_left(script: Script) -> bool:
 def _pads_left(script: Script) -> bool:
     if _OTHER.search(script.source.text):
         return False
-    for _, module, name in script.look(Imported).found:
+    for _, module, name in imports_of(script).found:
         foreign = re.search(r"(?i)collat", name) and not name.startswith("default_data_collator")
         if foreign or script.others.mentions(script.path, module, re.compile(r"(?i)collat|\bpad")):
             return False

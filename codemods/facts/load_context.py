@@ -11,8 +11,7 @@ from cleanguard.catalogue.standing import standing_of
 from codemods.facts.purposes import trains
 from codemods.plan.edits import Edit
 from codemods.plan.sites import CannotRewrite, Note
-from codemods.script.closures import closure_text
-from codemods.script.definitions import Imported
+from codemods.script.closures import closure_text, imports_of
 from codemods.script.model_uses import Calls, reaches
 from codemods.script.script import Script
 from lint_rules._flow.values.events import (
@@ -118,7 +117,7 @@ def _padded_elsewhere(script: Script, tokenizer: TokenizerLoad) -> int | None:
         assert isinstance(call.func, cst.Attribute)
         if reaches(script, tokenizer, call.func.value) and "tok" in script.code(call.func.value):
             return script.line_of(call)
-    members = {local: (module, name) for local, module, name in script.look(Imported).members}
+    members = {local: (module, name) for local, module, name in imports_of(script).members}
     for call in script.look(Calls, None).found if members else ():
         found = members.get(dotted(call.func) or "")
         if found is None or not any(_is_it(script, tokenizer, one.value) for one in call.args):
@@ -282,7 +281,7 @@ def _model_names(script: Script) -> set[str]:
     Of files that it imports, or that import it, what is a default.
     """
     others = script.others
-    modules = script.look(Imported).modules
+    modules = imports_of(script).modules
     around = {path for name in modules for path in others.modules(script.path, name)}
     around.update(others.importers(script.path))
     defaults = [name for path in around for name in _DEFAULT.findall(others.text(path))]

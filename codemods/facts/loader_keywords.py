@@ -23,6 +23,7 @@ CARRIED = {
     "dtype": "dtype",
     "device_map": "device_map",
     "attn_implementation": "attn_implementation",
+    "_attn_implementation": "attn_implementation",
     "revision": "revision",
     "cache_dir": "cache_dir",
     "token": "token",
@@ -130,7 +131,9 @@ def fate_of_model_keyword(
         CannotRewrite: It has no place in the loader.
     """
     literal = literal_of(argument)
-    if name == "use_flash_attention_2" and literal is True:
+    if name == "use_flash_attention_2" and (
+        literal is True or (literal and isinstance(literal, str))
+    ):
         note = Note("carried", "`use_flash_attention_2` is now `attn_implementation`")
         return Fate("attn_implementation", '"flash_attention_2"', (note,))
     if name == "use_flash_attention_2":

@@ -16,7 +16,7 @@ from codemods.facts.load_targets import target_of
 from codemods.facts.purposes import trains
 from codemods.facts.unseen_ids import may_have_bos
 from codemods.plan.sites import CannotRewrite
-from codemods.script.definitions import Imported
+from codemods.script.closures import imports_of
 from codemods.script.elsewhere import Elsewhere
 from codemods.script.foreign import foreign_loads
 from codemods.script.model_uses import Calls
@@ -127,7 +127,7 @@ def _from_imports(
     if trains(script) or not loads:
         return
     scored = [one for one in script.flow.events(Forward) if may_have_bos(one.model.model)]
-    for module in script.look(Imported).modules:
+    for module in imports_of(script).modules:
         says = partial(script.others.mentions, script.path, module)
         if says(_RENDERS):
             yield loads[0].node, f"{module} renders a chat template, which the guard blocks"

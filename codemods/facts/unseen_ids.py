@@ -11,7 +11,7 @@ from cleanguard.catalogue.families import family_of
 from codemods.facts.growth_text import without_growth
 from codemods.facts.hand_padding import pads_left
 from codemods.plan.sites import CannotRewrite, Note, Site
-from codemods.script.definitions import Imported
+from codemods.script.closures import imports_of
 from codemods.script.script import Script
 from lint_rules._flow.values.events import Forward, Generate
 from lint_rules._flow.values.joins import Encoded, ModelId, first
@@ -124,5 +124,5 @@ def says(script: Script, words: re.Pattern[str]) -> bool:
         return True
     if any(words.search(script.others.text(path)) for path in script.given_by):
         return True
-    modules = script.look(Imported).modules
+    modules = imports_of(script).modules
     return any(script.others.mentions(script.path, module, words) for module in modules)

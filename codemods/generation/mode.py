@@ -7,6 +7,7 @@ import re
 import libcst as cst
 
 from codemods.plan.sites import Note
+from codemods.script.closures import imports_of
 from codemods.script.foreign import foreign_loads
 from codemods.script.looking import Looking
 from codemods.script.script import Script
@@ -45,21 +46,8 @@ def mode_note(script: Script, generate: Generate) -> list[Note]:
 
 def _trained_elsewhere(script: Script) -> bool:
     """Whether a file of the run that this one imports from puts a model into training mode."""
-    modules = script.look(_Modules).found
+    modules = imports_of(script).modules
     return any(script.others.mentions(script.path, module, _TRAINS) for module in modules)
-
-
-class _Modules(Looking):
-    """The modules that are imported, or imported from."""
-
-    def __init__(self) -> None:
-        self.found: set[str] = set()
-
-    def visit_ImportFrom(self, node: cst.ImportFrom) -> None:
-        self.found.add((dotted(node.module) or "") if node.module else "")
-
-    def visit_Import(self, node: cst.Import) -> None:
-        self.found |= {dotted(alias.name) or "" for alias in node.names}
 
 
 class _Modes(Looking):

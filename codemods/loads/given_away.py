@@ -17,8 +17,8 @@ from codemods.facts.taken_over import called_text
 from codemods.facts.unseen_ids import from_ids, may_have_bos, refuse_unseen
 from codemods.loads.windows import is_whole
 from codemods.plan.sites import CannotRewrite, Site
-from codemods.script.closures import closure_text
-from codemods.script.definitions import Classes, Functions, Imported
+from codemods.script.closures import closure_text, imports_of
+from codemods.script.definitions import Classes, Functions
 from codemods.script.looking import Looking
 from codemods.script.model_uses import Calls, holds, origins_of, reaches
 from codemods.script.purity import assigned_name
@@ -54,7 +54,7 @@ Does = Literal["scores", "unknown"]
 
 def given_away(script: Script) -> list[tuple[cst.Call, str, Does]]:
     """Calls of what other files of the run define and where ids are made or generated from, with what they do."""
-    taken = script.look(Imported)
+    taken = imports_of(script)
     risky: dict[str, Does] = {}
     for local, module, name in taken.found:
         does = _does(script, module, name)

@@ -7,12 +7,48 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
+from codemods.script.definitions import Classes, Functions, Imported
 from codemods.script.elsewhere import Elsewhere
+from codemods.script.script import Script
 
 _MOST_PARTS = 60
 
 _Definition: TypeAlias = "ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef"
 _DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+
+
+def imports_of(script: Script) -> Imported:
+    """What a script imports, with what `from … import *` takes out of files of the run."""
+    return script.once(_imports)
+
+
+def _imports(script: Script) -> Imported:
+    written = script.look(Imported)
+    if not written.emptied:
+        return written
+    found = Imported()
+    found.members, found.found = list(written.members), list(written.found)
+    found.emptied = list(written.emptied)
+    own = {local for local, _, _ in written.found} | script.look(Functions).named.keys()
+    own |= {one.name.value for one in script.look(Classes).every}
+    for module in written.emptied:
+        for name in sorted(_names_of(script.others, script.path, module, ()) - own):
+            found.members.append((name, module, name))
+            found.found.append(found.members[-1])
+    return found
+
+
+def _names_of(others: Elsewhere, path: Path, module: str, seen: tuple[Path, ...]) -> set[str]:
+    """The names that `from module import *` takes out of the files of the run that it may mean."""
+    found: set[str] = set()
+    for file in others.modules(path, module):
+        outline = None if file in seen else others.once(file, _Outline)
+        if outline is None:
+            continue
+        found |= {name for name in outline.makes if not name.startswith("_")}
+        for owner in outline.emptied:
+            found |= _names_of(others, file, owner, (*seen, file))
+    return found
 
 
 def closure_text(others: Elsewhere, path: Path, module: str, name: str) -> str | None:
@@ -83,7 +119,10 @@ class _Closure:
                 found = all(self._named(path, module, each) for each in used)
             if found:
                 return True
-        return False
+        return any(
+            name in _names_of(self._others, path, owner, (path,)) and self.follow(path, owner, name)
+            for owner in module.emptied
+        )
 
     def _named(self, path: Path, module: _Outline, name: str) -> bool:
         """Follows a name that a definition uses, where the run defines it."""
@@ -95,6 +134,9 @@ class _Closure:
                 return self._name(path, name)
             elif self._others.modules(path, maker.owner):
                 return self.follow(path, maker.owner, maker.name)
+        for owner in () if name in module.makes else module.emptied:
+            if name in _names_of(self._others, path, owner, (path,)):
+                return self.follow(path, owner, name)
         return True
 
 
@@ -113,13 +155,23 @@ class _Outline:
         at_top: The definitions and imports in the module's body, by the names that they make.
         anywhere: The definitions in its body and the imports everywhere, modules by their dotted names, in the order
             of a walk level by level.
+        makes: All names that its body gives something, but for those that it takes by `*`.
+        emptied: The modules out of which everything is taken.
     """
 
     def __init__(self, module: ast.Module) -> None:
         self.at_top: dict[str, list[_Definition | _From]] = {}
         self.anywhere: dict[str, list[_Definition | _From | str]] = {}
+        self.emptied: list[str] = []
         self._contents: dict[ast.AST, tuple[str, list[str]]] = {}
         top = set(module.body)
+        self.makes = {
+            part.id
+            for node in module.body
+            if isinstance(node, (ast.Assign, ast.AnnAssign))
+            for part in ast.walk(node)
+            if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store)
+        }
         for node in ast.walk(module):
             if isinstance(node, _DEFINITIONS) and node in top:
                 self.at_top.setdefault(node.name, []).append(node)
@@ -130,15 +182,18 @@ class _Outline:
                 for alias in node.names:
                     local = alias.asname or alias.name.partition(".")[0]
                     self.anywhere.setdefault(local, []).append(alias.name)
+        self.makes |= self.at_top.keys()
 
     def _take(self, node: ast.ImportFrom, *, at_top: bool) -> None:
         owner = "." * node.level + (node.module or "")
         for alias in node.names:
+            if alias.name == "*":
+                self.emptied.append(owner)
+                continue
             local, found = alias.asname or alias.name, _From(owner, alias.name)
             if at_top:
                 self.at_top.setdefault(local, []).append(found)
-            if alias.name != "*":
-                self.anywhere.setdefault(local, []).append(found)
+            self.anywhere.setdefault(local, []).append(found)
 
     def content(self, node: _Definition) -> tuple[str, list[str]]:
         """The text of a definition, and the names in it."""

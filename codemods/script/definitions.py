@@ -29,21 +29,30 @@ class Imported(Looking):
     Attributes:
         members: What `from … import` takes out of modules.
         found: Those, and modules as a whole.
+        emptied: Modules out of which everything is taken.
     """
 
     def __init__(self) -> None:
         self.members: list[tuple[str, str, str]] = []
         self.found: list[tuple[str, str, str]] = []
+        self.emptied: list[str] = []
 
     @property
     def modules(self) -> list[str]:
-        """The modules, each once, in an order that does not change from run to run."""
-        return sorted({module for _, module, _ in self.found})
+        """The modules, and what may be one inside them, each once, in an order that does not change from run to run."""
+        inner = {
+            module + ("" if module.endswith(".") else ".") + name
+            for _, module, name in self.members
+        }
+        return sorted({module for _, module, _ in self.found} | inner | set(self.emptied))
 
     def visit_ImportFrom(self, node: cst.ImportFrom) -> None:
         """Keeps what is taken out of a module."""
         module = "." * len(node.relative) + ((dotted(node.module) or "") if node.module else "")
-        for alias in node.names if not isinstance(node.names, cst.ImportStar) else ():
+        if isinstance(node.names, cst.ImportStar):
+            self.emptied.append(module)
+            return
+        for alias in node.names:
             name = dotted(alias.name) or ""
             self.members.append((_renamed(alias) or name, module, name))
             self.found.append(self.members[-1])

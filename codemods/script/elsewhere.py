@@ -197,7 +197,7 @@ class Elsewhere:
     def mentions(
         self, path: Path, module: str, words: re.Pattern[str], *, within: str | None = None
     ) -> bool:
-        """Whether a file of the run that a module's name ends in says one of some words.
+        """Whether a file of the run that a module's name may mean says one of some words.
 
         Args:
             path: Who asks.
@@ -205,12 +205,9 @@ class Elsewhere:
             words: What is looked for.
             within: Look into this function of it alone, if it defines one of that name.
         """
-        last = module.rpartition(".")[2]
-        return bool(last) and any(
-            other.stem == last
-            and other != path.absolute()
-            and words.search(part_of(self._whole(other), within))
-            for other in self._run
+        return any(
+            other != path.absolute() and words.search(part_of(self._whole(other), within))
+            for other in self.modules(path, module)
         )
 
     def modules(self, path: Path, module: str) -> list[Path]:

@@ -8,7 +8,8 @@ from functools import partial
 import libcst as cst
 
 from codemods.plan.sites import CannotRewrite
-from codemods.script.definitions import Imported, returned
+from codemods.script.closures import imports_of
+from codemods.script.definitions import returned
 from codemods.script.script import Script
 from codemods.texts.decoded_ids import generated_in, has_prompt
 from lint_rules._flow.values.events import Decode
@@ -56,7 +57,7 @@ def trained_with_two(script: Script) -> str | None:
         reach = _reach_of(script, [decode.node])
         if any(value is not None and reach.touches(value) for value in returned(function)):
             return _WHY.format(line=script.line_of(decode.node))
-    for module in script.look(Imported).modules:
+    for module in imports_of(script).modules:
         says = partial(script.others.mentions, script.path, module)
         if says(_DECODED_THERE) and says(_TOKENISED_THERE):
             return f"what {module} decodes with its BOS may become a row again, with a second BOS"
