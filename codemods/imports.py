@@ -35,6 +35,7 @@ class _Import:
         node: The statement.
         names: The local names that it binds.
         alone: Its block holds nothing else.
+        asks: It is there to see whether it works: the body of a `try` that catches ImportError.
         block: The block that it stands in; None at the top of the module. Around a `try` in a function whose
             handlers all leave, for what follows runs only after it.
         function: The function that it stands in.
@@ -44,6 +45,7 @@ class _Import:
     node: cst.Import | cst.ImportFrom
     names: tuple[str, ...]
     alone: bool
+    asks: bool
     block: cst.IndentedBlock | None
     function: cst.FunctionDef | None
 
@@ -72,7 +74,11 @@ def rewrite(script: Script, edits: Sequence[Edit], cells: Sequence[int] = ()) ->
         missing = []
     places = _places(script, missing, [item for item, _ in losing])
     places = [*places, *_of_cells(script, [item for item, _ in losing], cells)]
-    result = [_edit(script, item, unused, arrives=item in places) for item, unused in losing]
+    result = [
+        _edit(script, item, unused, arrives=item in places)
+        for item, unused in losing
+        if item in places or not item.asks or _kept(script, item, unused)
+    ]
     if missing and not places:
         start = min(edit.start for edit in missing)
         result.append(_before_theirs(script, every, start) or _insertion(script))
@@ -157,8 +163,12 @@ class _Imports(Looking):
         self._blocks: list[cst.IndentedBlock] = []
         self._functions: list[cst.FunctionDef] = []
         self._around: dict[int, cst.IndentedBlock] = {}  # of bodies behind which an import has run
+        self._asking: set[int] = set()
 
     def visit_Try(self, node: cst.Try) -> None:
+        caught = {dotted(one.type) for one in node.handlers if one.type is not None}
+        if caught & {"ImportError", "ModuleNotFoundError"}:
+            self._asking.add(id(node.body))
         if self._functions and node.handlers and all(map(leaves, node.handlers)):
             outer = self._blocks[-1]
             self._around[id(node.body)] = self._around.get(id(outer), outer)
@@ -182,9 +192,10 @@ class _Imports(Looking):
                 names = tuple(_local_name(alias, statement) for alias in statement.names)
                 block = self._blocks[-1] if self._blocks else None
                 alone = block is not None and len(block.body) == 1
+                asks = alone and id(block) in self._asking
                 block = block and self._around.get(id(block), block)
                 function = self._functions[-1] if self._functions else None
-                self.found.append(_Import(node, statement, names, alone, block, function))
+                self.found.append(_Import(node, statement, names, alone, asks, block, function))
         return False
 
 

@@ -170,5 +170,7 @@ def text_of(node: cst.BaseExpression | None) -> str | None:
 
 
 def last_of(node: cst.Call) -> str:
-    """The name of a function or method that is called."""
+    """The name of a function or method that is called, whatever it is called on."""
+    if isinstance(node.func, cst.Attribute):
+        return node.func.attr.value
     return (dotted(node.func) or "").rpartition(".")[2]

@@ -85,7 +85,9 @@ def _grows(script: Script, load: _Load) -> Growth:
     """
     seen = script.look(_Uses)
     growing = script.once(_growing_calls)
-    if not any(reaches(script, load, part) for call in growing for part in _parts(call)):
+    if not any(reaches(script, load, part) for call in growing for part in _parts(call)) and not (
+        isinstance(load, TokenizerLoad) and any(map(_is_unseen, growing))
+    ):
         return "none"
     names = _holders(seen, load.node)
     uses = [use for use in seen.uses if use.name in names]
@@ -202,6 +204,16 @@ def _within(function: cst.FunctionDef, call: cst.Call) -> bool:
             return True
         waiting.extend(node.children)
     return False
+
+
+def _is_unseen(call: cst.Call) -> bool:
+    """Whether it cannot be told to which tokenizer a call adds: `get_tokenizer().add_tokens(…)`."""
+    plain = (cst.Name, cst.Attribute, cst.Subscript)
+    return (
+        last_of(call) in ADDS
+        and isinstance(call.func, cst.Attribute)
+        and not isinstance(call.func.value, plain)
+    )
 
 
 def _parts(call: cst.Call) -> list[cst.CSTNode]:

@@ -9,12 +9,15 @@ import libcst as cst
 
 from codemods.script.definitions import Functions, given_back
 from codemods.script.looking import Looking
+from codemods.script.model_uses import Calls
 from codemods.script.script import Script
 from lint_rules._flow.values.syntax import dotted
 
 _ENTRIES = ("input_ids", "inputs", "attention_mask")
 # Methods that set what they are called on, besides those that end in a line.
-_SETS = ("update", "clear", "__setitem__", "resize_")
+_SETS = ("update", "clear", "__setitem__", "resize_", "setdefault", "popitem", "pop", "__delitem__")
+# Methods that set a list.
+_LISTS = ("append", "extend", "insert", "remove", "reverse", "sort")
 # Functions that set their first argument.
 _SETTERS = frozenset(["copyto", "put", "putmask", "place", "fill_diagonal", "shuffle", "setitem"])
 # Methods and functions whose result lies where the ids lie.
@@ -46,6 +49,36 @@ class Assigned(Looking):
                 self.found.append((one.target.value, node.value))
 
 
+class Kept(Looking):
+    """Names whose value is put where others may find it: `state["enc"] = enc`, `state.enc = enc`.
+
+    Attributes:
+        found: Where it is put, by the name.
+        listed: `rows.append(enc)`, with the name of the list.
+    """
+
+    def __init__(self) -> None:
+        self.found: dict[str, list[cst.CSTNode]] = {}
+        self.listed: list[tuple[cst.Call, str, str]] = []
+
+    def visit_Assign(self, node: cst.Assign) -> None:
+        """`state["enc"] = enc`."""
+        for one in node.targets:
+            if isinstance(one.target, (cst.Subscript, cst.Attribute)):
+                self._tell(node, node.value, set(roots(one.target)))
+
+    def visit_Call(self, node: cst.Call) -> None:
+        """`rows.append(enc)`."""
+        if isinstance(node.func, cst.Attribute) and node.func.attr.value in _LISTS:
+            into = list(roots(node.func.value))
+            given = [name for arg in node.args for name in roots(arg.value)]
+            self.listed += [(node, name, one) for one in into for name in given]
+
+    def _tell(self, node: cst.CSTNode, value: cst.BaseExpression, into: set[str]) -> None:
+        for name in set(roots(value)) - into:
+            self.found.setdefault(name, []).append(node)
+
+
 class Stores(Looking):
     """What is set in what a name holds, by the name."""
 
@@ -74,11 +107,20 @@ class Stores(Looking):
         if isinstance(node.target, cst.Name):
             self._put(node.target, Stores.Store(node.target, None, None))
 
+    def visit_Del(self, node: cst.Del) -> None:
+        """`del x[0]`."""
+        parts = node.target.elements if isinstance(node.target, cst.Tuple) else [node.target]
+        for one in parts:
+            self._tell(one if isinstance(one, cst.BaseExpression) else one.value, None)
+
     def visit_Call(self, node: cst.Call) -> None:
         """`x.fill_(0)`, `torch.Tensor.fill_(x, 0)`, `torch.add(x, 1, out=x)`, `np.put(x, 0, 1)`."""
         method = called_name(node) or ""
-        if isinstance(node.func, cst.Attribute) and _sets(method):
-            self._put(node.func.value, Stores.Store(node, None, None))
+        if isinstance(node.func, cst.Attribute) and (_sets(method) or method in _LISTS):
+            key = node.args[0].value if method == "pop" and node.args else None
+            said = key.evaluated_value if isinstance(key, cst.SimpleString) else None
+            taken = str(said) if isinstance(said, str) else None
+            self._put(node.func.value, Stores.Store(node, taken, None))
         unbound = (dotted(node.func) or "").startswith("torch.") and _is_inward(method)
         if node.args and (method in _SETTERS or unbound):
             self._put(node.args[0].value, Stores.Store(node, None, None))
@@ -256,3 +298,49 @@ def _held_names(script: Script) -> frozenset[str]:
     for function in script.look(Functions).every:
         bound |= {one.name.value for one in function.params.params}
     return frozenset(bound - script.look(Functions).named.keys())
+
+
+def bound_to(script: Script) -> dict[str, list[tuple[str, cst.BaseExpression]]]:
+    """The names that are bound to what a name holds, by that name."""
+    found: dict[str, list[tuple[str, cst.BaseExpression]]] = {}
+    for target, value in script.look(Views).found:
+        for root in roots(value):
+            found.setdefault(root, []).append((target, value))
+    return found
+
+
+def given_to(script: Script) -> list[tuple[cst.Call, frozenset[str]]]:
+    """The calls, with the names whose values they are given."""
+    calls = script.look(Calls, None).found
+    return [
+        (one, frozenset(root for arg in one.args for root in _roots(arg.value))) for one in calls
+    ]
+
+
+def _root(node: cst.BaseExpression) -> str | None:
+    """The name whose value, or a part of it, an expression is."""
+    while isinstance(node, (cst.Subscript, cst.Attribute)):
+        node = node.value
+    return node.value if isinstance(node, cst.Name) else None
+
+
+def _roots(node: cst.BaseExpression) -> Iterator[str]:
+    """The names whose values are given, as they are or in a collection."""
+    if isinstance(node, (cst.List, cst.Tuple, cst.Dict)):
+        for one in node.elements:
+            yield from _roots(one.value)
+    elif (root := _root(node)) is not None:
+        yield root
+
+
+def kept_elsewhere(script: Script) -> dict[str, list[cst.CSTNode]]:
+    """Where the value of a name is put for others to find: into an object, or a list that is set or comes from afar."""
+    kept, stores = script.look(Kept), script.look(Stores).found
+    found = {name: list(nodes) for name, nodes in kept.found.items()}
+    for node, name, into in kept.listed:
+        scopes = [None, *script.look(Functions).every]
+        own = any(script.assigned_values(into, scope) for scope in scopes)
+        deep = [one for one in stores.get(into, []) if one.target is not node]
+        if not own or deep:
+            found.setdefault(name, []).append(node)
+    return found

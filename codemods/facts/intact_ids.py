@@ -6,14 +6,22 @@ from collections.abc import Iterator, Mapping
 
 import libcst as cst
 
-from codemods.facts.id_changes import Assigned, Stores, Views, called_name, is_value, roots
+from codemods.facts.id_changes import (
+    Assigned,
+    Stores,
+    bound_to,
+    called_name,
+    given_to,
+    is_value,
+    kept_elsewhere,
+)
 from codemods.plan.sites import CannotRewrite
 from codemods.script.definitions import Functions, returned
-from codemods.script.model_uses import Calls
 from codemods.script.script import Script
 from lint_rules._flow.values.events import Decode, Encode, Forward, Generate
 from lint_rules._flow.values.joins import Encoded, first
 from lint_rules._flow.values.syntax import dotted
+from lint_rules._questions.reach import nodes_in
 
 _MOST_STEPS = 20
 # Keywords that bring the prompt.
@@ -24,6 +32,15 @@ _JOINS = frozenset(
 )
 # Functions that choose tokens by their scores.
 _PICKS = frozenset(["argmax", "argsort", "topk", "multinomial"])
+# What a tokenizer gives and a model takes.
+_IDS = (*_PROMPT, "attention_mask")
+# Functions and methods that leave a mask as it is.
+_KEEPS = frozenset(
+    [
+        *("to", "cuda", "cpu", "long", "int", "bool", "clone", "contiguous", "detach", "tensor"),
+        *("as_tensor", "LongTensor", "squeeze", "unsqueeze", "asarray", "array"),
+    ]
+)
 # Entries whose loss or change moves no id.
 _BESIDE = ("token_type_ids", "offset_mapping", "overflow_to_sample_mapping", "length")
 # Methods and functions that give other ids, or other rows of them.
@@ -62,6 +79,7 @@ _METHODS = ("generate", "__call__", "encode", "encode_plus", "batch_encode_plus"
 _BINDS = ("partial", "getattr", "methodcaller", "attrgetter", "wraps")
 _Function = cst.FunctionDef | None
 _PART = "it generates from a part of what was tokenised"
+_ENTRY = "line {row} puts `{key}` among what the call is given"
 _OTHER = "line {row} changes the ids between their tokenisation and the call"
 
 
@@ -74,7 +92,8 @@ def _follow(script: Script, call: Generate | Forward, passes: frozenset[str]) ->
     given = list(call.args.positional[:1])
     given += [one for one in call.args.spread if first(one.value, Encoded) is not None]
     given += [one for name, one in call.args.keywords.items() if name in _PROMPT]
-    way = _Way(script, passes)
+    spread = isinstance(call, Generate) and bool(call.args.spread)
+    way = _Way(script, passes, spread=spread)
     for one in given:
         if one.expression is not None:
             way.follow(one.expression, call.place.function, _MOST_STEPS)
@@ -138,10 +157,12 @@ class _Way:
     Args:
         script: The script.
         passes: Functions whose changes pass, and parts of ids beside them; empty for none.
+        spread: Whether all that a dict holds comes to `generate`.
     """
 
-    def __init__(self, script: Script, passes: frozenset[str]) -> None:
+    def __init__(self, script: Script, passes: frozenset[str], *, spread: bool = False) -> None:
         self._script = script
+        self._spread = spread
         self._passes = passes
         self._names: dict[str, _Function] = {}
 
@@ -158,7 +179,9 @@ class _Way:
             return
         if isinstance(node, cst.Subscript) and any(map(_is_cut, node.slice)) and not self._passes:
             raise CannotRewrite(_PART)
-        if isinstance(node, cst.BinaryOperation) or called_name(node) in _CHANGES - self._passes:
+        rows = isinstance(node, cst.List) and len(node.elements) != 1 and not self._passes
+        made = isinstance(node, (cst.BinaryOperation, cst.ListComp, cst.GeneratorExp)) or rows
+        if made or called_name(node) in _CHANGES - self._passes:
             raise CannotRewrite(_OTHER.format(row=script.line_of(node)))
         if isinstance(node, cst.Call) and not self._passes and is_value(script, node.func):
             raise CannotRewrite(_OTHER.format(row=script.line_of(node)))
@@ -188,12 +211,45 @@ class _Way:
         for store in self._stores(name, scope):
             if store.key in _BESIDE:
                 continue
+            line = self._script.line_of(store.target)
             if store.value is None or store.key is None:
-                raise CannotRewrite(_OTHER.format(row=self._script.line_of(store.target)))
+                raise CannotRewrite(_OTHER.format(row=line))
+            if self._spread and store.key not in _IDS:
+                raise CannotRewrite(_ENTRY.format(row=line, key=store.key))
+            if store.key in _IDS and not self._is_of(store, name, scope):
+                raise CannotRewrite(_OTHER.format(row=line))
             self.follow(store.value, scope, steps - 1)
         for value in self._script.assigned_values(name, scope):
             if not (isinstance(value, cst.Name) and value.value == name):
                 self.follow(value, scope, steps - 1)
+
+    def _is_of(self, store: Stores.Store, name: str, scope: _Function) -> bool:
+        """Whether what is put into an encoding is made of what it holds, or of what a tokenizer gave."""
+        value = store.value
+        if value is None or not self._made_of(value, name, scope, _MOST_STEPS // 4):
+            return False
+        if store.key != "attention_mask":
+            return True
+        calls = [one for one in nodes_in(value) if isinstance(one, cst.Call)]
+        return all(
+            called_name(one) in _KEEPS or self._script.flow.event_at(one, Encode) is not None
+            for one in calls
+        )
+
+    def _made_of(self, value: cst.CSTNode, name: str, scope: _Function, steps: int) -> bool:
+        for part in nodes_in(value):
+            if self._script.flow.event_at(part, Encode) is not None:
+                return True
+            if isinstance(part, cst.Name) and part.value == name:
+                return True
+            values = (
+                self._script.assigned_values(part.value, scope)
+                if isinstance(part, cst.Name) and steps
+                else []
+            )
+            if any(self._made_of(one, name, scope, steps - 1) for one in values):
+                return True
+        return False
 
     def _stores(self, name: str, scope: _Function) -> list[Stores.Store]:
         """The parts of a name's value that are set in its function."""
@@ -210,10 +266,15 @@ class _Way:
         """Raise if what the followed names hold is set through another name, or by a function that gets it."""
         script = self._script
         names = self._with_views(self._names)
+        kept = script.once(kept_elsewhere)
+        for name, scope in names.items():
+            node = next((one for one in kept.get(name, ()) if self._within(one, scope)), None)
+            if node is not None:
+                raise CannotRewrite(_OTHER.format(row=script.line_of(node)))
         for target in names.keys() - self._names.keys():
             for store in self._stores(target, names[target]):
                 raise CannotRewrite(_OTHER.format(row=script.line_of(store.target)))
-        for call, held in script.once(_given):
+        for call, held in script.once(given_to):
             given = held & names.keys()
             if (
                 not given
@@ -233,7 +294,7 @@ class _Way:
     def _with_views(self, names: Mapping[str, _Function]) -> dict[str, _Function]:
         """Names, and those that are bound to a part or a view of what one of them holds."""
         found = dict(names)
-        bound = self._script.once(_bound)
+        bound = self._script.once(bound_to)
         waiting = list(found)
         while waiting:
             root = waiting.pop()
@@ -251,23 +312,6 @@ class _Way:
         return called_name(call) in _READS or _is_of_module(call)
 
 
-def _bound(script: Script) -> dict[str, list[tuple[str, cst.BaseExpression]]]:
-    """The names that are bound to what a name holds, by that name."""
-    found: dict[str, list[tuple[str, cst.BaseExpression]]] = {}
-    for target, value in script.look(Views).found:
-        for root in roots(value):
-            found.setdefault(root, []).append((target, value))
-    return found
-
-
-def _given(script: Script) -> list[tuple[cst.Call, frozenset[str]]]:
-    """The calls, with the names whose values they are given."""
-    calls = script.look(Calls, None).found
-    return [
-        (one, frozenset(root for arg in one.args for root in _roots(arg.value))) for one in calls
-    ]
-
-
 def _is_cut(element: cst.SubscriptElement) -> bool:
     part = element.slice
     if isinstance(part, cst.Index):  # one row of several, if it is no key
@@ -279,7 +323,7 @@ def _is_cut(element: cst.SubscriptElement) -> bool:
             "name",
         )
         return not (isinstance(part.value, plain) or named)
-    return isinstance(part, cst.Slice) and (part.lower is not None or part.upper is not None)
+    return isinstance(part, cst.Slice) and any((part.lower, part.upper, part.step))
 
 
 def _is_of_module(node: cst.BaseExpression) -> bool:
@@ -288,22 +332,6 @@ def _is_of_module(node: cst.BaseExpression) -> bool:
     return isinstance(function, cst.Attribute) and (
         (dotted(function) or "").partition(".")[0] in _MODULES
     )
-
-
-def _root(node: cst.BaseExpression) -> str | None:
-    """The name whose value, or a part of it, an expression is."""
-    while isinstance(node, (cst.Subscript, cst.Attribute)):
-        node = node.value
-    return node.value if isinstance(node, cst.Name) else None
-
-
-def _roots(node: cst.BaseExpression) -> Iterator[str]:
-    """The names whose values are given, as they are or in a collection."""
-    if isinstance(node, (cst.List, cst.Tuple, cst.Dict)):
-        for one in node.elements:
-            yield from _roots(one.value)
-    elif (root := _root(node)) is not None:
-        yield root
 
 
 def _inner(node: cst.BaseExpression, *, helped: bool) -> Iterator[cst.BaseExpression]:

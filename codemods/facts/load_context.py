@@ -25,6 +25,8 @@ from lint_rules._flow.values.joins import Constant, Tokenizer, options
 from lint_rules._flow.values.syntax import dotted
 
 # Contexts in which a load makes parameters without values: there is nothing to check or to run.
+# Rows of which a part is taken.
+_CUT_ROWS = re.compile(r"(input_ids|labels)[\"']?\]?\[[^\]\n]*:[^\]\n]*\]")
 _EMPTY = ("init_empty_weights", "init_on_device", "no_init_weights", "LoadWoInit", "Init", "device")
 
 # A size tells it from data: `7b`, `350m`.
@@ -163,6 +165,10 @@ def side_note(script: Script, tokenizer: TokenizerLoad) -> list[Note]:
     ):
         return []
     text = "batches are padded on the right, as training needs it"
+    if _CUT_ROWS.search(script.source.text):
+        text += (
+            "; where rows are cut after they are padded, the end that is cut off is padding then"
+        )
     return [Note("changed", text, "where the tokenizer's own side was that, as most have it")]
 
 

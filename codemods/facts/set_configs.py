@@ -25,19 +25,20 @@ class _SetConfigs(Looking):
 
     def visit_Assign(self, node: cst.Assign) -> None:
         for target in node.targets:
-            path = (dotted(target.target) or "").split(".")
+            path = _path(target.target)
             none = literal_value(node.value) == Constant(None) and path[-1] != "generation_config"
             if "generation_config" in path[1:-1] and not none and path[-1] != "pad_token_id":
                 self.found.append(node)
 
     def visit_Call(self, node: cst.Call) -> None:
-        named = [a.value for a in node.args[1:2] if isinstance(a.value, cst.SimpleString)]
-        if dotted(node.func) == "setattr" and any(
-            name.evaluated_value == "generation_config" for name in named
-        ):
+        named = [a.value for a in node.args[1:2]]
+        by_name = dotted(node.func) == "setattr" or (dotted(node.func) or "").endswith("attrgetter")
+        named = [*(a.value for a in node.args[:1]), *named] if by_name else []
+        texts = [one for one in named if isinstance(one, cst.SimpleString)]
+        if any(one.evaluated_value == "generation_config" for one in texts):
             self.found.append(node)
         # `model.generation_config.to_dict()` and its kin only tell
-        path = (dotted(node.func) or "").split(".")
+        path = _path(node.func)
         if "generation_config" in path[1:-1] and not path[-1].startswith(("to_", "get")):
             self.found.append(node)
 
@@ -48,5 +49,14 @@ class _SetConfigs(Looking):
             self.found.append(node)  # given away, kept by another name, or set
 
     def visit_AugAssign(self, node: cst.AugAssign) -> None:
-        if "generation_config" in (dotted(node.target) or "").split(".")[1:]:
+        if "generation_config" in _path(node.target)[1:]:
             self.found.append(node)
+
+
+def _path(node: cst.BaseExpression) -> list[str]:
+    """The attributes of an expression, behind what they are taken of: `unwrap(model).generation_config.top_k`."""
+    found: list[str] = []
+    while isinstance(node, cst.Attribute):
+        found.append(node.attr.value)
+        node = node.value
+    return [node.value if isinstance(node, cst.Name) else "", *reversed(found)]

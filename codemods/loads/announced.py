@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+import libcst as cst
+
 from cleanguard.catalogue.families import family_of
 from codemods.facts.load_context import may_load_chat, padding_taker
 from codemods.facts.load_targets import class_named, target_of
@@ -13,7 +15,7 @@ from codemods.facts.unseen_ids import may_have_bos
 from codemods.loads.partners import model_text
 from codemods.plan.sites import Note
 from codemods.script.script import Script
-from lint_rules._flow.values.events import Generate, ModelLoad, TokenizerLoad
+from lint_rules._flow.values.events import Forward, Generate, ModelLoad, TokenizerLoad
 from lint_rules._flow.values.joins import Value
 
 _ITS_TOKENIZER = Note(
@@ -33,8 +35,11 @@ _REFUSES = Note(
     "model's context, and scores that are no numbers, are refused",
     "where no prompt, and no text of the model that is read again, is such a one, and the scores are numbers",
 )
-_CHAT_ROWS = "`{name}` writes a chat format: rows with it are refused where its marks are tokens of the tokenizer"
-_NO_MARKS = "where they are plain text, as in Llama 2 or Pythia"
+_CHAT_ROWS = (
+    "`{name}` writes a chat format: rows with it are refused where its marks are tokens of the tokenizer, "
+    "or the `[INST]` and `<<SYS>>` of Llama 2 and Mistral"
+)
+_NO_MARKS = "where they are plain text, as in Pythia"
 _CLASS = "the model's config names the class, whatever it is; the script said `{name}`"
 _TOKENIZER_CLASS = "the tokenizer's files name its class; the script said `{name}`"
 _ANY_HEAD = Note(
@@ -57,8 +62,8 @@ _TAKEN = "`{name}` may pad with what is loaded here: the loader pads on the left
 _SAYS_SIDE = "where it sets side and token itself, or rows are equally long"
 _SPELLED = Note(
     "changed",
-    "a prompt that spells BOS is refused, and ids that begin with it twice",
-    "where no text that becomes a prompt spells it",
+    "a prompt that spells BOS is refused, and ids that begin with it twice, scored ones too",
+    "where no text that becomes a prompt, or is scored, spells it",
 )
 _PICKLED = Note(
     "changed",
@@ -169,9 +174,11 @@ def _chat_rows(script: Script) -> tuple[Note, ...]:
 
 
 def _makes_prompts(script: Script, model: ModelLoad) -> bool:
-    """Whether a script generates with what may have a BOS, from texts that are not written in it."""
-    generates = next(script.flow.events(Generate), None) is not None
-    return generates and may_have_bos(model.model)
+    """Whether a script gives texts to what may have a BOS, or serves files that may."""
+    kinds = (Generate, Forward)
+    reads = any(next(script.flow.events(kind), None) is not None for kind in kinds)
+    serves = not trains(script) and script.others.serves(script.path)
+    return (reads or serves) and may_have_bos(model.model)
 
 
 def _revision(load: ModelLoad | TokenizerLoad) -> Value | None:
@@ -192,6 +199,8 @@ def alone(script: Script, model: ModelLoad) -> tuple[Note, ...]:
         if _revision(tokenizer) != _revision(model):
             return False
         fixed = tokenizer.model.fixed and model.model.fixed
+        if not _comes_with(script, tokenizer, model):
+            return False
         same = fixed and tokenizer.model.text is not None
         same = same and tokenizer.model.text == model.model.text
         here = not ours or tokenizer.place.function is function
@@ -200,3 +209,19 @@ def alone(script: Script, model: ModelLoad) -> tuple[Note, ...]:
     # An option may name a tokenizer of another place instead.
     loads = list(script.flow.events(TokenizerLoad))
     return () if loads and all(map(is_same, loads)) else (_ITS_TOKENIZER,)
+
+
+def _comes_with(script: Script, tokenizer: TokenizerLoad, model: ModelLoad) -> bool:
+    """Whether a tokenizer is loaded wherever the model is: not on a condition that the model's load is not under."""
+    if tokenizer.place.function is not model.place.function:
+        return True
+    at = script.span(model.node).start
+    for one in tokenizer.place.parents:
+        if not isinstance(one, cst.If):
+            continue
+        if one not in model.place.parents:
+            return False
+        first, body = script.span(tokenizer.node).start, script.span(one.body)
+        if (body.start <= first < body.end) != (body.start <= at < body.end):
+            return False
+    return True

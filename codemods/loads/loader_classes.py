@@ -10,6 +10,7 @@ from codemods.loads.own_classes import hands_on, is_plain, written_class
 from codemods.loads.partners import model_text
 from codemods.plan.sites import CannotRewrite
 from codemods.script.bindings import Bindings, Bound
+from codemods.script.closures import imports_of
 from codemods.script.looking import Looking
 from codemods.script.script import Script
 from lint_rules._flow.state.library_names import VALUE_HEAD, kind_of_call
@@ -196,6 +197,8 @@ class _Classes:
     def __init__(self, script: Script) -> None:
         self._bindings = Bindings(script)
         self._open: set[cst.CSTNode] = set()
+        members = imports_of(script).members
+        self._stars = {local: f"{module}.{real}" for local, module, real in members}
 
     def called(self, load: ModelLoad | TokenizerLoad) -> list[_Class]:
         """The classes whose `from_pretrained` a load calls."""
@@ -240,7 +243,8 @@ class _Classes:
         if not found and name == "None":
             return
         if not found:
-            yield f"transformers.{name}" if self._bindings.has_star else None
+            stars = self._stars.get(name)
+            yield stars or (f"transformers.{name}" if self._bindings.has_star else None)
         for bound in found:
             yield from self._bound(bound)
 

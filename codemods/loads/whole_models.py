@@ -8,6 +8,7 @@ from functools import partial
 
 import libcst as cst
 
+from codemods.facts.changed_elsewhere import changed_elsewhere
 from codemods.facts.given_models import is_apart
 from codemods.facts.load_context import SPECIALS, is_masked, may_pad
 from codemods.facts.load_targets import target_of
@@ -185,6 +186,7 @@ def _undone(
     touches, gets = named_by(reaches), named_by(holds)
 
     yield from other_holds(script, nodes, touches)
+    yield from changed_elsewhere(script, nodes)
     any_model = bool(models) or given_here is not None
     # What generates with a model that cannot be seen may do so with one that nothing else here generates with.
     alone = bool(models) and not _generates_with(script, nodes)

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
+import libcst as cst
+
 from codemods.script.definitions import Classes, Functions, Imported
 from codemods.script.elsewhere import Elsewhere
 from codemods.script.script import Script
+from lint_rules._flow.values.syntax import dotted
 
 _MOST_PARTS = 60
 
@@ -24,10 +28,14 @@ def imports_of(script: Script) -> Imported:
 
 def _imports(script: Script) -> Imported:
     written = script.look(Imported)
-    if not written.emptied:
+    inner = {one: name for one in written.members if (name := _module_in(script, one)) is not None}
+    if not written.emptied and not inner:
         return written
     found = Imported()
-    found.members, found.found = list(written.members), list(written.found)
+    found.members = [one for one in written.members if one not in inner]
+    found.found = [
+        (one[0], inner[one], inner[one]) if one in inner else one for one in written.found
+    ]
     found.emptied = list(written.emptied)
     own = {local for local, _, _ in written.found} | script.look(Functions).named.keys()
     own |= {one.name.value for one in script.look(Classes).every}
@@ -36,6 +44,46 @@ def _imports(script: Script) -> Imported:
             found.members.append((name, module, name))
             found.found.append(found.members[-1])
     return found
+
+
+def stars_of(script: Script, star: cst.ImportFrom) -> list[tuple[str, str | None]]:
+    """The names that a star import takes out of files of the run, each with what it is of a library."""
+    module = "." * len(star.relative) + ((dotted(star.module) or "") if star.module else "")
+    found = _names_of(script.others, script.path, module, ())
+    return [(name, _origin(script.others, script.path, module, name)) for name in sorted(found)]
+
+
+def _origin(others: Elsewhere, path: Path, module: str, name: str, steps: int = 8) -> str | None:
+    """What a name of a module is in a library, `transformers.AutoTokenizer`; None if a file of the run makes it."""
+    files = others.modules(path, module)
+    if not files:
+        return f"{module.partition('.')[0]}.{name}"
+    found: set[str | None] = set()
+    for file in files:
+        outline = others.once(file, _Outline)
+        makers = [] if outline is None else outline.at_top.get(name, [])
+        if outline is None or steps == 0 or not all(isinstance(one, _From) for one in makers):
+            return None
+        ways = [(one.owner, one.name) for one in makers if isinstance(one, _From)]
+        if not ways:
+            ways = [
+                (owner, name)
+                for owner in outline.emptied
+                if name in _names_of(others, file, owner, (file,))
+            ]
+        if not ways or name in outline.assigned:
+            return None
+        found |= {_origin(others, file, owner, real, steps - 1) for owner, real in ways}
+    return found.pop() if len(found) == 1 else None
+
+
+def _module_in(script: Script, member: tuple[str, str, str]) -> str | None:
+    """The dotted name of a module of the run that is taken out of its package: `from package import module`."""
+    _, package, name = member
+    inner = package + ("" if package.endswith(".") else ".") + name
+    if name in _names_of(script.others, script.path, package, ()):
+        return None  # of the same name in the package
+    return inner if script.others.modules(script.path, inner) else None
 
 
 def _names_of(others: Elsewhere, path: Path, module: str, seen: tuple[Path, ...]) -> set[str]:
@@ -148,6 +196,18 @@ class _From:
     name: str
 
 
+def _at_top(body: Sequence[ast.stmt]) -> Iterator[ast.stmt]:
+    """The statements that run when a module is imported, those under a condition among them."""
+    for node in body:
+        yield node
+        if isinstance(node, (ast.If, ast.Try, ast.With)):
+            yield from _at_top(node.body)
+            yield from _at_top(getattr(node, "orelse", []))
+            yield from _at_top(getattr(node, "finalbody", []))
+            for handler in getattr(node, "handlers", []):
+                yield from _at_top(handler.body)
+
+
 class _Outline:
     """What makes the names of a module, read once for however many are followed.
 
@@ -155,6 +215,7 @@ class _Outline:
         at_top: The definitions and imports in the module's body, by the names that they make.
         anywhere: The definitions in its body and the imports everywhere, modules by their dotted names, in the order
             of a walk level by level.
+        assigned: The names that its body assigns.
         makes: All names that its body gives something, but for those that it takes by `*`.
         emptied: The modules out of which everything is taken.
     """
@@ -164,10 +225,11 @@ class _Outline:
         self.anywhere: dict[str, list[_Definition | _From | str]] = {}
         self.emptied: list[str] = []
         self._contents: dict[ast.AST, tuple[str, list[str]]] = {}
-        top = set(module.body)
-        self.makes = {
+        body = list(_at_top(module.body))
+        top = set(body)
+        self.assigned = {
             part.id
-            for node in module.body
+            for node in body
             if isinstance(node, (ast.Assign, ast.AnnAssign))
             for part in ast.walk(node)
             if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store)
@@ -182,7 +244,7 @@ class _Outline:
                 for alias in node.names:
                     local = alias.asname or alias.name.partition(".")[0]
                     self.anywhere.setdefault(local, []).append(alias.name)
-        self.makes |= self.at_top.keys()
+        self.makes = self.assigned | self.at_top.keys()
 
     def _take(self, node: ast.ImportFrom, *, at_top: bool) -> None:
         owner = "." * node.level + (node.module or "")

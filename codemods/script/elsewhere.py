@@ -19,6 +19,7 @@ from codemods.script.handing import (
     MAKES,
     Generating,
     dotted_parts,
+    imported_modules,
     imported_words,
     imports_from,
     part_of,
@@ -131,8 +132,15 @@ class Elsewhere:
 
     def importers(self, path: Path) -> list[Path]:
         """The other files of the run that may import one."""
-        found = {one for stem in self.stems(path) for one in self._importers.get(stem, ())}
-        return sorted(found - {path})
+        stems = self.stems(path)
+        found = {one for stem in stems for one in self._importers.get(stem, ())} - {path}
+        return sorted(other for other in found if self._means(other, path, stems))
+
+    def _means(self, path: Path, other: Path, stems: frozenset[str]) -> bool:
+        """Whether a file imports another one, or a package that hands on what that has."""
+        named = imported_modules(self._whole(path))
+        files = {file for name in named for file in self.modules(path, name)}
+        return other in files or any(f.stem == "__init__" and _stem(f) in stems for f in files)
 
     def _may_give(self, path: Path, does: Generating | None) -> bool:
         """Whether a file may give a model to what of another one generates."""

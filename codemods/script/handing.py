@@ -14,6 +14,9 @@ MAKES = re.compile(r"from_pretrained|transformers|CleanModelLoader|from_config|F
 
 _WORD = re.compile(r"\w+")
 _IMPORTS = re.compile(r"\bfrom\s+([.\w]+)\s+import\s+(\([^)]*\)|[^\n]*)|\bimport\s+([^\n;\"']+)")
+_IMPORTED = re.compile(
+    r"^\s*from\s+([.\w]+)\s+import\s+(\([^)]*\)|[^\n]*)|^\s*import\s+([^\n;\"']+)", re.MULTILINE
+)
 _RENAMED = re.compile(r"\b(\w+)\s+as\s+(\w+)")
 
 
@@ -123,3 +126,14 @@ def root_of(path: Path, parts: list[str]) -> Path:
     """The folder from which a file is imported by these parts."""
     above = len(parts) + (path.stem == "__init__")
     return path.parents[above - 1]
+
+
+def imported_modules(text: str) -> list[str]:
+    """What a text imports, by the dotted names that modules may have."""
+    found: list[str] = []
+    for start, names, plain in _IMPORTED.findall(text):
+        words = _WORD.findall(names)
+        joint = "" if start.endswith(".") else "."
+        found += [start, *(f"{start}{joint}{word}" for word in words)] if start else []
+        found += re.findall(r"[\w.]+", plain)
+    return list(dict.fromkeys(found))

@@ -25,7 +25,7 @@ DRAWN = Note(
 )
 GREEDY = Note(
     "changed",
-    "greedy is now said; it was inherited from generation_config.json",
+    "greedy is now said; whether texts are sampled was left to generation_config.json",
     "where that file asked for no sampling",
 )
 

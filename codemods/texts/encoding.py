@@ -62,9 +62,9 @@ def truncation_note(script: Script, encode: Encode) -> list[Note]:
     ):
         return []
     limit = encode.args.get("max_length")
-    written = limit is not None and limit.expression is not None
-    size = script.code(limit.expression) if written and limit and limit.expression else "a length"
-    text = f"truncation to {size} tokens: a prompt is no longer cut; one that does not fit raises"
+    said = None if limit is None else limit.expression
+    size = "the tokenizer's length" if said is None else f"{script.code(said)} tokens"
+    text = f"truncation to {size}: a prompt is no longer cut; one that does not fit raises"
     return [Note("changed", text, "where no prompt was longer")]
 
 

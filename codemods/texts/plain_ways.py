@@ -24,7 +24,7 @@ _SAME = frozenset(
 _TELL = frozenset(["len", "int", "zip", "enumerate", "range", "list", "min", "max"])
 _OF_BACKEND = (
     r"\.(tokens|word_ids|words|char_to_token|token_to_chars|token_to_word|encodings|sequence_ids|is_fast)\b"
-    r"|\[\d"
+    r"|\[\d|\[\w+\]\.(ids|tokens|offsets|type_ids|n_sequences|overflowing|special_tokens_mask)\b"
 )
 _BACKEND = re.compile(r"\.(backend_tokenizer|_tokenizer)\b")
 _CHOICE = "line {row} takes one of several by a condition"

@@ -95,15 +95,39 @@ def is_length(
     if not script.names_in(script.span(node)) & prompt:
         return False
     if isinstance(node, cst.Subscript):
-        return _is_last_of_shape(script, node)
+        return _is_last_of_shape(script, node) and _is_whole(script, node.value, function, depth)
     if not isinstance(node, cst.Call):
         return False
     if isinstance(node.func, cst.Name) and node.func.value == "len" and len(node.args) == 1:
-        return not _is_batch(script, node.args[0].value)
+        given = node.args[0].value
+        return not _is_batch(script, given) and _is_whole(script, given, function, depth)
     if isinstance(node.func, cst.Attribute):
         method, sizes = node.func.attr.value, [script.code(arg.value) for arg in node.args]
-        return method == "numel" or (method == "size" and sizes in (["1"], ["-1"]))
+        told = method == "numel" or (method == "size" and sizes in (["1"], ["-1"]))
+        return told and _is_whole(script, node.func.value, function, depth)
     return False
+
+
+def _is_whole(
+    script: Script, node: cst.BaseExpression, function: cst.FunctionDef | None, depth: int
+) -> bool:
+    """Whether what is measured is no part of what it comes from: no slice, and nothing that is picked out."""
+    if isinstance(node, cst.Subscript):
+        bounds = [one.slice for one in node.slice if isinstance(one.slice, cst.Slice)]
+        if any(one.lower or one.upper or one.step for one in bounds):
+            return False
+        return _is_whole(script, node.value, function, depth)
+    if isinstance(node, cst.Attribute):
+        return _is_whole(script, node.value, function, depth)
+    if isinstance(node, cst.Call):
+        parts = [arg.value for arg in node.args]
+        parts += [node.func.value] if isinstance(node.func, cst.Attribute) else []
+        return all(_is_whole(script, one, function, depth) for one in parts)
+    if isinstance(node, cst.Name) and depth > 0:
+        values = script.assigned_values(node.value, function)
+        return all(_is_whole(script, one, function, depth - 1) for one in values)
+    comprehended = (cst.ListComp, cst.GeneratorExp, cst.SetComp, cst.BinaryOperation)
+    return not isinstance(node, comprehended)
 
 
 def _is_unpacked(
@@ -115,9 +139,9 @@ def _is_unpacked(
     if len(visitor.found) != 1 or len(script.stores_of(name, function)) != 1:
         return False
     of = _measured(visitor.found[0])
-    return (
-        of is not None and _is_batch(script, of) and bool(script.names_in(script.span(of)) & prompt)
-    )
+    if of is None or not _is_batch(script, of) or not _is_whole(script, of, function, 4):
+        return False
+    return bool(script.names_in(script.span(of)) & prompt)
 
 
 def _measured(node: cst.BaseExpression) -> cst.BaseExpression | None:

@@ -66,8 +66,8 @@ LOAD = 'model = AutoModelForCausalLM.from_pretrained("gpt2")\n'
         ),
         pytest.param(
             f"try:\n    from transformers import AutoModelForCausalLM\nexcept ImportError:\n    raise\n{LOAD}",
-            "try:\n    pass\nexcept ImportError:\n    raise\n",
-            "transformers",
+            "try:\n    from transformers import AutoModelForCausalLM\nexcept ImportError:\n    raise\n",
+            "from_pretrained",
             id="an import in try",
         ),
         pytest.param(
