@@ -59,18 +59,8 @@ _READS = frozenset(
         *("print", "len", "str", "repr", "type", "isinstance", "dict", "list", "tuple", "zip"),
         *("enumerate", "range", "int", "float", "min", "max", "sum", "format", "append", "write"),
         *("info", "debug", "warning", "error", "decode", "batch_decode", "convert_ids_to_tokens"),
-        *(
-            "tolist",
-            "any",
-            "all",
-            "BatchEncoding",
-            "generate",
-            "items",
-            "to",
-            "dump",
-            "dumps",
-            "log",
-        ),
+        *("tolist", "any", "all", "BatchEncoding", "generate", "items", "to", "dump", "dumps"),
+        "log",
     ]
 )
 # Modules whose functions give on what they get.

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import libcst as cst
 
 from cleanguard.catalogue.families import family_of
-from codemods.facts.growth_text import without_growth
+from codemods.facts.growth import without_growth
 from codemods.facts.hand_padding import pads_left
 from codemods.plan.sites import CannotRewrite, Note, Site
 from codemods.script.closures import imports_of

@@ -35,7 +35,7 @@ from lint_rules._questions.reach import Reach
 _INPUTS = ("input_ids", "inputs", "attention_mask", "token_type_ids")
 # Functions of torch, numpy and random whose numbers no tokenizer gave; a number that places or shapes ids is no id.
 _MADE = frozenset(("randint", "randint_like", "randperm", "arange", "randrange", "random_"))
-_MOVES = ("to", "cuda", "cpu", "long", "int", "bool")
+_MOVES = ("to", "cuda", "cpu", "long", "int", "bool", "squeeze", "unsqueeze")
 _CHANGED_MASK = re.compile(
     r"mask[\"'\]]*(\[[^\n=]*\]\s*[-+*|&^]?=[^=]|\.\w+_\()|\bmask\w*\s*[-+*|&^]=|position_ids"
 )

@@ -138,13 +138,13 @@ class Elsewhere:
 
     def _means(self, path: Path, other: Path, stems: frozenset[str]) -> bool:
         """Whether a file imports another one, or a package that hands on what that has."""
-        named = imported_modules(self._whole(path))
+        named = imported_modules(self.text(path))
         files = {file for name in named for file in self.modules(path, name)}
         return other in files or any(f.stem == "__init__" and _stem(f) in stems for f in files)
 
     def _may_give(self, path: Path, does: Generating | None) -> bool:
         """Whether a file may give a model to what of another one generates."""
-        text = self._whole(path)
+        text = self.text(path)
         if does is None or not does.is_said_in(self._words(path), self._renamed):
             return False
         if MAKES.search(text) or not self._carriers.isdisjoint(self.imported_words(path)):
@@ -154,14 +154,14 @@ class Elsewhere:
 
     def _words(self, path: Path) -> set[str]:
         if path not in self._said:
-            self._said[path] = words_in(self._whole(path))
+            self._said[path] = words_in(self.text(path))
         return self._said[path]
 
     @cached_property
     def _renamed(self) -> frozenset[tuple[str, str]]:
         """What packages import under another name, and that name."""
         packages = [path for path in self._run if path.stem == "__init__"]
-        return frozenset(pair for path in packages for pair in renamed(self._whole(path)))
+        return frozenset(pair for path in packages for pair in renamed(self.text(path)))
 
     def is_given(self, path: Path) -> bool:
         """Whether another file of the run may give a model to what a file generates with."""
@@ -188,7 +188,7 @@ class Elsewhere:
     def imported_words(self, path: Path) -> frozenset[str]:
         """The names in a file's import statements."""
         if path not in self._imported:
-            self._imported[path] = frozenset(imported_words(self._whole(path).encode()))
+            self._imported[path] = frozenset(imported_words(self.text(path).encode()))
         return self._imported[path]
 
     @cached_property
@@ -214,7 +214,7 @@ class Elsewhere:
             within: Look into this function of it alone, if it defines one of that name.
         """
         return any(
-            other != path.absolute() and words.search(part_of(self._whole(other), within))
+            other != path.absolute() and words.search(part_of(self.text(other), within))
             for other in self.modules(path, module)
         )
 
@@ -244,10 +244,6 @@ class Elsewhere:
         every = self._run_by_last.get(name, ())
         return [one.parent.parent for one, _ in every if one.stem == "__init__"]
 
-    def text(self, path: Path) -> str:
-        """The text of a file of the run."""
-        return self._whole(path)
-
     def parsed(self, path: Path) -> ast.Module | None:
         """The tree of a file of the run, parsed once; None where it is no Python."""
         if path not in self._trees:
@@ -274,7 +270,8 @@ class Elsewhere:
         """Whether a file imports a name from a module of this last name, or the module itself."""
         return imports_from(self.text(path), stem, name)
 
-    def _whole(self, path: Path) -> str:
+    def text(self, path: Path) -> str:
+        """The text of a file of the run."""
         if path not in self._wholes:
             self._wholes[path] = _bytes(path).decode("utf-8", errors="replace")
         return self._wholes[path]
@@ -291,9 +288,10 @@ class Elsewhere:
 
     def serves(self, path: Path) -> bool:
         """Whether another file imports from a file, or the file."""
-        stem = _stem(path)
-        word = re.compile(rf"\b(from|import)\s[^\n]*\b{re.escape(stem)}\b")
-        return any(word.search(self._text(other)) for other in self.beside(path))
+        own = path.absolute()
+        word = re.compile(rf"\b(from|import)\s[^\n]*\b{re.escape(_stem(path))}\b")
+        around = set(self._neighbours(own.parent)) - {own, *self._run}
+        return bool(self.importers(own)) or any(word.search(self._text(one)) for one in around)
 
     def beside(self, path: Path) -> list[Path]:
         """The other files of the run, and of the file's folder."""

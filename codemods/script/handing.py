@@ -14,8 +14,10 @@ MAKES = re.compile(r"from_pretrained|transformers|CleanModelLoader|from_config|F
 
 _WORD = re.compile(r"\w+")
 _IMPORTS = re.compile(r"\bfrom\s+([.\w]+)\s+import\s+(\([^)]*\)|[^\n]*)|\bimport\s+([^\n;\"']+)")
+# In the text of a notebook a line begins behind a quote, or behind what stands for the end of one.
 _IMPORTED = re.compile(
-    r"^\s*from\s+([.\w]+)\s+import\s+(\([^)]*\)|[^\n]*)|^\s*import\s+([^\n;\"']+)", re.MULTILINE
+    r"(?:^|;|\"|\\n)\s*from\s+([.\w]+)\s+import\s+(\([^)]*\)|[^\n\\]*)|(?:^|;|\"|\\n)\s*import\s+([^\n;\"'\\]+)",
+    re.MULTILINE,
 )
 _RENAMED = re.compile(r"\b(\w+)\s+as\s+(\w+)")
 

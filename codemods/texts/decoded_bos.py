@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from functools import partial
 
 import libcst as cst
 
@@ -26,6 +25,8 @@ _DECODED_THERE = re.compile(
     r"^(?![^\n]*(print|log|debug|info|write))[^\n]*tok\w*\.(batch_)?decode\((?![^\n]*skip_special)",
     re.MULTILINE,
 )
+# What a file does when it is run itself.
+_OWN_RUN = re.compile(r"^if\s+__name__\s*==", re.MULTILINE)
 _TOKENISED_THERE = re.compile(r"\btok\w*\(|\btok\w*\.(batch_)?encode")
 
 
@@ -58,8 +59,10 @@ def trained_with_two(script: Script) -> str | None:
         if any(value is not None and reach.touches(value) for value in returned(function)):
             return _WHY.format(line=script.line_of(decode.node))
     for module in imports_of(script).modules:
-        says = partial(script.others.mentions, script.path, module)
-        if says(_DECODED_THERE) and says(_TOKENISED_THERE):
+        for path in script.others.modules(script.path, module):
+            text = _OWN_RUN.split(script.others.text(path))[0]
+            if not (_DECODED_THERE.search(text) and _TOKENISED_THERE.search(text)):
+                continue
             return f"what {module} decodes with its BOS may become a row again, with a second BOS"
     return None
 
