@@ -40,6 +40,9 @@ class Loaded(NamedTuple):
     provenance: Provenance
 
 
+_OTHER_NAMES = {"half": "float16", "float": "float32", "double": "float64"}
+
+
 class CleanModelLoader(GuardedCalls):
     """Loads a base model so that nothing of a chat format can reach it unnoticed.
 
@@ -160,7 +163,7 @@ class CleanModelLoader(GuardedCalls):
             bnb_4bit_use_double_quant=bnb_4bit_use_double_quant,
             bnb_4bit_compute_dtype=bnb_4bit_compute_dtype,
             bnb_4bit_quant_storage=bnb_4bit_quant_storage,
-            dtype="auto" if dtype is None else dtype,
+            dtype=_named_dtype(dtype),
             device_map=device_map,
             attn_implementation=attn_implementation,
             revision=revision,
@@ -239,6 +242,13 @@ class CleanModelLoader(GuardedCalls):
             The paths that were written.
         """
         return save_tokenizer(self._request, path)
+
+
+def _named_dtype(dtype: str | torch.dtype | None) -> str | torch.dtype:
+    """A dtype by the name that torch prints; `half`, `float` and `double` are torch's other names for three of them."""
+    if dtype is None:
+        return "auto"
+    return _OTHER_NAMES.get(dtype, dtype) if isinstance(dtype, str) else dtype
 
 
 def _side(padding: str, *, for_training: bool) -> PaddingSide | None:

@@ -5,16 +5,18 @@ from __future__ import annotations
 import builtins
 import re
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import libcst as cst
 
 from codemods.facts.load_targets import target_of
 from codemods.facts.purposes import trains
-from codemods.script.closures import closure_text, imports_of, stars_of
+from codemods.script.closures import closure_text, imports_of, made_elsewhere, stars_of
+from codemods.script.definitions import Functions
 from codemods.script.handing import imported_modules
 from codemods.script.looking import Looking
-from codemods.script.model_uses import Calls, reaches
+from codemods.script.model_uses import Calls, holds, reaches
 from codemods.script.script import Script
 from lint_rules._flow.values.events import ModelLoad, TokenizerLoad
 from lint_rules._flow.values.syntax import dotted
@@ -31,10 +33,20 @@ _CONFIGS = re.compile(
     r"|\.generation_config\.update\(|^\s*\w+\s*=\s*[\w.]+\.generation_config\s*$|setattr\([^\n]*generation_config",
     re.MULTILINE,
 )
+# What is taken for transformers' own where it is imported by this name.
+_LIBRARY = ("AutoTokenizer", "AutoModelForCausalLM", "GenerationConfig", "AutoConfig", "PeftModel")
+_QUOTED = r"[\"'](Auto(Tokenizer|ModelForCausalLM)|\w+ForCausalLM|\w+Tokenizer(Fast)?|GenerationConfig)[\"']"
+# What a file says that gives ids to models.
+_GIVES = re.compile(r"\.generate\(|\.logits\b|\.loss\b")
+_STEPS = 3
 # Methods of the library that a guarded call is made of, or goes past.
 _ENTRIES = "from_pretrained|generate|_sample|_beam_search|__call__|encode|encode_plus|tokenize|decode|batch_decode"
 _PATCHES = re.compile(
     rf"(?<!\bself)(?<!\bcls)\.({_ENTRIES})\s*=(?!=)|setattr\([^\n]*[\"']({_ENTRIES})[\"']"
+)
+_SWAPS = re.compile(
+    rf"(setattr|patch|vars|globals|__dict__|sys\.modules)[^\n]*{_QUOTED}"
+    r"|patch\([\"'][\w.]+\.(Auto\w+|\w+ForCausalLM|\w+Tokenizer)[\"']"
 )
 
 
@@ -59,9 +71,18 @@ def changed_elsewhere(
     anew = script.once(_bound_anew)
     if anew is not None:
         yield loads[0].node, anew
+    for known in _LIBRARY:
+        if script.uses(known, None) and made_elsewhere(script, known):
+            yield (
+                loads[0].node,
+                f"`{known}` comes from a file of the run that may make it another thing",
+            )
     patched = script.once(_patched)
     if patched is not None:
         yield loads[0].node, patched
+    swapped = script.once(_sets_modules)
+    if swapped is not None:
+        yield loads[0].node, swapped
     why = None if trains(script) else script.once(_set_elsewhere)
     if why is not None:
         yield loads[0].node, why
@@ -148,10 +169,45 @@ def _patched(script: Script) -> str | None:
     """Why the library may not do what it does by itself."""
     own = ("it", script.source.text)
     for name, text in (own, *script.once(_texts)):
+        if _SWAPS.search(text):
+            return f"{name} puts something of its own for a class of the library"
+    for name, text in (own, *script.once(_texts)):
         found = _PATCHES.search(text)
         if found is not None:
             return f"{name} puts something of its own for `{found[1] or found[2]}`"
     return None
+
+
+def _sets_modules(script: Script) -> str | None:
+    """Why what other files do may not be what they say: the script puts something of its own into one."""
+    taken = imports_of(script)
+    members = {local for local, _, _ in taken.members}
+    for node, name in script.look(_Attributes).found:
+        made = isinstance(node.value, cst.Lambda) or (
+            isinstance(node.value, cst.Name) and node.value.value in script.look(Functions).named
+        )
+        whole = name not in members or name[:1].isupper()  # a module, or a class
+        if (whole or made) and (_is_of_run(script, name) or (made and _is_object(script, name))):
+            return f"line {script.line_of(node)} puts something of its own into `{name}`, which another file makes"
+    return None
+
+
+def _is_object(script: Script, name: str) -> bool:
+    """Whether a name is what something of a file of the run gives."""
+    values = script.assigned_values(name, None)
+    return any(isinstance(v, cst.Call) and _is_of_run(script, _innermost(v)) for v in values)
+
+
+class _Attributes(Looking):
+    """Where attributes are set, with the names that what they are set on begins with."""
+
+    def __init__(self) -> None:
+        self.found: list[tuple[cst.Assign, str]] = []
+
+    def visit_Assign(self, node: cst.Assign) -> None:
+        for one in node.targets:
+            if isinstance(one.target, cst.Attribute) and isinstance(one.target.value, cst.Name):
+                self.found.append((node, one.target.value.value))
 
 
 def _set_elsewhere(script: Script) -> str | None:
@@ -161,8 +217,14 @@ def _set_elsewhere(script: Script) -> str | None:
             return f"{name} sets a `generation_config`, which the guard replaces"
         if _AROUND.search(text):
             return f"{name} sets what a tokenizer puts around a text"
-    members = {local: (module, real) for local, module, real in imports_of(script).members}
     tokenizers = list(script.flow.events(TokenizerLoad))
+    hidden = [call for call in script.look(Calls, None).found if _is_hidden(script, call)]
+    beside = script.others.beside(script.path) if hidden else []
+    if any(_AROUND.search(script.others.text(path)) for path in beside):
+        for call in hidden:
+            if any(_gives(script, one, call) for one in tokenizers):
+                return f"`{script.code(call.func)}` may set what the tokenizer puts around a text"
+    members = {local: (module, real) for local, module, real in imports_of(script).members}
     for call in script.look(Calls, None).found if members and tokenizers else ():
         found = members.get((dotted(call.func) or "").partition(".")[0])
         if found is None or not any(_gives(script, one, call) for one in tokenizers):
@@ -171,6 +233,14 @@ def _set_elsewhere(script: Script) -> str | None:
         if does is not None and (_AROUND.search(does) or _BY_NAME.search(does)):
             return f"`{script.code(call.func)}` may set what the tokenizer puts around a text"
     return None
+
+
+def _is_hidden(script: Script, call: cst.Call) -> bool:
+    """Whether what is called comes out of a table or another call that a file of the run gives."""
+    base = call.func
+    while isinstance(base, cst.Attribute):
+        base = base.value
+    return not isinstance(base, cst.Name) and _is_of_run(script, _innermost(base))
 
 
 def _gives(script: Script, tokenizer: TokenizerLoad, call: cst.Call) -> bool:
@@ -206,3 +276,74 @@ def _others_chosen(script: Script) -> dict[cst.CSTNode, str]:
 
 def _names_class(node: cst.BaseExpression | None) -> bool:
     return isinstance(node, (cst.Name, cst.Attribute, cst.Subscript))
+
+
+def hidden_calls(script: Script) -> Iterator[cst.Call]:
+    """Calls that are given a model, of what a table, a loop or another call gives that comes from a file of the run.
+
+    None where no such file gives ids to models.
+    """
+    models = list(script.flow.events(ModelLoad)) if script.once(_others_give) else []
+    looped = script.look(_Looped).found if models else {}
+    for node in script.look(Calls, None).found if models else ():
+        base = node.func
+        while isinstance(base, cst.Attribute):
+            base = base.value
+        named = isinstance(base, cst.Name)
+        roots = looped.get(_innermost(base), set()) if named else {_innermost(base)}
+        if any(map(partial(_is_of_run, script), roots)) and any(
+            holds(script, model, arg.value) for model in models for arg in node.args
+        ):
+            yield node
+
+
+def _innermost(node: cst.BaseExpression) -> str:
+    """The name that an expression begins with."""
+    while isinstance(node, (cst.Attribute, cst.Subscript, cst.Call)):
+        node = node.func if isinstance(node, cst.Call) else node.value
+    return node.value if isinstance(node, cst.Name) else ""
+
+
+def _is_of_run(script: Script, name: str) -> bool:
+    """Whether a name is imported from a file of the run, or imports one by a name that is made up."""
+    if name in ("importlib", "__import__", "import_module"):
+        return True
+    return any(
+        local == name and bool(script.others.modules(script.path, module))
+        for local, module, _ in imports_of(script).found
+    )
+
+
+class _Looped(Looking):
+    """The names that loops go through, with what the things that they go through begin with."""
+
+    def __init__(self) -> None:
+        self.found: dict[str, set[str]] = {}
+
+    def visit_For(self, node: cst.For) -> None:
+        self._tell(node.target, _innermost(node.iter))
+
+    def visit_CompFor(self, node: cst.CompFor) -> None:
+        self._tell(node.target, _innermost(node.iter))
+
+    def _tell(self, target: cst.BaseExpression, over: str) -> None:
+        if isinstance(target, cst.Name):
+            self.found.setdefault(target.value, set()).add(over)
+        elif isinstance(target, (cst.Tuple, cst.List)):
+            for element in target.elements:
+                self._tell(element.value, over)
+
+
+def _others_give(script: Script) -> bool:
+    """Whether a file that a script imports, or may import by a name that it makes up, gives ids to models."""
+    others = script.others
+    if "import_module" in script.source.text or "__import__" in script.source.text:
+        return any(_GIVES.search(others.text(path)) for path in others.beside(script.path))
+    seen, now = {script.path.absolute()}, [script.path.absolute()]
+    for _ in range(_STEPS):
+        named = [(path, name) for path in now for name in imported_modules(others.text(path))]
+        now = [one for path, name in named for one in others.modules(path, name) if one not in seen]
+        if any(_GIVES.search(others.text(path)) for path in now):
+            return True
+        seen.update(now)
+    return False

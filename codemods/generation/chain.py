@@ -14,6 +14,7 @@ from codemods.script.purity import assigned_name, is_pure, is_pure_assignment, m
 from codemods.script.script import Script
 from codemods.texts.carried_names import carried_names
 from codemods.texts.encoding import encoding_edit, receiver
+from codemods.texts.moved_text import may_differ
 from codemods.texts.statements_between import foldable
 from lint_rules._flow.values.events import Decode, Encode, Generate, Place
 from lint_rules._flow.values.syntax import dotted
@@ -266,7 +267,8 @@ def _refuse_changed_prompt(
     prompt = encode.args.get("text", 0)
     if prompt is None or prompt.expression is None:
         return
-    pure = is_pure(prompt.expression)
+    again = may_differ(script, prompt.expression, encode.place.function)
+    pure = is_pure(prompt.expression) and not again
     if not pure and keeps:
         raise CannotRewrite("making the prompt may have effects, and it would be made twice")
     names = script.names_in(script.span(prompt.expression))

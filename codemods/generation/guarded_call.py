@@ -64,7 +64,7 @@ def arguments_of(
     given, more = carry_generate_keywords(script, generate)
     _refuse_total_length(encode, generate, given)
     notes += more
-    decoding, more = carry_decode_keywords(script, decode)
+    decoding, more = carry_decode_keywords(script, generate, decode)
     notes += [*more, *mode_note(script, generate)]
     if full:
         decoding.append("return_full_text=True")
@@ -114,7 +114,7 @@ def one_or_many(encode: Encode) -> Many:
     text = prompt_of(encode)
     expression = text.expression
     assert expression is not None
-    if single_item(expression) is not None:
+    if single_item(expression) is not None or _is_text(expression):
         return "one"
     if isinstance(expression, (cst.List, cst.ListComp)):
         return "many"
@@ -131,6 +131,15 @@ def one_or_many(encode: Encode) -> Many:
     if pads:  # one prompt may be padded as well, to a length
         return "many" if several else "unclear"
     return "one" if name and not several else "unclear"
+
+
+def _is_text(node: cst.BaseExpression) -> bool:
+    """Whether an expression gives one text for certain: `str(rows)`, `" ".join(rows)`."""
+    if not isinstance(node, cst.Call):
+        return False
+    if isinstance(node.func, cst.Attribute):
+        return node.func.attr.value == "join"
+    return isinstance(node.func, cst.Name) and node.func.value in ("str", "repr", "format")
 
 
 def single_item(node: cst.BaseExpression) -> cst.BaseExpression | None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import builtins
 import re
 import sys
-from collections.abc import Iterable, Sequence, Set
+from collections.abc import Iterable, Iterator, Sequence, Set
 from typing import Literal
 
 import libcst as cst
 
+from codemods.facts.changed_elsewhere import hidden_calls
 from codemods.facts.intact_ids import changes_ids
 from codemods.facts.own_tokens import other_begin
 from codemods.facts.purposes import trains
@@ -19,6 +20,7 @@ from codemods.loads.windows import is_whole
 from codemods.plan.sites import CannotRewrite, Site
 from codemods.script.closures import closure_text, imports_of
 from codemods.script.definitions import Classes, Functions
+from codemods.script.handing import imported_modules
 from codemods.script.looking import Looking
 from codemods.script.model_uses import Calls, holds, origins_of, reaches
 from codemods.script.purity import assigned_name
@@ -85,7 +87,9 @@ def given_away(script: Script) -> list[tuple[cst.Call, str, Does]]:
         elif stored is not None and name not in ours and _is_unseen(script, node, name):
             does = stored  # it may come out of a table
         known.append((node, name, does))
-    return [(node, name, does) for node, name, does in known if does is not None]
+    found = [(node, name, does) for node, name, does in known if does is not None]
+    hidden = hidden_calls(script)
+    return [*found, *((node, script.code(node.func), measured) for node in hidden)]
 
 
 def _root_of(name: str) -> str:
@@ -131,8 +135,18 @@ def _does(script: Script, module: str, name: str) -> Does | None:
         library = module.partition(".")[0] in _LIBRARIES
         if library and not script.others.modules(script.path, module):
             return None  # a file of the run may only be called like a part of it
-        return "unknown" if script.others.mentions(script.path, module, _SCORES) else None
+        return "unknown" if any(map(_SCORES.search, _texts(script, module))) else None
     return _judged(script, text)
+
+
+def _texts(script: Script, module: str) -> Iterator[str]:
+    """The texts of the files that a module's name may mean, and of what a package takes its names from."""
+    others = script.others
+    for path in others.modules(script.path, module):
+        if path != script.path.absolute():
+            yield others.text(path)
+        named = imported_modules(others.text(path)) if path.stem == "__init__" else ()
+        yield from (others.text(one) for name in named for one in others.modules(path, name))
 
 
 def _judged(script: Script, text: str) -> Does | None:

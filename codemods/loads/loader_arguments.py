@@ -16,7 +16,7 @@ from codemods.facts.load_context import (
     side_note,
 )
 from codemods.facts.load_targets import class_named
-from codemods.facts.loader_keywords import carry_model_keywords, written
+from codemods.facts.loader_keywords import carry_model_keywords, literal_of, written
 from codemods.facts.purposes import stays_evaluating, trains
 from codemods.loads.load_dicts import say_dict
 from codemods.loads.loader_classes import class_argument
@@ -99,7 +99,13 @@ def loader_arguments(
     said = _spread(script, model)
     after_tokenizer: tuple[str, ...] = ()
     config = model.args.keywords.get("quantization_config")
-    if config is not None and config.node is not None and config.expression is not None:
+    none = config is not None and literal_of(config) is None
+    if (
+        config is not None
+        and config.node is not None
+        and config.expression is not None
+        and not none
+    ):
         said = [say(script, model, config.expression), *said]
     if tokenizer is not None:
         refuse_class(tokenizer)

@@ -159,7 +159,7 @@ def _refuse_others(
                 f"`{name}` gives the model and its tokenizer together, as its library changes them"
             )
         if (
-            kind == "model-load"
+            kind in ("model-load", "tokenizer-load")
             and isinstance(one, str)
             and not (
                 _is_stock(script, one) or name.endswith(VALUE_HEAD) or _takes(script, load, one)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,6 +65,8 @@ def _origin(others: Elsewhere, path: Path, module: str, name: str, steps: int = 
         makers = [] if outline is None else outline.at_top.get(name, [])
         if outline is None or steps == 0 or not all(isinstance(one, _From) for one in makers):
             return None
+        if makers and _by_star(others, file, outline, name):
+            return None  # which of the two comes last is not looked at
         ways = [(one.owner, one.name) for one in makers if isinstance(one, _From)]
         if not ways:
             ways = [
@@ -75,6 +78,25 @@ def _origin(others: Elsewhere, path: Path, module: str, name: str, steps: int = 
             return None
         found |= {_origin(others, file, owner, real, steps - 1) for owner, real in ways}
     return found.pop() if len(found) == 1 else None
+
+
+def _by_star(others: Elsewhere, path: Path, module: _Outline, name: str) -> bool:
+    return any(name in _names_of(others, path, owner, (path,)) for owner in module.emptied)
+
+
+def made_elsewhere(script: Script, name: str) -> bool:
+    """Whether a name that a script imports from files of the run may be another thing than a library's own."""
+    for local, module, real in imports_of(script).members:
+        files = script.others.modules(script.path, module) if local == name else []
+        if not files:
+            continue
+        texts = [script.others.text(path) for path in files]
+        again = re.compile(rf"global [^\n]*\b{re.escape(real)}\b|globals\(\)|sys\.modules")
+        if any(again.search(text) for text in texts):
+            return True
+        if _origin(script.others, script.path, module, real) is None:
+            return True
+    return False
 
 
 def _module_in(script: Script, member: tuple[str, str, str]) -> str | None:
@@ -158,6 +180,8 @@ class _Closure:
         module = self._others.once(path, _Outline)
         if module is None or len(self.placed) >= _MOST_PARTS:
             return False
+        if name in module.at_top and _by_star(self._others, path, module, name):
+            return False  # which of the two comes last is not looked at
         for maker in module.at_top.get(name, ()):
             if isinstance(maker, _From):
                 found = self.follow(path, maker.owner, maker.name)

@@ -60,7 +60,10 @@ class ScriptText:
     def code(self, node: cst.CSTNode) -> str:
         """The source text of a node, as written."""
         span = self.span(node)
-        return self.utf8[span.start : span.end].decode()
+        code = self.utf8[span.start : span.end].decode()
+        if isinstance(node, (cst.Tuple, cst.GeneratorExp, cst.NamedExpr)) and node.lpar:
+            return f"({code})"
+        return code
 
     def line_of(self, node: cst.CSTNode) -> int:
         """The 1-based line on which a node starts."""

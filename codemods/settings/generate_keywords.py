@@ -12,7 +12,7 @@ from codemods.facts.set_configs import set_configs
 from codemods.plan.edits import Edit
 from codemods.plan.sites import CannotRewrite, Note
 from codemods.script.dict_keys import Keys
-from codemods.script.purity import assigned_name, is_pure
+from codemods.script.purity import assigned_name, is_pure, may_change
 from codemods.script.script import Script
 from codemods.settings.config_changes import settings_after
 from codemods.settings.contradictions import refuse_contradictions
@@ -275,7 +275,9 @@ def unread_config(
     return lines[0] if covered else None
 
 
-def carry_decode_keywords(script: Script, decode: Decode) -> tuple[list[str], list[Note]]:
+def carry_decode_keywords(
+    script: Script, generate: Generate, decode: Decode
+) -> tuple[list[str], list[Note]]:
     """The decoding arguments of the guarded call, which leaves special tokens out by default.
 
     Raises:
@@ -283,6 +285,9 @@ def carry_decode_keywords(script: Script, decode: Decode) -> tuple[list[str], li
     """
     if len(decode.args.positional) > 1 or decode.args.spread:
         raise CannotRewrite("decode takes arguments that this tool does not take apart")
+    for name, argument in decode.args.keywords.items():
+        if name not in ("token_ids", "sequences"):
+            _refuse_later(script, generate, decode, argument)
     given: list[str] = []
     skip = decode.args.get("skip_special_tokens")
     if skip is None:
@@ -295,3 +300,27 @@ def carry_decode_keywords(script: Script, decode: Decode) -> tuple[list[str], li
         elif name not in ("skip_special_tokens", "token_ids", "sequences"):
             raise CannotRewrite(f"the keyword `{name}` of decode has no place in the guarded call")
     return given, []
+
+
+def _refuse_later(script: Script, generate: Generate, decode: Decode, argument: Argument) -> None:
+    """Raise if what decoding is told may be another thing where the texts are generated.
+
+    Raises:
+        CannotRewrite: A call gives it, or it is set between the two.
+    """
+    node = argument.expression
+    if (
+        node is None
+        or argument.node is None
+        or script.span(node).start < script.span(decode.node).start
+    ):
+        return
+    start, end = script.span(generate.node).start, script.span(node).start
+    names = script.names_in(script.span(node))
+    region = Span(start, end)
+    between = script.stored_in(region) if start < end else set()
+    lines = (
+        [] if isinstance(node, cst.Name) else script.lines_between(generate.place.function, region)
+    )
+    if not is_pure(node) or names & between or any(may_change(script, x, names) for x in lines):
+        raise CannotRewrite("what decoding is told is set between the call and the decoding")

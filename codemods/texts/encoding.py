@@ -10,6 +10,7 @@ from codemods.facts.load_context import SPECIALS
 from codemods.facts.own_tokens import load_text, refuse_own
 from codemods.plan.edits import Edit
 from codemods.plan.sites import CannotRewrite, Note
+from codemods.script.purity import is_pure
 from codemods.script.script import Script
 from codemods.texts.prompts import prompt_code
 from lint_rules._flow.values.arguments import Argument
@@ -51,15 +52,26 @@ def prompt_of(encode: Encode) -> Argument:
             )
         if name == "return_tensors" and argument.value != Constant("pt"):
             raise CannotRewrite("the prompt is not encoded to PyTorch tensors")
+        pads = name == "return_attention_mask" and "padding" in encode.args.keywords
+        if pads and encode.args.written(name) is not True:
+            raise CannotRewrite("a padded batch is encoded without its mask")
+        if name != "text" and argument.expression is not None and not is_pure(argument.expression):
+            raise CannotRewrite(f"`{name}` of the tokenizer call is what a call gives")
     return text
+
+
+def cuts(encode: Encode) -> bool:
+    """Whether a tokenizer call may cut its text: told to, or given a length where nothing is padded."""
+    given = encode.args.keywords
+    if "truncation" in given and encode.args.written("truncation") is not None:
+        return encode.args.written("truncation") is not False
+    pads = "padding" in given and encode.args.written("padding") not in (False, None, "do_not_pad")
+    return "max_length" in given and encode.args.written("max_length") is not None and not pads
 
 
 def truncation_note(script: Script, encode: Encode) -> list[Note]:
     """What becomes of a prompt that used to be cut."""
-    if (
-        encode.args.written("truncation") in (False, None)
-        or "truncation" not in encode.args.keywords
-    ):
+    if not cuts(encode):
         return []
     limit = encode.args.get("max_length")
     said = None if limit is None else limit.expression

@@ -7,6 +7,8 @@ import re
 import libcst as cst
 
 from codemods.plan.sites import CannotRewrite
+from codemods.script.closures import closure_text, imports_of
+from codemods.script.definitions import Classes
 from codemods.script.looking import Looking
 from codemods.script.model_uses import Calls
 from codemods.script.purity import is_pure
@@ -15,12 +17,27 @@ from codemods.texts.plain_ways import refuse_other_ways
 from lint_rules._flow.values.events import Decode, Encode, Forward, Generate
 from lint_rules._flow.values.syntax import dotted
 from lint_rules._light.positions import Span
+from lint_rules._questions.reach import nodes_in
 
 _MOVED = "line {row} may change what is tokenised in line {line}, before the call"
+_ANEW = "what is tokenised in line {line} may be another text when it is read again"
 _CAUGHT = "the tokenisation of line {line} stands in a `try`, the call outside of it"
 # What reads and binds names by their texts.
 _READERS = re.compile(r"(?<![.\w])(eval|exec|globals|locals|vars|setattr)\(")
 _RUNS = re.compile(r"(?<![.\w])(eval|exec)\(")
+# What gives pairs where it is not taken apart.
+_ZIPS = re.compile(r"^(list\(|tuple\(|sorted\()?(zip\(|enumerate\(|[\w.]+\.items\(\))")
+_CONSUMES = frozenset(
+    "str repr format list tuple set frozenset sum max min sorted next any all dict".split()  # noqa: SIM905
+)
+_LAZY = frozenset(
+    "iter map filter zip open reversed enumerate reader DictReader islice chain cycle".split()  # noqa: SIM905
+)
+# Methods that run when an object is asked for a part, and code that gives another answer each time.
+_ASKED = re.compile(
+    r"@(\w+\.)?(cached_)?property|def __(?!init__|post_init__|enter__|exit__|call__|new__|repr__)\w+__"
+)
+_STEPS_ON = re.compile(r"\+=|-=|\.pop\(|\bnext\(|\.append\(|random|sample\(|choice\(|shuffle\(")
 _TELLS = frozenset("print info debug warning error log write flush".split())  # noqa: SIM905
 # Modules whose functions change nothing that a script holds, and methods that change no text.
 _APART = frozenset(
@@ -40,6 +57,7 @@ def refuse_moved(script: Script, call: Generate, encode: Encode) -> None:
         CannotRewrite: Something between the two may change it, or catch what it raises; or the call may not run.
     """
     refuse_other_ways(script, call, encode)
+    _refuse_pairs(script, encode)
     line, row = script.line_of(encode.node), script.line_of(call.node)
     if script.once(_runs_texts):
         raise CannotRewrite(
@@ -57,6 +75,8 @@ def refuse_moved(script: Script, call: Generate, encode: Encode) -> None:
     if text is None or text.expression is None or encode.place.line is call.place.line:
         return
     node = text.expression
+    if may_differ(script, node, encode.place.function):
+        raise CannotRewrite(_ANEW.format(line=line))
     firm = _is_firm(node)
     caught = any(isinstance(one, cst.Try) and one.handlers for one in encode.place.parents)
     many = not isinstance(node, (cst.SimpleString, cst.FormattedString)) and _may_be_many(
@@ -80,6 +100,78 @@ def refuse_moved(script: Script, call: Generate, encode: Encode) -> None:
             or (not firm and _tells(between))
         ):
             raise CannotRewrite(_MOVED.format(row=script.line_of(between), line=line))
+
+
+def _refuse_pairs(script: Script, encode: Encode) -> None:
+    """Texts in pairs are tokenised together; the guard takes each for a prompt."""
+    text = encode.args.get("text", 0)
+    node = None if text is None else text.expression
+    values = [] if node is None else [node]
+    if isinstance(node, cst.Name):
+        scope = script.home_of(node.value, encode.place.function)
+        values += script.assigned_values(node.value, scope)
+    for value in values:
+        elements = value.elements if isinstance(value, (cst.List, cst.Tuple)) else ()
+        inner = [one.value for one in elements]
+        inner += [value.elt] if isinstance(value, cst.ListComp) else []
+        if isinstance(value, cst.Call) and _ZIPS.search(script.code(value)):
+            raise CannotRewrite(f"line {script.line_of(encode.node)} tokenises texts in pairs")
+        if any(isinstance(one, (cst.List, cst.Tuple)) for one in inner):
+            raise CannotRewrite(f"line {script.line_of(encode.node)} tokenises texts in pairs")
+
+
+def may_differ(script: Script, node: cst.CSTNode, function: cst.FunctionDef | None) -> bool:
+    """Whether an expression may give another text when it is read again: it uses up what it goes through, or asks an
+    object of the run whose properties or items are made when they are asked for.
+    """
+    names = [name for part in nodes_in(node) for name in _gone_through(part)]
+    if any(_is_used_up(script, name, function) for name in names):
+        return True
+    return any(_is_made(script, name, function) for name in script.names_in(script.span(node)))
+
+
+def _gone_through(node: cst.CSTNode) -> list[str]:
+    """The names that a call, a test or a comprehension goes through, or asks for their text."""
+    found: list[cst.BaseExpression] = []
+    if isinstance(node, cst.CompFor):
+        found = [node.iter]
+    elif isinstance(node, cst.StarredElement):
+        found = [node.value]
+    elif isinstance(node, cst.ComparisonTarget):
+        found = [node.comparator] if isinstance(node.operator, (cst.In, cst.NotIn)) else []
+    elif isinstance(node, cst.Call):
+        name = (dotted(node.func) or "").rpartition(".")[2]
+        joins = isinstance(node.func, cst.Attribute) and node.func.attr.value in ("join", "format")
+        found = [arg.value for arg in node.args] if joins or name in _CONSUMES else []
+    return [one.value for one in found if isinstance(one, cst.Name)]
+
+
+def _is_used_up(script: Script, name: str, function: cst.FunctionDef | None) -> bool:
+    """Whether a name may hold something that can be gone through once."""
+    return any(
+        isinstance(value, cst.GeneratorExp)
+        or (isinstance(value, cst.Call) and (dotted(value.func) or "").rpartition(".")[2] in _LAZY)
+        for value in script.assigned_values(name, script.home_of(name, function))
+    )
+
+
+def _is_made(script: Script, name: str, function: cst.FunctionDef | None) -> bool:
+    """Whether a name holds an object of a class of the run that makes what it is asked for, anew each time."""
+    if name == "self":
+        return False
+    members = {local: (module, real) for local, module, real in imports_of(script).members}
+    own = {one.name.value: one for one in script.look(Classes).every}
+    for value in script.assigned_values(name, script.home_of(name, function)):
+        called = dotted(value.func) if isinstance(value, cst.Call) else None
+        if called in own:
+            text: str | None = script.code(own[called])
+        elif called in members:
+            text = closure_text(script.others, script.path, *members[called])
+        else:
+            continue
+        if text is not None and _ASKED.search(text) and _STEPS_ON.search(text):
+            return True
+    return False
 
 
 def _runs_texts(script: Script) -> bool:

@@ -123,7 +123,8 @@ def _amend(found: Amends, name: str, tree: ast.Module, row: int, kind: str, text
     elif text.startswith("batches are padded on the right"):
         found.loads_right.add(name)
     elif text.startswith("truncation to"):
-        found.uncut |= _lines(name, _near(tree, row, "truncation"))
+        calls = _near(tree, row, "truncation") or _near(tree, row, "max_length")
+        found.uncut |= _lines(name, calls)
         found.refusals.add("TruncatedPromptError")
     elif text.startswith("`model_max_length`"):
         found.loads_long.add(name)

@@ -82,7 +82,8 @@ def builtin_call(name: str, args: Arguments) -> Value:
     if name in _SAME:
         return _collected(given[0])
     if name in _TEXT:
-        return given[-1] if name == "typing.cast" else given[0]
+        many = name == "builtins.str" and isinstance(given[0], (Items, Sequence))
+        return UNKNOWN if many else given[-1] if name == "typing.cast" else given[0]
     if name in _WRAPPERS:
         return _row_of(given[0])
     if name == "builtins.next":
