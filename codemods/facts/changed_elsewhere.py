@@ -29,7 +29,7 @@ _AROUND = re.compile(
 _BY_NAME = re.compile(r"setattr\(|__dict__|vars\(")
 # What a model generates by; pad tokens and settings that are taken back reach no guarded call either way.
 _CONFIGS = re.compile(
-    r"\.generation_config\.(?!pad_token_id\b)\w+\s*=(?!=)\s*(?!None\b)|\.generation_config\s*=(?!=)"
+    r"\.generation_config\.(?!pad_token_id\b)\w+\s*=(?!=)(?!\s*None\b)|\.generation_config\s*=(?!=)"
     r"|\.generation_config\.update\(|^\s*\w+\s*=\s*[\w.]+\.generation_config\s*$|setattr\([^\n]*generation_config",
     re.MULTILINE,
 )

@@ -34,6 +34,12 @@ FROM_IDS = Note(
     "carried", "ids stay ids: `generate_ids` checks them, and says every setting of the call"
 )
 
+_UNMASKED = Note(
+    "changed",
+    "no mask is given: transformers took what is spelled as the pad token of generation_config.json for padding",
+    "where no prompt spells it",
+)
+
 
 def from_ids(sites: Sequence[Site]) -> frozenset[cst.CSTNode]:
     """The calls that are rewritten to `generate_ids`."""
@@ -115,6 +121,11 @@ def is_masked(call: Generate | Forward) -> bool:
         first(argument.value, Encoded) is not None or isinstance(argument.expression, cst.Name)
         for argument in args.spread
     )
+
+
+def mask_note(call: Generate) -> list[Note]:
+    """What is told of a call without a mask, which transformers makes by the pad token of generation_config.json."""
+    return [] if is_masked(call) else [_UNMASKED]
 
 
 def says(script: Script, words: re.Pattern[str]) -> bool:

@@ -7,6 +7,7 @@ from typing import Literal
 import libcst as cst
 
 from codemods.facts.load_context import padding_note
+from codemods.facts.unseen_ids import mask_note
 from codemods.generation.given_prompts import refuse_given
 from codemods.generation.mode import mode_note
 from codemods.plan.sites import CannotRewrite, Note
@@ -57,7 +58,7 @@ def arguments_of(
         raise CannotRewrite("it is decoded with another tokenizer than it was tokenised with")
     refuse_other_specials(script, encode)
     text, told = prompt
-    notes = [*told, *truncation_note(script, encode)]
+    notes = [*told, *truncation_note(script, encode), *mask_note(generate)]
     refuse_read_padding(encode, generate)
     if one_or_many(encode) != "one":
         notes += padding_note(script, encode)

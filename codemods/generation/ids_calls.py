@@ -15,7 +15,7 @@ import libcst as cst
 from codemods.facts.intact_ids import changes_ids, joins_ids, refuse_bound
 from codemods.facts.own_tokens import pads_itself
 from codemods.facts.receiver import loader_at
-from codemods.facts.unseen_ids import FROM_IDS, has_bos, refuse_unseen, says
+from codemods.facts.unseen_ids import FROM_IDS, has_bos, mask_note, refuse_unseen, says
 from codemods.generation.guarded_call import one_or_many, refuse_read_padding
 from codemods.generation.mode import mode_note
 from codemods.plan.edits import Edit
@@ -81,7 +81,14 @@ def rewrite_ids(
     head = loader_at(script, call, unmigrated) + ".generate_ids"
     room = (span.start - line.start) + max(0, line.end - span.end)
     code = script.call(head, arguments, script.indent_of(statement), room)
-    told = [FROM_IDS, *_begins(call, encode), *_joined(joined), *notes, *mode_note(script, call)]
+    told = [
+        FROM_IDS,
+        *mask_note(call),
+        *_begins(call, encode),
+        *_joined(joined),
+        *notes,
+        *mode_note(script, call),
+    ]
     return Edit(span.start, span.end, code), told
 
 
