@@ -168,18 +168,17 @@ def _written_configs(
 def _bare_folders(
     script: Script, nodes: frozenset[cst.CSTNode]
 ) -> Iterator[tuple[cst.CSTNode, str]]:
-    """Loads of a folder into which a script that knows of no tokenizer writes a model."""
-    if "okenizer" in script.source.text:
-        return
-    saved = {
-        script.code(call.args[0].value)
-        for call in script.look(Calls, "save_pretrained").found
-        if call.args
-    }
+    """Loads of a folder into which the script itself writes a model, and no tokenizer."""
+    saved: dict[str, set[str]] = {}
+    for call in script.look(Calls, "save_pretrained").found:
+        owner = script.code(call.func.value) if isinstance(call.func, cst.Attribute) else ""
+        if call.args:
+            saved.setdefault(script.code(call.args[0].value), set()).add(owner)
     for load in script.flow.events(ModelLoad) if saved else ():
         given = load.args.get("pretrained_model_name_or_path", 0)
         said = None if given is None or given.expression is None else script.code(given.expression)
-        if load.node in nodes and said in saved:
+        owners = saved.get(said or "", set())
+        if load.node in nodes and owners and not any("tok" in owner.lower() for owner in owners):
             yield (
                 load.node,
                 "the script writes its folder without a tokenizer, which the loader needs",

@@ -7,6 +7,7 @@ import re
 import libcst as cst
 
 from cleanguard.catalogue.families import family_of
+from codemods.facts.growth import may_grow
 from codemods.facts.load_context import may_load_chat, padding_taker
 from codemods.facts.load_targets import class_named, target_of
 from codemods.facts.other_holds import chat_elsewhere
@@ -129,7 +130,7 @@ def told_of(script: Script, model: ModelLoad) -> tuple[Note, ...]:
         _REFUSES,
         *((_TWO_BOS,) if trains(script) else ()),
         *_chat_rows(script),
-        *((_ALIGNED,) if script.names_end_with("Trainer") else ()),
+        *((_ALIGNED,) if script.names_end_with("Trainer") and not may_grow(script) else ()),
         *_taken(script),
         *_of_class(model),
         *((_FREED,) if _is_deleted(script, model) else ()),

@@ -225,7 +225,6 @@ REWRITER: tuple[tuple[str, str, Any], ...] = (
     ("codemods.facts.growth", "may_grow", _no),
     ("codemods.settings.contradictions", "refuse_contradictions", _nothing),
     ("codemods.settings.config_changes", "_refuse_elsewhere", _nothing),
-    ("codemods.loads.loader_arguments", "_refuse_other_spread", _nothing),
     ("codemods.loads.loader_classes", "_refuse_own", _nothing),
     ("codemods.loads.loader_classes", "_refuse_others", _nothing),
     ("codemods.texts.encoding", "truncation_note", _list),
@@ -261,6 +260,18 @@ REWRITER: tuple[tuple[str, str, Any], ...] = (
     ("codemods.facts.growth_in_use", "why_not_in_use", _nothing),
     ("codemods.facts.growth_in_use", "renames_bos", _no),
     ("codemods.loads.pad_tests", "_generated_from", _set),
+    ("codemods.facts.changed_elsewhere", "_set_elsewhere", _nothing),
+    ("codemods.facts.changed_elsewhere", "_bound_anew", _nothing),
+    ("codemods.facts.changed_elsewhere", "_others_chosen", _dict),
+    ("codemods.facts.changed_elsewhere", "_sets_modules", _nothing),
+    ("codemods.facts.changed_elsewhere", "hidden_calls", _list),
+    ("codemods.script.closures", "made_elsewhere", _no),
+    ("codemods.texts.moved_text", "may_differ", _no),
+    ("codemods.texts.moved_text", "_refuse_pairs", _nothing),
+    ("codemods.texts.prompt_cut", "_is_whole", _yes),
+    ("codemods.texts.encoding", "cuts", _no),
+    ("codemods.settings.generate_keywords", "_refuse_later", _nothing),
+    ("codemods.facts.id_changes", "kept_elsewhere", _dict),
 )
 
 
