@@ -10,10 +10,21 @@ from codemods.script.script import Script
 from lint_rules._flow.values.joins import Constant
 from lint_rules._flow.values.syntax import dotted
 
+# What the guard's own config may say otherwise than the model's files.
+_SAYS = frozenset(
+    "do_sample temperature top_p top_k min_p num_beams repetition_penalty length_penalty no_repeat_ngram_size".split()  # noqa: SIM905
+    + "max_length max_new_tokens min_length min_new_tokens pad_token_id to_dict to_diff_dict to_json_string".split()  # noqa: SIM905
+)
+
 
 def set_configs(script: Script) -> list[cst.CSTNode]:
     """What may change a model's generation_config: anything but reading it, and setting pad or None."""
     return script.look(_SetConfigs).found
+
+
+def read_configs(script: Script) -> list[cst.CSTNode]:
+    """Where a script reads what a model's generation_config says, of which the guard's says another thing."""
+    return script.look(_SetConfigs).read
 
 
 class _SetConfigs(Looking):
@@ -21,9 +32,12 @@ class _SetConfigs(Looking):
 
     def __init__(self) -> None:
         self.found: list[cst.CSTNode] = []
+        self.read: list[cst.CSTNode] = []
+        self._passed: set[cst.CSTNode] = set()
         self._fine: set[cst.CSTNode] = set()
 
     def visit_Assign(self, node: cst.Assign) -> None:
+        self._passed.update(target.target for target in node.targets)
         for target in node.targets:
             path = _path(target.target)
             none = literal_value(node.value) == Constant(None) and path[-1] != "generation_config"
@@ -31,6 +45,10 @@ class _SetConfigs(Looking):
                 self.found.append(node)
 
     def visit_Call(self, node: cst.Call) -> None:
+        if dotted(node.func) == "print":
+            shown = [one.value for one in node.args]
+            self._passed.update(shown)
+            self._passed.update(one.func for one in shown if isinstance(one, cst.Call))
         named = [a.value for a in node.args[1:2]]
         by_name = dotted(node.func) == "setattr" or (dotted(node.func) or "").endswith("attrgetter")
         named = [*(a.value for a in node.args[:1]), *named] if by_name else []
@@ -45,8 +63,15 @@ class _SetConfigs(Looking):
     def visit_Attribute(self, node: cst.Attribute) -> None:
         if isinstance(node.value, cst.Attribute) and node.attr.value != "__dict__":
             self._fine.add(node.value)
+            told = node.value.attr.value == "generation_config" and node.attr.value in _SAYS
+            if told and node not in self._passed:
+                self.read.append(node)
         if node.attr.value == "generation_config" and node not in self._fine:
             self.found.append(node)  # given away, kept by another name, or set
+
+    def visit_Arg(self, node: cst.Arg) -> None:
+        if node.keyword is not None and node.keyword.value in ("pad_token_id", "eos_token_id"):
+            self._passed.add(node.value)
 
     def visit_AugAssign(self, node: cst.AugAssign) -> None:
         if "generation_config" in _path(node.target)[1:]:

@@ -56,7 +56,8 @@ _FREED = Note(
 )
 _ALIGNED = Note(
     "changed",
-    "Trainer writes no `pad_token_id` into the saved generation_config.json: it finds the tokenizer's there already",
+    "Trainer writes no `pad_token_id` into the saved generation_config.json: it finds the tokenizer's there already; "
+    "where the script names no pad token, it writes the loader's into the saved config.json",
     "where the model's files name one, or the tokenizer's none",
 )
 _TAKEN = "`{name}` may pad with what is loaded here: the loader pads on the left, with a token of its own choice"

@@ -15,7 +15,7 @@ from codemods.facts.load_targets import target_of
 from codemods.facts.other_holds import other_holds, without_model
 from codemods.facts.own_tokens import is_used
 from codemods.facts.purposes import trains
-from codemods.facts.set_configs import set_configs
+from codemods.facts.set_configs import read_configs, set_configs
 from codemods.facts.taken_over import taken_over
 from codemods.loads.by_name import of_other_classes
 from codemods.loads.given_away import given_away, unseen_doubt
@@ -246,6 +246,8 @@ def _undone(
     if any_model and next(script.flow.events(Generate), None) is None:  # another file may generate
         for change in set_configs(script):
             yield change, "it sets `generation_config`, which the guard replaces"
+        for read in read_configs(script) if not trains(script) else ():
+            yield read, "it reads what `generation_config` says, which is greedy in the guard's"
     for applied in script.flow.events(TemplateApply):
         if applied.tokenizer.origin in nodes:
             yield applied.node, "it renders a chat template, which the guard blocks"

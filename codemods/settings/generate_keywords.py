@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 import libcst as cst
 
 from codemods.facts.loader_keywords import literal_of, literal_value, written
-from codemods.facts.set_configs import set_configs
+from codemods.facts.set_configs import read_configs, set_configs
 from codemods.plan.edits import Edit
 from codemods.plan.sites import CannotRewrite, Note
 from codemods.script.dict_keys import Keys
@@ -190,6 +190,11 @@ def refuse_other_mask(script: Script, call: Generate, argument: Argument) -> Non
 
 def refuse_set_config(script: Script) -> None:
     """Settings that the script puts into `model.generation_config` do not reach the guarded call."""
+    read = read_configs(script)
+    if read:
+        raise CannotRewrite(
+            f"line {script.line_of(read[0])} reads what `generation_config` says, which is greedy in the guard's"
+        )
     found = set_configs(script)
     if found:
         line = script.line_of(found[0])

@@ -173,3 +173,17 @@ def test_a_call_without_a_mask_is_told(migrate: Migrate) -> None:
     for code, said in ((ENC + OUT, False), (bare, True)):
         told = [n.text for s in migrate(LOADS + code + SHOW).sites for n in s.notes]
         assert any(note.startswith("no mask is given") for note in told) is said
+
+
+@pytest.mark.parametrize(
+    ("line", "kept"),
+    [
+        ("n = 8 if model.generation_config.do_sample else 3\n", False),
+        ("pad = model.generation_config.pad_token_id\n", False),
+        ("said = model.generation_config.to_dict()\n", False),
+        ("print(model.generation_config.top_p)\n", True),
+        ("end = model.generation_config.eos_token_id\n", True),
+    ],
+)
+def test_what_the_files_say_of_settings_is_read(line: str, kept: bool, migrate: Migrate) -> None:
+    assert (b"CleanModelLoader" in migrate(LOADS + line + ENC + OUT + SHOW).after) is kept
