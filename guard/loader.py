@@ -62,7 +62,7 @@ class CleanModelLoader(GuardedCalls):
         bnb_4bit_compute_dtype: What 4-bit layers compute in; the dtype of the rest of the model.
         bnb_4bit_quant_storage: The dtype that packed weights are stored as; uint8. FSDP needs that
             of the rest.
-        dtype: A torch dtype or its name. The default `"auto"`, and None, keep the dtype of the
+        dtype: A torch dtype or one of its names (`"half"` too). The default `"auto"`, and None, keep the dtype of the
             checkpoint, which is what transformers 5 gives to code that says nothing (transformers 4
             gave float32).
         device_map, attn_implementation, max_memory: As in `from_pretrained`.

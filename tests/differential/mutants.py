@@ -382,13 +382,13 @@ def _of_rewriter(room: Any, given: argparse.Namespace) -> Iterator[dict[str, Any
 
     made = [Program(name, files) for name, files in {**FILES, **PROGRAMS}.items()]
     made += [program(f"{given.seed}-{number}") for number in range(given.programs)]
-    plain = [_planned(plans_of, room, one) for one in made]
     index, count = map(int, given.shard.split("/"))
     for module, name, how in REWRITER[index::count]:
-        undo = forgetting(module, name, how)
         verdict, tried = "never applied", 0
-        try:
-            for one, before in zip(made, plain, strict=True):
+        for one in made:
+            before = _planned(plans_of, room, one)
+            undo = forgetting(module, name, how)
+            try:
                 after = _planned(plans_of, room, one)
                 if after == before or "different" in (after, before):
                     verdict = "caught" if after == "different" != before else verdict
@@ -397,10 +397,10 @@ def _of_rewriter(room: Any, given: argparse.Namespace) -> Iterator[dict[str, Any
                     found = attempt(room, one).status
                     seen = {"different": "caught", "refused": "refused by the plan's own proof"}
                     verdict = seen.get(found, "got through")
-                if verdict not in ("never applied", "got through"):
-                    break
-        finally:
-            undo()
+            finally:
+                undo()
+            if verdict not in ("never applied", "got through"):
+                break
         yield {"what": f"{module}.{name}", "verdict": verdict, "programs": tried}
 
 

@@ -40,6 +40,14 @@ def test_the_seeds_calls_work_as_written(tiny_dir: Path) -> None:
     assert tokenizer.padding_side == "left"
 
 
+@pytest.mark.parametrize(
+    ("name", "dtype"),
+    [("half", torch.float16), ("float", torch.float32), ("double", torch.float64)],
+)
+def test_torchs_other_names_for_dtypes(tiny_dir: Path, name: str, dtype: torch.dtype) -> None:
+    assert CleanModelLoader(str(tiny_dir), dtype=name).load().model.dtype == dtype
+
+
 def test_auto_dtype_is_the_checkpoints(tiny_dir: Path) -> None:
     model, _, provenance = CleanModelLoader(tiny_dir).load()
     wanted = json.loads((tiny_dir / "config.json").read_text())["dtype"]
