@@ -32,6 +32,17 @@ _EMPTY = ("init_empty_weights", "init_on_device", "no_init_weights", "LoadWoInit
 # A size tells it from data: `7b`, `350m`.
 _MODEL_NAME = re.compile(r"\b(?:[\w.-]+/)?[A-Za-z][\w.-]*\d[bBmM]\b(?:[\w.-]*\w)?")
 _COLLATES = re.compile(r"[Cc]ollat|\.pad\(|pad_sequence")
+# Classes of transformers and trl that make batches of rows.
+_COLLATORS = (
+    *("DataCollator", "DataCollatorWithPadding", "DataCollatorForLanguageModeling"),
+    *(
+        "DataCollatorForSeq2Seq",
+        "DataCollatorForTokenClassification",
+        "DataCollatorForWholeWordMask",
+    ),
+    *("DataCollatorForPermutationLanguageModeling", "DataCollatorWithFlattening"),
+    *("DataCollatorForCompletionOnlyLM", "DataCollatorForMultipleChoice", "DataCollatorForSOP"),
+)
 _PADS = re.compile(r"\bpadding\s*=\s*(?!False|None|\d)|\bpad_token|\.pad\(")
 # What a parameter, an option or a field is where nobody says anything else.
 _DEFAULT = re.compile(r"=\s*[\"']([\w./-]+)[\"']")
@@ -109,7 +120,7 @@ def refuse_moved_padding(script: Script, tokenizer: TokenizerLoad) -> None:
 
 def _collates_scored(script: Script) -> bool:
     """Whether a collator of transformers makes rows, and a model of the script scores some."""
-    collates = "DataCollator" in script.source.text
+    collates = "DataCollator" in script.source.text and script.names_end_with(*_COLLATORS)
     return collates and next(script.flow.events(Forward), None) is not None
 
 

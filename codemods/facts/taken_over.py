@@ -9,7 +9,7 @@ from pathlib import Path
 import libcst as cst
 
 from codemods.facts.growth import borrowed_growers
-from codemods.script.closures import closure_at
+from codemods.script.closures import ambiguous, closure_at
 from codemods.script.script import Script
 from lint_rules._flow.values.events import OwnCall
 from lint_rules._flow.values.joins import (
@@ -22,6 +22,7 @@ from lint_rules._flow.values.joins import (
     Tokenizer,
     options,
 )
+from lint_rules._flow.values.syntax import dotted
 from lint_rules._questions.reach import nodes_in
 
 _GENERATES = re.compile(r"\.generate\(")
@@ -51,6 +52,8 @@ def taken_over(
     """
     event = script.flow.event_at(call, OwnCall)
     if event is None or b"generation_config" in script.utf8 or borrowed_growers(script):
+        return frozenset()
+    if ambiguous(script, dotted(call.func) or ""):
         return frozenset()
     parts = _parts(script, event) if _is_plain(event, touches, origins) else None
     if parts is None or any(_HOLDS.search(text) for _, text in parts):

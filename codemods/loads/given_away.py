@@ -42,6 +42,7 @@ _MAKES = re.compile(
 _MEASURES = re.compile(
     r"complexity|flops|macs|profile|simple_evaluate|onnx|^trace$|^summary$", re.I
 )
+_MADE_UP = re.compile(r"import_module\(|__import__\(")
 _MODEL = re.compile(r"(self\.)?\w*(model|lm)\w*")
 _TOKENIZER = re.compile(r"(self\.)?\w*tok(enizer)?\w*")
 # What they do with a model and a tokenizer is known: they train with rows, save, place or count.
@@ -150,6 +151,8 @@ def _texts(script: Script, module: str) -> Iterator[str]:
 
 
 def _judged(script: Script, text: str) -> Does | None:
+    if _MADE_UP.search(text):
+        return "unknown"  # it may call anything
     if not _SCORES.search(text):
         return None
     pads = b"pad" in script.utf8  # what it is given may be padded, and goes without its mask

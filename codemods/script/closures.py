@@ -84,6 +84,18 @@ def _by_star(others: Elsewhere, path: Path, module: _Outline, name: str) -> bool
     return any(name in _names_of(others, path, owner, (path,)) for owner in module.emptied)
 
 
+def ambiguous(script: Script, called: str) -> bool:
+    """Whether what is called comes from a file that makes it, and takes one of that name by a star as well."""
+    root, _, last = called.partition(".")
+    for local, module, real in imports_of(script).found:
+        for path in script.others.modules(script.path, module) if local == root else ():
+            name = last.rpartition(".")[2] if real == module else real
+            outline = script.others.once(path, _Outline)
+            if outline and name in outline.makes and _by_star(script.others, path, outline, name):
+                return True
+    return False
+
+
 def made_elsewhere(script: Script, name: str) -> bool:
     """Whether a name that a script imports from files of the run may be another thing than a library's own."""
     for local, module, real in imports_of(script).members:

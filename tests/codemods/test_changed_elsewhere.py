@@ -161,3 +161,41 @@ def test_what_the_script_puts_into_another_files_module(tmp_path: Path) -> None:
     config = "import argparse\nargs = argparse.Namespace()\n"
     main = "from config import args\n" + LOADS + "args.rate = 1\n" + ASKS
     assert not held(tmp_path / "plain", {"main.py": main, "config.py": config})
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "from kit import ask\n{}print(ask(model, tok, 'a'))\n",
+        "import kit\n{}print(kit.ask(model, tok, 'a'))\n",
+    ],
+)
+def test_a_package_with_two_of_one_name(tmp_path: Path, line: str) -> None:
+    ask = "def ask(model, tok, p):\n    enc = tok(p, return_tensors='pt')\n    return tok.decode(model.generate(**enc, max_new_tokens=4, do_sample=False)[0])\n"
+    texts = {
+        "main.py": line.format(LOADS),
+        "kit/gen.py": ask,
+        "kit/other.py": SCORES.replace("run", "ask"),
+    }
+    once = texts | {"kit/__init__.py": "from .gen import ask\n"}
+    assert not held(tmp_path / "once", once)
+    assert held(
+        tmp_path, texts | {"kit/__init__.py": "from .gen import ask\nfrom .other import *\n"}
+    )
+
+
+def test_what_is_called_by_a_made_up_name_in_a_helper(tmp_path: Path) -> None:
+    runs = "import importlib\ndef run(path, *given):\n    name, _, what = path.partition(':')\n    return getattr(importlib.import_module(name), what)(*given)\n"
+    main = "from runs import run\n" + LOADS + "print(run('gens:raw', model, tok, 'a'))\n"
+    assert held(
+        tmp_path, {"main.py": main, "runs.py": runs, "gens.py": SCORES.replace("run", "raw")}
+    )
+
+
+def test_a_collator_that_is_only_imported_pads_nothing(tmp_path: Path) -> None:
+    score = "enc = tok('a', return_tensors='pt')\nprint(model(**enc).logits)\n"
+    head = "from transformers import DataCollatorWithPadding\n"
+    assert not held(tmp_path / "only", {"main.py": head + LOADS + score})
+    assert held(
+        tmp_path, {"main.py": head + LOADS + "collate = DataCollatorWithPadding(tok)\n" + score}
+    )
