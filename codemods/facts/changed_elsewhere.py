@@ -68,10 +68,10 @@ def changed_elsewhere(
     ]
     if not loads:
         return
-    anew = script.once(_bound_anew)
+    anew = None if script.others.alone else script.once(_bound_anew)
     if anew is not None:
         yield loads[0].node, anew
-    for known in _LIBRARY:
+    for known in () if script.others.alone else _LIBRARY:
         if script.uses(known, None) and made_elsewhere(script, known):
             yield (
                 loads[0].node,
@@ -80,6 +80,8 @@ def changed_elsewhere(
     patched = script.once(_patched)
     if patched is not None:
         yield loads[0].node, patched
+    if script.others.alone:
+        return
     swapped = script.once(_sets_modules)
     if swapped is not None:
         yield loads[0].node, swapped
@@ -279,11 +281,9 @@ def _names_class(node: cst.BaseExpression | None) -> bool:
 
 
 def hidden_calls(script: Script) -> Iterator[cst.Call]:
-    """Calls that are given a model, of what a table, a loop or another call gives that comes from a file of the run.
-
-    None where no such file gives ids to models.
-    """
-    models = list(script.flow.events(ModelLoad)) if script.once(_others_give) else []
+    """Calls that are given a model, of what a table, a loop or another call gives that comes from a file of the run."""
+    gives = not script.others.alone and script.once(_others_give)
+    models = list(script.flow.events(ModelLoad)) if gives else []
     looped = script.look(_Looped).found if models else {}
     for node in script.look(Calls, None).found if models else ():
         base = node.func

@@ -10,6 +10,7 @@ from codemods.script.script import Script
 from lint_rules._flow.values.joins import Constant
 from lint_rules._flow.values.syntax import dotted
 
+_NAME = "generation_config"
 # What the guard's own config may say otherwise than the model's files.
 _SAYS = frozenset(
     "do_sample temperature top_p top_k min_p num_beams repetition_penalty length_penalty no_repeat_ngram_size".split()  # noqa: SIM905
@@ -19,12 +20,12 @@ _SAYS = frozenset(
 
 def set_configs(script: Script) -> list[cst.CSTNode]:
     """What may change a model's generation_config: anything but reading it, and setting pad or None."""
-    return script.look(_SetConfigs).found
+    return script.look(_SetConfigs).found if _NAME in script.source.text else []
 
 
 def read_configs(script: Script) -> list[cst.CSTNode]:
     """Where a script reads what a model's generation_config says, of which the guard's says another thing."""
-    return script.look(_SetConfigs).read
+    return script.look(_SetConfigs).read if _NAME in script.source.text else []
 
 
 class _SetConfigs(Looking):

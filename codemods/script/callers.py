@@ -11,6 +11,7 @@ from pathlib import Path
 
 from codemods.script.elsewhere import Elsewhere
 from codemods.script.givers import FunctionKey
+from codemods.script.handing import imports_from
 from lint_rules._flow.analysis import Flow
 from lint_rules._flow.values.events import CallSite, Generate, OwnCall
 from lint_rules._flow.values.joins import CausalLM, Constant, Tokenizer, options
@@ -93,7 +94,7 @@ def _takes(others: Elsewhere, path: Path, stems: frozenset[str], name: str) -> b
     text = others.text(path)
     if _DYNAMIC.search(text) and any(stem in text for stem in stems):
         return True
-    return any(others.imports(path, stem, name) for stem in stems)
+    return any(imports_from(others.text(path), stem, name) for stem in stems)
 
 
 def unseen_in(others: Elsewhere, path: Path, called: Called, parameter: str) -> str | None:

@@ -29,6 +29,8 @@ def imports_of(script: Script) -> Imported:
 
 def _imports(script: Script) -> Imported:
     written = script.look(Imported)
+    if script.others.alone:
+        return written
     inner = {one: name for one in written.members if (name := _module_in(script, one)) is not None}
     if not written.emptied and not inner:
         return written

@@ -32,10 +32,8 @@ from lint_rules._run.others import OtherFiles
 
 T = TypeVar("T")
 
-_MOST_NEIGHBOURS = 500
-_MOST_BYTES = 4 << 20
-_LOAD = b"from_pretrained"
-_GENERATES = b"generate("
+_MOST_NEIGHBOURS, _MOST_BYTES = 500, 4 << 20
+_LOAD, _GENERATES = b"from_pretrained", b"generate("
 # Libraries that a folder of the run elsewhere may be named like.
 _LIBRARIES = frozenset(
     "datasets torch transformers numpy evaluate tqdm peft accelerate pandas tokenizers".split()  # noqa: SIM905
@@ -50,6 +48,7 @@ class Elsewhere:
         seen: The same files as `check` sees them; None leaves the values of other files unfollowed.
 
     Attributes:
+        alone: Whether a file is planned by itself.
         held: Loads that must stay for another file's sake, with the reason.
         left: Loads that stay, with the reason.
         lacks_bos: Loads whose models score rows in other files that may not begin with BOS.
@@ -58,6 +57,8 @@ class Elsewhere:
     def __init__(self, files: Iterable[SourceFile] = (), seen: OtherFiles | None = None) -> None:
         self._files = [file.path for file in files]
         self._seen = seen
+        self.alone = len(self._files) < 2
+        self._served: dict[Path, bool] = {}
         self.held: dict[LoadKey, str] = {}
         self.left: dict[LoadKey, str] = {}
         self.lacks_bos: set[LoadKey] = set()
@@ -229,7 +230,7 @@ class Elsewhere:
                 folder.joinpath(*parts, "__init__.py"),
             }
             return [other for other in self._run if other in ways]
-        if not parts:
+        if not parts or self.alone:
             return []
         ending = [
             other
@@ -266,10 +267,6 @@ class Elsewhere:
         """The last part of the name that a file is imported by."""
         return _stem(path)
 
-    def imports(self, path: Path, stem: str, name: str) -> bool:
-        """Whether a file imports a name from a module of this last name, or the module itself."""
-        return imports_from(self.text(path), stem, name)
-
     def text(self, path: Path) -> str:
         """The text of a file of the run."""
         if path not in self._wholes:
@@ -289,9 +286,12 @@ class Elsewhere:
     def serves(self, path: Path) -> bool:
         """Whether another file imports from a file, or the file."""
         own = path.absolute()
-        word = re.compile(rf"\b(from|import)\s[^\n]*\b{re.escape(_stem(path))}\b")
-        around = set(self._neighbours(own.parent)) - {own, *self._run}
-        return bool(self.importers(own)) or any(word.search(self._text(one)) for one in around)
+        if own not in self._served:
+            word = re.compile(rf"\b(from|import)\s[^\n]*\b{re.escape(_stem(path))}\b")
+            near = set(self._neighbours(own.parent)) - {own, *self._run}
+            found = (word.search(self._text(one)) for one in near)
+            self._served[own] = bool(self.importers(own)) or any(found)
+        return self._served[own]
 
     def beside(self, path: Path) -> list[Path]:
         """The other files of the run, and of the file's folder."""
@@ -322,9 +322,8 @@ class Elsewhere:
                 entries = sorted(folder.iterdir())[:_MOST_NEIGHBOURS]
             except OSError:
                 entries = []
-            self._folders[folder] = [
-                entry for entry in entries if entry.suffix in (".py", ".ipynb") and entry.is_file()
-            ]
+            found = (one for one in entries if one.suffix in (".py", ".ipynb"))
+            self._folders[folder] = [one for one in found if one.is_file()]
         return self._folders[folder]
 
     def _text(self, path: Path) -> str:
