@@ -92,7 +92,7 @@ def written(script: Script, argument: Argument) -> str:
     Raises:
         CannotRewrite: It comes out of a `**` dict.
     """
-    return script.code(expression_of(argument))
+    return script.argument(expression_of(argument))
 
 
 @dataclass(frozen=True, slots=True)

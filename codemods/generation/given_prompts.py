@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 import libcst as cst
@@ -82,22 +84,51 @@ _Around = ast.FunctionDef | ast.AsyncFunctionDef
 
 def _given(tree: ast.Module, function: str, name: str) -> Iterator[tuple[ast.expr, _Around | None]]:
     """What calls of a function give one of its parameters, with the function around each call."""
+    read = _read(tree)
     places = {
         [one.arg for one in node.args.args].index(name) - _skips(node)
-        for node in ast.walk(tree)
-        if isinstance(node, _Around) and node.name == function and _takes(node, name)
+        for node in read.functions
+        if node.name == function and _takes(node, name)
     }
-    waiting: list[tuple[ast.AST, _Around | None]] = [(tree, None)]
-    while waiting:
-        node, around = waiting.pop()
-        inner = node if isinstance(node, _Around) else around
-        waiting += [(child, inner) for child in ast.iter_child_nodes(node)]
-        if not isinstance(node, ast.Call) or _called(node) != function:
-            continue
+    for node, around in read.calls.get(function, ()):
         yield from ((one.value, around) for one in node.keywords if one.arg == name)
         # Where another file defines it, any argument may be the prompt.
         told = [node.args[at] for at in places if 0 <= at < len(node.args)]
         yield from ((one, around) for one in (told if places else node.args))
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """What is looked for in a module, read once.
+
+    Attributes:
+        functions: The functions.
+        calls: The calls by the last name of what is called, each with the function around it.
+        assigned: What names are assigned, by the name.
+    """
+
+    functions: list[_Around]
+    calls: dict[str, list[tuple[ast.Call, _Around | None]]]
+    assigned: dict[str, list[ast.expr]]
+
+
+@lru_cache(maxsize=16)
+def _read(tree: ast.Module) -> _Read:
+    found = _Read([], {}, {})
+    waiting: list[tuple[ast.AST, _Around | None]] = [(tree, None)]
+    while waiting:
+        node, around = waiting.pop()
+        if isinstance(node, _Around):
+            found.functions.append(node)
+        inner = node if isinstance(node, _Around) else around
+        waiting += [(child, inner) for child in ast.iter_child_nodes(node)]
+        if isinstance(node, ast.Call):
+            found.calls.setdefault(_called(node), []).append((node, around))
+        elif isinstance(node, ast.Assign):
+            for one in node.targets:
+                if isinstance(one, ast.Name):
+                    found.assigned.setdefault(one.id, []).append(node.value)
+    return found
 
 
 def _takes(node: _Around, name: str) -> bool:
@@ -127,12 +158,7 @@ def _kinds(tree: ast.Module, node: ast.expr, *, follow: bool = True) -> set[Kind
     if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Slice):
         return _kinds(tree, node.value, follow=follow) & {"list"}
     if isinstance(node, ast.Name) and follow:
-        values = [
-            one.value
-            for one in ast.walk(tree)
-            if isinstance(one, ast.Assign)
-            and any(isinstance(at, ast.Name) and at.id == node.id for at in one.targets)
-        ]
+        values = _read(tree).assigned.get(node.id, [])
         return {kind for value in values for kind in _kinds(tree, value, follow=False)}
     return set()
 

@@ -24,9 +24,6 @@ _WIDTH, _WIDEST = 100, 120
 _DIRECTIVE = re.compile(r"#\s*(noqa|type:\s*ignore|pylint:|pragma:|fmt:|isort:|ruff:|yapf:)", re.I)
 
 
-_IN_PARENTHESES = frozenset(["Tuple", "GeneratorExp", "NamedExpr"])
-
-
 class ScriptText:
     """What rewrites ask of a script's text.
 
@@ -63,12 +60,12 @@ class ScriptText:
     def code(self, node: cst.CSTNode) -> str:
         """The source text of a node, as written."""
         span = self.span(node)
-        code = self.utf8[span.start : span.end].decode()
-        # By name first: whether a node is of a class that it is not of takes long to tell.
-        if type(node).__name__ not in _IN_PARENTHESES:
-            return code
+        return self.utf8[span.start : span.end].decode()
+
+    def argument(self, node: cst.CSTNode) -> str:
+        """The source text of an expression, as an argument: in the parentheses that a tuple may stand in."""
         bare = isinstance(node, (cst.Tuple, cst.GeneratorExp, cst.NamedExpr)) and bool(node.lpar)
-        return f"({code})" if bare else code
+        return f"({self.code(node)})" if bare else self.code(node)
 
     def line_of(self, node: cst.CSTNode) -> int:
         """The 1-based line on which a node starts."""

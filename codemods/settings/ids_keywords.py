@@ -135,7 +135,7 @@ def _as_they_come(
         return None  # the guard does not sample with beams
     refuse_set_config(script)
     given = [
-        f"{name}={script.code(argument.expression)}"
+        f"{name}={script.argument(argument.expression)}"
         for name, argument in named.items()
         if argument.expression is not None
     ]

@@ -36,7 +36,7 @@ def prompt_code(script: Script, encode: Encode, node: cst.BaseExpression) -> tup
         raise CannotRewrite(
             f"the prompt of line {line} may hold a chat format, which the guard refuses"
         )
-    code = script.code(node)
+    code = script.argument(node)
     model = encode.tokenizer.model
     if not may_have_bos(model):  # text with it gives the same ids as before
         return code, []
