@@ -13,8 +13,7 @@ import libcst as cst
 from codemods.facts.load_targets import target_of
 from codemods.facts.purposes import trains
 from codemods.script.closures import closure_text, imports_of, made_elsewhere, stars_of
-from codemods.script.definitions import Functions
-from codemods.script.handing import imported_modules
+from codemods.script.definitions import Functions, local_name
 from codemods.script.looking import Looking
 from codemods.script.model_uses import Calls, holds, reaches
 from codemods.script.script import Script
@@ -62,10 +61,7 @@ def changed_elsewhere(
     Yields:
         A load that cannot be the loader's, and the reason.
     """
-    kinds: tuple[type[_Load], ...] = (ModelLoad, TokenizerLoad)
-    loads: list[_Load] = [
-        load for kind in kinds for load in script.flow.events(kind) if load.node in nodes
-    ]
+    loads = [load for load in _loads(script) if load.node in nodes]
     if not loads:
         return
     anew = None if script.others.alone else script.once(_bound_anew)
@@ -92,6 +88,11 @@ def changed_elsewhere(
         name = script.once(_others_chosen).get(load.node)
         if name is not None:
             yield load.node, name
+
+
+def _loads(script: Script) -> list[_Load]:
+    kinds: tuple[type[_Load], ...] = (ModelLoad, TokenizerLoad)
+    return [load for kind in kinds for load in script.flow.events(kind)]
 
 
 def _bound_anew(script: Script) -> str | None:
@@ -134,11 +135,9 @@ class _Stars(Looking):
             return
         module = "" if node.module is None or node.relative else dotted(node.module) or ""
         for alias in node.names:
-            renamed = None if alias.asname is None else alias.asname.name
-            name = dotted(alias.name) or ""
-            local = renamed.value if isinstance(renamed, cst.Name) else name
+            local = local_name(alias)
             self.imported.append((node, local))
-            self.origins[local] = f"{module.partition('.')[0]}.{name}"
+            self.origins[local] = f"{module.partition('.')[0]}.{dotted(alias.name) or ''}"
 
     def visit_FunctionDef(self, node: cst.FunctionDef) -> bool:
         self.imported.append((node, node.name.value))
@@ -158,8 +157,7 @@ def _near(script: Script) -> list[Path]:
     if others.serves(script.path):
         for path in others.importers(script.path):
             found.add(path)
-            named = imported_modules(others.text(path))
-            found.update(one for name in named for one in others.modules(path, name))
+            found.update(others.imported(path))
     return sorted(found - {script.path, script.path.absolute()})
 
 
@@ -226,7 +224,7 @@ def _set_elsewhere(script: Script) -> str | None:
         for call in hidden:
             if any(_gives(script, one, call) for one in tokenizers):
                 return f"`{script.code(call.func)}` may set what the tokenizer puts around a text"
-    members = {local: (module, real) for local, module, real in imports_of(script).members}
+    members = imports_of(script).by_name
     for call in script.look(Calls, None).found if members and tokenizers else ():
         found = members.get((dotted(call.func) or "").partition(".")[0])
         if found is None or not any(_gives(script, one, call) for one in tokenizers):
@@ -237,11 +235,17 @@ def _set_elsewhere(script: Script) -> str | None:
     return None
 
 
-def _is_hidden(script: Script, call: cst.Call) -> bool:
-    """Whether what is called comes out of a table or another call that a file of the run gives."""
+def _base(call: cst.Call) -> cst.BaseExpression:
+    """What the method that is called, or its attributes, are taken of."""
     base = call.func
     while isinstance(base, cst.Attribute):
         base = base.value
+    return base
+
+
+def _is_hidden(script: Script, call: cst.Call) -> bool:
+    """Whether what is called comes out of a table or another call that a file of the run gives."""
+    base = _base(call)
     return not isinstance(base, cst.Name) and _is_of_run(script, _innermost(base))
 
 
@@ -256,23 +260,21 @@ def _others_chosen(script: Script) -> dict[cst.CSTNode, str]:
         return found
     stem = re.escape(script.others.stem(script.path))
     texts = script.once(_texts)
-    kinds: tuple[type[_Load], ...] = (ModelLoad, TokenizerLoad)
-    for kind in kinds:
-        for load in script.flow.events(kind):
-            owner = load.node.func.value if isinstance(load.node.func, cst.Attribute) else None
-            code = "" if owner is None else script.code(owner)
-            own = not code.isidentifier() and not code.startswith("transformers.")
-            held = isinstance(owner, cst.Name) and bool(script.stores_of(code, None))
-            if (own or held) and _names_class(owner):
-                found[load.node] = f"a file that uses this one may put another class for `{code}`"
-            target = target_of(script, load)
-            names = [rf"\b{stem}\.{re.escape(code)}"] if code.isidentifier() else []
-            if target is not None and target.text.startswith("self."):
-                names.append(rf"\b(?!self\b|cls\b)\w+\.{re.escape(target.text[5:])}")
-            for pattern in names:
-                for name, text in texts:
-                    if re.search(rf"{pattern}\s*=(?!=)", text):
-                        found[load.node] = f"{name} puts another thing for what is loaded here"
+    for load in _loads(script):
+        owner = load.node.func.value if isinstance(load.node.func, cst.Attribute) else None
+        code = "" if owner is None else script.code(owner)
+        own = not code.isidentifier() and not code.startswith("transformers.")
+        held = isinstance(owner, cst.Name) and bool(script.stores_of(code, None))
+        if (own or held) and _names_class(owner):
+            found[load.node] = f"a file that uses this one may put another class for `{code}`"
+        target = target_of(script, load)
+        names = [rf"\b{stem}\.{re.escape(code)}"] if code.isidentifier() else []
+        if target is not None and target.text.startswith("self."):
+            names.append(rf"\b(?!self\b|cls\b)\w+\.{re.escape(target.text[5:])}")
+        for pattern in names:
+            for name, text in texts:
+                if re.search(rf"{pattern}\s*=(?!=)", text):
+                    found[load.node] = f"{name} puts another thing for what is loaded here"
     return found
 
 
@@ -286,9 +288,7 @@ def hidden_calls(script: Script) -> Iterator[cst.Call]:
     models = list(script.flow.events(ModelLoad)) if gives else []
     looped = script.look(_Looped).found if models else {}
     for node in script.look(Calls, None).found if models else ():
-        base = node.func
-        while isinstance(base, cst.Attribute):
-            base = base.value
+        base = _base(node)
         named = isinstance(base, cst.Name)
         roots = looped.get(_innermost(base), set()) if named else {_innermost(base)}
         if any(map(partial(_is_of_run, script), roots)) and any(
@@ -341,8 +341,7 @@ def _others_give(script: Script) -> bool:
         return any(_GIVES.search(others.text(path)) for path in others.beside(script.path))
     seen, now = {script.path.absolute()}, [script.path.absolute()]
     for _ in range(_STEPS):
-        named = [(path, name) for path in now for name in imported_modules(others.text(path))]
-        now = [one for path, name in named for one in others.modules(path, name) if one not in seen]
+        now = [one for path in now for one in others.imported(path) if one not in seen]
         if any(_GIVES.search(others.text(path)) for path in now):
             return True
         seen.update(now)

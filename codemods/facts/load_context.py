@@ -130,7 +130,7 @@ def _padded_elsewhere(script: Script, tokenizer: TokenizerLoad) -> int | None:
         assert isinstance(call.func, cst.Attribute)
         if reaches(script, tokenizer, call.func.value) and "tok" in script.code(call.func.value):
             return script.line_of(call)
-    members = {local: (module, name) for local, module, name in imports_of(script).members}
+    members = imports_of(script).by_name
     for call in script.look(Calls, None).found if members else ():
         found = members.get(dotted(call.func) or "")
         if found is None or not any(_is_it(script, tokenizer, one.value) for one in call.args):

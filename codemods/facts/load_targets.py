@@ -22,6 +22,12 @@ class Target:
     statement: cst.SimpleStatementLine
 
 
+def name_of(script: Script, load: ModelLoad | TokenizerLoad) -> str | None:
+    """The model that a load names, as written; None where it names none."""
+    given = load.args.get("pretrained_model_name_or_path", 0)
+    return None if given is None or given.expression is None else script.code(given.expression)
+
+
 def target_of(script: Script, load: ModelLoad | TokenizerLoad) -> Target | None:
     """Where the load's result is assigned, None where it is used in place."""
     line = load.place.line

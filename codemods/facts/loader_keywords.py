@@ -47,7 +47,8 @@ CARRIED = {
 _READS_PAD = re.compile(
     r"config\.pad_token_id|save_pretrained|push_to_hub|Trainer\(|print\(\w+\.config\)"
 )
-_SAVES = re.compile(r"save_pretrained|push_to_hub|Trainer\(")
+# What saves a model or a tokenizer, or may.
+SAVES = re.compile(r"save_pretrained|push_to_hub|Trainer\(")
 # Keyword: the values with which it says nothing, and why.
 _DROPPED_FROM_MODEL: dict[str, tuple[tuple[object, ...], str]] = {
     "use_safetensors": ((True,), "the loader takes safetensors only"),
@@ -164,7 +165,7 @@ def fate_of_model_keyword(
     if name == "use_cache":
         value = written(script, argument)
         text = f"`use_cache={value}` is set on the loaded model's config"
-        if _SAVES.search(script.source.text):
+        if SAVES.search(script.source.text):
             text += ", and is not in the generation_config.json that is saved with it"
         note = Note("carried", text)
         return Fate(None, notes=(note,), after=f"config.use_cache = {value}")

@@ -7,20 +7,17 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Set
 from contextlib import suppress
 from functools import partial
-from pathlib import Path
 
 import libcst as cst
 
 from codemods.facts.growth_aside import grows
-from codemods.facts.load_targets import target_of
+from codemods.facts.load_targets import name_of, target_of
 from codemods.facts.purposes import trains
 from codemods.facts.unseen_ids import may_have_bos
 from codemods.plan.sites import CannotRewrite
 from codemods.script.closures import imports_of
 from codemods.script.definitions import Functions
-from codemods.script.elsewhere import Elsewhere
 from codemods.script.foreign import foreign_loads
-from codemods.script.handing import imported_modules
 from codemods.script.model_uses import Calls
 from codemods.script.script import Script
 from lint_rules._flow.values.events import (
@@ -156,9 +153,7 @@ def _written_configs(
         script.code(call.args[0].value) for call in (saved if by_hand else configs) if call.args
     }
     for load in script.flow.events(ModelLoad) if folders else ():
-        given = load.args.get("pretrained_model_name_or_path", 0)
-        said = None if given is None or given.expression is None else script.code(given.expression)
-        if load.node in nodes and said in folders:
+        if load.node in nodes and name_of(script, load) in folders:
             yield (
                 load.node,
                 f"the script writes the {_CONFIG_FILE} that it loads, which the guard replaces",
@@ -175,9 +170,7 @@ def _bare_folders(
         if call.args:
             saved.setdefault(script.code(call.args[0].value), set()).add(owner)
     for load in script.flow.events(ModelLoad) if saved else ():
-        given = load.args.get("pretrained_model_name_or_path", 0)
-        said = None if given is None or given.expression is None else script.code(given.expression)
-        owners = saved.get(said or "", set())
+        owners = saved.get(name_of(script, load) or "", set())
         if load.node in nodes and owners and not any("tok" in owner.lower() for owner in owners):
             yield (
                 load.node,
@@ -235,18 +228,12 @@ def chat_elsewhere(script: Script) -> str | None:
         now += above
         seen.update(above)
     for _ in range(steps):
-        now = [one for path in now for one in _imported(others, path) if one not in seen]
+        now = [one for path in now for one in others.imported(path) if one not in seen]
         for path in now:
             if writes_chat(others.text(path)) and others.once(path, _writes_chat):
                 return path.name
         seen.update(now)
     return None
-
-
-def _imported(others: Elsewhere, path: Path) -> list[Path]:
-    return [
-        one for name in imported_modules(others.text(path)) for one in others.modules(path, name)
-    ]
 
 
 def _writes_chat(tree: ast.Module) -> bool:

@@ -15,6 +15,7 @@ from codemods.facts.growth import growing_calls, may_grow
 from codemods.facts.growth_aside import Growth, grows
 from codemods.facts.growth_in_use import only_resizes, renames_bos
 from codemods.facts.load_context import SPECIALS
+from codemods.facts.load_targets import name_of
 from codemods.facts.purposes import trains
 from codemods.plan.sites import CannotRewrite
 from codemods.script.script import Script
@@ -64,8 +65,7 @@ def keeps_own_pad(script: Script, event: AttributeSet) -> bool:
 def load_text(script: Script, node: cst.CSTNode | None) -> str | None:
     """The model that a tokenizer's load of the script names, as written."""
     load = script.flow.event_at(node, TokenizerLoad)
-    named = None if load is None else load.args.get("pretrained_model_name_or_path", 0)
-    return None if named is None or named.expression is None else script.code(named.expression)
+    return None if load is None else name_of(script, load)
 
 
 def other_begin(script: Script) -> bool:

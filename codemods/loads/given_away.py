@@ -20,7 +20,6 @@ from codemods.loads.windows import is_whole
 from codemods.plan.sites import CannotRewrite, Site
 from codemods.script.closures import closure_text, imports_of
 from codemods.script.definitions import Classes, Functions
-from codemods.script.handing import imported_modules
 from codemods.script.looking import Looking
 from codemods.script.model_uses import Calls, holds, origins_of, reaches
 from codemods.script.purity import assigned_name
@@ -146,8 +145,7 @@ def _texts(script: Script, module: str) -> Iterator[str]:
     for path in others.modules(script.path, module):
         if path != script.path.absolute():
             yield others.text(path)
-        named = imported_modules(others.text(path)) if path.stem == "__init__" else ()
-        yield from (others.text(one) for name in named for one in others.modules(path, name))
+        yield from map(others.text, others.imported(path) if path.stem == "__init__" else ())
 
 
 def _judged(script: Script, text: str) -> Does | None:

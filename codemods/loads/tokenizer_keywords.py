@@ -10,6 +10,7 @@ import libcst as cst
 from codemods.facts.load_targets import class_named
 from codemods.facts.loader_keywords import (
     CARRIED,
+    SAVES,
     Carried,
     Fate,
     carried,
@@ -49,7 +50,6 @@ _DROPPED_FROM_TOKENIZER = {
 }
 _SPREAD = "the tokenizer's load takes `**` arguments"
 # Tokens that a model brings if its tokenizer knows them by these names.
-_SAVES = re.compile(r"save_pretrained|push_to_hub|Trainer\(")
 _SPECIAL = re.compile(r"[<\[|].*[>\]|]", re.DOTALL)
 _OLD_TOKENS = ("<unk>", "<s>", "</s>", "<|endoftext|>", "<eos>", "<bos>", "<pad>")
 
@@ -166,7 +166,7 @@ def _fate_of_tokenizer_keyword(
     if name in _DROPPED_FROM_TOKENIZER and is_pure(given := expression_of(argument)):
         why = _DROPPED_FROM_TOKENIZER[name]
         return Fate(None, notes=(Note("dropped", f"`{name}={script.code(given)}`: {why}"),))
-    saved = _SAVES.search(script.source.text) is not None
+    saved = SAVES.search(script.source.text) is not None
     if name == "padding_side" and (training or (saved and literal == "left")):
         return Fate(name, written(script, argument))
     if name == "padding_side" and literal == "left":

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import libcst as cst
 
+from codemods.script.definitions import module_of
 from codemods.script.looking import Looking
 from codemods.script.script import Script
 from lint_rules._flow.values.syntax import dotted
@@ -82,7 +83,7 @@ class Bindings(Looking):
         if isinstance(node.names, cst.ImportStar):
             self.has_star = True
             return False
-        module = "." * len(node.relative) + (dotted(node.module) or "" if node.module else "")
+        module = module_of(node)
         for alias in node.names:
             name = dotted(alias.name) or ""
             self._import(alias, name, f"{module}.{name}")

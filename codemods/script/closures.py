@@ -11,10 +11,10 @@ from typing import TypeAlias
 
 import libcst as cst
 
-from codemods.script.definitions import Classes, Functions, Imported
+from codemods.script.definitions import Classes, Functions, Imported, module_of
 from codemods.script.elsewhere import Elsewhere
+from codemods.script.handing import inside
 from codemods.script.script import Script
-from lint_rules._flow.values.syntax import dotted
 
 _MOST_PARTS = 60
 
@@ -51,7 +51,7 @@ def _imports(script: Script) -> Imported:
 
 def stars_of(script: Script, star: cst.ImportFrom) -> list[tuple[str, str | None]]:
     """The names that a star import takes out of files of the run, each with what it is of a library."""
-    module = "." * len(star.relative) + ((dotted(star.module) or "") if star.module else "")
+    module = module_of(star)
     found = _names_of(script.others, script.path, module, ())
     return [(name, _origin(script.others, script.path, module, name)) for name in sorted(found)]
 
@@ -116,7 +116,7 @@ def made_elsewhere(script: Script, name: str) -> bool:
 def _module_in(script: Script, member: tuple[str, str, str]) -> str | None:
     """The dotted name of a module of the run that is taken out of its package: `from package import module`."""
     _, package, name = member
-    inner = package + ("" if package.endswith(".") else ".") + name
+    inner = inside(package, name)
     if name in _names_of(script.others, script.path, package, ()):
         return None  # of the same name in the package
     return inner if script.others.modules(script.path, inner) else None

@@ -6,6 +6,7 @@ import re
 
 import libcst as cst
 
+from codemods.script.handing import inside
 from codemods.script.looking import Looking
 from lint_rules._flow.values.syntax import dotted
 
@@ -23,6 +24,16 @@ class Functions(Looking):
         self.named[node.name.value] = node
 
 
+def module_of(node: cst.ImportFrom) -> str:
+    """The module that names are taken out of, with the dots before it."""
+    return "." * len(node.relative) + ((dotted(node.module) or "") if node.module else "")
+
+
+def local_name(alias: cst.ImportAlias) -> str:
+    """The name that an imported one gets."""
+    return _renamed(alias) or dotted(alias.name) or ""
+
+
 class Imported(Looking):
     """What is imported: the local name, the module, and the name there.
 
@@ -38,23 +49,24 @@ class Imported(Looking):
         self.emptied: list[str] = []
 
     @property
+    def by_name(self) -> dict[str, tuple[str, str]]:
+        """The modules that local names come from, with the names there."""
+        return {local: (module, name) for local, module, name in self.members}
+
+    @property
     def modules(self) -> list[str]:
         """The modules, and what may be one inside them, each once, in an order that does not change from run to run."""
-        inner = {
-            module + ("" if module.endswith(".") else ".") + name
-            for _, module, name in self.members
-        }
+        inner = {inside(module, name) for _, module, name in self.members}
         return sorted({module for _, module, _ in self.found} | inner | set(self.emptied))
 
     def visit_ImportFrom(self, node: cst.ImportFrom) -> None:
         """Keeps what is taken out of a module."""
-        module = "." * len(node.relative) + ((dotted(node.module) or "") if node.module else "")
+        module = module_of(node)
         if isinstance(node.names, cst.ImportStar):
             self.emptied.append(module)
             return
         for alias in node.names:
-            name = dotted(alias.name) or ""
-            self.members.append((_renamed(alias) or name, module, name))
+            self.members.append((local_name(alias), module, dotted(alias.name) or ""))
             self.found.append(self.members[-1])
 
     def visit_Import(self, node: cst.Import) -> None:

@@ -59,6 +59,7 @@ class Elsewhere:
         self._seen = seen
         self.alone = len(self._files) < 2
         self._served: dict[Path, bool] = {}
+        self._taken: dict[Path, list[Path]] = {}
         self.held: dict[LoadKey, str] = {}
         self.left: dict[LoadKey, str] = {}
         self.lacks_bos: set[LoadKey] = set()
@@ -135,13 +136,8 @@ class Elsewhere:
         """The other files of the run that may import one."""
         stems = self.stems(path)
         found = {one for stem in stems for one in self._importers.get(stem, ())} - {path}
-        return sorted(other for other in found if self._means(other, path, stems))
-
-    def _means(self, path: Path, other: Path, stems: frozenset[str]) -> bool:
-        """Whether a file imports another one, or a package that hands on what that has."""
-        named = imported_modules(self.text(path))
-        files = {file for name in named for file in self.modules(path, name)}
-        return other in files or any(f.stem == "__init__" and _stem(f) in stems for f in files)
+        own = {path, *(f for f in self._run if f.stem == "__init__" and _stem(f) in stems)}
+        return sorted(other for other in found if not own.isdisjoint(self.imported(other)))
 
     def _may_give(self, path: Path, does: Generating | None) -> bool:
         """Whether a file may give a model to what of another one generates."""
@@ -178,9 +174,7 @@ class Elsewhere:
         packages = [other for other in self._run if other.stem == "__init__"]
         grown = True
         while grown:
-            more = {
-                _stem(one) for one in packages if not found.isdisjoint(self.imported_words(one))
-            }
+            more = {_stem(f) for f in packages if not found.isdisjoint(self.imported_words(f))}
             grown = not more <= found
             found |= more
         self._stems[path] = frozenset(found)
@@ -239,6 +233,13 @@ class Elsewhere:
         ]
         above = [other for other in ending if root_of(other, parts) in path.absolute().parents]
         return above or ([] if parts[0] in _LIBRARIES else ending)
+
+    def imported(self, path: Path) -> list[Path]:
+        """The files of the run that a file may import, each once."""
+        if path not in self._taken:
+            named = imported_modules(self.text(path))
+            self._taken[path] = list(dict.fromkeys(f for n in named for f in self.modules(path, n)))
+        return self._taken[path]
 
     def packages(self, name: str) -> list[Path]:
         """The folders of the run that hold a package of this name."""

@@ -130,12 +130,16 @@ def root_of(path: Path, parts: list[str]) -> Path:
     return path.parents[above - 1]
 
 
+def inside(module: str, name: str) -> str:
+    """The dotted name of what a module, or a package that is named by dots alone, holds."""
+    return f"{module}{'' if module.endswith('.') else '.'}{name}"
+
+
 def imported_modules(text: str) -> list[str]:
     """What a text imports, by the dotted names that modules may have."""
     found: list[str] = []
     for start, names, plain in _IMPORTED.findall(text):
         words = _WORD.findall(names)
-        joint = "" if start.endswith(".") else "."
-        found += [start, *(f"{start}{joint}{word}" for word in words)] if start else []
+        found += [start, *(inside(start, word) for word in words)] if start else []
         found += re.findall(r"[\w.]+", plain)
     return list(dict.fromkeys(found))

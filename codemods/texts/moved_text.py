@@ -114,9 +114,8 @@ def _refuse_pairs(script: Script, encode: Encode) -> None:
         elements = value.elements if isinstance(value, (cst.List, cst.Tuple)) else ()
         inner = [one.value for one in elements]
         inner += [value.elt] if isinstance(value, cst.ListComp) else []
-        if isinstance(value, cst.Call) and _ZIPS.search(script.code(value)):
-            raise CannotRewrite(f"line {script.line_of(encode.node)} tokenises texts in pairs")
-        if any(isinstance(one, (cst.List, cst.Tuple)) for one in inner):
+        zips = isinstance(value, cst.Call) and _ZIPS.search(script.code(value)) is not None
+        if zips or any(isinstance(one, (cst.List, cst.Tuple)) for one in inner):
             raise CannotRewrite(f"line {script.line_of(encode.node)} tokenises texts in pairs")
 
 
@@ -159,7 +158,7 @@ def _is_made(script: Script, name: str, function: cst.FunctionDef | None) -> boo
     """Whether a name holds an object of a class of the run that makes what it is asked for, anew each time."""
     if name == "self":
         return False
-    members = {local: (module, real) for local, module, real in imports_of(script).members}
+    members = imports_of(script).by_name
     own = {one.name.value: one for one in script.look(Classes).every}
     for value in script.assigned_values(name, script.home_of(name, function)):
         called = dotted(value.func) if isinstance(value, cst.Call) else None
