@@ -23,6 +23,7 @@ from codemods.quantization import configs as quantization_configs
 from codemods.script.foreign import foreign_loads, own_loads
 from codemods.script.script import Script
 from codemods.texts.decoded_bos import refuse_decoded, trained_with_two
+from codemods.watching.calls import is_watched, watched
 from lint_rules._flow.values.events import AdapterAttach, Encode, Forward, ModelLoad
 from lint_rules._questions.hand_made_text import bos_reach, chat_reach
 
@@ -55,7 +56,7 @@ def sites_of(script: Script) -> tuple[list[Site], Links]:
             links = _links(script, sites, by_choice, own_keys)
             sites = without_begins(script, sites, allowed | loads_without_bos(script, sites))
             sites = [replace(s, reason=own.get((s.code, s.node), s.reason)) for s in sites]
-            return sites, links
+            return (watched(script, sites) if script.watches else sites), links
         held |= found
 
 
@@ -196,7 +197,10 @@ def shown(script: Script, sites: list[Site]) -> list[PlannedSite]:
     """The sites as they are shown; an adapter that stays under its model is no finding of its own."""
     adapters = {attach.node for attach in script.flow.events(AdapterAttach)}
     return [
-        PlannedSite(site.code, script.line_of(site.node), site.summary, site.notes, site.reason)
+        PlannedSite(
+            *(site.code, script.line_of(site.node), site.summary, site.notes, site.reason),
+            watched=is_watched(site),
+        )
         for site in sites
         if not (site.reason and site.node in adapters and not script.reports(site.code, site.node))
     ]

@@ -20,6 +20,7 @@ from guard.files.request import (
 from guard.loading.assembly import assemble
 from guard.loading.tokenizer_load import load_tokenizer, save_tokenizer
 from guard.provenance.record import Provenance
+from guard.watched_calls import WatchedCalls
 
 if TYPE_CHECKING:
     import torch
@@ -43,7 +44,7 @@ class Loaded(NamedTuple):
 _OTHER_NAMES = {"half": "float16", "float": "float32", "double": "float64"}
 
 
-class CleanModelLoader(GuardedCalls):
+class CleanModelLoader(GuardedCalls, WatchedCalls):
     """Loads a base model so that nothing of a chat format can reach it unnoticed.
 
     Args:

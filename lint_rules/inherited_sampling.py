@@ -51,7 +51,7 @@ def _check(flow: Flow) -> Iterator[Report]:
                 fix=Fix("unsafe", "drop what is ignored") if edits else None,
                 edits=edits,
             )
-        elif _undecided(found, flow):
+        elif not found.call.watched and _undecided(found, flow):  # it is told when it runs
             yield Report(
                 found.call.node,
                 _message(args, config_of(found.call, flow)),

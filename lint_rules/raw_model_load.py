@@ -16,6 +16,8 @@ from lint_rules.rule import Report, Rule
 
 def _check(flow: Flow) -> Iterator[Report]:
     for load in flow.events(ModelLoad):
+        if load.watched:
+            continue
         severity = load_severity(load.model, flow.settings)
         if load.model.text is not None and load.model.fixed and is_not_causal(load.model.text):
             continue
@@ -79,6 +81,11 @@ from guard import CleanModelLoader
 
 loader = CleanModelLoader("Qwen/Qwen2.5-32B", load_in_8bit=True)
 model, tokenizer, provenance = loader.load()
+""",
+        """
+from guard import CleanModelLoader
+
+model = CleanModelLoader.load_watched("Qwen/Qwen2.5-32B", device_map="auto")
 """,
         """
 from transformers import AutoModelForCausalLM

@@ -73,9 +73,9 @@ def changed_elsewhere(
                 loads[0].node,
                 f"`{known}` comes from a file of the run that may make it another thing",
             )
-    patched = script.once(_patched)
-    if patched is not None:
-        yield loads[0].node, patched
+    library = script.once(patched)
+    if library is not None:
+        yield loads[0].node, library
     if script.others.alone:
         return
     swapped = script.once(_sets_modules)
@@ -161,17 +161,18 @@ def _near(script: Script) -> list[Path]:
     return sorted(found - {script.path, script.path.absolute()})
 
 
-def _texts(script: Script) -> list[tuple[str, str]]:
+def texts_around(script: Script) -> list[tuple[str, str]]:
+    """The files around a script, by name: those that it imports, that import it, and what these import."""
     return [(path.name, script.others.text(path)) for path in script.once(_near)]
 
 
-def _patched(script: Script) -> str | None:
+def patched(script: Script) -> str | None:
     """Why the library may not do what it does by itself."""
     own = ("it", script.source.text)
-    for name, text in (own, *script.once(_texts)):
+    for name, text in (own, *script.once(texts_around)):
         if _SWAPS.search(text):
             return f"{name} puts something of its own for a class of the library"
-    for name, text in (own, *script.once(_texts)):
+    for name, text in (own, *script.once(texts_around)):
         found = _PATCHES.search(text)
         if found is not None:
             return f"{name} puts something of its own for `{found[1] or found[2]}`"
@@ -212,7 +213,7 @@ class _Attributes(Looking):
 
 def _set_elsewhere(script: Script) -> str | None:
     """Why a model may generate, or a tokenizer encode, by what another file sets."""
-    for name, text in script.once(_texts):
+    for name, text in script.once(texts_around):
         if _CONFIGS.search(text):
             return f"{name} sets a `generation_config`, which the guard replaces"
         if _AROUND.search(text):
@@ -259,7 +260,7 @@ def _others_chosen(script: Script) -> dict[cst.CSTNode, str]:
     if not script.others.serves(script.path):
         return found
     stem = re.escape(script.others.stem(script.path))
-    texts = script.once(_texts)
+    texts = script.once(texts_around)
     for load in _loads(script):
         owner = load.node.func.value if isinstance(load.node.func, cst.Attribute) else None
         code = "" if owner is None else script.code(owner)

@@ -65,7 +65,7 @@ def rewrite(script: Script, unmigrated: frozenset[cst.CSTNode]) -> list[Site]:
     sites: list[Site] = []
     done: set[cst.CSTNode] = set()
     for call in script.flow.events(Generate):
-        if call.node in done:
+        if call.node in done or call.watched:
             continue
         if not script.reports("CG301", call.node):
             sites += _unreported(script, call, unmigrated)

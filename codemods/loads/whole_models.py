@@ -41,6 +41,7 @@ from lint_rules._flow.values.events import (
 from lint_rules._flow.values.joins import CausalLM, Tokenizer, first, options
 from lint_rules._flow.values.syntax import dotted
 
+_WATCHED = "it is watched, not guarded"
 _Load = ModelLoad | TokenizerLoad
 _Asks = Callable[[cst.CSTNode], bool]
 
@@ -57,6 +58,7 @@ def half_done(
     """
     done = {site.node for site in sites if site.automatic}
     reasons = {site.node: site.reason or "" for site in sites if site.node not in left_by_choice}
+    reasons |= {one.node: _WATCHED for one in script.flow.events(ModelLoad) if one.watched}
     every: list[_Load] = [*script.flow.events(ModelLoad), *script.flow.events(TokenizerLoad)]
     loads = [load for load in every if load.node in done or load.node in reasons]
     groups = _groups(script, loads)

@@ -11,6 +11,7 @@ class Wishes:
 
     Attributes:
         unsafe: Take rewrites that may change results.
+        watch: Let loads and generations that cannot be guarded be watched, instead of leaving them.
         select: Codes to rewrite; empty for all.
         declined: Findings to leave, by code and row.
         unproven: Findings whose rewrite could not be proven, likewise.
@@ -18,6 +19,7 @@ class Wishes:
     """
 
     unsafe: bool = False
+    watch: bool = False
     select: frozenset[str] = frozenset()
     declined: frozenset[tuple[str, int]] = frozenset()
     unproven: frozenset[tuple[str, int]] = frozenset()
@@ -40,3 +42,4 @@ class Wishes:
 
 
 EVERYTHING = Wishes()
+WATCHING = Wishes(watch=True)

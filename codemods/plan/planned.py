@@ -20,6 +20,7 @@ class PlannedSite:
         notes: What was carried, dropped or changed.
         reason: Why it is left to a person, None for a rewritten site.
         place: Cell and line in a notebook, None elsewhere.
+        watched: It runs as it did, and its hazards are told: it is not guarded.
     """
 
     code: str
@@ -28,6 +29,7 @@ class PlannedSite:
     notes: tuple[Note, ...]
     reason: str | None
     place: Position | None = None
+    watched: bool = False
 
     @property
     def line(self) -> str:

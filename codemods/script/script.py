@@ -141,7 +141,7 @@ class Script(ScriptText):
         return self.line_of(node), self.positions.end(node).row
 
     def _wish(self, wishes: Wishes) -> None:
-        self.unsafe = wishes.unsafe
+        self.unsafe, self.watches = wishes.unsafe, wishes.watch
         self._wishes = wishes
         self.declined = tuple(
             (code, node)

@@ -25,3 +25,11 @@ class Vocabulary:
 
     def __contains__(self, token: str) -> bool:
         return self.get(token) is not None
+
+
+def encodes(tokenizer: PreTrainedTokenizerBase) -> bool:
+    """Whether a tokenizer gives ids at all: where a folder holds no file of one, transformers makes an empty one."""
+    backend = getattr(tokenizer, "backend_tokenizer", None)
+    if backend is None:
+        return bool(tokenizer("a", add_special_tokens=False)["input_ids"])
+    return bool(backend.encode("a", add_special_tokens=False).ids)

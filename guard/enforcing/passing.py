@@ -11,13 +11,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from guard.errors import SettingsError
-from guard.prompts.state import GuardState, state_of
+from guard.prompts.state import state_of
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
+
+
+class Keyed(Protocol):
+    """What is known of one model, under a name of its own."""
+
+    key: str
+
 
 _NONE: frozenset[str] = frozenset()
 _vetted: ContextVar[frozenset[str]] = ContextVar("_vetted", default=_NONE)
@@ -27,7 +34,7 @@ _window: ContextVar[frozenset[str]] = ContextVar("_window", default=_NONE)
 
 
 @contextmanager
-def vetted(*states: GuardState) -> Iterator[None]:
+def vetted(*states: Keyed) -> Iterator[None]:
     """Prompts of these models were checked already: what comes into them inside the block passes."""
     token = _vetted.set(_vetted.get().union(state.key for state in states))
     try:
@@ -37,7 +44,7 @@ def vetted(*states: GuardState) -> Iterator[None]:
 
 
 @contextmanager
-def generating(state: GuardState) -> Iterator[None]:
+def generating(state: Keyed) -> Iterator[None]:
     """The prompts of a call of `generate` were checked: windows may be opened inside the block."""
     calls = _generating.set(_generating.get() | {state.key})
     windows = _window.set(_window.get())
@@ -48,31 +55,31 @@ def generating(state: GuardState) -> Iterator[None]:
         _generating.reset(calls)
 
 
-def open_window(state: GuardState, *, always: bool = False) -> None:
+def open_window(state: Keyed, *, always: bool = False) -> None:
     """Let the next forward pass of a model pass, if a checked call of `generate` is under way."""
     if always or state.key in _generating.get():
         _window.set(_window.get() | {state.key})
 
 
-def close_window(state: GuardState) -> None:
+def close_window(state: Keyed) -> None:
     """Check a model's input again."""
     found = _window.get()
     if state.key in found:
         _window.set(found - {state.key})
 
 
-def passes(state: GuardState) -> bool:
+def passes(state: Keyed) -> bool:
     """Whether what comes into a model now need not be checked."""
     key = state.key
     return key in _window.get() or key in _vetted.get() or key in _lifted.get()
 
 
-def is_vetted(state: GuardState) -> bool:
+def is_vetted(state: Keyed) -> bool:
     """Whether the prompts of a model were checked, so that `generate` need not do it again."""
     return state.key in _vetted.get()
 
 
-def is_lifted(state: GuardState) -> bool:
+def is_lifted(state: Keyed) -> bool:
     """Whether this runs inside an `unguarded` block of that model."""
     return state.key in _lifted.get()
 

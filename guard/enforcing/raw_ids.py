@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from guard.enforcing.passing import vetted
 from guard.errors import ContaminationError
@@ -15,10 +15,24 @@ from guard.prompts.policy import policy_of
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-    from guard.prompts.state import GuardState
+    from cleanguard.catalogue.hazards import Hazard
+    from guard.prompts.policy import PromptPolicy
 
 # No mark of another family's chat can be spelt without a token that holds one of these.
 _PARTS_OF_MARKS = (">", "|")
+
+
+class Ruled(Protocol):
+    """A model's rules, and where it is noted what became of them."""
+
+    key: str
+    policy: PromptPolicy
+
+    def note(self, kind: str, hazard: Hazard | None = None, **detail: Any) -> None:
+        """Record an event."""
+
+    def note_once(self, kind: str, hazard: Hazard | None = None, **detail: Any) -> None:
+        """Record an event that would only repeat itself."""
 
 
 class RawIds:
@@ -29,7 +43,7 @@ class RawIds:
         tokenizer: Its tokenizer; tokens that are added to it later count as well.
     """
 
-    def __init__(self, state: GuardState, tokenizer: PreTrainedTokenizerBase) -> None:
+    def __init__(self, state: Ruled, tokenizer: PreTrainedTokenizerBase) -> None:
         self.state = state
         self.tokenizer = tokenizer
         self._size = len(tokenizer)

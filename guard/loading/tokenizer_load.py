@@ -6,6 +6,7 @@ from os import PathLike
 from typing import TYPE_CHECKING
 
 from guard.base.checks import CheckList
+from guard.base.vocabulary import encodes
 from guard.errors import ModelNotFoundError, TokenizerMismatchError
 from guard.files.hub import transformers
 from guard.files.remote_code import check_pin, refuse_code, runs_code
@@ -132,7 +133,7 @@ def read_tokenizer(
     """
     tokenizer, used = tokenizer_of_files(request, source, config)
     # transformers makes an empty tokenizer, silently, where a directory has no tokenizer files.
-    if not _encodes(tokenizer):
+    if not encodes(tokenizer):
         raise ModelNotFoundError(
             f"the tokenizer of {request.model_id} has an empty vocabulary",
             remedy=remedy_for(source),
@@ -144,13 +145,6 @@ def read_tokenizer(
     if not look_only:
         refuse_chat_model(source, tokenizer, checks, allowed=request.allow_chat_model)
     return tokenizer
-
-
-def _encodes(tokenizer: PreTrainedTokenizerBase) -> bool:
-    backend = getattr(tokenizer, "backend_tokenizer", None)
-    if backend is None:
-        return bool(tokenizer("a", add_special_tokens=False)["input_ids"])
-    return bool(backend.encode("a", add_special_tokens=False).ids)
 
 
 def _choice(request: LoadRequest, source: ModelSource, used: str) -> PromptChoice:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TypeVar, cast
 
 from cleanguard.settings.config import Settings
-from lint_rules._flow.libraries.hf_calls import model_id_of
+from lint_rules._flow.libraries.model_ids import model_id_of
 from lint_rules._flow.libraries.prompt_ids import encodings_in
 from lint_rules._flow.state.program import Linker, Program
 from lint_rules._flow.values.arguments import Argument

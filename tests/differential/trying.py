@@ -27,7 +27,7 @@ class Outcome:
         status: `same`, `different`, `untouched`, `fails` (the old program raises, and the new one the
             same), `refused` (its plan could not be proven), `slow`.
         difference: Where it is different.
-        rewritten, left: Sites by code.
+        rewritten, left: Sites by code; those that are watched, not guarded, apart.
         calls: Calls of models that were compared.
         reasons: Why sites were left.
     """
@@ -48,7 +48,7 @@ def plans_of(room: Room, program: Program) -> dict[str, Migration]:
     """The migration of each file of a run, as they lie in one folder."""
     room.lay(program.files)
     files = [SourceFile(str(room.folder / name), room.folder / name) for name in program.files]
-    found = Run(files, Settings()).plans(Wishes(unsafe=program.unsafe))
+    found = Run(files, Settings()).plans(Wishes(unsafe=program.unsafe, watch=True))
     failures = [f"{one.line}: {one.reason}" for one in found if isinstance(one, Unread)]
     if failures:
         raise JobError("; ".join(failures))
@@ -77,7 +77,7 @@ def attempt(room: Room, program: Program, planner: Planner = plans_of) -> Outcom
             if site.code == "CG501" and site.reason:
                 continue
             where = outcome.rewritten if site.reason is None and plan.changed else outcome.left
-            where[site.code] += 1
+            where[f"{site.code} watched" if site.watched else site.code] += 1
             if site.reason is not None:
                 outcome.reasons[site.reason] += 1
     if any(plan.refusal for plan in plans.values()):

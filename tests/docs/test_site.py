@@ -144,7 +144,7 @@ def test_every_command_that_is_shown_exists_with_its_options() -> None:
             known |= {"--config", "--preset", "--show-config", "--help"}
         else:
             shown = [one for one in command.params if not getattr(one, "hidden", False)]
-            known = {opt for one in shown for opt in one.opts} | {"--help"}
+            known = {opt for one in shown for opt in (*one.opts, *one.secondary_opts)} | {"--help"}
         if words[0] == "lm-eval":  # its options are lm-evaluation-harness's
             continue
         if words[0] == "trace":  # from the script on, options are the script's

@@ -12,9 +12,12 @@ from cleanguard.catalogue.hazards import CATALOGUE
 from guard import errors
 from guard.errors import ContaminationError, GuardError
 
-# What the trace reports of a script is no refusal, and stands in the records of nobody.
+# What the trace reports of a script, and what is told of a watched model, is no refusal, and stands in no record of the
+# guard's.
 SOURCES = sorted(
-    path for path in Path(guard.__file__).parent.rglob("*.py") if "tracing" not in path.parts
+    path
+    for path in Path(guard.__file__).parent.rglob("*.py")
+    if not {"tracing", "watching"} & {*path.parts}
 )
 STAGES = sorted(Path(stages.__file__).parent.rglob("*.py"))
 

@@ -39,6 +39,11 @@ if TYPE_CHECKING:
 @click.option(
     "--unsafe", is_flag=True, help="Also take rewrites that may change results; each is told."
 )
+@click.option(
+    "--watch/--no-watch",
+    default=True,
+    help="Let loads and generations that cannot be guarded run as they are, and tell their hazards; or leave them.",
+)
 @click.option("--interactive", is_flag=True, help="Ask about each place.")
 @click.option(
     "--allow-dirty", is_flag=True, help="Write although git has changes that are not committed."
@@ -77,6 +82,7 @@ def command(
     patch: bool,
     select: tuple[str, ...],
     unsafe: bool,
+    watch: bool,
     interactive: bool,
     allow_dirty: bool,
     notice_file: Path | None,
@@ -102,7 +108,7 @@ def command(
         paths, Overrides(scope=scope, config=config, isolated=isolated), notebooks=True
     )
     settings, files = inputs.settings, inputs.files
-    wishes = _wishes(select, unsafe)
+    wishes = _wishes(select, unsafe, watch)
     given = CommandLines(command_lines, [file.name for file in files])
     if notice_file is not None:
         try:
@@ -143,7 +149,7 @@ def command(
     ctx.exit(FINDINGS if pending else CLEAN)
 
 
-def _wishes(select: Sequence[str], unsafe: bool) -> Wishes:
+def _wishes(select: Sequence[str], unsafe: bool, watch: bool) -> Wishes:
     from dataclasses import replace
 
     from cleanguard.settings.config import selected
@@ -151,7 +157,7 @@ def _wishes(select: Sequence[str], unsafe: bool) -> Wishes:
 
     names = tuple(name.strip() for given in select for name in given.split(",") if name.strip())
     codes = frozenset(selected(Settings(select=names))) if names else frozenset()
-    return replace(EVERYTHING, unsafe=unsafe, select=codes)
+    return replace(EVERYTHING, unsafe=unsafe, watch=watch, select=codes)
 
 
 def _plan(planner: Planner, wishes: Wishes) -> tuple[list[Migration], list[str]]:

@@ -76,11 +76,13 @@ def command(
     inputs = inputs_of(paths, Overrides(config=config, isolated=isolated), notebooks=True)
     settings, files = inputs.settings, inputs.files
     # Only now: it imports libcst.
+    from codemods.plan.options import WATCHING
     from codemods.planning import Planner
 
     taken = {file.path.resolve() for file in files}
     with bar(doing="Planning") as progress:
-        found = [_standing_of(one) for one in Planner(files, settings).plans(progress=progress)]
+        plans = Planner(files, settings).plans(WATCHING, progress)
+        found = [_standing_of(one) for one in plans]
     found += [
         Standing(file.name, "unreadable", why="its folder's configuration cannot be used")
         if inputs.refuses(file.path)

@@ -83,7 +83,9 @@ def summary(plans: Sequence[Migration], written: bool, width: int | None) -> lis
     if not done and not left and not refused:
         return [[Span(f"Nothing to migrate in {counted(len(plans), 'file')}.", "bold green")]]
     verb = "Rewrote" if written else "Would rewrite"
-    text = f"{verb} {counted(done, 'place')} in {counted(len(files), 'file')}; {left} left to you."
+    watched = sum(site.watched for plan in files for site in plan.done)
+    where = f"{counted(done, 'place')} in {counted(len(files), 'file')}"
+    text = f"{verb} {where}{f', {watched} of them watched' if watched else ''}; {left} left to you."
     if refused:
         text += f" Refused {counted(refused, 'file')} whose rewrite could not be proven."
     lines = wrapped([], text, width, "bold")

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from cleanguard.catalogue.standing import says_chat, standing_of
-from cleanguard.settings.config import Settings
+from lint_rules._flow.libraries.model_ids import model_id_of
 from lint_rules._flow.libraries.prompt_ids import encoded_in, rows_in, takes_ids
 from lint_rules._flow.state import library_names
 from lint_rules._flow.state.program import Cursor, Program
@@ -33,7 +32,6 @@ from lint_rules._flow.values.joins import (
     Constant,
     Decoded,
     Encoded,
-    Formatted,
     Generated,
     GuardedText,
     Instance,
@@ -56,10 +54,6 @@ from lint_rules._flow.values.joins import (
 from lint_rules._flow.values.scopes import Env
 from lint_rules._flow.values.text import is_chat
 from lint_rules._light import tree as cst
-
-# Attributes that hold the id that an object was loaded by.
-_NAMES = ("name_or_path", "_name_or_path")
-_NAMED = (Tokenizer, CausalLM)
 
 
 class HfCalls:
@@ -111,10 +105,19 @@ class HfCalls:
         wrapped = args.value("pretrained_model_name_or_path", 0)
         if isinstance(wrapped, CausalLM) and wrapped.confidence == "followed":
             return wrapped  # a value head around a model that is loaded already
-        quantization = first(args.value("quantization_config"), QuantConfig)
-        self.program.record(ModelLoad(node, place, api, model, args, quantization))
-        causal = CausalLM(node, model)
+        causal = self._model_load(api, node, args)
         return Sequence((causal, Tokenizer(node, model))) if kind == "pair-load" else causal
+
+    def _model_load(
+        self, api: str, node: cst.Call, args: Arguments, *, watched: bool = False
+    ) -> CausalLM:
+        model = self.model_id(
+            args.get("pretrained_model_name_or_path", 0) or args.get("model_name", 0)
+        )
+        quantization = first(args.value("quantization_config"), QuantConfig)
+        place = self.cursor.place()
+        self.program.record(ModelLoad(node, place, api, model, args, quantization, watched))
+        return CausalLM(node, model)
 
     def _pipeline(self, api: str, node: cst.Call, args: Arguments) -> Value:
         task = args.literal("task", 0)
@@ -239,6 +242,8 @@ class HfCalls:
     def _loader_call(
         self, loader: Loader | None, method: str, node: cst.Call, args: Arguments
     ) -> Value:
+        if method in ("load_watched", "generate_watched"):
+            return self._watched(method, node, args)
         self.program.record(LoaderCall(node, self.cursor.place(), loader, method, args))
         model = UNKNOWN_MODEL if loader is None else loader.model
         if method == "load":
@@ -261,6 +266,17 @@ class HfCalls:
             )
             return Encoded(node, replace(tokenizer, guarded=True))
         return UNKNOWN
+
+    def _watched(self, method: str, node: cst.Call, args: Arguments) -> Value:
+        """A call that is handed on as it is written, and told of."""
+        if method == "load_watched":
+            return self._model_load(f"guard.CleanModelLoader.{method}", node, args, watched=True)
+        given = args.value("model", 0)
+        model = first(given, CausalLM) or CausalLM(None, confidence="named")
+        rest = Arguments(args.positional[1:], args.keywords, args.spread, args.opaque)
+        place = self.cursor.place()
+        self.program.record(Generate(node, place, model, encoded_in(rest), rest, watched=True))
+        return Generated(node)
 
     # --- assignments to attributes
 
@@ -313,29 +329,3 @@ def _special_token(ids: Value) -> Value:
 def is_rendered(event: Encode) -> bool:
     """Whether the text of an encoding was rendered by a chat template."""
     return is_chat(event.text)
-
-
-def model_id_of(argument: Argument | None, settings: Settings) -> ModelId:
-    """The model that an argument names."""
-    if argument is None:
-        return UNKNOWN_MODEL
-    texts = [
-        option
-        for option in options(argument.value)
-        if isinstance(option, Constant) and isinstance(option.value, str) and option.value
-    ]
-    partly = first(argument.value, Formatted)
-    if partly is not None and any(map(says_chat, partly.pieces)):
-        return ModelId(None, "chat", fixed=False)
-    known = first(argument.value, Method)
-    if known is not None and known.name in _NAMES and not texts:
-        return known.receiver.model if isinstance(known.receiver, _NAMED) else UNKNOWN_MODEL
-    if not texts or len(texts) != len(list(options(argument.value))):
-        return UNKNOWN_MODEL
-    standings = [
-        standing_of(str(text.value), settings.base_models, settings.chat_models) for text in texts
-    ]
-    standing = standings[0] if len(set(standings)) == 1 else "unknown"
-    if len(texts) > 1:
-        return ModelId(None, standing, fixed=False)
-    return ModelId(str(texts[0].value), standing, texts[0].fixed)

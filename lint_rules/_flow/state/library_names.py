@@ -43,6 +43,8 @@ _LOADER_METHODS = (
     "complete",
     "generate_ids",
     "attach_adapter",
+    "load_watched",
+    "generate_watched",
 )
 # Classes of encoders, sequence-to-sequence, speech and vision models, by how their names begin.
 _NOT_CAUSAL = (

@@ -63,7 +63,7 @@ class TokenizerLoad:
 
 @by_identity
 class ModelLoad:
-    """`AutoModelForCausalLM.from_pretrained(…)` and its kin."""
+    """`AutoModelForCausalLM.from_pretrained(…)` and its kin; watched, `CleanModelLoader.load_watched(…)`."""
 
     node: cst.Call
     place: Place
@@ -71,6 +71,7 @@ class ModelLoad:
     model: ModelId
     args: Arguments
     quantization: QuantConfig | None
+    watched: bool = False
 
 
 @by_identity
@@ -130,13 +131,14 @@ class Forward:
 
 @by_identity
 class Generate:
-    """`model.generate(…)`."""
+    """`model.generate(…)`; watched, `CleanModelLoader.generate_watched(model, …)`."""
 
     node: cst.Call
     place: Place
     model: CausalLM
     encoded: Encoded | None
     args: Arguments
+    watched: bool = False
 
 
 @by_identity

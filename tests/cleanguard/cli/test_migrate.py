@@ -53,10 +53,23 @@ def test_write_does_it_and_a_second_time_nothing(run, script):
 
 def test_what_is_left_to_a_person_is_exit_1(run, script):
     script.write_text(NO_LENGTH)
-    ran = run("migrate", "--write", "script.py")
+    ran = run("migrate", "--write", "--no-watch", "script.py")
     assert ran.code == 1
     assert "--unsafe" in ran.out
     assert script.read_text() == NO_LENGTH
+
+
+def test_what_cannot_be_guarded_is_watched(run, script):
+    script.write_text(NO_LENGTH)
+    ran = run("migrate", "--write", "script.py")
+    assert ran.code == 1  # the tokenizer stays
+    assert "Rewrote 2 places in 1 file, 2 of them watched; 1 left to you." in ran.out
+    text = script.read_text()
+    assert 'model = CleanModelLoader.load_watched("gpt2")' in text
+    assert "tokenizer.decode(CleanModelLoader.generate_watched(model, **inputs)[0])" in text
+    assert run("migrate", "script.py").out.endswith("1 left to you.\n")
+    shown = run("status", "script.py").out
+    assert "0 automatic, 1 left to you" in shown
 
 
 def test_unsafe_takes_a_call_without_a_length_and_says_so(run, script):

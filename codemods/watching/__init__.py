@@ -1,0 +1,1 @@
+"""Loads and generations that cannot be guarded become watched ones: the same calls, whose hazards are told."""

@@ -1,0 +1,73 @@
+"""Calls a model's `generate` as it is, and tells what it is given and what it takes from the model's files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import nullcontext
+from typing import Any
+
+from cleanguard.catalogue import hazards
+from guard.enforcing.passing import vetted
+from guard.prompts.state import find_state
+from guard.settings.inherited import UNSET, effective
+from guard.watching.hooks import Prompts, judge_of
+from guard.watching.told import telling, told_already, warn
+
+# Where a text may end is the model's to say; how it is drawn is the caller's.
+_OF_THE_MODEL = frozenset(("eos_token_id", "max_length", "use_cache", "cache_implementation"))
+
+
+def generate_watched(model: Any, args: tuple[Any, ...], keywords: Mapping[str, Any]) -> Any:
+    """What `model.generate` returns for these arguments; see `CleanModelLoader.generate_watched`."""
+    judge = judge_of(model)
+    if judge is None:
+        if find_state(model) is None:
+            _tell_stranger(model)
+        return model.generate(*args, **keywords)
+    _look(judge, model, args, keywords)
+    # What it generates goes into it again, and is no prompt.
+    with vetted(judge.state) if args or keywords else nullcontext():
+        return model.generate(*args, **keywords)
+
+
+def _look(judge: Prompts, model: Any, args: tuple[Any, ...], keywords: Mapping[str, Any]) -> None:
+    ids = keywords.get("input_ids", keywords.get("inputs", args[0] if args else None))
+    judge.given(ids, keywords.get("attention_mask"), keywords)
+    with telling(judge.state):
+        given = keywords.get("generation_config", args[1] if len(args) > 1 else None)
+        found = inherited(model, given, keywords)
+        if found:
+            said = ", ".join(f"{name}={value!r}" for name, value in sorted(found.items()))
+            judge.state.tell(
+                hazards.INHERITED_SAMPLING.code,
+                f"the call does not say {said}: its generation_config.json does",
+            )
+
+
+def inherited(model: Any, given: Any, keywords: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings that a call of `generate` takes from the model's own config: name and value.
+
+    Args:
+        model: The model.
+        given: The `generation_config` of the call; None for none.
+        keywords: Of the call.
+    """
+    own = getattr(model, "generation_config", None)
+    if own is None or given is own:
+        return {}
+    said = {*keywords, *(() if given is None else given.to_diff_dict())}
+    return {
+        name: value
+        for name, value in effective(own).items()
+        if value != UNSET.get(name) and name not in said and name not in _OF_THE_MODEL
+    }
+
+
+def _tell_stranger(model: Any) -> None:
+    """A model that was loaded elsewhere is not watched, and is told once."""
+    if not told_already(model):
+        name = getattr(model, "name_or_path", "") or type(model).__name__
+        warn(
+            hazards.RAW_GENERATE.code,
+            f"{name}: it was not loaded through CleanModelLoader, and what goes into it is not watched",
+        )

@@ -1,0 +1,116 @@
+"""Looks at what comes into a watched model: ids at its embedding, BOS and padding at its decoder.
+
+The model's methods stay its own. Inside `torch.compile`, a trace or the capture of a CUDA graph nothing is
+looked at: it would break the graph.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, TypeGuard
+from weakref import WeakKeyDictionary
+
+from guard.base import caches
+from guard.enforcing.passing import passes
+from guard.enforcing.prefill import check_bos, check_padding
+from guard.enforcing.raw_ids import RawIds
+from guard.enforcing.roads import is_filled
+from guard.files.hub import torch
+from guard.watching.told import WatchState, telling, watched_within
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+
+def put_hooks(model: PreTrainedModel, prompts: Prompts) -> None:
+    """Look at what comes into a model from now on."""
+    embedding, decoder = model.get_input_embeddings(), model.get_decoder()
+    embedding.register_forward_pre_hook(_Hook(prompts.embedding), with_kwargs=True)
+    decoder.register_forward_pre_hook(_Hook(prompts.decoder), with_kwargs=True)
+    _judges[model] = prompts
+
+
+def judge_of(model: Any) -> Prompts | None:
+    """What judges the prompts of a watched model, also through a wrapper; None for any other."""
+    base = watched_within(model)
+    return None if base is None else _judges.get(base)
+
+
+# Beside the models, as their states are.
+_judges: WeakKeyDictionary[Any, Prompts] = WeakKeyDictionary()
+
+
+def _nothing(*_: Any, **__: Any) -> None:
+    """What a hook is in a copy or a pickle of its model."""
+
+
+class _Hook:
+    """A hook that stays behind where its model is copied or pickled."""
+
+    def __init__(self, look: Callable[[Any, dict[str, Any], Any], None]) -> None:
+        self._look = look
+
+    def __call__(self, module: Any, args: Any, kwargs: dict[str, Any]) -> None:
+        if not torch.compiler.is_compiling() and not torch.jit.is_tracing():
+            self._look(args, kwargs, module)
+
+    def __reduce__(self) -> tuple[Callable[[], Callable[..., None]], tuple[()]]:
+        return _no_hook, ()
+
+
+def _no_hook() -> Callable[..., None]:
+    return _nothing
+
+
+class Prompts:
+    """Judges the prompts of one watched model, and tells what a guarded one would refuse.
+
+    Args:
+        state: Of the model.
+        tokenizer: The one that lies beside it.
+    """
+
+    def __init__(self, state: WatchState, tokenizer: PreTrainedTokenizerBase) -> None:
+        self.state = state
+        self._raw = RawIds(state, tokenizer)
+
+    def embedding(self, args: Any, kwargs: dict[str, Any], _module: Any) -> None:
+        """Before the input embedding."""
+        ids = args[0] if args else kwargs.get("input")
+        if _is_prompt(ids) and not passes(self.state):
+            with telling(self.state), torch.no_grad():
+                self._raw.check(ids)
+
+    def decoder(self, args: Any, kwargs: dict[str, Any], module: Any) -> None:
+        """Before the decoder."""
+        ids = args[0] if args else kwargs.get("input_ids")
+        if not _is_prompt(ids) or ids.dim() != 2 or passes(self.state) or is_filled(kwargs):
+            return
+        with telling(self.state), torch.no_grad():
+            self._judge_shape(ids, kwargs.get("attention_mask"), module.training, generates=False)
+
+    def given(self, ids: Any, mask: Any, kwargs: Mapping[str, Any]) -> None:
+        """What a call of `generate` is given: ids of shape (rows, positions), and their mask."""
+        if not isinstance(ids, torch.Tensor) or ids.dim() != 2:
+            return
+        with telling(self.state), torch.no_grad():
+            self._raw.check(ids)
+        if not any(kwargs.get(name) is not None for name in caches.NAMES):
+            with telling(self.state), torch.no_grad():
+                self._judge_shape(ids, mask, training=False, generates=True)
+
+    def _judge_shape(self, ids: Any, mask: Any, training: bool, *, generates: bool) -> None:
+        policy = self.state.policy
+        mask = mask if isinstance(mask, torch.Tensor) and mask.shape == ids.shape else None
+        if policy.bos_id is not None:
+            with telling(self.state):
+                check_bos(policy, ids, mask, may_lack=training)
+        if not training:
+            check_padding(policy, ids, mask, generates=generates)
+
+
+def _is_prompt(ids: Any) -> TypeGuard[torch.Tensor]:
+    """Whether these are the ids of a prompt, on a device that can be asked for them now."""
+    if not isinstance(ids, torch.Tensor) or ids.dim() == 0 or ids.shape[-1] < 2:
+        return False
+    return not (ids.is_cuda and torch.cuda.is_current_stream_capturing())

@@ -1,0 +1,109 @@
+"""Loads a model exactly as transformers does, and watches from then on what goes into it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cleanguard.catalogue import hazards
+from guard.base.checks import CheckList
+from guard.base.vocabulary import encodes
+from guard.errors import GuardError, ModelNotFoundError
+from guard.files.hub import transformers
+from guard.files.source import ModelSource
+from guard.prompts.choice import PromptChoice, choose
+from guard.prompts.policy import policy_of
+from guard.prompts.standing import refuse_chat_model
+from guard.watching.hooks import Prompts, put_hooks
+from guard.watching.told import WatchState, put_watch, telling, told_already, warn
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+# What says where the files are, to a tokenizer as to a model.
+_PLACES = ("cache_dir", "token", "revision", "subfolder", "local_files_only")
+
+
+def load_watched(named: Any, model_args: tuple[Any, ...], model_class: Any, keywords: Any) -> Any:
+    """What `from_pretrained` of a class returns for these arguments, watched; see `CleanModelLoader.load_watched`."""
+    kind = transformers.AutoModelForCausalLM if model_class is None else model_class
+    loaded = kind.from_pretrained(named, *model_args, **keywords)
+    model = loaded[0] if isinstance(loaded, tuple) and loaded else loaded
+    try:
+        _watch(model, named, keywords)
+    # tokenizers raises panics, which are no exceptions of Python's kind.
+    except BaseException as error:
+        if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
+            raise
+        if not told_already(model):
+            _tell_unwatched(named, error)
+    return loaded
+
+
+def _watch(model: Any, named: Any, keywords: Mapping[str, Any]) -> None:
+    base = model.get_base_model() if hasattr(model, "get_base_model") else model
+    if not hasattr(base, "get_decoder") or base.config.is_encoder_decoder:
+        return
+    where = {name: keywords[name] for name in _PLACES if keywords.get(name) is not None}
+    source = _source(named, where)
+    tokenizer = _tokenizer(named, where)
+    choose(tokenizer, _said_of_bos(source))
+    state = WatchState(str(named), policy_of(tokenizer))
+    put_hooks(base, Prompts(state, tokenizer))
+    put_watch(base, state)
+    with telling(state):
+        refuse_chat_model(source, tokenizer, CheckList(), allowed=False)
+    if base is model and getattr(model, "_hf_peft_config_loaded", False):
+        state.tell(hazards.ADAPTER_AS_BASE.code, "loading it attached an adapter")
+
+
+def _tokenizer(named: Any, where: Mapping[str, Any]) -> PreTrainedTokenizerBase:
+    """The tokenizer beside the model, read without a word and without code of its repository."""
+    level = transformers.logging.get_verbosity()
+    transformers.logging.set_verbosity(transformers.logging.CRITICAL)
+    try:
+        found: PreTrainedTokenizerBase = transformers.AutoTokenizer.from_pretrained(
+            named, trust_remote_code=False, **where
+        )
+    finally:
+        transformers.logging.set_verbosity(level)
+    if not encodes(found):
+        raise ModelNotFoundError("there is no file of one")
+    return found
+
+
+def _source(named: Any, where: Mapping[str, Any]) -> ModelSource:
+    """Where the files lie that were just read."""
+    name = os.fspath(named)
+    folder = Path(name).expanduser()
+    if folder.is_dir():
+        found = folder / where.get("subfolder", "")
+        return ModelSource(name, "local", str(found), found.resolve(), None)
+    config = transformers.utils.cached_file(
+        name, "config.json", **{**where, "local_files_only": True}
+    )
+    return ModelSource(name, "hub", name, Path(config).parent, None)
+
+
+def _said_of_bos(source: ModelSource) -> PromptChoice:
+    said = source.read_json("tokenizer_config.json")
+    adds, names = said.get("add_bos_token"), said.get("bos_token")
+    if isinstance(names, dict):
+        names = names.get("content")
+    return PromptChoice(
+        file_says_add=adds if isinstance(adds, bool) else None,
+        file_names=names if isinstance(names, str) else None,
+    )
+
+
+def _tell_unwatched(named: Any, error: BaseException) -> None:
+    """A model without a tokenizer beside it has no rules that its ids could be held against."""
+    said = (
+        str(error.args[0]) if isinstance(error, GuardError) and error.args else type(error).__name__
+    )
+    warn(
+        None,
+        f"{named}: what goes into it is not watched: its tokenizer cannot be read there ({said})",
+    )

@@ -1,0 +1,206 @@
+"""What cannot be guarded is watched: the same call, handed on as it is written."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from cleanguard.files import SourceFile
+from cleanguard.settings.config import Settings
+from codemods.migration import Migration, migrate_source
+from codemods.plan.options import WATCHING, Wishes
+from codemods.planning import Planner
+from tests.codemods.conftest import Check, Migrate
+
+HEAD = "from transformers import AutoModelForCausalLM, LlamaForCausalLM\n\n"
+GUARD = "from guard import CleanModelLoader\n"
+AUTO = GUARD + "from transformers import LlamaForCausalLM\n\n"
+BOTH = GUARD + "from transformers import AutoModelForCausalLM, LlamaForCausalLM\n\n"
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "head"),
+    [
+        (
+            "m = AutoModelForCausalLM.from_pretrained(NAME, rope_theta=3)\n",
+            "m = CleanModelLoader.load_watched(NAME, rope_theta=3)\n",
+            AUTO,
+        ),
+        (
+            "m = AutoModelForCausalLM.from_pretrained(*PLACE, **said).to(0)\n",
+            "m = CleanModelLoader.load_watched(*PLACE, **said).to(0)\n",
+            AUTO,
+        ),
+        (
+            "ms = [AutoModelForCausalLM.from_pretrained(n, rope_theta=3) for n in NAMES]\n",
+            "ms = [CleanModelLoader.load_watched(n, rope_theta=3) for n in NAMES]\n",
+            AUTO,
+        ),
+        (
+            "m = AutoModelForCausalLM.from_pretrained(\n"
+            "    NAME,  # which\n    rope_theta=3,\n    # and no more\n)\n",
+            "m = CleanModelLoader.load_watched(\n"
+            "    NAME,  # which\n    rope_theta=3,\n    # and no more\n)\n",
+            AUTO,
+        ),
+        (
+            "m = LlamaForCausalLM.from_pretrained(NAME, rope_theta=3)\n",
+            "m = CleanModelLoader.load_watched(NAME, rope_theta=3, model_class=LlamaForCausalLM)\n",
+            GUARD + "from transformers import LlamaForCausalLM\n\n",
+        ),
+        (
+            "m = LlamaForCausalLM.from_pretrained(\n    NAME,\n    rope_theta=3,  # wide\n)\n",
+            "m = CleanModelLoader.load_watched(\n"
+            "    NAME,\n    rope_theta=3,\n    model_class=LlamaForCausalLM,  # wide\n)\n",
+            GUARD + "from transformers import LlamaForCausalLM\n\n",
+        ),
+        (
+            "m = LlamaForCausalLM.from_pretrained(NAME, rope_theta=3, )\n",
+            "m = CleanModelLoader.load_watched(NAME, rope_theta=3, model_class=LlamaForCausalLM, )\n",
+            GUARD + "from transformers import LlamaForCausalLM\n\n",
+        ),
+    ],
+)
+def test_loads(check_transformed: Check, before: str, after: str, head: str) -> None:
+    start = HEAD if "AutoModel" in before else HEAD.replace("AutoModelForCausalLM, ", "")
+    plan = check_transformed(start + before, head + after, wishes=WATCHING)
+    assert all(site.watched for site in plan.done)
+    assert plan.done[0].notes[0].text.startswith("the call as it is, watched and not guarded: ")
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("model.generate(ids)", "CleanModelLoader.generate_watched(model, ids)"),
+        ("model.generate(**ids, top_p=1)", "CleanModelLoader.generate_watched(model, **ids, top_p=1)"),
+        (
+            "box.model.generate(\n        input_ids=ids,\n        top_p=0.9,\n    )",
+            "CleanModelLoader.generate_watched(\n"
+            "        box.model,\n        input_ids=ids,\n        top_p=0.9,\n    )",
+        ),
+        (
+            "model.generate(  # now\n        ids, top_p=0.9)",
+            "CleanModelLoader.generate_watched(  # now\n        model,\n        ids, top_p=0.9)",
+        ),
+        ("wrap(model).generate(*ids)", "CleanModelLoader.generate_watched(wrap(model), *ids)"),
+    ],
+)  # fmt: skip
+def test_generations(check_transformed: Check, before: str, after: str) -> None:
+    text = (
+        "from transformers import AutoTokenizer\n\n"
+        'tokenizer = AutoTokenizer.from_pretrained("gpt2")\n\n\n'
+        "def run(model, box, prompt):\n"
+        '    ids = tokenizer(prompt, return_tensors="pt")\n'
+        f"    out = {before}\n"
+        "    return tokenizer.decode(out[0])\n"
+    )
+    check_transformed(text, (GUARD + text).replace(before, after), wishes=WATCHING)
+
+
+def test_it_is_left_where_nobody_asks(check_noop: Check) -> None:
+    check_noop(HEAD + "m = AutoModelForCausalLM.from_pretrained(NAME, rope_theta=3)\n")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "with init_empty_weights():\n    m = AutoModelForCausalLM.from_pretrained(N, rope_theta=3)\n",
+        "m = AutoModelForCausalLM.from_pretrained(N, rope_theta=3)\ntorch.save(m.model, F)\n",
+        "model = AutoModelForCausalLM.from_pretrained(N, rope_theta=3)\npickle.dump([model], F)\n",
+        "m = AutoModelForCausalLM.from_pretrained(N, rope_theta=3)  # cleanguard: ignore[CG101] ours\n",
+        "class CleanModelLoader: ...\nm = AutoModelForCausalLM.from_pretrained(N, rope_theta=3)\n",
+        "m = type(other).from_pretrained(N, rope_theta=3)\n",
+    ],
+)
+def test_these_stay(check_noop: Check, text: str) -> None:
+    check_noop("import pickle\nimport torch\n" + HEAD + text, wishes=WATCHING)
+
+
+def test_weights_that_are_saved_are_no_pickled_model(migrate: Migrate) -> None:
+    text = HEAD + "m = AutoModelForCausalLM.from_pretrained(N, rope_theta=3)\n"
+    saved = (
+        "import torch\n" + text + "torch.save(m.state_dict(), F)\ntorch.save(model_state_dict, F)\n"
+    )
+    assert "load_watched(N" in migrate(saved, wishes=WATCHING).after.decode()
+
+
+def test_a_declined_place_is_not_watched(migrate: Migrate) -> None:
+    text = HEAD + "m = AutoModelForCausalLM.from_pretrained(N, rope_theta=3)\n"
+    wishes = Wishes(watch=True, declined=frozenset({("CG101", 3)}))
+    assert not migrate(text, wishes=wishes).changed
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        "from transformers import AutoModelForCausalLM\nfrom nets import *\n",
+        "from nets import AutoModelForCausalLM\n",
+        "try:\n    from nets import AutoModelForCausalLM\nexcept ImportError:\n"
+        "    from transformers import AutoModelForCausalLM\n",
+        "from transformers import AutoModelForCausalLM\nAutoModelForCausalLM = wrap(AutoModelForCausalLM)\n",
+        "from transformers import AutoModelForCausalLM\nimport nets\nnets.AutoModelForCausalLM = Mine\n",
+    ],
+)  # fmt: skip
+def test_a_class_that_may_be_another_is_named(migrate: Migrate, head: str) -> None:
+    text = head + "m = AutoModelForCausalLM.from_pretrained(N, rope_theta=3)\n"
+    after = migrate(text, wishes=WATCHING).after.decode()
+    assert after == text or "(N, rope_theta=3, model_class=AutoModelForCausalLM)" in after
+
+
+Plans = Callable[[dict[str, str]], dict[str, Migration]]
+
+
+@pytest.fixture
+def plans(tmp_path: Path) -> Plans:
+    def made(files: dict[str, str]) -> dict[str, Migration]:
+        for name, text in files.items():
+            (tmp_path / name).write_text(text)
+        given = [SourceFile(name, tmp_path / name) for name in files]
+        found = Planner(given, Settings()).plans(WATCHING)
+        return {one.filename: one for one in found if isinstance(one, Migration)}
+
+    return made
+
+
+def test_over_files_each_call_stands_for_itself(plans: Plans) -> None:
+    load = (
+        "from transformers import AutoModelForCausalLM, AutoTokenizer\n\n\n"
+        "def load(name):\n    tokenizer = AutoTokenizer.from_pretrained(name)\n"
+        '    tokenizer.bos_token = "<s>"\n    tokenizer.bos_token_id = 7\n'
+        "    return AutoModelForCausalLM.from_pretrained(name, rope_theta=3), tokenizer\n"
+    )
+    use = (
+        "from loading import load\n\nmodel, tokenizer = load(NAME)\n"
+        'ids = tokenizer("a", return_tensors="pt")\n'
+        "print(tokenizer.decode(model.generate(**ids)[0]))\n"
+    )
+    found = plans({"loading.py": load, "using.py": use})
+    assert "CleanModelLoader.load_watched(name, rope_theta=3)" in found["loading.py"].after.decode()
+    assert "CleanModelLoader.generate_watched(model, **ids)" in found["using.py"].after.decode()
+    again = plans({name: plan.after.decode() for name, plan in found.items()})
+    assert not any(plan.changed for plan in again.values())
+
+
+def test_cells_of_a_notebook() -> None:
+    cells = [
+        "from transformers import AutoModelForCausalLM\n",
+        "m = AutoModelForCausalLM.from_pretrained(N, rope_theta=3)\n",
+    ]
+    made = [
+        {"cell_type": "code", "metadata": {}, "execution_count": None, "outputs": [],
+         "source": text.splitlines(keepends=True)} for text in cells
+    ]  # fmt: skip
+    raw = json.dumps({"cells": made, "metadata": {}, "nbformat": 4, "nbformat_minor": 4}).encode()
+    plan = migrate_source("n.ipynb", raw, Settings(), WATCHING)
+    written = ["".join(one["source"]) for one in json.loads(plan.after)["cells"]]
+    assert written == [GUARD, "m = CleanModelLoader.load_watched(N, rope_theta=3)\n"]
+
+
+def test_what_can_be_guarded_still_is(migrate: Migrate) -> None:
+    text = HEAD + 'm = AutoModelForCausalLM.from_pretrained("gpt2")\n'
+    plain, watching = migrate(text), migrate(text, wishes=WATCHING)
+    assert plain.after == watching.after
+    assert not any(site.watched for site in watching.done)

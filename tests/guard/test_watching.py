@@ -1,0 +1,258 @@
+"""A watched model is the model that transformers gives, and what a guarded one would refuse is told."""
+
+from __future__ import annotations
+
+import copy
+import json
+import pickle
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from peft import LoraConfig, get_peft_model
+from transformers import AutoModelForCausalLM, AutoModelForSeq2SeqLM, GenerationConfig, T5Config
+
+from guard import CleanModelLoader, Loaded
+from guard.errors import GuardWarning, UnguardedModelError
+from tests.guard.families import FIXED, lay
+
+DIRTY = torch.tensor([[271, 1, 319, 2]])
+CLEAN = torch.tensor([[271, 319, 269]])
+load_watched, generate_watched = CleanModelLoader.load_watched, CleanModelLoader.generate_watched
+
+
+def codes(model: Any) -> list[str | None]:
+    return [one.code for one in CleanModelLoader.told(model)]
+
+
+@pytest.fixture
+def watched(tiny_dir: Path) -> Any:
+    return load_watched(tiny_dir, dtype=torch.float32)
+
+
+@pytest.fixture
+def begun(llama_like: Callable[[bool], Path]) -> Any:
+    """Of a family that begins with BOS."""
+    return load_watched(llama_like(True), dtype=torch.float32)
+
+
+@pytest.mark.parametrize("family", FIXED)
+def test_it_computes_and_saves_what_the_raw_model_does(family: str, tmp_path: Path) -> None:
+    folder = lay(family, tmp_path / "model")
+    raw = AutoModelForCausalLM.from_pretrained(folder)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", GuardWarning)
+        model = load_watched(folder)
+    assert (type(model), model.training, model.dtype) == (type(raw), False, raw.dtype)
+    assert vars(model).keys() == vars(raw).keys()
+    assert model.generation_config.to_dict() == raw.generation_config.to_dict()
+    assert model.config.to_dict() == raw.config.to_dict()
+    assert torch.equal(model(CLEAN).logits, raw(CLEAN).logits)
+    given: dict[str, Any] = {"max_new_tokens": 6, "do_sample": False}
+    texts = raw.generate(CLEAN, **given)
+    assert torch.equal(model.generate(CLEAN, **given), texts)
+    assert torch.equal(generate_watched(model, CLEAN, **given), texts)
+    torch.manual_seed(3)
+    drawn = raw.generate(CLEAN, max_new_tokens=6, do_sample=True)
+    torch.manual_seed(3)
+    assert torch.equal(generate_watched(model, CLEAN, max_new_tokens=6, do_sample=True), drawn)
+    for name, one in (("raw", raw), ("watched", model)):
+        one.save_pretrained(tmp_path / name)
+    saved = [
+        {file.name: file.read_bytes() for file in (tmp_path / name).iterdir()}
+        for name in ("raw", "watched")
+    ]
+    assert saved[0] == saved[1]
+
+
+def test_what_would_be_refused_is_told_once_and_goes_on(watched: Any, raw: tuple[Any, Any]) -> None:
+    with pytest.warns(GuardWarning, match="CG204 .*im_start") as caught:
+        found = watched(DIRTY).logits
+    assert len(caught) == 1
+    assert torch.equal(found, raw[0](DIRTY).logits)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        watched(DIRTY)
+        watched.generate(DIRTY, max_new_tokens=2, do_sample=False)
+    assert codes(watched) == ["CG204"]
+
+
+def test_a_clean_prompt_says_nothing(watched: Any) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", GuardWarning)
+        watched(CLEAN)
+        watched.generate(CLEAN, max_new_tokens=2, do_sample=False)
+        generate_watched(watched, CLEAN, max_new_tokens=2, do_sample=False)
+    assert codes(watched) == []
+
+
+@pytest.mark.parametrize(
+    ("ids", "mask", "expected"),
+    [
+        ([[271, 319, 269]], None, ["CG201"]),
+        ([[1, 1, 319, 269]], None, ["CG202"]),
+        ([[1, 319, 269]], None, []),
+        ([[1, 319, 0], [1, 319, 269]], [[1, 1, 0], [1, 1, 1]], ["CG302"]),
+        ([[0, 1, 319], [1, 319, 269]], [[0, 1, 1], [1, 1, 1]], []),
+        ([[1, 319, 269], [319, 269, 271]], None, ["CG201"]),
+    ],
+)
+def test_prompts_of_a_generation(
+    begun: Any, ids: list[list[int]], mask: list[list[int]] | None, expected: list[str]
+) -> None:
+    given = {} if mask is None else {"attention_mask": torch.tensor(mask)}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", GuardWarning)
+        generate_watched(begun, torch.tensor(ids), max_new_tokens=2, do_sample=False, **given)
+    assert codes(begun) == expected
+
+
+def test_training_may_begin_in_the_middle_of_a_text(begun: Any) -> None:
+    begun.train()
+    begun(CLEAN, labels=CLEAN).loss.backward()
+    assert codes(begun) == []
+
+
+def test_settings_that_the_files_bring_are_told(edited: Callable[..., Path]) -> None:
+    folder = edited(generation_config={"do_sample": True, "temperature": 0.6, "top_p": 0.9})
+    model = load_watched(folder, dtype=torch.float32)
+    with pytest.warns(GuardWarning, match=r"CG303 .*do_sample=True, temperature=0\.6:"):
+        generate_watched(model, CLEAN, max_new_tokens=2, top_p=0.8)
+    raw = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
+    torch.manual_seed(5)
+    expected = raw.generate(CLEAN, max_new_tokens=5)
+    torch.manual_seed(5)
+    assert torch.equal(generate_watched(model, CLEAN, max_new_tokens=5), expected)
+
+
+def test_settings_that_a_config_says_are_not_told(edited: Callable[..., Path]) -> None:
+    model = load_watched(edited(generation_config={"temperature": 0.6, "do_sample": True}))
+    said = GenerationConfig(do_sample=True, temperature=0.7, max_new_tokens=2)
+    generate_watched(model, CLEAN, said)
+    generate_watched(model, CLEAN, generation_config=said)
+    assert codes(model) == []
+
+
+def test_a_model_of_elsewhere_is_told_once(raw: tuple[Any, Any]) -> None:
+    model = copy.deepcopy(raw[0])
+    with pytest.warns(GuardWarning, match="CG301 .*not loaded through CleanModelLoader"):
+        found = generate_watched(model, DIRTY, max_new_tokens=2, do_sample=False)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        generate_watched(model, DIRTY, max_new_tokens=2, do_sample=False)
+    assert torch.equal(found, raw[0].generate(DIRTY, max_new_tokens=2, do_sample=False))
+    with pytest.raises(UnguardedModelError, match="not watched"):
+        CleanModelLoader.told(model)
+
+
+def test_a_guarded_model_stays_guarded(tiny: Loaded) -> None:
+    with pytest.raises(Exception, match="im_start"):
+        generate_watched(tiny.model, DIRTY, max_new_tokens=2)
+
+
+def test_anything_that_generates_is_called_as_it_is() -> None:
+    class Engine:
+        def generate(self, *args: Any, **keywords: Any) -> Any:
+            return args, keywords
+
+    with pytest.warns(GuardWarning, match="Engine"):
+        assert generate_watched(Engine(), ["a"], model=3) == ((["a"],), {"model": 3})
+
+
+def test_what_the_model_emits_is_no_prompt(watched: Any) -> None:
+    def emit(_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
+        scores[:, 1] = 1e9
+        return scores
+
+    for cached in (True, False):
+        generate_watched(
+            watched, CLEAN, max_new_tokens=4, use_cache=cached, logits_processor=[emit]
+        )
+    assert codes(watched) == []
+
+
+def test_an_adapters_wrapper_is_watched_through(watched: Any, tiny_dir: Path) -> None:
+    wrapped = get_peft_model(watched, LoraConfig(target_modules=["q_proj"], task_type="CAUSAL_LM"))
+    raw = AutoModelForCausalLM.from_pretrained(tiny_dir, dtype=torch.float32)
+    with pytest.warns(GuardWarning, match="CG204"):
+        found = generate_watched(wrapped, input_ids=DIRTY, max_new_tokens=3, do_sample=False)
+    assert torch.equal(found, raw.generate(input_ids=DIRTY, max_new_tokens=3, do_sample=False))
+    assert codes(wrapped) == ["CG204"]
+    assert codes(torch.nn.DataParallel(wrapped)) == ["CG204"]
+
+
+def test_a_copy_and_a_pickle_are_the_plain_model(watched: Any) -> None:
+    for other in (copy.deepcopy(watched), pickle.loads(pickle.dumps(watched))):
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            assert other(DIRTY).logits.shape == (1, 4, 702)
+        with pytest.raises(UnguardedModelError):
+            CleanModelLoader.told(other)
+
+
+def test_a_compiled_graph_is_not_broken(watched: Any, raw: tuple[Any, Any]) -> None:
+    compiled = torch.compile(watched, backend="eager", fullgraph=True)
+    assert torch.equal(compiled(DIRTY).logits, raw[0](DIRTY).logits)
+    assert codes(watched) == []
+
+
+def test_a_chat_model_is_told_and_loaded(edited: Callable[..., Path]) -> None:
+    folder = edited(tokenizer_config={"eos_token": "<|im_end|>"})
+    with pytest.warns(GuardWarning, match="CG108 .*<|im_end|>"):
+        assert codes(load_watched(folder)) == ["CG108"]
+
+
+def test_an_adapter_that_comes_along_is_told(
+    raw: tuple[Any, Any], tiny_dir: Path, tmp_path: Path
+) -> None:
+    wrapped = get_peft_model(copy.deepcopy(raw[0]), LoraConfig(target_modules=["q_proj"]))
+    wrapped.save_pretrained(tmp_path)
+    config = json.loads((tmp_path / "adapter_config.json").read_text())
+    config["base_model_name_or_path"] = str(tiny_dir)
+    (tmp_path / "adapter_config.json").write_text(json.dumps(config))
+    raw[1].save_pretrained(tmp_path)
+    with pytest.warns(GuardWarning, match="CG109"):
+        assert "CG109" in codes(load_watched(tmp_path))
+
+
+def test_other_classes_and_arguments_go_where_they_went(tiny_dir: Path, tmp_path: Path) -> None:
+    model, report = load_watched(tiny_dir, output_loading_info=True)
+    assert (codes(model), "missing_keys" in report) == ([], True)
+    kind = type(model)
+    assert type(load_watched(pretrained_model_name_or_path=tiny_dir, model_class=kind)) is kind
+    with pytest.raises(TypeError, match="nonsense"):
+        load_watched(tiny_dir, nonsense=3)
+    with pytest.raises(OSError, match="nowhere"):
+        load_watched(tmp_path / "nowhere")
+    small = T5Config(d_model=8, d_kv=4, d_ff=8, num_layers=1, num_heads=2, vocab_size=32)
+    AutoModelForSeq2SeqLM.from_config(small).save_pretrained(tmp_path / "t5")
+    other = load_watched(tmp_path / "t5", model_class=AutoModelForSeq2SeqLM)
+    with pytest.raises(UnguardedModelError):
+        CleanModelLoader.told(other)
+
+
+def test_a_folder_without_a_tokenizer_is_told(raw: tuple[Any, Any], tmp_path: Path) -> None:
+    raw[0].save_pretrained(tmp_path)
+    with pytest.warns(GuardWarning, match="not watched: its tokenizer cannot be read there"):
+        model = load_watched(tmp_path)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", GuardWarning)
+        found = generate_watched(model, CLEAN, max_new_tokens=3, do_sample=False)
+    assert torch.equal(found, raw[0].generate(CLEAN, max_new_tokens=3, do_sample=False))
+
+
+def test_the_tokenizer_of_the_script_is_left_alone(tiny_dir: Path) -> None:
+    from transformers import AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(tiny_dir)
+    before = (tokenizer.pad_token, tokenizer.padding_side, tokenizer.chat_template)
+    load_watched(tiny_dir)
+    assert before == (tokenizer.pad_token, tokenizer.padding_side, tokenizer.chat_template)
+
+
+def test_guarded_calls_ask_for_a_guarded_model(watched: Any, raw: tuple[Any, Any]) -> None:
+    with pytest.raises(UnguardedModelError):
+        CleanModelLoader.generate(watched, raw[1], "Hi", max_new_tokens=2)
