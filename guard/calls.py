@@ -1,4 +1,7 @@
-"""What is done with a loaded model: encoding, generating, scoring, adapters; no loader is needed."""
+"""What is done with a loaded model: encoding, generating, scoring, adapters; no loader is needed.
+
+The libraries are imported when something is called: until then a script may set up their environment.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +10,7 @@ from contextlib import AbstractContextManager
 from os import PathLike
 from typing import TYPE_CHECKING, Any, Literal, overload
 
-from guard.adapters import attaching, selection
 from guard.errors import SettingsError
-from guard.generation import batches
-from guard.prompts import encoding
 
 if TYPE_CHECKING:
     import torch
@@ -45,6 +45,8 @@ class GuardedCalls:
         special_tokens: SpecialTokens | None = None,
     ) -> BatchEncoding:
         """Tokenise for a base model; see `guard.prompts.encoding.encode`."""
+        from guard.prompts import encoding
+
         return encoding.encode(
             tokenizer, prompt, max_length=max_length, special_tokens=special_tokens
         )
@@ -97,6 +99,8 @@ class GuardedCalls:
         Raises:
             See `guard.generation.batches.complete`.
         """
+        from guard.generation import batches
+
         [found] = batches.complete(
             model, tokenizer, [_one(prompt)], options, call="generate", engine=engine
         )
@@ -140,6 +144,8 @@ class GuardedCalls:
             See `guard.generation.batches.complete`. `MemoryFullError` and `GenerationInterrupted` (Ctrl-C)
             carry what was finished.
         """
+        from guard.generation import batches
+
         found = batches.complete(
             model,
             tokenizer,
@@ -168,6 +174,8 @@ class GuardedCalls:
         **options: Unpack[GenerationOptions],
     ) -> list[Completion]:
         """Like `generate_batch`, with ids, token counts, finish reason and seed for each text."""
+        from guard.generation import batches
+
         found = batches.complete(
             model,
             tokenizer,
@@ -309,6 +317,8 @@ class GuardedCalls:
         allow_pickle: bool = False,
     ) -> Any:
         """Put an adapter on a guarded model; see `guard.adapters.attaching.attach_adapter`."""
+        from guard.adapters import attaching
+
         return attaching.attach_adapter(
             model, path, name=name, on=on, is_trainable=is_trainable, in_place=in_place,
             revision=revision, allow_pickle=allow_pickle,
@@ -317,6 +327,8 @@ class GuardedCalls:
     @staticmethod
     def adapter(model: Any, name: str | Sequence[str]) -> AbstractContextManager[Any]:
         """Switch adapters for a `with` block; see `guard.adapters.selection`."""
+        from guard.adapters import selection
+
         return selection.select_adapter(model, name)
 
 

@@ -17,15 +17,14 @@ from guard.files.request import (
     SpecialTokens,
     path_text,
 )
-from guard.loading.assembly import assemble
-from guard.loading.tokenizer_load import load_tokenizer, save_tokenizer
-from guard.provenance.record import Provenance
 from guard.watched_calls import WatchedCalls
 
 if TYPE_CHECKING:
     import torch
     from torch.distributed import DeviceMesh
     from transformers import PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
+
+    from guard.provenance.record import Provenance
 
 LOADER_KEYWORDS: frozenset[str] = frozenset(LoadRequest.__dataclass_fields__) - {
     "model_id",
@@ -220,6 +219,8 @@ class CleanModelLoader(GuardedCalls, WatchedCalls):
                 one.
             MissingExtraError: bitsandbytes is needed and not installed.
         """
+        from guard.loading.assembly import assemble
+
         return Loaded(*assemble(self._request))
 
     def load_tokenizer(self) -> PreTrainedTokenizerBase:
@@ -231,6 +232,8 @@ class CleanModelLoader(GuardedCalls, WatchedCalls):
         Raises:
             ModelNotFoundError, ChatModelError, RemoteCodeError: As `load()` does.
         """
+        from guard.loading.tokenizer_load import load_tokenizer
+
         return load_tokenizer(self._request)
 
     def save_tokenizer(self, path: str | PathLike[str]) -> tuple[str, ...]:
@@ -242,6 +245,8 @@ class CleanModelLoader(GuardedCalls, WatchedCalls):
         Returns:
             The paths that were written.
         """
+        from guard.loading.tokenizer_load import save_tokenizer
+
         return save_tokenizer(self._request, path)
 
 

@@ -12,12 +12,7 @@ class WatchedCalls:
     """The static methods of CleanModelLoader for scripts that are to mean exactly what they meant."""
 
     @staticmethod
-    def load_watched(
-        pretrained_model_name_or_path: Any,
-        *model_args: Any,
-        model_class: Any = None,
-        **keywords: Any,
-    ) -> Any:
+    def load_watched(*args: Any, model_class: Any = None, **keywords: Any) -> Any:
         """Load a model exactly as transformers' `from_pretrained` does, and watch what goes into it.
 
         Nothing about the model or its tokenizer is other than without the watch: files, dtype, mode,
@@ -27,8 +22,8 @@ class WatchedCalls:
         without a mask or on the right.
 
         Args:
-            pretrained_model_name_or_path: A folder or a hub id.
-            model_args, keywords: Whatever `from_pretrained` of the class takes, handed on as it is.
+            args, keywords: Whatever `from_pretrained` of the class takes, handed on as it is: first a folder or a
+                hub id.
             model_class: The class to load with, in the place of `transformers.AutoModelForCausalLM`.
 
         Returns:
@@ -40,7 +35,7 @@ class WatchedCalls:
         """
         from guard.watching.loads import load_watched
 
-        return load_watched(pretrained_model_name_or_path, model_args, model_class, keywords)
+        return load_watched(args, model_class, keywords)
 
     @staticmethod
     def generate_watched(model: Any, /, *args: Any, **keywords: Any) -> Any:
@@ -74,12 +69,12 @@ class WatchedCalls:
             UnguardedModelError: It is not watched.
         """
         from guard.errors import UnguardedModelError
-        from guard.watching.told import find_watch
+        from guard.watching.hooks import judge_of
 
-        state = find_watch(model)
-        if state is None:
+        judge = judge_of(model)
+        if judge is None:
             raise UnguardedModelError(
                 f"this {type(model).__name__} is not watched",
                 remedy="model = CleanModelLoader.load_watched(MODEL, …)",
             )
-        return tuple(state.told)
+        return tuple(judge.state.told)

@@ -36,7 +36,7 @@ _CONFIGS = re.compile(
 _LIBRARY = ("AutoTokenizer", "AutoModelForCausalLM", "GenerationConfig", "AutoConfig", "PeftModel")
 _QUOTED = r"[\"'](Auto(Tokenizer|ModelForCausalLM)|\w+ForCausalLM|\w+Tokenizer(Fast)?|GenerationConfig)[\"']"
 # What a file says that gives ids to models.
-_GIVES = re.compile(r"\.generate\(|\.logits\b|\.loss\b")
+_GIVES = re.compile(r"\.generate(_watched)?\(|\.logits\b|\.loss\b")
 _STEPS = 3
 # Methods of the library that a guarded call is made of, or goes past.
 _ENTRIES = "from_pretrained|generate|_sample|_beam_search|__call__|encode|encode_plus|tokenize|decode|batch_decode"

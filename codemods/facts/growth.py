@@ -21,7 +21,7 @@ from codemods.facts.dict_entries import (
     given_argument,
     last_of,
 )
-from codemods.facts.purposes import trains
+from codemods.facts.purposes import generates, trains
 from codemods.plan.sites import CannotRewrite
 from codemods.script.closures import imports_of
 from codemods.script.script import Script
@@ -63,7 +63,7 @@ def _judged(script: Script) -> bool | str:
     calls = growing_calls(script)
     if not calls:
         return False
-    if not trains(script) or script.has_attribute("generate(") or script.is_taken("pipeline"):
+    if not trains(script) or generates(script) or script.is_taken("pipeline"):
         return OTHERS
     keys: set[str] = set()
     for call in calls:

@@ -71,6 +71,10 @@ _IGNORED = (
 )
 # In transformers itself: no code of the repository was ever run for them.
 _NATIVE = frozenset("qwen2 qwen3 llama2 llama3 gemma mistral gpt2 gpt-neox olmo opt".split())  # noqa: SIM905
+# Who publishes them; another's repository of such a name may bring code, as for a quantization of its own.
+_PUBLISHERS = frozenset(
+    "qwen meta-llama google mistralai openai-community eleutherai allenai facebook huggyllama".split()  # noqa: SIM905
+)
 
 
 def literal_of(argument: Argument) -> object:
@@ -233,6 +237,12 @@ def is_pinned(args: Arguments) -> bool:
     return not isinstance(said, str) or re.fullmatch(r"[0-9a-f]{40}", said) is not None
 
 
+def _is_publishers(model: ModelId, family: str) -> bool:
+    """Whether a model of a family comes from who publishes it, so that it brings no code."""
+    owner, _, name = (model.text or "").lower().rpartition("/")
+    return family in _NATIVE and (owner in _PUBLISHERS or (not owner and name.startswith("gpt2")))
+
+
 def remote_code(script: Script, argument: Argument, model: ModelId, *, pinned: bool) -> Fate:
     """What becomes of `trust_remote_code`.
 
@@ -244,7 +254,8 @@ def remote_code(script: Script, argument: Argument, model: ModelId, *, pinned: b
         return Fate(None)
     literal = True if argument.value == Constant(True) else literal
     family = None if model.text is None else family_of(model.text)
-    if family is not None and family.name in _NATIVE and (model.fixed or literal is True):
+    own = family is not None and _is_publishers(model, family.name)
+    if family is not None and own and (model.fixed or literal is True):
         text = f"`trust_remote_code`: transformers has {family.name} itself, none was run"
         if not model.fixed:
             text += "; the loader refuses another model that brings code, and says what to name"

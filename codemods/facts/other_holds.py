@@ -12,7 +12,7 @@ import libcst as cst
 
 from codemods.facts.growth_aside import grows
 from codemods.facts.load_targets import name_of, target_of
-from codemods.facts.purposes import trains
+from codemods.facts.purposes import generates, trains
 from codemods.facts.unseen_ids import may_have_bos
 from codemods.plan.sites import CannotRewrite
 from codemods.script.closures import imports_of
@@ -41,6 +41,7 @@ _ENDS = ("eos_token", "eos_token_id")
 # What says that a file makes a model in another way than by a load that is followed.
 _MODELS = re.compile(
     r"\b(?!\w*Peft)\w*(Model|For[A-Z]|LMHead|ExLlama)\w*\.from_(pretrained|config)\(|\bExLlama\w*\(|\bLLM\("
+    r"|\bload_watched\("
 )
 # How MOSS and its like end and begin turns, beside what `writes_chat` knows.
 _TURNS = re.compile(r"<eo[hmtcr]>|<\|(Human|MOSS|Assistant|User)\|>")
@@ -289,7 +290,7 @@ def without_model(
     chosen = {node for _, node in (*script.silenced, *script.declined)}
     by_choice = any(load.node in chosen for load in flow.events(ModelLoad))
     made = not by_choice and _MODELS.search(script.source.text) is not None
-    if not uses and not made and not script.has_attribute("generate("):
+    if not uses and not made and not generates(script):
         return {}
     if any(load.node in done for load in flow.events(ModelLoad)):
         return {}

@@ -89,6 +89,11 @@ def saves(script: Script) -> bool:
     return any(map(script.has_attribute, ("save_pretrained(", "push_to_hub(")))
 
 
+def generates(script: Script) -> bool:
+    """Whether something in a script is made to generate, watched or not."""
+    return script.has_attribute("generate(") or script.has_attribute("generate_watched(")
+
+
 def refuse_made_pickles(script: Script, load: cst.CSTNode) -> None:
     """Raise if pickled weights are written or renamed in the file before a load, which may be what it loads.
 

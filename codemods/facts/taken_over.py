@@ -25,7 +25,7 @@ from lint_rules._flow.values.joins import (
 from lint_rules._flow.values.syntax import dotted
 from lint_rules._questions.reach import nodes_in
 
-_GENERATES = re.compile(r"\.generate\(")
+_GENERATES = re.compile(r"\.generate(_watched)?\(")
 # What a function says that may do more with a model than generate from text and ids, or score them.
 _HOLDS = re.compile(
     r"[Pp]ipeline|(?i:chat|conv_template|get_conv)|\[/?INST\]|<</?SYS>>|<\||of_turn"

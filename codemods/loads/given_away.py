@@ -28,7 +28,7 @@ from lint_rules._flow.values.events import Encode, Forward, Generate, ModelLoad
 from lint_rules._flow.values.syntax import dotted
 
 # What a module says in which prompts are made, or texts generated.
-_IDS = re.compile(r"\.generate\(|input_ids|\.logits|\.encode\(")
+_IDS = re.compile(r"\.generate(_watched)?\(|input_ids|\.logits|\.encode\(")
 # What a function says that gives ids to a model, and what one that may do more than score rows of one length.
 _SCORES = re.compile(
     _IDS.pattern + r"|\w*(model|tokenizer|tok|lm)\(|\.loss\b|_ids\b|\bforward\(|__call__"

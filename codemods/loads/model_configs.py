@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import libcst as cst
 
 from codemods.facts.held_objects import HeldObject
+from codemods.facts.purposes import generates
 from codemods.loads.load_dicts import keys_of, only_spread
 from codemods.loads.loader_classes import class_argument
 from codemods.plan.edits import Edit
@@ -213,7 +214,7 @@ def _is_taken(script: Script, name: str) -> bool:
     """Whether the loader hands on what a config says by this name, and nothing else reads it there."""
     if name in _NOT_TAKEN or name.startswith("_"):
         return False
-    return not (name.endswith(("token_id", "token_ids")) and script.has_attribute("generate("))
+    return not (name.endswith(("token_id", "token_ids")) and generates(script))
 
 
 def _dropped(script: Script, load: ModelLoad) -> list[Note]:

@@ -8,6 +8,7 @@ from pathlib import Path
 import libcst as cst
 
 from codemods.plan.sites import Site
+from codemods.script.closures import stars_of
 from codemods.script.looking import Looking
 from codemods.script.script import Script
 from lint_rules._flow.values.syntax import dotted
@@ -46,14 +47,27 @@ def _own_line(script: Script) -> int | None:
     renamed = _Renamed()
     script.module.visit(renamed)
     lines += [script.line_of(node) for node in renamed.found]
+    lines += [
+        script.line_of(star)
+        for star in renamed.stars
+        if any(name == _NAME for name, _ in stars_of(script, star))
+    ]
     return min(lines, default=None)
 
 
 class _Renamed(Looking):
-    """Imports of something else under the loader's name."""
+    """Imports of something else under the loader's name, and those of everything."""
 
     def __init__(self) -> None:
         self.found: list[cst.ImportAlias] = []
+        self.stars: list[cst.ImportFrom] = []
+
+    def visit_ImportFrom(self, node: cst.ImportFrom) -> None:
+        if (
+            isinstance(node.names, cst.ImportStar)
+            and dotted(node.module or cst.Name("")) != "guard"
+        ):
+            self.stars.append(node)
 
     def visit_ImportAlias(self, node: cst.ImportAlias) -> bool:
         local = None if node.asname is None else node.asname.name

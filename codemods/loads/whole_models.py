@@ -8,6 +8,7 @@ from functools import partial
 
 import libcst as cst
 
+from codemods.doubts.beyond import beyond
 from codemods.facts.changed_elsewhere import changed_elsewhere
 from codemods.facts.given_models import is_apart
 from codemods.facts.load_context import SPECIALS, is_masked, may_pad
@@ -187,6 +188,7 @@ def _undone(
 
     touches, gets = named_by(reaches), named_by(holds)
 
+    yield from beyond(script, nodes)
     yield from other_holds(script, nodes, touches)
     yield from changed_elsewhere(script, nodes)
     any_model = bool(models) or given_here is not None

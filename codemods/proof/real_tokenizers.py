@@ -6,7 +6,8 @@ that a trial run needs.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from importlib import import_module
 from typing import Any
 
@@ -21,14 +22,30 @@ class Tokenizers:
     Attributes:
         real: The models whose own files were used.
         stood_in: Those whose files are not at hand.
+        reading: A real one is being read, by classes that would give stand-ins otherwise.
     """
 
     def __init__(self) -> None:
-        self._load: Callable[..., Any] = import_module("transformers").AutoTokenizer.from_pretrained
+        self._plainly: Callable[..., Any] = import_module(
+            "transformers"
+        ).AutoTokenizer.from_pretrained
+        self.reading = False
         self._guarded = import_module("guard.loader").CleanModelLoader
         self._known: dict[str, Any] = {}
         self.real: set[str] = set()
         self.stood_in: set[str] = set()
+
+    def _load(self, name: str, **options: Any) -> Any:
+        with self._reading():
+            return self._plainly(name, **options)
+
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        self.reading, before = True, self.reading
+        try:
+            yield
+        finally:
+            self.reading = before
 
     def raw(self, name: str, options: dict[str, Any]) -> Any:
         """The tokenizer as `from_pretrained` gives it."""
@@ -44,7 +61,8 @@ class Tokenizers:
         if self._plain(name) is not None:
             kept = ("revision", "cache_dir", "subfolder", "for_training", "padding_side")
             given = {key: options[key] for key in kept if key in options}
-            return self._guarded(name, local_files_only=True, **given).load_tokenizer()
+            with self._reading():
+                return self._guarded(name, local_files_only=True, **given).load_tokenizer()
         found = Tokenizer(name)
         right = options.get("for_training")
         found.padding_side = options.get("padding_side", "right" if right else "left")

@@ -171,14 +171,17 @@ class Model:
         _self
     )
 
-    def generate(self, inputs: Any = None, **options: Any) -> Any:
+    def generate(self, inputs: Any = None, generation_config: Any = None, **options: Any) -> Any:
         """Record a raw generation; gives the prompts with the answer behind."""
+        return self.generate_from(inputs, generation_config, options, raw=True)
+
+    def generate_from(self, inputs: Any, config: Any, options: dict[str, Any], *, raw: bool) -> Any:
+        """Record a generation from ids, a raw one or the guard's; gives the prompts with the answer behind."""
         torch = import_module("torch")
         ids = options.pop("input_ids", inputs)
         mask = options.pop("attention_mask", None)
-        config = options.pop("generation_config", None)
         given = {**(config.to_diff_dict() if config is not None else {}), **options}
-        self.answer(rows_of(ids, mask), given, raw=True)
+        self.answer(rows_of(ids, mask), given, raw=raw)
         answer = torch.tensor(
             [self.words] * ids.shape[0] * int(given.get("num_return_sequences") or 1)
         )

@@ -11,6 +11,7 @@ The libraries are imported by name at run time: nothing else in this package may
 from __future__ import annotations
 
 import json
+import re
 import runpy
 import sys
 from collections.abc import Callable, Sequence
@@ -41,11 +42,10 @@ def _install(record: Recorder, *, wants_peft: bool) -> Tokenizers:
         _record_load(record, str(name), bits, dtype, options)
         return Model(record, str(name), says=tokenizers.answer(str(name)))
 
-    for kind, stand_in in (("Tokenizer", raw_tokenizer), ("ForCausalLM", raw_model)):
-        auto = (
-            transformers.AutoTokenizer if kind == "Tokenizer" else transformers.AutoModelForCausalLM
-        )
-        auto.from_pretrained = staticmethod(stand_in)
+    transformers.AutoTokenizer.from_pretrained = staticmethod(raw_tokenizer)
+    transformers.AutoModelForCausalLM.from_pretrained = staticmethod(raw_model)
+    _instead(transformers.PreTrainedTokenizerBase, "Tokenizer", raw_tokenizer, tokenizers)
+    _instead(transformers.PreTrainedModel, "ForCausalLM|LMHeadModel", raw_model, tokenizers)
     # The guard's own judgement of a call's settings, fetched before the stand-in takes its name.
     settle = import_module("guard.settings.settled").settle
     # Only for a script that uses it: importing peft takes seconds.
@@ -56,6 +56,18 @@ def _install(record: Recorder, *, wants_peft: bool) -> Tokenizers:
         )
     sys.modules["guard"] = SimpleNamespace(CleanModelLoader=_loader(record, settle, tokenizers))  # type: ignore[assignment]
     return tokenizers
+
+
+def _instead(base: Any, kind: str, stand_in: Callable[..., Any], tokenizers: Tokenizers) -> None:
+    """Let classes whose names say a kind load a stand-in, except where a real tokenizer is being read."""
+    plain = base.from_pretrained.__func__
+
+    def from_pretrained(cls: Any, *args: Any, **options: Any) -> Any:
+        if tokenizers.reading or re.search(kind, cls.__name__) is None:
+            return plain(cls, *args, **options)
+        return stand_in(*args, **options)
+
+    base.from_pretrained = classmethod(from_pretrained)
 
 
 def _record_load(
@@ -155,6 +167,26 @@ def _loader(
                 for row in rows
                 for _ in range(count)
             ]
+
+        @staticmethod
+        def generate_ids(
+            model: Model, input_ids: Any, attention_mask: Any = None, **options: Any
+        ) -> Any:
+            """Ids in, ids out."""
+            config = options.pop("generation_config", None)
+            options["attention_mask"] = attention_mask
+            return model.generate_from(input_ids, config, options, raw=False)
+
+        @staticmethod
+        def load_watched(name: Any, *args: Any, model_class: Any = None, **options: Any) -> Any:
+            """What the class gives."""
+            kind = model_class or import_module("transformers").AutoModelForCausalLM
+            return kind.from_pretrained(name, *args, **options)
+
+        @staticmethod
+        def generate_watched(model: Any, /, *args: Any, **options: Any) -> Any:
+            """What the model gives."""
+            return model.generate(*args, **options)
 
         @staticmethod
         def attach_adapter(model: Model, path: Any, *, in_place: bool = False, **_: Any) -> Model:

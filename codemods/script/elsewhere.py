@@ -33,11 +33,11 @@ from lint_rules._run.others import OtherFiles
 T = TypeVar("T")
 
 _MOST_NEIGHBOURS, _MOST_BYTES = 500, 4 << 20
-_LOAD, _GENERATES = b"from_pretrained", b"generate("
+# Loads and generations, those that are watched too.
+_LOADS = re.compile(rb"from_pretrained|load_watched")
+_GENERATES = re.compile(rb"generate(_watched)?\(")
 # Libraries that a folder of the run elsewhere may be named like.
-_LIBRARIES = frozenset(
-    "datasets torch transformers numpy evaluate tqdm peft accelerate pandas tokenizers".split()  # noqa: SIM905
-)
+_LIBRARIES = frozenset("datasets torch transformers numpy evaluate tqdm peft accelerate pandas tokenizers".split())  # noqa: SIM905  # fmt: skip
 
 
 class Elsewhere:
@@ -89,9 +89,9 @@ class Elsewhere:
         """Whether a file may use another one's loads, or load for another one; from words alone."""
         if not self.is_ours(path):
             return False
-        if _LOAD in raw or not self._carriers.isdisjoint(imported_words(raw)):
+        if _LOADS.search(raw) or not self._carriers.isdisjoint(imported_words(raw)):
             return True
-        return _GENERATES in raw and self.is_given(path)
+        return _GENERATES.search(raw) is not None and self.is_given(path)
 
     @cached_property
     def givers(self) -> Givers | None:
@@ -110,7 +110,7 @@ class Elsewhere:
         """The files that import a file that generates, say what of it does, and may have a model."""
         if path not in self._givings:
             wanted = self.stems(path)
-            tree = self.parsed(path) if _GENERATES in _bytes(path) else None
+            tree = self.parsed(path) if _GENERATES.search(_bytes(path)) else None
             does = None if tree is None else Generating(self.text(path), tree)
             known = self._importers if does is not None else {}
             likely = {other for stem in wanted for other in known.get(stem, ())}
@@ -190,7 +190,7 @@ class Elsewhere:
     def _carriers(self) -> frozenset[str]:
         """The last names of the modules that load, and of the packages that import those."""
         texts = {path: _bytes(path) for path in self._run}
-        found = {_stem(path) for path, raw in texts.items() if _LOAD in raw}
+        found = {_stem(path) for path, raw in texts.items() if _LOADS.search(raw)}
         packages = [path for path in texts if path.stem == "__init__"]
         for path in sorted(packages, key=lambda package: -len(package.parts)):
             if not found.isdisjoint(imported_words(texts[path])):

@@ -15,25 +15,20 @@ import libcst as cst
 
 from codemods.facts.load_context import refuse_empty_weights
 from codemods.loads.own_loader import left_to_own_loader
-from codemods.plan.edits import Edit
+from codemods.plan.edits import Edit, apply
 from codemods.plan.sites import CannotRewrite, Note, Site
-from codemods.script.model_uses import Calls
 from codemods.script.script import Script
 from codemods.watching.classes import is_automatic
+from codemods.watching.pickling import pickles
 from lint_rules._flow.values.events import Generate, ModelLoad
-from lint_rules._flow.values.syntax import dotted
 
 _LOAD, _GENERATE = "CleanModelLoader.load_watched", "CleanModelLoader.generate_watched"
 _AUTOMATIC = "transformers.AutoModelForCausalLM.from_pretrained"
+_VLLM = re.compile(r"\bvllm\b")
+_COMMENT = re.compile(rb"#[^\n]*")
 _SUMMARIES = {"CG101": "watch the load", "CG301": "watch the generation"}
 # Libraries whose `from_pretrained` gives a pair, or patches what it loads.
 _OTHERS = ("unsloth",)
-_PICKLERS = frozenset(
-    f"{module}.{name}"
-    for module in ("pickle", "dill", "joblib", "cloudpickle", "torch")
-    for name in ("dump", "dumps", "save")
-)
-_MODEL = re.compile(r"(^|[._])(?!\w*(state|dict|weight|param))\w*(model|lm|net)\w*$", re.IGNORECASE)
 
 
 def watched(script: Script, sites: Sequence[Site]) -> list[Site]:
@@ -44,23 +39,38 @@ def watched(script: Script, sites: Sequence[Site]) -> list[Site]:
         sites: The whole plan.
     """
     taken = [edit for site in sites for edit in site.edits]
+    own: list[Edit] = []
+    # A generation may hold the load of its model: `load().generate()`.
+    sites = sorted(sites, key=lambda site: site.code)
     chosen = {node for _, node in (*script.declined, *script.silenced)}
     found: list[Site] = []
-    for site in sites:
+    for site in [*sites, *_unreported(script, sites, chosen)]:
         if site.automatic or site.code not in _SUMMARIES or site.node in chosen:
             found.append(site)
             continue
         try:
-            edits = _edits(script, site)
+            edits = _edits(script, site, own)
         except CannotRewrite:
             edits = ()
         if not edits or any(_meets(one, other) for one in edits for other in taken):
-            found.append(site)
+            found += [site] if site in sites else []
             continue
+        own += edits
         note = Note("carried", f"the call as it is, watched and not guarded: {site.reason}")
         summary = _SUMMARIES[site.code]
         found.append(replace(site, summary=summary, edits=edits, notes=(note,), reason=None))
     return left_to_own_loader(script, found, script.path)
+
+
+def _unreported(script: Script, sites: Sequence[Site], chosen: set[cst.CSTNode]) -> Iterator[Site]:
+    """Generations of which `check` does not know what they are given, with a model whose load is watched."""
+    left = {site.node for site in sites if site.code == "CG101" and not site.automatic} - chosen
+    known = {site.node for site in sites}
+    for call in script.flow.events(Generate):
+        if not (call.watched or call.node in known) and call.model.origin in left:
+            line = script.line_of(call.model.origin)
+            reason = f"the model load in line {line} stays as it is"
+            yield Site("CG301", call.node, _SUMMARIES["CG301"], reason=reason)
 
 
 def is_watched(site: Site) -> bool:
@@ -69,15 +79,20 @@ def is_watched(site: Site) -> bool:
 
 
 def _meets(one: Edit, other: Edit) -> bool:
-    return one.start <= other.end and other.start <= one.end
+    """Whether two edits touch the same text; one may end where the other begins."""
+    return one.start < other.end and other.start < one.end
 
 
-def _edits(script: Script, site: Site) -> tuple[Edit, ...]:
+def _edits(script: Script, site: Site, own: Sequence[Edit]) -> tuple[Edit, ...]:
     if site.code == "CG101":
         load = script.flow.event_at(site.node, ModelLoad)
         return () if load is None else _load(script, load)
     call = script.flow.event_at(site.node, Generate)
-    return () if call is None else _generation(script, call)
+    # An engine of vLLM's is no model that could be watched.
+    other = "something else than a model" in (site.reason or "") and _VLLM.search(
+        script.source.text
+    )
+    return () if call is None or other else _generation(script, call, own)
 
 
 def _load(script: Script, load: ModelLoad) -> tuple[Edit, ...]:
@@ -88,8 +103,9 @@ def _load(script: Script, load: ModelLoad) -> tuple[Edit, ...]:
         not isinstance(function, cst.Attribute)
         or function.attr.value != "from_pretrained"
         or load.api.partition(".")[0] in _OTHERS
-        or not _is_plain(function.value)
-        or script.once(_pickles)
+        or not _is_plain(script, load.node)
+        or _imports_beside(load)
+        or script.once(pickles)
     ):
         return ()
     span = script.span(function)
@@ -100,8 +116,22 @@ def _load(script: Script, load: ModelLoad) -> tuple[Edit, ...]:
     if not load.node.args:
         return ()  # it lacks what it loads
     last = load.node.args[-1]
-    end = script.span(last.value).end
+    end = _behind(script, load.node, script.span(last.value).end)
     return head, Edit(end, end, f",{_between(script, last)}{said}")
+
+
+def _behind(script: Script, call: cst.Call, end: int) -> int:
+    """Where the last argument of a call ends, with the parentheses that it stands in."""
+    rest = script.utf8[end : script.span(call).end]
+    bare = _COMMENT.sub(lambda found: b" " * len(found[0]), rest)
+    closing = [at for at, byte in enumerate(bare) if byte == ord(")")]
+    return end if len(closing) < 2 else end + closing[-2] + 1
+
+
+def _imports_beside(load: ModelLoad) -> bool:
+    """Whether something is imported on the load's own line, behind which the loader's import would come too late."""
+    body = () if load.place.line is None else load.place.line.body
+    return any(isinstance(one, (cst.Import, cst.ImportFrom)) for one in body)
 
 
 def _between(script: Script, argument: cst.Arg) -> str:
@@ -112,45 +142,47 @@ def _between(script: Script, argument: cst.Arg) -> str:
     return " " if before.strip() else f"{script.newline}{before}"
 
 
-def _generation(script: Script, call: Generate) -> tuple[Edit, ...]:
-    """The name of what is called, and the model as the first argument."""
+def _generation(script: Script, call: Generate, own: Sequence[Edit]) -> tuple[Edit, ...]:
+    """The name of what is called, and the model as the first argument, with what is watched within it."""
     function = call.node.func
     if not isinstance(function, cst.Attribute) or function.attr.value != "generate":
         return ()
-    model = script.code(function.value)
-    if "\n" in model or "#" in model or model.startswith("super("):
+    model = _edited(script, function.value, own)
+    # An engine of vLLM's is no model that could be watched.
+    engine = _VLLM.search(script.source.text) is not None and "llm" in model.lower()
+    if engine or "\n" in model or "#" in model or model.startswith("super("):
         return ()
-    span = script.span(function)
-    head = Edit(span.start, span.end, _GENERATE)
+    span, whole = script.span(function), script.span(call.node)
+    end = script.utf8.index(b"\n", whole.end) if b"\n" in script.utf8[whole.end :] else None
+    if b"=}" in script.utf8[whole.end : end].replace(b" ", b""):
+        return ()  # an f-string that shows what it says
     if not call.node.args:
-        end = script.span(call.node).end - 1
-        return head, Edit(end, end, model)
+        return (Edit(span.start, whole.end - 1, f"{_GENERATE}({model}"),)
     first = call.node.args[0]
     start = script.span(first).start
-    return head, Edit(start, start, f"{model},{_between(script, first)}")
+    # One edit up to the first argument, which may hold edits of its own.
+    opening = script.utf8[span.end : start].decode()
+    said = f"{_GENERATE}{opening}{model},{_between(script, first)}"
+    return (Edit(span.start, start, said),)
 
 
-def _is_plain(node: cst.BaseExpression) -> bool:
-    """Whether a class is named, so that it means the same where it is read later."""
-    while isinstance(node, (cst.Attribute, cst.Subscript)):
+def _edited(script: Script, node: cst.BaseExpression, own: Sequence[Edit]) -> str:
+    """An expression as an argument, as edits within it leave it."""
+    text, span = script.argument(node), script.span(node)
+    inside = [edit for edit in own if span.start <= edit.start and edit.end <= span.end]
+    if not inside:
+        return text
+    moved = [Edit(one.start - span.start, one.end - span.start, one.text) for one in inside]
+    return apply(script.utf8[span.start : span.end], moved).decode()
+
+
+def _is_plain(script: Script, call: cst.Call) -> bool:
+    """Whether the class of a load is named, so that it is the same behind the arguments as before them."""
+    assert isinstance(call.func, cst.Attribute)
+    node: cst.BaseExpression = call.func.value
+    while isinstance(node, cst.Attribute):
         node = node.value
-    return isinstance(node, cst.Name)
-
-
-def _pickles(script: Script) -> bool:
-    """Whether a script pickles what may be a model: whoever reads it would need cleanguard."""
-    calls = [call for name in ("dump", "dumps", "save") for call in script.look(Calls, name).found]
-    return any(
-        _MODEL.search(dotted(part) or "")
-        for call in calls
-        if dotted(call.func) in _PICKLERS and call.args
-        for part in _held(call.args[0].value)
-    )
-
-
-def _held(node: cst.BaseExpression) -> Iterator[cst.BaseExpression]:
-    """An expression, and what a dict, list or tuple holds."""
-    yield node
-    if isinstance(node, (cst.Dict, cst.List, cst.Tuple)):
-        for element in node.elements:
-            yield from _held(element.value)
+    if isinstance(node, cst.Name):
+        return True
+    calls = script.code(call).count("(") > 1
+    return isinstance(node, cst.Subscript) and isinstance(node.value, cst.Name) and not calls

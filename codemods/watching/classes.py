@@ -62,6 +62,6 @@ class _Bound(Looking):
 
 def _puts_another(script: Script, name: str) -> bool:
     """Whether something may put another thing for a class of transformers: the library is patched, or a name is set."""
-    sets = re.compile(rf"\.{name}\s*=(?!=)")
+    sets = re.compile(rf"\b{name}\s*=(?!=)|setattr\([^,\n]+,\s*(?![\"'])")
     texts = [script.source.text, *(text for _, text in script.once(texts_around))]
     return script.once(patched) is not None or any(map(sets.search, texts))

@@ -10,8 +10,9 @@ from cleanguard.catalogue import hazards
 from guard.enforcing.passing import vetted
 from guard.prompts.state import find_state
 from guard.settings.inherited import UNSET, effective
+from guard.watching.beside import already_told, is_module
 from guard.watching.hooks import Prompts, judge_of
-from guard.watching.told import telling, told_already, warn
+from guard.watching.told import telling, warn
 
 # Where a text may end is the model's to say; how it is drawn is the caller's.
 _OF_THE_MODEL = frozenset(("eos_token_id", "max_length", "use_cache", "cache_implementation"))
@@ -21,7 +22,7 @@ def generate_watched(model: Any, args: tuple[Any, ...], keywords: Mapping[str, A
     """What `model.generate` returns for these arguments; see `CleanModelLoader.generate_watched`."""
     judge = judge_of(model)
     if judge is None:
-        if find_state(model) is None:
+        if not (is_module(model) and find_state(model) is not None):
             _tell_stranger(model)
         return model.generate(*args, **keywords)
     _look(judge, model, args, keywords)
@@ -65,9 +66,10 @@ def inherited(model: Any, given: Any, keywords: Mapping[str, Any]) -> dict[str, 
 
 def _tell_stranger(model: Any) -> None:
     """A model that was loaded elsewhere is not watched, and is told once."""
-    if not told_already(model):
-        name = getattr(model, "name_or_path", "") or type(model).__name__
+    if not already_told(model):
+        name = vars(model).get("name_or_path") if is_module(model) else None
         warn(
             hazards.RAW_GENERATE.code,
-            f"{name}: it was not loaded through CleanModelLoader, and what goes into it is not watched",
+            f"{name or type(model).__name__}: it was not loaded through CleanModelLoader, and what goes into it is "
+            "not watched",
         )

@@ -7,8 +7,8 @@ looked at: it would break the graph.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, TypeGuard
-from weakref import WeakKeyDictionary
 
 from guard.base import caches
 from guard.enforcing.passing import passes
@@ -16,32 +16,35 @@ from guard.enforcing.prefill import check_bos, check_padding
 from guard.enforcing.raw_ids import RawIds
 from guard.enforcing.roads import is_filled
 from guard.files.hub import torch
-from guard.watching.told import WatchState, telling, watched_within
+from guard.watching.beside import Beside, within
+from guard.watching.told import WatchState, telling
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 
+# A number that torch gives to no hook: what is made of a model's hooks, as the fingerprints of `datasets`, is always
+# the same.
+_NUMBER = -1
+_judges: Beside[Prompts] = Beside()
+
+
 def put_hooks(model: PreTrainedModel, prompts: Prompts) -> None:
     """Look at what comes into a model from now on."""
-    embedding, decoder = model.get_input_embeddings(), model.get_decoder()
-    embedding.register_forward_pre_hook(_Hook(prompts.embedding), with_kwargs=True)
-    decoder.register_forward_pre_hook(_Hook(prompts.decoder), with_kwargs=True)
-    _judges[model] = prompts
+    _put(model.get_input_embeddings(), _Hook(prompts.embedding))
+    _put(model.get_decoder(), _Hook(prompts.decoder))
+    _judges.put(model, prompts)
+
+
+def _put(module: torch.nn.Module, hook: _Hook) -> None:
+    number = module.register_forward_pre_hook(hook, with_kwargs=True).id
+    for table in (module._forward_pre_hooks, module._forward_pre_hooks_with_kwargs):
+        table[_NUMBER] = table.pop(number)
 
 
 def judge_of(model: Any) -> Prompts | None:
     """What judges the prompts of a watched model, also through a wrapper; None for any other."""
-    base = watched_within(model)
-    return None if base is None else _judges.get(base)
-
-
-# Beside the models, as their states are.
-_judges: WeakKeyDictionary[Any, Prompts] = WeakKeyDictionary()
-
-
-def _nothing(*_: Any, **__: Any) -> None:
-    """What a hook is in a copy or a pickle of its model."""
+    return within(_judges, model)
 
 
 class _Hook:
@@ -50,16 +53,14 @@ class _Hook:
     def __init__(self, look: Callable[[Any, dict[str, Any], Any], None]) -> None:
         self._look = look
 
-    def __call__(self, module: Any, args: Any, kwargs: dict[str, Any]) -> None:
+    def __call__(self, module: Any, args: Any, kwargs: dict[str, Any] | None = None) -> None:
+        # Who copies hooks to another module may leave the keywords out.
         if not torch.compiler.is_compiling() and not torch.jit.is_tracing():
-            self._look(args, kwargs, module)
+            self._look(args, kwargs or {}, module)
 
-    def __reduce__(self) -> tuple[Callable[[], Callable[..., None]], tuple[()]]:
-        return _no_hook, ()
-
-
-def _no_hook() -> Callable[..., None]:
-    return _nothing
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Python's own, and does nothing whatever it is given: a pickle is read where no cleanguard is.
+        return getattr, (nullcontext(), "__exit__")
 
 
 class Prompts:

@@ -16,8 +16,9 @@ from guard.files.source import ModelSource
 from guard.prompts.choice import PromptChoice, choose
 from guard.prompts.policy import policy_of
 from guard.prompts.standing import refuse_chat_model
+from guard.watching.beside import already_told, is_module
 from guard.watching.hooks import Prompts, put_hooks
-from guard.watching.told import WatchState, put_watch, telling, told_already, warn
+from guard.watching.told import WatchState, is_the_scripts, telling, warn
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -26,23 +27,27 @@ if TYPE_CHECKING:
 _PLACES = ("cache_dir", "token", "revision", "subfolder", "local_files_only")
 
 
-def load_watched(named: Any, model_args: tuple[Any, ...], model_class: Any, keywords: Any) -> Any:
+def load_watched(args: tuple[Any, ...], model_class: Any, keywords: Mapping[str, Any]) -> Any:
     """What `from_pretrained` of a class returns for these arguments, watched; see `CleanModelLoader.load_watched`."""
     kind = transformers.AutoModelForCausalLM if model_class is None else model_class
-    loaded = kind.from_pretrained(named, *model_args, **keywords)
+    loaded = kind.from_pretrained(*args, **keywords)
+    named = args[0] if args else keywords.get("pretrained_model_name_or_path")
     model = loaded[0] if isinstance(loaded, tuple) and loaded else loaded
     try:
         _watch(model, named, keywords)
     # tokenizers raises panics, which are no exceptions of Python's kind.
     except BaseException as error:
-        if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
+        panics = type(error).__name__ == "PanicException"
+        if not (isinstance(error, Exception) or panics) or is_the_scripts(error):
             raise
-        if not told_already(model):
+        if not already_told(model):
             _tell_unwatched(named, error)
     return loaded
 
 
 def _watch(model: Any, named: Any, keywords: Mapping[str, Any]) -> None:
+    if not is_module(model):
+        return
     base = model.get_base_model() if hasattr(model, "get_base_model") else model
     if not hasattr(base, "get_decoder") or base.config.is_encoder_decoder:
         return
@@ -52,7 +57,6 @@ def _watch(model: Any, named: Any, keywords: Mapping[str, Any]) -> None:
     choose(tokenizer, _said_of_bos(source))
     state = WatchState(str(named), policy_of(tokenizer))
     put_hooks(base, Prompts(state, tokenizer))
-    put_watch(base, state)
     with telling(state):
         refuse_chat_model(source, tokenizer, CheckList(), allowed=False)
     if base is model and getattr(model, "_hf_peft_config_loaded", False):
@@ -60,15 +64,10 @@ def _watch(model: Any, named: Any, keywords: Mapping[str, Any]) -> None:
 
 
 def _tokenizer(named: Any, where: Mapping[str, Any]) -> PreTrainedTokenizerBase:
-    """The tokenizer beside the model, read without a word and without code of its repository."""
-    level = transformers.logging.get_verbosity()
-    transformers.logging.set_verbosity(transformers.logging.CRITICAL)
-    try:
-        found: PreTrainedTokenizerBase = transformers.AutoTokenizer.from_pretrained(
-            named, trust_remote_code=False, **where
-        )
-    finally:
-        transformers.logging.set_verbosity(level)
+    """The tokenizer beside the model, read without code of its repository."""
+    found: PreTrainedTokenizerBase = transformers.AutoTokenizer.from_pretrained(
+        named, trust_remote_code=False, **where
+    )
     if not encodes(found):
         raise ModelNotFoundError("there is no file of one")
     return found

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import secrets
+import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
-from weakref import WeakKeyDictionary, WeakSet
 
 from cleanguard.catalogue.hazards import Hazard
+from cleanguard.report.spoken import say
 from guard.errors import GuardError, GuardWarning
 from guard.prompts.policy import PromptPolicy
 
-# Wrappers around a model: PEFT's, the parallel ones of torch, a compiled model.
-_INNER = ("base_model", "module", "_orig_mod", "model")
-_DEEPEST = 8
+# Whose code runs within a watch; what is raised in any other is a script's own, as by the handler of an alarm.
+_OURS = frozenset(
+    ("guard", "cleanguard", "torch", "transformers", "tokenizers", "huggingface_hub", "safetensors")
+) | frozenset(("sentencepiece", "tiktoken", "google", "peft", "accelerate", "numpy", "jinja2"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,49 +67,11 @@ class WatchState:
 
 def warn(code: str | None, message: str) -> None:
     """Warn of a hazard; the call goes on."""
-    head = f"{code} " if code else ""
-    warnings.warn(f"{head}{message}", GuardWarning, stacklevel=2)
-
-
-# Beside the models, which carry nothing of it: they are pickled, copied and compared as ever.
-_states: WeakKeyDictionary[Any, WatchState] = WeakKeyDictionary()
-
-_unwatched: WeakSet[Any] = WeakSet()
-
-
-def told_already(model: Any) -> bool:
-    """Whether it was told of a model that it is not watched; true from then on."""
+    said = f"{code} {message}" if code else message
     try:
-        if model in _unwatched:
-            return True
-        _unwatched.add(model)
-    except TypeError:  # nothing that can be referred to weakly
-        return True
-    return False
-
-
-def put_watch(model: Any, state: WatchState) -> None:
-    """Remember the state of a model while it lives."""
-    _states[model] = state
-
-
-def find_watch(model: Any) -> WatchState | None:
-    """The state of a watched model, also through a wrapper; None for any other."""
-    base = watched_within(model)
-    return None if base is None else _states[base]
-
-
-def watched_within(model: Any) -> Any:
-    """The watched model itself, or within the wrapper of an adapter or of a parallel run; None for any other."""
-    for _ in range(_DEEPEST):
-        try:
-            if model in _states:
-                return model
-        except TypeError:  # nothing that can be referred to weakly
-            return None
-        modules = getattr(model, "__dict__", {}).get("_modules") or {}
-        model = next((modules[name] for name in _INNER if modules.get(name) is not None), None)
-    return None
+        warnings.warn(said, GuardWarning, stacklevel=2)
+    except GuardWarning:  # warnings are errors here, and a watched call goes on
+        say(f"GuardWarning: {said}", err=True)
 
 
 @contextmanager
@@ -117,5 +81,17 @@ def telling(state: WatchState) -> Iterator[None]:
         yield
     except GuardError as error:
         state.tell(error.code, str(error.args[0]))
-    except Exception as error:  # noqa: BLE001 - a watch must never stand in the way
+    except Exception as error:
+        if is_the_scripts(error):
+            raise
         state.tell(None, f"what came in could not be judged ({type(error).__name__})")
+
+
+def is_the_scripts(error: BaseException) -> bool:
+    """Whether an error was raised by code of neither the guard's nor a library's that it calls, nor Python's own."""
+    place = error.__traceback__
+    while place is not None and place.tb_next is not None:
+        place = place.tb_next
+    name = "guard" if place is None else str(place.tb_frame.f_globals.get("__name__", ""))
+    root = name.partition(".")[0]
+    return root == "__main__" or not (root in _OURS or root in sys.stdlib_module_names)

@@ -6,6 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from cleanguard.settings.config import Settings
+from codemods.migration import migrate_source
+from codemods.plan.options import WATCHING
 from codemods.proof.prove import compare_runs
 
 pytest.importorskip("torch")
@@ -37,6 +40,40 @@ def test_the_same_calls(tmp_path, migrate):
     assert outcome.differences == ()
     assert outcome.calls == 2
     assert outcome.verdict == "the same 2 calls with the same token ids and settings"
+
+
+WATCHED = """\
+from transformers import AutoModelForCausalLM, GPT2LMHeadModel, GPT2Tokenizer
+
+tokenizer = GPT2Tokenizer.from_pretrained("gpt2")
+models = AutoModelForCausalLM.from_pretrained("gpt2", rope_theta=3), GPT2LMHeadModel.from_pretrained("gpt2", a=1)
+for model in models:
+    print(tokenizer.decode(model.generate(**tokenizer("Hello", return_tensors="pt"))[0]))
+"""
+
+
+@pytest.mark.slow
+def test_watched_calls_and_concrete_classes(tmp_path):
+    path = tmp_path / "script.py"
+    path.write_text(WATCHED)
+    plan = migrate_source("script.py", WATCHED.encode(), Settings(), WATCHING)
+    assert sum(site.watched for site in plan.done) == 3
+    outcome = compare_runs(path, plan.before, plan.after)
+    assert outcome.verdict == "the same 4 calls with the same token ids and settings"
+    other = plan.after.replace(b'load_watched("gpt2", a', b'load_watched("gpt3", a')
+    assert len(compare_runs(path, plan.before, other).differences) == 2
+
+
+@pytest.mark.slow
+def test_generations_from_ids(tmp_path, migrate):
+    before = body().replace("out = model", "ids = inputs.input_ids[:, 1:]\nout = model")
+    before = before.replace("**inputs", "ids").replace("=5", "=5, do_sample=False")
+    assert "generate_ids" in migrate(before).after.decode()
+    assert prove(tmp_path, migrate, before).differences == ()
+    [difference] = prove(
+        tmp_path, migrate, before, lambda text: text.replace("max_new_tokens=5", "max_new_tokens=6")
+    ).differences
+    assert '"max_new_tokens": 6' in difference
 
 
 @pytest.mark.slow

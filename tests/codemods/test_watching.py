@@ -108,8 +108,6 @@ def test_it_is_left_where_nobody_asks(check_noop: Check) -> None:
     "text",
     [
         "with init_empty_weights():\n    m = AutoModelForCausalLM.from_pretrained(N, rope_theta=3)\n",
-        "m = AutoModelForCausalLM.from_pretrained(N, rope_theta=3)\ntorch.save(m.model, F)\n",
-        "model = AutoModelForCausalLM.from_pretrained(N, rope_theta=3)\npickle.dump([model], F)\n",
         "m = AutoModelForCausalLM.from_pretrained(N, rope_theta=3)  # cleanguard: ignore[CG101] ours\n",
         "class CleanModelLoader: ...\nm = AutoModelForCausalLM.from_pretrained(N, rope_theta=3)\n",
         "m = type(other).from_pretrained(N, rope_theta=3)\n",
@@ -117,14 +115,6 @@ def test_it_is_left_where_nobody_asks(check_noop: Check) -> None:
 )
 def test_these_stay(check_noop: Check, text: str) -> None:
     check_noop("import pickle\nimport torch\n" + HEAD + text, wishes=WATCHING)
-
-
-def test_weights_that_are_saved_are_no_pickled_model(migrate: Migrate) -> None:
-    text = HEAD + "m = AutoModelForCausalLM.from_pretrained(N, rope_theta=3)\n"
-    saved = (
-        "import torch\n" + text + "torch.save(m.state_dict(), F)\ntorch.save(model_state_dict, F)\n"
-    )
-    assert "load_watched(N" in migrate(saved, wishes=WATCHING).after.decode()
 
 
 def test_a_declined_place_is_not_watched(migrate: Migrate) -> None:
@@ -197,6 +187,100 @@ def test_cells_of_a_notebook() -> None:
     plan = migrate_source("n.ipynb", raw, Settings(), WATCHING)
     written = ["".join(one["source"]) for one in json.loads(plan.after)["cells"]]
     assert written == [GUARD, "m = CleanModelLoader.load_watched(N, rope_theta=3)\n"]
+
+
+def test_a_cell_that_imports_for_itself_still_does() -> None:
+    one = "from transformers import AutoModelForCausalLM\nm = AutoModelForCausalLM.from_pretrained(N, rope_theta=3)\n"
+    two = (
+        "from transformers import AutoTokenizer, AutoModelForCausalLM\nprint(AutoModelForCausalLM)\n"
+        + ("n = AutoModelForCausalLM.from_pretrained(N, rope_theta=3)\n")
+    )
+    made = [
+        {"cell_type": "code", "metadata": {}, "execution_count": None, "outputs": [],
+         "source": text.splitlines(keepends=True)} for text in (one, two)
+    ]  # fmt: skip
+    raw = json.dumps({"cells": made, "metadata": {}, "nbformat": 4, "nbformat_minor": 4}).encode()
+    plan = migrate_source("n.ipynb", raw, Settings(), WATCHING)
+    written = ["".join(one["source"]) for one in json.loads(plan.after)["cells"]]
+    assert all(GUARD in text for text in written)
+    assert not migrate_source("n.ipynb", plan.after, Settings(), WATCHING).changed
+
+
+def test_generations_that_check_does_not_judge(check_transformed: Check) -> None:
+    text = (
+        HEAD.replace(", LlamaForCausalLM", "")
+        + "class Runner:\n    def __init__(self, name, **said):\n"
+        + "        self.model = AutoModelForCausalLM.from_pretrained(name, rope_theta=3)\n"
+        + "        self.said = said\n\n    def run(self, ids):\n"
+        + "        return self.model.generate(ids, **self.said)\n"
+    )
+    after = (GUARD + "\n" + text.partition("\n\n")[2]).replace(
+        "AutoModelForCausalLM.from_pretrained", "CleanModelLoader.load_watched"
+    )
+    after = after.replace(
+        "self.model.generate(ids", "CleanModelLoader.generate_watched(self.model, ids"
+    )
+    check_transformed(text, after, wishes=WATCHING)
+
+
+def test_a_generation_within_another_and_behind_a_load(migrate: Migrate) -> None:
+    text = (
+        "from transformers import AutoModelForCausalLM, AutoTokenizer\n"
+        "tokenizer = AutoTokenizer.from_pretrained(N)\n"
+        "a = AutoModelForCausalLM.from_pretrained(N, rope_theta=3)\n"
+        'ids = tokenizer("x", return_tensors="pt").input_ids\n'
+        "print(tokenizer.decode(a.generate(a.generate(ids), top_p=1)[0]))\n"
+        "out = (AutoModelForCausalLM).from_pretrained((N), rope_theta=(3)).eval().generate(ids)\n"
+        "print(tokenizer.decode(out[0]))\n"
+    )
+    after = migrate(text, wishes=WATCHING).after.decode()
+    inner = "CleanModelLoader.generate_watched(a, ids)"
+    assert f"CleanModelLoader.generate_watched(a, {inner}, top_p=1)" in after
+    assert (
+        "CleanModelLoader.generate_watched(CleanModelLoader.load_watched((N), rope_theta=(3)).eval(), ids)"
+        in after
+    )
+
+
+def test_a_class_in_parentheses_and_a_value_in_them(migrate: Migrate) -> None:
+    text = HEAD + "m = LlamaForCausalLM.from_pretrained(N, rope_theta=(3))  # wide)\n"
+    after = migrate(text, wishes=WATCHING).after.decode()
+    assert "load_watched(N, rope_theta=(3), model_class=LlamaForCausalLM)  # wide)" in after
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        'exec(open("cfg.py").read())\n',
+        'print(globals()["Auto" + kind])\n',
+        'm = getattr(sys.modules[__name__], f"AutoModelFor{kind}")\n',
+    ],
+)
+def test_an_import_stays_that_something_unseen_may_use(migrate: Migrate, more: str) -> None:
+    text = (
+        "import sys\n" + HEAD + "m = AutoModelForCausalLM.from_pretrained(N, rope_theta=3)\n" + more
+    )
+    after = migrate(text, wishes=WATCHING).after.decode()
+    assert "import AutoModelForCausalLM, LlamaForCausalLM" in after
+    assert "load_watched" in after
+
+
+def test_a_call_that_shows_itself_stays(check_noop: Check) -> None:
+    check_noop(
+        "from transformers import AutoTokenizer\n\n"
+        "def run(model, text):\n    t = AutoTokenizer.from_pretrained(N)\n"
+        "    print(f'{model.generate(t(text).input_ids, top_p=1)=}')\n",
+        wishes=WATCHING,
+    )
+
+
+def test_an_engine_of_vllm_is_no_model(check_noop: Check) -> None:
+    check_noop(
+        "from transformers import AutoTokenizer\nfrom vllm import LLM\n\n"
+        "def run(llm, text):\n    t = AutoTokenizer.from_pretrained(N)\n"
+        "    return llm.generate(t(text).input_ids)\n",
+        wishes=WATCHING,
+    )
 
 
 def test_what_can_be_guarded_still_is(migrate: Migrate) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import copy
 import json
 import pickle
+import subprocess
+import sys
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -256,3 +258,75 @@ def test_the_tokenizer_of_the_script_is_left_alone(tiny_dir: Path) -> None:
 def test_guarded_calls_ask_for_a_guarded_model(watched: Any, raw: tuple[Any, Any]) -> None:
     with pytest.raises(UnguardedModelError):
         CleanModelLoader.generate(watched, raw[1], "Hi", max_new_tokens=2)
+
+
+def test_warnings_that_are_errors_stop_nothing(
+    watched: Any, raw: tuple[Any, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = generate_watched(watched, DIRTY, max_new_tokens=3, do_sample=False)
+    assert torch.equal(found, raw[0].generate(DIRTY, max_new_tokens=3, do_sample=False))
+    assert codes(watched) == ["CG204"]
+    assert "GuardWarning: CG204" in capsys.readouterr().err
+
+
+def test_what_an_alarm_raises_comes_through(watched: Any) -> None:
+    class LateError(Exception):
+        pass
+
+    made = {"LateError": LateError}
+    source = "def ring(*_):\n    raise LateError\n"
+    exec(source, made | {"__name__": "__main__"}, made)
+
+    class Ids(torch.Tensor):
+        """Ids that a handler's exception strikes while they are looked at."""
+
+    ids = CLEAN.as_subclass(Ids)
+    Ids.reshape = made["ring"]  # type: ignore[method-assign]
+    Ids.clamp = made["ring"]  # type: ignore[method-assign]
+    with pytest.raises(LateError):
+        generate_watched(watched, ids, max_new_tokens=2)
+
+
+@pytest.mark.filterwarnings("ignore::guard.errors.GuardWarning")
+def test_nothing_is_asked_of_what_is_no_model() -> None:
+    class Wrapper:
+        def __init__(self) -> None:
+            self.asked: list[str] = []
+
+        def __getattr__(self, name: str) -> Any:
+            if name != "generate":
+                raise KeyError(name)
+            return lambda *args, **keywords: (args, keywords)
+
+        def __eq__(self, other: object) -> bool:
+            raise RuntimeError
+
+        __hash__ = None  # type: ignore[assignment]
+
+    assert generate_watched(Wrapper(), 1, a=2) == ((1,), {"a": 2})
+
+
+def test_hooks_have_a_number_of_their_own_and_may_be_copied(tiny_dir: Path) -> None:
+    """`datasets` makes a cache's name of all that a function reaches, and tools copy hooks without their keywords."""
+    numbers = [
+        [*load_watched(tiny_dir).get_decoder()._forward_pre_hooks] for _ in range(2)
+    ]  # fmt: skip
+    assert numbers[0] == numbers[1]
+    model = load_watched(tiny_dir)
+    other = torch.nn.Embedding(702, 128)
+    for hook in model.get_input_embeddings()._forward_pre_hooks.values():
+        other.register_forward_pre_hook(hook)
+    assert other(CLEAN).shape == (1, 3, 128)
+
+
+def test_a_pickle_is_read_where_no_cleanguard_is(watched: Any, tmp_path: Path) -> None:
+    torch.save(watched, tmp_path / "model.pt")
+    read = (
+        "import sys; sys.modules['guard'] = sys.modules['cleanguard'] = None\n"
+        f"import torch; model = torch.load({str(tmp_path / 'model.pt')!r}, weights_only=False)\n"
+        "print(model(torch.tensor([[271, 319, 269]])).logits.shape)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", read], capture_output=True, text=True, check=False)
+    assert done.stdout == "torch.Size([1, 3, 702])\n", done.stderr

@@ -4,50 +4,26 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 import libcst as cst
 
+from codemods.imports.statements import Import, imports_in, is_ours
 from codemods.plan.edits import Edit
-from codemods.script.looking import Looking
 from codemods.script.script import Script
-from codemods.script.walks import leaves
 from lint_rules._flow.values.syntax import dotted
 
 IMPORT = "from guard import CleanModelLoader"
-_OURS = ("transformers", "peft", "torch", "bitsandbytes", "unsloth")
 # What is told of the place of an import holds for what comes in its place.
 _FOR_LINTERS = re.compile(r"#\s*(noqa|isort:|pylint:|ruff:)", re.IGNORECASE)
-# What takes a name of a module by its text.
+# What takes a name of a module by its text, and what may take any.
 _BY_NAME = re.compile(r"__all__|\b(getattr|globals|locals|vars|eval|exec)\(|__dict__")
+_ANY_NAME = re.compile(
+    r"(?<![\w.])(eval|exec|globals|locals|vars|dir)\(|getattr\([^,()]+(\([^()]*\))?[^,()]*,\s*(?![\"'])|__dict__"
+)
 _WORD = re.compile(r"[A-Za-z_]\w*")
 # What a comment says that is about the whole file, though a statement follows at once.
 _HEADER = re.compile(rb"^#!|coding[:=]|SPDX-|copyright|licen[cs]e", re.IGNORECASE)
-
-
-@dataclass(frozen=True, slots=True)
-class _Import:
-    """One import statement.
-
-    Attributes:
-        line: Its line.
-        node: The statement.
-        names: The local names that it binds.
-        alone: Its block holds nothing else.
-        asks: It is there to see whether it works: the body of a `try` that catches ImportError.
-        block: The block that it stands in; None at the top of the module. Around a `try` in a function whose
-            handlers all leave, for what follows runs only after it.
-        function: The function that it stands in.
-    """
-
-    line: cst.SimpleStatementLine
-    node: cst.Import | cst.ImportFrom
-    names: tuple[str, ...]
-    alone: bool
-    asks: bool
-    block: cst.IndentedBlock | None
-    function: cst.FunctionDef | None
 
 
 def rewrite(script: Script, edits: Sequence[Edit], cells: Sequence[int] = ()) -> list[Edit]:
@@ -62,10 +38,10 @@ def rewrite(script: Script, edits: Sequence[Edit], cells: Sequence[int] = ()) ->
     if not callers:
         return []
     words = {word for edit in edits for word in _WORD.findall(edit.text)}
-    every = list(_imports(script.module))
-    losing: list[tuple[_Import, set[str]]] = []
+    every = list(imports_in(script.module))
+    losing: list[tuple[Import, set[str]]] = []
     for item in every:
-        if _is_ours(item.node):
+        if is_ours(item.node):
             unused = {n for n in item.names if _became_unused(script, item, n, words, edits, every)}
             if unused:
                 losing.append((item, unused))
@@ -82,10 +58,11 @@ def rewrite(script: Script, edits: Sequence[Edit], cells: Sequence[int] = ()) ->
     if missing and not places:
         start = min(edit.start for edit in missing)
         result.append(_before_theirs(script, every, start) or _insertion(script))
-    return result
+    arriving = [edit for edit in result if IMPORT in edit.text]
+    return [*result, *(_in_other_cells(script, missing, every, arriving, cells) if cells else ())]
 
 
-def _places(script: Script, missing: Sequence[Edit], losing: Sequence[_Import]) -> list[_Import]:
+def _places(script: Script, missing: Sequence[Edit], losing: Sequence[Import]) -> list[Import]:
     """The imports in whose place the loader's arrives; none where it gets a line of its own.
 
     An import inside a block keeps the start of a module light: the loader's takes its place there
@@ -104,21 +81,44 @@ def _places(script: Script, missing: Sequence[Edit], losing: Sequence[_Import]) 
     return froms[:1] or top[-1:]
 
 
-def _of_cells(script: Script, losing: Sequence[_Import], cells: Sequence[int]) -> list[_Import]:
+def _of_cells(script: Script, losing: Sequence[Import], cells: Sequence[int]) -> list[Import]:
     """The first import of each cell of a notebook that loses one."""
-    found: dict[int, _Import] = {}
+    found: dict[int, Import] = {}
     for item in losing if cells else ():
         found.setdefault(bisect_right(cells, script.span(item.line).start), item)
     return list(found.values())
 
 
-def _nearest(script: Script, edit: Edit, losing: Sequence[_Import]) -> _Import | None:
+def _in_other_cells(
+    script: Script,
+    missing: Sequence[Edit],
+    every: Sequence[Import],
+    arriving: Sequence[Edit],
+    cells: Sequence[int],
+) -> list[Edit]:
+    """The loader's import in cells of a notebook that import all that they use, and may be run without those above."""
+    known = {bisect_right(cells, edit.start) for edit in arriving}
+    found: dict[int, Edit] = {}
+    for edit in missing:
+        cell = bisect_right(cells, edit.start)
+        for item in every if cell not in known else ():
+            start = script.lines_of(item.line).start
+            ours = is_ours(item.node) and item.line in script.module.body
+            if ours and bisect_right(cells, start) == cell and start < edit.start:
+                # Not an insertion, which at the start of a cell would be the end of the one above.
+                end = script.lines_of(item.line).end
+                text = script.utf8[start:end].decode()
+                found.setdefault(cell, Edit(start, end, f"{IMPORT}{script.newline}{text}"))
+    return list(found.values())
+
+
+def _nearest(script: Script, edit: Edit, losing: Sequence[Import]) -> Import | None:
     """The import in an enclosing block that runs before an edited call."""
     found = [item for item in losing if item.block and _serves(script, item, edit)]
     return found[-1] if found else None
 
 
-def _serves(script: Script, item: _Import, edit: Edit) -> bool:
+def _serves(script: Script, item: Import, edit: Edit) -> bool:
     """Whether an import has run whenever an edited place is reached."""
     if item.block is None:
         return item.line in script.module.body
@@ -126,7 +126,7 @@ def _serves(script: Script, item: _Import, edit: Edit) -> bool:
     return span.start <= edit.start < span.end and script.span(item.line).start < edit.start
 
 
-def _is_imported(script: Script, edit: Edit, every: Sequence[_Import]) -> bool:
+def _is_imported(script: Script, edit: Edit, every: Sequence[Import]) -> bool:
     return any(
         isinstance(item.node, cst.ImportFrom)
         and item.node.module is not None
@@ -137,7 +137,7 @@ def _is_imported(script: Script, edit: Edit, every: Sequence[_Import]) -> bool:
     )
 
 
-def _edit(script: Script, item: _Import, unused: set[str], *, arrives: bool) -> Edit:
+def _edit(script: Script, item: Import, unused: set[str], *, arrives: bool) -> Edit:
     lines = _kept(script, item, unused)
     if arrives:
         # plain imports come first, the rest goes by the alphabet
@@ -151,83 +151,21 @@ def _edit(script: Script, item: _Import, unused: set[str], *, arrives: bool) -> 
     return script.delete(item.line)
 
 
-def _imports(module: cst.Module) -> Iterator[_Import]:
-    visitor = _Imports()
-    module.visit(visitor)
-    yield from visitor.found
-
-
-class _Imports(Looking):
-    def __init__(self) -> None:
-        self.found: list[_Import] = []
-        self._blocks: list[cst.IndentedBlock] = []
-        self._functions: list[cst.FunctionDef] = []
-        self._around: dict[int, cst.IndentedBlock] = {}  # of bodies behind which an import has run
-        self._asking: set[int] = set()
-
-    def visit_Try(self, node: cst.Try) -> None:
-        caught = {dotted(one.type) for one in node.handlers if one.type is not None}
-        if caught & {"ImportError", "ModuleNotFoundError"}:
-            self._asking.add(id(node.body))
-        if self._functions and node.handlers and all(map(leaves, node.handlers)):
-            outer = self._blocks[-1]
-            self._around[id(node.body)] = self._around.get(id(outer), outer)
-
-    def visit_IndentedBlock(self, node: cst.IndentedBlock) -> None:
-        self._blocks.append(node)
-
-    def leave_IndentedBlock(self, original_node: cst.IndentedBlock) -> None:  # noqa: ARG002
-        self._blocks.pop()
-
-    def visit_FunctionDef(self, node: cst.FunctionDef) -> None:
-        self._functions.append(node)
-
-    def leave_FunctionDef(self, original_node: cst.FunctionDef) -> None:  # noqa: ARG002
-        self._functions.pop()
-
-    def visit_SimpleStatementLine(self, node: cst.SimpleStatementLine) -> bool:
-        if len(node.body) == 1 and isinstance(node.body[0], (cst.Import, cst.ImportFrom)):
-            statement = node.body[0]
-            if not isinstance(statement.names, cst.ImportStar):
-                names = tuple(_local_name(alias, statement) for alias in statement.names)
-                block = self._blocks[-1] if self._blocks else None
-                alone = block is not None and len(block.body) == 1
-                asks = alone and id(block) in self._asking
-                block = block and self._around.get(id(block), block)
-                function = self._functions[-1] if self._functions else None
-                self.found.append(_Import(node, statement, names, alone, asks, block, function))
-        return False
-
-
-def _local_name(alias: cst.ImportAlias, statement: cst.Import | cst.ImportFrom) -> str:
-    if alias.asname is not None and isinstance(alias.asname.name, cst.Name):
-        return alias.asname.name.value
-    name = dotted(alias.name) or ""
-    return name if isinstance(statement, cst.ImportFrom) else name.partition(".")[0]
-
-
-def _is_ours(node: cst.Import | cst.ImportFrom) -> bool:
-    if isinstance(node, cst.ImportFrom):
-        module = dotted(node.module) if node.module is not None else ""
-        return not node.relative and (module or "").partition(".")[0] in _OURS
-    return all((dotted(alias.name) or "").partition(".")[0] in _OURS for alias in node.names)
-
-
 def _became_unused(
     script: Script,
-    item: _Import,
+    item: Import,
     name: str,
     words: set[str],
     edits: Sequence[Edit],
-    every: Sequence[_Import],
+    every: Sequence[Import],
 ) -> bool:
     """Whether every use of an imported name lies in edited text: it was used before, and is not now."""
     text = script.source.text
     quoted = f'"{name}"' in text or f"'{name}'" in text
     annotates = quoted and re.search(rf"(:|->|\[|,|\|)\s*[\"']{name}[\"']", text)
-    if name in words or annotates or (quoted and _BY_NAME.search(text)):
+    if name in words or annotates or (quoted and _BY_NAME.search(text)) or script.once(_any_name):
         return False
-    if script.is_taken_elsewhere(name):
+    if script.is_taken_elsewhere(name) or _may_be_taken(script, name):
         return False
     own = {
         id(other.function): other.function
@@ -246,7 +184,20 @@ def _became_unused(
     return bool(uses) and all(any(edit.covers(use.offset) for edit in edits) for use in uses)
 
 
-def _kept(script: Script, item: _Import, unused: set[str]) -> list[str]:
+def _may_be_taken(script: Script, name: str) -> bool:
+    """Whether a file beside says a name that it imports by name from nowhere: a star, or the module, may bring it."""
+    said = re.compile(rf"(?<!transformers\.)(?<![\"'])\b{re.escape(name)}\b")
+    brought = re.compile(rf"\bimport\s[^\n]*\b{re.escape(name)}\b|\bimport\s*\(")
+    texts = map(script.others.text, script.others.beside(script.path))
+    return any(name in text and said.search(text) and not brought.search(text) for text in texts)
+
+
+def _any_name(script: Script) -> bool:
+    """Whether a script takes names that cannot be seen."""
+    return _ANY_NAME.search(script.source.text) is not None
+
+
+def _kept(script: Script, item: Import, unused: set[str]) -> list[str]:
     assert not isinstance(item.node.names, cst.ImportStar)
     aliases = [
         script.code(alias).rstrip(", \t")
@@ -267,7 +218,7 @@ def _kept(script: Script, item: _Import, unused: set[str]) -> list[str]:
     return [f"from {module} import (", *(f"{unit}{alias}," for alias in aliases), ")"]
 
 
-def _before_theirs(script: Script, every: Sequence[_Import], before: int) -> Edit | None:
+def _before_theirs(script: Script, every: Sequence[Import], before: int) -> Edit | None:
     """Above the first import of transformers at the top: what a script sets for it is set by then."""
     for item in every:
         if item.line not in script.module.body or script.is_foreign(item.line):

@@ -1,0 +1,84 @@
+"""Doubts about loads that stand in other lines, other files or in data: nobody can see there what a model is given."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import libcst as cst
+
+from codemods.facts.purposes import trains
+from codemods.facts.unseen_ids import has_bos
+from codemods.script.script import Script
+from lint_rules._flow.values.events import Encode, Forward, ModelLoad, TokenizerLoad
+
+# Rows of a training that are conversations, by what scripts and data sets call their parts.
+_CHATS = re.compile(
+    r"\bmessages\b|chatml|sharegpt|[\"']role[\"']|[\"']conversations?[\"']|setup_chat_format",
+    re.IGNORECASE,
+)
+# A record of single tokens, which somebody reads by their places.
+_BY_PLACE = re.compile(r"[\"'](token|top)_log_?probs[\"']")
+_SCORES = re.compile(r"\.logits\b|\.loss\b|lm_head\(|\bcross_entropy\(|CrossEntropyLoss")
+_PATCHED = re.compile(r"patch(\.\w+)*\([^\n]*(from_pretrained|generate)\b")
+
+_Load = ModelLoad | TokenizerLoad
+
+
+def beyond(script: Script, nodes: frozenset[cst.CSTNode]) -> Iterator[tuple[cst.CSTNode, str]]:
+    """The doubts about some loads of a script.
+
+    Args:
+        script: The script.
+        nodes: The loads: a model's, its tokenizer's.
+
+    Yields:
+        A load, or what is done with it, and the doubt.
+    """
+    kinds: tuple[type[_Load], ...] = (ModelLoad, TokenizerLoad)
+    loads = [load for kind in kinds for load in script.flow.events(kind) if load.node in nodes]
+    if not loads:
+        return
+    text = script.source.text
+    if trains(script) and _CHATS.search(text):
+        yield loads[0].node, "what it trains on may be chats, which the guard refuses"
+    if _PATCHED.search(text):
+        yield (
+            loads[0].node,
+            "it puts something of its own for what the library loads or generates by",
+        )
+    models = [load for load in loads if isinstance(load, ModelLoad)]
+    code = any(
+        load.args.written("trust_remote_code") is True for load in loads if load not in models
+    )
+    for model in models if code else ():
+        if "trust_remote_code" not in model.args.keywords and not model.args.opaque:
+            yield model.node, "its tokenizer may run code of the repository, and the model may not"
+    yield from _by_place(script, nodes)
+    reason = script.once(_handed_to) if models and not trains(script) else None
+    if reason is not None:
+        yield models[0].node, reason
+
+
+def _by_place(script: Script, nodes: frozenset[cst.CSTNode]) -> Iterator[tuple[cst.CSTNode, str]]:
+    """Scored text without BOS, of whose tokens a record is kept."""
+    if not _BY_PLACE.search(script.source.text):
+        return
+    for forward in script.flow.events(Forward):
+        encode = script.flow.event_at(forward.encoded.origin if forward.encoded else None, Encode)
+        bare = encode is not None and encode.args.written("add_special_tokens") is False
+        if bare and forward.model.origin in nodes and has_bos(forward):
+            yield forward.node, "single tokens are written down, which BOS would move by one place"
+
+
+def _handed_to(script: Script) -> str | None:
+    """A file that takes models from this one, and hands them on to another that scores with them."""
+    others = script.others
+    if others.alone or not others.serves(script.path):
+        return None
+    own = script.path.absolute()
+    for user in others.importers(script.path):
+        for taken in others.imported(user):
+            if taken not in (own, user) and _SCORES.search(others.text(taken)):
+                return f"{user.name} may hand its model to {taken.name}, which scores with models"
+    return None

@@ -1,0 +1,113 @@
+"""Doubts that no line of a load itself shows: such loads are not guarded."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from cleanguard.files import SourceFile
+from cleanguard.settings.config import Settings
+from codemods.migration import Migration
+from codemods.planning import Planner
+from tests.codemods.conftest import Check, Migrate
+
+TRAINING = """\
+from transformers import AutoModelForCausalLM, AutoTokenizer, Trainer
+
+tokenizer = AutoTokenizer.from_pretrained("google/gemma-7b")
+model = AutoModelForCausalLM.from_pretrained("google/gemma-7b")
+rows = [tokenizer(row[COLUMN]) for row in load()]
+Trainer(model=model, train_dataset=rows).train()
+"""
+
+
+@pytest.mark.parametrize("column", ['"messages"', '"conversations"', 'messages or "chatml"'])
+def test_rows_that_may_be_chats(check_noop: Check, migrate: Migrate, column: str) -> None:
+    check_noop(TRAINING.replace("COLUMN", column))
+    assert migrate(TRAINING.replace("COLUMN", '"text"')).changed
+
+
+CODE = """\
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+tokenizer = AutoTokenizer.from_pretrained(NAME, trust_remote_code=True)
+model = AutoModelForCausalLM.from_pretrained(NAME)
+print(model, tokenizer)
+"""
+
+
+def test_code_that_only_the_tokenizer_may_run(check_noop: Check, migrate: Migrate) -> None:
+    check_noop(CODE)
+    both = CODE.replace(
+        "CausalLM.from_pretrained(NAME", "CausalLM.from_pretrained(NAME, trust_remote_code=True"
+    )
+    assert migrate(both).changed
+
+
+@pytest.mark.parametrize(
+    ("name", "dropped"),
+    [("meta-llama/Llama-2-7b-hf", True), ("gpt2", True), ("somebody/Llama-2-7b-AQLM", False)],
+)
+def test_code_of_a_repository_that_is_only_named_like_a_family(
+    migrate: Migrate, name: str, dropped: bool
+) -> None:
+    text = CODE.replace("NAME", f'"{name}"').replace('hf")', 'hf", trust_remote_code=True)')
+    text = text.replace(f'"{name}")', f'"{name}", trust_remote_code=True)')
+    plan = migrate(text)
+    assert plan.changed is dropped
+    assert ("trust_remote_code" in plan.after.decode()) is not dropped
+
+
+def test_a_library_that_a_test_patches(check_noop: Check) -> None:
+    check_noop(
+        "from unittest.mock import patch\nfrom transformers import AutoTokenizer\n\n"
+        "plain = AutoTokenizer.from_pretrained\n\n\ndef ours(*args, **kwargs):\n"
+        "    return plain(*args, **kwargs)\n\n\ndef test_it():\n"
+        '    with patch("transformers.AutoTokenizer.from_pretrained", ours):\n'
+        '        print(AutoTokenizer.from_pretrained("gpt2"))\n'
+    )
+
+
+SCORING = """\
+import json
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+tokenizer = AutoTokenizer.from_pretrained("meta-llama/Llama-2-7b-hf")
+model = AutoModelForCausalLM.from_pretrained("meta-llama/Llama-2-7b-hf")
+for prompt in prompts:
+    inputs = tokenizer(prompt, add_special_tokens=False, return_tensors="pt")
+    logits = model(**inputs).logits
+    print(json.dumps({"KEY": logits.log_softmax(-1).max(-1).values.tolist()}))
+"""
+
+
+def test_records_of_single_tokens(check_noop: Check, migrate: Migrate) -> None:
+    check_noop(SCORING.replace("KEY", "token_logprobs"))
+    assert migrate(SCORING.replace("KEY", "best")).changed
+
+
+@pytest.fixture
+def plans(tmp_path: Path) -> Callable[[dict[str, str]], dict[str, Migration]]:
+    def made(files: dict[str, str]) -> dict[str, Migration]:
+        for name, text in files.items():
+            (tmp_path / name).write_text(text)
+        given = [SourceFile(name, tmp_path / name) for name in files]
+        found = Planner(given, Settings()).plans()
+        return {one.filename: one for one in found if isinstance(one, Migration)}
+
+    return made
+
+
+def test_a_model_that_its_user_hands_on(plans: Callable[..., dict[str, Migration]]) -> None:
+    files = {
+        "loading.py": "from transformers import AutoModelForCausalLM\n\n\ndef get(name):\n"
+        "    return AutoModelForCausalLM.from_pretrained(name)\n",
+        "scoring.py": "def loss_of(model, rows):\n    return [model(r, labels=r).loss for r in rows]\n",
+        "main.py": "from loading import get\nfrom scoring import loss_of\n\n"
+        "print(loss_of(get(NAME), windows))\n",
+    }
+    plan = plans(files)["loading.py"]
+    assert not plan.changed
+    assert "main.py may hand its model to scoring.py" in str([one.reason for one in plan.sites])
