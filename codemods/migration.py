@@ -16,6 +16,7 @@ from codemods.plan.documents import Document, ScriptDocument
 from codemods.plan.edits import Edit, apply, tidy
 from codemods.plan.left import beside, rows_before, still_left
 from codemods.plan.notebook_document import NotebookDocument
+from codemods.plan.old_installs import with_installs
 from codemods.plan.options import EVERYTHING, Wishes
 from codemods.plan.planned import Links, Migration, PlannedSite
 from codemods.plan.sites import Site
@@ -115,6 +116,7 @@ def _migrate_notebook(
         also += plan.also
         refusals += [plan.refusal] if plan.refusal else []
     refused = "; ".join(dict.fromkeys(refusals)) if after == raw and refusals else None
+    sites = with_installs(raw, sites)
     return Migration(filename, raw, after, tuple(sites), refused, tuple(also))
 
 

@@ -237,6 +237,8 @@ def _hide_assigned(text: str) -> str:
         value = _VALUE.match(text, found.end())
         if found.start() < done or value is None or not names_a_secret(found[1]):
             continue
+        if value[0] == "`":  # "write `token=`": the name alone, as code
+            continue
         if value[0].startswith("[redacted") or is_a_count(found[1], value[0].strip("\"'")):
             continue
         if _is_said_of(found, text):

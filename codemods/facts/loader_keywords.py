@@ -129,7 +129,7 @@ def expression_of(argument: Argument) -> cst.BaseExpression:
 
 
 def fate_of_model_keyword(
-    script: Script, name: str, argument: Argument, model: ModelId, *, pinned: bool = False
+    script: Script, name: str, argument: Argument, model: ModelId, *, pinned: bool | None = False
 ) -> Fate:
     """What becomes of a keyword of a model load, quantization configs aside.
 
@@ -228,13 +228,13 @@ def carried(fates: Sequence[Fate]) -> Carried:
     )
 
 
-def is_pinned(args: Arguments) -> bool:
-    """Whether a load names a commit, or what may be one; a branch is none."""
+def is_pinned(args: Arguments) -> bool | None:
+    """Whether a load names a commit; a branch is none, and of what is no literal it cannot be said: None."""
     revision = args.keywords.get("revision")
     if revision is None:
         return False
     said = revision.value.value if isinstance(revision.value, Constant) else None
-    return not isinstance(said, str) or re.fullmatch(r"[0-9a-f]{40}", said) is not None
+    return re.fullmatch(r"[0-9a-f]{40}", said) is not None if isinstance(said, str) else None
 
 
 def _is_publishers(model: ModelId, family: str) -> bool:
@@ -243,7 +243,7 @@ def _is_publishers(model: ModelId, family: str) -> bool:
     return family in _NATIVE and (owner in _PUBLISHERS or (not owner and name.startswith("gpt2")))
 
 
-def remote_code(script: Script, argument: Argument, model: ModelId, *, pinned: bool) -> Fate:
+def remote_code(script: Script, argument: Argument, model: ModelId, *, pinned: bool | None) -> Fate:
     """What becomes of `trust_remote_code`.
 
     Raises:
@@ -260,11 +260,16 @@ def remote_code(script: Script, argument: Argument, model: ModelId, *, pinned: b
         if not model.fixed:
             text += "; the loader refuses another model that brings code, and says what to name"
         return Fate(None, notes=(Note("dropped", text),))
-    if literal is True and model.fixed and is_hub_id(model) and not pinned:
+    if literal is True and model.fixed and is_hub_id(model) and pinned is False:
         raise CannotRewrite(
             f"`trust_remote_code=True` runs code of {model.text}, and the guard runs none that is not "
             f'pinned: say `revision="…"` with the commit that you have read (git ls-remote '
             f"https://huggingface.co/{model.text} HEAD), and migrate again"
+        )
+    if not pinned and (model.text is None or is_hub_id(model)) and script.watches:
+        raise CannotRewrite(
+            "`trust_remote_code` may run code of a repository, and the guard runs none until "
+            '`revision="…"` names its commit'
         )
     notes: tuple[Note, ...] = ()
     if not pinned and (model.text is None or is_hub_id(model)):

@@ -188,8 +188,13 @@ def _may_be_taken(script: Script, name: str) -> bool:
     """Whether a file beside says a name that it imports by name from nowhere: a star, or the module, may bring it."""
     said = re.compile(rf"(?<!transformers\.)(?<![\"'])\b{re.escape(name)}\b")
     brought = re.compile(rf"\bimport\s[^\n]*\b{re.escape(name)}\b|\bimport\s*\(")
+    of_module = re.compile(rf"(?<!\btransformers)\.{re.escape(name)}\b")
     texts = map(script.others.text, script.others.beside(script.path))
-    return any(name in text and said.search(text) and not brought.search(text) for text in texts)
+    return any(
+        of_module.search(text) or (said.search(text) and not brought.search(text))
+        for text in texts
+        if name in text
+    )
 
 
 def _any_name(script: Script) -> bool:

@@ -56,7 +56,8 @@ def watched(script: Script, sites: Sequence[Site]) -> list[Site]:
             found += [site] if site in sites else []
             continue
         own += edits
-        note = Note("carried", f"the call as it is, watched and not guarded: {site.reason}")
+        reason = (site.reason or "").replace("stays as it is", "is not guarded")
+        note = Note("carried", f"the call as it is, watched and not guarded: {reason}")
         summary = _SUMMARIES[site.code]
         found.append(replace(site, summary=summary, edits=edits, notes=(note,), reason=None))
     return left_to_own_loader(script, found, script.path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 
 import libcst as cst
 
@@ -37,7 +38,8 @@ class _Bound(Looking):
     def visit_ImportFrom(self, node: cst.ImportFrom) -> bool:
         module = "" if node.module is None or node.relative else dotted(node.module)
         if isinstance(node.names, cst.ImportStar):
-            self.otherwise |= module != "transformers"
+            root = (module or "").partition(".")[0]
+            self.otherwise |= root not in (*sys.stdlib_module_names, "transformers", "torch")
             return False
         for alias in node.names:
             own = module == "transformers" and dotted(alias.name) == self._name

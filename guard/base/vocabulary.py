@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
+# What transformers makes of nothing has special tokens alone.
+_LEAST = 16
+
 
 class Vocabulary:
     """Ids by token, added tokens included.
@@ -28,8 +31,13 @@ class Vocabulary:
 
 
 def encodes(tokenizer: PreTrainedTokenizerBase) -> bool:
-    """Whether a tokenizer gives ids at all: where a folder holds no file of one, transformers makes an empty one."""
+    """Whether a tokenizer gives ids at all: where a folder holds no file of one, transformers makes an empty one.
+
+    A small vocabulary of somebody's own need not hold any given letter.
+    """
     backend = getattr(tokenizer, "backend_tokenizer", None)
     if backend is None:
         return bool(tokenizer("a", add_special_tokens=False)["input_ids"])
-    return bool(backend.encode("a", add_special_tokens=False).ids)
+    return (
+        bool(backend.encode("a", add_special_tokens=False).ids) or backend.get_vocab_size() > _LEAST
+    )

@@ -59,4 +59,8 @@ _told: Beside[bool] = Beside()
 
 def already_told(model: Any) -> bool:
     """Whether it was told of a model that it is not watched; true from then on."""
-    return _told.get(model) is not None or not _told.put(model, True)
+    return (
+        within(_told, model) is not None
+        or _told.get(model) is not None
+        or not _told.put(model, True)
+    )

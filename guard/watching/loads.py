@@ -49,7 +49,7 @@ def _watch(model: Any, named: Any, keywords: Mapping[str, Any]) -> None:
     if not is_module(model):
         return
     base = model.get_base_model() if hasattr(model, "get_base_model") else model
-    if not hasattr(base, "get_decoder") or base.config.is_encoder_decoder:
+    if not _has_parts(base) or base.config.is_encoder_decoder:
         return
     where = {name: keywords[name] for name in _PLACES if keywords.get(name) is not None}
     source = _source(named, where)
@@ -61,6 +61,14 @@ def _watch(model: Any, named: Any, keywords: Mapping[str, Any]) -> None:
         refuse_chat_model(source, tokenizer, CheckList(), allowed=False)
     if base is model and getattr(model, "_hf_peft_config_loaded", False):
         state.tell(hazards.ADAPTER_AS_BASE.code, "loading it attached an adapter")
+
+
+def _has_parts(base: Any) -> bool:
+    """Whether a model says what its embedding and its decoder are; a class of one's own may raise."""
+    try:
+        return all(is_module(part) for part in (base.get_input_embeddings(), base.get_decoder()))
+    except Exception:  # noqa: BLE001 - such a model is not watched
+        return False
 
 
 def _tokenizer(named: Any, where: Mapping[str, Any]) -> PreTrainedTokenizerBase:

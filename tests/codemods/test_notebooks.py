@@ -384,3 +384,22 @@ def test_a_cell_that_imports_for_itself_goes_on_doing_so() -> None:
     load = ONE + 'm = AutoModelForCausalLM.from_pretrained("gpt2")\n'
     found = sources(plan(notebook(load, "print(m)\n", ONE, MODEL)).after)
     assert [text.count("from guard import CleanModelLoader") for text in found] == [1, 0, 1, 0]
+
+
+@pytest.mark.parametrize(
+    ("line", "version"),
+    [
+        ('%pip install "transformers==4.44.2" trl', "4.44.2"),
+        ("!pip install -q peft transformers[torch]<=4.30", "4.30"),
+        ("%pip install transformers==5.1", None),
+        ("%pip install transformers", None),
+        ("# %pip install transformers==4.1", None),
+    ],
+)
+def test_a_notebook_that_installs_an_older_transformers(line: str, version: str | None) -> None:
+    found = plan(notebook(line, IMPORTS + MODEL))
+    said = [
+        note.text for site in found.done for note in site.notes if "cleanguard needs" in note.text
+    ]
+    told = f"cell 1 installs transformers {version}, and cleanguard needs 5: install that there"
+    assert said == ([] if version is None else [told])

@@ -283,6 +283,16 @@ def test_an_engine_of_vllm_is_no_model(check_noop: Check) -> None:
     )
 
 
+def test_code_of_a_repository_is_run_as_before(migrate: Migrate) -> None:
+    text = (
+        HEAD
+        + "m = AutoModelForCausalLM.from_pretrained(NAME, revision=R, trust_remote_code=True)\n"
+    )
+    assert "load_watched" in migrate(text, wishes=WATCHING).after.decode()
+    [site] = [one for one in migrate(text).sites if one.code == "CG101"]
+    assert any("names its commit" in note.text for note in site.notes)
+
+
 def test_what_can_be_guarded_still_is(migrate: Migrate) -> None:
     text = HEAD + 'm = AutoModelForCausalLM.from_pretrained("gpt2")\n'
     plain, watching = migrate(text), migrate(text, wishes=WATCHING)

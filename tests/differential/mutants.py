@@ -272,6 +272,11 @@ REWRITER: tuple[tuple[str, str, Any], ...] = (
     ("codemods.texts.encoding", "cuts", _no),
     ("codemods.settings.generate_keywords", "_refuse_later", _nothing),
     ("codemods.facts.id_changes", "kept_elsewhere", _dict),
+    ("codemods.watching.classes", "is_automatic", _yes),
+    ("codemods.watching.pickling", "pickles", _no),
+    ("codemods.imports.rewriting", "_any_name", _no),
+    ("codemods.imports.rewriting", "_may_be_taken", _no),
+    ("codemods.doubts.beyond", "_handed_to", _nothing),
 )
 
 
