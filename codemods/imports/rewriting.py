@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import libcst as cst
 
-from codemods.imports.statements import Import, imports_in, is_ours
+from codemods.imports.statements import LIBRARIES, Import, imports_in, is_ours
 from codemods.plan.edits import Edit
 from codemods.script.script import Script
 from lint_rules._flow.values.syntax import dotted
@@ -185,16 +185,29 @@ def _became_unused(
 
 
 def _may_be_taken(script: Script, name: str) -> bool:
-    """Whether a file beside says a name that it imports by name from nowhere: a star, or the module, may bring it."""
-    said = re.compile(rf"(?<!transformers\.)(?<![\"'])\b{re.escape(name)}\b")
-    brought = re.compile(rf"\bimport\s[^\n]*\b{re.escape(name)}\b|\bimport\s*\(")
-    of_module = re.compile(rf"(?<!\btransformers)\.{re.escape(name)}\b")
-    texts = map(script.others.text, script.others.beside(script.path))
-    return any(
-        of_module.search(text) or (said.search(text) and not brought.search(text))
-        for text in texts
-        if name in text
-    )
+    """Whether a file beside may take a class through this module, or through a star, and imports it nowhere by name."""
+    if not name[:1].isupper():
+        return False
+    stem = re.escape(script.others.stem(script.path))
+    ways = re.compile(rf"import\s*\*|\b(import|from)\s[^\n]*\b{stem}\b|import_module\(|__main__")
+    word = re.compile(rf"(?:\b(\w+)\.)?\b{re.escape(name)}\b")
+    for text in map(script.others.text, script.others.beside(script.path)):
+        if name not in text or not ways.search(text):
+            continue
+        owners = {found[1] for found in word.finditer(text)}
+        if any(owner is not None and not _is_library(text, owner) for owner in owners):
+            return True
+        brought = re.search(rf"\bimport\s[^\n]*\b{re.escape(name)}\b|\bimport\s*\(", text)
+        if None in owners and brought is None:
+            return True
+    return False
+
+
+def _is_library(text: str, owner: str) -> bool:
+    """Whether a name that something is taken of is a library's, or another name for one."""
+    renamed = re.search(rf"\bimport\s+([\w.]+)\s+as\s+{re.escape(owner)}\b", text)
+    named = owner if renamed is None else renamed[1].partition(".")[0]
+    return named in LIBRARIES
 
 
 def _any_name(script: Script) -> bool:

@@ -11,7 +11,7 @@ from codemods.script.looking import Looking
 from codemods.script.walks import leaves
 from lint_rules._flow.values.syntax import dotted
 
-_OURS = ("transformers", "peft", "torch", "bitsandbytes", "unsloth")
+LIBRARIES = ("transformers", "peft", "torch", "bitsandbytes", "unsloth")
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,5 +98,5 @@ def is_ours(node: cst.Import | cst.ImportFrom) -> bool:
     """Whether an import is of transformers or of a library that goes with it."""
     if isinstance(node, cst.ImportFrom):
         module = dotted(node.module) if node.module is not None else ""
-        return not node.relative and (module or "").partition(".")[0] in _OURS
-    return all((dotted(alias.name) or "").partition(".")[0] in _OURS for alias in node.names)
+        return not node.relative and (module or "").partition(".")[0] in LIBRARIES
+    return all((dotted(alias.name) or "").partition(".")[0] in LIBRARIES for alias in node.names)

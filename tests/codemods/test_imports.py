@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
+import ast
+from pathlib import Path
+
 import pytest
+
+from cleanguard.files import SourceFile
+from cleanguard.settings.config import Settings
+from codemods.migration import Migration
+from codemods.plan.options import WATCHING
+from codemods.planning import Planner
 
 LOAD = 'model = AutoModelForCausalLM.from_pretrained("gpt2")\n'
 
@@ -214,3 +223,23 @@ def test_a_name_in_a_text_keeps_no_import(migrate):
     text += 'model = AutoModelForCausalLM.from_pretrained("gpt2")\n'
     assert b"import AutoModelForCausalLM" not in migrate(text).after
     assert b"import AutoModelForCausalLM" in migrate(text + "print(globals())\n").after
+
+
+def test_no_import_is_left_unused_where_scripts_are_planned_together() -> None:
+    """Each of the 15 says the names that others lose, and imports them by name."""
+    folder = Path(__file__).resolve().parents[2] / "cleanguard" / "legacy"
+    files = [SourceFile(path.name, path) for path in sorted(folder.glob("*.py"))]
+    plans = [
+        one for one in Planner(files, Settings()).plans(WATCHING) if isinstance(one, Migration)
+    ]
+    assert len(plans) == 15
+    for plan in plans:
+        unused = [_unused(ast.parse(text)) for text in (plan.before, plan.after)]
+        assert unused[1] <= unused[0], plan.filename
+
+
+def _unused(tree: ast.Module) -> set[str]:
+    """The names that a module imports and never reads."""
+    imports = (node for node in ast.walk(tree) if isinstance(node, (ast.Import, ast.ImportFrom)))
+    names = {(one.asname or one.name).partition(".")[0] for node in imports for one in node.names}
+    return names - {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
