@@ -20,6 +20,7 @@ _CHATS = re.compile(
 # A record of single tokens, which somebody reads by their places.
 _BY_PLACE = re.compile(r"[\"'](token|top)_log_?probs[\"']")
 _SCORES = re.compile(r"\.logits\b|\.loss\b|lm_head\(|\bcross_entropy\(|CrossEntropyLoss")
+_PADS = re.compile(r"\bpadding\s*=\s*(?!False|None|[\"'](do_not_pad|files))|\.pad\(")
 _PATCHED = re.compile(r"patch(\.\w+)*\([^\n]*(from_pretrained|generate)\b")
 
 _Load = ModelLoad | TokenizerLoad
@@ -55,9 +56,10 @@ def beyond(script: Script, nodes: frozenset[cst.CSTNode]) -> Iterator[tuple[cst.
         if "trust_remote_code" not in model.args.keywords and not model.args.opaque:
             yield model.node, "its tokenizer may run code of the repository, and the model may not"
     yield from _by_place(script, nodes)
-    reason = script.once(_handed_to) if models and not trains(script) else None
-    if reason is not None:
-        yield models[0].node, reason
+    for doubt in (_handed_to, _padded_by_users) if not trains(script) else ():
+        reason = script.once(doubt)
+        if reason is not None and (models or doubt is _padded_by_users):
+            yield loads[0].node, reason
 
 
 def _by_place(script: Script, nodes: frozenset[cst.CSTNode]) -> Iterator[tuple[cst.CSTNode, str]]:
@@ -69,6 +71,17 @@ def _by_place(script: Script, nodes: frozenset[cst.CSTNode]) -> Iterator[tuple[c
         bare = encode is not None and encode.args.written("add_special_tokens") is False
         if bare and forward.model.origin in nodes and has_bos(forward):
             yield forward.node, "single tokens are written down, which BOS would move by one place"
+
+
+def _padded_by_users(script: Script) -> str | None:
+    """A file, of the run or beside it, that takes what is loaded here, and pads and scores rows."""
+    stem = re.escape(script.others.stem(script.path))
+    takes = re.compile(rf"^\s*(from|import)\s[^\n]*\b{stem}\b", re.MULTILINE)
+    for path in script.others.beside(script.path):
+        text = script.others.text(path)
+        if takes.search(text) and _PADS.search(text) and _SCORES.search(text):
+            return f"{path.name} pads and scores rows, and the loader pads on the left"
+    return None
 
 
 def _handed_to(script: Script) -> str | None:

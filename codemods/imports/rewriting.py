@@ -186,7 +186,7 @@ def _became_unused(
 
 def _may_be_taken(script: Script, name: str) -> bool:
     """Whether a file beside may take a class through this module, or through a star, and imports it nowhere by name."""
-    if not name[:1].isupper():
+    if script.others.alone or not name[:1].isupper():
         return False
     stem = re.escape(script.others.stem(script.path))
     ways = re.compile(rf"import\s*\*|\b(import|from)\s[^\n]*\b{stem}\b|import_module\(|__main__")

@@ -49,7 +49,7 @@ def _own_line(script: Script) -> int | None:
     lines += [script.line_of(node) for node in renamed.found]
     lines += [
         script.line_of(star)
-        for star in renamed.stars
+        for star in (() if script.others.alone else renamed.stars)
         if any(name == _NAME for name, _ in stars_of(script, star))
     ]
     return min(lines, default=None)

@@ -18,7 +18,7 @@ from collections.abc import Callable, Sequence
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from types import SimpleNamespace
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 from codemods.proof.no_harm import confine
@@ -54,7 +54,11 @@ def _install(record: Recorder, *, wants_peft: bool) -> Tokenizers:
         peft.PeftModel.from_pretrained = staticmethod(
             lambda model, path, *_, **__: _attach(record, model, path, in_place=True)
         )
-    sys.modules["guard"] = SimpleNamespace(CleanModelLoader=_loader(record, settle, tokenizers))  # type: ignore[assignment]
+    # A module with the guard's own path: its rooms, from which real tokenizers are read, are still found below it.
+    stand_in = ModuleType("guard")
+    stand_in.__path__ = import_module("guard").__path__
+    stand_in.CleanModelLoader = _loader(record, settle, tokenizers)  # type: ignore[attr-defined]
+    sys.modules["guard"] = stand_in
     return tokenizers
 
 

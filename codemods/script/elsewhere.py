@@ -219,10 +219,8 @@ class Elsewhere:
         parts = [part for part in module[level:].split(".") if part]
         if level:
             folder = path.absolute().parents[min(level, len(path.absolute().parents)) - 1]
-            ways = {
-                folder.joinpath(*parts).with_suffix(".py"),
-                folder.joinpath(*parts, "__init__.py"),
-            }
+            ways = {folder.joinpath(*parts, "__init__.py")}
+            ways |= {folder.joinpath(*parts).with_suffix(".py")} if parts else set()
             return [other for other in self._run if other in ways]
         if not parts or self.alone:
             return []

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from types import FrameType
 from typing import Any
 
+from cleanguard.catalogue import hazards
 from cleanguard.catalogue.hazards import Hazard
 from cleanguard.report.spoken import say
 from guard.errors import GuardError, GuardWarning
@@ -58,8 +61,12 @@ class WatchState:
         """As `note`."""
 
     def tell(self, code: str | None, message: str) -> None:
-        """Warn, once for each hazard of a model."""
-        if any(one.code == code for one in self.told):
+        """Warn, once for each hazard of a model; of padding once for each way in which it is wrong."""
+        padding = code == hazards.RIGHT_PADDING_GENERATION.code
+        if any(
+            one.code == code and not (padding and _bare(one.message) != _bare(message))
+            for one in self.told
+        ):
             return
         self.told.append(Told(code, message))
         warn(code, f"{self.name}: {message}")
@@ -69,9 +76,27 @@ def warn(code: str | None, message: str) -> None:
     """Warn of a hazard; the call goes on."""
     said = f"{code} {message}" if code else message
     try:
-        warnings.warn(said, GuardWarning, stacklevel=2)
+        warnings.warn(said, GuardWarning, stacklevel=_level())
     except GuardWarning:  # warnings are errors here, and a watched call goes on
         say(f"GuardWarning: {said}", err=True)
+
+
+def _bare(message: str) -> str:
+    return re.sub(r"\d+", "", message)
+
+
+def _level() -> int:
+    """How far above `warn` the script's own line is; the outermost frame where there is none."""
+    frame, level = sys._getframe(1), 1
+    while frame.f_back is not None and _is_ours(frame):
+        frame, level = frame.f_back, level + 1
+    return level
+
+
+def _is_ours(frame: FrameType) -> bool:
+    name = str(frame.f_globals.get("__name__", ""))
+    root = name.partition(".")[0]
+    return name != "__main__" and (root in _OURS or root in sys.stdlib_module_names)
 
 
 @contextmanager
@@ -92,6 +117,4 @@ def is_the_scripts(error: BaseException) -> bool:
     place = error.__traceback__
     while place is not None and place.tb_next is not None:
         place = place.tb_next
-    name = "guard" if place is None else str(place.tb_frame.f_globals.get("__name__", ""))
-    root = name.partition(".")[0]
-    return root == "__main__" or not (root in _OURS or root in sys.stdlib_module_names)
+    return place is not None and not _is_ours(place.tb_frame)

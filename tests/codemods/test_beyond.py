@@ -111,3 +111,17 @@ def test_a_model_that_its_user_hands_on(plans: Callable[..., dict[str, Migration
     plan = plans(files)["loading.py"]
     assert not plan.changed
     assert "main.py may hand its model to scoring.py" in str([one.reason for one in plan.sites])
+
+
+def test_rows_that_its_user_pads(plans: Callable[..., dict[str, Migration]]) -> None:
+    files = {
+        "loading.py": "from transformers import AutoModelForCausalLM, AutoTokenizer\n\n\ndef get(name):\n"
+        "    return AutoModelForCausalLM.from_pretrained(name), AutoTokenizer.from_pretrained(name)\n",
+        "main.py": "from loading import get\n\nmodel, tokenizer = get(NAME)\n"
+        'rows = tokenizer(texts, padding=True, return_tensors="pt")\nprint(model(**rows).logits)\n',
+    }
+    plan = plans(files)["loading.py"]
+    assert not plan.changed
+    alone = plans({"loading.py": files["loading.py"]})["loading.py"]  # its user lies beside it
+    assert not alone.changed
+    assert "main.py pads and scores rows" in str([one.reason for one in alone.sites])

@@ -318,7 +318,7 @@ def test_the_commands_of_a_gpu_session(project: Path) -> None:
 @pytest.mark.slow
 def test_the_commands_of_a_migration(project: Path) -> None:
     lines = lines_of("migration.md")
-    assert len(lines) == 6
+    assert len(lines) == 7
     plan, asked, write, status, *proofs = lines
     for proof in proofs:
         worked(project, proof)

@@ -74,6 +74,7 @@ def test_what_would_be_refused_is_told_once_and_goes_on(watched: Any, raw: tuple
     with pytest.warns(GuardWarning, match="CG204 .*im_start") as caught:
         found = watched(DIRTY).logits
     assert len(caught) == 1
+    assert caught[0].filename == __file__
     assert torch.equal(found, raw[0](DIRTY).logits)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -110,6 +111,21 @@ def test_prompts_of_a_generation(
         warnings.simplefilter("ignore", GuardWarning)
         generate_watched(begun, torch.tensor(ids), max_new_tokens=2, do_sample=False, **given)
     assert codes(begun) == expected
+
+
+def test_each_way_in_which_padding_is_wrong_is_told(watched: Any) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", GuardWarning)
+        ids = torch.tensor([[271, 319, 0], [271, 319, 269]])
+        for _ in range(2):
+            generate_watched(watched, ids, attention_mask=(ids != 0).long(), max_new_tokens=2)
+            watched(torch.tensor([[0, 271, 319], [271, 319, 269]]))
+            watched(torch.tensor([[271, 319, 269], [0, 271, 319]]))
+    messages = [one.message for one in CleanModelLoader.told(watched)]
+    assert [message.partition(" is ")[2][:10] for message in messages] == [
+        "padded on ",
+        "padded and",
+    ]
 
 
 def test_training_may_begin_in_the_middle_of_a_text(begun: Any) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -127,6 +128,8 @@ def command(
 
         plans = choose(plans, wishes, planner.again)
     verdicts = _prove(plans, where, given, failures) if proving else ()
+    if proving and write:
+        plans = _without_disproved(plans, failures)
     if write:
         changed = [where[plan.filename] for plan in plans if plan.changed]
         if changed and not allow_dirty:
@@ -150,8 +153,6 @@ def command(
 
 
 def _wishes(select: Sequence[str], unsafe: bool, watch: bool) -> Wishes:
-    from dataclasses import replace
-
     from cleanguard.settings.config import selected
     from codemods.plan.options import EVERYTHING
 
@@ -206,6 +207,16 @@ def _prove(
             verdicts.append((plan.filename, outcome.told))
             failures += [f"{plan.filename}: {line}" for line in outcome.differences]
     return tuple(verdicts)
+
+
+def _without_disproved(plans: Sequence[Migration], failures: list[str]) -> list[Migration]:
+    """The plans, those whose run before and after could not be shown to be the same left as they are."""
+    told = {failure.partition(": ")[0] for failure in failures}
+    doubtful = {plan.filename for plan in plans if plan.changed and plan.filename in told}
+    failures += [
+        f"{name}: it was not written, since the proof did not succeed" for name in sorted(doubtful)
+    ]
+    return [replace(one, after=one.before) if one.filename in doubtful else one for one in plans]
 
 
 def _code_of(filename: str, raw: bytes) -> bytes:

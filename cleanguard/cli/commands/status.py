@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections import Counter
 from collections.abc import Sequence
@@ -23,6 +24,7 @@ from cleanguard.report.spoken import put, say
 if TYPE_CHECKING:
     from codemods.planning import Migration, Unread
 
+_WATCHED = re.compile(rb"\bCleanModelLoader\.(load|generate)_watched\(")
 State = Literal["clean", "pending", "migrated", "excluded", "unreadable"]
 _ORDER: tuple[State, ...] = ("pending", "unreadable", "migrated", "clean", "excluded")
 _COLOUR = {
@@ -45,6 +47,7 @@ class Standing:
         manual: What is left to a person after that: all that `cleanguard check` would report then.
         findings: What `cleanguard check` reports today.
         why: The reason, for a file that cannot be read or whose rewrite cannot be proven.
+        watched: Loads and generations that are watched already, not guarded.
     """
 
     filename: str
@@ -53,6 +56,7 @@ class Standing:
     manual: int = 0
     findings: int = 0
     why: str | None = None
+    watched: int = 0
 
 
 @click.command("status")
@@ -111,11 +115,12 @@ def _standing_of(outcome: Migration | Unread) -> Standing:
         return Standing(
             plan.filename, "unreadable", len(plan.done), len(plan.left), plan.found, why
         )
+    watched = len(_WATCHED.findall(plan.before))
     if plan.done or plan.left:
-        return Standing(
-            plan.filename, "pending", len(plan.done), len(plan.left), plan.found, plan.refusal
-        )
-    return Standing(plan.filename, "migrated" if plan.guarded else "clean")
+        given = len(plan.done), len(plan.left), plan.found, plan.refusal
+        return Standing(plan.filename, "pending", *given, watched)
+    state: State = "migrated" if plan.guarded else "clean"
+    return Standing(plan.filename, state, watched=watched)
 
 
 def _show(found: Sequence[Standing], form: str) -> None:
@@ -158,6 +163,8 @@ def _text(found: Sequence[Standing], totals: Counter[State]) -> None:
         told = ""
         if item.state == "pending":
             told = f"{item.auto} automatic, {item.manual} left to you"
+        if item.watched:
+            told += f"{', ' if told else ''}{item.watched} watched"
         told = f"{told}; {item.why}" if item.why and told else item.why or told
         lines.append(
             [

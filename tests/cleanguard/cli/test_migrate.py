@@ -69,7 +69,19 @@ def test_what_cannot_be_guarded_is_watched(run, script):
     assert "tokenizer.decode(CleanModelLoader.generate_watched(model, **inputs)[0])" in text
     assert run("migrate", "script.py").out.endswith("1 left to you.\n")
     shown = run("status", "script.py").out
-    assert "0 automatic, 1 left to you" in shown
+    assert "0 automatic, 1 left to you, 2 watched" in shown
+
+
+@pytest.mark.slow
+def test_what_a_proof_shows_to_be_other_is_not_written(run, script):
+    before = NO_LENGTH.replace('"gpt2"', '"meta-llama/Llama-3.1-8B"')
+    before = before.replace('"pt")', '"pt", add_special_tokens=False)')
+    before = before.replace("**inputs)", "**inputs, max_new_tokens=5, do_sample=False)")
+    script.write_text(before)
+    ran = run("migrate", "--write", "--prove", "script.py")
+    assert ran.code == 2
+    assert "it was not written, since the proof did not succeed" in ran.out + ran.err
+    assert script.read_text() == before
 
 
 def test_unsafe_takes_a_call_without_a_length_and_says_so(run, script):
