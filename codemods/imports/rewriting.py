@@ -57,7 +57,8 @@ def rewrite(script: Script, edits: Sequence[Edit], cells: Sequence[int] = ()) ->
     ]
     if missing and not places:
         start = min(edit.start for edit in missing)
-        result.append(_before_theirs(script, every, start) or _insertion(script))
+        above = _before_theirs(script, every, start)
+        result.append(_above_its_comment(script, above, cells) if above else _insertion(script))
     arriving = [edit for edit in result if IMPORT in edit.text]
     return [*result, *(_in_other_cells(script, missing, every, arriving, cells) if cells else ())]
 
@@ -251,6 +252,17 @@ def _before_theirs(script: Script, every: Sequence[Import], before: int) -> Edit
         if "transformers" in tops and start < before:
             return Edit(start, start, f"{IMPORT}{script.newline}")
     return None
+
+
+def _above_its_comment(script: Script, edit: Edit, cells: Sequence[int]) -> Edit:
+    """An insertion moved above the comment lines that stand over an import, unless they begin the file or a cell."""
+    start = edit.start
+    while start and not cells:
+        above = script.utf8.rfind(b"\n", 0, start - 1) + 1
+        if not script.utf8[above:start].startswith(b"#"):
+            return Edit(start, start, edit.text)
+        start = above
+    return edit
 
 
 def _insertion(script: Script) -> Edit:

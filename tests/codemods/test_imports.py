@@ -12,6 +12,7 @@ from cleanguard.settings.config import Settings
 from codemods.migration import Migration
 from codemods.plan.options import WATCHING
 from codemods.planning import Planner
+from tests.codemods.conftest import Check
 
 LOAD = 'model = AutoModelForCausalLM.from_pretrained("gpt2")\n'
 
@@ -223,6 +224,17 @@ def test_a_name_in_a_text_keeps_no_import(migrate):
     text += 'model = AutoModelForCausalLM.from_pretrained("gpt2")\n'
     assert b"import AutoModelForCausalLM" not in migrate(text).after
     assert b"import AutoModelForCausalLM" in migrate(text + "print(globals())\n").after
+
+
+def test_a_comment_stays_with_the_import_that_it_is_about(check_transformed: Check) -> None:
+    text = "import os\n\n# for the classes\n# of the library\nimport transformers\n\n"
+    load = 'model = transformers.AutoModelForCausalLM.from_pretrained("gpt2")\nprint(transformers.__version__)\n'
+    loaded = 'loader = CleanModelLoader("gpt2")\nmodel, _, provenance = loader.load()\n'
+    after = text.replace("# for", "from guard import CleanModelLoader\n# for") + loaded
+    check_transformed(text + load, after + "print(transformers.__version__)\n")
+    header = text.partition("\n\n")[2]
+    after = header.replace("import t", "from guard import CleanModelLoader\nimport t") + loaded
+    check_transformed(header + load, after + "print(transformers.__version__)\n")
 
 
 def test_no_import_is_left_unused_where_scripts_are_planned_together() -> None:
