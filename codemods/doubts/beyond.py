@@ -7,10 +7,11 @@ from collections.abc import Iterator
 
 import libcst as cst
 
+from codemods.facts.changed_elsewhere import loads_of
 from codemods.facts.purposes import trains
 from codemods.facts.unseen_ids import has_bos
 from codemods.script.script import Script
-from lint_rules._flow.values.events import Encode, Forward, ModelLoad, TokenizerLoad
+from lint_rules._flow.values.events import Encode, Forward, ModelLoad
 
 # Rows of a training that are conversations, by what scripts and data sets call their parts.
 _CHATS = re.compile(
@@ -23,8 +24,6 @@ _SCORES = re.compile(r"\.logits\b|\.loss\b|lm_head\(|\bcross_entropy\(|CrossEntr
 _PADS = re.compile(r"\bpadding\s*=\s*(?!False|None|[\"'](do_not_pad|files))|\.pad\(")
 _PATCHED = re.compile(r"patch(\.\w+)*\([^\n]*(from_pretrained|generate)\b")
 
-_Load = ModelLoad | TokenizerLoad
-
 
 def beyond(script: Script, nodes: frozenset[cst.CSTNode]) -> Iterator[tuple[cst.CSTNode, str]]:
     """The doubts about some loads of a script.
@@ -36,8 +35,7 @@ def beyond(script: Script, nodes: frozenset[cst.CSTNode]) -> Iterator[tuple[cst.
     Yields:
         A load, or what is done with it, and the doubt.
     """
-    kinds: tuple[type[_Load], ...] = (ModelLoad, TokenizerLoad)
-    loads = [load for kind in kinds for load in script.flow.events(kind) if load.node in nodes]
+    loads = [load for load in loads_of(script) if load.node in nodes]
     if not loads:
         return
     text = script.source.text

@@ -61,7 +61,7 @@ def changed_elsewhere(
     Yields:
         A load that cannot be the loader's, and the reason.
     """
-    loads = [load for load in _loads(script) if load.node in nodes]
+    loads = [load for load in loads_of(script) if load.node in nodes]
     if not loads:
         return
     anew = None if script.others.alone else script.once(_bound_anew)
@@ -90,7 +90,8 @@ def changed_elsewhere(
             yield load.node, name
 
 
-def _loads(script: Script) -> list[_Load]:
+def loads_of(script: Script) -> list[_Load]:
+    """The loads of a script: models first, then tokenizers."""
     kinds: tuple[type[_Load], ...] = (ModelLoad, TokenizerLoad)
     return [load for kind in kinds for load in script.flow.events(kind)]
 
@@ -261,7 +262,7 @@ def _others_chosen(script: Script) -> dict[cst.CSTNode, str]:
         return found
     stem = re.escape(script.others.stem(script.path))
     texts = script.once(texts_around)
-    for load in _loads(script):
+    for load in loads_of(script):
         owner = load.node.func.value if isinstance(load.node.func, cst.Attribute) else None
         code = "" if owner is None else script.code(owner)
         own = not code.isidentifier() and not code.startswith("transformers.")

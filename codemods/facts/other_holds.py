@@ -121,7 +121,7 @@ def other_holds(
     for call in script.look(Calls, "save").found:
         if dotted(call.func) != "torch.save" or not call.args:
             continue
-        held = [part for part in _held(call.args[0].value) if script.code(part) in names]
+        held = [part for part in held_in(call.args[0].value) if script.code(part) in names]
         if any(touches(part) for part in held):
             yield call, "it pickles the model, and its guard with it: save `state_dict()`"
 
@@ -262,13 +262,13 @@ def _models(script: Script) -> frozenset[str]:
     return frozenset(found)
 
 
-def _held(node: cst.BaseExpression) -> Iterator[cst.BaseExpression]:
+def held_in(node: cst.BaseExpression) -> Iterator[cst.BaseExpression]:
     """The objects that an expression holds as they are."""
     if isinstance(node, (cst.Name, cst.Attribute)):
         yield node
     elif isinstance(node, (cst.Dict, cst.List, cst.Tuple)):
         for element in node.elements:
-            yield from _held(element.value)
+            yield from held_in(element.value)
 
 
 def without_model(

@@ -89,11 +89,7 @@ def _edits(script: Script, site: Site, own: Sequence[Edit]) -> tuple[Edit, ...]:
         load = script.flow.event_at(site.node, ModelLoad)
         return () if load is None else _load(script, load)
     call = script.flow.event_at(site.node, Generate)
-    # An engine of vLLM's is no model that could be watched.
-    other = "something else than a model" in (site.reason or "") and _VLLM.search(
-        script.source.text
-    )
-    return () if call is None or other else _generation(script, call, own)
+    return () if call is None else _generation(script, call, own, site.reason or "")
 
 
 def _load(script: Script, load: ModelLoad) -> tuple[Edit, ...]:
@@ -143,15 +139,22 @@ def _between(script: Script, argument: cst.Arg) -> str:
     return " " if before.strip() else f"{script.newline}{before}"
 
 
-def _generation(script: Script, call: Generate, own: Sequence[Edit]) -> tuple[Edit, ...]:
+def _generation(
+    script: Script, call: Generate, own: Sequence[Edit], reason: str
+) -> tuple[Edit, ...]:
     """The name of what is called, and the model as the first argument, with what is watched within it."""
     function = call.node.func
     if not isinstance(function, cst.Attribute) or function.attr.value != "generate":
         return ()
     model = _edited(script, function.value, own)
     # An engine of vLLM's is no model that could be watched.
-    engine = _VLLM.search(script.source.text) is not None and "llm" in model.lower()
-    if engine or "\n" in model or "#" in model or model.startswith("super("):
+    other = "llm" in model.lower() or "something else than a model" in reason
+    if (
+        (other and _VLLM.search(script.source.text))
+        or "\n" in model
+        or "#" in model
+        or model.startswith("super(")
+    ):
         return ()
     span, whole = script.span(function), script.span(call.node)
     end = script.utf8.index(b"\n", whole.end) if b"\n" in script.utf8[whole.end :] else None

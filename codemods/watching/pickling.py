@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
-import libcst as cst
-
+from codemods.facts.other_holds import held_in
 from codemods.script.model_uses import Calls
 from codemods.script.script import Script
 from lint_rules._flow.values.syntax import dotted
@@ -26,12 +24,5 @@ def pickles(script: Script) -> bool:
         _MODEL.search(dotted(part) or "")
         for call in calls
         if dotted(call.func) in _PICKLERS and call.args
-        for part in _held(call.args[0].value)
+        for part in held_in(call.args[0].value)
     )
-
-
-def _held(node: cst.BaseExpression) -> Iterator[cst.BaseExpression]:
-    yield node
-    if isinstance(node, (cst.Dict, cst.List, cst.Tuple)):
-        for element in node.elements:
-            yield from _held(element.value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from os import PathLike
 from typing import TYPE_CHECKING
 
@@ -26,7 +27,7 @@ from guard.loading.tokenizer_read import (
     remedy_for,
     tokenizer_of_files,
 )
-from guard.prompts.choice import PromptChoice, choice_of, choose
+from guard.prompts.choice import PromptChoice, choice_of, choose, said_in
 from guard.prompts.policy import PromptPolicy, policy_of
 from guard.prompts.sentinels import run_token_sentinels
 from guard.prompts.standing import refuse_chat_model
@@ -148,15 +149,10 @@ def read_tokenizer(
 
 
 def _choice(request: LoadRequest, source: ModelSource, used: str) -> PromptChoice:
-    settings = source.read_json("tokenizer_config.json")
-    adds, named = settings.get("add_bos_token"), settings.get("bos_token")
-    if isinstance(named, dict):
-        named = named.get("content")
-    return PromptChoice(
+    return replace(
+        said_in(source.read_json("tokenizer_config.json")),
         bos=request.bos,
         special_tokens=request.special_tokens,
-        file_says_add=adds if isinstance(adds, bool) else None,
-        file_names=named if isinstance(named, str) else None,
         read_from=used,
     )
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from guard.files.request import BosChoice, SpecialTokens
 
@@ -33,6 +34,17 @@ class PromptChoice:
 
 
 _USUAL = PromptChoice()
+
+
+def said_in(settings: Mapping[str, Any]) -> PromptChoice:
+    """What a tokenizer_config.json says of BOS, and nothing else chosen."""
+    adds, named = settings.get("add_bos_token"), settings.get("bos_token")
+    if isinstance(named, dict):
+        named = named.get("content")
+    return PromptChoice(
+        file_says_add=adds if isinstance(adds, bool) else None,
+        file_names=named if isinstance(named, str) else None,
+    )
 
 
 def choose(tokenizer: PreTrainedTokenizerBase, choice: PromptChoice) -> None:

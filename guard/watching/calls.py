@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import nullcontext
 from typing import Any
 
 from cleanguard.catalogue import hazards
@@ -27,7 +26,7 @@ def generate_watched(model: Any, args: tuple[Any, ...], keywords: Mapping[str, A
         return model.generate(*args, **keywords)
     _look(judge, model, args, keywords)
     # What it generates goes into it again, and is no prompt.
-    with vetted(judge.state) if args or keywords else nullcontext():
+    with vetted(judge.state):
         return model.generate(*args, **keywords)
 
 

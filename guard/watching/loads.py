@@ -13,7 +13,7 @@ from guard.base.vocabulary import encodes
 from guard.errors import GuardError, ModelNotFoundError
 from guard.files.hub import transformers
 from guard.files.source import ModelSource
-from guard.prompts.choice import PromptChoice, choose
+from guard.prompts.choice import choose, said_in
 from guard.prompts.policy import policy_of
 from guard.prompts.standing import refuse_chat_model
 from guard.watching.beside import already_told, is_module
@@ -54,7 +54,7 @@ def _watch(model: Any, named: Any, keywords: Mapping[str, Any]) -> None:
     where = {name: keywords[name] for name in _PLACES if keywords.get(name) is not None}
     source = _source(named, where)
     tokenizer = _tokenizer(named, where)
-    choose(tokenizer, _said_of_bos(source))
+    choose(tokenizer, said_in(source.read_json("tokenizer_config.json")))
     state = WatchState(str(named), policy_of(tokenizer))
     put_hooks(base, Prompts(state, tokenizer))
     with telling(state):
@@ -92,17 +92,6 @@ def _source(named: Any, where: Mapping[str, Any]) -> ModelSource:
         name, "config.json", **{**where, "local_files_only": True}
     )
     return ModelSource(name, "hub", name, Path(config).parent, None)
-
-
-def _said_of_bos(source: ModelSource) -> PromptChoice:
-    said = source.read_json("tokenizer_config.json")
-    adds, names = said.get("add_bos_token"), said.get("bos_token")
-    if isinstance(names, dict):
-        names = names.get("content")
-    return PromptChoice(
-        file_says_add=adds if isinstance(adds, bool) else None,
-        file_names=names if isinstance(names, str) else None,
-    )
 
 
 def _tell_unwatched(named: Any, error: BaseException) -> None:

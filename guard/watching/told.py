@@ -20,8 +20,23 @@ from guard.prompts.policy import PromptPolicy
 
 # Whose code runs within a watch; what is raised in any other is a script's own, as by the handler of an alarm.
 _OURS = frozenset(
-    ("guard", "cleanguard", "torch", "transformers", "tokenizers", "huggingface_hub", "safetensors")
-) | frozenset(("sentencepiece", "tiktoken", "google", "peft", "accelerate", "numpy", "jinja2"))
+    [
+        "guard",
+        "cleanguard",
+        "torch",
+        "transformers",
+        "tokenizers",
+        "huggingface_hub",
+        "safetensors",
+        "sentencepiece",
+        "tiktoken",
+        "google",
+        "peft",
+        "accelerate",
+        "numpy",
+        "jinja2",
+    ]
+)
 
 
 @dataclass(frozen=True, slots=True)

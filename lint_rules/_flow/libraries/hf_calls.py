@@ -96,24 +96,24 @@ class HfCalls:
             return first(args.value("model", 0), CausalLM) or UNKNOWN
         if kind == "adapter-attach":
             return self._attach(node, args, env)
-        model = self.model_id(
-            args.get("pretrained_model_name_or_path", 0) or args.get("model_name", 0)
-        )
+        model = self._named(args)
         if kind == "tokenizer-load":
             self.program.record(TokenizerLoad(node, place, api, model, args))
             return Tokenizer(node, model)
         wrapped = args.value("pretrained_model_name_or_path", 0)
         if isinstance(wrapped, CausalLM) and wrapped.confidence == "followed":
             return wrapped  # a value head around a model that is loaded already
-        causal = self._model_load(api, node, args)
+        causal = self._model_load(api, node, args, model)
         return Sequence((causal, Tokenizer(node, model))) if kind == "pair-load" else causal
 
-    def _model_load(
-        self, api: str, node: cst.Call, args: Arguments, *, watched: bool = False
-    ) -> CausalLM:
-        model = self.model_id(
+    def _named(self, args: Arguments) -> ModelId:
+        return self.model_id(
             args.get("pretrained_model_name_or_path", 0) or args.get("model_name", 0)
         )
+
+    def _model_load(
+        self, api: str, node: cst.Call, args: Arguments, model: ModelId, *, watched: bool = False
+    ) -> CausalLM:
         quantization = first(args.value("quantization_config"), QuantConfig)
         place = self.cursor.place()
         self.program.record(ModelLoad(node, place, api, model, args, quantization, watched))
@@ -270,7 +270,8 @@ class HfCalls:
     def _watched(self, method: str, node: cst.Call, args: Arguments) -> Value:
         """A call that is handed on as it is written, and told of."""
         if method == "load_watched":
-            return self._model_load(f"guard.CleanModelLoader.{method}", node, args, watched=True)
+            api = f"guard.CleanModelLoader.{method}"
+            return self._model_load(api, node, args, self._named(args), watched=True)
         given = args.value("model", 0)
         model = first(given, CausalLM) or CausalLM(None, confidence="named")
         rest = Arguments(args.positional[1:], args.keywords, args.spread, args.opaque)
