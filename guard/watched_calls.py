@@ -59,6 +59,27 @@ class WatchedCalls:
         return generate_watched(model, args, keywords)
 
     @staticmethod
+    def pipeline_watched(*args: Any, **keywords: Any) -> Any:
+        """Build a pipeline exactly as `transformers.pipeline` does, and watch the model that it generates with.
+
+        A model that the pipeline loads by its name is watched as `load_watched` does. The settings that its calls
+        take from generation_config.json, and from the pipeline itself, which samples, are told as CG303. A model
+        that was loaded elsewhere is told as CG301, and not looked at.
+
+        Args:
+            args, keywords: Whatever `transformers.pipeline` takes, handed on as it is.
+
+        Returns:
+            What `transformers.pipeline` returns.
+
+        Raises:
+            What `transformers.pipeline` raises, as it is.
+        """
+        from guard.watching.pipelines import pipeline_watched
+
+        return pipeline_watched(args, keywords)
+
+    @staticmethod
     def told(model: Any) -> tuple[Told, ...]:
         """What was told of a watched model so far, in order; write it beside the results.
 

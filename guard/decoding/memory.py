@@ -16,6 +16,7 @@ from guard.decoding.support import (
     Support,
     config_print,
     fingerprint,
+    refuse_looked_into,
     refuse_uncapturable,
     support_of,
 )
@@ -57,8 +58,10 @@ def steps_for(model: Any, rows: int, slots: int, *, captures: bool) -> Iterator[
         kept = _kept.setdefault(model, _Kept())
     with kept.lock:
         capture = capture_cuda if captures else None
+        # Each time: hooks and adapters come and go.
         if captures:
-            refuse_uncapturable(model)  # each time: hooks and adapters come and go
+            refuse_uncapturable(model)
+        refuse_looked_into(model)
         if kept.config != (now := config_print(model)):
             kept.config, kept.support, kept.refused, kept.steps = now, None, None, None
         if kept.refused is not None:

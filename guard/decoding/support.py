@@ -162,6 +162,19 @@ def refuse_uncapturable(model: Any) -> None:
             raise NoRoad(f"the hook {hook} on {name or 'the model'} would not run")
 
 
+def refuse_looked_into(model: Any) -> None:
+    """Raise NoRoad for what somebody looks into or has changed: it would meet passes that nobody asked for.
+
+    The road is tried on rows of its own before the first batch, and pads differently.
+    """
+    for name, module in model.named_modules():
+        if (hook := next(_foreign_hooks(module), None)) is not None:
+            reason = f"the hook {hook} on {name or 'the model'} would see passes of its own"
+            raise NoRoad(reason, lasting=False)
+        if "forward" in vars(module) and not hasattr(module, "_hf_hook"):
+            raise NoRoad(f"`forward` of {name or 'the model'} is somebody's own", lasting=False)
+
+
 def keeps_tensors(model: Any) -> bool:
     """Whether something takes tensors along from a forward pass: a hook, or positions that rescale."""
     return any(

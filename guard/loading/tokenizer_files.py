@@ -51,7 +51,8 @@ def copy_tokenizer(source: Path, target: str | PathLike[str]) -> tuple[str, ...]
     """
     goal = Path(path_text(target, "the directory to save to"))
     files = [path for path in source.iterdir() if path.is_file() and _is_tokenizers(path.name)]
-    if not any(path.name.startswith(("tokenizer", "tekken")) for path in files):
+    # An old one of GPT-2's kind is a vocab.json and its merges.txt.
+    if not any(path.name.startswith(("tokenizer", "tekken", "vocab")) for path in files):
         raise ModelNotFoundError(
             f"{source} holds no tokenizer files", remedy="save to another directory, or load again"
         )

@@ -8,8 +8,8 @@ from typing import Any, Generic, TypeVar
 from guard.files.hub import torch
 
 T = TypeVar("T")
-# Wrappers around a model: PEFT's, the parallel ones of torch, a compiled model.
-_INNER = ("base_model", "module", "_orig_mod", "model")
+# Wrappers around a model: PEFT's, the parallel ones of torch, a compiled model, TRL's value head.
+_INNER = ("base_model", "module", "_orig_mod", "model", "pretrained_model")
 _DEEPEST = 8
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from typing import Any
 
 from cleanguard.catalogue import hazards
@@ -11,8 +11,11 @@ from guard.prompts.state import find_state
 from guard.settings.inherited import UNSET, effective
 from guard.watching.beside import already_told, is_module
 from guard.watching.hooks import Prompts, judge_of
-from guard.watching.told import telling, warn
+from guard.watching.told import WatchState, telling, warn
 
+_FOR_SAMPLES = frozenset(
+    ("temperature", "top_k", "top_p", "min_p", "typical_p", "epsilon_cutoff", "eta_cutoff", "top_h")
+)
 # Where a text may end is the model's to say; how it is drawn is the caller's.
 _OF_THE_MODEL = frozenset(("eos_token_id", "max_length", "use_cache", "cache_implementation"))
 
@@ -22,7 +25,7 @@ def generate_watched(model: Any, args: tuple[Any, ...], keywords: Mapping[str, A
     judge = judge_of(model)
     if judge is None:
         if not (is_module(model) and find_state(model) is not None):
-            _tell_stranger(model)
+            tell_stranger(model)
         return model.generate(*args, **keywords)
     _look(judge, model, args, keywords)
     # What it generates goes into it again, and is no prompt.
@@ -35,7 +38,7 @@ def _look(judge: Prompts, model: Any, args: tuple[Any, ...], keywords: Mapping[s
     judge.given(ids, keywords.get("attention_mask"), keywords)
     with telling(judge.state):
         given = keywords.get("generation_config", args[1] if len(args) > 1 else None)
-        found = inherited(model, given, keywords)
+        found = inherited(judge.state, model, given, keywords)
         if found:
             said = ", ".join(f"{name}={value!r}" for name, value in sorted(found.items()))
             judge.state.tell(
@@ -44,10 +47,13 @@ def _look(judge: Prompts, model: Any, args: tuple[Any, ...], keywords: Mapping[s
             )
 
 
-def inherited(model: Any, given: Any, keywords: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings that a call of `generate` takes from the model's own config: name and value.
+def inherited(
+    state: WatchState, model: Any, given: Any, keywords: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The settings that a call of `generate` takes from the model's own files: name and value.
 
     Args:
+        state: What is known of the model.
         model: The model.
         given: The `generation_config` of the call; None for none.
         keywords: Of the call.
@@ -55,16 +61,30 @@ def inherited(model: Any, given: Any, keywords: Mapping[str, Any]) -> dict[str, 
     own = getattr(model, "generation_config", None)
     if own is None or given is own:
         return {}
-    said = {*keywords, *(() if given is None else given.to_diff_dict())}
+    said = {} if given is None else given.to_diff_dict()
+    found = unsaid(own, {*keywords, *said})
+    samples = keywords.get("do_sample", said.get("do_sample", own.do_sample))
     return {
         name: value
-        for name, value in effective(own).items()
+        for name, value in found.items()
+        if state.brought.get(name) == value and (samples or name not in _FOR_SAMPLES)
+    }
+
+
+def unsaid(config: Any, said: Container[str]) -> dict[str, Any]:
+    """What a generation config brings into a call that says some settings itself: name and value."""
+    return {
+        name: value
+        for name, value in effective(config).items()
         if value != UNSET.get(name) and name not in said and name not in _OF_THE_MODEL
     }
 
 
-def _tell_stranger(model: Any) -> None:
+def tell_stranger(model: Any) -> None:
     """A model that was loaded elsewhere is not watched, and is told once."""
+    config = vars(model).get("config") if is_module(model) else None
+    if getattr(config, "is_encoder_decoder", False):
+        return  # it has no rules for its prompts, and is watched nowhere
     if not already_told(model):
         name = vars(model).get("name_or_path") if is_module(model) else None
         warn(

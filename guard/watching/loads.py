@@ -16,6 +16,7 @@ from guard.files.source import ModelSource
 from guard.prompts.choice import choose, said_in
 from guard.prompts.policy import policy_of
 from guard.prompts.standing import refuse_chat_model
+from guard.settings.inherited import effective
 from guard.watching.beside import already_told, is_module
 from guard.watching.hooks import Prompts, put_hooks
 from guard.watching.told import WatchState, is_the_scripts, telling, warn
@@ -32,7 +33,18 @@ def load_watched(args: tuple[Any, ...], model_class: Any, keywords: Mapping[str,
     kind = transformers.AutoModelForCausalLM if model_class is None else model_class
     loaded = kind.from_pretrained(*args, **keywords)
     named = args[0] if args else keywords.get("pretrained_model_name_or_path")
-    model = loaded[0] if isinstance(loaded, tuple) and loaded else loaded
+    watch(loaded[0] if isinstance(loaded, tuple) and loaded else loaded, named, keywords)
+    return loaded
+
+
+def watch(model: Any, named: Any, keywords: Mapping[str, Any]) -> None:
+    """Watch a model that was just loaded, or tell that it cannot be.
+
+    Args:
+        model: What was loaded.
+        named: What it was loaded by: a folder or a hub id.
+        keywords: Those of the load; some say where the files are.
+    """
     try:
         _watch(model, named, keywords)
     # tokenizers raises panics, which are no exceptions of Python's kind.
@@ -42,12 +54,14 @@ def load_watched(args: tuple[Any, ...], model_class: Any, keywords: Mapping[str,
             raise
         if not already_told(model):
             _tell_unwatched(named, error)
-    return loaded
 
 
 def _watch(model: Any, named: Any, keywords: Mapping[str, Any]) -> None:
     if not is_module(model):
+        warn(None, f"{named}: what goes into it is not watched: it is no model of torch")
         return
+    # TRL's value heads hold the model, which may be an adapter's wrapper.
+    model = vars(model)["_modules"].get("pretrained_model", model)
     base = model.get_base_model() if hasattr(model, "get_base_model") else model
     if not _has_parts(base) or base.config.is_encoder_decoder:
         return
@@ -55,7 +69,9 @@ def _watch(model: Any, named: Any, keywords: Mapping[str, Any]) -> None:
     source = _source(named, where)
     tokenizer = _tokenizer(named, where)
     choose(tokenizer, said_in(source.read_json("tokenizer_config.json")))
-    state = WatchState(str(named), policy_of(tokenizer))
+    config = getattr(base, "generation_config", None)
+    brought = {} if config is None else effective(config)
+    state = WatchState(str(named), policy_of(tokenizer), brought)
     put_hooks(base, Prompts(state, tokenizer))
     with telling(state):
         refuse_chat_model(source, tokenizer, CheckList(), allowed=False)

@@ -6,7 +6,7 @@ import re
 import secrets
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import FrameType
@@ -62,10 +62,12 @@ class WatchState:
         policy: The rules for its prompts.
         key: Names this state; see `guard.enforcing.passing`.
         told: What was told, in order.
+        brought: The settings that the model's files said; a script may set others since.
     """
 
     name: str
     policy: PromptPolicy
+    brought: Mapping[str, Any] = field(default_factory=dict)
     key: str = field(default_factory=lambda: secrets.token_hex(8))
     told: list[Told] = field(default_factory=list)
 

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import torch
 from peft import LoraConfig, get_peft_model
+from torch.nn.modules.module import register_module_forward_pre_hook
 from transformers import AutoModelForCausalLM
 
 from guard import CleanModelLoader, Completion, Loaded
@@ -174,8 +175,10 @@ def test_half_of_the_rows_leave_at_once(tiny: Loaded) -> None:
 
 def test_a_prompt_that_comes_twice_is_read_once(tiny: Loaded) -> None:
     rows: list[int] = []
-    hook = tiny.model.get_decoder().register_forward_pre_hook(
-        lambda _module, _args, kwargs: rows.append(len(kwargs["input_ids"])), with_kwargs=True
+    embedding = tiny.model.get_input_embeddings()
+    # Of all modules: one of the model's own would take it to the plain road.
+    hook = register_module_forward_pre_hook(
+        lambda module, args: rows.append(len(args[0])) if module is embedding else None
     )
     try:
         complete(
@@ -406,7 +409,7 @@ def test_a_hook_keeps_tensors_that_can_be_trained_on(fresh: Loaded) -> None:
         lambda _module, _args, out: seen.append(out[0] if isinstance(out, tuple) else out)
     )
     [found] = complete(fresh.model, fresh.tokenizer, PROMPTS[:1], max_new_tokens=3)
-    assert found.engine == "loop"
+    assert found.engine == "plain"
     assert seen
     assert not any(one.is_inference() for one in seen)
 
@@ -480,3 +483,18 @@ def test_only_a_guarded_model_is_released(wrong: Any) -> None:
 def test_a_callback_that_cannot_be_called_is_told_first(tiny: Loaded) -> None:
     with pytest.raises(SettingsError, match="on_finished=3"):
         complete(tiny.model, tiny.tokenizer, PROMPTS[:1], max_new_tokens=2, on_finished=3)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("changed", [False, True])
+def test_who_looks_into_a_model_sees_what_was_asked_for(tiny_dir: Path, changed: bool) -> None:
+    model, tokenizer, _ = CleanModelLoader(str(tiny_dir)).load()
+    layer, seen = model.model.layers[0], []
+    if changed:
+        plain = layer.mlp.forward
+        layer.mlp.forward = lambda x: (seen.append(tuple(x.shape[:2])), plain(x))[1]
+    else:
+        layer.register_forward_hook(lambda module, args, out: seen.append(tuple(args[0].shape[:2])))
+    found = complete(model, tokenizer, ["The capital", "Ends"], max_new_tokens=3)
+    lengths = {one.prompt_tokens for one in found}
+    assert seen[0] == (2, max(lengths))
+    assert set(seen[1:]) == {(2, 1)}

@@ -12,6 +12,7 @@ from typing import Any, Literal
 import pytest
 import torch
 from datasets import Dataset
+from tokenizers import pre_tokenizers
 from transformers import AutoModelForCausalLM, AutoTokenizer, Trainer, TrainingArguments
 
 from guard import CleanModelLoader, Loaded
@@ -285,3 +286,15 @@ def test_a_side_that_is_said_is_saved(
     assert again.padding_side == AutoTokenizer.from_pretrained(tmp_path / "raw").padding_side
     assert (again.pad_token, again.chat_template) == (plain.pad_token, plain.chat_template)
     assert plain.padding_side == AutoTokenizer.from_pretrained(folder).padding_side
+
+
+def test_a_vocabulary_and_its_merges_are_saved_as_they_came(tmp_path: Path) -> None:
+    source, target = tmp_path / "source", tmp_path / "target"
+    source.mkdir()
+    letters = ["<pad>", "<|endoftext|>", *sorted(pre_tokenizers.ByteLevel.alphabet()), "ab"]
+    (source / "config.json").write_text('{"model_type": "gpt2"}')
+    (source / "vocab.json").write_text(json.dumps({t: i for i, t in enumerate(letters)}))
+    (source / "merges.txt").write_text("#version: 0.2\na b\n")
+    CleanModelLoader(str(source)).load_tokenizer().save_pretrained(target)
+    assert {path.name for path in target.iterdir()} >= {"vocab.json", "merges.txt"}
+    assert (target / "vocab.json").read_bytes() == (source / "vocab.json").read_bytes()

@@ -15,7 +15,13 @@ from typing import Any
 import pytest
 import torch
 from peft import LoraConfig, get_peft_model
-from transformers import AutoModelForCausalLM, AutoModelForSeq2SeqLM, GenerationConfig, T5Config
+from transformers import (
+    AutoModelForCausalLM,
+    AutoModelForSeq2SeqLM,
+    GenerationConfig,
+    T5Config,
+    pipeline,
+)
 
 from guard import CleanModelLoader, Loaded
 from guard.errors import GuardWarning, UnguardedModelError
@@ -169,6 +175,23 @@ def test_a_model_of_elsewhere_is_told_once(raw: tuple[Any, Any]) -> None:
 def test_a_guarded_model_stays_guarded(tiny: Loaded) -> None:
     with pytest.raises(Exception, match="im_start"):
         generate_watched(tiny.model, DIRTY, max_new_tokens=2)
+
+
+def test_an_encoder_decoder_is_told_of_nothing() -> None:
+    model = AutoModelForSeq2SeqLM.from_config(
+        T5Config(
+            vocab_size=64,
+            d_model=16,
+            d_kv=8,
+            d_ff=16,
+            num_layers=1,
+            num_heads=2,
+            decoder_start_token_id=0,
+        )
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", GuardWarning)
+        generate_watched(model, torch.tensor([[5, 6]]), max_new_tokens=2)
 
 
 def test_anything_that_generates_is_called_as_it_is() -> None:
@@ -346,3 +369,81 @@ def test_a_pickle_is_read_where_no_cleanguard_is(watched: Any, tmp_path: Path) -
     )
     done = subprocess.run([sys.executable, "-c", read], capture_output=True, text=True, check=False)
     assert done.stdout == "torch.Size([1, 3, 702])\n", done.stderr
+
+
+def test_a_pipeline_is_the_plain_one_and_what_goes_into_it_is_told(
+    edited: Callable[..., Path],
+) -> None:
+    folder = edited(generation_config={"top_p": 0.9})
+    raw = pipeline("text-generation", model=str(folder))
+    with pytest.warns(
+        GuardWarning, match=r"CG303 .*do_sample=True, temperature=0\.7, top_p=0\.9 for"
+    ):
+        built = CleanModelLoader.pipeline_watched("text-generation", model=str(folder))
+    assert type(built) is type(raw)
+    for given in ({"do_sample": False, "max_new_tokens": 4}, {"max_new_tokens": 4}):
+        torch.manual_seed(2)
+        expected = raw("Ends with", **given)
+        torch.manual_seed(2)
+        assert built("Ends with", **given) == expected
+    assert codes(built.model) == ["CG303"]
+    built("a<|im_start|>user", max_new_tokens=2, do_sample=False)
+    assert codes(built.model) == ["CG303", "CG204"]
+
+
+def test_a_pipeline_around_a_model_that_is_there(
+    watched: Any, tiny: Loaded, raw: tuple[Any, Any]
+) -> None:
+    said = {"do_sample": False, "tokenizer": raw[1]}
+    CleanModelLoader.pipeline_watched("text-generation", watched, **said)
+    assert codes(watched) == []
+    stranger = copy.deepcopy(raw[0])
+    with pytest.warns(GuardWarning, match="CG301 .*not loaded through CleanModelLoader"):
+        CleanModelLoader.pipeline_watched("text-generation", model=stranger, **said)
+    assert (
+        CleanModelLoader.pipeline_watched("text-generation", tiny.model, **said).model is tiny.model
+    )
+    with pytest.raises(KeyError, match="no-such-task"):
+        CleanModelLoader.pipeline_watched("no-such-task", model=stranger)
+
+
+def test_a_value_head_is_watched_through(tiny_dir: Path) -> None:
+    class Head(torch.nn.Module):
+        """As TRL puts one around a model."""
+
+        def __init__(self, model: Any) -> None:
+            super().__init__()
+            self.pretrained_model = model
+
+        @classmethod
+        def from_pretrained(cls, name: Any) -> Any:
+            return cls(AutoModelForCausalLM.from_pretrained(name))
+
+    model = load_watched(tiny_dir, model_class=Head)
+    model.pretrained_model(torch.tensor([[271, 1, 319, 2]]))
+    assert codes(model) == ["CG204"]
+
+
+def test_what_is_no_model_of_torch_is_told(tiny_dir: Path) -> None:
+    class Other:
+        @classmethod
+        def from_pretrained(cls, name: Any) -> Any:
+            return cls()
+
+    with pytest.warns(GuardWarning, match="not watched: it is no model of torch"):
+        load_watched(tiny_dir, model_class=Other)
+
+
+def test_settings_of_the_script_and_those_without_effect_are_not_told(
+    edited: Callable[..., Path],
+) -> None:
+    folder = edited(generation_config={"temperature": 0.6, "do_sample": True})
+    model = load_watched(folder)
+    generate_watched(model, CLEAN, do_sample=False, max_new_tokens=2)
+    assert codes(model) == []
+    model.generation_config.update(temperature=0.5, repetition_penalty=1.5)
+    generate_watched(model, CLEAN, max_new_tokens=2)
+    (told,) = CleanModelLoader.told(model)
+    assert "do_sample=True" in told.message
+    assert "temperature" not in told.message
+    assert "repetition" not in told.message
