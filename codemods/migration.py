@@ -14,6 +14,7 @@ from codemods import imports
 from codemods.facts.loader_keywords import CARRIED
 from codemods.plan.documents import Document, ScriptDocument
 from codemods.plan.edits import Edit, apply, tidy
+from codemods.plan.in_cells import placed
 from codemods.plan.left import beside, rows_before, still_left
 from codemods.plan.notebook_document import NotebookDocument
 from codemods.plan.old_installs import with_installs
@@ -279,8 +280,7 @@ class _Planner:
         self, sites: Iterable[PlannedSite], document: Document | None = None
     ) -> tuple[PlannedSite, ...]:
         """The sites with their cells, if this is a notebook."""
-        place = (document or self._document).place
-        return tuple(replace(site, place=place(site.row)) for site in sites)
+        return placed(sites, (document or self._document).place)
 
     def _unchanged(
         self, planned: tuple[PlannedSite, ...], refusal: str | None, links: Links

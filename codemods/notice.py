@@ -15,6 +15,9 @@ _CHECKS = (
     "a second run changes nothing",
     "every statement outside the edits is the same, and so is every byte",
 )
+_TITLE = "# Methodology Change Notice"
+_PLANNED = "planned, not written"
+_BETWEEN = "\n---\n\n"
 _LOADS = ("CG101", "CG102", "CG103", "CG104")
 
 
@@ -27,6 +30,7 @@ class Origin:
         commit: The scripts' git commit before the migration, None where there is none.
         dirty: The tree had uncommitted changes.
         date: Day of the migration, ISO form.
+        written: The scripts were rewritten, not only planned.
         proven: Scripts that were run before and after with recording stand-ins, with the verdict.
     """
 
@@ -34,6 +38,7 @@ class Origin:
     commit: str | None
     dirty: bool
     date: str
+    written: bool = True
     proven: tuple[tuple[str, str], ...] = ()
 
 
@@ -41,25 +46,27 @@ def notice(plans: Sequence[Migration], origin: Origin) -> str:
     """The notice as Markdown; scripts with nothing to rewrite and nothing left are not in it."""
     concerned = [plan for plan in plans if plan.sites or plan.also]
     lines = [
-        "# Methodology Change Notice",
+        _TITLE,
         "",
         f"{origin.date} · cleanguard {origin.version} · "
         + (f"scripts at commit `{origin.commit}`" if origin.commit else "scripts outside git")
-        + (" with uncommitted changes" if origin.dirty else ""),
+        + (" with uncommitted changes" if origin.dirty else "")
+        + f" · {'written' if origin.written else _PLANNED}",
         "",
         "Scripts that loaded and prompted base models by hand now do so through `CleanModelLoader`. "
         "This page says, script by script, what that changes in what the model is given and in how "
-        "it answers, and whether earlier numbers can be compared with later ones.",
+        "it answers, and whether earlier numbers can be compared with later ones. A watched place is "
+        "the same call as before, with warnings.",
         "",
-        "| script | rewritten | left to a person | earlier numbers |",
-        "|---|---:|---:|---|",
+        "| script | rewritten | of them watched | left to a person | earlier numbers |",
+        "|---|---:|---:|---:|---|",
     ]
     for plan in concerned:
-        lines.append(
-            f"| {code_for_markdown(plan.filename)} | {len(plan.done)} | {len(plan.left)} | {_verdict(plan)} |"
-        )
+        watched = sum(site.watched for site in plan.done)
+        counts = f"{len(plan.done)} | {watched} | {len(plan.left)}"
+        lines.append(f"| {code_for_markdown(plan.filename)} | {counts} | {_verdict(plan)} |")
     if not concerned:
-        lines.append("| none | 0 | 0 | unchanged |")
+        lines.append("| none | 0 | 0 | 0 | unchanged |")
     lines += ["", "Checks that ran:", "", *(f"- {check}" for check in _CHECKS)]
     lines += [
         f"- {code_for_markdown(name)} run before and after: {verdict}"
@@ -68,6 +75,20 @@ def notice(plans: Sequence[Migration], origin: Origin) -> str:
     for plan in concerned:
         lines += ["", f"## {code_for_markdown(plan.filename)}", "", *_script(plan)]
     return "\n".join(unmarked(printable(line)) for line in lines) + "\n"
+
+
+def above(new: str, old: str) -> str:
+    """A notice above those of earlier runs in one file; a plan that was not written goes.
+
+    Args:
+        new: The notice.
+        old: What the file holds; anything but notices is not kept.
+    """
+    earlier = old.split(f"{_BETWEEN}{_TITLE}") if old.startswith(_TITLE) else []
+    kept = [one if not number else f"{_TITLE}{one}" for number, one in enumerate(earlier)]
+    kept = [one for one in kept if not one.split("\n", 3)[2].endswith(_PLANNED)]
+    same = kept and kept[0].strip() == new.strip()
+    return _BETWEEN.join([new, *kept[1 if same else 0 :]])
 
 
 def changes(plan: Migration) -> tuple[Note, ...]:
@@ -85,6 +106,8 @@ def _verdict(plan: Migration) -> str:
         return "unchanged: nothing was rewritten"
     if not plan.automatic:
         return "unchanged: all is left to a person"
+    if all(site.watched for site in plan.automatic):
+        return "comparable: the same calls"
     found = [note for note in changes(plan) if note.unless is None]
     conditions = [note for note in changes(plan) if note.unless is not None]
     if found:

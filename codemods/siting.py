@@ -125,10 +125,13 @@ def _links(
     ]
     if why is None and doubled:
         why = f"all of a model or none: {script.path.name}: {doubled[0]}"
+    left = {key: _stays(script, node) for node, key in own.items() if node not in done}
+    # What the script's own functions are given may be its own: it has its reason already.
+    wanted = [key for key in foreign.values() if key not in left]
     return Links(
-        {key: _stays(script, node) for node, key in own.items() if node not in done},
+        left,
         frozenset(foreign.values()),
-        {} if why is None else dict.fromkeys(foreign.values(), why),
+        {} if why is None else dict.fromkeys(wanted, why),
         frozenset(key for node, key in foreign.items() if node in lacking),
         relied_on(script, {node: key for node, key in own.items() if node in done}, foreign),
     )
@@ -153,6 +156,7 @@ def _sites(
     declined = [
         Site(code, node, "left as it is", reason=script.reason_for(code, node))
         for code, node in script.declined
+        if code in script.looked_for
     ]
     left = [site.node for site in (*sites, *declined) if not site.automatic]
     stays = script.others.left

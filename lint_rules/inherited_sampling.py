@@ -133,6 +133,8 @@ def _pipelines(flow: Flow) -> Iterator[Report]:
         severity = load_severity(call.model, flow.settings)
         if severity is None or call.is_chat or call.gives(*_DECIDES, "generation_config"):
             continue
+        if call.built.watched:  # it is told when it runs
+            continue
         message = (
             "nothing says `do_sample`: a pipeline samples by itself, as generation_config.json says"
         )

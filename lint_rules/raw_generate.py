@@ -33,7 +33,7 @@ def _pipelines(flow: Flow) -> Iterator[Report]:
     """A pipeline generates as `generate` does, and adds sampling settings of its own."""
     for call in pipeline_calls(flow):
         severity = load_severity(call.model, flow.settings)
-        if severity is not None and not call.is_chat:
+        if severity is not None and not call.is_chat and not call.built.watched:
             model = described(call.model).rstrip(",")
             yield Report(
                 call.site.node,
@@ -82,6 +82,12 @@ print(tokenizer.decode(model.generate(ids)[0]))
 """,
     ),
     good=(
+        """
+from guard import CleanModelLoader
+
+complete = CleanModelLoader.pipeline_watched("text-generation", model="openai-community/gpt2")
+print(complete("The capital of France is")[0]["generated_text"])
+""",
         """
 from guard import CleanModelLoader
 

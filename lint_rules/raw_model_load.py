@@ -35,6 +35,8 @@ def _check(flow: Flow) -> Iterator[Report]:
 def _pipelines(flow: Flow) -> Iterator[Report]:
     """A pipeline that is given a name loads the model itself, with the sampling settings of its files."""
     for built in flow.events(PipelineBuild):
+        if built.watched:
+            continue
         severity = load_severity(built.model, flow.settings) if loads_by_itself(built) else None
         known = built.model.text
         if severity is None or (known is not None and built.model.fixed and is_not_causal(known)):
@@ -86,6 +88,7 @@ model, tokenizer, provenance = loader.load()
 from guard import CleanModelLoader
 
 model = CleanModelLoader.load_watched("Qwen/Qwen2.5-32B", device_map="auto")
+pipe = CleanModelLoader.pipeline_watched("text-generation", model="openai-community/gpt2")
 """,
         """
 from transformers import AutoModelForCausalLM

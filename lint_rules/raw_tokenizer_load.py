@@ -9,7 +9,6 @@ from cleanguard.catalogue.findings import Fix
 from cleanguard.catalogue.hazards import Severity
 from cleanguard.catalogue.standing import is_not_causal
 from lint_rules._flow.analysis import Flow
-from lint_rules._flow.values.arguments import Arguments
 from lint_rules._flow.values.events import (
     CallSite,
     Event,
@@ -22,7 +21,6 @@ from lint_rules._flow.values.events import (
     TemplateApply,
     TokenizerLoad,
 )
-from lint_rules._flow.values.syntax import shape
 from lint_rules._light import tree as cst
 from lint_rules._questions.standing import described, load_severity
 from lint_rules._questions.tokenizers import (
@@ -38,6 +36,7 @@ from lint_rules._questions.tokenizers import (
     makes_nothing_that_is_read,
 )
 from lint_rules._questions.training import trains
+from lint_rules._questions.watching import first_argument, is_beside_watched
 from lint_rules.rule import Report, Rule
 
 _MODELS: tuple[type[Event], ...] = (ModelLoad, Generate, Forward, PipelineBuild, LoaderBuild)
@@ -64,6 +63,8 @@ _OTHER_CLASSES = (
 
 def _severity(load: TokenizerLoad, flow: Flow) -> Severity | None:
     severity = load_severity(load.model, flow.settings)
+    if severity is not None and is_beside_watched(load, flow):
+        return None
     other_kind = load.model.text is not None and is_not_causal(load.model.text)
     if other_kind and (load.model.fixed or not _has_causal_partner(load, flow)):
         return None
@@ -104,7 +105,7 @@ def _only_renders(load: TokenizerLoad, flow: Flow) -> bool:
 
 def _has_causal_partner(load: TokenizerLoad, flow: Flow) -> bool:
     """Whether a causal LM is loaded in the same function by the same expression."""
-    name = _first_argument(load.args)
+    name = first_argument(load.args)
     return name is not None and (load.place.function, name) in flow.once(_named_models)
 
 
@@ -114,7 +115,7 @@ def _feeds_nothing(load: TokenizerLoad, flow: Flow) -> bool:
     So it is in a function that keeps it to itself, and in a module that talks to a hosted model alone.
     """
     encodes = flow.once(encodes_of).get(load.node, [])
-    name = _first_argument(load.args)
+    name = first_argument(load.args)
     if name is not None and any(named == name for _, named in flow.once(_named_models)):
         return False  # a causal LM is loaded by the same expression, in whichever function
     if flow.once(ends_texts) or any(flow.uses(encode) for encode in encodes):
@@ -178,20 +179,20 @@ def _belongs_to_another_model(load: TokenizerLoad, flow: Flow, severity: Severit
 
     Where the name is chosen at run time, the only model of the function counts by whatever expression.
     """
-    name = _first_argument(load.args)
+    name = first_argument(load.args)
     function = load.place.function
     others = flow.once(_other_loads).get(function, [])
     if not others:
         return False
     causal = [model for model in flow.events(ModelLoad) if model.place.function is function]
-    if any(_first_argument(model.args) == name for model in causal):
+    if any(first_argument(model.args) == name for model in causal):
         # One branch for each kind of model: the load in the same block tells which this is.
         block = load.place.block
         beside = [site for site in others if site.place.block is block]
         return bool(beside) and not any(model.place.block is block for model in causal)
     by_any_name = severity == "warning" and function is not None and not causal
     return any(
-        by_any_name or (name is not None and _first_argument(site.args) == name) for site in others
+        by_any_name or (name is not None and first_argument(site.args) == name) for site in others
     )
 
 
@@ -201,7 +202,7 @@ def _model_names(flow: Flow) -> frozenset[str | None]:
 
 def _named_models(flow: Flow) -> set[tuple[cst.FunctionDef | None, object]]:
     """The expressions that causal LMs are loaded by, with their functions."""
-    return {(m.place.function, _first_argument(m.args)) for m in flow.events(ModelLoad)}
+    return {(m.place.function, first_argument(m.args)) for m in flow.events(ModelLoad)}
 
 
 def _other_loads(flow: Flow) -> dict[cst.FunctionDef | None, list[CallSite]]:
@@ -219,13 +220,6 @@ def _is_another_load(site: CallSite) -> bool:
     if parts[-1] != "from_pretrained" or len(parts) < 3 or parts[0] != "transformers":
         return False
     return parts[-2].endswith(_OTHER_CLASSES)
-
-
-def _first_argument(args: Arguments) -> object:
-    given = args.get("pretrained_model_name_or_path", 0)
-    if given is None or given.expression is None:
-        return None
-    return shape(given.expression)
 
 
 def _check(flow: Flow) -> Iterator[Report]:
@@ -263,6 +257,14 @@ def load(path):
 from guard import CleanModelLoader
 
 tokenizer = CleanModelLoader("Qwen/Qwen2.5-32B").load_tokenizer()
+""",
+        """
+from guard import CleanModelLoader
+from transformers import AutoTokenizer
+
+name = "Qwen/Qwen2.5-32B"
+tokenizer = AutoTokenizer.from_pretrained(name)
+model = CleanModelLoader.load_watched(name, attention_dropout=0.0)
 """,
         """
 from transformers import AutoTokenizer

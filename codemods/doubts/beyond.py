@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Iterator
 
 import libcst as cst
 
+from codemods.doubts.within import within
 from codemods.facts.changed_elsewhere import loads_of
 from codemods.facts.purposes import trains
 from codemods.facts.unseen_ids import has_bos
@@ -22,6 +24,10 @@ _CHATS = re.compile(
 _BY_PLACE = re.compile(r"[\"'](token|top)_log_?probs[\"']")
 _SCORES = re.compile(r"\.logits\b|\.loss\b|lm_head\(|\bcross_entropy\(|CrossEntropyLoss")
 _PADS = re.compile(r"\bpadding\s*=\s*(?!False|None|[\"'](do_not_pad|files))|\.pad\(")
+# Labels of a training in which the pad token is masked; some tokenizers pad with EOS, which the loader does not.
+_MASKS_PAD = re.compile(r"DataCollatorForLanguageModeling|[!=]=\s*\w*(\.\w+)*\.pad_token_id")
+_SETS_PAD = re.compile(r"\bpad_token(_id)?[\"']?\s*[=:](?!=)")
+_BOS = re.compile(r"<s>|<bos>|<\|begin_of_text\|>|<\|startoftext\|>|begin▁of▁sentence")
 _PATCHED = re.compile(r"patch(\.\w+)*\([^\n]*(from_pretrained|generate)\b")
 
 
@@ -41,12 +47,23 @@ def beyond(script: Script, nodes: frozenset[cst.CSTNode]) -> Iterator[tuple[cst.
     text = script.source.text
     if trains(script) and _CHATS.search(text):
         yield loads[0].node, "what it trains on may be chats, which the guard refuses"
+    if trains(script) and _MASKS_PAD.search(text) and not _SETS_PAD.search(text):
+        yield (
+            loads[0].node,
+            "it masks the pad token in its labels, and the loader may choose another",
+        )
     if _PATCHED.search(text):
         yield (
             loads[0].node,
             "it puts something of its own for what the library loads or generates by",
         )
+    line = None if trains(script) else script.once(_bos_in_class)
+    if line is not None:
+        yield loads[0].node, f"line {line} keeps BOS in a class, and where it goes is not followed"
     models = [load for load in loads if isinstance(load, ModelLoad)]
+    inside = script.once(within) if models else None
+    if inside is not None:
+        yield models[0].node, inside
     code = any(
         load.args.written("trust_remote_code") is True for load in loads if load not in models
     )
@@ -58,6 +75,19 @@ def beyond(script: Script, nodes: frozenset[cst.CSTNode]) -> Iterator[tuple[cst.
         reason = script.once(doubt)
         if reason is not None and (models or doubt is _padded_by_users):
             yield loads[0].node, reason
+
+
+def _bos_in_class(script: Script) -> int | None:
+    """The line of a class's own value that spells a BOS, as the default of a field does."""
+    if script.tree is None or not _BOS.search(script.source.text):
+        return None
+    for node in ast.walk(script.tree):
+        for one in node.body if isinstance(node, ast.ClassDef) else ():
+            value = one.value if isinstance(one, (ast.Assign, ast.AnnAssign)) else None
+            for part in ast.walk(value) if value is not None else ():
+                if isinstance(part, ast.Constant) and _BOS.search(str(part.value)):
+                    return one.lineno
+    return None
 
 
 def _by_place(script: Script, nodes: frozenset[cst.CSTNode]) -> Iterator[tuple[cst.CSTNode, str]]:

@@ -10,7 +10,7 @@ from codemods.plan.sites import CannotRewrite
 from codemods.script.definitions import Classes, Functions
 from codemods.script.model_uses import Calls, reaches
 from codemods.script.script import Script
-from lint_rules._flow.values.events import AdapterAttach, Encode, ModelLoad
+from lint_rules._flow.values.events import AdapterAttach, Encode, Forward, ModelLoad
 from lint_rules._flow.values.syntax import dotted
 
 # What is done to a model only to train it.
@@ -40,10 +40,12 @@ def stays_evaluating(script: Script) -> bool:
     """Whether a model of a script that trains may be used in evaluation mode, as `from_pretrained` gives it.
 
     A trainer, or a loop that says `train()`, sets the mode of the one model that a script loads; of several, one
-    may be another's reference, or be loaded to evaluate.
+    may be another's reference, or be loaded to evaluate. A pass of the script's own may come before the trainer's.
     """
-    sets = script.names_end_with("Trainer", "TrainingArguments") or _sets_training(script)
-    return not sets or len(script.once(_model_names)) > 1
+    trainer = script.names_end_with("Trainer", "TrainingArguments")
+    passes = trainer and next(script.flow.events(Forward), None) is not None
+    sets = trainer or _sets_training(script)
+    return not sets or passes or len(script.once(_model_names)) > 1
 
 
 def _defines_trainer(script: Script) -> bool:

@@ -13,7 +13,7 @@ from codemods.script.looking import Looking
 from codemods.script.purity import assigned_name, is_pure, is_pure_assignment, may_change
 from codemods.script.script import Script
 from codemods.texts.carried_names import carried_names
-from codemods.texts.encoding import encoding_edit, receiver
+from codemods.texts.encoding import kept_encoding, receiver
 from codemods.texts.moved_text import may_differ
 from codemods.texts.statements_between import foldable
 from lint_rules._flow.values.events import Decode, Encode, Generate, Place
@@ -79,7 +79,7 @@ class Chain:
                 lines = lines.removesuffix(script.newline)
             edits.append(Edit(span.start, span.end, lines))
         if self.keeps_encoding:
-            edits.append(encoding_edit(script, self.encode)[0])
+            edits.append(kept_encoding(script, self.encode))
         return tuple(edits)
 
     def _consumed(self) -> list[cst.BaseStatement]:

@@ -18,7 +18,7 @@ from codemods.script.script import Script
 from codemods.texts.carried_names import carried_names
 from codemods.texts.completion_uses import CompletionUses
 from codemods.texts.decoded_ids import generated_in, has_prompt
-from codemods.texts.encoding import encoding_edit
+from codemods.texts.encoding import kept_encoding
 from codemods.texts.prompt_cut import prompt_names
 from codemods.texts.statements_between import foldable, pure_lines
 from lint_rules._flow.values.events import Decode, Encode, Generate
@@ -87,7 +87,7 @@ def rewrite_completion(
     ]
     kept = not inside(script, encode.node, generate.node)
     if kept and script.statement(encode.place) not in removed:
-        edits.append(encoding_edit(script, encode)[0])
+        edits.append(kept_encoding(script, encode))
     return edits, [*notes, _NOTE]
 
 

@@ -12,6 +12,7 @@ from codemods.facts.receiver import loader_at
 from codemods.facts.unseen_ids import refuse_given_prompts, refuse_givers
 from codemods.generation.chain import chain_of
 from codemods.generation.completions import rewrite_completion
+from codemods.generation.getters import refuse_getters
 from codemods.generation.guarded_call import (
     arguments_of,
     many_prompts,
@@ -184,6 +185,7 @@ def _encode_of(script: Script, call: Generate, unmigrated: frozenset[cst.CSTNode
     if encode.tokenizer.origin in unmigrated:
         raise CannotRewrite(_TOKENIZER)
     _refuse_tokenizer(script, call, encode, unmigrated)
+    refuse_getters(script, call, encode)
     _refuse_other_name(script, call, encode)
     refuse_bound(script, encode.node)
     refuse_changed_ids(script, call)

@@ -28,7 +28,7 @@ from codemods.script.purity import assigned_name, is_pure, may_change
 from codemods.script.script import Script
 from codemods.texts.carried_names import carried_names
 from codemods.texts.decoded_ids import generated_in, has_prompt
-from codemods.texts.encoding import encoding_edit, receiver
+from codemods.texts.encoding import kept_encoding, receiver
 from codemods.texts.rows import Row, Rows
 from codemods.texts.statements_between import foldable, pure_lines
 from lint_rules._flow.values.events import Decode, Encode, Generate
@@ -117,7 +117,7 @@ def rewrite_in_place(
     for encode, generate in calls:
         kept = not inside(script, encode.node, generate.node)
         if kept and script.statement(encode.place) not in removed:
-            edits.append(encoding_edit(script, encode)[0])
+            edits.append(kept_encoding(script, encode))
     return InPlace(tuple(dict.fromkeys(edits)), tuple(notes))
 
 

@@ -12,7 +12,7 @@ from codemods.plan.sites import CannotRewrite, Site
 from codemods.script.purity import assigned_name
 from codemods.script.script import Script
 from codemods.settings.generate_keywords import unread_config
-from codemods.texts.encoding import encoding_edit
+from codemods.texts.encoding import kept_encoding
 from lint_rules._flow.values.events import Encode, Generate
 
 
@@ -47,7 +47,7 @@ def _without_encodings(script: Script, sites: list[Site]) -> list[Site]:
         if line is None or name is None:
             continue
         try:
-            edit = encoding_edit(script, encode)[0]
+            edit = kept_encoding(script, encode)
         except CannotRewrite:
             continue
         others = [other for other in every if other != edit]

@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Sequence
+from dataclasses import replace
 
 import libcst as cst
 
 from codemods.imports.statements import LIBRARIES, Import, imports_in, is_ours
 from codemods.plan.edits import Edit
+from codemods.script.comments import names
 from codemods.script.script import Script
 from lint_rules._flow.values.syntax import dotted
 
@@ -148,7 +150,12 @@ def _edit(script: Script, item: Import, unused: set[str], *, arrives: bool) -> E
     if _FOR_LINTERS.match(behind):
         lines = [line if "\n" in line else f"{line}  {behind}" for line in lines]
     if lines or item.alone:
-        return script.replace(item.line, lines or ["pass"])
+        edit = script.replace(item.line, lines or ["pass"])
+        inside = [one for one in script.comments_in(script.lines_of(item.line)) if one != behind]
+        for comment in [one for one in inside if not _kept(script, item, unused)]:
+            if names(script, edit.start, comment):
+                edit = replace(edit, text=edit.text.replace(f"{comment}{script.newline}", "", 1))
+        return edit
     return script.delete(item.line)
 
 

@@ -10,7 +10,6 @@ from cleanguard.catalogue.families import family_of
 from codemods.facts.growth import may_grow
 from codemods.facts.load_context import may_load_chat, padding_taker
 from codemods.facts.load_targets import class_named, target_of
-from codemods.facts.other_holds import chat_elsewhere
 from codemods.facts.purposes import saves, trains
 from codemods.facts.unseen_ids import may_have_bos
 from codemods.loads.partners import model_text
@@ -36,11 +35,6 @@ _REFUSES = Note(
     "model's context, and scores that are no numbers, are refused",
     "where no prompt, and no text of the model that is read again, is such a one, and the scores are numbers",
 )
-_CHAT_ROWS = (
-    "`{name}` writes a chat format: rows with it are refused where its marks are tokens of the tokenizer, "
-    "or the `[INST]` and `<<SYS>>` of Llama 2 and Mistral"
-)
-_NO_MARKS = "where they are plain text, as in Pythia"
 _CLASS = "the model's config names the class, whatever it is; the script said `{name}`"
 _TOKENIZER_CLASS = "the tokenizer's files name its class; the script said `{name}`"
 _ANY_HEAD = Note(
@@ -130,7 +124,6 @@ def told_of(script: Script, model: ModelLoad) -> tuple[Note, ...]:
         _GREEDY,
         _REFUSES,
         *((_TWO_BOS,) if trains(script) else ()),
-        *_chat_rows(script),
         *((_ALIGNED,) if script.names_end_with("Trainer") and not may_grow(script) else ()),
         *_taken(script),
         *_of_class(model),
@@ -165,14 +158,6 @@ def _of_class(model: ModelLoad) -> tuple[Note, ...]:
     if not own or (model.model.text is not None and model.model.fixed):
         return ()
     return (Note("changed", _CLASS.format(name=name), _SAME_CLASS),)
-
-
-def _chat_rows(script: Script) -> tuple[Note, ...]:
-    """The note on a chat format that what a script imports may put into the rows of a training."""
-    name = script.once(chat_elsewhere) if trains(script) else None
-    if name is None:
-        return ()
-    return (Note("changed", _CHAT_ROWS.format(name=name), _NO_MARKS),)
 
 
 def _makes_prompts(script: Script, model: ModelLoad) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 
 import libcst as cst
@@ -20,6 +21,8 @@ from lint_rules._flow.values.joins import Constant, options
 from lint_rules._flow.values.syntax import dotted
 
 _LOAD = ".from_pretrained"
+# How transformers 4 called the classes of other frameworks.
+_OF_OTHERS = re.compile(r"(Flax|TF)[A-Z]")
 # Classes that somebody's own module hands on; any other one of it is its own.
 _HANDED_ON = frozenset(
     ["AutoModelForCausalLM", "AutoModelWithLMHead", "AutoPeftModelForCausalLM", "AutoTokenizer"]
@@ -140,7 +143,9 @@ def _refuse_others(
     """Raise unless every class is of the kind that the load was taken for, and a plain one of these."""
     kind = kind_of_call(load.api)
     named = [one for one in classes if not isinstance(one, cst.ClassDef)]
-    if any(one is None or kind_of_call(f"{one}{_LOAD}") != kind for one in named):
+    if _may_differ(load, named) or any(
+        one is None or kind_of_call(f"{one}{_LOAD}") != kind for one in named
+    ):
         function = load.node.func
         called = function.value if isinstance(function, cst.Attribute) else function
         seen = sorted({one.rpartition(".")[2] for one in classes if isinstance(one, str)})
@@ -153,6 +158,10 @@ def _refuse_others(
         if _is_adapter(one):
             raise CannotRewrite(
                 f"`{name}` loads an adapter: load the base by its name, then `attach_adapter`"
+            )
+        if _OF_OTHERS.match(name):
+            raise CannotRewrite(
+                f"`{name}` gives a model of another framework, the loader one of torch"
             )
         if kind == "pair-load":
             raise CannotRewrite(
@@ -170,6 +179,13 @@ def _refuse_others(
             )
         if name.endswith(VALUE_HEAD):
             raise CannotRewrite(f"`{name}` puts a value head on the model, the loader does not")
+
+
+def _may_differ(load: ModelLoad | TokenizerLoad, classes: Sequence[str | None]) -> bool:
+    """Whether the classes that a load chooses from may be others than the one that a model's config names."""
+    if load.model.fixed or not isinstance(load, ModelLoad) or any(map(_is_adapter, classes)):
+        return False
+    return len({one.rpartition(".")[2] for one in classes if one is not None}) > 1
 
 
 def _is_stock(script: Script, one: str) -> bool:

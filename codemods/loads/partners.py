@@ -125,6 +125,8 @@ def _may_read(
 ) -> bool:
     """Whether a statement may call something that reads a name or an attribute: a closure, a method, `map(f, …)`."""
     name = text.rpartition(".")[2].partition("[")[0]
+    if text in script.shared_names:
+        function = None  # any function of the module may read it
     if text.isidentifier():
         offsets = {use.offset for use in script.uses(name, function) if not use.stores}
 
@@ -183,6 +185,8 @@ def model_text(script: Script, args: Arguments) -> str | None:
 
 def _revision(script: Script, args: Arguments) -> str | None:
     argument = args.keywords.get("revision")
+    if argument is None and args.spread and "revision" in script.source.text:
+        return f"** {id(args)}"  # a dict may say one, and is another load's only by chance
     if argument is None or argument.expression is None:
         return None
     return script.code(argument.expression)

@@ -22,6 +22,7 @@ from codemods.facts.loader_keywords import (
     written,
 )
 from codemods.facts.purposes import trains, uses_max_length
+from codemods.facts.unseen_ids import may_have_bos
 from codemods.loads.load_dicts import only_spread
 from codemods.plan.edits import Edit
 from codemods.plan.sites import CannotRewrite, Note
@@ -186,7 +187,7 @@ def _fate_of_tokenizer_keyword(
     if name == "pad_token":
         return _pad_token(script, argument, training=training)
     if name == "add_eos_token":
-        return _end_token(script, argument)
+        return _end_token(script, argument, model)
     if name == "model_max_length":
         return _max_length(script, argument, training=training)
     if name == "trust_remote_code":
@@ -214,8 +215,12 @@ _NO_BOS = Note(
 )
 
 
-def _end_token(script: Script, argument: Argument) -> Fate:
+def _end_token(script: Script, argument: Argument, model: ModelId) -> Fate:
     if literal_of(argument) in (False, None):
+        if may_have_bos(model):  # transformers 5 makes its own post-processor for whoever says it
+            raise CannotRewrite(
+                "`add_eos_token` as a keyword may take BOS off, even where it is off"
+            )
         return Fate(None, notes=(Note("dropped", "`add_eos_token`: off, as by default"),))
     used = any(True for kind in (Generate, Forward) for _ in script.flow.events(kind))
     served = not trains(script) and script.others.serves(script.path)

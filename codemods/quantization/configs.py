@@ -19,6 +19,7 @@ from codemods.quantization.keywords import carry_quantization
 from codemods.script.definitions import returned
 from codemods.script.script import Script
 from lint_rules._flow.values.events import ModelLoad, QuantConfigBuild
+from lint_rules._flow.values.syntax import dotted
 
 _SUMMARY = "say the quantization to CleanModelLoader"
 
@@ -86,7 +87,15 @@ def as_mapping(script: Script, function: cst.FunctionDef | None, node: cst.BaseE
         return _variable(script, function, node.value)
     if isinstance(node, cst.Call) and isinstance(node.func, cst.Name) and not node.args:
         return _helper(script, node.func.value)
-    raise CannotRewrite("the quantization config is made elsewhere")
+    made = (dotted(node.func) or "") if isinstance(node, cst.Call) else ""
+    if made.endswith("Config"):
+        raise CannotRewrite(
+            f"`{made}` is no config of bitsandbytes, which the loader quantizes with"
+        )
+    if isinstance(node, cst.Dict):
+        raise CannotRewrite("a dict stands for the quantization config")
+    shown = f"`{made}(…)`" if made else "an expression"
+    raise CannotRewrite(f"{shown} gives the quantization config, which is not seen through")
 
 
 def _together(parts: Sequence[Said], *names: tuple[str, cst.FunctionDef | None]) -> Said:
@@ -102,7 +111,7 @@ def _variable(script: Script, function: cst.FunctionDef | None, name: str) -> Sa
     scope = script.home_of(name, function)
     values = script.assigned_values(name, scope)
     if not values or len(values) != len(script.stores_of(name, scope)):
-        raise CannotRewrite("the quantization config is made elsewhere")
+        raise CannotRewrite(f"`{name}`, the quantization config, comes from elsewhere")
     refuse_taken(script, name, scope)
     return _together([as_mapping(script, scope, value) for value in values], (name, scope))
 

@@ -11,6 +11,8 @@ from codemods.plan.edits import Edit
 from codemods.script.script import Script
 from lint_rules._light.positions import Span
 
+_NAME = re.compile(r"#\s*[A-Za-z_][\w.]*(\s+as\s+\w+)?\s*,")
+
 
 def keep_comments(script: Script, edits: Sequence[Edit]) -> list[Edit]:
     """The edits, and one more above each statement in which they would lose a comment."""
@@ -21,7 +23,7 @@ def keep_comments(script: Script, edits: Sequence[Edit]) -> list[Edit]:
     lost: dict[tuple[int, str], list[str]] = {}
     for edit, comments in covered:
         for text in comments:
-            if missing[text] > 0 and text not in edit.text:
+            if missing[text] > 0 and text not in edit.text and not names(script, edit.start, text):
                 missing[text] -= 1
                 lost.setdefault(script.line_above(edit.start), []).append(text)
     added = [
@@ -30,6 +32,12 @@ def keep_comments(script: Script, edits: Sequence[Edit]) -> list[Edit]:
         if not any(edit.start < start < edit.end for edit in edits)
     ]
     return [*edits, *added]
+
+
+def names(script: Script, start: int, comment: str) -> bool:
+    """Whether a comment of a statement is a name that its import no longer names, which goes with the import."""
+    line = script.utf8[script.utf8.rfind(b"\n", 0, start) + 1 :].lstrip()
+    return line.startswith((b"from ", b"import ")) and _NAME.fullmatch(comment) is not None
 
 
 def stay_at_arguments(

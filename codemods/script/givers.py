@@ -132,7 +132,7 @@ class Givers:
         return Given(values, tuple(flows), frozenset(paths)) if values else NOTHING
 
     def _follow(self, path: Path, hops: int) -> Flow | None:
-        module = self._project.light(path)
+        module = self._project.tree(path)
         if module is None:
             return None
         flow = self._alone(path)

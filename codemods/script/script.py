@@ -36,6 +36,7 @@ from lint_rules._engine.checking import followed_findings
 from lint_rules._flow.analysis import Flow, analyse
 from lint_rules._flow.values.events import Event, Place
 from lint_rules._light.positions import Span
+from lint_rules._questions.exempt import active_codes
 from lint_rules._questions.hand_made_text import ways_of
 from lint_rules._questions.reach import Reach, Ways
 from lint_rules._run.source import Source, parse_fast
@@ -87,6 +88,7 @@ class Script(ScriptText):
         self.is_linked = linked is not None
         self.flow: Flow = analyse(self.module, settings) if linked is None else linked
         self._filename, self._settings = filename, settings
+        self.looked_for = active_codes(Path(filename), settings)
         self._found = [(rule, report) for rule in RULES for report in rule.check(self.flow)]
         reported = [(rule.hazard.code, report.node) for rule, report in self._found]
         is_silent = silence(filename, source.text, settings)
@@ -100,7 +102,6 @@ class Script(ScriptText):
         self.given = given.at(self.module)
         self.given_by = tuple(sorted(given.paths))
         self._looks: dict[Hashable, Any] = {}
-        self._reaches: dict[str, Reach] = {}
 
     @property
     def _names(self) -> Names:
@@ -176,9 +177,7 @@ class Script(ScriptText):
 
     def reach(self, kind: str, make: Callable[[cst.CSTNode], Reach]) -> Reach:
         """Where something of a kind may end up in the module, found once."""
-        if kind not in self._reaches:
-            self._reaches[kind] = make(self.module)
-        return self._reaches[kind]
+        return self.kept(("reach", kind), lambda: make(self.module))
 
     def ways(self, around: cst.CSTNode, *, through_bodies: bool = False) -> Ways:
         """How names reach each other in the module or a part of it, collected once."""

@@ -107,6 +107,21 @@ def receiver(call: cst.Call) -> cst.BaseExpression:
     return function
 
 
+def kept_encoding(script: Script, encode: Encode) -> Edit:
+    """What becomes of a tokenizer call that something else reads as well: itself, where its ids are the guard's.
+
+    The guard's own `encode` refuses texts before the script has looked at their ids.
+
+    Raises:
+        CannotRewrite: As `encoding_edit`.
+    """
+    edit = encoding_edit(script, encode)[0]
+    said = encode.args.keywords.keys() <= {"text", "return_tensors", "return_attention_mask"}
+    if not said or encode.args.opaque or len(encode.args.positional) > 1:
+        return edit
+    return Edit(edit.start, edit.end, script.utf8[edit.start : edit.end].decode())
+
+
 def encoding_edit(script: Script, encode: Encode) -> tuple[Edit, list[Note]]:
     """Puts `CleanModelLoader.encode` in the place of a tokenizer call on a prompt.
 

@@ -1,8 +1,8 @@
 """Loads and generations that stay as they are become watched ones: the same call, and what is wrong with it told.
 
 `AutoModelForCausalLM.from_pretrained(…)` becomes `CleanModelLoader.load_watched(…)`, `model.generate(…)` becomes
-`CleanModelLoader.generate_watched(model, …)`: the arguments are handed on as they are written, so that nothing
-about them has to be understood.
+`CleanModelLoader.generate_watched(model, …)`, `pipeline(…)` becomes `CleanModelLoader.pipeline_watched(…)`: the
+arguments are handed on as they are written, so that nothing about them has to be understood.
 """
 
 from __future__ import annotations
@@ -20,7 +20,9 @@ from codemods.plan.sites import CannotRewrite, Note, Site
 from codemods.script.script import Script
 from codemods.watching.classes import is_automatic
 from codemods.watching.pickling import pickles
-from lint_rules._flow.values.events import Generate, ModelLoad
+from codemods.watching.pipelines import watched_pipelines
+from lint_rules._flow.values.events import Generate, ModelLoad, TokenizerLoad
+from lint_rules._questions.watching import is_beside_watched
 
 _LOAD, _GENERATE = "CleanModelLoader.load_watched", "CleanModelLoader.generate_watched"
 _AUTOMATIC = "transformers.AutoModelForCausalLM.from_pretrained"
@@ -29,6 +31,8 @@ _COMMENT = re.compile(rb"#[^\n]*")
 _SUMMARIES = {"CG101": "watch the load", "CG301": "watch the generation"}
 # Libraries whose `from_pretrained` gives a pair, or patches what it loads.
 _OTHERS = ("unsloth",)
+# How transformers 4 called the classes of other frameworks.
+_OF_OTHERS = re.compile(r"\.(Flax|TF)[A-Z]\w*\.from_pretrained$")
 
 
 def watched(script: Script, sites: Sequence[Site]) -> list[Site]:
@@ -60,7 +64,19 @@ def watched(script: Script, sites: Sequence[Site]) -> list[Site]:
         note = Note("carried", f"the call as it is, watched and not guarded: {reason}")
         summary = _SUMMARIES[site.code]
         found.append(replace(site, summary=summary, edits=edits, notes=(note,), reason=None))
-    return left_to_own_loader(script, found, script.path)
+    if not script.once(pickles):
+        found += watched_pipelines(script, chosen, _SUMMARIES)
+    found = left_to_own_loader(script, found, script.path)
+    return [site for site in found if not _is_answered(script, site, found)]
+
+
+def _is_answered(script: Script, site: Site, sites: Sequence[Site]) -> bool:
+    """Whether a tokenizer stays because its model is watched, which tells what is wrong with its ids."""
+    if site.automatic or site.code != "CG102":
+        return False
+    coming = {one.node for one in sites if one.code == "CG101" and is_watched(one)}
+    load = script.flow.event_at(site.node, TokenizerLoad)
+    return bool(coming) and load is not None and is_beside_watched(load, script.flow, coming)
 
 
 def _unreported(script: Script, sites: Sequence[Site], chosen: set[cst.CSTNode]) -> Iterator[Site]:
@@ -100,6 +116,7 @@ def _load(script: Script, load: ModelLoad) -> tuple[Edit, ...]:
         not isinstance(function, cst.Attribute)
         or function.attr.value != "from_pretrained"
         or load.api.partition(".")[0] in _OTHERS
+        or _OF_OTHERS.search(load.api)
         or not _is_plain(script, load.node)
         or _imports_beside(load)
         or script.once(pickles)
@@ -145,6 +162,9 @@ def _generation(
     """The name of what is called, and the model as the first argument, with what is watched within it."""
     function = call.node.func
     if not isinstance(function, cst.Attribute) or function.attr.value != "generate":
+        return ()
+    load = script.flow.event_at(call.model.origin, ModelLoad)
+    if load is not None and _OF_OTHERS.search(load.api):
         return ()
     model = _edited(script, function.value, own)
     # An engine of vLLM's is no model that could be watched.

@@ -119,6 +119,15 @@ class Exports:
         return self._plain
 
 
+def tree_of(path: str) -> cst.Module | None:
+    """The light tree of a file in which nothing matters by itself; None where it cannot be read."""
+    try:
+        tree = parse_fast(decode(read_file(path)))
+    except (OSError, SourceError, RecursionError):
+        return None
+    return None if tree is None else light_module(tree)
+
+
 def _may_bind(raw: bytes, name: str) -> bool:
     """Whether an assignment or an import may give a name its value as well."""
     wanted = name.encode()

@@ -19,7 +19,7 @@ from lint_rules._flow.analysis import Flow, run
 from lint_rules._flow.state.program import Program
 from lint_rules._flow.values.joins import ModuleRef, Symbol, Value
 from lint_rules._light import tree as cst
-from lint_rules._run.exports import Exports, Target
+from lint_rules._run.exports import Exports, Target, tree_of
 from lint_rules._run.modules import Modules
 from lint_rules._run.real_paths import RealPaths
 from lint_rules._run.screen import Screened
@@ -66,6 +66,7 @@ class Project:
         self._modules = Modules((file.path for file in files), self._real)
         self._kept: dict[tuple[str, int], _Analysed] = {}
         self._exports: dict[str, Exports] = {}
+        self._callers: dict[str, cst.Module | None] = {}
         self._with_tree: deque[str] = deque()
         self._uses: dict[str, set[str]] = defaultdict(set)
         # The analysis under way: the programs from the checked file down, and whether all was seen.
@@ -85,10 +86,13 @@ class Project:
             self._keep(key, Exports.parsed(tree, said))
 
     def flow(self, path: Path) -> Flow:
-        """The flow of a file that matters, on a light tree, with what it imports from the run."""
+        """The flow of a file that has a tree, a light one, with what it imports from the run."""
         key = self._real.of(path)
         found = self._exports_of(key)
-        assert found.light is not None
+        if found.light is None:
+            module = self.tree(path)
+            assert module is not None
+            return Flow(self._run(key, module))
         if self._exported(key) is None:  # nobody else needs it
             return Flow(self._run(key, found.light))
         return Flow(self._analysed(key, LEVELS).program or self._run(key, found.light))
@@ -113,6 +117,16 @@ class Project:
     def light(self, path: Path) -> cst.Module | None:
         """The tree of a file that matters; None for any other."""
         return self._exports_of(self._real.of(path)).light
+
+    def tree(self, path: Path) -> cst.Module | None:
+        """The light tree of a file that calls one that matters; None where it cannot be read."""
+        found = self.light(path)
+        if found is not None:
+            return found
+        key = self._real.of(path)
+        if key not in self._callers:
+            self._callers[key] = tree_of(key)
+        return self._callers[key]
 
     def dependencies(self, path: Path) -> frozenset[str]:
         """The files whose content the findings of a checked file rest on, itself left out."""

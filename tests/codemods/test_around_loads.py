@@ -251,6 +251,27 @@ def test_rows_of_a_training_that_are_decoded_with_their_bos(
     assert any(site.code == "CG101" for site in plan.automatic) is not held
 
 
+def test_a_pass_before_a_trainer_is_in_evaluation_mode(migrate: Migrate) -> None:
+    train = (
+        f"{LOADS}\nfrom transformers import Trainer\nTrainer(model, train_dataset=rows).train()\n"
+    )
+    assert b"model.eval()" not in migrate(train).after
+    scored = train.replace(
+        "Trainer(model,", 'print(model(**tokenizer("a", return_tensors="pt")))\nTrainer(model,'
+    )
+    assert b"model.eval()" in migrate(scored).after
+
+
+@pytest.mark.parametrize(("given", "held"), [("", True), ("processing_class=tokenizer, ", False)])
+def test_a_folder_into_which_a_trainer_saves_no_tokenizer(
+    given: str, held: bool, migrate: Migrate
+) -> None:
+    train = f"from transformers import Trainer\ntrainer = Trainer(model=model, {given}train_dataset=rows)\n"
+    save = "trainer.save_model(FOLDER)\nagain = LlamaForCausalLM.from_pretrained(FOLDER)\n"
+    plan = migrate(f"{LOADS}\n{train}{save}")
+    assert ("writes its folder without a tokenizer" in reasons_of(plan)) is held
+
+
 def test_the_import_stands_behind_what_is_set_for_the_libraries(migrate: Migrate) -> None:
     text = f"""import os
 from tokenizers import Tokenizer

@@ -125,3 +125,51 @@ def test_rows_that_its_user_pads(plans: Callable[..., dict[str, Migration]]) -> 
     alone = plans({"loading.py": files["loading.py"]})["loading.py"]  # its user lies beside it
     assert not alone.changed
     assert "main.py pads and scores rows" in str([one.reason for one in alone.sites])
+
+
+INSIDE = (
+    "from transformers import AutoModelForCausalLM, AutoTokenizer\n"
+    'tok = AutoTokenizer.from_pretrained("gpt2")\nmodel = AutoModelForCausalLM.from_pretrained("gpt2")\n'
+    'print(model(**tok("a", return_tensors="pt")).logits)\n'
+)
+
+
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        ("model.transformer.h[3].register_forward_hook(keep)\n", "looks into a model"),
+        ("with FlopCounterMode() as flops:\n    pass\n", "looks into a model"),
+        ("from baukit import TraceDict\n", "looks into a model"),
+        ("model.transformer.h[0] = Wrapped(model.transformer.h[0])\n", "changed inside"),
+        ("block.mlp.forward = patched\n", "changed inside"),
+        ("model = torch.compile(model)\n", "compiled or traced"),
+        ("torch.export.export(model, (ids,))\n", "compiled or traced"),
+        ("model.compile(dynamic=True)\n", "compiled or traced"),
+        ('print(len(model.transformer.h), re.compile("a"), model.norm == 3)\n', None),
+    ],
+)
+def test_models_that_are_looked_into(migrate: Migrate, line: str, why: str | None) -> None:
+    plan = migrate(INSIDE + line)
+    reasons = " ".join(site.reason or "" for site in plan.manual)
+    assert (why is not None) is ("line 5: " in reasons)
+    assert (why or "") in reasons
+
+
+LABELS = (
+    "from transformers import AutoModelForCausalLM, AutoTokenizer, DataCollatorForLanguageModeling, Trainer\n"
+    'tok = AutoTokenizer.from_pretrained("Qwen/Qwen2.5-0.5B")\n{}'
+    'model = AutoModelForCausalLM.from_pretrained("Qwen/Qwen2.5-0.5B")\n'
+    "Trainer(model, train_dataset=rows, data_collator=DataCollatorForLanguageModeling(tok, mlm=False)).train()\n"
+)
+
+
+def test_labels_that_mask_the_pad_token(migrate: Migrate) -> None:
+    held = migrate(LABELS.format(""))
+    assert any("masks the pad token in its labels" in (site.reason or "") for site in held.manual)
+    assert b"CleanModelLoader(" in migrate(LABELS.format("tok.pad_token = tok.eos_token\n")).after
+
+
+def test_a_bos_that_a_class_keeps(migrate: Migrate) -> None:
+    kept = 'class Config:\n    prefix: str = "<s>"\n'
+    held = migrate(INSIDE.replace('"gpt2"', "NAME") + kept)
+    assert any("line 6 keeps BOS in a class" in (site.reason or "") for site in held.manual)

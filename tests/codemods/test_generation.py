@@ -13,7 +13,7 @@ out = model.generate(**inputs, max_new_tokens=256 - n)
 print(tokenizer.decode(out[0][n:], skip_special_tokens=True))
 """,
         """\
-inputs = CleanModelLoader.encode(tokenizer, "a")
+inputs = tokenizer("a", return_tensors="pt")
 n = inputs["input_ids"].shape[1]
 print(loader.generate(model, tokenizer, "a", max_new_tokens=256 - n))
 """,
@@ -31,7 +31,7 @@ print(tokenizer.decode(out[0], skip_special_tokens=True))
 """,
         """\
 try:
-    inputs = CleanModelLoader.encode(tokenizer, "a")
+    inputs = tokenizer("a", return_tensors="pt")
     n = inputs["input_ids"].shape[1]
     text = loader.generate(model, tokenizer, "a", max_length=n + 9, return_full_text=True)
 except ValueError:
@@ -231,7 +231,7 @@ def f(prompt):
 """,
         """\
 def f(prompt):
-    inputs = CleanModelLoader.encode(tokenizer, prompt)
+    inputs = tokenizer(prompt, return_tensors="pt")
     n = inputs["input_ids"].shape[1]
     text = CleanModelLoader.generate(model, tokenizer, prompt, max_new_tokens=5)
     return text, lambda: n
@@ -249,7 +249,7 @@ def f(prompt):
 """,
         """\
 def f(prompt):
-    inputs = CleanModelLoader.encode(tokenizer, prompt)
+    inputs = tokenizer(prompt, return_tensors="pt")
     if inputs.input_ids.shape[1] > 9:
         return None
     return CleanModelLoader.generate(
@@ -347,7 +347,7 @@ class A:
         """\
 class A:
     def f(self, prompt):
-        self.inputs = CleanModelLoader.encode(tokenizer, prompt)
+        self.inputs = tokenizer(prompt, return_tensors="pt")
         text = CleanModelLoader.generate(
             model,
             tokenizer,

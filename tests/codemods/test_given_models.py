@@ -345,3 +345,39 @@ def test_a_method_that_a_file_calls_which_got_the_object(plans):
         plans({"main.py": main, "runs.py": "def run(asker):\n    asker.generate(other(), 'b')\n"}),
         "runs.py",
     )
+
+
+LOADING = (
+    "from transformers import AutoModelForCausalLM, AutoTokenizer\n\n\ndef load():\n"
+    '    tokenizer = AutoTokenizer.from_pretrained("gpt2")\n'
+    '    return AutoModelForCausalLM.from_pretrained("gpt2"), tokenizer\n\n\n'
+)
+CALLER = "from gen import ask, load\n\nmodel, tokenizer = load()\n"
+
+
+def test_a_caller_that_gives_a_file_its_own_model(plans):
+    done = plans({"gen.py": LOADING + GEN, "main.py": CALLER + CALL})
+    _goes(done)
+    assert b"CleanModelLoader.generate(" in done["gen.py"].after
+
+
+@pytest.mark.parametrize(
+    ("more", "word"),
+    [
+        (
+            'import mine\nprint(ask(mine.get(), tokenizer, "c"))\n',
+            "gives `ask` a model whose load cannot be seen",
+        ),
+        ("tokenizer.apply_chat_template(MESSAGES)\n", "the prompts of main.py may hold a chat"),
+        (
+            'b = tokenizer(["a", "b c"], padding=True, return_tensors="pt")\nprint(model(**b).logits[0, 0])\n',
+            "main.py pads and scores rows",
+        ),
+    ],
+)
+def test_a_caller_that_does_something_else_with_it(more, word, plans):
+    done = plans({"gen.py": LOADING + GEN, "main.py": CALLER + CALL + more})
+    assert not done["gen.py"].changed
+    reasons = [site.reason or "" for site in done["gen.py"].manual if site.code == "CG101"]
+    assert len(reasons) == 1
+    assert word in reasons[0]

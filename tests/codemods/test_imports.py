@@ -255,3 +255,12 @@ def _unused(tree: ast.Module) -> set[str]:
     imports = (node for node in ast.walk(tree) if isinstance(node, (ast.Import, ast.ImportFrom)))
     names = {(one.asname or one.name).partition(".")[0] for node in imports for one in node.names}
     return names - {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+
+
+def test_a_name_that_is_commented_out_goes_with_its_import(check_transformed):
+    before = (
+        "from transformers import (\n    AutoModelForCausalLM,\n    # FlaxGPTNeoForCausalLM,\n)\n\n"
+        'model = AutoModelForCausalLM.from_pretrained("gpt2")\n'
+    )
+    after = 'from guard import CleanModelLoader\n\nloader = CleanModelLoader("gpt2")\nmodel, _, provenance = loader.load()\n'
+    check_transformed(before, after)

@@ -403,3 +403,27 @@ def test_a_notebook_that_installs_an_older_transformers(line: str, version: str 
     ]
     told = f"cell 1 installs transformers {version}, and cleanguard needs 5: install that there"
     assert said == ([] if version is None else [told])
+
+
+def test_reasons_name_cells(tmp_path):
+    cells = [
+        "from transformers import AutoModelForCausalLM, AutoTokenizer",
+        'tokenizer = AutoTokenizer.from_pretrained("gpt2")\nmodel = AutoModelForCausalLM.from_pretrained("gpt2")',
+        "text = tokenizer.apply_chat_template(MESSAGES)",
+    ]
+    held = [
+        {
+            "cell_type": "code",
+            "metadata": {},
+            "execution_count": None,
+            "outputs": [],
+            "source": cell,
+        }
+        for cell in cells
+    ]
+    raw = json.dumps({"cells": held, "metadata": {}, "nbformat": 4, "nbformat_minor": 2})
+    plan = migrate_source("a.ipynb", raw.encode(), Settings())
+    reasons = {site.reason for site in plan.manual if site.code == "CG101"}
+    assert reasons == {
+        "all of a model or none: cell 3, line 1 stays, it renders a chat template, which the guard blocks"
+    }

@@ -41,9 +41,6 @@ def test_a_chat_format_of_another_file(tmp_path: Path, use: str, said: str) -> N
     if said == "Question: {}":
         assert held == []
         assert not any("chat format" in text for text in told)
-    elif use == TRAINS:  # its marks may be plain text to the tokenizer
-        assert held == []
-        assert any("`get.py` writes a chat format: rows with it are refused" in t for t in told)
     else:
         assert not plan.changed
         assert any("get.py writes a chat format" in reason for reason in held)
@@ -62,8 +59,9 @@ def test_it_may_come_through_a_package_to_a_training(tmp_path: Path) -> None:
         "rows/get.py": "from .chat import FORMAT\n",
         "rows/chat.py": 'FORMAT = "<|im_start|>{}"\n',
     }
-    notes = [note.text for site in main_of(tmp_path, texts).sites for note in site.notes]
-    assert any("`chat.py` writes a chat format" in text for text in notes)
+    plan = main_of(tmp_path, texts)
+    assert not plan.changed
+    assert any("chat.py writes a chat format" in (site.reason or "") for site in plan.manual)
 
 
 @pytest.mark.parametrize(

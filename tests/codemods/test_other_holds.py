@@ -165,3 +165,19 @@ def test_an_end_that_is_set_where_no_pad_token_is(check_noop: Check, migrate: Mi
     trains = "Trainer(model=model, train_dataset=rows(tokenizer)).train()\n"
     check_noop(f"{LOADS}{test}    tokenizer.eos_token_id = 2\n{trains}")
     assert migrate(LOADS + test + trains).manual == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "held"),
+    [
+        ('f"<|mask:{i}|>"', True),
+        ('"<fim_prefix>" + text', True),
+        ('["<|im_start|>", "<|im_end|>"]', False),
+        ('"<|endoftext|>"', False),
+        ('"a <b> c"', False),
+    ],
+)
+def test_marks_that_may_be_tokens_of_the_model(text: str, held: bool, migrate: Migrate) -> None:
+    use = 'ids = tokenizer(make(1), return_tensors="pt")\nprint(model(**ids).logits)\n'
+    plan = migrate(LOADS + f"def make(i, text=''):\n    return {text}\n" + use)
+    assert any("may be a control token" in (site.reason or "") for site in plan.manual) is held

@@ -43,3 +43,28 @@ def test_two_loads_stay_two(body, migrate):
     assert plan.refusal is None
     assert "model, _, provenance = " in plan.after.decode()
     assert ".load_tokenizer()" in plan.after.decode()
+
+
+def test_a_revision_that_a_dict_may_say_is_the_models_alone(migrate):
+    text = (
+        "from transformers import AutoModelForCausalLM, AutoTokenizer\n\n"
+        'kwargs = dict(revision="float16") if BIG else {}\n'
+        'model = AutoModelForCausalLM.from_pretrained("gpt2", **kwargs)\n'
+        'tokenizer = AutoTokenizer.from_pretrained("gpt2")\n'
+        'print(model(**tokenizer("a", return_tensors="pt")).logits)\n'
+    )
+    plan = migrate(text)
+    assert b"model, tokenizer," not in plan.after
+
+
+def test_a_global_tokenizer_that_a_helper_reads_between_the_loads(migrate):
+    text = (
+        "from transformers import AutoModelForCausalLM, AutoTokenizer\n\n"
+        "def count(text):\n    return len(tokenizer(text).input_ids)\n\n"
+        "def main():\n    global tokenizer\n"
+        '    tokenizer = AutoTokenizer.from_pretrained("gpt2")\n    print(count("a"))\n'
+        '    model = AutoModelForCausalLM.from_pretrained("gpt2")\n'
+        '    print(model(**tokenizer("a", return_tensors="pt")).logits)\n\nmain()\n'
+    )
+    after = migrate(text).after.decode()
+    assert after.index("load_tokenizer()") < after.index('print(count("a"))')

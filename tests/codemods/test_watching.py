@@ -111,6 +111,9 @@ def test_it_is_left_where_nobody_asks(check_noop: Check) -> None:
         "m = AutoModelForCausalLM.from_pretrained(N, rope_theta=3)  # cleanguard: ignore[CG101] ours\n",
         "class CleanModelLoader: ...\nm = AutoModelForCausalLM.from_pretrained(N, rope_theta=3)\n",
         "m = type(other).from_pretrained(N, rope_theta=3)\n",
+        "from transformers import TFGPT2LMHeadModel\nm = TFGPT2LMHeadModel.from_pretrained(N)\n"
+        "print(m.generate(ids))\n",
+        "from transformers import FlaxAutoModelForCausalLM as F\nm = F.from_pretrained(N)\n",
     ],
 )
 def test_these_stay(check_noop: Check, text: str) -> None:
@@ -298,3 +301,69 @@ def test_what_can_be_guarded_still_is(migrate: Migrate) -> None:
     plain, watching = migrate(text), migrate(text, wishes=WATCHING)
     assert plain.after == watching.after
     assert not any(site.watched for site in watching.done)
+
+
+PIPE = "from transformers import AutoModelForCausalLM, AutoTokenizer, pipeline\n\n"
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (
+            'pipe = pipeline("text-generation", model="gpt2", device=0)\nprint(pipe("a", top_p=0.9))\n',
+            'pipe = CleanModelLoader.pipeline_watched("text-generation", model="gpt2", device=0)\n'
+            'print(pipe("a", top_p=0.9))\n',
+        ),
+        (
+            'for _ in pipeline(\n    "text-generation",  # what\n    NAME,\n)(texts):\n    pass\n',
+            'for _ in CleanModelLoader.pipeline_watched(\n    "text-generation",  # what\n    NAME,\n)(texts):\n'
+            "    pass\n",
+        ),
+        (
+            'm = AutoModelForCausalLM.from_pretrained("gpt2")\nt = AutoTokenizer.from_pretrained("gpt2")\n'
+            'pipe = pipeline("text-generation", model=m, tokenizer=t)\nprint(pipe("a"))\n',
+            'm = CleanModelLoader.load_watched("gpt2")\nt = AutoTokenizer.from_pretrained("gpt2")\n'
+            'pipe = CleanModelLoader.pipeline_watched("text-generation", model=m, tokenizer=t)\nprint(pipe("a"))\n',
+        ),
+    ],
+)
+def test_pipelines(check_transformed: Check, before: str, after: str) -> None:
+    names = ("AutoModelForCausalLM", "AutoTokenizer", "pipeline")
+    start = f"from transformers import {', '.join(name for name in names if name in before)}\n"
+    rest = "from transformers import AutoTokenizer\n" if "AutoTokenizer" in before else ""
+    plan = check_transformed(start + before, GUARD + rest + after, wishes=WATCHING)
+    assert all(site.watched for site in plan.done)
+    assert not plan.manual
+    again = migrate_source("again.py", plan.after, Settings(), wishes=WATCHING)
+    assert (again.changed, again.manual) == (False, ())
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'print(pipeline("text-classification", model="gpt2")("a"))\n',
+        'print(pipeline("text-generation", model="Qwen/Qwen2.5-7B-Instruct")([{"role": "user", "content": "a"}]))\n',
+        'pipe = pipeline("text-generation", "gpt2")  # cleanguard: ignore[CG101] ours\nprint(pipe("a"))\n',
+        'pipe = pipeline(TASK, "gpt2")\nprint(pipe("a"))\n',
+        "print(f\"{pipeline('text-generation', 'gpt2')('a') = }\")\n",
+        'import pickle\nmodel = AutoModelForCausalLM.from_pretrained("gpt2")\npickle.dump(model, FILE)\n'
+        'print(pipeline("text-generation", model)("a"))\n',
+    ],
+)
+def test_these_pipelines_stay(check_noop: Check, text: str) -> None:
+    check_noop(PIPE + text, wishes=WATCHING)
+
+
+def test_a_tokenizer_of_a_watched_model_is_answered_for(migrate: Migrate) -> None:
+    load = (
+        "from transformers import AutoModelForCausalLM, AutoTokenizer\n\n"
+        "t = AutoTokenizer.from_pretrained(NAME)\nm = AutoModelForCausalLM.from_pretrained(NAME, rope_theta=3)\n"
+        'print(m(**t("a", return_tensors="pt")).logits)\n'
+    )
+    plan = migrate(load, wishes=WATCHING)
+    assert [site.code for site in plan.done] == ["CG101"]
+    assert not plan.manual
+    left = migrate(
+        load + 'o = AutoTokenizer.from_pretrained("gpt2")\nprint(o("a"))\n', wishes=WATCHING
+    )
+    assert not [site for site in left.manual if site.row == 3]

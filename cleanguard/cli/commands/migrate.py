@@ -136,7 +136,7 @@ def command(
             from cleanguard.cli.migrating.git_tree import refuse_dirty
 
             refuse_dirty(changed)
-    notice_text = _notice(plans, paths, verdicts) if notice_file is not None else ""
+    notice_text = _notice(plans, paths, verdicts, write) if notice_file is not None else ""
     if write:
         plans = _write(plans, where, paths, failures)
     if notice_file is not None:
@@ -227,7 +227,10 @@ def _code_of(filename: str, raw: bytes) -> bytes:
 
 
 def _notice(
-    plans: Sequence[Migration], paths: Sequence[str], verdicts: tuple[tuple[str, str], ...]
+    plans: Sequence[Migration],
+    paths: Sequence[str],
+    verdicts: tuple[tuple[str, str], ...],
+    written: bool,
 ) -> str:
     from datetime import datetime, timezone
 
@@ -237,12 +240,19 @@ def _notice(
 
     commit, dirty = commit_of(Path((paths or (".",))[0]))
     today = datetime.now(timezone.utc).date().isoformat()
-    return notice(plans, Origin(VERSION, commit, dirty, today, verdicts))
+    return notice(plans, Origin(VERSION, commit, dirty, today, written, verdicts))
 
 
 def _write_notice(target: Path, text: str, failures: list[str]) -> None:
     from cleanguard.editing.write import WriteError, put_file
+    from codemods.notice import above
 
+    try:
+        earlier = target.read_text("utf-8", errors="replace") if target.is_file() else ""
+    except OSError as error:
+        failures.append(f"{target}: {error.strerror}; the notice was not written")
+        return
+    text = above(text, earlier)
     try:
         put_file(target, text.encode("utf-8", errors="backslashreplace"))
     except WriteError as error:

@@ -24,7 +24,7 @@ from cleanguard.report.spoken import put, say
 if TYPE_CHECKING:
     from codemods.planning import Migration, Unread
 
-_WATCHED = re.compile(rb"\bCleanModelLoader\.(load|generate)_watched\(")
+_WATCHED = re.compile(rb"\bCleanModelLoader\.(load|generate|pipeline)_watched\(")
 State = Literal["clean", "pending", "migrated", "excluded", "unreadable"]
 _ORDER: tuple[State, ...] = ("pending", "unreadable", "migrated", "clean", "excluded")
 _COLOUR = {

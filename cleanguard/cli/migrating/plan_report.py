@@ -85,7 +85,8 @@ def summary(plans: Sequence[Migration], written: bool, width: int | None) -> lis
     verb = "Rewrote" if written else "Would rewrite"
     watched = sum(site.watched for plan in files for site in plan.done)
     where = f"{counted(done, 'place')} in {counted(len(files), 'file')}"
-    text = f"{verb} {where}{f', {watched} of them watched' if watched else ''}; {left} left to you."
+    tier = f", {'all' if watched == done else watched} of them watched" if watched else ""
+    text = f"{verb} {where}{', watched' if watched == done == 1 else tier}; {left} left to you."
     if refused:
         text += f" Refused {counted(refused, 'file')} whose rewrite could not be proven."
     lines = wrapped([], text, width, "bold")

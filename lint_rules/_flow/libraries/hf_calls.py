@@ -55,6 +55,8 @@ from lint_rules._flow.values.scopes import Env
 from lint_rules._flow.values.text import is_chat
 from lint_rules._light import tree as cst
 
+_PIPELINE = "transformers.pipeline"
+
 
 class HfCalls:
     """The calls that the hazards are about."""
@@ -91,7 +93,7 @@ class HfCalls:
             self.program.record(QuantConfigBuild(node, place, api, args))
             return QuantConfig(node)
         if kind == "pipeline":
-            return self._pipeline(api, node, args)
+            return self._pipeline(node, args)
         if kind == "adapter-wrap":
             return first(args.value("model", 0), CausalLM) or UNKNOWN
         if kind == "adapter-attach":
@@ -119,14 +121,15 @@ class HfCalls:
         self.program.record(ModelLoad(node, place, api, model, args, quantization, watched))
         return CausalLM(node, model)
 
-    def _pipeline(self, api: str, node: cst.Call, args: Arguments) -> Value:
+    def _pipeline(self, node: cst.Call, args: Arguments, *, watched: bool = False) -> Value:
         task = args.literal("task", 0)
         given = args.get("model", 1)
         loaded = None if given is None else first(given.value, CausalLM)
         model = self.model_id(given) if loaded is None else loaded.model
         name = task if isinstance(task, str) else None
-        self.program.record(PipelineBuild(node, self.cursor.place(), name, model, args))
-        return LibraryObject(api, node)
+        place = self.cursor.place()
+        self.program.record(PipelineBuild(node, place, name, model, args, watched))
+        return LibraryObject(_PIPELINE, node)
 
     def _attach(self, node: cst.Call, args: Arguments, env: Env) -> Value:
         base = first(args.value("model", 0), CausalLM)
@@ -242,7 +245,7 @@ class HfCalls:
     def _loader_call(
         self, loader: Loader | None, method: str, node: cst.Call, args: Arguments
     ) -> Value:
-        if method in ("load_watched", "generate_watched"):
+        if method.endswith("_watched"):
             return self._watched(method, node, args)
         self.program.record(LoaderCall(node, self.cursor.place(), loader, method, args))
         model = UNKNOWN_MODEL if loader is None else loader.model
@@ -272,6 +275,8 @@ class HfCalls:
         if method == "load_watched":
             api = f"guard.CleanModelLoader.{method}"
             return self._model_load(api, node, args, self._named(args), watched=True)
+        if method == "pipeline_watched":
+            return self._pipeline(node, args, watched=True)
         given = args.value("model", 0)
         model = first(given, CausalLM) or CausalLM(None, confidence="named")
         rest = Arguments(args.positional[1:], args.keywords, args.spread, args.opaque)

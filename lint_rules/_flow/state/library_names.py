@@ -45,6 +45,7 @@ _LOADER_METHODS = (
     "attach_adapter",
     "load_watched",
     "generate_watched",
+    "pipeline_watched",
 )
 # Classes of encoders, sequence-to-sequence, speech and vision models, by how their names begin.
 _NOT_CAUSAL = (

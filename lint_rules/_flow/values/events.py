@@ -186,13 +186,14 @@ class LoaderCall:
 
 @by_identity
 class PipelineBuild:
-    """`transformers.pipeline(…)`; `task` is None where it is not literal."""
+    """`transformers.pipeline(…)`; `task` is None where it is not literal; watched, of a CleanModelLoader."""
 
     node: cst.Call
     place: Place
     task: str | None
     model: ModelId
     args: Arguments
+    watched: bool = False
 
 
 @by_identity

@@ -1,0 +1,65 @@
+"""Text-generation pipelines that generate from plain text become watched ones: the same call, told of."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+
+import libcst as cst
+
+from codemods.plan.edits import Edit
+from codemods.plan.sites import Note, Site
+from codemods.script.script import Script
+from lint_rules._flow.values.events import PipelineBuild
+from lint_rules._questions.pipelines import pipeline_calls
+
+_PIPELINE = "CleanModelLoader.pipeline_watched"
+_NOTE = Note(
+    "carried",
+    "the call as it is, watched and not guarded: a pipeline generates with settings of its own",
+)
+
+
+def watched_pipelines(
+    script: Script, chosen: Collection[cst.CSTNode], summaries: dict[str, str]
+) -> Iterator[Site]:
+    """A site for each load and each generation of a pipeline that `check` reports; the first holds the edit.
+
+    Args:
+        script: The script.
+        chosen: The nodes that a person wants to be left.
+        summaries: What is said of a watched site, by its code.
+    """
+    reported = {one: [("CG101", one.node)] for one in script.flow.events(PipelineBuild)}
+    for call in pipeline_calls(script.flow):
+        if call.built in reported:
+            reported[call.built].append(("CG301", call.site.node))
+    for built, places in reported.items():
+        edit = None if built.watched else _edit(script, built)
+        left = {node for code, node in places if node in chosen}
+        found = [
+            (code, node) for code, node in places if script.reports(code, node) and node not in left
+        ]
+        if edit is None or built.node in left:
+            continue
+        for number, (code, node) in enumerate(found):
+            edits = () if number else (edit,)
+            yield Site(code, node, summaries[code], edits, (_NOTE,))
+
+
+def _edit(script: Script, built: PipelineBuild) -> Edit | None:
+    """The name of what is called; None for a call that is not written by its plain name."""
+    function: cst.BaseExpression = built.node.func
+    while isinstance(function, cst.Attribute):
+        function = function.value
+    body = () if built.place.line is None else built.place.line.body
+    if not isinstance(function, cst.Name) or any(
+        isinstance(one, (cst.Import, cst.ImportFrom)) for one in body
+    ):
+        return None
+    span = script.span(built.node.func)
+    whole = script.span(built.node)
+    end = script.utf8.find(b"\n", whole.end)
+    rest = script.utf8[whole.end : end if end >= 0 else None]
+    if b"=}" in rest.replace(b" ", b""):
+        return None  # an f-string that shows what it says
+    return Edit(span.start, span.end, _PIPELINE)
