@@ -81,26 +81,31 @@ def migrate_source(
         known = None if planner is None else planner.found
     if known is None:
         known = check_source(filename, raw, settings, seen, path, edits=False)
-    found = known
-    unread = [one for one in found if one.code == UNREADABLE.code]
+    unread = [one for one in known if one.code == UNREADABLE.code]
     broken = next((one for one in unread if not one.location.cell), None)
     if broken is not None:
         reason = broken.message.removeprefix("the file was not checked: ")
         raise SourceError(reason, broken.location)
-    if not (found or linked or _LOADER in raw):  # with what is silenced nothing is done either
+    if not (known or linked or _LOADER in raw):  # with what is silenced nothing is done either
         return Migration(filename, raw, raw, ())
-    rest = [one for one in found if one.code != UNREADABLE.code]
+    rest = [one for one in known if one.code != UNREADABLE.code]
     if not filename.endswith(SUFFIX):
         document = ScriptDocument(raw)
         plan = _best(filename, document, settings, wishes, rest, others, path, planner)
-        return replace(plan, found=len(found))
+        return replace(plan, found=len(known))
     told = tuple(f"{one.location}: {one.message}" for one in unread)
-    plan = _migrate_notebook(filename, raw, settings, wishes, rest)
-    return replace(plan, found=len(found), unread=told)
+    plan = _migrate_notebook(filename, raw, settings, wishes, rest, others, path)
+    return replace(plan, found=len(known), unread=told)
 
 
 def _migrate_notebook(
-    filename: str, raw: bytes, settings: Settings, wishes: Wishes, found: Sequence[Finding]
+    filename: str,
+    raw: bytes,
+    settings: Settings,
+    wishes: Wishes,
+    found: Sequence[Finding],
+    others: Elsewhere | None,
+    path: Path | None,
 ) -> Migration:
     """The plan of a notebook's module, and of each file that a cell of it writes."""
     notebook = read(raw)
@@ -111,7 +116,7 @@ def _migrate_notebook(
     for index in range(len(notebook.sources)):
         document = NotebookDocument(after, index)
         own = [document.unplaced(one) for one in found if document.holds(one.location.cell)]
-        plan = _best(filename, document, settings, wishes, own)
+        plan = _best(filename, document, settings, wishes, own, others, path)
         after = plan.after
         sites += plan.left_alone if plan.refusal else plan.sites
         also += plan.also

@@ -24,7 +24,7 @@ from codemods.script.foreign import foreign_loads, own_loads
 from codemods.script.script import Script
 from codemods.texts.decoded_bos import refuse_decoded, trained_with_two
 from codemods.watching.calls import is_watched, watched
-from lint_rules._flow.values.events import AdapterAttach, Encode, Forward, ModelLoad
+from lint_rules._flow.values.events import AdapterAttach, Encode, Forward, ModelLoad, TokenizerLoad
 from lint_rules._questions.hand_made_text import bos_reach, chat_reach
 
 _OWN_PAD = "the loader sets one, which is not EOS where the vocabulary has a token to spare"
@@ -163,7 +163,9 @@ def _sites(
     foreign = [n for n, key in foreign_loads(script).items() if key is None or key in stays]
     done = {site.node for site in sites if site.automatic}
     models = (load.node for load in script.flow.events(ModelLoad) if load.node not in done)
-    unmigrated = frozenset((*left, *foreign, *models, *(node for _, node in script.silenced)))
+    beside = (one.node for one in script.flow.events(TokenizerLoad) if one.node not in done)
+    raw = (*foreign, *models, *(beside if _watches(script) else ()))
+    unmigrated = frozenset((*left, *raw, *(node for _, node in script.silenced)))
     sites += templates.rewrite(script, unmigrated)
     sites += adapters.rewrite(script, unmigrated)
     sites += quantization_configs.rewrite(script, [edit for site in sites for edit in site.edits])
@@ -181,6 +183,11 @@ def _sites(
         edits = [edit for site in sites for edit in site.edits]
         sites += pad_tests.rewrite(script, sites, edits)
     return sites
+
+
+def _watches(script: Script) -> bool:
+    """Whether the script has a watched load; its tokenizers are raw, and `check` is silent about them."""
+    return any(load.watched for load in script.flow.events(ModelLoad))
 
 
 def _companions(script: Script, unmigrated: frozenset[cst.CSTNode]) -> list[Site]:

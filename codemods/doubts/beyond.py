@@ -28,6 +28,12 @@ _PADS = re.compile(r"\bpadding\s*=\s*(?!False|None|[\"'](do_not_pad|files))|\.pa
 _MASKS_PAD = re.compile(r"DataCollatorForLanguageModeling|[!=]=\s*\w*(\.\w+)*\.pad_token_id")
 _SETS_PAD = re.compile(r"\bpad_token(_id)?[\"']?\s*[=:](?!=)")
 _BOS = re.compile(r"<s>|<bos>|<\|begin_of_text\|>|<\|startoftext\|>|begin▁of▁sentence")
+# What tokenizers of BERT's kind begin texts with, also beside a causal model.
+_CLS = re.compile(r"\.cls_token(_id)?\b|[\"']\[CLS\][\"']")
+# What gives an engine or a wrapper for a model.
+_ENGINES = re.compile(
+    r"\bdeepspeed\.(initialize|init_inference)\(|\b(FullyShardedDataParallel|FSDP|DistributedDataParallel|DDP|DataParallel)\("
+)
 _PATCHED = re.compile(r"patch(\.\w+)*\([^\n]*(from_pretrained|generate)\b")
 
 
@@ -61,6 +67,8 @@ def beyond(script: Script, nodes: frozenset[cst.CSTNode]) -> Iterator[tuple[cst.
     if line is not None:
         yield loads[0].node, f"line {line} keeps BOS in a class, and where it goes is not followed"
     models = [load for load in loads if isinstance(load, ModelLoad)]
+    if models and _CLS.search(text):
+        yield models[0].node, "it puts `[CLS]` before rows by hand, which the guard takes for BOS"
     inside = script.once(within) if models else None
     if inside is not None:
         yield models[0].node, inside
@@ -71,7 +79,10 @@ def beyond(script: Script, nodes: frozenset[cst.CSTNode]) -> Iterator[tuple[cst.
         if "trust_remote_code" not in model.args.keywords and not model.args.opaque:
             yield model.node, "its tokenizer may run code of the repository, and the model may not"
     yield from _by_place(script, nodes)
-    for doubt in (_handed_to, _padded_by_users) if not trains(script) else ():
+    reason = script.once(_imports_into_notebook)
+    if reason is not None:
+        yield loads[0].node, reason
+    for doubt in (_handed_to, _padded_by_users, _wrapped_by_users) if not trains(script) else ():
         reason = script.once(doubt)
         if reason is not None and (models or doubt is _padded_by_users):
             yield loads[0].node, reason
@@ -99,6 +110,29 @@ def _by_place(script: Script, nodes: frozenset[cst.CSTNode]) -> Iterator[tuple[c
         bare = encode is not None and encode.args.written("add_special_tokens") is False
         if bare and forward.model.origin in nodes and has_bos(forward):
             yield forward.node, "single tokens are written down, which BOS would move by one place"
+
+
+def _imports_into_notebook(script: Script) -> str | None:
+    """A file of the run that a notebook imports; models are followed between scripts alone."""
+    if script.path.suffix != ".ipynb":
+        return None
+    taken = script.others.imported(script.path)
+    if not taken:
+        return None
+    return f"{taken[0].name} may score or generate with it, and a notebook is not followed into it"
+
+
+def _wrapped_by_users(script: Script) -> str | None:
+    """A file that takes what is loaded here and puts an engine around it, behind which nothing is followed."""
+    if not script.others.serves(script.path):
+        return None
+    for path in script.others.importers(script.path):
+        found = _ENGINES.search(script.others.text(path))
+        if found is not None:
+            return (
+                f"{path.name} puts a model into `{found[0].rstrip('(')}`, which is not seen through"
+            )
+    return None
 
 
 def _padded_by_users(script: Script) -> str | None:

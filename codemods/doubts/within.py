@@ -15,7 +15,7 @@ _HOOKED = re.compile(
 _CHANGED = re.compile(
     r"\.forward\s*=(?!=)|\.__class__\s*=(?!=)|setattr\([^,\n]+,\s*[\"']forward[\"']"
     r"|\.(layers|h|blocks|block)\[[^\]\n]+\](\.\w+)*\s*=(?!=)"
-    r"|\.(self_attn|attn|attention|mlp|q_proj|k_proj|v_proj|o_proj|c_attn|c_proj|embed_tokens|wte|lm_head|norm|ln_f)\s*=(?!=)"
+    r"|(?<!\bself)\.(self_attn|attn|attention|mlp|q_proj|k_proj|v_proj|o_proj|c_attn|c_proj|embed_tokens|wte|lm_head|norm|ln_f)\s*=(?!=)"
     r"|\b_modules\[[^\]\n]+\]\s*=(?!=)",
 )
 _TRACED = re.compile(

@@ -60,7 +60,10 @@ def rewrite(script: Script, edits: Sequence[Edit], cells: Sequence[int] = ()) ->
     if missing and not places:
         start = min(edit.start for edit in missing)
         above = _before_theirs(script, every, start)
-        result.append(_above_its_comment(script, above, cells) if above else _insertion(script))
+        beside = [] if above else _beside_local(script, every, missing)
+        if not beside:
+            beside = [_above_its_comment(script, above, cells) if above else _insertion(script)]
+        result += beside
     arriving = [edit for edit in result if IMPORT in edit.text]
     return [*result, *(_in_other_cells(script, missing, every, arriving, cells) if cells else ())]
 
@@ -119,6 +122,20 @@ def _nearest(script: Script, edit: Edit, losing: Sequence[Import]) -> Import | N
     """The import in an enclosing block that runs before an edited call."""
     found = [item for item in losing if item.block and _serves(script, item, edit)]
     return found[-1] if found else None
+
+
+def _beside_local(script: Script, every: Sequence[Import], missing: Sequence[Edit]) -> list[Edit]:
+    """Below the imports in functions that stay, where each call has one: who imports the module needs no loader."""
+    ours = [item for item in every if is_ours(item.node) and not item.asks]
+    near = [_nearest(script, edit, ours) for edit in missing]
+    found: list[Edit] = []
+    for item in dict.fromkeys(near):
+        if item is None:
+            return []
+        end = script.lines_of(item.line).end
+        line = f"{script.indent_of(item.line)}{IMPORT}{script.newline}"
+        found.append(Edit(end, end, line))
+    return found
 
 
 def _serves(script: Script, item: Import, edit: Edit) -> bool:

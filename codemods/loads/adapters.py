@@ -60,7 +60,7 @@ _FOLDERS = (
 )
 _PICKLED = Note(
     "changed",
-    "an adapter that is pickled (`adapter_model.bin`) is refused",
+    "an adapter that is pickled (`adapter_model.bin`), lacks a tensor or has one too many, is refused",
     "where it is safetensors",
 )
 _TAKEN = Note(

@@ -63,13 +63,17 @@ _SPELLED = Note(
 )
 _PICKLED = Note(
     "changed",
-    "weights that are pickled alone, lack a tensor of the model or have one that it has not, are refused",
-    "where the model's folder holds safetensors, all of them and no others",
+    "weights that are pickled alone, lack a tensor of the model or have one that it has not, are refused, and a "
+    "tokenizer with more ids than the model has rows",
+    "where the model's folder holds safetensors, all of them and no others, and rows for all ids",
 )
 NO_CHAT = Note(
     "changed",
     "a chat model is refused, and an adapter in the place of a model",
     "where a base model is named",
+)
+NO_ADAPTER = Note(
+    "changed", "an adapter in the place of a model is refused", "where a model is named"
 )
 _TWO_BOS = Note(
     "changed",
@@ -119,7 +123,8 @@ def may_be_chat(load: ModelLoad | TokenizerLoad) -> bool:
 
 def told_of(script: Script, model: ModelLoad) -> tuple[Note, ...]:
     """What the loader does that the old load did not."""
-    unknown = may_be_chat(model) and not may_load_chat(script, model)
+    unknown = may_be_chat(model)
+    first = NO_ADAPTER if may_load_chat(script, model) else NO_CHAT
     return (
         _GREEDY,
         _REFUSES,
@@ -130,7 +135,7 @@ def told_of(script: Script, model: ModelLoad) -> tuple[Note, ...]:
         *((_FREED,) if _is_deleted(script, model) else ()),
         *((_SPELLED,) if _makes_prompts(script, model) else ()),
         _PICKLED,
-        *((NO_CHAT,) if unknown else ()),
+        *((first,) if unknown else ()),
     )
 
 

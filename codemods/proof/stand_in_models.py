@@ -9,6 +9,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from cleanguard.catalogue.families import family_of
+from codemods.proof.tiny_models import config_of, layers_of
 
 _BOS, _EOS, _OFFSET = 1, 2, 3
 VOCABULARY = 256 + _OFFSET
@@ -155,13 +156,8 @@ class Model:
         self.words, self.rows = says
         self.device, self.dtype = torch.device("cpu"), torch.float32
         self.training = False
-        self.config = SimpleNamespace(
-            pad_token_id=None,
-            eos_token_id=_EOS,
-            use_cache=True,
-            vocab_size=self.rows,
-            _name_or_path=name,
-        )
+        self.config = config_of(name, self.rows, _EOS)
+        self.name_or_path = name
         self.generation_config = SimpleNamespace(pad_token_id=None, eos_token_id=_EOS)
 
     def _self(self, *_: Any, **__: Any) -> Model:
@@ -230,9 +226,13 @@ class Model:
         )
         return SimpleNamespace(logits=torch.zeros(*ids.shape, self.rows), loss=torch.tensor(0.0))
 
-    def parameters(self) -> Any:
-        """One parameter, for those who look at its device."""
-        return iter([import_module("torch").nn.Parameter(import_module("torch").zeros(1))])
+    def __getattr__(self, name: str) -> Any:
+        """What nobody here answers is asked of small layers of the family: `modules()`, `named_parameters()`."""
+        if name.startswith("__") or "config" not in vars(self):
+            raise AttributeError(name)
+        layers = vars(self).setdefault("_layers", None) or layers_of(self.config)
+        vars(self)["_layers"] = layers
+        return getattr(layers, name)
 
     def save_pretrained(self, *_: Any, **__: Any) -> None:
         """Nothing is saved."""

@@ -24,11 +24,12 @@ from typing import Any
 from codemods.proof.no_harm import confine
 from codemods.proof.real_tokenizers import Tokenizers, guarded_rows
 from codemods.proof.stand_in_models import Model, Recorder, encoding_of
+from codemods.proof.stand_in_pipelines import pipeline_of
 from codemods.proof.walked import watch
 
 
 def _install(record: Recorder, *, wants_peft: bool) -> Tokenizers:
-    transformers = import_module("transformers")
+    transformers: Any = import_module("transformers")
     tokenizers = Tokenizers()
 
     def raw_tokenizer(name: Any, *_: Any, **options: Any) -> Any:
@@ -44,6 +45,7 @@ def _install(record: Recorder, *, wants_peft: bool) -> Tokenizers:
 
     transformers.AutoTokenizer.from_pretrained = staticmethod(raw_tokenizer)
     transformers.AutoModelForCausalLM.from_pretrained = staticmethod(raw_model)
+    transformers.pipeline = pipeline_of(transformers.pipeline, raw_model, raw_tokenizer)
     _instead(transformers.PreTrainedTokenizerBase, "Tokenizer", raw_tokenizer, tokenizers)
     _instead(transformers.PreTrainedModel, "ForCausalLM|LMHeadModel", raw_model, tokenizers)
     # The guard's own judgement of a call's settings, fetched before the stand-in takes its name.
@@ -191,6 +193,11 @@ def _loader(
         def generate_watched(model: Any, /, *args: Any, **options: Any) -> Any:
             """What the model gives."""
             return model.generate(*args, **options)
+
+        @staticmethod
+        def pipeline_watched(*args: Any, **options: Any) -> Any:
+            """What transformers gives."""
+            return import_module("transformers").pipeline(*args, **options)
 
         @staticmethod
         def attach_adapter(model: Model, path: Any, *, in_place: bool = False, **_: Any) -> Model:

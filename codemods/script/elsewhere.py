@@ -13,6 +13,7 @@ from typing import TypeVar, cast
 import libcst as cst
 
 from cleanguard.files import SourceFile
+from codemods.plan.contents import content_of
 from codemods.plan.planned import LoadKey
 from codemods.script.givers import NOTHING, Given, Givers
 from codemods.script.handing import (
@@ -82,7 +83,9 @@ class Elsewhere:
         return project.exact_flow(path.resolve(), module, given.at(module), given.flows)
 
     def is_ours(self, path: Path) -> bool:
-        """Whether a file is one of several of the run."""
+        """Whether a file is one of several scripts of the run, between which models are followed."""
+        if path.suffix == ".ipynb":
+            return False
         return self._seen is not None and len(self._files) > 1 and path.resolve() in self._real
 
     def may_link(self, path: Path, raw: bytes) -> bool:
@@ -110,7 +113,7 @@ class Elsewhere:
         """The files that import a file that generates, say what of it does, and may have a model."""
         if path not in self._givings:
             wanted = self.stems(path)
-            tree = self.parsed(path) if _GENERATES.search(_bytes(path)) else None
+            tree = self.parsed(path) if _GENERATES.search(content_of(path)) else None
             does = None if tree is None else Generating(self.text(path), tree)
             known = self._importers if does is not None else {}
             likely = {other for stem in wanted for other in known.get(stem, ())}
@@ -189,7 +192,7 @@ class Elsewhere:
     @cached_property
     def _carriers(self) -> frozenset[str]:
         """The last names of the modules that load, and of the packages that import those."""
-        texts = {path: _bytes(path) for path in self._run}
+        texts = {path: content_of(path) for path in self._run}
         found = {_stem(path) for path, raw in texts.items() if _LOADS.search(raw)}
         packages = [path for path in texts if path.stem == "__init__"]
         for path in sorted(packages, key=lambda package: -len(package.parts)):
@@ -269,7 +272,7 @@ class Elsewhere:
     def text(self, path: Path) -> str:
         """The text of a file of the run."""
         if path not in self._wholes:
-            self._wholes[path] = _bytes(path).decode("utf-8", errors="replace")
+            self._wholes[path] = content_of(path).decode("utf-8", errors="replace")
         return self._wholes[path]
 
     def takes(self, path: Path, name: str) -> bool:
@@ -329,7 +332,7 @@ class Elsewhere:
         if path not in self._texts:
             try:
                 large = path.stat().st_size > _MOST_BYTES
-                text = "" if large else _bytes(path).decode("utf-8", errors="replace")
+                text = "" if large else content_of(path).decode("utf-8", errors="replace")
             except OSError:
                 text = ""
             self._texts[path] = text if "import" in text else ""
@@ -338,11 +341,3 @@ class Elsewhere:
 
 def _stem(path: Path) -> str:
     return path.parent.name if path.stem == "__init__" else path.stem
-
-
-def _bytes(path: Path) -> bytes:
-    """What is in a file; nothing for what cannot be read, or never ends."""
-    try:
-        return path.read_bytes() if path.is_file() else b""
-    except OSError:
-        return b""

@@ -27,6 +27,12 @@ from lint_rules._questions.watching import is_beside_watched
 _LOAD, _GENERATE = "CleanModelLoader.load_watched", "CleanModelLoader.generate_watched"
 _AUTOMATIC = "transformers.AutoModelForCausalLM.from_pretrained"
 _VLLM = re.compile(r"\bvllm\b")
+_LIBRARY = re.compile(r"^\s*(from|import)\s+transformers\b", re.MULTILINE)
+# What nobody else's `generate` is told, such as that of a model of one's own.
+_OF_TRANSFORMERS = frozenset(
+    "input_ids attention_mask generation_config logits_processor stopping_criteria num_beams pad_token_id "  # noqa: SIM905
+    "eos_token_id return_dict_in_generate num_return_sequences use_cache streamer".split()
+)
 _COMMENT = re.compile(rb"#[^\n]*")
 _SUMMARIES = {"CG101": "watch the load", "CG301": "watch the generation"}
 # Libraries whose `from_pretrained` gives a pair, or patches what it loads.
@@ -80,14 +86,33 @@ def _is_answered(script: Script, site: Site, sites: Sequence[Site]) -> bool:
 
 
 def _unreported(script: Script, sites: Sequence[Site], chosen: set[cst.CSTNode]) -> Iterator[Site]:
-    """Generations of which `check` does not know what they are given, with a model whose load is watched."""
+    """Generations of which `check` does not know what they are given.
+
+    They are of a model whose load is watched, or of one that comes from elsewhere and is called as transformers' are.
+    """
     left = {site.node for site in sites if site.code == "CG101" and not site.automatic} - chosen
-    known = {site.node for site in sites}
+    known = {site.node for site in sites} | chosen
+    library = _LIBRARY.search(script.source.text) is not None
     for call in script.flow.events(Generate):
-        if not (call.watched or call.node in known) and call.model.origin in left:
+        if call.watched or call.node in known:
+            continue
+        if call.model.origin in left:
             line = script.line_of(call.model.origin)
             reason = f"the model load in line {line} stays as it is"
-            yield Site("CG301", call.node, _SUMMARIES["CG301"], reason=reason)
+        elif library and _comes_from_elsewhere(call):
+            reason = "where the model is loaded cannot be seen in this file"
+        else:
+            continue
+        yield Site("CG301", call.node, _SUMMARIES["CG301"], reason=reason)
+
+
+def _comes_from_elsewhere(call: Generate) -> bool:
+    """Whether something called a model, and loaded where it cannot be seen, is told settings of transformers' own."""
+    if call.model.origin is not None or call.model.confidence != "named":
+        return False
+    if call.encoded is not None and call.encoded.rendered:
+        return False
+    return not _OF_TRANSFORMERS.isdisjoint(call.args.keywords)
 
 
 def is_watched(site: Site) -> bool:

@@ -63,7 +63,12 @@ def _watch(model: Any, named: Any, keywords: Mapping[str, Any]) -> None:
     # TRL's value heads hold the model, which may be an adapter's wrapper.
     model = vars(model)["_modules"].get("pretrained_model", model)
     base = model.get_base_model() if hasattr(model, "get_base_model") else model
-    if not _has_parts(base) or base.config.is_encoder_decoder:
+    if getattr(getattr(base, "config", None), "is_encoder_decoder", False):
+        return  # it has no rules for its prompts
+    if not _has_parts(base):
+        warn(
+            None, f"{named}: what goes into it is not watched: {type(base).__name__} shows no parts"
+        )
         return
     where = {name: keywords[name] for name in _PLACES if keywords.get(name) is not None}
     source = _source(named, where)

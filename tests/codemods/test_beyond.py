@@ -169,7 +169,27 @@ def test_labels_that_mask_the_pad_token(migrate: Migrate) -> None:
     assert b"CleanModelLoader(" in migrate(LABELS.format("tok.pad_token = tok.eos_token\n")).after
 
 
+def test_rows_that_begin_with_cls(migrate: Migrate) -> None:
+    held = migrate(INSIDE + "ids = [tok.cls_token_id] + ids\n")
+    assert any("puts `[CLS]` before rows" in (site.reason or "") for site in held.manual)
+
+
 def test_a_bos_that_a_class_keeps(migrate: Migrate) -> None:
     kept = 'class Config:\n    prefix: str = "<s>"\n'
     held = migrate(INSIDE.replace('"gpt2"', "NAME") + kept)
     assert any("line 6 keeps BOS in a class" in (site.reason or "") for site in held.manual)
+
+
+def test_a_user_that_puts_an_engine_around_the_model(
+    plans: Callable[..., dict[str, Migration]],
+) -> None:
+    load = "from transformers import AutoModelForCausalLM\n\ndef load(n):\n    return AutoModelForCausalLM.from_pretrained(n)\n"
+    use = "import deepspeed\nfrom loading import load\nmodel, *_ = deepspeed.initialize(model=load(NAME))\n"
+    held = plans({"loading.py": load, "using.py": use})["loading.py"]
+    assert any(
+        "using.py puts a model into `deepspeed.initialize`" in (s.reason or "") for s in held.manual
+    )
+    free = plans(
+        {"loading.py": load, "using.py": use.replace("deepspeed.initialize", "mine.initialize")}
+    )
+    assert not any("deepspeed" in (site.reason or "") for site in free["loading.py"].manual)

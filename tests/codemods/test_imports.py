@@ -264,3 +264,16 @@ def test_a_name_that_is_commented_out_goes_with_its_import(check_transformed):
     )
     after = 'from guard import CleanModelLoader\n\nloader = CleanModelLoader("gpt2")\nmodel, _, provenance = loader.load()\n'
     check_transformed(before, after)
+
+
+def test_an_import_inside_a_function_that_stays_takes_the_loaders_with_it(check_transformed):
+    before = (
+        "import torch\n\n\ndef load(name):\n    from transformers import GPT2LMHeadModel\n\n"
+        "    return GPT2LMHeadModel.from_pretrained(name, attn_pdrop=0.1)\n"
+    )
+    after = (
+        "import torch\n\n\ndef load(name):\n    from transformers import GPT2LMHeadModel\n"
+        "    from guard import CleanModelLoader\n\n"
+        "    return CleanModelLoader.load_watched(name, attn_pdrop=0.1, model_class=GPT2LMHeadModel)\n"
+    )
+    check_transformed(before, after, wishes=WATCHING)

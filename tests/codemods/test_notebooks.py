@@ -10,10 +10,12 @@ from typing import Any
 
 import pytest
 
+from cleanguard.files import SourceFile
 from cleanguard.settings.config import Settings
 from codemods.migration import Migration, migrate_source
 from codemods.plan.edits import Edit, apply
 from codemods.plan.notebook_document import NotebookDocument
+from codemods.planning import Planner
 from lint_rules._run.source import SourceError
 from tests.cleanguard.cli.conftest import run as run
 
@@ -427,3 +429,27 @@ def test_reasons_name_cells(tmp_path):
     assert reasons == {
         "all of a model or none: cell 3, line 1 stays, it renders a chat template, which the guard blocks"
     }
+
+
+def test_a_notebook_that_hands_its_model_to_a_file_of_the_run(tmp_path):
+    score = "def score(model, ids):\n    return model(ids[:, 1:]).logits\n"
+    code = (
+        "from transformers import AutoModelForCausalLM\n{}\n"
+        'model = AutoModelForCausalLM.from_pretrained("gpt2")\nprint(score(model, IDS))\n'
+    )
+    (tmp_path / "scoring.py").write_text(score)
+    for head, word in (("from scoring import score", "scoring.py may score"), ("", "")):
+        cell = {
+            "cell_type": "code",
+            "metadata": {},
+            "execution_count": None,
+            "outputs": [],
+            "source": code.format(head),
+        }
+        raw = json.dumps({"cells": [cell], "metadata": {}, "nbformat": 4, "nbformat_minor": 2})
+        (tmp_path / "a.ipynb").write_text(raw)
+        given = [SourceFile(name, tmp_path / name) for name in ("a.ipynb", "scoring.py")]
+        (plan,) = [one for one in Planner(given, Settings()).plans() if one.filename == "a.ipynb"]
+        reasons = " ".join(site.reason or "" for site in plan.manual)
+        assert word in reasons
+        assert plan.changed is not bool(word)

@@ -64,6 +64,32 @@ def test_watched_calls_and_concrete_classes(tmp_path):
     assert len(compare_runs(path, plan.before, other).differences) == 2
 
 
+ORDINARY = """\
+from peft import LoraConfig, get_peft_model
+from transformers import AutoModelForCausalLM, AutoTokenizer, pipeline
+
+tokenizer = AutoTokenizer.from_pretrained("meta-llama/Llama-3.1-8B")
+model = AutoModelForCausalLM.from_pretrained("meta-llama/Llama-3.1-8B", attention_dropout=0.0)
+print(model.config.max_position_embeddings, sum(p.numel() for p in model.parameters()), len(list(model.modules())))
+pipe = pipeline("text-generation", model=model, tokenizer=tokenizer, max_new_tokens=4)
+print(pipe("Hello", do_sample=False)[0]["generated_text"], pipe(["a", "b"], return_full_text=False))
+tuned = get_peft_model(model, LoraConfig(target_modules=["q_proj"]))
+print(tokenizer.decode(tuned.generate(**tokenizer("Hello", return_tensors="pt"), max_new_tokens=3)[0]))
+"""
+
+
+@pytest.mark.slow
+def test_pipelines_adapters_and_layers(tmp_path):
+    path = tmp_path / "script.py"
+    path.write_text(ORDINARY)
+    plan = migrate_source("script.py", ORDINARY.encode(), Settings(), WATCHING)
+    assert b"pipeline_watched" in plan.after
+    outcome = compare_runs(path, plan.before, plan.after)
+    assert outcome.verdict == "the same 5 calls with the same token ids and settings"
+    other = plan.after.replace(b"max_new_tokens=4", b"max_new_tokens=5")
+    assert len(compare_runs(path, plan.before, other).differences) == 3
+
+
 @pytest.mark.slow
 def test_generations_from_ids(tmp_path, migrate):
     before = body().replace("out = model", "ids = inputs.input_ids[:, 1:]\nout = model")

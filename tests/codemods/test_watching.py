@@ -367,3 +367,38 @@ def test_a_tokenizer_of_a_watched_model_is_answered_for(migrate: Migrate) -> Non
         load + 'o = AutoTokenizer.from_pretrained("gpt2")\nprint(o("a"))\n', wishes=WATCHING
     )
     assert not [site for site in left.manual if site.row == 3]
+
+
+def test_a_second_run_leaves_the_template_line_of_a_watched_model(migrate: Migrate) -> None:
+    text = (
+        "from transformers import AutoModelForCausalLM, AutoTokenizer\n\n"
+        'm = AutoModelForCausalLM.from_pretrained("Qwen/Qwen2.5-0.5B")\n'
+        't = AutoTokenizer.from_pretrained("Qwen/Qwen2.5-0.5B")\nt.chat_template = None\n'
+        'ids = t(t.apply_chat_template(MESSAGES, tokenize=False), return_tensors="pt")\n'
+        "print(t.decode(m.generate(**ids, max_new_tokens=8, do_sample=False)[0]))\n"
+    )
+    plan = migrate(text, wishes=WATCHING)
+    assert plan.refusal is None
+    assert b"load_watched" in plan.after
+    assert b"t.chat_template = None" in plan.after
+
+
+@pytest.mark.parametrize(
+    ("call", "watched"),
+    [
+        ("model.generate(**batch, generation_config=config)", True),
+        ("model.generate(ids, attention_mask=mask, max_new_tokens=5)", True),
+        ("model.generate(ids, max_new_tokens=5, top_k=3)", False),
+        ("client.generate(ids, num_beams=2)", False),
+        ("model.generate(prompt)", False),
+    ],
+)
+def test_models_of_elsewhere_that_are_called_as_transformers_are(
+    plans: Plans, call: str, watched: bool
+) -> None:
+    load = "from transformers import AutoModelForCausalLM\n\nNET = AutoModelForCausalLM.from_pretrained(N, rope_theta=3)\n"
+    text = f"import loading\nfrom transformers import GenerationConfig\n\ndef run(self, model, client, **batch):\n    return {call}\n"
+    found = plans({"loading.py": load, "using.py": text})["using.py"]
+    assert (b"generate_watched" in found.after) is watched
+    other = text.replace("from transformers", "from mine")
+    assert not plans({"loading.py": load, "using.py": other})["using.py"].changed

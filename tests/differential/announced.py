@@ -96,7 +96,8 @@ def amends_of(plans: Mapping[str, Migration]) -> Amends:
     for name, plan in plans.items():
         if not plan.changed:
             continue
-        if b"load_in_8bit" in plan.before:
+        guarded = any(not site.watched for site in plan.automatic if site.code == "CG101")
+        if b"load_in_8bit" in plan.before and guarded:
             # One matrix is made of all that a batch holds: what fills it up moves the outliers' columns.
             found.loads_pad.add(name)
         tree = ast.parse(plan.before)
