@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import libcst as cst
 
+from codemods.doubts.shown import shown
 from codemods.doubts.within import within
 from codemods.facts.changed_elsewhere import loads_of
 from codemods.facts.purposes import trains
@@ -26,6 +27,7 @@ _SCORES = re.compile(r"\.logits\b|\.loss\b|lm_head\(|\bcross_entropy\(|CrossEntr
 _PADS = re.compile(r"\bpadding\s*=\s*(?!False|None|[\"'](do_not_pad|files))|\.pad\(")
 # Labels of a training in which the pad token is masked; some tokenizers pad with EOS, which the loader does not.
 _MASKS_PAD = re.compile(r"DataCollatorForLanguageModeling|[!=]=\s*\w*(\.\w+)*\.pad_token_id")
+_READS_PAD = re.compile(r"\.pad_token_id\b(?!\s*=[^=])")
 _SETS_PAD = re.compile(r"\bpad_token(_id)?[\"']?\s*[=:](?!=)")
 _BOS = re.compile(r"<s>|<bos>|<\|begin_of_text\|>|<\|startoftext\|>|begin▁of▁sentence")
 # What tokenizers of BERT's kind begin texts with, also beside a causal model.
@@ -33,6 +35,9 @@ _CLS = re.compile(r"\.cls_token(_id)?\b|[\"']\[CLS\][\"']")
 # What gives an engine or a wrapper for a model.
 _ENGINES = re.compile(
     r"\bdeepspeed\.(initialize|init_inference)\(|\b(FullyShardedDataParallel|FSDP|DistributedDataParallel|DDP|DataParallel)\("
+)
+_READS_SIDE = re.compile(
+    r"\.(padding_side|all_special_ids|all_special_tokens|special_tokens_map)\b(?!\s*=[^=])"
 )
 _PATCHED = re.compile(r"patch(\.\w+)*\([^\n]*(from_pretrained|generate)\b")
 
@@ -53,7 +58,7 @@ def beyond(script: Script, nodes: frozenset[cst.CSTNode]) -> Iterator[tuple[cst.
     text = script.source.text
     if trains(script) and _CHATS.search(text):
         yield loads[0].node, "what it trains on may be chats, which the guard refuses"
-    if trains(script) and _MASKS_PAD.search(text) and not _SETS_PAD.search(text):
+    if trains(script) and script.once(_masks_pad):
         yield (
             loads[0].node,
             "it masks the pad token in its labels, and the loader may choose another",
@@ -79,6 +84,10 @@ def beyond(script: Script, nodes: frozenset[cst.CSTNode]) -> Iterator[tuple[cst.
         if "trust_remote_code" not in model.args.keywords and not model.args.opaque:
             yield model.node, "its tokenizer may run code of the repository, and the model may not"
     yield from _by_place(script, nodes)
+    yield from shown(script, nodes)
+    reason = script.once(_read_elsewhere)
+    if reason is not None and any(not isinstance(load, ModelLoad) for load in loads):
+        yield loads[0].node, reason
     reason = script.once(_imports_into_notebook)
     if reason is not None:
         yield loads[0].node, reason
@@ -86,6 +95,16 @@ def beyond(script: Script, nodes: frozenset[cst.CSTNode]) -> Iterator[tuple[cst.
         reason = script.once(doubt)
         if reason is not None and (models or doubt is _padded_by_users):
             yield loads[0].node, reason
+
+
+def _masks_pad(script: Script) -> bool:
+    """Whether a training leaves the pad token out of its labels, and takes the one that the files bring."""
+    others = script.others
+    near = [*others.imported(script.path)]
+    near += others.importers(script.path) if others.serves(script.path) else []
+    texts = [script.source.text, *map(others.text, near)]
+    masks = _MASKS_PAD.search(texts[0]) or any(map(_READS_PAD.search, texts[1:]))
+    return bool(masks) and not any(map(_SETS_PAD.search, texts))
 
 
 def _bos_in_class(script: Script) -> int | None:
@@ -110,6 +129,15 @@ def _by_place(script: Script, nodes: frozenset[cst.CSTNode]) -> Iterator[tuple[c
         bare = encode is not None and encode.args.written("add_special_tokens") is False
         if bare and forward.model.origin in nodes and has_bos(forward):
             yield forward.node, "single tokens are written down, which BOS would move by one place"
+
+
+def _read_elsewhere(script: Script) -> str | None:
+    """A file that the script imports and that reads the side of a tokenizer, or all its special tokens."""
+    for path in script.others.imported(script.path):
+        found = _READS_SIDE.search(script.others.text(path))
+        if found is not None:
+            return f"{path.name} reads `{found[1]}` of a tokenizer, which the loader chooses"
+    return None
 
 
 def _imports_into_notebook(script: Script) -> str | None:

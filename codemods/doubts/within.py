@@ -8,7 +8,7 @@ from codemods.script.script import Script
 
 _HOOKED = re.compile(
     r"\bregister_(module_)?(full_)?(forward|backward)\w*hook\b|\bregister_forward_pre_hook\b"
-    r"|\b(FlopCounterMode|TorchDispatchMode|TorchFunctionMode|TraceDict|fast_nethook|nethook|named_hooks)\b"
+    r"|\bprofiler\.|\bprofile\(|\bcProfile\b|\b(FlopCounterMode|TorchDispatchMode|TorchFunctionMode|TraceDict|fast_nethook|nethook|named_hooks)\b"
     r"|^\s*(from|import)\s+(baukit|nnsight|pyvene|captum|transformer_lens|torchinfo|thop|fvcore|ptflops|calflops|torchlens)\b",
     re.MULTILINE,
 )
@@ -16,11 +16,17 @@ _CHANGED = re.compile(
     r"\.forward\s*=(?!=)|\.__class__\s*=(?!=)|setattr\([^,\n]+,\s*[\"']forward[\"']"
     r"|\.(layers|h|blocks|block)\[[^\]\n]+\](\.\w+)*\s*=(?!=)"
     r"|(?<!\bself)\.(self_attn|attn|attention|mlp|q_proj|k_proj|v_proj|o_proj|c_attn|c_proj|embed_tokens|wte|lm_head|norm|ln_f)\s*=(?!=)"
-    r"|\b_modules\[[^\]\n]+\]\s*=(?!=)",
+    r"|\bsetattr\(\s*\w*(parent|module|block|layer|model|mlp|attn|child|net|owner|mod)\w*\s*,|\.act(_fn)?\s*=(?!=)"
+    r"|\.(add_module|set_submodule|set_input_embeddings|set_output_embeddings)\(|\bmock\.patch\b|\bmonkeypatch\."
+    r"|\b(functional|F|modeling_\w+)\.\w+\s*=(?!=)|\b_modules\[[^\]\n]+\]\s*=(?!=)",
 )
 _TRACED = re.compile(
     r"\btorch\.compile\b|(?<!\bre)(?<!regex)(?<!pattern)\.compile\(|\btorch\.(export|jit|onnx|fx)\b|\bjit\.(trace|script)\b|\bonnx\b|\bsymbolic_trace\b"
     r"|\bmake_fx\b|\bFakeTensorMode\b|\bvmap\b|\bCUDAGraph\b|\bcuda\.graph\b|\btorch_tensorrt\b"
+)
+_IMPORTED = re.compile(r"^\s*import\s+(transformers\.[\w.]+)\s+as\s+(\w+)", re.MULTILINE)
+_TAKEN = re.compile(
+    r"^\s*from\s+transformers[\w.]*\s+import\s+(modeling_\w+)(\s+as\s+(\w+))?", re.MULTILINE
 )
 _WHY = (
     (_HOOKED, "what looks into a model meets the guard's own passes there"),
@@ -36,6 +42,13 @@ def within(script: Script) -> str | None:
         The line or the file, and what would differ; None for nothing of the kind.
     """
     text = script.source.text
+    for module in _modules_of(text):
+        found = re.search(rf"^\s*{re.escape(module)}\.\w+\s*=(?!=)", text, re.MULTILINE)
+        if found is not None:
+            line = text.count("\n", 0, found.end()) + 1
+            return (
+                f"line {line}: what is put into the library's modules meets the guard's own passes"
+            )
     for pattern, why in _WHY:
         found = pattern.search(text)
         if found is not None:
@@ -49,3 +62,9 @@ def within(script: Script) -> str | None:
             if pattern.search(others.text(path)):
                 return f"{path.name}: {why}"
     return None
+
+
+def _modules_of(text: str) -> set[str]:
+    """The names by which a script has modules of transformers, and what it may put something of its own into."""
+    found = {one[2] for one in _IMPORTED.finditer(text) if one[2]}
+    return found | {one[3] or one[1] for one in _TAKEN.finditer(text)}

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import libcst as cst
 
+from cleanguard.catalogue.families import family_of
 from cleanguard.catalogue.standing import standing_of
 from codemods.facts.purposes import trains
 from codemods.plan.edits import Edit
@@ -47,6 +48,8 @@ _PADS = re.compile(r"\bpadding\s*=\s*(?!False|None|\d)|\bpad_token|\.pad\(")
 # What a parameter, an option or a field is where nobody says anything else.
 _DEFAULT = re.compile(r"=\s*[\"']([\w./-]+)[\"']")
 
+# Families whose models have learned positions, some of them beside others.
+_COUNTING = ("gpt2", "gpt-neox", "opt", "starcoder", "stablelm")
 _FILLED = Note(
     "changed",
     "rows are filled up with the pad token that the loader chooses",
@@ -99,8 +102,18 @@ def refuse_moved_padding(script: Script, tokenizer: TokenizerLoad) -> None:
         raise CannotRewrite(
             f"{name} takes the tokenizer and may pad with it; the loader's side and pad token are others"
         )
+    for forward in script.flow.events(Forward):
+        made = forward.encoded is None and "attention_mask" in forward.args.keywords
+        if made and _counts_positions(forward):
+            raise CannotRewrite(
+                f"rows made by hand may be padded on the left (line {script.line_of(forward.node)}), which the guard "
+                "refuses for models that count positions"
+            )
     for encode in script.flow.events(Encode):
-        if encode.tokenizer.origin is not tokenizer.node or "padding" not in encode.args.keywords:
+        unseen = encode.args.opaque and "padding" not in encode.args.keywords
+        if encode.tokenizer.origin is not tokenizer.node or not (
+            unseen or "padding" in encode.args.keywords
+        ):
             continue
         uses = script.flow.uses(encode)
         scored = [use for use in uses if isinstance(use, Forward)]
@@ -111,11 +124,31 @@ def refuse_moved_padding(script: Script, tokenizer: TokenizerLoad) -> None:
             raise CannotRewrite(
                 f"a padded batch is scored without its mask (line {line}), which the guard refuses"
             )
+        if scored and not left and unseen:
+            raise CannotRewrite(
+                f"line {line} may pad what is scored, and the loader pads on the left: positions counted from the left "
+                'would move; say `padding_side="left"` if none are'
+            )
+        padded_left = left or encode.args.written("padding_side") == "left"
+        if padded_left and may_pad(encode) and any(map(_counts_positions, scored)):
+            raise CannotRewrite(
+                f"rows padded on the left are scored without `position_ids` (line {line}), which the guard refuses for "
+                "models that count positions"
+            )
         if scored and not left and _pads(encode):
             raise CannotRewrite(
                 f"a padded batch is scored (line {line}) and the loader pads on the left: positions "
                 'counted from the left would move; say `padding_side="left"` if none are'
             )
+
+
+def _counts_positions(forward: Forward) -> bool:
+    """Whether a model may count positions from the first column of a batch, and is not told others."""
+    if "position_ids" in forward.args.keywords:
+        return False
+    model = forward.model.model
+    family = family_of(model.text or "") if model.fixed else None
+    return family is None or family.name in _COUNTING
 
 
 def _collates_scored(script: Script) -> bool:

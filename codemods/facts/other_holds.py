@@ -132,7 +132,7 @@ def other_holds(
         pickles = dotted(call.func) in _PICKLERS and bool(call.args)
         value = call.args[0].value if pickles else None
         name = "" if value is None else (dotted(value) or "").rpartition(".")[2]
-        if name and name in _tokenizers(script, nodes):
+        if name and name in tokenizers_named(script, nodes):
             yield call, "it pickles what may be the tokenizer, and its guard with it"
     names = script.once(_models)
     for call in script.look(Calls, "save").found:
@@ -223,7 +223,7 @@ def _is_config(script: Script, call: cst.Call) -> bool:
     return any("GenerationConfig" in script.code(value) for value in values)
 
 
-def _tokenizers(script: Script, nodes: frozenset[cst.CSTNode]) -> set[str]:
+def tokenizers_named(script: Script, nodes: frozenset[cst.CSTNode]) -> set[str]:
     """The last names of what tokenizers are assigned to."""
     loads = [load for load in script.flow.events(TokenizerLoad) if load.node in nodes]
     targets = [target_of(script, load) for load in loads]

@@ -158,7 +158,7 @@ class Model:
         self.training = False
         self.config = config_of(name, self.rows, _EOS)
         self.name_or_path = name
-        self.generation_config = SimpleNamespace(pad_token_id=None, eos_token_id=_EOS)
+        self.generation_config = import_module("transformers").GenerationConfig(eos_token_id=_EOS)
 
     def _self(self, *_: Any, **__: Any) -> Model:
         return self

@@ -30,10 +30,10 @@ def prove(model: Any, support: Support, capture: Capture | None) -> None:
     """
     reach = support.reach if support.reach <= _LONGEST_WINDOW else 0
     length = max(_SHORT, reach + 3)
-    vocabulary = model.get_input_embeddings().weight.shape[0]
-    row = [(7 * at + 3) % vocabulary for at in range(length)]
-    rows = [row, row[: length // 2]]
     try:
+        vocabulary = model.get_input_embeddings().weight.shape[0]
+        row = [(7 * at + 3) % vocabulary for at in range(length)]
+        rows = [row, row[: length // 2]]
         theirs = list(_theirs(model, support.cache, rows))
         ours = list(_ours(model, support, capture, rows, [tokens for _, tokens in theirs]))
     except (

@@ -162,6 +162,13 @@ def refuse_uncapturable(model: Any) -> None:
             raise NoRoad(f"the hook {hook} on {name or 'the model'} would not run")
 
 
+# Whose modules take passes that nobody asked for without a trace.
+_LIBRARIES = frozenset(
+    "torch transformers transformers_modules peft bitsandbytes accelerate guard stages trl optimum gptqmodel auto_gptq "  # noqa: SIM905
+    "awq hqq torchao kernels flash_attn mamba_ssm deepspeed fairscale compressed_tensors quanto fbgemm_gpu".split()
+)
+
+
 def refuse_looked_into(model: Any) -> None:
     """Raise NoRoad for what somebody looks into or has changed: it would meet passes that nobody asked for.
 
@@ -173,6 +180,8 @@ def refuse_looked_into(model: Any) -> None:
             raise NoRoad(reason, lasting=False)
         if "forward" in vars(module) and not hasattr(module, "_hf_hook"):
             raise NoRoad(f"`forward` of {name or 'the model'} is somebody's own", lasting=False)
+        if type(module).__module__.partition(".")[0] not in _LIBRARIES:
+            raise NoRoad(f"{name or 'the model'} is a module of somebody's own", lasting=False)
 
 
 def keeps_tensors(model: Any) -> bool:

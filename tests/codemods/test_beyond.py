@@ -193,3 +193,49 @@ def test_a_user_that_puts_an_engine_around_the_model(
         {"loading.py": load, "using.py": use.replace("deepspeed.initialize", "mine.initialize")}
     )
     assert not any("deepspeed" in (site.reason or "") for site in free["loading.py"].manual)
+
+
+def test_labels_that_a_file_of_the_run_masks(plans: Callable[..., dict[str, Migration]]) -> None:
+    collate = "def collate(tok, ids):\n    pad = tok.pad_token_id\n    return ids.masked_fill(ids == pad, -100)\n"
+    train = (
+        "from data import collate\nfrom transformers import AutoModelForCausalLM, AutoTokenizer\n"
+        'tok = AutoTokenizer.from_pretrained("Qwen/Qwen2.5-0.5B")\n{}'
+        'model = AutoModelForCausalLM.from_pretrained("Qwen/Qwen2.5-0.5B")\nmodel.train()\n'
+        "loss = model(input_ids=IDS, labels=collate(tok, IDS)).loss\nloss.backward()\nsteps.step()\n"
+    )
+    held = plans({"data.py": collate, "train.py": train.format("")})["train.py"]
+    assert any("masks the pad token in its labels" in (s.reason or "") for s in held.manual)
+    said = plans({"data.py": collate, "train.py": train.format("tok.pad_token = tok.eos_token\n")})
+    assert not any("masks the pad token" in (s.reason or "") for s in said["train.py"].manual)
+
+
+@pytest.mark.parametrize(
+    ("line", "held"),
+    [
+        ("print(tok)\n", True),
+        ('print(f"with {tok!r}")\n', True),
+        ("said = {n: getattr(tok, n) for n in NAMES}\n", True),
+        ("new = tok.train_new_from_iterator(texts, 300)\n", True),
+        ('print(tok.name_or_path, getattr(tok, "vocab_size"))\n', False),
+    ],
+)
+def test_a_tokenizer_that_is_shown_as_a_whole(migrate: Migrate, line: str, held: bool) -> None:
+    plan = migrate(INSIDE + line)
+    assert any("shows all of the tokenizer" in (site.reason or "") for site in plan.manual) is held
+
+
+def test_a_side_that_another_file_reads(plans: Callable[..., dict[str, Migration]]) -> None:
+    checks = 'def check(tok):\n    assert tok.padding_side == "right"\n'
+    files = {"checks.py": checks, "main.py": "from checks import check\n" + INSIDE + "check(tok)\n"}
+    held = plans(files)["main.py"]
+    assert any("checks.py reads `padding_side`" in (site.reason or "") for site in held.manual)
+
+
+def test_what_is_put_into_the_librarys_modules(migrate: Migrate) -> None:
+    patch = (
+        "import transformers.models.gpt2.modeling_gpt2 as ml\nml.eager_attention_forward = mine\n"
+    )
+    plan = migrate(patch + INSIDE)
+    assert any(
+        "line 2: what is put into the library" in (site.reason or "") for site in plan.manual
+    )

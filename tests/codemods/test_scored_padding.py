@@ -10,6 +10,11 @@ MODEL = 'model = AutoModelForCausalLM.from_pretrained("gpt2")\n'
 SCORE = (
     'batch = tokenizer(texts, return_tensors="pt", padding=True)\nlogits = model(**batch).logits\n'
 )
+# Of a family with rotary positions.
+LEFT = (
+    'tokenizer = AutoTokenizer.from_pretrained("Qwen/Qwen2.5-0.5B", padding_side="left")\n'
+    'model = AutoModelForCausalLM.from_pretrained("Qwen/Qwen2.5-0.5B")\n'
+)
 LAST = "last = logits[range(2), batch['attention_mask'].sum(1) - 1]\n"
 
 
@@ -22,6 +27,7 @@ LAST = "last = logits[range(2), batch['attention_mask'].sum(1) - 1]\n"
         pytest.param(TOKENIZER + MODEL + SCORE.replace("padding=True", 'padding="max_length", max_length=9'), id="to one length"),
         pytest.param(TOKENIZER + MODEL + SCORE.replace("padding=True", "padding=True, add_special_tokens=False"), id="with a finding of its own"),
         pytest.param(TOKENIZER + "use(tokenizer)\n" + MODEL + SCORE, id="loaded alone"),
+        pytest.param(TOKENIZER + MODEL + SCORE.replace("padding=True", "**said"), id="by a dict of the run"),
     ],
 )  # fmt: skip
 def test_the_tokenizer_is_left_to_a_person(body, migrate):
@@ -36,10 +42,11 @@ def test_the_tokenizer_is_left_to_a_person(body, migrate):
 @pytest.mark.parametrize(
     "body",
     [
-        pytest.param(TOKENIZER.replace(")", ', padding_side="left")') + MODEL + SCORE, id="left by keyword"),
-        pytest.param(TOKENIZER + 'tokenizer.padding_side = "left"\n' + MODEL + SCORE, id="left by attribute"),
+        pytest.param(LEFT + SCORE, id="left by keyword"),
+        pytest.param(LEFT.replace(', padding_side="left")', ')\ntokenizer.padding_side = "left"') + SCORE, id="left by attribute"),
         pytest.param(TOKENIZER + MODEL + SCORE.replace("padding=True", "padding=False"), id="not padded"),
-        pytest.param(TOKENIZER + MODEL + SCORE.replace("padding=True", 'padding=True, padding_side="left"'), id="left in the call"),
+        pytest.param(LEFT.replace(', padding_side="left"', "") + SCORE.replace("padding=True", 'padding=True, padding_side="left"'), id="left in the call"),
+        pytest.param(TOKENIZER.replace(")", ', padding_side="left")') + MODEL + SCORE.replace("**batch", "**batch, position_ids=places"), id="positions that are said"),
         pytest.param(TOKENIZER + MODEL + SCORE.replace("model(**batch).logits", "count(batch)"), id="not scored"),
         pytest.param(TOKENIZER + MODEL + SCORE + "Trainer(model)\n", id="a training keeps its side"),
     ],
@@ -48,3 +55,11 @@ def test_the_tokenizer_is_migrated(body, migrate):
     plan = migrate(TOP + body)
     assert plan.refusal is None
     assert [site.reason for site in plan.manual if site.code == "CG102"] == []
+
+
+@pytest.mark.parametrize("said", ['tokenizer.padding_side = "left"\n', ""])
+def test_models_that_count_positions_are_not_given_rows_padded_on_the_left(said, migrate):
+    score = SCORE if said else SCORE.replace("padding=True", 'padding=True, padding_side="left"')
+    plan = migrate(TOP + TOKENIZER + said + MODEL + score)
+    [reason] = [site.reason for site in plan.manual if site.code == "CG102"]
+    assert "without `position_ids`" in str(reason)

@@ -498,3 +498,22 @@ def test_who_looks_into_a_model_sees_what_was_asked_for(tiny_dir: Path, changed:
     lengths = {one.prompt_tokens for one in found}
     assert seen[0] == (2, max(lengths))
     assert set(seen[1:]) == {(2, 1)}
+
+
+def test_modules_of_somebodys_own_see_what_was_asked_for(tiny_dir: Path) -> None:
+    class Scaled(torch.nn.Module):
+        def __init__(self, inner: Any) -> None:
+            super().__init__()
+            self.inner, self.seen = inner, []
+
+        def forward(self, ids: torch.Tensor) -> torch.Tensor:
+            self.seen.append(tuple(ids.shape))
+            found: torch.Tensor = self.inner(ids)
+            return found
+
+    model, tokenizer, _ = CleanModelLoader(str(tiny_dir)).load()
+    own = Scaled(model.get_input_embeddings())
+    model.set_input_embeddings(own)
+    found = complete(model, tokenizer, ["The capital"], max_new_tokens=3)
+    assert [one.engine for one in found] == ["plain"]
+    assert own.seen == [(1, found[0].prompt_tokens), (1, 1), (1, 1)]

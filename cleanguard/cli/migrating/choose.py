@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
 
+from cleanguard.errors import JobError
 from cleanguard.report.escaping import printable
 from cleanguard.report.spoken import say
 from codemods.plan.options import Wishes
@@ -27,6 +29,9 @@ def choose(
         plans: The plans of all files.
         wishes: What was wanted on the command line.
         replan: Plans a file again with other wishes.
+
+    Raises:
+        JobError: What is asked of, and is no terminal, ended before every place was asked for.
     """
     chosen: list[Migration] = []
     leaving = False
@@ -67,7 +72,15 @@ def _ask(plan: Migration, site: PlannedSite) -> str:
     for note in site.notes:
         say(f"    {note.kind}: {printable(note.text)}")
     while True:
-        answer: str = click.prompt("  rewrite [y,n,a,s,q,?]", default="y", show_default=False)
+        try:
+            answer: str = click.prompt("  rewrite [y,n,a,s,q,?]", default="y", show_default=False)
+        except click.Abort:
+            if sys.stdin.isatty():
+                raise
+            raise JobError(
+                "the answers ended before every place was asked for, and nothing was written; "
+                "answer each, or leave --interactive out"
+            ) from None
         if answer.lower() in ("y", "n", "a", "s", "q"):
             return answer.lower()
         say(f"  {_HELP}")

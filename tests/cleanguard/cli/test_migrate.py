@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import subprocess
 from pathlib import Path
 
@@ -189,6 +190,14 @@ def test_interactive(answers, wanted, script):
     result = CliRunner().invoke(command, ["--write", "--interactive", "script.py"], input=answers)
     assert result.exception is None or isinstance(result.exception, SystemExit)
     assert script.read_text() == wanted
+
+
+def test_answers_that_end_too_early_are_exit_2(run, script, monkeypatch):
+    monkeypatch.setattr("sys.stdin", io.StringIO(""))
+    ran = run("migrate", "--write", "--interactive", "script.py")
+    assert ran.code == 2
+    assert "nothing was written" in ran.err
+    assert script.read_text() == LOAD
 
 
 def test_the_notice_says_what_changed(run, script, tmp_path):
