@@ -394,7 +394,7 @@ def test_a_pipeline_is_the_plain_one_and_what_goes_into_it_is_told(
 def test_a_pipeline_around_a_model_that_is_there(
     watched: Any, tiny: Loaded, raw: tuple[Any, Any]
 ) -> None:
-    said = {"do_sample": False, "tokenizer": raw[1]}
+    said = {"do_sample": False, "tokenizer": raw[1], "device": "cpu"}  # the models are others' too
     CleanModelLoader.pipeline_watched("text-generation", watched, **said)
     assert codes(watched) == []
     stranger = copy.deepcopy(raw[0])
