@@ -100,9 +100,7 @@ def beyond(script: Script, nodes: frozenset[cst.CSTNode]) -> Iterator[tuple[cst.
 def _masks_pad(script: Script) -> bool:
     """Whether a training leaves the pad token out of its labels, and takes the one that the files bring."""
     others = script.others
-    near = [*others.imported(script.path)]
-    near += others.importers(script.path) if others.serves(script.path) else []
-    texts = [script.source.text, *map(others.text, near)]
+    texts = [script.source.text, *map(others.text, others.near(script.path))]
     masks = _MASKS_PAD.search(texts[0]) or any(map(_READS_PAD.search, texts[1:]))
     return bool(masks) and not any(map(_SETS_PAD.search, texts))
 

@@ -55,9 +55,7 @@ def within(script: Script) -> str | None:
             line = text.count("\n", 0, found.start()) + 1
             return f"line {line}: {why}"
     others = script.others
-    near = [*others.imported(script.path)]
-    near += others.importers(script.path) if others.serves(script.path) else []
-    for path in near:
+    for path in others.near(script.path):
         for pattern, why in _WHY:
             if pattern.search(others.text(path)):
                 return f"{path.name}: {why}"

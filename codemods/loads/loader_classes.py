@@ -159,7 +159,7 @@ def _refuse_others(
             raise CannotRewrite(
                 f"`{name}` loads an adapter: load the base by its name, then `attach_adapter`"
             )
-        if _OF_OTHERS.match(name):
+        if is_of_another_framework(name):
             raise CannotRewrite(
                 f"`{name}` gives a model of another framework, the loader one of torch"
             )
@@ -179,6 +179,11 @@ def _refuse_others(
             )
         if name.endswith(VALUE_HEAD):
             raise CannotRewrite(f"`{name}` puts a value head on the model, the loader does not")
+
+
+def is_of_another_framework(name: str) -> bool:
+    """Whether a class is one of transformers 4 for Flax or TensorFlow, by its name."""
+    return _OF_OTHERS.match(name) is not None
 
 
 def _may_differ(load: ModelLoad | TokenizerLoad, classes: Sequence[str | None]) -> bool:

@@ -230,9 +230,9 @@ class Model:
         """What nobody here answers is asked of small layers of the family: `modules()`, `named_parameters()`."""
         if name.startswith("__") or "config" not in vars(self):
             raise AttributeError(name)
-        layers = vars(self).setdefault("_layers", None) or layers_of(self.config)
-        vars(self)["_layers"] = layers
-        return getattr(layers, name)
+        if "_layers" not in vars(self):
+            self._layers = layers_of(self.config)
+        return getattr(self._layers, name)
 
     def save_pretrained(self, *_: Any, **__: Any) -> None:
         """Nothing is saved."""

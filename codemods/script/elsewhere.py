@@ -163,6 +163,10 @@ class Elsewhere:
         packages = [path for path in self._run if path.stem == "__init__"]
         return frozenset(pair for path in packages for pair in renamed(self.text(path)))
 
+    def near(self, path: Path) -> list[Path]:
+        """The files of the run that a file imports, and those that may import it."""
+        return [*self.imported(path), *(self.importers(path) if self.serves(path) else ())]
+
     def is_given(self, path: Path) -> bool:
         """Whether another file of the run may give a model to what a file generates with."""
         if path not in self._givings and not self.is_ours(path):

@@ -14,6 +14,7 @@ from dataclasses import replace
 import libcst as cst
 
 from codemods.facts.load_context import refuse_empty_weights
+from codemods.loads.loader_classes import is_of_another_framework
 from codemods.loads.own_loader import left_to_own_loader
 from codemods.plan.edits import Edit, apply
 from codemods.plan.sites import CannotRewrite, Note, Site
@@ -21,6 +22,7 @@ from codemods.script.script import Script
 from codemods.watching.classes import is_automatic
 from codemods.watching.pickling import pickles
 from codemods.watching.pipelines import watched_pipelines
+from codemods.watching.written import imports_beside, shows_itself
 from lint_rules._flow.values.events import Generate, ModelLoad, TokenizerLoad
 from lint_rules._questions.watching import is_beside_watched
 
@@ -37,8 +39,6 @@ _COMMENT = re.compile(rb"#[^\n]*")
 _SUMMARIES = {"CG101": "watch the load", "CG301": "watch the generation"}
 # Libraries whose `from_pretrained` gives a pair, or patches what it loads.
 _OTHERS = ("unsloth",)
-# How transformers 4 called the classes of other frameworks.
-_OF_OTHERS = re.compile(r"\.(Flax|TF)[A-Z]\w*\.from_pretrained$")
 
 
 def watched(script: Script, sites: Sequence[Site]) -> list[Site]:
@@ -141,9 +141,9 @@ def _load(script: Script, load: ModelLoad) -> tuple[Edit, ...]:
         not isinstance(function, cst.Attribute)
         or function.attr.value != "from_pretrained"
         or load.api.partition(".")[0] in _OTHERS
-        or _OF_OTHERS.search(load.api)
+        or _is_of_another_framework(load)
         or not _is_plain(script, load.node)
-        or _imports_beside(load)
+        or imports_beside(load.place)
         or script.once(pickles)
     ):
         return ()
@@ -159,18 +159,17 @@ def _load(script: Script, load: ModelLoad) -> tuple[Edit, ...]:
     return head, Edit(end, end, f",{_between(script, last)}{said}")
 
 
+def _is_of_another_framework(load: ModelLoad) -> bool:
+    owner = load.api.rpartition(".")[0]
+    return is_of_another_framework(owner.rpartition(".")[2])
+
+
 def _behind(script: Script, call: cst.Call, end: int) -> int:
     """Where the last argument of a call ends, with the parentheses that it stands in."""
     rest = script.utf8[end : script.span(call).end]
     bare = _COMMENT.sub(lambda found: b" " * len(found[0]), rest)
     closing = [at for at, byte in enumerate(bare) if byte == ord(")")]
     return end if len(closing) < 2 else end + closing[-2] + 1
-
-
-def _imports_beside(load: ModelLoad) -> bool:
-    """Whether something is imported on the load's own line, behind which the loader's import would come too late."""
-    body = () if load.place.line is None else load.place.line.body
-    return any(isinstance(one, (cst.Import, cst.ImportFrom)) for one in body)
 
 
 def _between(script: Script, argument: cst.Arg) -> str:
@@ -189,7 +188,7 @@ def _generation(
     if not isinstance(function, cst.Attribute) or function.attr.value != "generate":
         return ()
     load = script.flow.event_at(call.model.origin, ModelLoad)
-    if load is not None and _OF_OTHERS.search(load.api):
+    if load is not None and _is_of_another_framework(load):
         return ()
     model = _edited(script, function.value, own)
     # An engine of vLLM's is no model that could be watched.
@@ -201,10 +200,9 @@ def _generation(
         or model.startswith("super(")
     ):
         return ()
+    if shows_itself(script, call.node):
+        return ()
     span, whole = script.span(function), script.span(call.node)
-    end = script.utf8.index(b"\n", whole.end) if b"\n" in script.utf8[whole.end :] else None
-    if b"=}" in script.utf8[whole.end : end].replace(b" ", b""):
-        return ()  # an f-string that shows what it says
     if not call.node.args:
         return (Edit(span.start, whole.end - 1, f"{_GENERATE}({model}"),)
     first = call.node.args[0]

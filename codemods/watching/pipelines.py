@@ -9,6 +9,7 @@ import libcst as cst
 from codemods.plan.edits import Edit
 from codemods.plan.sites import Note, Site
 from codemods.script.script import Script
+from codemods.watching.written import imports_beside, shows_itself
 from lint_rules._flow.values.events import PipelineBuild
 from lint_rules._questions.pipelines import pipeline_calls
 
@@ -51,15 +52,8 @@ def _edit(script: Script, built: PipelineBuild) -> Edit | None:
     function: cst.BaseExpression = built.node.func
     while isinstance(function, cst.Attribute):
         function = function.value
-    body = () if built.place.line is None else built.place.line.body
-    if not isinstance(function, cst.Name) or any(
-        isinstance(one, (cst.Import, cst.ImportFrom)) for one in body
-    ):
+    named = isinstance(function, cst.Name)
+    if not named or imports_beside(built.place) or shows_itself(script, built.node):
         return None
     span = script.span(built.node.func)
-    whole = script.span(built.node)
-    end = script.utf8.find(b"\n", whole.end)
-    rest = script.utf8[whole.end : end if end >= 0 else None]
-    if b"=}" in rest.replace(b" ", b""):
-        return None  # an f-string that shows what it says
     return Edit(span.start, span.end, _PIPELINE)

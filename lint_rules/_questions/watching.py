@@ -27,14 +27,15 @@ def is_beside_watched(
         *(built for built in flow.events(PipelineBuild) if loads_by_itself(built)),
     ]
     own = [model for model in models if _is_alike(tokenizer, model)] or models
+    if own:
+        return all(model.watched or model.node in coming for model in own)
+    # Another file loads the model.
     fed = [
         call
         for call in flow.events(Generate)
         if call.encoded is not None and call.encoded.tokenizer.origin is tokenizer.node
     ]
-    if not own:  # another file loads the model
-        return bool(fed) and all(call.watched for call in fed)
-    return all(model.watched or model.node in coming for model in own)
+    return bool(fed) and all(call.watched for call in fed)
 
 
 def _is_alike(tokenizer: TokenizerLoad, model: ModelLoad | PipelineBuild) -> bool:

@@ -1,0 +1,20 @@
+"""How a call is written that may become a watched one."""
+
+from __future__ import annotations
+
+import libcst as cst
+
+from codemods.script.script import Script
+from lint_rules._flow.values.events import Place
+
+
+def imports_beside(place: Place) -> bool:
+    """Whether something is imported on a call's own line, behind which the loader's import would come too late."""
+    body = () if place.line is None else place.line.body
+    return any(isinstance(one, (cst.Import, cst.ImportFrom)) for one in body)
+
+
+def shows_itself(script: Script, call: cst.Call) -> bool:
+    """Whether a call may stand in an f-string that shows what it says: `{model.generate(ids)=}`."""
+    rest = script.utf8[script.span(call).end :].partition(b"\n")[0]
+    return b"=}" in rest.replace(b" ", b"")
