@@ -158,7 +158,7 @@ def _is_imported(script: Script, edit: Edit, every: Sequence[Import]) -> bool:
 
 
 def _edit(script: Script, item: Import, unused: set[str], *, arrives: bool) -> Edit:
-    lines = _kept(script, item, unused)
+    kept = lines = _kept(script, item, unused)
     if arrives:
         # plain imports come first, the rest goes by the alphabet
         plain = isinstance(item.node, cst.Import)
@@ -168,9 +168,9 @@ def _edit(script: Script, item: Import, unused: set[str], *, arrives: bool) -> E
         lines = [line if "\n" in line else f"{line}  {behind}" for line in lines]
     if lines or item.alone:
         edit = script.replace(item.line, lines or ["pass"])
-        inside = [one for one in script.comments_in(script.lines_of(item.line)) if one != behind]
-        for comment in [one for one in inside if not _kept(script, item, unused)]:
-            if names(script, edit.start, comment):
+        inside = () if kept else script.comments_in(script.lines_of(item.line))
+        for comment in inside:
+            if comment != behind and names(script, edit.start, comment):
                 edit = replace(edit, text=edit.text.replace(f"{comment}{script.newline}", "", 1))
         return edit
     return script.delete(item.line)

@@ -44,7 +44,7 @@ def pipeline_of(
 class _Pipeline:
     def __init__(self, task: str, model: Model, tokenizer: Any, options: dict[str, Any]) -> None:
         self.task, self.model, self.device = task, model, model.device
-        self.tokenizer = tokenizer_named(tokenizer)
+        self.tokenizer = _named(tokenizer)
         self._options = options
 
     def __call__(self, text_inputs: Any, **options: Any) -> Any:
@@ -64,7 +64,7 @@ class _Pipeline:
         return [{"generated_text": f"{text if full else ''}{answer}"} for answer in answers]
 
 
-def tokenizer_named(tokenizer: Any) -> Any:
+def _named(tokenizer: Any) -> Any:
     """A tokenizer, by its name or as it is."""
     if not isinstance(tokenizer, str):
         return tokenizer

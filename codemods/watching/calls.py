@@ -73,16 +73,16 @@ def watched(script: Script, sites: Sequence[Site]) -> list[Site]:
     if not script.once(pickles):
         found += watched_pipelines(script, chosen, _SUMMARIES)
     found = left_to_own_loader(script, found, script.path)
-    return [site for site in found if not _is_answered(script, site, found)]
+    coming = {one.node for one in found if one.code == "CG101" and is_watched(one)}
+    return [site for site in found if not (coming and _is_answered(script, site, coming))]
 
 
-def _is_answered(script: Script, site: Site, sites: Sequence[Site]) -> bool:
+def _is_answered(script: Script, site: Site, coming: set[cst.CSTNode]) -> bool:
     """Whether a tokenizer stays because its model is watched, which tells what is wrong with its ids."""
     if site.automatic or site.code != "CG102":
         return False
-    coming = {one.node for one in sites if one.code == "CG101" and is_watched(one)}
     load = script.flow.event_at(site.node, TokenizerLoad)
-    return bool(coming) and load is not None and is_beside_watched(load, script.flow, coming)
+    return load is not None and is_beside_watched(load, script.flow, coming)
 
 
 def _unreported(script: Script, sites: Sequence[Site], chosen: set[cst.CSTNode]) -> Iterator[Site]:
