@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from functools import reduce
 from pathlib import Path
 
 from cleanguard.catalogue.findings import Finding
@@ -109,21 +110,20 @@ def _migrate_notebook(
 ) -> Migration:
     """The plan of a notebook's module, and of each file that a cell of it writes."""
     notebook = read(raw)
-    sites: list[PlannedSite] = []
-    also: list[PlannedSite] = []
-    refusals: list[str] = []
+    plans: list[Migration] = []
     after = raw
     for index in range(len(notebook.sources)):
         document = NotebookDocument(after, index)
         own = [document.unplaced(one) for one in found if document.holds(one.location.cell)]
-        plan = _best(filename, document, settings, wishes, own, others, path)
-        after = plan.after
-        sites += plan.left_alone if plan.refusal else plan.sites
-        also += plan.also
-        refusals += [plan.refusal] if plan.refusal else []
+        plans.append(_best(filename, document, settings, wishes, own, others, path))
+        after = plans[-1].after
+    sites = [site for one in plans for site in (one.left_alone if one.refusal else one.sites)]
+    also = tuple(site for one in plans for site in one.also)
+    refusals = [one.refusal for one in plans if one.refusal]
+    links = reduce(Links.with_cells, (one.links for one in plans), Links({}))
     refused = "; ".join(dict.fromkeys(refusals)) if after == raw and refusals else None
     sites = with_installs(raw, sites)
-    return Migration(filename, raw, after, tuple(sites), refused, tuple(also))
+    return Migration(filename, raw, after, tuple(sites), refused, also, links=links)
 
 
 def _followed(

@@ -14,7 +14,7 @@ from cleanguard.files import SourceFile
 from cleanguard.settings.config import Settings
 from codemods.migration import Migration, migrate_source
 from codemods.plan.options import EVERYTHING, Wishes
-from codemods.plan.planned import Links, LoadKey
+from codemods.plan.planned import Links, LoadKey, Unguarded
 from codemods.script.elsewhere import Elsewhere
 from lint_rules._engine.content import digest_of
 from lint_rules._engine.each import Each, Unread
@@ -46,6 +46,7 @@ class Planner:
         self._held: dict[LoadKey, str] = {}
         self._left: dict[LoadKey, str] = {}
         self._lacks_bos: set[LoadKey] = set()
+        self._unguarded: set[Unguarded] = set()
 
     def plans(
         self, wishes: Wishes = EVERYTHING, progress: Callable[[int, int], None] | None = None
@@ -89,6 +90,8 @@ class Planner:
         new_held = {key: why for key, why in held.items() if key not in stays}
         new_left = {key: why for key, why in left.items() if key not in self._left}
         lacking = {key for one in links.values() for key in one.lacks_bos} - self._lacks_bos
+        unguarded = {load for one in links.values() for load in one.unguarded} - self._unguarded
+        self._unguarded |= unguarded
         self._held |= new_held
         self._lacks_bos |= lacking
         self._left |= new_left
@@ -100,6 +103,7 @@ class Planner:
             and (
                 str(file.path.resolve()) in touched
                 or not links[file.name].uses.isdisjoint(new_left)
+                or any(one.may_go_with(name) for name in links[file.name].lone for one in unguarded)
             )
         ]
 
@@ -135,6 +139,7 @@ class Planner:
             self._others = Elsewhere(self._files, self._seen)
             self._others.held, self._others.left = self._held, self._left
             self._others.lacks_bos = self._lacks_bos
+            self._others.unguarded = self._unguarded
         raw = file.read()
         known = (self._known or {}).get(file.name)
         fits = known is not None and known.digest == digest_of(raw, file.place)

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import libcst as cst
 
+from codemods.doubts.lone_tokenizers import beside, lone, unguarded
 from codemods.facts.purposes import trains
 from codemods.facts.unseen_ids import has_bos, may_have_bos
 from codemods.generation import generate_calls, scoring
@@ -51,7 +52,9 @@ def sites_of(script: Script) -> tuple[list[Site], Links]:
         for site in sites:
             if site.reason is not None:
                 own.setdefault((site.code, site.node), site.reason)
+        done = {site.node for site in sites if site.automatic}
         found = half_done(script, sites, by_choice)
+        found = {**beside(lone(script, done), others.unguarded), **found}
         if not found.keys() - held.keys():
             links = _links(script, sites, by_choice, own_keys)
             sites = without_begins(script, sites, allowed | loads_without_bos(script, sites))
@@ -134,6 +137,8 @@ def _links(
         {} if why is None else dict.fromkeys(wanted, why),
         frozenset(key for node, key in foreign.items() if node in lacking),
         relied_on(script, {node: key for node, key in own.items() if node in done}, foreign),
+        unguarded(script, done, by_choice),
+        frozenset(lone(script, done).values()),
     )
 
 
@@ -146,7 +151,7 @@ def nothing_done(script: Script, links: Links, doubt: str) -> Links:
     own = own_loads(script)
     left = {key: _stays(script, node) for node, key in own.items()}
     why = f"{script.path.name} stays as it is: {doubt}"
-    return Links(left, links.uses, dict.fromkeys(links.uses, why))
+    return Links(left, links.uses, dict.fromkeys(links.uses, why), unguarded=unguarded(script))
 
 
 def _sites(

@@ -42,6 +42,25 @@ LoadKey = tuple[str, int]
 
 
 @dataclass(frozen=True, slots=True)
+class Unguarded:
+    """A model load that the loader does not take over.
+
+    Attributes:
+        file: The name of its file.
+        line: 1-based.
+        name: The model's; None where the program decides it at run time.
+    """
+
+    file: str
+    line: int
+    name: str | None
+
+    def may_go_with(self, tokenizer: str | None) -> bool:
+        """Whether a tokenizer of a name, None for any, may be the model's."""
+        return tokenizer is None or self.name is None or tokenizer == self.name
+
+
+@dataclass(frozen=True, slots=True)
 class Links:
     """What a plan says about the loads of other files of the run, and to them.
 
@@ -52,6 +71,8 @@ class Links:
         lacks_bos: Those of them whose models score rows here that may not begin with BOS.
         relies: Loads of which other files are to look after what they do with the model, with those files,
             and why the loads stay if one does not.
+        unguarded: The model loads of this file that are not guarded.
+        lone: The names of the tokenizers that are rewritten here without a model, None for one named at run time.
     """
 
     left: Mapping[LoadKey, str]
@@ -59,6 +80,13 @@ class Links:
     wants: Mapping[LoadKey, str] = field(default_factory=dict)
     lacks_bos: frozenset[LoadKey] = frozenset()
     relies: Mapping[tuple[LoadKey, str], str] = field(default_factory=dict)
+    unguarded: frozenset[Unguarded] = frozenset()
+    lone: frozenset[str | None] = frozenset()
+
+    def with_cells(self, other: Links) -> Links:
+        """The links of a notebook, with those of some of its cells: which files load a model that is not guarded."""
+        unguarded, lone = self.unguarded | other.unguarded, self.lone | other.lone
+        return replace(self, unguarded=unguarded, lone=lone)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ import libcst as cst
 
 from cleanguard.files import SourceFile
 from codemods.plan.contents import content_of
-from codemods.plan.planned import LoadKey
+from codemods.plan.planned import LoadKey, Unguarded
 from codemods.script.givers import NOTHING, Given, Givers
 from codemods.script.handing import (
     MAKES,
@@ -53,6 +53,7 @@ class Elsewhere:
         held: Loads that must stay for another file's sake, with the reason.
         left: Loads that stay, with the reason.
         lacks_bos: Loads whose models score rows in other files that may not begin with BOS.
+        unguarded: The model loads of other files that are not guarded.
     """
 
     def __init__(self, files: Iterable[SourceFile] = (), seen: OtherFiles | None = None) -> None:
@@ -64,6 +65,7 @@ class Elsewhere:
         self.held: dict[LoadKey, str] = {}
         self.left: dict[LoadKey, str] = {}
         self.lacks_bos: set[LoadKey] = set()
+        self.unguarded: set[Unguarded] = set()
         self._wholes: dict[Path, str] = {}
         self._texts: dict[Path, str] = {}
         self._trees: dict[Path, ast.Module | None] = {}

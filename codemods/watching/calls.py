@@ -20,20 +20,22 @@ from codemods.plan.edits import Edit, apply
 from codemods.plan.sites import CannotRewrite, Note, Site
 from codemods.script.script import Script
 from codemods.watching.classes import is_automatic
+from codemods.watching.handed_on import HandedOn, generations_of, handed_on
 from codemods.watching.pickling import pickles
 from codemods.watching.pipelines import watched_pipelines
-from codemods.watching.written import imports_beside, shows_itself
+from codemods.watching.written import between, imports_beside, shows_itself
 from lint_rules._flow.values.events import Generate, ModelLoad, TokenizerLoad
 from lint_rules._questions.watching import is_beside_watched
 
 _LOAD, _GENERATE = "CleanModelLoader.load_watched", "CleanModelLoader.generate_watched"
 _AUTOMATIC = "transformers.AutoModelForCausalLM.from_pretrained"
-_VLLM = re.compile(r"\bvllm\b")
+_VLLM = re.compile(r"^\s*(from|import)\s[^\n]*vllm", re.MULTILINE | re.IGNORECASE)
 _LIBRARY = re.compile(r"^\s*(from|import)\s+transformers\b", re.MULTILINE)
 # What nobody else's `generate` is told, such as that of a model of one's own.
 _OF_TRANSFORMERS = frozenset(
     "input_ids attention_mask generation_config logits_processor stopping_criteria num_beams pad_token_id "  # noqa: SIM905
-    "eos_token_id return_dict_in_generate num_return_sequences use_cache streamer".split()
+    "eos_token_id return_dict_in_generate num_return_sequences use_cache streamer do_sample "
+    "repetition_penalty no_repeat_ngram_size output_scores".split()
 )
 _COMMENT = re.compile(rb"#[^\n]*")
 _SUMMARIES = {"CG101": "watch the load", "CG301": "watch the generation"}
@@ -70,6 +72,7 @@ def watched(script: Script, sites: Sequence[Site]) -> list[Site]:
         note = Note("carried", f"the call as it is, watched and not guarded: {reason}")
         summary = _SUMMARIES[site.code]
         found.append(replace(site, summary=summary, edits=edits, notes=(note,), reason=None))
+    found = _handed(script, found, chosen, [*taken, *own])
     if not script.once(pickles):
         found += watched_pipelines(script, chosen, _SUMMARIES)
     found = left_to_own_loader(script, found, script.path)
@@ -104,6 +107,45 @@ def _unreported(script: Script, sites: Sequence[Site], chosen: set[cst.CSTNode])
         else:
             continue
         yield Site("CG301", call.node, _SUMMARIES["CG301"], reason=reason)
+
+
+def _handed(
+    script: Script, sites: list[Site], chosen: set[cst.CSTNode], written: Sequence[Edit]
+) -> list[Site]:
+    """The sites, with the generations watched whose `generate` is handed to what calls it."""
+    for one in handed_on(script):
+        met = [edit for edit in one.edits for other in written if _meets(edit, other)]
+        linked = list(generations_of(one, sites))
+        calls = [script.flow.event_at(site.node, Generate) for site in linked]
+        strange = [call for call in calls if call is not None and _is_of_another(script, call)]
+        if met or strange or one.node in chosen or any(s.node in chosen for s in linked):
+            continue
+        if not linked and not _is_of_transformers(script, one):
+            continue
+        reason = linked[0].reason if linked else None
+        why = reason or "where the model is loaded cannot be seen in this file"
+        note = Note("carried", f"the call as it is, watched and not guarded: {why}")
+        edits = one.edits
+        for site in linked or [Site("CG301", one.node, _SUMMARIES["CG301"])]:
+            told = replace(
+                site, summary=_SUMMARIES["CG301"], edits=edits, notes=(note,), reason=None
+            )
+            sites = [*(other for other in sites if other is not site), told]
+            edits = ()
+    return sites
+
+
+def _is_of_another(script: Script, call: Generate) -> bool:
+    load = script.flow.event_at(call.model.origin, ModelLoad)
+    return load is not None and _is_of_another_framework(load)
+
+
+def _is_of_transformers(script: Script, call: HandedOn) -> bool:
+    """Whether a `generate` that is handed on is one of transformers, told settings of its own."""
+    text = script.source.text
+    if _LIBRARY.search(text) is None or "apply_chat_template" in text or _VLLM.search(text):
+        return False
+    return not _OF_TRANSFORMERS.isdisjoint(call.keywords) or "Streamer(" in text
 
 
 def _comes_from_elsewhere(call: Generate) -> bool:
@@ -156,7 +198,7 @@ def _load(script: Script, load: ModelLoad) -> tuple[Edit, ...]:
         return ()  # it lacks what it loads
     last = load.node.args[-1]
     end = _behind(script, load.node, script.span(last.value).end)
-    return head, Edit(end, end, f",{_between(script, last)}{said}")
+    return head, Edit(end, end, f",{between(script, last)}{said}")
 
 
 def _is_of_another_framework(load: ModelLoad) -> bool:
@@ -172,14 +214,6 @@ def _behind(script: Script, call: cst.Call, end: int) -> int:
     return end if len(closing) < 2 else end + closing[-2] + 1
 
 
-def _between(script: Script, argument: cst.Arg) -> str:
-    """What stands before an argument that is to come behind another: a space, or a line like the other's."""
-    start = script.span(argument).start
-    line = script.utf8.rfind(b"\n", 0, start) + 1
-    before = script.utf8[line:start].decode()
-    return " " if before.strip() else f"{script.newline}{before}"
-
-
 def _generation(
     script: Script, call: Generate, own: Sequence[Edit], reason: str
 ) -> tuple[Edit, ...]:
@@ -187,12 +221,12 @@ def _generation(
     function = call.node.func
     if not isinstance(function, cst.Attribute) or function.attr.value != "generate":
         return ()
-    load = script.flow.event_at(call.model.origin, ModelLoad)
-    if load is not None and _is_of_another_framework(load):
+    if _is_of_another(script, call):
         return ()
+    load = script.flow.event_at(call.model.origin, ModelLoad)
     model = _edited(script, function.value, own)
     # An engine of vLLM's is no model that could be watched.
-    other = "llm" in model.lower() or "something else than a model" in reason
+    other = (load is None and "llm" in model.lower()) or "something else than a model" in reason
     if (
         (other and _VLLM.search(script.source.text))
         or "\n" in model
@@ -209,7 +243,7 @@ def _generation(
     start = script.span(first).start
     # One edit up to the first argument, which may hold edits of its own.
     opening = script.utf8[span.end : start].decode()
-    said = f"{_GENERATE}{opening}{model},{_between(script, first)}"
+    said = f"{_GENERATE}{opening}{model},{between(script, first)}"
     return (Edit(span.start, start, said),)
 
 

@@ -18,3 +18,11 @@ def shows_itself(script: Script, call: cst.Call) -> bool:
     """Whether a call may stand in an f-string that shows what it says: `{model.generate(ids)=}`."""
     rest = script.utf8[script.span(call).end :].partition(b"\n")[0]
     return b"=}" in rest.replace(b" ", b"")
+
+
+def between(script: Script, argument: cst.Arg) -> str:
+    """What stands before an argument that is to come behind another: a space, or a line like the other's."""
+    start = script.span(argument).start
+    line = script.utf8.rfind(b"\n", 0, start) + 1
+    before = script.utf8[line:start].decode()
+    return " " if before.strip() else f"{script.newline}{before}"

@@ -1,0 +1,67 @@
+"""Tokenizers in a file that loads no model, where a model that stays as it is may read or make what they make."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Set
+
+import libcst as cst
+
+from codemods.plan.planned import Unguarded
+from codemods.script.foreign import foreign_loads
+from codemods.script.script import Script
+from lint_rules._flow.values.events import LoaderCall, ModelLoad, TokenizerLoad
+from lint_rules._flow.values.kinds import ModelId
+
+
+def unguarded(
+    script: Script, done: Set[cst.CSTNode] = frozenset(), by_choice: Set[cst.CSTNode] = frozenset()
+) -> frozenset[Unguarded]:
+    """The model loads of a script that the loader does not take over, but for those that a person wants so.
+
+    Args:
+        script: The script.
+        done: What is rewritten.
+        by_choice: What a person wants to be left.
+    """
+    return frozenset(
+        Unguarded(script.path.name, script.line_of(load.node), _name(load.model))
+        for load in script.flow.events(ModelLoad)
+        if load.node not in done | by_choice
+    )
+
+
+def lone(script: Script, done: Set[cst.CSTNode]) -> dict[cst.CSTNode, str | None]:
+    """The tokenizers that are rewritten in a script without a model of the loader's, with their names if known."""
+    stays = script.others.left
+    if (
+        any(load.node in done for load in script.flow.events(ModelLoad))
+        or next(script.flow.events(LoaderCall), None) is not None
+        or any(key is not None and key not in stays for key in foreign_loads(script).values())
+    ):
+        return {}
+    loads = script.flow.events(TokenizerLoad)
+    return {load.node: _name(load.model) for load in loads if load.node in done}
+
+
+def beside(
+    tokenizers: dict[cst.CSTNode, str | None], others: Collection[Unguarded]
+) -> dict[cst.CSTNode, str]:
+    """The lone tokenizers that a model may go with which is not guarded, with the reason.
+
+    Args:
+        tokenizers: Those, with their names.
+        others: The model loads of other files of the run that stay as they are, or are watched.
+    """
+    found: dict[cst.CSTNode, str] = {}
+    for node, name in tokenizers.items():
+        for one in sorted(others, key=lambda one: (one.file, one.line)):
+            if one.may_go_with(name):
+                found[node] = (
+                    f"{one.file}:{one.line} loads a model that it may go with, not guarded"
+                )
+                break
+    return found
+
+
+def _name(model: ModelId) -> str | None:
+    return model.text if model.fixed else None
