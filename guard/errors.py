@@ -17,7 +17,8 @@ class GuardError(Exception):
     """Something that would have ruined a result, or kept it from being produced.
 
     Where transformers or torch raise in the same case, the class is one of theirs as well (`OSError` for a model that
-    is not there, `ValueError` for settings, `RuntimeError` for full memory), so that what caught theirs catches these.
+    is not there, `ValueError` for settings, `RuntimeError` for full memory and empty prompts,
+    `IndexError` for unknown ids), so that what caught theirs catches these.
 
     Attributes:
         hazard: The catalogue entry; None where nothing is wrong with the method (a missing file).
@@ -73,6 +74,18 @@ class BrokenModelError(GuardError):
     """The model cannot compute: its forward pass fails, or its scores are no numbers."""
 
 
+class BrokenLookupError(BrokenModelError, IndexError):
+    """A forward pass fails with an IndexError: an id or a position that a table of the model has not."""
+
+
+class BrokenPassError(BrokenModelError, RuntimeError):
+    """A forward pass fails with a RuntimeError of torch's."""
+
+
+class BrokenValueError(BrokenModelError, ValueError):
+    """A forward pass fails with a ValueError."""
+
+
 class BrokenScoresError(BrokenModelError):
     """CG305: the model's scores are no numbers: weights that hold NaN, or an overflow."""
 
@@ -85,6 +98,14 @@ class EngineStartError(GuardError):
 
 class SettingsError(GuardError, ValueError):
     """Settings that contradict each other or say too little."""
+
+
+class EmptyPromptError(SettingsError, RuntimeError):
+    """A prompt without a single id; torch raises a RuntimeError for it, of a shape or of a type."""
+
+
+class UnknownIdsError(SettingsError, IndexError):
+    """Ids that the model has no row for; torch raises an IndexError for them."""
 
 
 class RecordsError(GuardError):
@@ -198,8 +219,11 @@ class PaddingError(GuardError):
     hazard = hazards.RIGHT_PADDING_GENERATION
 
 
-class TruncatedPromptError(GuardError, ValueError):
-    """A prompt does not fit and would have been cut, or read past the trained positions."""
+class TruncatedPromptError(GuardError, ValueError, IndexError):
+    """A prompt does not fit and would have been cut, or read past the trained positions.
+
+    Models with a table of positions raise an IndexError for it, `max_length` a ValueError.
+    """
 
     hazard = hazards.SILENT_TRUNCATION
 

@@ -8,10 +8,20 @@ from pathlib import PurePath
 from types import FrameType
 
 from guard.base.messages import first_line
-from guard.errors import BrokenModelError, GuardError
+from guard.errors import (
+    BrokenLookupError,
+    BrokenModelError,
+    BrokenPassError,
+    BrokenValueError,
+    GuardError,
+)
 from guard.files.devices import memory_is_full
 from guard.files.hub import torch
 
+_REMEDY = (
+    "look at its config.json for values that its code cannot follow (kinds of layers, windows, heads), and at what was "
+    "put on it; the full error stands above"
+)
 _LIBRARIES = ("torch", "transformers", "accelerate", "peft", "bitsandbytes", "triton")
 
 
@@ -24,7 +34,8 @@ def forward_failures() -> Iterator[None]:
     full memory.
 
     Raises:
-        BrokenModelError: With what was said, and where.
+        BrokenModelError: With what was said, and where; an IndexError, RuntimeError or ValueError as well where the
+            library's was one.
     """
     try:
         yield
@@ -35,12 +46,23 @@ def forward_failures() -> Iterator[None]:
         if where is None:
             raise
         said = first_line(error)
-        raise BrokenModelError(
+        raise _like(
+            error,
             f"the model cannot compute what it was given: {type(error).__name__}: {said}",
-            evidence={"error": type(error).__name__, "where": where},
-            remedy="look at its config.json for values that its code cannot follow (kinds of layers, windows, "
-            "heads), and at what was put on it; the full error stands above",
+            where,
         ) from error
+
+
+def _like(error: Exception, message: str, where: str) -> BrokenModelError:
+    """An error that is caught by what catches the library's."""
+    evidence = {"error": type(error).__name__, "where": where}
+    if isinstance(error, IndexError):
+        return BrokenLookupError(message, evidence=evidence, remedy=_REMEDY)
+    if isinstance(error, RuntimeError):
+        return BrokenPassError(message, evidence=evidence, remedy=_REMEDY)
+    if isinstance(error, ValueError):
+        return BrokenValueError(message, evidence=evidence, remedy=_REMEDY)
+    return BrokenModelError(message, evidence=evidence, remedy=_REMEDY)
 
 
 def _in_forward(error: BaseException) -> str | None:

@@ -12,6 +12,7 @@ from cleanguard.catalogue import hazards
 from guard.errors import (
     ContaminationError,
     DoubledBosError,
+    EmptyPromptError,
     GuardWarning,
     SettingsError,
     TruncatedPromptError,
@@ -54,7 +55,8 @@ def encode(
         ContaminationError: A prompt holds a control token or text that the chat template inserts.
         DoubledBosError: A prompt spells out BOS.
         TruncatedPromptError: A prompt has more than `max_length` tokens.
-        SettingsError: A prompt is no string, or gives no token at all.
+        SettingsError: A prompt is no string.
+        EmptyPromptError: It gives no token at all.
     """
     from transformers import BatchEncoding
 
@@ -105,7 +107,7 @@ def encode_rows(
 
         row = [*policy.prefix, *row]
         if not row:
-            raise SettingsError(
+            raise EmptyPromptError(
                 f"prompt {at} is empty", remedy="a model without BOS needs some text"
             )
         if max_length is not None and len(row) > max_length:

@@ -9,7 +9,7 @@ from numbers import Integral, Real
 from typing import Any
 
 from guard.base.modes import unwrapped
-from guard.errors import SettingsError
+from guard.errors import EmptyPromptError, SettingsError, UnknownIdsError
 from guard.files.hub import torch, transformers
 
 _Rule = tuple[Callable[[Any, float], bool], str]
@@ -124,6 +124,8 @@ def refuse_other_ids(ids: object, rows: int | None) -> None:
 
     Raises:
         SettingsError: It is not, with what it is.
+        EmptyPromptError: It holds no id.
+        UnknownIdsError: It holds others than the model has.
     """
     if not isinstance(ids, torch.Tensor) or ids.dim() != 2:
         shape = tuple(ids.shape) if isinstance(ids, torch.Tensor) else type(ids).__name__
@@ -131,22 +133,22 @@ def refuse_other_ids(ids: object, rows: int | None) -> None:
             f"generate_ids takes a tensor of ids of shape (rows, positions), not {shape}",
             remedy="pass a text to generate, or torch.tensor([ids]) here",
         )
+    _refuse_unreadable("ids", ids)
+    if not ids.numel():
+        raise EmptyPromptError(
+            f"generate_ids was given no ids: shape {tuple(ids.shape)}",
+            remedy="a prompt has at least one token, such as BOS",
+        )
     if ids.dtype not in (torch.int64, torch.int32):
         raise SettingsError(
             f"generate_ids was given ids of {ids.dtype}",
             remedy="ids are of torch.int64: ids.long()",
         )
-    _refuse_unreadable("ids", ids)
-    if not ids.numel():
-        raise SettingsError(
-            f"generate_ids was given no ids: shape {tuple(ids.shape)}",
-            remedy="a prompt has at least one token, such as BOS",
-        )
     least, most = int(ids.min()), int(ids.max())
     if least < 0 or (rows is not None and most >= rows):
         other = least if least < 0 else most
         said = "from 0" if rows is None else f"from 0 to {rows - 1}"
-        raise SettingsError(
+        raise UnknownIdsError(
             f"the id {other} is among the ids, and the model's are {said}",
             evidence={"id": other, "rows": rows},
             remedy="tokenise with the model's own tokenizer; what is a label's -100 is no id of a prompt",
