@@ -297,7 +297,7 @@ UNSEEDED_SAMPLING = Hazard(
     severity="warning",
     summary="sampling without a seed",
     why="The result cannot be repeated, by you or by anybody.",
-    remedy="pass `seed=`",
+    remedy="pass `seed=` to a guarded call, or call `transformers.set_seed(…)` before a plain one",
     guarded=True,
     linted=True,
     traced=True,

@@ -146,7 +146,7 @@ def _is_own(script: Script, call: Generate) -> bool:
 def _refuse_model(script: Script, call: Generate, unmigrated: frozenset[cst.CSTNode]) -> None:
     """Raise CannotRewrite if the model of a call is none that the loader gives."""
     if call.model.origin is None:
-        raise CannotRewrite("where the model is loaded cannot be seen in this file")
+        raise CannotRewrite("where its model comes from is not followed")
     if may_be_another(script, call):
         raise CannotRewrite("what generates here may be something else than a model")
     unseen = unseen_giver(script, call.node.func, call.place.function)

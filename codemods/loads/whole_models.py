@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from functools import partial
 
 import libcst as cst
 
 from codemods.doubts.beyond import beyond
+from codemods.doubts.saved import saved
+from codemods.doubts.uses import uses
 from codemods.facts.changed_elsewhere import changed_elsewhere
 from codemods.facts.given_models import is_apart
 from codemods.facts.load_context import SPECIALS, is_masked, may_pad
@@ -76,8 +78,25 @@ def half_done(
         if stays is not None:
             node, why = stays
             found[load.node] = f"all of a model or none: line {script.line_of(node)} stays, {why}"
+    if not trains(script):
+        found |= _beside_raw_tokenizers(script, done - found.keys(), reasons)
     alone = {one.node for one in script.flow.events(TokenizerLoad)} & (done - found.keys())
     return {**found, **without_model(script, alone, done - found.keys())}
+
+
+def _beside_raw_tokenizers(
+    script: Script, done: Set[cst.CSTNode], reasons: Mapping[cst.CSTNode, str]
+) -> dict[cst.CSTNode, str]:
+    """The models that would be guarded while a tokenizer stays that may be theirs, under another name."""
+    tokenizers = [one for one in script.flow.events(TokenizerLoad) if one.node in reasons]
+    stays = [one for one in tokenizers if one.node not in done]
+    found: dict[cst.CSTNode, str] = {}
+    for load in script.flow.events(ModelLoad):
+        for one in stays if load.node in done else ():
+            if load.model.text == one.model.text:
+                line = script.line_of(one.node)
+                found[load.node] = f"all of a model or none: line {line} stays, {reasons[one.node]}"
+    return found
 
 
 def left_of_foreign(
@@ -190,6 +209,7 @@ def _undone(
 
     yield from beyond(script, nodes)
     yield from other_holds(script, nodes, touches)
+    yield from saved(script, nodes)
     yield from changed_elsewhere(script, nodes)
     any_model = bool(models) or given_here is not None
     # What generates with a model that cannot be seen may do so with one that nothing else here generates with.
@@ -261,6 +281,7 @@ def _undone(
             held = first(argument.value, CausalLM) or first(argument.value, Tokenizer)
             if held is not None and held.origin in nodes:
                 yield built.node, "a pipeline generates with settings of its own"
+    yield from uses(script, nodes, models)
 
 
 def _gives(script: Script) -> bool:

@@ -37,10 +37,13 @@ _OF_TRANSFORMERS = frozenset(
     "eos_token_id return_dict_in_generate num_return_sequences use_cache streamer do_sample "
     "repetition_penalty no_repeat_ngram_size output_scores".split()
 )
+# A call, but for those that make a thing and no more.
+_CALLED = re.compile(r"\b(?!(bool|int|str|float)\b)[a-z_]\w*\(|[\])]\(")
+_ELSEWHERE = "where its model comes from is not followed"
 _COMMENT = re.compile(rb"#[^\n]*")
 _SUMMARIES = {"CG101": "watch the load", "CG301": "watch the generation"}
 # Libraries whose `from_pretrained` gives a pair, or patches what it loads.
-_OTHERS = ("unsloth",)
+_OTHERS = ("unsloth", "pytorch_transformers", "pytorch_pretrained_bert")
 
 
 def watched(script: Script, sites: Sequence[Site]) -> list[Site]:
@@ -103,7 +106,7 @@ def _unreported(script: Script, sites: Sequence[Site], chosen: set[cst.CSTNode])
             line = script.line_of(call.model.origin)
             reason = f"the model load in line {line} stays as it is"
         elif library and _comes_from_elsewhere(call):
-            reason = "where the model is loaded cannot be seen in this file"
+            reason = _ELSEWHERE
         else:
             continue
         yield Site("CG301", call.node, _SUMMARIES["CG301"], reason=reason)
@@ -123,7 +126,7 @@ def _handed(
         if not linked and not _is_of_transformers(script, one):
             continue
         reason = linked[0].reason if linked else None
-        why = reason or "where the model is loaded cannot be seen in this file"
+        why = reason or _ELSEWHERE
         note = Note("carried", f"the call as it is, watched and not guarded: {why}")
         edits = one.edits
         for site in linked or [Site("CG301", one.node, _SUMMARIES["CG301"])]:
@@ -265,5 +268,10 @@ def _is_plain(script: Script, call: cst.Call) -> bool:
         node = node.value
     if isinstance(node, cst.Name):
         return True
-    calls = script.code(call).count("(") > 1
-    return isinstance(node, cst.Subscript) and isinstance(node.value, cst.Name) and not calls
+    nested: cst.BaseExpression = node
+    while isinstance(nested, cst.Subscript):
+        nested = nested.value
+    within = script.code(call).partition(".from_pretrained(")[2]
+    if nested is node or not isinstance(nested, cst.Name) or "(" in script.code(node):
+        return False
+    return _CALLED.search(within) is None

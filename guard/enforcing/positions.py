@@ -39,7 +39,8 @@ def check_positions(
     """
     if mask is None or mask.shape != ids.shape or position_ids is not None:
         return
-    late = mask[:, 0] == 0
+    # A row of padding alone has no token that could be read elsewhere.
+    late = (mask[:, 0] == 0) & mask.any(-1)
     if not bool(late.any()):
         return
     row = int(late.nonzero()[0])

@@ -44,6 +44,13 @@ _NOT_NEEDED = [
     "onnx/*",
     "*.msgpack",
     "*.h5",
+    "*.ot",
+    "*.tflite",
+    "*.mlmodel",
+    "*.mlpackage/*",
+    "coreml/*",
+    "openvino/*",
+    "openvino_*",
     "*.md",
     "*.pdf",
 ]

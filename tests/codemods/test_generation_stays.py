@@ -71,7 +71,7 @@ def f(other_model, prompt):
     inputs = tokenizer(prompt, return_tensors="pt")
     return tokenizer.decode(other_model.generate(**inputs, max_new_tokens=5)[0])
 """,
-        "where the model is loaded cannot be seen in this file",
+        "where its model comes from is not followed",
         id="a model from elsewhere",
     ),
     pytest.param(

@@ -68,7 +68,7 @@ def test_it_may_come_through_a_package_to_a_training(tmp_path: Path) -> None:
     ("call", "held"),
     [
         ("score(model, tokenizer)", True),
-        ("score(model, sys.argv[2])", False),
+        ("score(model, sys.argv[2])", True),
         ("print(model, tokenizer)", False),
     ],
 )

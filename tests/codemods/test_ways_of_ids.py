@@ -358,7 +358,6 @@ def test_one_name_of_two_encodings_may_lack_bos(migrate: Migrate) -> None:
     "applies",
     [
         "print(list(map(model, [enc.input_ids[:, 1:]])))\n",
-        "print(torch.nn.Sequential(model)(enc.input_ids[:, 1:]))\n",
         "print(torch.func.functional_call(model, {}, (enc.input_ids[:, 1:],)))\n",
     ],
 )

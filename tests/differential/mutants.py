@@ -277,6 +277,11 @@ REWRITER: tuple[tuple[str, str, Any], ...] = (
     ("codemods.imports.rewriting", "_any_name", _no),
     ("codemods.imports.rewriting", "_may_be_taken", _no),
     ("codemods.doubts.beyond", "_handed_to", _nothing),
+    ("codemods.doubts.beyond", "_bos_in_class", _nothing),
+    ("codemods.doubts.beyond", "_read_elsewhere", _nothing),
+    ("codemods.doubts.beyond", "_padded_by_users", _nothing),
+    ("codemods.doubts.within", "within", _nothing),
+    ("codemods.doubts.shown", "shown", _list),
 )
 
 
@@ -388,10 +393,13 @@ def _of_rewriter(room: Any, given: argparse.Namespace) -> Iterator[dict[str, Any
     made = [Program(name, files) for name, files in {**FILES, **PROGRAMS}.items()]
     made += [program(f"{given.seed}-{number}") for number in range(given.programs)]
     index, count = map(int, given.shard.split("/"))
+    plain: dict[str, Any] = {}  # what the rewriter plans as it is
     for module, name, how in REWRITER[index::count]:
         verdict, tried = "never applied", 0
         for one in made:
-            before = _planned(plans_of, room, one)
+            if one.seed not in plain:
+                plain[one.seed] = _planned(plans_of, room, one)
+            before = plain[one.seed]
             undo = forgetting(module, name, how)
             try:
                 after = _planned(plans_of, room, one)

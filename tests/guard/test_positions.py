@@ -115,3 +115,21 @@ def test_a_model_that_does_not_count_columns_needs_no_positions(
     assert torch.allclose(
         model(**CleanModelLoader.encode(tokenizer, PROMPTS)).logits[0, -1], alone, atol=1e-4
     )
+
+
+@pytest.mark.parametrize("side", ["left", "right"])
+def test_a_row_of_padding_alone_is_read_as_the_library_reads_it(
+    load: Callable[[str], Any], side: str
+) -> None:
+    """It holds no token that could stand at another position."""
+    model, tokenizer, _ = load("gpt2")
+    pad, (one, two, *_) = tokenizer.pad_token_id, tokenizer("a text of words").input_ids[1:]
+    rows = torch.tensor([[one, two, one], [pad, pad, pad]])
+    mask = torch.tensor([[1, 1, 1], [0, 0, 0]])
+    said = model(rows, attention_mask=mask).logits
+    assert torch.allclose(said[0], model(rows[:1]).logits[0], atol=1e-4)
+    if side == "left":
+        rows[0, 0], mask[0, 0] = pad, 0
+        with pytest.raises(PaddingError) as caught:
+            model(rows.flip(0), attention_mask=mask.flip(0))
+        assert caught.value.evidence["row"] == 1
