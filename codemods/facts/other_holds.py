@@ -86,11 +86,17 @@ def other_holds(
         yield call, f"{name} writes a chat format, which the guard refuses in what is {goes}"
     marks = nodes and (generates or trains(script)) and _MARKS.search(script.source.text)
     if marks and script.tree is not None and _writes(script.tree, _MARKS.search):
-        for call in script.look(Calls, None).found[:1]:
-            yield (
-                call,
-                f"it writes `{marks[0]}`, which may be a control token, and the guard refuses those",
-            )
+        line = script.source.text.count("\n", 0, marks.start()) + 1
+        every: list[ModelLoad | TokenizerLoad] = [
+            *script.flow.events(ModelLoad),
+            *script.flow.events(TokenizerLoad),
+        ]
+        own = [load.node for load in every if load.node in nodes]
+        # Of what another file loads, any place here speaks.
+        yield (
+            min(own or script.look(Calls, None).found[:1], key=script.line_of),
+            f"line {line} writes `{marks[0]}`, which may be a control token, and the guard refuses those",
+        )
     yield from _from_imports(script, nodes)
     inner = "post_processor" in script.source.text and not trains(script)
     for load in script.flow.events(TokenizerLoad) if inner else ():

@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import libcst as cst
 
+from codemods.imports.packed import in_rows
 from codemods.imports.statements import LIBRARIES, Import, imports_in, is_ours
 from codemods.plan.edits import Edit
 from codemods.script.comments import names
@@ -257,6 +258,10 @@ def _kept(script: Script, item: Import, unused: set[str]) -> list[str]:
     rows = {script.line_of(alias) for alias in item.node.names}
     if len(indent) + len(line) <= script.max_width and len(rows) == 1:
         return [line]
+    if 1 < len(rows) < len(item.names):
+        packed = in_rows(script, item, unused)
+        if packed:
+            return packed
     unit = script.indent_unit
     return [f"from {module} import (", *(f"{unit}{alias}," for alias in aliases), ")"]
 

@@ -10,7 +10,7 @@ from guard.enforcing.passing import vetted
 from guard.prompts.state import find_state
 from guard.settings.inherited import UNSET, effective
 from guard.watching.beside import already_told, is_module
-from guard.watching.hooks import Prompts, judge_of
+from guard.watching.hooks import Prompts, holds_watched, judge_of
 from guard.watching.told import WatchState, telling, warn
 
 _FOR_SAMPLES = frozenset(
@@ -24,7 +24,8 @@ def generate_watched(model: Any, args: tuple[Any, ...], keywords: Mapping[str, A
     """What `model.generate` returns for these arguments; see `CleanModelLoader.generate_watched`."""
     judge = judge_of(model)
     if judge is None:
-        if not (is_module(model) and find_state(model) is not None):
+        known = is_module(model) and find_state(model) is not None
+        if not known and not holds_watched(model):
             tell_stranger(model)
         return model.generate(*args, **keywords)
     _look(judge, model, args, keywords)

@@ -16,7 +16,7 @@ from guard.enforcing.prefill import check_bos, check_padding
 from guard.enforcing.raw_ids import RawIds
 from guard.enforcing.roads import is_filled
 from guard.files.hub import torch
-from guard.watching.beside import Beside, within
+from guard.watching.beside import Beside, is_module, within
 from guard.watching.told import WatchState, telling
 
 if TYPE_CHECKING:
@@ -45,6 +45,21 @@ def _put(module: torch.nn.Module, hook: _Hook) -> None:
 def judge_of(model: Any) -> Prompts | None:
     """What judges the prompts of a watched model, also through a wrapper; None for any other."""
     return within(_judges, model)
+
+
+def holds_watched(model: Any) -> bool:
+    """Whether something that generates holds a watched model somewhere, which tells for itself what comes into it.
+
+    Args:
+        model: A module around a model, or any object with one among its attributes.
+    """
+    held = (model,) if is_module(model) else getattr(model, "__dict__", {}).values()
+    return any(
+        _judges.get(part) is not None
+        for one in held
+        if is_module(one)
+        for part in torch.nn.Module.modules(one)
+    )
 
 
 class _Hook:

@@ -277,3 +277,53 @@ def test_an_import_inside_a_function_that_stays_takes_the_loaders_with_it(check_
         "    return CleanModelLoader.load_watched(name, attn_pdrop=0.1, model_class=GPT2LMHeadModel)\n"
     )
     check_transformed(before, after, wishes=WATCHING)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (
+            "(AutoModelForCausalLM, AutoTokenizer,\n{p}Trainer, TrainerState,\n{p}TrainerControl)",
+            "(AutoTokenizer,\n{p}Trainer, TrainerState,\n{p}TrainerControl)",
+        ),
+        (
+            "(AutoTokenizer, Trainer,\n{p}AutoModelForCausalLM,\n{p}TrainerState, TrainerControl,)",
+            "(AutoTokenizer, Trainer,\n{p}TrainerState, TrainerControl)",
+        ),
+        (
+            "(AutoModelForCausalLM,\n{p}AutoTokenizer, TrainerState)",
+            "(AutoTokenizer, TrainerState)",
+        ),
+        (
+            "(\n  AutoTokenizer, Trainer,\n  AutoModelForCausalLM\n)",
+            "(\n  AutoTokenizer, Trainer\n)",
+        ),
+        (
+            "(\n    AutoTokenizer, Trainer,\n    AutoModelForCausalLM, TrainerState,\n)",
+            "(\n    AutoTokenizer, Trainer,\n    TrainerState,\n)",
+        ),
+        (
+            "(\n    AutoTokenizer, AutoModelForCausalLM,\n    TrainerState)",
+            "(\n    AutoTokenizer,\n    TrainerState)",
+        ),
+    ],
+)
+@pytest.mark.parametrize("inside", ["", "    "])
+def test_names_several_in_a_line_keep_their_lines(
+    check_transformed: Check, before: str, after: str, inside: str
+) -> None:
+    def made(names: str, load: str, more: str) -> str:
+        below = " " * len("from transformers import (")
+        text = f"{more}from transformers import {names.format(p=below)}\n{load}\nprint(m)\n"
+        body = "".join(f"{inside}{line}\n" for line in text.splitlines())
+        return f"def f():\n{body}" if inside else body
+
+    check_transformed(
+        made(before, "m = AutoModelForCausalLM.from_pretrained(N, rope_theta=3)", ""),
+        made(
+            after,
+            "m = CleanModelLoader.load_watched(N, rope_theta=3)",
+            "from guard import CleanModelLoader\n",
+        ),
+        wishes=WATCHING,
+    )

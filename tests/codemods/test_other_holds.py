@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from tests.codemods.conftest import Check, Migrate
+from tests.codemods.plans import planned
 
 LOADS = """\
 import os, sys, torch
@@ -181,3 +184,15 @@ def test_marks_that_may_be_tokens_of_the_model(text: str, held: bool, migrate: M
     use = 'ids = tokenizer(make(1), return_tensors="pt")\nprint(model(**ids).logits)\n'
     plan = migrate(LOADS + f"def make(i, text=''):\n    return {text}\n" + use)
     assert any("may be a control token" in (site.reason or "") for site in plan.manual) is held
+
+
+def test_marks_in_a_file_that_only_generates(tmp_path: Path) -> None:
+    """Its models are another file's, whose lines are none of its own."""
+    load = "import sys\nfrom transformers import AutoModelForCausalLM, AutoTokenizer\n\n\ndef get():\n    return AutoModelForCausalLM.from_pretrained(sys.argv[1]), AutoTokenizer.from_pretrained(sys.argv[1])\n"
+    fills = (
+        "from load import get\n\nmodel, tok = get()\nMARK = '<extra_id_0>'\nenc = tok('a ' + MARK, return_tensors='pt')\n"
+        "print(tok.decode(model.generate(**enc, max_new_tokens=3, do_sample=False)[0]))\n"
+    )
+    plans = planned(tmp_path, {"load.py": load, "fills.py": fills})
+    assert not plans["load.py"].changed
+    assert "fills.py:" in str(plans["load.py"].manual[0].reason)

@@ -172,6 +172,35 @@ def test_a_model_of_elsewhere_is_told_once(raw: tuple[Any, Any]) -> None:
         CleanModelLoader.told(model)
 
 
+class _Memory(torch.nn.Module):  # type: ignore[misc]
+    def __init__(self, model: Any) -> None:
+        super().__init__()
+        self.cell = torch.nn.ModuleDict({"lm": model})
+
+    def generate(self, *args: Any, **options: Any) -> Any:
+        return self.cell["lm"].generate(*args, **options)
+
+
+class _Client:
+    def __init__(self, model: Any) -> None:
+        self.lm = model
+
+    def generate(self, *args: Any, **options: Any) -> Any:
+        return self.lm.generate(*args, **options)
+
+
+@pytest.mark.parametrize("wrapper", [_Memory, _Client])
+def test_what_holds_a_watched_model_is_no_stranger(
+    edited: Callable[..., Path], wrapper: Callable[[Any], Any]
+) -> None:
+    model = load_watched(edited())
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        generate_watched(wrapper(model), CLEAN, max_new_tokens=2, do_sample=False)
+    with pytest.warns(GuardWarning, match="CG204"):
+        generate_watched(wrapper(model), DIRTY, max_new_tokens=2, do_sample=False)
+
+
 def test_a_guarded_model_stays_guarded(tiny: Loaded) -> None:
     with pytest.raises(Exception, match="im_start"):
         generate_watched(tiny.model, DIRTY, max_new_tokens=2)
