@@ -119,9 +119,9 @@ def _migrate_notebook(
         after = plans[-1].after
     sites = [site for one in plans for site in (one.left_alone if one.refusal else one.sites)]
     also = tuple(site for one in plans for site in one.also)
-    refusals = [one.refusal for one in plans if one.refusal]
+    refusals = dict.fromkeys(one.refusal for one in plans if one.refusal)
     links = reduce(Links.with_cells, (one.links for one in plans), Links({}))
-    refused = "; ".join(dict.fromkeys(refusals)) if after == raw and refusals else None
+    refused = "; ".join(refusals) if after == raw and refusals else None
     sites = with_installs(raw, sites)
     return Migration(filename, raw, after, tuple(sites), refused, also, links=links)
 
@@ -271,7 +271,7 @@ class _Planner:
         manual = [site for site in planned if site.reason is not None]
         before = rows_before(script.utf8, edits)
         also = beside([found for found in left if found not in exposed], manual, before)
-        planned = still_left(planned, left, before)
+        planned = imports.told(still_left(planned, left, before), script.utf8)
         return Migration(
             self._filename,
             self._raw,

@@ -25,6 +25,7 @@ from lint_rules._run.others import OtherFiles
 
 # Each round holds loads back for what stays in other files; more than a few files deep nobody chains them.
 _MOST_ROUNDS = 10
+_SERVED = "{name} takes the model from here, and is not followed"
 
 __all__ = ["Migration", "Planner", "Unread"]
 
@@ -114,12 +115,18 @@ class Planner:
             for file in self._files
             if file.name in links
         }
-        return {
+        found = {
             key: why
             for one in links.values()
             for (key, path), why in one.relies.items()
             if key not in used.get(path, ())
         }
+        for one in links.values():
+            for key, paths in one.served.items():
+                alone = sorted(path for path in paths if key not in used.get(path, ()))
+                if alone:
+                    found.setdefault(key, _SERVED.format(name=Path(alone[0]).name))
+        return found
 
     def again(self, plan: Migration, wishes: Wishes) -> Migration:
         """A file's plan with other wishes; the one that is there where it cannot be made."""

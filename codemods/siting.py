@@ -8,6 +8,7 @@ from dataclasses import replace
 import libcst as cst
 
 from codemods.doubts.lone_tokenizers import beside, lone, unguarded
+from codemods.doubts.serving import served
 from codemods.facts.purposes import trains
 from codemods.facts.unseen_ids import has_bos, may_have_bos
 from codemods.generation import generate_calls, scoring
@@ -139,6 +140,7 @@ def _links(
         relied_on(script, {node: key for node, key in own.items() if node in done}, foreign),
         unguarded(script, done, by_choice),
         frozenset(lone(script, done).values()),
+        served(script, {node: key for node, key in own.items() if node in done}),
     )
 
 

@@ -39,6 +39,8 @@ _ENGINES = re.compile(
 _READS_SIDE = re.compile(
     r"\.(padding_side|all_special_ids|all_special_tokens|special_tokens_map)\b(?!\s*=[^=])"
 )
+# Through how many files a name is followed.
+_MOST_FILES = 40
 _PATCHED = re.compile(r"patch(\.\w+)*\([^\n]*(from_pretrained|generate)\b")
 
 
@@ -131,10 +133,13 @@ def _by_place(script: Script, nodes: frozenset[cst.CSTNode]) -> Iterator[tuple[c
 
 def _read_elsewhere(script: Script) -> str | None:
     """A file that the script imports and that reads the side of a tokenizer, or all its special tokens."""
-    for path in script.others.imported(script.path):
+    paths = [*script.others.imported(script.path)]
+    for path in paths:
         found = _READS_SIDE.search(script.others.text(path))
         if found is not None:
             return f"{path.name} reads `{found[1]}` of a tokenizer, which the loader chooses"
+        if script.watches and len(paths) < _MOST_FILES:  # what it takes from others in its turn
+            paths += [one for one in script.others.imported(path) if one not in paths]
     return None
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Set
+from collections.abc import Collection, Mapping, Set
 
 import libcst as cst
 
@@ -65,3 +65,18 @@ def beside(
 
 def _name(model: ModelId) -> str | None:
     return model.text if model.fixed else None
+
+
+def beside_raw(
+    script: Script, done: Set[cst.CSTNode], reasons: Mapping[cst.CSTNode, str]
+) -> dict[cst.CSTNode, str]:
+    """The models that would be guarded while a tokenizer stays that may be theirs, under another name."""
+    tokenizers = [one for one in script.flow.events(TokenizerLoad) if one.node in reasons]
+    stays = [one for one in tokenizers if one.node not in done]
+    found: dict[cst.CSTNode, str] = {}
+    for load in script.flow.events(ModelLoad):
+        for one in stays if load.node in done else ():
+            if load.model.text == one.model.text:
+                line = script.line_of(one.node)
+                found[load.node] = f"all of a model or none: line {line} stays, {reasons[one.node]}"
+    return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from codemods.imports.header import told
 from codemods.imports.rewriting import rewrite
 
-__all__ = ["rewrite"]
+__all__ = ["rewrite", "told"]

@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import libcst as cst
 
+from codemods.imports.header import declared
 from codemods.imports.packed import in_rows
 from codemods.imports.statements import LIBRARIES, Import, imports_in, is_ours
 from codemods.plan.edits import Edit
@@ -66,7 +67,9 @@ def rewrite(script: Script, edits: Sequence[Edit], cells: Sequence[int] = ()) ->
             beside = [_above_its_comment(script, above, cells) if above else _insertion(script)]
         result += beside
     arriving = [edit for edit in result if IMPORT in edit.text]
-    return [*result, *(_in_other_cells(script, missing, every, arriving, cells) if cells else ())]
+    if cells:
+        return [*result, *_in_other_cells(script, missing, every, arriving, cells)]
+    return [*result, *declared(script.utf8)]
 
 
 def _places(script: Script, missing: Sequence[Edit], losing: Sequence[Import]) -> list[Import]:

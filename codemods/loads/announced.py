@@ -150,8 +150,23 @@ def _is_deleted(script: Script, model: ModelLoad) -> bool:
     target = target_of(script, model)
     if target is None or script.has_attribute("collect("):
         return False
-    gone = re.findall(r"^\s*del\s+([^\n#]+)", script.source.text, re.MULTILINE)
-    return any(target.text in map(str.strip, names.split(",")) for names in gone)
+    text = script.source.text
+    gone = re.findall(r"^\s*del\s+([^\n#]+)", text, re.MULTILINE)
+    if any(target.text in map(str.strip, names.split(",")) for names in gone):
+        return True
+    freed = re.finditer(rf"^\s*{re.escape(target.text)}\s*=\s*None\b", text, re.MULTILINE)
+    before = script.span(model.node).start
+    return any(
+        _function_above(text[: one.start()]) != "__init__"
+        for one in freed
+        if "." in target.text or len(text[: one.start()].encode()) > before
+    )
+
+
+def _function_above(text: str) -> str | None:
+    """The name of the last function that a text begins."""
+    found = re.findall(r"^\s*def\s+(\w+)", text, re.MULTILINE)
+    return found[-1] if found else None
 
 
 def _of_class(model: ModelLoad) -> tuple[Note, ...]:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 
 import libcst as cst
 
 from codemods.doubts.beyond import beyond
+from codemods.doubts.lone_tokenizers import beside_raw
 from codemods.doubts.saved import saved
+from codemods.doubts.strict import strict
 from codemods.doubts.uses import uses
 from codemods.facts.changed_elsewhere import changed_elsewhere
 from codemods.facts.given_models import is_apart
@@ -78,25 +80,11 @@ def half_done(
         if stays is not None:
             node, why = stays
             found[load.node] = f"all of a model or none: line {script.line_of(node)} stays, {why}"
+    found |= strict(script, sites, done - found.keys())
     if not trains(script):
-        found |= _beside_raw_tokenizers(script, done - found.keys(), reasons)
+        found |= beside_raw(script, done - found.keys(), reasons)
     alone = {one.node for one in script.flow.events(TokenizerLoad)} & (done - found.keys())
     return {**found, **without_model(script, alone, done - found.keys())}
-
-
-def _beside_raw_tokenizers(
-    script: Script, done: Set[cst.CSTNode], reasons: Mapping[cst.CSTNode, str]
-) -> dict[cst.CSTNode, str]:
-    """The models that would be guarded while a tokenizer stays that may be theirs, under another name."""
-    tokenizers = [one for one in script.flow.events(TokenizerLoad) if one.node in reasons]
-    stays = [one for one in tokenizers if one.node not in done]
-    found: dict[cst.CSTNode, str] = {}
-    for load in script.flow.events(ModelLoad):
-        for one in stays if load.node in done else ():
-            if load.model.text == one.model.text:
-                line = script.line_of(one.node)
-                found[load.node] = f"all of a model or none: line {line} stays, {reasons[one.node]}"
-    return found
 
 
 def left_of_foreign(
@@ -225,8 +213,9 @@ def _undone(
         ours = touches(node.func.value) or (alone and "model" in owner.lower())
         if unseen and loaders is None and ours:
             yield node, "it generates with what the model was put into"
-    for given, name, does in script.once(given_away) if any_model and not trains(script) else ():
-        if does == "scores" or given in known:  # a generation is judged below
+    for given, name, does in script.once(given_away) if any_model else ():
+        lets = (does == "scores" or trains(script)) and not script.watches
+        if lets or given in known:  # a generation is judged below
             continue
         if not any(gets(a.value) for a in given.args):
             continue

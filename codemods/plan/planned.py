@@ -72,6 +72,7 @@ class Links:
         relies: Loads of which other files are to look after what they do with the model, with those files,
             and why the loads stay if one does not.
         unguarded: The model loads of this file that are not guarded.
+        served: Loads in functions that other files call, with those files: they are to follow the model.
         lone: The names of the tokenizers that are rewritten here without a model, None for one named at run time.
     """
 
@@ -82,6 +83,7 @@ class Links:
     relies: Mapping[tuple[LoadKey, str], str] = field(default_factory=dict)
     unguarded: frozenset[Unguarded] = frozenset()
     lone: frozenset[str | None] = frozenset()
+    served: Mapping[LoadKey, frozenset[str]] = field(default_factory=dict)
 
     def with_cells(self, other: Links) -> Links:
         """The links of a notebook, with those of some of its cells: which files load a model that is not guarded."""

@@ -327,3 +327,38 @@ def test_names_several_in_a_line_keep_their_lines(
         ),
         wishes=WATCHING,
     )
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (
+            '# requires-python = ">=3.11"\n# dependencies = [\n#     "torch",\n#     "transformers"\n# ]\n#\n# [tool.uv.sources]\n',
+            '# requires-python = ">=3.11"\n# dependencies = [\n#     "cleanguard",\n#     "torch",\n#     "transformers"\n# ]\n#\n# [tool.uv.sources]\n',
+        ),
+        ('# dependencies = ["torch"]\n', '# dependencies = ["cleanguard", "torch"]\n'),
+        ("# dependencies = []\n", '# dependencies = ["cleanguard"]\n'),
+        ("# [tool.uv]\n# x = 1\n", '# dependencies = ["cleanguard"]\n# [tool.uv]\n# x = 1\n'),
+        ('# dependencies = ["cleanguard[gpu]"]\n', '# dependencies = ["cleanguard[gpu]"]\n'),
+    ],
+)
+def test_the_header_that_a_script_is_run_by(
+    check_transformed: Check, before: str, after: str
+) -> None:
+    """https://packaging.python.org/en/latest/specifications/inline-script-metadata/"""
+    tomllib = pytest.importorskip("tomllib")
+
+    text = "from {}\nm = {}(N, rope_theta=3)\n"
+    old = text.format(
+        "transformers import AutoModelForCausalLM", "AutoModelForCausalLM.from_pretrained"
+    )
+    new = text.format("guard import CleanModelLoader", "CleanModelLoader.load_watched")
+    plan = check_transformed(
+        f"#!/usr/bin/env python3\n# /// script\n{before}# ///\n{old}",
+        f"#!/usr/bin/env python3\n# /// script\n{after}# ///\n{new}",
+        wishes=WATCHING,
+    )
+    header = "\n".join(line[2:] for line in after.splitlines())
+    assert any(one.startswith("cleanguard") for one in tomllib.loads(header)["dependencies"])
+    told = any("script's header" in note.text for site in plan.done for note in site.notes)
+    assert told is (before != after)

@@ -106,5 +106,6 @@ def compare(one):
     model = AutoModelForCausalLM.from_pretrained(one)
     print(model.state_dict().keys())
 """
-    after = migrate(script, wishes=WATCHING).after.decode()
-    assert ("load_watched(one)" in after) is watched
+    after = migrate(script).after.decode()
+    assert ("from_pretrained(one)" in after) is watched
+    assert "load_watched(one)" in migrate(script, wishes=WATCHING).after.decode()

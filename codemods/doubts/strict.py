@@ -1,0 +1,105 @@
+"""Doubts where a call can be watched instead: a script is guarded where nothing changes but what the guard is for."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence, Set
+
+import libcst as cst
+
+from codemods.plan.sites import Site
+from codemods.script.script import Script
+from lint_rules._flow.values.arguments import UNSET
+from lint_rules._flow.values.events import AttributeSet, Generate, ModelLoad, TokenizerLoad
+from lint_rules._flow.values.syntax import dotted
+from lint_rules._questions.resets import clears_template
+
+# What a plan would tell of a guarded load or call, beyond what the guard refuses and says for everyone.
+_OTHERWISE = re.compile(
+    r"no longer holds, as the loader gives a pad token|is read here:|a batch is padded|batch that stays is padded"
+    r"|rows are filled up with the pad token|no mask is given|config names the class"
+    r"|`AutoModelWithLMHead` took|is freed when the garbage|writes no `pad_token_id`|may pad with what is loaded here"
+    r"|settings that only the run knows|no longer cut|training mode|evaluation mode"
+)
+_BARE = "must hold a tokenizer"
+_DRAWN = "sampled texts are drawn anew"
+_SEEDS = re.compile(
+    r"\b(manual_seed(_all)?|set_seed|seed_everything|random\.seed|enable_full_determinism)\("
+)
+# Texts that tokenizers of one kind or another have as tokens of their own, beside BOS and EOS.
+_TOKENS = re.compile(
+    r"[\"'][^\"'\n]*?(<(sep|cls|unk|pad|mask|eop|eod|eot|special_?\d*)>|\[(SEP|CLS|PAD|MASK|UNK|EOS|BOS)\])"
+)
+_LENGTHS = ("max_new_tokens", "max_length")
+
+
+def strict(script: Script, sites: Sequence[Site], done: Set[cst.CSTNode]) -> dict[cst.CSTNode, str]:
+    """The loads that are watched since something else would change, with what.
+
+    Args:
+        script: The script.
+        sites: The whole plan.
+        done: What is rewritten.
+    """
+    models = [load for load in script.flow.events(ModelLoad) if load.node in done]
+    tokenizers = [load for load in script.flow.events(TokenizerLoad) if load.node in done]
+    if not (models and script.watches) or script.once(_keeps_chats_out):
+        return {}
+    why = next(_otherwise(script, sites), None) or next(_in_the_script(script), None)
+    if why is not None:
+        every: list[ModelLoad | TokenizerLoad] = [*models, *tokenizers]
+        return dict.fromkeys([load.node for load in every], why)
+    return {
+        load.node: "a folder that the run names has no revisions, and the loader refuses one"
+        for load in models
+        if "revision" in load.args.keywords
+        and load.args.written("revision") is UNSET
+        and load.model.text is None
+    }
+
+
+def _keeps_chats_out(script: Script) -> bool:
+    """Whether a script takes a chat template off by hand: it asks for what the guard does, and is told of the rest."""
+    return any(map(clears_template, script.flow.events(AttributeSet)))
+
+
+def _otherwise(script: Script, sites: Sequence[Site]) -> Iterator[str]:
+    seeded = _SEEDS.search(script.source.text) is not None
+    for site in sites:
+        for note in site.notes if site.automatic else ():
+            text = note.text
+            other = _OTHERWISE.search(text) or (seeded and text.startswith(_DRAWN))
+            if _BARE in text:
+                load = script.flow.event_at(site.node, ModelLoad)
+                other = load is not None and load.model.text is None
+            if note.kind == "changed" and other:
+                yield f"guarded, line {script.line_of(site.node)} would tell: {text}"
+
+
+def _in_the_script(script: Script) -> Iterator[str]:
+    text = script.source.text
+    found = _TOKENS.search(text)
+    if found is not None:
+        line = text.count("\n", 0, found.start(1)) + 1
+        yield f"line {line} writes `{found[1]}`, which may be a token of its own"
+    for call in script.flow.events(Generate):
+        for name in _LENGTHS:
+            given = call.args.keywords.get(name)
+            expression = None if given is None else given.expression
+            if expression is not None and _may_be_none(text, dotted(expression)):
+                line = script.line_of(call.node)
+                yield f"`{name}` of line {line} may be None, which leaves the length to the model's files"
+
+
+def _may_be_none(text: str, name: str | None) -> bool:
+    """Whether a name is None where nothing is said: an option without a default, or a default that is None."""
+    last = re.escape((name or "").rpartition(".")[2])
+    if not last:
+        return False
+    if re.search(rf"\b{last}\s*(:\s*[^,=()\n]+)?=\s*None\b", text):
+        return True
+    option = last.replace("_", "[_-]")
+    found = re.search(rf"add_argument\(\s*[\"'](-\w[\"'],\s*[\"'])?--{option}[\"']([^)]*)\)", text)
+    if found is None:
+        return False
+    return re.search(r"\bdefault\s*=\s*(?!None)|\brequired\s*=\s*True", found[2]) is None

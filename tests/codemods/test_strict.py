@@ -1,0 +1,111 @@
+"""Where a call can be watched, a script is guarded only if nothing changes but what the guard is for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from cleanguard.files import SourceFile
+from cleanguard.settings.config import Settings
+from codemods.migration import Migration
+from codemods.plan.options import WATCHING
+from codemods.planning import Planner
+from tests.codemods.conftest import Migrate
+
+HEAD = "import sys, torch\nfrom transformers import AutoModelForCausalLM, AutoTokenizer\n\n"
+LOADS = f"""{HEAD}tok = AutoTokenizer.from_pretrained("gpt2")
+model = AutoModelForCausalLM.from_pretrained("gpt2")
+"""
+ASKS = """\
+enc = tok(sys.argv[1], return_tensors="pt")
+out = model.generate(**enc, max_new_tokens=4, do_sample={})
+print(tok.decode(out[0], skip_special_tokens=True))
+"""
+
+
+@pytest.mark.parametrize(
+    ("script", "why"),
+    [
+        (f"{LOADS}print(tok.pad_token)\n", "is read here"),
+        (
+            f"{LOADS}rows = tok(sys.argv, padding=True)\nprint(rows.input_ids)\n",
+            "a batch is padded",
+        ),
+        (f"{LOADS}torch.manual_seed(3)\n{ASKS.format(True)}", "sampled texts are drawn anew"),
+        (f"{LOADS}print(tok('a<sep>b').input_ids)\n", "writes `<sep>`"),
+        (f"{LOADS}del model\n", "is freed when the garbage"),
+        (
+            f"{LOADS}\ndef done():\n    global model\n    model = None\n",
+            "is freed when the garbage",
+        ),
+        (
+            f"{HEAD}m = AutoModelForCausalLM.from_pretrained(sys.argv[1])\nprint(m.config)\n",
+            "must hold a tokenizer",
+        ),
+        (
+            LOADS.replace('"gpt2"', "sys.argv[1]").replace("1])\n", "1], revision=sys.argv[2])\n"),
+            "has no revisions",
+        ),
+        (
+            "import argparse\n"
+            + LOADS
+            + "p = argparse.ArgumentParser()\np.add_argument('--n', type=int)\n"
+            "args = p.parse_args()\n" + ASKS.format(False).replace("=4", "=args.n"),
+            "may be None",
+        ),
+    ],
+)
+def test_watched_instead(migrate: Migrate, script: str, why: str) -> None:
+    plan = migrate(script, wishes=WATCHING)
+    assert "CleanModelLoader.load_watched(" in plan.after.decode()
+    assert "CleanModelLoader(" not in plan.after.decode()
+    assert why in "\n".join(note.text for site in plan.done for note in site.notes)
+
+
+@pytest.mark.parametrize("sampled", [True, False])
+def test_guarded_still(migrate: Migrate, *, sampled: bool) -> None:
+    after = migrate(LOADS + ASKS.format(sampled), wishes=WATCHING).after.decode()
+    assert "loader.generate(" in after
+
+
+@pytest.mark.parametrize(
+    "uses",
+    [
+        "del model\n",
+        f"torch.manual_seed(3)\n{ASKS.format(True)}",
+        "print(tok.pad_token)\n",
+    ],
+)
+def test_who_takes_templates_off_by_hand_is_guarded_and_told(migrate: Migrate, uses: str) -> None:
+    plan = migrate(f"{LOADS}tok.chat_template = None\n{uses}", wishes=WATCHING)
+    assert "CleanModelLoader(" in plan.after.decode()
+    assert not any(site.watched for site in plan.done)
+
+
+HELPERS = f"{HEAD}\ndef get():\n    return AutoModelForCausalLM.from_pretrained('gpt2'), AutoTokenizer.from_pretrained('gpt2')\n"
+
+
+@pytest.mark.parametrize(
+    ("uses", "guarded"),
+    [
+        (f"from helpers import get\nimport sys\n\nmodel, tok = get()\n{ASKS.format(False)}", True),
+        ("from helpers import get\nimport reading\n\nreading.read(*get())\n", False),
+        ("import helpers\n\npair = helpers.get()\nprint(len(pair))\n", False),
+    ],
+)
+def test_who_takes_a_model_is_to_follow_it(tmp_path: Path, uses: str, *, guarded: bool) -> None:
+    texts = {
+        "helpers.py": HELPERS,
+        "main.py": uses,
+        "reading.py": "def read(m, t):\n    return m\n",
+    }
+    for name, text in texts.items():
+        (tmp_path / name).write_text(text)
+    files = [SourceFile(name, tmp_path / name) for name in texts]
+    plans = [
+        one for one in Planner(files, Settings()).plans(WATCHING) if isinstance(one, Migration)
+    ]
+    helpers = next(one for one in plans if one.filename == "helpers.py")
+    assert (b"load_watched" not in helpers.after) is guarded
+    assert helpers.changed
