@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import libcst as cst
 
+from codemods.doubts.hashed import hashed
 from codemods.doubts.lone_tokenizers import beside, lone, unguarded
 from codemods.doubts.serving import served
 from codemods.facts.purposes import trains
@@ -60,6 +61,10 @@ def sites_of(script: Script) -> tuple[list[Site], Links]:
             links = _links(script, sites, by_choice, own_keys)
             sites = without_begins(script, sites, allowed | loads_without_bos(script, sites))
             sites = [replace(s, reason=own.get((s.code, s.node), s.reason)) for s in sites]
+            why = script.once(hashed)
+            if why is not None and any(site.edits for site in watched(script, sites)):
+                left = [replace(site, edits=(), notes=(), reason=why) for site in sites]
+                return left, nothing_done(script, links, why)
             return (watched(script, sites) if script.watches else sites), links
         held |= found
 

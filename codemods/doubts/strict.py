@@ -7,10 +7,11 @@ from collections.abc import Iterator, Sequence, Set
 
 import libcst as cst
 
+from codemods.facts.purposes import trains
 from codemods.plan.sites import Site
 from codemods.script.script import Script
 from lint_rules._flow.values.arguments import UNSET
-from lint_rules._flow.values.events import AttributeSet, Generate, ModelLoad, TokenizerLoad
+from lint_rules._flow.values.events import AttributeSet, Forward, Generate, ModelLoad, TokenizerLoad
 from lint_rules._flow.values.syntax import dotted
 from lint_rules._questions.resets import clears_template
 
@@ -22,6 +23,10 @@ _OTHERWISE = re.compile(
     r"|settings that only the run knows|no longer cut|training mode|evaluation mode"
 )
 _BARE = "must hold a tokenizer"
+_UNMADE = "nothing is generated with it that the guard would make: what scores, trains or saves it is the script's"
+# What is timed would be the guard's own generation, and what it does around it.
+_TIMED = re.compile(r"\b(perf_counter|process_time|monotonic|timeit|time\.time|cuda\.Event)\b")
+_WRITES = re.compile(r"\b(save_pretrained|push_to_hub|state_dict|merge_and_unload)\(")
 _DRAWN = "sampled texts are drawn anew"
 _SEEDS = re.compile(
     r"\b(manual_seed(_all)?|set_seed|seed_everything|random\.seed|enable_full_determinism)\("
@@ -46,6 +51,9 @@ def strict(script: Script, sites: Sequence[Site], done: Set[cst.CSTNode]) -> dic
     if not (models and script.watches) or script.once(_keeps_chats_out):
         return {}
     why = next(_otherwise(script, sites), None) or next(_in_the_script(script), None)
+    made = any(site.code == "CG301" and site.automatic for site in sites)
+    if trains(script) or (not made and _does_more(script)):
+        why = why or _UNMADE
     if why is not None:
         every: list[ModelLoad | TokenizerLoad] = [*models, *tokenizers]
         return dict.fromkeys([load.node for load in every], why)
@@ -61,6 +69,12 @@ def strict(script: Script, sites: Sequence[Site], done: Set[cst.CSTNode]) -> dic
 def _keeps_chats_out(script: Script) -> bool:
     """Whether a script takes a chat template off by hand: it asks for what the guard does, and is told of the rest."""
     return any(map(clears_template, script.flow.events(AttributeSet)))
+
+
+def _does_more(script: Script) -> bool:
+    """Whether a script scores with what it loads, or writes it somewhere."""
+    scores = next(script.flow.events(Forward), None) is not None
+    return scores or _WRITES.search(script.source.text) is not None
 
 
 def _otherwise(script: Script, sites: Sequence[Site]) -> Iterator[str]:
@@ -82,6 +96,10 @@ def _in_the_script(script: Script) -> Iterator[str]:
     if found is not None:
         line = text.count("\n", 0, found.start(1)) + 1
         yield f"line {line} writes `{found[1]}`, which may be a token of its own"
+    timed = _TIMED.search(text)
+    if timed is not None:
+        line = text.count("\n", 0, timed.start()) + 1
+        yield f"line {line} takes times, and the guard generates by a road of its own"
     for call in script.flow.events(Generate):
         for name in _LENGTHS:
             given = call.args.keywords.get(name)

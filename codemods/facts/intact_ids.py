@@ -155,11 +155,15 @@ class _Way:
         self._spread = spread
         self._passes = passes
         self._names: dict[str, _Function] = {}
+        self._followed: dict[tuple[cst.CSTNode, _Function], int] = {}
 
     def follow(self, node: cst.BaseExpression, function: _Function, steps: int) -> None:
         script = self._script
         if steps == 0 or script.flow.event_at(node, Encode) is not None:
             return
+        if self._followed.get((node, function), 0) >= steps:
+            return  # names that are set again and again branch at every step
+        self._followed[node, function] = steps
         if self._passes and (called_name(node) in _PICKS or self._answers(node)):
             return  # tokens that a model gave are joined as they are
         if isinstance(node, cst.Name):

@@ -22,8 +22,13 @@ IMPORT = "from guard import CleanModelLoader"
 _FOR_LINTERS = re.compile(r"#\s*(noqa|isort:|pylint:|ruff:)", re.IGNORECASE)
 # What takes a name of a module by its text, and what may take any.
 _BY_NAME = re.compile(r"__all__|\b(getattr|globals|locals|vars|eval|exec)\(|__dict__")
+# What is an object of the script's own, and no module.
+_OWN = r"(?:self|cls|args|arguments|opts?|options|flags|cfg|config|model|tokenizer)\b"
 _ANY_NAME = re.compile(
-    r"(?<![\w.])(eval|exec|globals|locals|vars|dir)\(|getattr\([^,()]+(\([^()]*\))?[^,()]*,\s*(?![\"'])|__dict__"
+    r"(?<![\w.])((eval|exec|globals|locals)\(|(vars|dir)\(\s*\)|(vars|dir)\(\s*(?!" + _OWN + r"))"
+    r"|getattr\(\s*(?!"
+    + _OWN
+    + r")[^,()]+(\([^()]*\))?[^,()]*,\s*(?![\"'])|(?<!self)(?<!args)(?<!cls)(?<!opt)(?<!config)\.__dict__"
 )
 _WORD = re.compile(r"[A-Za-z_]\w*")
 # What a comment says that is about the whole file, though a statement follows at once.

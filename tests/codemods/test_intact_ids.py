@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
+
+from codemods.facts import intact_ids
+from tests.codemods.conftest import Migrate
 
 LOAD = (
     "import torch\nfrom transformers import AutoModelForCausalLM, AutoTokenizer\n\n"
@@ -126,3 +131,25 @@ def test_a_prompt_with_effects_is_made_where_it_was(shown, migrate):
     after = migrate(LOAD + rest).after.decode()
     assert "generate(model, tok, next(it)" in after
     assert after.endswith(f"print({shown}, text)\n")
+
+
+def test_names_that_are_set_again_and_again_are_followed_once_each(
+    monkeypatch: pytest.MonkeyPatch, migrate: Migrate
+) -> None:
+    """Each further pair of lines in a notebook took sixteen times as long: four of them half a minute."""
+    steps: list[int] = []
+    plain = intact_ids._Way.follow
+
+    def counted(self: Any, *given: Any) -> None:
+        steps.append(1)
+        plain(self, *given)
+
+    monkeypatch.setattr(intact_ids._Way, "follow", counted)
+    head = 'from transformers import AutoModelForCausalLM\nimport sys\nfrom x import tok\nmodel = AutoModelForCausalLM.from_pretrained("gpt2")\n'
+    again = "inputs = tok.of(sys.argv)\ninputs = inputs.to(0)\n"
+    counts = []
+    for times in (4, 8):
+        steps.clear()
+        migrate(f"{head}{again * times}print(model(inputs))\nprint(model.generate(inputs))\n")
+        counts.append(len(steps))
+    assert counts[1] < 8 * counts[0]

@@ -10,7 +10,7 @@ import pytest
 from cleanguard.files import SourceFile
 from cleanguard.settings.config import Settings
 from codemods.migration import Migration
-from codemods.plan.options import WATCHING
+from codemods.plan.options import EVERYTHING, WATCHING, Wishes
 from codemods.planning import Planner
 
 NAME = "huggyllama/llama-7b"
@@ -23,11 +23,11 @@ print(model(**tok("a text", return_tensors="pt"), labels=None).logits)
 """
 
 
-def _plans(folder: Path, files: dict[str, str]) -> dict[str, Migration]:
+def _plans(folder: Path, files: dict[str, str], wishes: Wishes = WATCHING) -> dict[str, Migration]:
     for name, text in files.items():
         (folder / name).write_text(text)
     given = [SourceFile(name, folder / name) for name in files]
-    plans = Planner(given, Settings()).plans(WATCHING)
+    plans = Planner(given, Settings()).plans(wishes)
     return {one.filename: one for one in plans if isinstance(one, Migration)}
 
 
@@ -54,7 +54,7 @@ def test_beside_a_guarded_model(tmp_path: Path) -> None:
         "prepare.py": PREPARE.format(repr(NAME)),
         "score.py": SCORE.format(name=repr(NAME), more=""),
     }
-    plans = _plans(tmp_path, files)
+    plans = _plans(tmp_path, files, EVERYTHING)
     assert all(plan.changed and not plan.manual for plan in plans.values())
 
 

@@ -15,6 +15,7 @@ from cleanguard.settings.config import Settings
 from codemods.migration import Migration, migrate_source
 from codemods.plan.edits import Edit, apply
 from codemods.plan.notebook_document import NotebookDocument
+from codemods.plan.options import WATCHING
 from codemods.planning import Planner
 from lint_rules._run.source import SourceError
 from tests.cleanguard.cli.conftest import run as run
@@ -453,3 +454,29 @@ def test_a_notebook_that_hands_its_model_to_a_file_of_the_run(tmp_path):
         reasons = " ".join(site.reason or "" for site in plan.manual)
         assert word in reasons
         assert plan.changed is not bool(word)
+
+
+@pytest.mark.parametrize(
+    ("installs", "told"),
+    [
+        ("!pip install -q transformers accelerate", True),
+        ("%pip install transformers cleanguard", False),
+        ("!pip install pandas", False),
+    ],
+)
+def test_what_a_notebook_installs(installs: str, *, told: bool) -> None:
+    load = 'from transformers import AutoModelForCausalLM\nm = AutoModelForCausalLM.from_pretrained("gpt2", rope_theta=3)\n'
+    made = [
+        {
+            "cell_type": "code",
+            "metadata": {},
+            "outputs": [],
+            "execution_count": None,
+            "source": text,
+        }
+        for text in (installs, load)
+    ]
+    raw = json.dumps({"cells": made, "metadata": {}, "nbformat": 4, "nbformat_minor": 4}).encode()
+    plan = migrate_source("a.ipynb", raw, Settings(), WATCHING)
+    notes = [note.text for site in plan.sites for note in site.notes]
+    assert any("and not cleanguard" in text for text in notes) is told

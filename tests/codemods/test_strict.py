@@ -34,6 +34,15 @@ print(tok.decode(out[0], skip_special_tokens=True))
         ),
         (f"{LOADS}torch.manual_seed(3)\n{ASKS.format(True)}", "sampled texts are drawn anew"),
         (f"{LOADS}print(tok('a<sep>b').input_ids)\n", "writes `<sep>`"),
+        (
+            f"{LOADS}print(model(tok('a', return_tensors='pt').input_ids))\n",
+            "that the guard would make",
+        ),
+        (
+            f"{LOADS}model.save_pretrained('b')\ntok.save_pretrained('b')\n",
+            "that the guard would make",
+        ),
+        (f"{LOADS}import time\nt = time.perf_counter()\n{ASKS.format(False)}", "takes times"),
         (f"{LOADS}del model\n", "is freed when the garbage"),
         (
             f"{LOADS}\ndef done():\n    global model\n    model = None\n",
@@ -109,3 +118,28 @@ def test_who_takes_a_model_is_to_follow_it(tmp_path: Path, uses: str, *, guarded
     helpers = next(one for one in plans if one.filename == "helpers.py")
     assert (b"load_watched" not in helpers.after) is guarded
     assert helpers.changed
+
+
+@pytest.mark.parametrize(
+    ("checks", "touched"),
+    [
+        ("import hashlib\nprint(hashlib.sha256(open(__file__, 'rb').read()).hexdigest())\n", False),
+        ("import hashlib\nprint(hashlib.sha256(b'key').hexdigest())\n", True),
+    ],
+)
+def test_a_file_whose_bytes_are_checked(migrate: Migrate, checks: str, *, touched: bool) -> None:
+    plan = migrate(f"{LOADS}{checks}{ASKS.format(False)}", wishes=WATCHING)
+    assert plan.changed is touched
+    if not touched:
+        assert all("hash source files" in str(site.reason) for site in plan.manual)
+
+
+def test_a_file_that_another_checks(tmp_path: Path) -> None:
+    pins = "import hashlib, score\nfrom pathlib import Path\n\nprint(hashlib.md5(Path('score.py').read_bytes()))\n"
+    (tmp_path / "score.py").write_text(LOADS + ASKS.format(False))
+    (tmp_path / "pins.py").write_text(pins)
+    files = [SourceFile(name, tmp_path / name) for name in ("score.py", "pins.py")]
+    plans = [
+        one for one in Planner(files, Settings()).plans(WATCHING) if isinstance(one, Migration)
+    ]
+    assert not any(one.changed for one in plans)

@@ -279,9 +279,10 @@ REWRITER: tuple[tuple[str, str, Any], ...] = (
     ("codemods.doubts.beyond", "_handed_to", _nothing),
     ("codemods.doubts.beyond", "_bos_in_class", _nothing),
     ("codemods.doubts.beyond", "_read_elsewhere", _nothing),
-    ("codemods.doubts.beyond", "_padded_by_users", _nothing),
     ("codemods.doubts.within", "within", _nothing),
     ("codemods.doubts.shown", "shown", _list),
+    ("codemods.doubts.strict", "strict", _dict),
+    ("codemods.doubts.saved", "saved", _list),
 )
 
 

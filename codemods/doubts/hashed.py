@@ -1,0 +1,30 @@
+"""Doubts about files whose bytes somebody checks: whatever is rewritten in them is another file then."""
+
+from __future__ import annotations
+
+import re
+
+from codemods.script.script import Script
+
+_HASHES = re.compile(r"\b(sha\d+|md5|blake2[bs]|hashlib|file_digest|crc32)\b")
+
+
+def hashed(script: Script) -> str | None:
+    """Why a file is not to be touched: it, or one that it imports or that imports it, hashes source files.
+
+    Returns:
+        The line, or the file, that does; None for none.
+    """
+    text = script.source.text
+    found = _HASHES.search(text)
+    if found is not None and "__file__" in text:
+        line = text.count("\n", 0, found.start()) + 1
+        return (
+            f"line {line} may hash source files, this one among them, which would have other bytes"
+        )
+    name = script.path.name
+    for path in script.others.near(script.path):
+        other = script.others.text(path)
+        if _HASHES.search(other) and ("__file__" in other or name in other):
+            return f"{path.name} may hash this file, which would have other bytes"
+    return None
