@@ -18,9 +18,9 @@ from lint_rules._questions.resets import clears_template
 # What a plan would tell of a guarded load or call, beyond what the guard refuses and says for everyone.
 _OTHERWISE = re.compile(
     r"no longer holds, as the loader gives a pad token|is read here:|a batch is padded|batch that stays is padded"
-    r"|rows are filled up with the pad token|no mask is given|config names the class"
-    r"|`AutoModelWithLMHead` took|is freed when the garbage|writes no `pad_token_id`|may pad with what is loaded here"
-    r"|settings that only the run knows|no longer cut|training mode|evaluation mode"
+    r"|rows are filled up with the pad token|`AutoModelWithLMHead` took|is freed when the garbage"
+    r"|writes no `pad_token_id`|may pad with what is loaded here|settings that only the run knows|no longer cut"
+    r"|training mode|evaluation mode"
 )
 _BARE = "must hold a tokenizer"
 _UNMADE = "nothing is generated with it that the guard would make: what scores, trains or saves it is the script's"
@@ -87,7 +87,7 @@ def _otherwise(script: Script, sites: Sequence[Site]) -> Iterator[str]:
                 load = script.flow.event_at(site.node, ModelLoad)
                 other = load is not None and load.model.text is None
             if note.kind == "changed" and other:
-                yield f"guarded, line {script.line_of(site.node)} would tell: {text}"
+                yield f"guarded, something would be otherwise in line {script.line_of(site.node)}: {text}"
 
 
 def _in_the_script(script: Script) -> Iterator[str]:
