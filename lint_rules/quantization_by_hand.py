@@ -47,7 +47,9 @@ def _check(flow: Flow) -> Iterator[Report]:
         given = [name for name in _BITS if name in load.args.keywords]
         if given:
             message = f"`{given[0]}` is no keyword of from_pretrained any more: transformers 5 raises a TypeError"
-            yield Report(load.node, message, severity="warning", fix=_FIX)
+            off = all(load.args.literal(name) is False for name in given)
+            remedy = f"leave `{given[0]}=False` out" if off else None
+            yield Report(load.node, message, severity="warning", fix=_FIX, remedy=remedy)
 
 
 def _of_other_models(flow: Flow) -> dict[cst.CSTNode, bool]:

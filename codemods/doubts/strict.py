@@ -35,6 +35,8 @@ _SEEDS = re.compile(
 _TOKENS = re.compile(
     r"[\"'][^\"'\n]*?(<(sep|cls|unk|pad|mask|eop|eod|eot|special_?\d*)>|\[(SEP|CLS|PAD|MASK|UNK|EOS|BOS)\])"
 )
+# What a test asks for by the name of a parameter, and nobody follows.
+_FIXTURE = re.compile(r"^\s*@(pytest\.)?fixture\b", re.MULTILINE)
 _LENGTHS = ("max_new_tokens", "max_length")
 
 
@@ -96,6 +98,10 @@ def _in_the_script(script: Script) -> Iterator[str]:
     if found is not None:
         line = text.count("\n", 0, found.start(1)) + 1
         yield f"line {line} writes `{found[1]}`, which may be a token of its own"
+    fixture = _FIXTURE.search(text)
+    if fixture is not None:
+        line = text.count("\n", 0, fixture.start()) + 1
+        yield f"line {line} makes a fixture, and the tests that ask for it are not followed"
     timed = _TIMED.search(text)
     if timed is not None:
         line = text.count("\n", 0, timed.start()) + 1

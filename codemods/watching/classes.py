@@ -64,6 +64,10 @@ class _Bound(Looking):
 
 def _puts_another(script: Script, name: str) -> bool:
     """Whether something may put another thing for a class of transformers: the library is patched, or a name is set."""
-    sets = re.compile(rf"\b{name}\s*=(?!=)|setattr\([^,\n]+,\s*(?![\"'])")
+    aliases = re.findall(
+        r"^\s*import\s+transformers\s+as\s+(\w+)", script.source.text, re.MULTILINE
+    )
+    library = "|".join(["transformers", "sys", "importlib", "module", "mod", "lib", *aliases])
+    sets = re.compile(rf"\b{name}\s*=(?!=)|setattr\(\s*({library})\b[^,\n]*,\s*(?![\"'])")
     texts = [script.source.text, *(text for _, text in script.once(texts_around))]
     return script.once(patched) is not None or any(map(sets.search, texts))

@@ -43,6 +43,10 @@ print(tok.decode(out[0], skip_special_tokens=True))
             "that the guard would make",
         ),
         (f"{LOADS}import time\nt = time.perf_counter()\n{ASKS.format(False)}", "takes times"),
+        (
+            f"import pytest\n{HEAD}\n@pytest.fixture\ndef model():\n    return AutoModelForCausalLM.from_pretrained('gpt2')\n",
+            "makes a fixture",
+        ),
         (f"{LOADS}del model\n", "is freed when the garbage"),
         (
             f"{LOADS}\ndef done():\n    global model\n    model = None\n",
