@@ -42,7 +42,7 @@ _LIBRARIES = frozenset(
 def uses(
     script: Script, nodes: frozenset[cst.CSTNode], models: Sequence[ModelLoad]
 ) -> Iterator[tuple[cst.CSTNode, str]]:
-    """The doubts about what a script does with some of its models; see the two below."""
+    """The doubts about what a script does with some of its models: asks of them, gives away, scores."""
     yield from _other_uses(script, models)
     yield from _parts(script, models)
     yield from _handed_out(script, nodes)
