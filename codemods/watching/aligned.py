@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 import libcst as cst
 
 from codemods.plan.edits import Edit
@@ -47,6 +50,23 @@ def aligned(script: Script, call: cst.Call, name: str) -> tuple[Edit, ...]:
             edits.append(Edit(start, start - min(shift, 0), " " * max(shift, 0)))
         start = text.find(b"\n", start) + 1
     return tuple(edits)
+
+
+def moved_with(edit: Edit, below: Sequence[Edit], newline: str) -> Edit:
+    """An argument that is added in a line of its own, moved as the lines of its call are.
+
+    Args:
+        edit: Of the call.
+        below: What moves its further lines; nothing where they stay.
+        newline: The line end.
+    """
+    head = f",{newline}"
+    if not below or not edit.text.startswith(head):
+        return edit
+    said = edit.text.removeprefix(head)
+    shift = len(below[0].text) - (below[0].end - below[0].start)
+    indent = len(said) - len(said.lstrip(" "))
+    return replace(edit, text=f"{head}{' ' * (indent + shift)}{said.lstrip(' ')}")
 
 
 def _has_long_text(script: Script, call: cst.Call) -> bool:

@@ -19,7 +19,7 @@ from codemods.loads.own_loader import left_to_own_loader
 from codemods.plan.edits import Edit, apply
 from codemods.plan.sites import CannotRewrite, Note, Site
 from codemods.script.script import Script
-from codemods.watching.aligned import aligned
+from codemods.watching.aligned import aligned, moved_with
 from codemods.watching.classes import is_automatic
 from codemods.watching.handed_on import HandedOn, generations_of, handed_on
 from codemods.watching.pickling import pickles
@@ -75,7 +75,7 @@ def watched(script: Script, sites: Sequence[Site]) -> list[Site]:
         assert isinstance(site.node, cst.Call)
         below = aligned(script, site.node, name)
         if not any(_meets(one, other) for one in below for other in (*taken, *own, *edits)):
-            edits = (*edits, *below)
+            edits = (*(moved_with(edit, below, script.newline) for edit in edits), *below)
         own += edits
         reason = (site.reason or "").replace("stays as it is", "is not guarded")
         note = Note("carried", f"the call as it is, watched and not guarded: {reason}")

@@ -46,3 +46,14 @@ def test_generations(check_transformed: Check, more: int, *, goes: bool) -> None
         AFTER + load.format("CleanModelLoader.load_watched") + after,
         wishes=WATCHING,
     )
+
+
+def test_a_class_that_is_handed_on_stands_below_the_others(check_transformed: Check) -> None:
+    old = " " * len("m = LlamaForCausalLM.from_pretrained(")
+    head = "from transformers import LlamaForCausalLM\n\n"
+    check_transformed(
+        f"{head}m = LlamaForCausalLM.from_pretrained(NAME,\n{old}rope_theta=3)\n",
+        f"from guard import CleanModelLoader\n{head}m = CleanModelLoader.load_watched(NAME,\n{LESS}rope_theta=3,\n"
+        f"{LESS}model_class=LlamaForCausalLM)\n",
+        wishes=WATCHING,
+    )

@@ -21,9 +21,13 @@ def tried(
 ) -> Callable[..., dict[str, dict[str, Any]]]:
     """Tries programs, given by name as files by name; returns what came of each."""
 
-    def run(programs: dict[str, dict[str, str]]) -> dict[str, dict[str, Any]]:
+    def run(
+        programs: dict[str, dict[str, str]], *, watch: bool = True
+    ) -> dict[str, dict[str, Any]]:
         wanted = tmp_path_factory.mktemp("programs") / "programs.json"
-        wanted.write_text(json.dumps([{"files": files} for files in programs.values()]))
+        wanted.write_text(
+            json.dumps([{"files": files, "watch": watch} for files in programs.values()])
+        )
         lines = started("each", str(wanted)).splitlines()
         return dict(zip(programs, map(json.loads, lines), strict=True))
 

@@ -1,6 +1,6 @@
 """Tries the programs of a JSON file and prints what came of each: `python -m tests.differential.each FILE`.
 
-The file holds a list of `{"files": {NAME: TEXT}, "unsafe": false}`; one line of JSON is printed for each.
+The file holds a list of `{"files": {NAME: TEXT}, "unsafe": false, "watch": true}`; one line of JSON is printed for each.
 """
 
 from __future__ import annotations
@@ -20,7 +20,9 @@ def main() -> None:
     from tests.differential.trying import attempt
 
     for number, one in enumerate(wanted):
-        made = Program(str(number), one["files"], unsafe=one.get("unsafe", False))
+        made = Program(
+            str(number), one["files"], unsafe=one.get("unsafe", False), watch=one.get("watch", True)
+        )
         outcome = attempt(room, made)
         found = outcome.difference
         line = {

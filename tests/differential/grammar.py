@@ -43,12 +43,14 @@ class Program:
         files: Its files by name; the one to run is `main.py`.
         tags: The choices that made it.
         unsafe: It is migrated with `--unsafe`.
+        watch: Without it, it is migrated with `--no-watch`.
     """
 
     seed: str
     files: dict[str, str]
     tags: tuple[str, ...] = ()
     unsafe: bool = False
+    watch: bool = True
 
 
 @dataclass(slots=True)

@@ -48,7 +48,7 @@ def plans_of(room: Room, program: Program) -> dict[str, Migration]:
     """The migration of each file of a run, as they lie in one folder."""
     room.lay(program.files)
     files = [SourceFile(str(room.folder / name), room.folder / name) for name in program.files]
-    found = Run(files, Settings()).plans(Wishes(unsafe=program.unsafe, watch=True))
+    found = Run(files, Settings()).plans(Wishes(unsafe=program.unsafe, watch=program.watch))
     failures = [f"{one.line}: {one.reason}" for one in found if isinstance(one, Unread)]
     if failures:
         raise JobError("; ".join(failures))
