@@ -50,6 +50,9 @@ def strict(script: Script, sites: Sequence[Site], done: Set[cst.CSTNode]) -> dic
     """
     models = [load for load in script.flow.events(ModelLoad) if load.node in done]
     tokenizers = [load for load in script.flow.events(TokenizerLoad) if load.node in done]
+    open_end = next(_open_ends(script), None) if models else None
+    if open_end is not None:  # the guard asks for a length, watched or not
+        return dict.fromkeys([load.node for load in models], open_end)
     if not (models and script.watches) or script.once(_keeps_chats_out):
         return {}
     why = next(_otherwise(script, sites), None) or next(_in_the_script(script), None)
@@ -106,6 +109,11 @@ def _in_the_script(script: Script) -> Iterator[str]:
     if timed is not None:
         line = text.count("\n", 0, timed.start()) + 1
         yield f"line {line} takes times, and the guard generates by a road of its own"
+
+
+def _open_ends(script: Script) -> Iterator[str]:
+    """Generations whose length may be None at run time."""
+    text = script.source.text
     for call in script.flow.events(Generate):
         for name in _LENGTHS:
             given = call.args.keywords.get(name)
