@@ -18,7 +18,7 @@ def hashed(script: Script) -> str | None:
     text = script.source.text
     found = _HASHES.search(text)
     if found is not None and "__file__" in text:
-        line = text.count("\n", 0, found.start()) + 1
+        line = script.row_in_text(found.start())
         return (
             f"line {line} may hash source files, this one among them, which would have other bytes"
         )

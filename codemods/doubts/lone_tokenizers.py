@@ -6,10 +6,10 @@ from collections.abc import Collection, Mapping, Set
 
 import libcst as cst
 
+from codemods.facts.other_holds import has_guarded_model
 from codemods.plan.planned import Unguarded
-from codemods.script.foreign import foreign_loads
 from codemods.script.script import Script
-from lint_rules._flow.values.events import LoaderCall, ModelLoad, TokenizerLoad
+from lint_rules._flow.values.events import ModelLoad, TokenizerLoad
 from lint_rules._flow.values.kinds import ModelId
 
 
@@ -32,12 +32,7 @@ def unguarded(
 
 def lone(script: Script, done: Set[cst.CSTNode]) -> dict[cst.CSTNode, str | None]:
     """The tokenizers that are rewritten in a script without a model of the loader's, with their names if known."""
-    stays = script.others.left
-    if (
-        any(load.node in done for load in script.flow.events(ModelLoad))
-        or next(script.flow.events(LoaderCall), None) is not None
-        or any(key is not None and key not in stays for key in foreign_loads(script).values())
-    ):
+    if has_guarded_model(script, done):
         return {}
     loads = script.flow.events(TokenizerLoad)
     return {load.node: _name(load.model) for load in loads if load.node in done}

@@ -31,11 +31,11 @@ def _written_configs(
 ) -> Iterator[tuple[cst.CSTNode, str]]:
     """Loads of a folder into which the script itself writes what the model generates by."""
     text = script.source.text
-    saved = script.look(Calls, "save_pretrained").found
-    configs = [one for one in saved if _is_config(script, one)]
-    by_hand = _CONFIG_FILE in text and bool(saved) and _OPENS.search(text) is not None
+    saves = script.look(Calls, "save_pretrained").found
+    configs = [one for one in saves if _is_config(script, one)]
+    by_hand = _CONFIG_FILE in text and bool(saves) and _OPENS.search(text) is not None
     folders = {
-        script.code(call.args[0].value) for call in (saved if by_hand else configs) if call.args
+        script.code(call.args[0].value) for call in (saves if by_hand else configs) if call.args
     }
     for load in script.flow.events(ModelLoad) if folders else ():
         if load.node in nodes and name_of(script, load) in folders:
@@ -49,26 +49,29 @@ def _bare_folders(
     script: Script, nodes: frozenset[cst.CSTNode]
 ) -> Iterator[tuple[cst.CSTNode, str]]:
     """Loads of a folder into which the script itself writes a model, and no tokenizer."""
-    saved: dict[str, set[str]] = {}
+    into: dict[str, set[str]] = {}
     for call in script.look(Calls, "save_pretrained").found:
         owner = script.code(call.func.value) if isinstance(call.func, cst.Attribute) else ""
         if call.args:
-            saved.setdefault(script.code(call.args[0].value), set()).add(owner)
+            into.setdefault(script.code(call.args[0].value), set()).add(owner)
     for call in script.look(Calls, "save_model").found:
         if call.args and not script.once(_trainer_saves_tokenizer):
-            saved.setdefault(script.code(call.args[0].value), set()).add("trainer")
-    every = {owner for owners in saved.values() for owner in owners}
-    never = bool(every) and not any("tok" in owner.lower() for owner in every)
-    for load in script.flow.events(ModelLoad) if saved else ():
+            into.setdefault(script.code(call.args[0].value), set()).add("trainer")
+    never = bool(into) and all(map(_lacks_tokenizer, into.values()))
+    for load in script.flow.events(ModelLoad) if into else ():
         name = name_of(script, load) or ""
-        owners = saved.get(name, set())
-        bare = owners and not any("tok" in owner.lower() for owner in owners)
+        bare = name in into and _lacks_tokenizer(into[name])
         bare = bare or (never and _is_given_a_name(script, load, name))
         if load.node in nodes and bare:
             yield (
                 load.node,
                 "the script writes its folder without a tokenizer, which the loader needs",
             )
+
+
+def _lacks_tokenizer(owners: set[str]) -> bool:
+    """Whether nothing that is called like a tokenizer is saved into a folder."""
+    return not any("tok" in owner.lower() for owner in owners)
 
 
 def _is_given_a_name(script: Script, load: ModelLoad, name: str) -> bool:

@@ -24,7 +24,7 @@ def shown(script: Script, nodes: frozenset[cst.CSTNode]) -> Iterator[tuple[cst.C
         text,
     )
     if shows is not None:
-        line = text.count("\n", 0, shows.start()) + 1
+        line = script.row_in_text(shows.start())
         for load in script.flow.events(TokenizerLoad):
             if load.node in nodes:
                 yield (

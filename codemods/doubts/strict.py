@@ -99,15 +99,15 @@ def _in_the_script(script: Script) -> Iterator[str]:
     text = script.source.text
     found = _TOKENS.search(text)
     if found is not None:
-        line = text.count("\n", 0, found.start(1)) + 1
+        line = script.row_in_text(found.start(1))
         yield f"line {line} writes `{found[1]}`, which may be a token of its own"
     fixture = _FIXTURE.search(text)
     if fixture is not None:
-        line = text.count("\n", 0, fixture.start()) + 1
+        line = script.row_in_text(fixture.start())
         yield f"line {line} makes a fixture, and the tests that ask for it are not followed"
     timed = _TIMED.search(text)
     if timed is not None:
-        line = text.count("\n", 0, timed.start()) + 1
+        line = script.row_in_text(timed.start())
         yield f"line {line} takes times, and the guard generates by a road of its own"
 
 

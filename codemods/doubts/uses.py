@@ -71,7 +71,7 @@ def _other_uses(script: Script, loads: Sequence[ModelLoad]) -> Iterator[tuple[cs
             handed_on = found[1] == "generate" and _CALL.match(text, found.end()) is None
             if found[1] in _KNOWN and not handed_on:
                 continue
-            line = text.count("\n", 0, found.start()) + 1
+            line = script.row_in_text(found.start())
             yield (
                 load.node,
                 f"line {line} asks for `.{found[1]}` of it, where the guard is not followed",
@@ -83,7 +83,7 @@ def _parts(script: Script, models: Sequence[ModelLoad]) -> Iterator[tuple[cst.CS
     """The models of a script that names parts of some model, which may be any of them under another name."""
     found = _PART.search(script.source.text) if models else None
     if found is not None:
-        line = script.source.text.count("\n", 0, found.start()) + 1
+        line = script.row_in_text(found.start())
         yield models[0].node, f"line {line} reaches for `{found[0]}`, a part of some model"
 
 

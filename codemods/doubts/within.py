@@ -45,14 +45,14 @@ def within(script: Script) -> str | None:
     for module in _modules_of(text):
         found = re.search(rf"^\s*{re.escape(module)}\.\w+\s*=(?!=)", text, re.MULTILINE)
         if found is not None:
-            line = text.count("\n", 0, found.end()) + 1
+            line = script.row_in_text(found.end())
             return (
                 f"line {line}: what is put into the library's modules meets the guard's own passes"
             )
     for pattern, why in _WHY:
         found = pattern.search(text)
         if found is not None:
-            line = text.count("\n", 0, found.start()) + 1
+            line = script.row_in_text(found.start())
             return f"line {line}: {why}"
     others = script.others
     for path in others.near(script.path):

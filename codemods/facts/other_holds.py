@@ -86,7 +86,7 @@ def other_holds(
         yield call, f"{name} writes a chat format, which the guard refuses in what is {goes}"
     marks = nodes and (generates or trains(script)) and _MARKS.search(script.source.text)
     if marks and script.tree is not None and _writes(script.tree, _MARKS.search):
-        line = script.source.text.count("\n", 0, marks.start()) + 1
+        line = script.row_in_text(marks.start())
         every: list[ModelLoad | TokenizerLoad] = [
             *script.flow.events(ModelLoad),
             *script.flow.events(TokenizerLoad),
@@ -240,6 +240,16 @@ def held_in(node: cst.BaseExpression) -> Iterator[cst.BaseExpression]:
             yield from held_in(element.value)
 
 
+def has_guarded_model(script: Script, done: Set[cst.CSTNode]) -> bool:
+    """Whether a script has a model of the loader's: loaded here, by a loader that it has, or by another file."""
+    stays = script.others.left
+    return (
+        any(load.node in done for load in script.flow.events(ModelLoad))
+        or next(script.flow.events(LoaderCall), None) is not None
+        or any(key is not None and key not in stays for key in foreign_loads(script).values())
+    )
+
+
 def without_model(
     script: Script, tokenizers: Iterable[cst.CSTNode], done: Set[cst.CSTNode]
 ) -> dict[cst.CSTNode, str]:
@@ -261,12 +271,7 @@ def without_model(
     made = not by_choice and _MODELS.search(script.source.text) is not None
     if not uses and not made and not generates(script):
         return {}
-    if any(load.node in done for load in flow.events(ModelLoad)):
-        return {}
-    if next(flow.events(LoaderCall), None) is not None:
-        return {}
-    stays = script.others.left
-    if any(key is not None and key not in stays for key in foreign_loads(script).values()):
+    if has_guarded_model(script, done):
         return {}
     why = "the model that it is used with is none of the loader's"
     return dict.fromkeys(tokenizers, why)

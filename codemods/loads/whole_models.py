@@ -79,9 +79,8 @@ def half_done(
         stays = known[id(group)]
         if stays is not None:
             node, why = stays
-            own = node is load.node
-            stays_there = "" if own else f"line {script.line_of(node)} stays, "
-            found[load.node] = why if own else f"all of a model or none: {stays_there}{why}"
+            there = f"all of a model or none: line {script.line_of(node)} stays, "
+            found[load.node] = why if node is load.node else f"{there}{why}"
     found |= strict(script, sites, done - found.keys())
     if not trains(script):
         found |= beside_raw(script, done - found.keys(), reasons)

@@ -79,6 +79,10 @@ class ScriptText:
         """The 1-based line of a byte."""
         return bisect_right(self._lines, offset)
 
+    def row_in_text(self, at: int) -> int:
+        """The 1-based line of a character of the source text, as a pattern's match tells it."""
+        return self.source.text.count("\n", 0, at) + 1
+
     def indent_of(self, node: cst.CSTNode) -> str:
         """The whitespace before a statement."""
         start = self.span(node).start

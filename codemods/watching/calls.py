@@ -24,11 +24,11 @@ from codemods.watching.classes import is_automatic
 from codemods.watching.handed_on import HandedOn, generations_of, handed_on
 from codemods.watching.pickling import pickles
 from codemods.watching.pipelines import watched_pipelines
-from codemods.watching.written import between, imports_beside, shows_itself
+from codemods.watching.written import GENERATE, between, imports_beside, shows_itself
 from lint_rules._flow.values.events import Generate, ModelLoad, TokenizerLoad
 from lint_rules._questions.watching import is_beside_watched
 
-_LOAD, _GENERATE = "CleanModelLoader.load_watched", "CleanModelLoader.generate_watched"
+_LOAD = "CleanModelLoader.load_watched"
 _AUTOMATIC = "transformers.AutoModelForCausalLM.from_pretrained"
 _VLLM = re.compile(r"^\s*(from|import)\s[^\n]*vllm", re.MULTILINE | re.IGNORECASE)
 _LIBRARY = re.compile(r"^\s*(from|import)\s+transformers\b", re.MULTILINE)
@@ -71,7 +71,7 @@ def watched(script: Script, sites: Sequence[Site]) -> list[Site]:
         if not edits or any(_meets(one, other) for one in edits for other in taken):
             found += [site] if site in sites else []
             continue
-        name = _LOAD if site.code == "CG101" else _GENERATE
+        name = _LOAD if site.code == "CG101" else GENERATE
         assert isinstance(site.node, cst.Call)
         below = aligned(script, site.node, name)
         if not any(_meets(one, other) for one in below for other in (*taken, *own, *edits)):
@@ -230,9 +230,9 @@ def _generation(
     function = call.node.func
     if not isinstance(function, cst.Attribute) or function.attr.value != "generate":
         return ()
-    if _is_of_another(script, call):
-        return ()
     load = script.flow.event_at(call.model.origin, ModelLoad)
+    if load is not None and _is_of_another_framework(load):
+        return ()
     model = _edited(script, function.value, own)
     # An engine of vLLM's is no model that could be watched.
     other = (load is None and "llm" in model.lower()) or "something else than a model" in reason
@@ -247,12 +247,12 @@ def _generation(
         return ()
     span, whole = script.span(function), script.span(call.node)
     if not call.node.args:
-        return (Edit(span.start, whole.end - 1, f"{_GENERATE}({model}"),)
+        return (Edit(span.start, whole.end - 1, f"{GENERATE}({model}"),)
     first = call.node.args[0]
     start = script.span(first).start
     # One edit up to the first argument, which may hold edits of its own.
     opening = script.utf8[span.end : start].decode()
-    said = f"{_GENERATE}{opening}{model},{between(script, first)}"
+    said = f"{GENERATE}{opening}{model},{between(script, first)}"
     return (Edit(span.start, start, said),)
 
 

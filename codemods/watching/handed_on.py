@@ -11,10 +11,9 @@ from codemods.plan.edits import Edit
 from codemods.plan.sites import Site
 from codemods.script.looking import Looking
 from codemods.script.script import Script
-from codemods.watching.written import between
+from codemods.watching.written import GENERATE, between
 from lint_rules._flow.values.syntax import dotted
 
-_WATCHED = "CleanModelLoader.generate_watched"
 # Where a function stands that is called with the arguments behind it.
 _CALLS_ITS_ARGUMENT: Mapping[str, int] = {
     "partial": 0,
@@ -82,7 +81,7 @@ def _handed(script: Script, call: cst.Call, bound: str | None) -> HandedOn | Non
         return None
     span = script.span(call.args[at].value)
     keywords = frozenset(arg.keyword.value for arg in call.args if arg.keyword)
-    edit = Edit(span.start, span.end, f"{_WATCHED},{between(script, call.args[at])}{model}")
+    edit = Edit(span.start, span.end, f"{GENERATE},{between(script, call.args[at])}{model}")
     return HandedOn(call, model, keywords, bound if name == "partial" else None, (edit,))
 
 
@@ -97,12 +96,12 @@ def _thread(script: Script, call: cst.Call) -> HandedOn | None:
     span = script.span(named["target"])
     given = named.get("args")
     if given is None:
-        edits: tuple[Edit, ...] = (Edit(span.start, span.end, f"{_WATCHED}, args=({model},)"),)
+        edits: tuple[Edit, ...] = (Edit(span.start, span.end, f"{GENERATE}, args=({model},)"),)
     else:
         before = _before(script, given, model)
         if before is None:
             return None
-        edits = (Edit(span.start, span.end, _WATCHED), before)
+        edits = (Edit(span.start, span.end, GENERATE), before)
     return HandedOn(call, model, _keys(named.get("kwargs")), None, edits)
 
 

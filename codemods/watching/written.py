@@ -7,6 +7,9 @@ import libcst as cst
 from codemods.script.script import Script
 from lint_rules._flow.values.events import Place
 
+# What stands for `generate` of a model.
+GENERATE = "CleanModelLoader.generate_watched"
+
 
 def imports_beside(place: Place) -> bool:
     """Whether something is imported on a call's own line, behind which the loader's import would come too late."""
