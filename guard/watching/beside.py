@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import weakref
+from contextlib import suppress
+from types import MemberDescriptorType
 from typing import Any, Generic, TypeVar
 
 from guard.files.hub import torch
@@ -39,6 +41,20 @@ def is_module(model: Any) -> bool:
     return issubclass(type(model), torch.nn.Module) and isinstance(
         vars(model).get("_modules"), dict
     )
+
+
+def attributes(model: Any) -> list[Any]:
+    """What the attributes of an object hold; nothing is asked of it, since it may count or answer what it is asked."""
+    try:
+        held = list(object.__getattribute__(model, "__dict__").values())
+    except AttributeError:
+        held = []
+    for one in type(model).__mro__:
+        for slot in vars(one).values():
+            if isinstance(slot, MemberDescriptorType):
+                with suppress(AttributeError):
+                    held.append(slot.__get__(model))
+    return held
 
 
 def within(known: Beside[T], model: Any) -> T | None:

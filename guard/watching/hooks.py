@@ -16,7 +16,7 @@ from guard.enforcing.prefill import check_bos, check_padding
 from guard.enforcing.raw_ids import RawIds
 from guard.enforcing.roads import is_filled
 from guard.files.hub import torch
-from guard.watching.beside import Beside, is_module, within
+from guard.watching.beside import Beside, attributes, is_module, within
 from guard.watching.told import WatchState, telling
 
 if TYPE_CHECKING:
@@ -53,10 +53,9 @@ def holds_watched(model: Any) -> bool:
     Args:
         model: A module around a model, or any object with one among its attributes.
     """
-    held = (model,) if is_module(model) else getattr(model, "__dict__", {}).values()
     return any(
         _judges.get(part) is not None
-        for one in held
+        for one in ((model,) if is_module(model) else attributes(model))
         if is_module(one)
         for part in torch.nn.Module.modules(one)
     )

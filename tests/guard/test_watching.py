@@ -201,6 +201,28 @@ def test_what_holds_a_watched_model_is_no_stranger(
         generate_watched(wrapper(model), DIRTY, max_new_tokens=2, do_sample=False)
 
 
+class _Counting:
+    __slots__ = ("asked", "lm", "unset")
+
+    def __init__(self, model: Any) -> None:
+        self.lm = model
+        self.asked: list[str] = []
+
+    def __getattr__(self, name: str) -> Any:
+        self.asked.append(name)
+        return getattr(self.lm, name)
+
+
+def test_what_holds_a_watched_model_is_asked_for_nothing_but_generate(
+    edited: Callable[..., Path],
+) -> None:
+    counting = _Counting(load_watched(edited()))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        generate_watched(counting, CLEAN, max_new_tokens=2, do_sample=False)
+    assert counting.asked == ["generate"]
+
+
 def test_a_guarded_model_stays_guarded(tiny: Loaded) -> None:
     with pytest.raises(Exception, match="im_start"):
         generate_watched(tiny.model, DIRTY, max_new_tokens=2)
