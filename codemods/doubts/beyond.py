@@ -57,7 +57,7 @@ def beyond(script: Script, nodes: frozenset[cst.CSTNode]) -> Iterator[tuple[cst.
     loads = [load for load in loads_of(script) if load.node in nodes]
     if not loads:
         return
-    text = script.source.text
+    text = script.bare
     if trains(script) and _CHATS.search(text):
         yield loads[0].node, "what it trains on may be chats, which the guard refuses"
     if trains(script) and script.once(_masks_pad):
@@ -102,14 +102,14 @@ def beyond(script: Script, nodes: frozenset[cst.CSTNode]) -> Iterator[tuple[cst.
 def _masks_pad(script: Script) -> bool:
     """Whether a training leaves the pad token out of its labels, and takes the one that the files bring."""
     others = script.others
-    texts = [script.source.text, *map(others.text, others.near(script.path))]
+    texts = [script.bare, *map(others.bare, others.near(script.path))]
     masks = _MASKS_PAD.search(texts[0]) or any(map(_READS_PAD.search, texts[1:]))
     return bool(masks) and not any(map(_SETS_PAD.search, texts))
 
 
 def _bos_in_class(script: Script) -> int | None:
     """The line of a class's own value that spells a BOS, as the default of a field does."""
-    if script.tree is None or not _BOS.search(script.source.text):
+    if script.tree is None or not _BOS.search(script.bare):
         return None
     for node in ast.walk(script.tree):
         for one in node.body if isinstance(node, ast.ClassDef) else ():
@@ -122,7 +122,7 @@ def _bos_in_class(script: Script) -> int | None:
 
 def _by_place(script: Script, nodes: frozenset[cst.CSTNode]) -> Iterator[tuple[cst.CSTNode, str]]:
     """Scored text without BOS, of whose tokens a record is kept."""
-    if not _BY_PLACE.search(script.source.text):
+    if not _BY_PLACE.search(script.bare):
         return
     for forward in script.flow.events(Forward):
         encode = script.flow.event_at(forward.encoded.origin if forward.encoded else None, Encode)
@@ -135,7 +135,7 @@ def _read_elsewhere(script: Script) -> str | None:
     """A file that the script imports and that reads the side of a tokenizer, or all its special tokens."""
     paths = [*script.others.imported(script.path)]
     for path in paths:
-        found = _READS_SIDE.search(script.others.text(path))
+        found = _READS_SIDE.search(script.others.bare(path))
         if found is not None:
             return f"{path.name} reads `{found[1]}` of a tokenizer, which the loader chooses"
         if script.watches and len(paths) < _MOST_FILES:  # what it takes from others in its turn
@@ -158,7 +158,7 @@ def _wrapped_by_users(script: Script) -> str | None:
     if not script.others.serves(script.path):
         return None
     for path in script.others.importers(script.path):
-        found = _ENGINES.search(script.others.text(path))
+        found = _ENGINES.search(script.others.bare(path))
         if found is not None:
             return (
                 f"{path.name} puts a model into `{found[0].rstrip('(')}`, which is not seen through"
@@ -171,7 +171,7 @@ def _padded_by_users(script: Script) -> str | None:
     stem = re.escape(script.others.stem(script.path))
     takes = re.compile(rf"^\s*(from|import)\s[^\n]*\b{stem}\b", re.MULTILINE)
     for path in script.others.beside(script.path):
-        text = script.others.text(path)
+        text = script.others.bare(path)
         if takes.search(text) and _PADS.search(text) and _SCORES.search(text):
             return f"{path.name} pads and scores rows, and the loader pads on the left"
     return None
@@ -185,6 +185,6 @@ def _handed_to(script: Script) -> str | None:
     own = script.path.absolute()
     for user in others.importers(script.path):
         for taken in others.imported(user):
-            if taken not in (own, user) and _SCORES.search(others.text(taken)):
+            if taken not in (own, user) and _SCORES.search(others.bare(taken)):
                 return f"{user.name} may hand its model to {taken.name}, which scores with models"
     return None

@@ -15,7 +15,7 @@ def hashed(script: Script) -> str | None:
     Returns:
         The line, or the file, that does; None for none.
     """
-    text = script.source.text
+    text = script.bare
     found = _HASHES.search(text)
     if found is not None and "__file__" in text:
         line = script.row_in_text(found.start())
@@ -24,7 +24,7 @@ def hashed(script: Script) -> str | None:
         )
     name = script.path.name
     for path in script.others.near(script.path):
-        other = script.others.text(path)
+        other = script.others.bare(path)
         if _HASHES.search(other) and ("__file__" in other or name in other):
             return f"{path.name} may hash this file, which would have other bytes"
     return None

@@ -30,7 +30,7 @@ def _written_configs(
     script: Script, nodes: frozenset[cst.CSTNode]
 ) -> Iterator[tuple[cst.CSTNode, str]]:
     """Loads of a folder into which the script itself writes what the model generates by."""
-    text = script.source.text
+    text = script.bare
     saves = script.look(Calls, "save_pretrained").found
     configs = [one for one in saves if _is_config(script, one)]
     by_hand = _CONFIG_FILE in text and bool(saves) and _OPENS.search(text) is not None

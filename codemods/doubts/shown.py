@@ -17,7 +17,7 @@ def shown(script: Script, nodes: frozenset[cst.CSTNode]) -> Iterator[tuple[cst.C
     names = "|".join(map(re.escape, sorted(tokenizers_named(script, nodes))))
     if not names:
         return
-    text = script.source.text
+    text = script.bare
     shows = re.search(
         rf"\b(print|repr|str|pprint|vars)\(\s*([\w.]+\.)?({names})\s*[,)]|\{{([\w.]+\.)?({names})[!:}}]"
         rf"|\bgetattr\(\s*([\w.]+\.)?({names})\s*,\s*[^\"'\s]|\btrain_new_from_iterator\(",

@@ -15,19 +15,10 @@ from lint_rules._flow.values.events import AttributeSet, Forward, Generate, Mode
 from lint_rules._flow.values.syntax import dotted
 from lint_rules._questions.resets import clears_template
 
-# What a plan would tell of a guarded load or call, beyond what the guard refuses and says for everyone.
-_OTHERWISE = re.compile(
-    r"no longer holds, as the loader gives a pad token|is read here:|a batch is padded|batch that stays is padded"
-    r"|rows are filled up with the pad token|`AutoModelWithLMHead` took|is freed when the garbage"
-    r"|writes no `pad_token_id`|may pad with what is loaded here|settings that only the run knows|no longer cut"
-    r"|training mode|evaluation mode"
-)
-_BARE = "must hold a tokenizer"
 _UNMADE = "nothing is generated with it that the guard would make: what scores, trains or saves it is the script's"
 # What is timed would be the guard's own generation, and what it does around it.
 _TIMED = re.compile(r"\b(perf_counter|process_time|monotonic|timeit|time\.time|cuda\.Event)\b")
 _WRITES = re.compile(r"\b(save_pretrained|push_to_hub|state_dict|merge_and_unload)\(")
-_DRAWN = "sampled texts are drawn anew"
 _SEEDS = re.compile(
     r"\b(manual_seed(_all)?|set_seed|seed_everything|random\.seed|enable_full_determinism)\("
 )
@@ -79,24 +70,26 @@ def _keeps_chats_out(script: Script) -> bool:
 def _does_more(script: Script) -> bool:
     """Whether a script scores with what it loads, or writes it somewhere."""
     scores = next(script.flow.events(Forward), None) is not None
-    return scores or _WRITES.search(script.source.text) is not None
+    return scores or _WRITES.search(script.bare) is not None
 
 
 def _otherwise(script: Script, sites: Sequence[Site]) -> Iterator[str]:
-    seeded = _SEEDS.search(script.source.text) is not None
+    seeded = _SEEDS.search(script.bare) is not None
     for site in sites:
+        load = script.flow.event_at(site.node, ModelLoad)
+        when = {
+            "always": True,
+            "seeded": seeded,
+            "unnamed": load is not None and load.model.text is None,
+        }
         for note in site.notes if site.automatic else ():
-            text = note.text
-            other = _OTHERWISE.search(text) or (seeded and text.startswith(_DRAWN))
-            if _BARE in text:
-                load = script.flow.event_at(site.node, ModelLoad)
-                other = load is not None and load.model.text is None
-            if note.kind == "changed" and other:
-                yield f"guarded, something would be otherwise in line {script.line_of(site.node)}: {text}"
+            if note.beyond is not None and when[note.beyond]:
+                line = script.line_of(site.node)
+                yield f"guarded, something would be otherwise in line {line}: {note.text}"
 
 
 def _in_the_script(script: Script) -> Iterator[str]:
-    text = script.source.text
+    text = script.bare
     found = _TOKENS.search(text)
     if found is not None:
         line = script.row_in_text(found.start(1))
@@ -113,7 +106,7 @@ def _in_the_script(script: Script) -> Iterator[str]:
 
 def _open_ends(script: Script) -> Iterator[str]:
     """Generations whose length may be None at run time."""
-    text = script.source.text
+    text = script.bare
     for call in script.flow.events(Generate):
         for name in _LENGTHS:
             given = call.args.keywords.get(name)

@@ -59,7 +59,7 @@ def _other_uses(script: Script, loads: Sequence[ModelLoad]) -> Iterator[tuple[cs
     Yields:
         The load, and the line with what it asks of the model.
     """
-    text = script.source.text
+    text = script.bare
     for load in loads:
         target = target_of(script, load)
         if target is None:
@@ -81,7 +81,7 @@ def _other_uses(script: Script, loads: Sequence[ModelLoad]) -> Iterator[tuple[cs
 
 def _parts(script: Script, models: Sequence[ModelLoad]) -> Iterator[tuple[cst.CSTNode, str]]:
     """The models of a script that names parts of some model, which may be any of them under another name."""
-    found = _PART.search(script.source.text) if models else None
+    found = _PART.search(script.bare) if models else None
     if found is not None:
         line = script.row_in_text(found.start())
         yield models[0].node, f"line {line} reaches for `{found[0]}`, a part of some model"

@@ -41,7 +41,7 @@ def within(script: Script) -> str | None:
     Returns:
         The line or the file, and what would differ; None for nothing of the kind.
     """
-    text = script.source.text
+    text = script.bare
     for module in _modules_of(text):
         found = re.search(rf"^\s*{re.escape(module)}\.\w+\s*=(?!=)", text, re.MULTILINE)
         if found is not None:
@@ -57,7 +57,7 @@ def within(script: Script) -> str | None:
     others = script.others
     for path in others.near(script.path):
         for pattern, why in _WHY:
-            if pattern.search(others.text(path)):
+            if pattern.search(others.bare(path)):
                 return f"{path.name}: {why}"
     return None
 

@@ -54,6 +54,7 @@ _FILLED = Note(
     "changed",
     "rows are filled up with the pad token that the loader chooses",
     "where the tokenizer brings one that is not EOS",
+    beyond="always",
 )
 # What decides which special tokens a tokenizer puts around a prompt.
 SPECIALS = ("add_bos_token", "add_eos_token", "bos_token", "bos_token_id")
@@ -227,12 +228,13 @@ def padding_note(script: Script, encode: Encode) -> list[Note]:
         return []
     if "padding_side" in encode.args.keywords:
         text = "a batch is padded on the left, whatever side the call names"
-        return [Note("changed", text, "where the prompts of a batch were equally long")]
+        unless = "where the prompts of a batch were equally long"
+        return [Note("changed", text, unless, beyond="always")]
     if load is not None and _says_left(script, load):
         return []
     text = "a batch is padded on the left with the loader's pad token; it was padded on the tokenizer's own side"
     unless = "where that was the left, or the prompts of a batch were equally long"
-    return [Note("changed", text, unless)]
+    return [Note("changed", text, unless, beyond="always")]
 
 
 def padding_notes(script: Script, edits: Sequence[Edit]) -> list[tuple[Encode, Note]]:

@@ -28,7 +28,11 @@ def mode_note(script: Script, generate: Generate) -> list[Note]:
     name = _last(receiver(generate.node))
     visitor = script.look(_Modes, name)
     if not visitor.every and generate.model.origin in foreign_loads(script):
-        return [Note("changed", _THERE, _UNLESS)] if script.once(_trained_elsewhere) else []
+        return (
+            [Note("changed", _THERE, _UNLESS, beyond="always")]
+            if script.once(_trained_elsewhere)
+            else []
+        )
     if not visitor.trained:
         return []
     start = script.span(generate.node).start
@@ -41,7 +45,7 @@ def mode_note(script: Script, generate: Generate) -> list[Note]:
         return []
     line, puts = script.line_of(last), "may put" if id(last) in visitor.others else "puts"
     text = f"line {line} {puts} the model into training mode; guarded generation is in evaluation mode, without dropout"
-    return [Note("changed", text, _UNLESS)]
+    return [Note("changed", text, _UNLESS, beyond="always")]
 
 
 def _trained_elsewhere(script: Script) -> bool:

@@ -11,7 +11,8 @@ import libcst as cst
 
 from codemods.imports.header import declared
 from codemods.imports.packed import in_rows
-from codemods.imports.statements import LIBRARIES, Import, imports_in, is_ours
+from codemods.imports.statements import Import, imports_in, is_ours
+from codemods.imports.unused import became_unused
 from codemods.plan.edits import Edit
 from codemods.script.comments import names
 from codemods.script.script import Script
@@ -20,16 +21,6 @@ from lint_rules._flow.values.syntax import dotted
 IMPORT = "from guard import CleanModelLoader"
 # What is told of the place of an import holds for what comes in its place.
 _FOR_LINTERS = re.compile(r"#\s*(noqa|isort:|pylint:|ruff:)", re.IGNORECASE)
-# What takes a name of a module by its text, and what may take any.
-_BY_NAME = re.compile(r"__all__|\b(getattr|globals|locals|vars|eval|exec)\(|__dict__")
-# What is an object of the script's own, and no module.
-_OWN = r"(?:self|cls|args|arguments|opts?|options|flags|cfg|config|model|tokenizer)\b"
-_ANY_NAME = re.compile(
-    r"(?<![\w.])((eval|exec|globals|locals)\(|(vars|dir)\(\s*\)|(vars|dir)\(\s*(?!" + _OWN + r"))"
-    r"|getattr\(\s*(?!"
-    + _OWN
-    + r")[^,()]+(\([^()]*\))?[^,()]*,\s*(?![\"'])|(?<!self)(?<!args)(?<!cls)(?<!opt)(?<!config)\.__dict__"
-)
 _WORD = re.compile(r"[A-Za-z_]\w*")
 # What a comment says that is about the whole file, though a statement follows at once.
 _HEADER = re.compile(rb"^#!|coding[:=]|SPDX-|copyright|licen[cs]e", re.IGNORECASE)
@@ -51,7 +42,7 @@ def rewrite(script: Script, edits: Sequence[Edit], cells: Sequence[int] = ()) ->
     losing: list[tuple[Import, set[str]]] = []
     for item in every:
         if is_ours(item.node):
-            unused = {n for n in item.names if _became_unused(script, item, n, words, edits, every)}
+            unused = {n for n in item.names if became_unused(script, item, n, words, edits, every)}
             if unused:
                 losing.append((item, unused))
     missing = [edit for edit in callers if not _is_imported(script, edit, every)]
@@ -66,7 +57,7 @@ def rewrite(script: Script, edits: Sequence[Edit], cells: Sequence[int] = ()) ->
     ]
     if missing and not places:
         start = min(edit.start for edit in missing)
-        above = _before_theirs(script, every, start)
+        above = _before_theirs(script, every, start, cells)
         beside = [] if above else _beside_local(script, every, missing)
         if not beside:
             beside = [_above_its_comment(script, above, cells) if above else _insertion(script)]
@@ -120,10 +111,7 @@ def _in_other_cells(
             start = script.lines_of(item.line).start
             ours = is_ours(item.node) and item.line in script.module.body
             if ours and bisect_right(cells, start) == cell and start < edit.start:
-                # Not an insertion, which at the start of a cell would be the end of the one above.
-                end = script.lines_of(item.line).end
-                text = script.utf8[start:end].decode()
-                found.setdefault(cell, Edit(start, end, f"{IMPORT}{script.newline}{text}"))
+                found.setdefault(cell, _with_import(script, item))
     return list(found.values())
 
 
@@ -185,70 +173,6 @@ def _edit(script: Script, item: Import, unused: set[str], *, arrives: bool) -> E
     return script.delete(item.line)
 
 
-def _became_unused(
-    script: Script,
-    item: Import,
-    name: str,
-    words: set[str],
-    edits: Sequence[Edit],
-    every: Sequence[Import],
-) -> bool:
-    """Whether every use of an imported name lies in edited text: it was used before, and is not now."""
-    text = script.source.text
-    quoted = f'"{name}"' in text or f"'{name}'" in text
-    annotates = quoted and re.search(rf"(:|->|\[|,|\|)\s*[\"']{name}[\"']", text)
-    if name in words or annotates or (quoted and _BY_NAME.search(text)) or script.once(_any_name):
-        return False
-    if script.is_taken_elsewhere(name) or _may_be_taken(script, name):
-        return False
-    own = {
-        id(other.function): other.function
-        for other in every
-        if other.function is not None and name in other.names
-    }
-    if item.function is not None:
-        uses = script.uses(name, item.function)
-    else:  # functions that import it themselves use their own
-        taken = [script.span(function) for function in own.values() if function is not None]
-        uses = [
-            use
-            for use in script.uses(name, None)
-            if not any(span.start <= use.offset < span.end for span in taken)
-        ]
-    return bool(uses) and all(any(edit.covers(use.offset) for edit in edits) for use in uses)
-
-
-def _may_be_taken(script: Script, name: str) -> bool:
-    """Whether a file beside may take a class through this module, or through a star, and imports it nowhere by name."""
-    if script.others.alone or not name[:1].isupper():
-        return False
-    stem = re.escape(script.others.stem(script.path))
-    ways = re.compile(rf"import\s*\*|\b(import|from)\s[^\n]*\b{stem}\b|import_module\(|__main__")
-    word = re.compile(rf"(?:\b(\w+)\.)?\b{re.escape(name)}\b")
-    for text in map(script.others.text, script.others.beside(script.path)):
-        if name not in text or not ways.search(text):
-            continue
-        owners = {found[1] for found in word.finditer(text)}
-        if any(owner is not None and not _is_library(text, owner) for owner in owners):
-            return True
-        brought = re.search(rf"\bimport\s[^\n]*\b{re.escape(name)}\b|\bimport\s*\(", text)
-        if None in owners and brought is None:
-            return True
-    return False
-
-
-def _is_library(text: str, owner: str) -> bool:
-    """Whether a name that something is taken of is a library's, or another name for one."""
-    renamed = re.search(rf"\bimport\s+([\w.]+)\s+as\s+{re.escape(owner)}\b", text)
-    named = owner if renamed is None else renamed[1].partition(".")[0]
-    return named in LIBRARIES
-
-
-def _any_name(script: Script) -> bool:
-    """Whether a script takes names that cannot be seen."""
-    return _ANY_NAME.search(script.source.text) is not None
-
-
 def _kept(script: Script, item: Import, unused: set[str]) -> list[str]:
     assert not isinstance(item.node.names, cst.ImportStar)
     aliases = [
@@ -271,10 +195,15 @@ def _kept(script: Script, item: Import, unused: set[str]) -> list[str]:
         if packed:
             return packed
     unit = script.indent_unit
-    return [f"from {module} import (", *(f"{unit}{alias}," for alias in aliases), ")"]
+    bare = len(rows) > 1 and not script.code(item.node).rstrip(" \t\r\n)").endswith(",")
+    below = [f"{unit}{alias}," for alias in aliases]
+    below[-1] = below[-1].removesuffix(",") if bare else below[-1]
+    return [f"from {module} import (", *below, ")"]
 
 
-def _before_theirs(script: Script, every: Sequence[Import], before: int) -> Edit | None:
+def _before_theirs(
+    script: Script, every: Sequence[Import], before: int, cells: Sequence[int]
+) -> Edit | None:
     """Above the first import of transformers at the top: what a script sets for it is set by then."""
     for item in every:
         if item.line not in script.module.body or script.is_foreign(item.line):
@@ -287,8 +216,17 @@ def _before_theirs(script: Script, every: Sequence[Import], before: int) -> Edit
         tops = {(dotted(one) or "").partition(".")[0] for one in modules if one is not None}
         start = script.lines_of(item.line).start
         if "transformers" in tops and start < before:
+            if start in cells:
+                return _with_import(script, item)
             return Edit(start, start, f"{IMPORT}{script.newline}")
     return None
+
+
+def _with_import(script: Script, item: Import) -> Edit:
+    """The loader's import and another, in its place: what is inserted at a cell's start ends the one above."""
+    span = script.lines_of(item.line)
+    text = script.utf8[span.start : span.end].decode()
+    return Edit(span.start, span.end, f"{IMPORT}{script.newline}{text}")
 
 
 def _above_its_comment(script: Script, edit: Edit, cells: Sequence[int]) -> Edit:

@@ -22,6 +22,7 @@ _ITS_TOKENIZER = Note(
     "changed",
     "the model's folder must hold a tokenizer, which `load()` loads as well",
     "where it does",
+    beyond="unnamed",
 )
 _GREEDY = Note(
     "changed",
@@ -41,21 +42,31 @@ _ANY_HEAD = Note(
     "changed",
     "`AutoModelWithLMHead` took masked and translating models as well; the loader takes causal ones",
     "where a causal model is named",
+    beyond="always",
 )
 _SAME_CLASS = "where the config names that one"
 _FREED = Note(
     "changed",
     "a guarded model that is deleted is freed when the garbage collector runs: call `gc.collect()` behind the `del`",
     "where memory is enough for both",
+    beyond="always",
 )
 _ALIGNED = Note(
     "changed",
     "Trainer writes no `pad_token_id` into the saved generation_config.json: it finds the tokenizer's there already; "
     "where the script names no pad token, it writes the loader's into the saved config.json",
     "where the model's files name one, or the tokenizer's none",
+    beyond="always",
 )
 _TAKEN = "`{name}` may pad with what is loaded here: the loader pads on the left, with a token of its own choice"
 _SAYS_SIDE = "where it sets side and token itself, or rows are equally long"
+_ROUNDED = Note(
+    "changed",
+    "in bfloat16 and float16 the guard's own kernels and batches round otherwise, and of two tokens that are as good "
+    "as equal the other may be taken",
+    "in float32, and where no two are",
+)
+_FLOAT32 = frozenset(("torch.float32", "torch.float", "'float32'", '"float32"'))
 _SPELLED = Note(
     "changed",
     "a prompt that spells BOS is refused, and ids that begin with it twice, scored ones too",
@@ -133,6 +144,7 @@ def told_of(script: Script, model: ModelLoad) -> tuple[Note, ...]:
         *_taken(script),
         *_of_class(model),
         *((_FREED,) if _is_deleted(script, model) else ()),
+        *((_ROUNDED,) if _may_round(script, model) else ()),
         *((_SPELLED,) if _makes_prompts(script, model) else ()),
         _PICKLED,
         *((first,) if unknown else ()),
@@ -142,7 +154,16 @@ def told_of(script: Script, model: ModelLoad) -> tuple[Note, ...]:
 def _taken(script: Script) -> tuple[Note, ...]:
     """The note on another file that pads with what a script loads."""
     name = None if trains(script) else script.once(padding_taker)
-    return () if name is None else (Note("changed", _TAKEN.format(name=name), _SAYS_SIDE),)
+    if name is None:
+        return ()
+    return (Note("changed", _TAKEN.format(name=name), _SAYS_SIDE, beyond="always"),)
+
+
+def _may_round(script: Script, model: ModelLoad) -> bool:
+    """Whether a script generates, with what it does not load in float32."""
+    given = model.args.keywords.get("dtype") or model.args.keywords.get("torch_dtype")
+    said = None if given is None or given.expression is None else script.code(given.expression)
+    return said not in _FLOAT32 and next(script.flow.events(Generate), None) is not None
 
 
 def _is_deleted(script: Script, model: ModelLoad) -> bool:

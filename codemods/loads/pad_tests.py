@@ -75,7 +75,7 @@ def rewrite(script: Script, sites: Sequence[Site], edits: Iterable[Edit]) -> lis
             text += ", and a tokenizer that is saved names the files' own, perhaps none"
         if trains(script):
             text += "; a collator that masks pad does not mask eos any more"
-        note = Note("changed", text, _UNLESS)
+        note = Note("changed", text, _UNLESS, beyond="always")
         found.append(Site("CG102", node, _SUMMARY, (), (note,)))
     told = {(script.line_of(node), _READ) for node, _ in visitor.found}
     keeps = {_READ: own, _SIDE: sided}
@@ -91,14 +91,15 @@ def rewrite(script: Script, sites: Sequence[Site], edits: Iterable[Edit]) -> lis
         if at in told or any(e.covers(start) and code not in e.text for e in gone):
             continue
         told.add(at)
-        note = Note("changed", f"`{code}` is read here: {what}", _UNLESS)
+        note = Note("changed", f"`{code}` is read here: {what}", _UNLESS, beyond="always")
         found.append(Site("CG102", read, "what the loader sets is read", (), (note,)))
     fed = set() if as_files else _generated_from(script, sites, own)
     for encode in script.flow.events(Encode):
         start = script.span(encode.node).start
         kept = any(e.start == start and e.text.startswith(_ENCODES) for e in gone)
         if (kept or encode.node in fed) and "padding" in encode.args.keywords:
-            note = Note("changed", _KEPT, "where nothing looks at what fills it up")
+            unless = "where nothing looks at what fills it up"
+            note = Note("changed", _KEPT, unless, beyond="always")
             found.append(Site("CG102", encode.node, "a batch is padded", (), (note,)))
     for encode, note in padding_notes(script, gone):
         if encode.node in fed:

@@ -242,7 +242,8 @@ def _max_length(script: Script, argument: Argument, *, training: bool) -> Fate:
     if not kept:
         if "truncat" not in script.source.text and not _SPREADS.search(script.source.text):
             return Fate(None, notes=(Note("dropped", "`model_max_length`: nothing is cut to it"),))
-        return Fate(None, notes=(Note("changed", text, "where no prompt was longer"),))
+        changed = Note("changed", text, "where no prompt was longer", beyond="always")
+        return Fate(None, notes=(changed,))
     if literal_of(argument) is None:
         raise CannotRewrite("`model_max_length=None` takes away the length that rows are cut to")
     note = Note("carried", "`model_max_length` is set on the loaded tokenizer: rows are cut to it")

@@ -10,6 +10,7 @@ import libcst as cst
 from codemods.plan.edits import Edit
 
 NoteKind = Literal["carried", "dropped", "changed", "fault"]
+Beyond = Literal["always", "seeded", "unnamed"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,11 +23,15 @@ class Note:
         text: The thing and the reason, in one sentence.
         unless: For a change: the condition under which results stay the same, as in "where no
             prompt was cut"; None where they do not.
+        beyond: For a change: when it is another one than those that the guard is for, so that a script
+            that can be watched is watched: always, where the script sets a seed, or where only the
+            run names the model.
     """
 
     kind: NoteKind
     text: str
     unless: str | None = None
+    beyond: Beyond | None = None
 
 
 @dataclass(frozen=True, slots=True)

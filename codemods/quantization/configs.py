@@ -201,7 +201,7 @@ def _removal(script: Script, build: QuantConfigBuild, edits: Sequence[Edit]) -> 
     own = script.span(statement)
     uses = script.uses(target.value, build.place.function)
     if all(use.stores for use in uses):
-        raise CannotRewrite("nothing in this file uses the config: it is there for another")
+        raise CannotRewrite("nothing in this file uses the config")
     for use in uses:
         inside = own.start <= use.offset < own.end or any(edit.covers(use.offset) for edit in edits)
         if not inside:

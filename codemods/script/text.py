@@ -9,10 +9,12 @@ import tokenize
 from bisect import bisect_right
 from collections.abc import Iterator
 from contextlib import suppress
+from functools import cached_property
 
 import libcst as cst
 
 from codemods.plan.sites import CannotRewrite
+from codemods.script.bare import without_comments
 from lint_rules._engine.checking import parse_full
 from lint_rules._light.exact import ExactPositions, InexactError, exact_module
 from lint_rules._light.positions import Positions, Span
@@ -79,8 +81,13 @@ class ScriptText:
         """The 1-based line of a byte."""
         return bisect_right(self._lines, offset)
 
+    @cached_property
+    def bare(self) -> str:
+        """The source text with blanks for comments: what is looked for in it by a pattern is no remark."""
+        return without_comments(self.source.text)
+
     def row_in_text(self, at: int) -> int:
-        """The 1-based line of a character of the source text, as a pattern's match tells it."""
+        """The 1-based line of a character of the source text, as a pattern's match in it or in `bare` tells it."""
         return self.source.text.count("\n", 0, at) + 1
 
     def indent_of(self, node: cst.CSTNode) -> str:

@@ -40,6 +40,7 @@ _COME = Note(
     "changed",
     "settings that only the run knows go to `generate_ids` as they come",
     "where each is one that it takes: it refuses others",
+    beyond="always",
 )
 _SCORES = Note("dropped", "`output_scores`: nothing reads them")
 _OF_IDS = re.compile(r"\s*(\.sequences\b|\[[\"']sequences[\"']\]|=[^=])")

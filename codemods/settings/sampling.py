@@ -22,6 +22,7 @@ DRAWN = Note(
     "changed",
     "sampled texts are drawn anew, each from a seed of its own that is recorded; a seed that the script sets governs "
     "them no longer (`seed=` does), and they take nothing from torch's own numbers",
+    beyond="seeded",
 )
 GREEDY = Note(
     "changed",

@@ -77,7 +77,7 @@ def truncation_note(script: Script, encode: Encode) -> list[Note]:
     said = None if limit is None else limit.expression
     size = "the tokenizer's length" if said is None else f"{script.code(said)} tokens"
     text = f"truncation to {size}: a prompt is no longer cut; one that does not fit raises"
-    return [Note("changed", text, "where no prompt was longer")]
+    return [Note("changed", text, "where no prompt was longer", beyond="always")]
 
 
 def specials_note(encode: Encode) -> Note:

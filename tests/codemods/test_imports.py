@@ -12,7 +12,7 @@ from cleanguard.settings.config import Settings
 from codemods.migration import Migration
 from codemods.plan.options import WATCHING
 from codemods.planning import Planner
-from tests.codemods.conftest import Check
+from tests.codemods.conftest import Check, Migrate
 
 LOAD = 'model = AutoModelForCausalLM.from_pretrained("gpt2")\n'
 
@@ -362,3 +362,38 @@ def test_the_header_that_a_script_is_run_by(
     assert any(one.startswith("cleanguard") for one in tomllib.loads(header)["dependencies"])
     told = any("script's header" in note.text for site in plan.done for note in site.notes)
     assert told is (before != after)
+
+
+@pytest.mark.parametrize("taken", ['getattr(torch, "float16")', "getattr(torch, NAME)"])
+def test_what_is_taken_of_a_library_by_its_text_keeps_no_import(
+    check_transformed: Check, taken: str
+) -> None:
+    theirs = "from transformers import AutoModelForCausalLM\n"
+    rest = f"import torch\n\nNAME = 'float16'\nkind = {taken}\n"
+    load = 'm = {}("gpt2", rope_theta=3)\n'
+    check_transformed(
+        theirs + rest + load.format("AutoModelForCausalLM.from_pretrained"),
+        "from guard import CleanModelLoader\n"
+        + rest
+        + load.format("CleanModelLoader.load_watched"),
+        wishes=WATCHING,
+    )
+
+
+def test_a_functions_own_import_is_nobody_elses(tmp_path: Path) -> None:
+    load = "    return AutoModelForCausalLM.from_pretrained('gpt2', rope_theta=3)\n"
+    made = "def made():\n    from transformers import AutoModelForCausalLM\n\n" + load
+    (tmp_path / "models.py").write_text(made)
+    (tmp_path / "run.py").write_text("from models import *\nprint(AutoModelForCausalLM)\n")
+    files = [SourceFile(name, tmp_path / name) for name in ("models.py", "run.py")]
+    plan, _ = Planner(files, Settings()).plans(WATCHING)
+    assert isinstance(plan, Migration)
+    assert b"AutoModelForCausalLM" not in plan.after
+
+
+@pytest.mark.parametrize("comma", ["", ","])
+def test_a_last_name_keeps_its_comma_or_has_none(migrate: Migrate, comma: str) -> None:
+    names = f"(\n    AutoModelForCausalLM,\n    AutoTokenizer{comma}\n)\n"
+    text = f'from transformers import {names}m = AutoModelForCausalLM.from_pretrained("gpt2", rope_theta=3)\n'
+    after = migrate(f"{text}print(AutoTokenizer)\n", wishes=WATCHING).after.decode()
+    assert f"from transformers import (\n    AutoTokenizer{comma}\n)\n" in after

@@ -77,6 +77,15 @@ def test_cells_are_rewritten_and_lie_where_they_lay() -> None:
     assert found.unread == ()
 
 
+def test_the_loaders_import_stays_in_the_cell_of_theirs() -> None:
+    """What is inserted where a cell begins would end the cell above."""
+    theirs = "from transformers import GPT2LMHeadModel"
+    load = 'model = GPT2LMHeadModel.from_pretrained("gpt2", attn_pdrop=0.1)'
+    raw = notebook("import torch\n# done", theirs, load)
+    found = sources(migrate_source("n.ipynb", raw, Settings(), wishes=WATCHING).after)
+    assert found[:2] == ["import torch\n# done", f"from guard import CleanModelLoader\n{theirs}"]
+
+
 _FORMATS = [
     pytest.param({"indent": 1}, id="as Jupyter writes it"),
     pytest.param({"indent": 4}, id="four blanks"),
