@@ -17,13 +17,15 @@ from cleanguard.catalogue.model_lines import SIZE, Standing, lines
 __all__ = ["Judgement", "Standing", "is_not_causal", "judge", "last_part", "standing_of"]
 
 _CHAT_WORD = re.compile(
-    r"(^|[-_.])(\w*instruct\w*|inst|\w*chat(?!ml)\w*|chatml|it|sft|dpo|ppo|orpo|kto|simpo|rlhf|rlvr|rl|tuned|assistant|"
+    r"(^|[-_.])(\w*instruct\w*|inst|\w*chat(?!ml)\w*|chatml|it|sft|dpo|ppo|orpo|kto|simpo|rlhf|rlvr|rl|(?<!fine.)tuned|assistant|"
     r"zephyr|vicuna|alpaca|\w*hermes|capybara|tulu|thinking|think|reasoner|reasoning|dolphin|orca|guanaco|"
     r"wizard(?:lm|math|coder|vicuna)?|koala|baize|dolly|starling|beluga|stablebeluga|openassistant|oasst\d?|"
     r"airoboros|platypus\d?|samantha|nous-capybara|raven|r1|qwq|instructed|aligned|abliterated|uncensored|"
     r"\w*openorca|openbuddy|openthinker|gpt4all|pygmalion|metharme|ultralm|metamath|mammoth|magicoder|octocoder|"
     r"synthia|orz|simplerl)(?=$|[-_.]|v?\d)"
 )
+# Who names a folder of one's own so has tuned it, to whatever end.
+_OWN_TUNED = re.compile(r"(my[-_])?tuned([-_]models?)?")
 _BASE_WORD = frozenset({"base", "pt", "pretrained", "pretrain"})
 # A version, a date, a context length, a number of training tokens, the format of the weights.
 _NEUTRAL = re.compile(
@@ -133,7 +135,7 @@ def _judged(model_id: str) -> Judgement:
         return Judgement(
             "unknown", f"`{word[2]}` is a word for a tuned model, `base` for one that is not"
         )
-    if word is not None:
+    if word is not None and not _OWN_TUNED.fullmatch(name):
         return Judgement("chat", f"`{word[2]}` is a word for a tuned model")
     if is_path:
         return Judgement("unknown", "a path: its last folder's name is the user's")

@@ -105,6 +105,11 @@ def test_every_statement_is_of_a_name_and_can_be_looked_up():
         "someone/opt-125m-dummy",
         "someone/gpt2-imdb-pos",
         "me/Llama-2-7b-hf-merged",
+        "/content/drive/MyDrive/fine_tuned_models",
+        "out/tuned",
+        "./runs/tuned",
+        "me/gpt2-fine-tuned",
+        "gpt2-finetuned-poems",
     ],
 )
 def test_a_word_that_says_more_makes_no_base_model(name):
