@@ -142,6 +142,11 @@ def command(
     if notice_file is not None:
         _write_notice(notice_file, notice_text, failures)
     _print(plans, write, patch)
+    if not patch:
+        from cleanguard.cli.migrating.requirements import unmet
+
+        for told in unmet((where[plan.filename] for plan in plans if plan.changed), Path.cwd()):
+            say(told)
     for name, verdict in verdicts if not patch else ():
         say(f"proof of {name}: {verdict}")
     for failure in failures:
