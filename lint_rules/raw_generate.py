@@ -9,7 +9,7 @@ from cleanguard.catalogue.findings import Fix
 from lint_rules._flow.analysis import Flow
 from lint_rules._flow.values.events import Generate
 from lint_rules._questions.generation import text_generations
-from lint_rules._questions.pipelines import pipeline_calls
+from lint_rules._questions.pipelines import handed_on, pipeline_calls
 from lint_rules._questions.standing import described, load_severity
 from lint_rules.rule import Report, Rule
 
@@ -40,6 +40,16 @@ def _pipelines(flow: Flow) -> Iterator[Report]:
                 f"a pipeline generates from {model}: inherited settings, nothing recorded",
                 severity=severity,
                 remedy="generate with `CleanModelLoader.generate`",
+            )
+    for built in handed_on(flow):
+        severity = load_severity(built.model, flow.settings)
+        if severity is not None and not built.watched:
+            model = described(built.model).rstrip(",")
+            yield Report(
+                built.node,
+                f"a pipeline out of sight generates from {model}: inherited settings, nothing recorded",
+                severity=severity,
+                remedy="build it with `CleanModelLoader.pipeline_watched`, which tells what it inherits",
             )
 
 
@@ -74,6 +84,14 @@ complete = pipeline("text-generation", model="openai-community/gpt2")
 print(complete("The capital of France is", do_sample=False)[0]["generated_text"])
 """,
         """
+from langchain_huggingface import HuggingFacePipeline
+from transformers import AutoModelForCausalLM, AutoTokenizer, pipeline
+
+model = AutoModelForCausalLM.from_pretrained("openai-community/gpt2")
+tokenizer = AutoTokenizer.from_pretrained("openai-community/gpt2")
+llm = HuggingFacePipeline(pipeline=pipeline("text-generation", model=model, tokenizer=tokenizer))
+""",
+        """
 from guard import CleanModelLoader
 
 model, tokenizer, provenance = CleanModelLoader("google/gemma-2-9b").load()
@@ -87,6 +105,14 @@ from guard import CleanModelLoader
 
 complete = CleanModelLoader.pipeline_watched("text-generation", model="openai-community/gpt2")
 print(complete("The capital of France is")[0]["generated_text"])
+""",
+        """
+from guard import CleanModelLoader
+from langchain_huggingface import HuggingFacePipeline
+
+model = CleanModelLoader.load_watched("openai-community/gpt2")
+complete = CleanModelLoader.pipeline_watched("text-generation", model=model)
+llm = HuggingFacePipeline(pipeline=complete)
 """,
         """
 from guard import CleanModelLoader

@@ -11,7 +11,7 @@ from codemods.plan.sites import Note, Site
 from codemods.script.script import Script
 from codemods.watching.written import imports_beside, shows_itself
 from lint_rules._flow.values.events import PipelineBuild
-from lint_rules._questions.pipelines import pipeline_calls
+from lint_rules._questions.pipelines import handed_on, pipeline_calls
 
 _PIPELINE = "CleanModelLoader.pipeline_watched"
 _NOTE = Note(
@@ -34,6 +34,8 @@ def watched_pipelines(
     for call in pipeline_calls(script.flow):
         if call.built in reported:
             reported[call.built].append(("CG301", call.site.node))
+    for built in handed_on(script.flow):
+        reported[built].append(("CG301", built.node))
     for built, places in reported.items():
         edit = None if built.watched else _edit(script, built)
         left = {node for code, node in places if node in chosen}

@@ -6,7 +6,7 @@ from collections.abc import Container, Mapping
 from typing import Any
 
 from cleanguard.catalogue import hazards
-from guard.enforcing.passing import vetted
+from guard.enforcing.passing import Keyed, vetted
 from guard.prompts.state import find_state
 from guard.settings.inherited import UNSET, effective
 from guard.watching.beside import already_told, is_module
@@ -30,8 +30,15 @@ def generate_watched(model: Any, args: tuple[Any, ...], keywords: Mapping[str, A
         return model.generate(*args, **keywords)
     _look(judge, model, args, keywords)
     # What it generates goes into it again, and is no prompt.
-    with vetted(judge.state):
+    with vetted(judge.state, *_helpers(keywords.get("assistant_model"))):
         return model.generate(*args, **keywords)
+
+
+def _helpers(assistant: Any) -> tuple[Keyed, ...]:
+    """What is known of the model that drafts: what the other one generates comes into it."""
+    judge = judge_of(assistant)
+    state = find_state(assistant) if is_module(assistant) else None
+    return tuple(one for one in (None if judge is None else judge.state, state) if one is not None)
 
 
 def _look(judge: Prompts, model: Any, args: tuple[Any, ...], keywords: Mapping[str, Any]) -> None:

@@ -10,6 +10,7 @@ from lint_rules._flow.state.library_names import guess_by_name
 from lint_rules._flow.values.arguments import UNSET, Unset
 from lint_rules._flow.values.events import CallSite, PipelineBuild
 from lint_rules._flow.values.joins import (
+    CausalLM,
     Constant,
     Formatted,
     Items,
@@ -88,6 +89,16 @@ def pipeline_calls(flow: Flow) -> Iterator[PipelineCall]:
         built = flow.event_at(held.origin, PipelineBuild)
         if built is not None and built.task == "text-generation":
             yield PipelineCall(site, built)
+
+
+def handed_on(flow: Flow) -> Iterator[PipelineBuild]:
+    """Every pipeline for `text-generation` around a model that is there, which is called nowhere in sight."""
+    called = {call.built.node for call in pipeline_calls(flow)}
+    for built in flow.events(PipelineBuild):
+        if built.task == "text-generation" and built.node not in called:
+            given = built.args.get("model", 1)
+            if given is not None and first(given.value, CausalLM) is not None:
+                yield built
 
 
 def loads_by_itself(built: PipelineBuild) -> bool:

@@ -114,6 +114,8 @@ def test_it_is_left_where_nobody_asks(check_noop: Check) -> None:
         "from transformers import TFGPT2LMHeadModel\nm = TFGPT2LMHeadModel.from_pretrained(N)\n"
         "print(m.generate(ids))\n",
         "from transformers import FlaxAutoModelForCausalLM as F\nm = F.from_pretrained(N)\n",
+        "import joblib\nmem = joblib.Memory(PLACE)\n@mem.cache\ndef made():\n"
+        "    return AutoModelForCausalLM.from_pretrained(N, rope_theta=3)\n",
     ],
 )
 def test_these_stay(check_noop: Check, text: str) -> None:
@@ -325,6 +327,11 @@ PIPE = "from transformers import AutoModelForCausalLM, AutoTokenizer, pipeline\n
             'm = CleanModelLoader.load_watched("gpt2")\nt = AutoTokenizer.from_pretrained("gpt2")\n'
             'pipe = CleanModelLoader.pipeline_watched("text-generation", model=m, tokenizer=t)\nprint(pipe("a"))\n',
         ),
+        (
+            'm = AutoModelForCausalLM.from_pretrained("gpt2")\nllm = Chain(pipeline("text-generation", model=m))\n',
+            'm = CleanModelLoader.load_watched("gpt2")\n'
+            'llm = Chain(CleanModelLoader.pipeline_watched("text-generation", model=m))\n',
+        ),
     ],
 )
 def test_pipelines(check_transformed: Check, before: str, after: str) -> None:
@@ -402,3 +409,18 @@ def test_models_of_elsewhere_that_are_called_as_transformers_are(
     assert (b"generate_watched" in found.after) is watched
     other = text.replace("from transformers", "from mine")
     assert not plans({"loading.py": load, "using.py": other})["using.py"].changed
+
+
+def test_a_model_that_helps_one_that_is_watched_is_watched(migrate: Migrate) -> None:
+    """What the one generates comes into the other, which would refuse a control token."""
+    text = (
+        "from transformers import AutoModelForCausalLM, AutoTokenizer\n\n"
+        't = AutoTokenizer.from_pretrained("Qwen/Qwen2.5-0.5B")\n'
+        'm = AutoModelForCausalLM.from_pretrained("Qwen/Qwen2.5-0.5B")\n'
+        'helper = AutoModelForCausalLM.from_pretrained("HuggingFaceTB/SmolLM2-135M")\n'
+        'x = t("The lamp", return_tensors="pt")\n'
+        "print(t.decode(m.generate(**x, assistant_model=helper, max_new_tokens=4)[0]))\n"
+    )
+    after = migrate(text, wishes=WATCHING).after.decode()
+    assert after.count("load_watched(") == 2
+    assert "CleanModelLoader(" not in after

@@ -266,6 +266,24 @@ def test_what_the_model_emits_is_no_prompt(watched: Any) -> None:
     assert codes(watched) == []
 
 
+@pytest.mark.parametrize("guarded", [True, False])
+def test_what_the_model_emits_is_no_prompt_of_the_one_that_helps(
+    watched: Any, tiny: Loaded, edited: Callable[..., Path], guarded: bool
+) -> None:
+    def emit(_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
+        scores[:, 1] = 1e9
+        return scores
+
+    helper = tiny.model if guarded else load_watched(edited())
+    found = generate_watched(
+        watched, CLEAN, max_new_tokens=40, assistant_model=helper, logits_processor=[emit]
+    )
+    assert found[0, CLEAN.shape[1] :].tolist() == [1] * 40
+    assert codes(watched) == []
+    if not guarded:
+        assert codes(helper) == []
+
+
 def test_an_adapters_wrapper_is_watched_through(watched: Any, tiny_dir: Path) -> None:
     wrapped = get_peft_model(watched, LoraConfig(target_modules=["q_proj"], task_type="CAUSAL_LM"))
     raw = AutoModelForCausalLM.from_pretrained(tiny_dir, dtype=torch.float32)
