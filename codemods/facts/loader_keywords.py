@@ -255,18 +255,20 @@ def remote_code(script: Script, argument: Argument, model: ModelId, *, pinned: b
     literal = True if argument.value == Constant(True) else literal
     family = None if model.text is None else family_of(model.text)
     own = family is not None and _is_publishers(model, family.name)
-    if family is not None and own and (model.fixed or literal is True):
+    if family is not None and own and (model.fixed or (literal is True and not script.watches)):
         text = f"`trust_remote_code`: transformers has {family.name} itself, none was run"
         if not model.fixed:
             text += "; the loader refuses another model that brings code, and says what to name"
         return Fate(None, notes=(Note("dropped", text),))
-    if literal is True and model.fixed and is_hub_id(model) and pinned is False:
+    named = family is not None or "/" in (model.text or "")
+    if literal is True and model.fixed and is_hub_id(model) and named and pinned is False:
         raise CannotRewrite(
             f"`trust_remote_code=True` runs code of {model.text}, and the guard runs none that is not "
             f'pinned: say `revision="…"` with the commit that you have read (git ls-remote '
             f"https://huggingface.co/{model.text} HEAD), and migrate again"
         )
-    if not pinned and (model.text is None or is_hub_id(model)) and script.watches:
+    unknown = not model.fixed or model.text is None or is_hub_id(model)
+    if not pinned and unknown and script.watches:
         raise CannotRewrite(
             "`trust_remote_code` may run code of a repository, and the guard runs none until "
             '`revision="…"` names its commit'

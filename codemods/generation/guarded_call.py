@@ -10,6 +10,7 @@ from codemods.facts.load_context import padding_note
 from codemods.facts.unseen_ids import mask_note
 from codemods.generation.given_prompts import refuse_given
 from codemods.generation.mode import mode_note
+from codemods.generation.rounding import rounding_note
 from codemods.plan.sites import CannotRewrite, Note
 from codemods.script.script import Script
 from codemods.settings.generate_keywords import carry_decode_keywords, carry_generate_keywords
@@ -66,7 +67,7 @@ def arguments_of(
     _refuse_total_length(encode, generate, given)
     notes += more
     decoding, more = carry_decode_keywords(script, generate, decode)
-    notes += [*more, *mode_note(script, generate)]
+    notes += [*more, *mode_note(script, generate), *rounding_note(script, generate)]
     if full:
         decoding.append("return_full_text=True")
     model = script.code(receiver(generate.node))

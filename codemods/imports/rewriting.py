@@ -188,7 +188,8 @@ def _kept(script: Script, item: Import, unused: set[str]) -> list[str]:
     line = f"from {module} import {', '.join(aliases)}"
     indent = script.indent_of(item.line)
     rows = {script.line_of(alias) for alias in item.node.names}
-    if len(indent) + len(line) <= script.max_width and len(rows) == 1:
+    fits = len(indent) + len(line) <= script.max_width or script.line_of(item.node) in rows
+    if len(rows) == 1 and fits:
         return [line]
     if 1 < len(rows) < len(item.names):
         packed = in_rows(script, item, unused)

@@ -11,10 +11,10 @@ from codemods.script.script import Script
 
 # What takes a name of a module by its text, and what may take any.
 _BY_NAME = re.compile(r"__all__|\b(getattr|globals|locals|vars|eval|exec)\(|__dict__")
-# What is an object of the script's own, or a library, and no module of the run.
+# What is an object of the script's own, a class or a library, and no module of the run.
 _OWN = (
     r"(?:self|cls|(?:\w+_)?(?:args|arguments|opts?|options|flags|cfg|config|params|kwargs)|model|tokenizer"
-    r"|torch|nn|np|numpy|transformers|peft|trl|datasets|bitsandbytes|bnb)\b"
+    r"|[A-Z]\w*|torch|nn|np|numpy|transformers|peft|trl|datasets|bitsandbytes|bnb)\b"
 )
 _ANY_NAME = re.compile(
     r"(?<![\w.])((eval|exec|globals|locals)\(|(vars|dir)\(\s*\)|(vars|dir)\(\s*(?!" + _OWN + r"))"

@@ -60,13 +60,6 @@ _ALIGNED = Note(
 )
 _TAKEN = "`{name}` may pad with what is loaded here: the loader pads on the left, with a token of its own choice"
 _SAYS_SIDE = "where it sets side and token itself, or rows are equally long"
-_ROUNDED = Note(
-    "changed",
-    "in bfloat16 and float16 the guard's own kernels and batches round otherwise, and of two tokens that are as good "
-    "as equal the other may be taken",
-    "in float32, and where no two are",
-)
-_FLOAT32 = frozenset(("torch.float32", "torch.float", "'float32'", '"float32"'))
 _SPELLED = Note(
     "changed",
     "a prompt that spells BOS is refused, and ids that begin with it twice, scored ones too",
@@ -104,6 +97,7 @@ _SENTENCEPIECE = Note(
     "a `tokenizer.model` without a tokenizer.json is read as sentencepiece reads it; "
     "transformers 5 gives other ids where blanks follow each other or a special token",
     "where the folder holds a tokenizer.json",
+    beyond="always",
 )
 
 
@@ -144,7 +138,6 @@ def told_of(script: Script, model: ModelLoad) -> tuple[Note, ...]:
         *_taken(script),
         *_of_class(model),
         *((_FREED,) if _is_deleted(script, model) else ()),
-        *((_ROUNDED,) if _may_round(script, model) else ()),
         *((_SPELLED,) if _makes_prompts(script, model) else ()),
         _PICKLED,
         *((first,) if unknown else ()),
@@ -157,13 +150,6 @@ def _taken(script: Script) -> tuple[Note, ...]:
     if name is None:
         return ()
     return (Note("changed", _TAKEN.format(name=name), _SAYS_SIDE, beyond="always"),)
-
-
-def _may_round(script: Script, model: ModelLoad) -> bool:
-    """Whether a script generates, with what it does not load in float32."""
-    given = model.args.keywords.get("dtype") or model.args.keywords.get("torch_dtype")
-    said = None if given is None or given.expression is None else script.code(given.expression)
-    return said not in _FLOAT32 and next(script.flow.events(Generate), None) is not None
 
 
 def _is_deleted(script: Script, model: ModelLoad) -> bool:

@@ -6,7 +6,7 @@ looked at: it would break the graph.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, TypeGuard
 
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 # A number that torch gives to no hook: what is made of a model's hooks, as the fingerprints of `datasets`, is always
 # the same.
 _NUMBER = -1
+# An object of a script's own holds another that holds the model.
+_DEEPEST = 2
 _judges: Beside[Prompts] = Beside()
 
 
@@ -51,14 +53,21 @@ def holds_watched(model: Any) -> bool:
     """Whether something that generates holds a watched model somewhere, which tells for itself what comes into it.
 
     Args:
-        model: A module around a model, or any object with one among its attributes.
+        model: A module around a model, or any object with one among its attributes, or theirs.
     """
     return any(
         _judges.get(part) is not None
-        for one in ((model,) if is_module(model) else attributes(model))
-        if is_module(one)
+        for one in _modules_in(model, _DEEPEST)
         for part in torch.nn.Module.modules(one)
     )
+
+
+def _modules_in(held: Any, depth: int) -> Iterator[Any]:
+    if is_module(held):
+        yield held
+    elif depth:
+        for one in attributes(held):
+            yield from _modules_in(one, depth - 1)
 
 
 class _Hook:

@@ -66,6 +66,7 @@ def _watch(model: Any, named: Any, keywords: Mapping[str, Any]) -> None:
     if getattr(getattr(base, "config", None), "is_encoder_decoder", False):
         return  # it has no rules for its prompts
     if not _has_parts(base):
+        already_told(model)
         warn(
             None, f"{named}: what goes into it is not watched: {type(base).__name__} shows no parts"
         )

@@ -364,7 +364,9 @@ def test_the_header_that_a_script_is_run_by(
     assert told is (before != after)
 
 
-@pytest.mark.parametrize("taken", ['getattr(torch, "float16")', "getattr(torch, NAME)"])
+@pytest.mark.parametrize(
+    "taken", ['getattr(torch, "float16")', "getattr(torch, NAME)", "getattr(Color, NAME)"]
+)
 def test_what_is_taken_of_a_library_by_its_text_keeps_no_import(
     check_transformed: Check, taken: str
 ) -> None:
@@ -397,3 +399,11 @@ def test_a_last_name_keeps_its_comma_or_has_none(migrate: Migrate, comma: str) -
     text = f'from transformers import {names}m = AutoModelForCausalLM.from_pretrained("gpt2", rope_theta=3)\n'
     after = migrate(f"{text}print(AutoTokenizer)\n", wishes=WATCHING).after.decode()
     assert f"from transformers import (\n    AutoTokenizer{comma}\n)\n" in after
+
+
+def test_a_long_line_of_names_stays_one_line(migrate: Migrate) -> None:
+    names = [f"Qwen2{letter * 12}ForCausalLM" for letter in "abcdef"]
+    text = f"from transformers import AutoModelForCausalLM, {', '.join(names)}\n"
+    load = f'm = AutoModelForCausalLM.from_pretrained("gpt2", rope_theta=3)\nprint({names[0]})\n'
+    after = migrate(text + load, wishes=WATCHING).after.decode()
+    assert f"from transformers import {', '.join(names)}\n" in after

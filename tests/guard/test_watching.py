@@ -189,7 +189,15 @@ class _Client:
         return self.lm.generate(*args, **options)
 
 
-@pytest.mark.parametrize("wrapper", [_Memory, _Client])
+class _Decoder:
+    def __init__(self, model: Any) -> None:
+        self.base = _Client(model)
+
+    def generate(self, *args: Any, **options: Any) -> Any:
+        return self.base.generate(*args, **options)
+
+
+@pytest.mark.parametrize("wrapper", [_Memory, _Client, _Decoder])
 def test_what_holds_a_watched_model_is_no_stranger(
     edited: Callable[..., Path], wrapper: Callable[[Any], Any]
 ) -> None:
@@ -516,3 +524,17 @@ def test_settings_of_the_script_and_those_without_effect_are_not_told(
     assert "do_sample=True" in told.message
     assert "temperature" not in told.message
     assert "repetition" not in told.message
+
+
+def test_a_model_that_cannot_be_watched_is_told_once(
+    edited: Callable[..., Path], raw: tuple[Any, Any]
+) -> None:
+    class Odd(type(raw[0])):  # type: ignore[misc]
+        def get_decoder(self) -> Any:
+            raise AttributeError("none")
+
+    with pytest.warns(GuardWarning, match="shows no parts"):
+        model = load_watched(edited(), model_class=Odd)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", GuardWarning)
+        generate_watched(model, CLEAN, max_new_tokens=1)
