@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import libcst as cst
 
+from codemods.doubts.given_away import loads_without_bos, scored_without_bos
 from codemods.doubts.hashed import hashed
 from codemods.doubts.lone_tokenizers import beside, lone, unguarded
 from codemods.doubts.serving import served
@@ -15,7 +16,6 @@ from codemods.facts.unseen_ids import has_bos, may_have_bos
 from codemods.generation import generate_calls, scoring
 from codemods.generation.ids_calls import without_begins
 from codemods.loads import adapters, model_loads, pad_tests, templates, upgrade
-from codemods.loads.given_away import loads_without_bos, scored_without_bos
 from codemods.loads.model_configs import unread_configs
 from codemods.loads.own_loader import left_to_own_loader
 from codemods.loads.tokenizer_keywords import unread_dicts

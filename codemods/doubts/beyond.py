@@ -13,6 +13,7 @@ from codemods.doubts.within import within
 from codemods.facts.changed_elsewhere import loads_of
 from codemods.facts.purposes import trains
 from codemods.facts.unseen_ids import has_bos
+from codemods.plan.bare import bare_text
 from codemods.script.script import Script
 from lint_rules._flow.values.events import Encode, Forward, ModelLoad
 
@@ -102,7 +103,10 @@ def beyond(script: Script, nodes: frozenset[cst.CSTNode]) -> Iterator[tuple[cst.
 def _masks_pad(script: Script) -> bool:
     """Whether a training leaves the pad token out of its labels, and takes the one that the files bring."""
     others = script.others
-    texts = [script.bare, *map(others.bare, others.near(script.path))]
+    texts = [
+        script.bare,
+        *(bare_text(path, others.text(path)) for path in others.near(script.path)),
+    ]
     masks = _MASKS_PAD.search(texts[0]) or any(map(_READS_PAD.search, texts[1:]))
     return bool(masks) and not any(map(_SETS_PAD.search, texts))
 
@@ -135,7 +139,7 @@ def _read_elsewhere(script: Script) -> str | None:
     """A file that the script imports and that reads the side of a tokenizer, or all its special tokens."""
     paths = [*script.others.imported(script.path)]
     for path in paths:
-        found = _READS_SIDE.search(script.others.bare(path))
+        found = _READS_SIDE.search(bare_text(path, script.others.text(path)))
         if found is not None:
             return f"{path.name} reads `{found[1]}` of a tokenizer, which the loader chooses"
         if script.watches and len(paths) < _MOST_FILES:  # what it takes from others in its turn
@@ -158,7 +162,7 @@ def _wrapped_by_users(script: Script) -> str | None:
     if not script.others.serves(script.path):
         return None
     for path in script.others.importers(script.path):
-        found = _ENGINES.search(script.others.bare(path))
+        found = _ENGINES.search(bare_text(path, script.others.text(path)))
         if found is not None:
             return (
                 f"{path.name} puts a model into `{found[0].rstrip('(')}`, which is not seen through"
@@ -171,7 +175,7 @@ def _padded_by_users(script: Script) -> str | None:
     stem = re.escape(script.others.stem(script.path))
     takes = re.compile(rf"^\s*(from|import)\s[^\n]*\b{stem}\b", re.MULTILINE)
     for path in script.others.beside(script.path):
-        text = script.others.bare(path)
+        text = bare_text(path, script.others.text(path))
         if takes.search(text) and _PADS.search(text) and _SCORES.search(text):
             return f"{path.name} pads and scores rows, and the loader pads on the left"
     return None
@@ -185,6 +189,6 @@ def _handed_to(script: Script) -> str | None:
     own = script.path.absolute()
     for user in others.importers(script.path):
         for taken in others.imported(user):
-            if taken not in (own, user) and _SCORES.search(others.bare(taken)):
+            if taken not in (own, user) and _SCORES.search(bare_text(taken, others.text(taken))):
                 return f"{user.name} may hand its model to {taken.name}, which scores with models"
     return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from codemods.plan.bare import bare_text
 from codemods.script.script import Script
 
 _HASHES = re.compile(r"\b(sha\d+|md5|blake2[bs]|hashlib|file_digest|crc32)\b")
@@ -24,7 +25,7 @@ def hashed(script: Script) -> str | None:
         )
     name = script.path.name
     for path in script.others.near(script.path):
-        other = script.others.bare(path)
+        other = bare_text(path, script.others.text(path))
         if _HASHES.search(other) and ("__file__" in other or name in other):
             return f"{path.name} may hash this file, which would have other bytes"
     return None

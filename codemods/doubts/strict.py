@@ -10,7 +10,6 @@ import libcst as cst
 from codemods.facts.purposes import trains
 from codemods.plan.sites import Site
 from codemods.script.script import Script
-from lint_rules._flow.values.arguments import UNSET
 from lint_rules._flow.values.events import AttributeSet, Forward, Generate, ModelLoad, TokenizerLoad
 from lint_rules._flow.values.syntax import dotted
 from lint_rules._questions.resets import clears_template
@@ -53,13 +52,7 @@ def strict(script: Script, sites: Sequence[Site], done: Set[cst.CSTNode]) -> dic
     if why is not None:
         every: list[ModelLoad | TokenizerLoad] = [*models, *tokenizers]
         return dict.fromkeys([load.node for load in every], why)
-    return {
-        load.node: "a folder that the run names has no revisions, and the loader refuses one"
-        for load in models
-        if "revision" in load.args.keywords
-        and load.args.written("revision") is UNSET
-        and load.model.text is None
-    }
+    return {}
 
 
 def _keeps_chats_out(script: Script) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from codemods.plan.bare import bare_text
 from codemods.script.script import Script
 
 _HOOKED = re.compile(
@@ -57,7 +58,7 @@ def within(script: Script) -> str | None:
     others = script.others
     for path in others.near(script.path):
         for pattern, why in _WHY:
-            if pattern.search(others.bare(path)):
+            if pattern.search(bare_text(path, others.text(path))):
                 return f"{path.name}: {why}"
     return None
 

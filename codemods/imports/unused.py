@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 
 from codemods.imports.statements import LIBRARIES, Import
+from codemods.plan.bare import bare_text
 from codemods.plan.edits import Edit
 from codemods.script.script import Script
 
@@ -82,7 +83,9 @@ def _may_be_taken(script: Script, name: str) -> bool:
         rf"{_STAR}|\b(import|from)\s[^\n]*\b{stem}\b|import_module\(|import __main__|modules\[[\"']__main__"
     )
     word = re.compile(rf"(?:\b(\w+)\.)?\b{re.escape(name)}\b")
-    for text in map(script.others.bare, script.others.beside(script.path)):
+    for text in (
+        bare_text(path, script.others.text(path)) for path in script.others.beside(script.path)
+    ):
         if name not in text or not ways.search(text):
             continue
         owners = {found[1] for found in word.finditer(text)}

@@ -8,16 +8,16 @@ from functools import partial
 
 import libcst as cst
 
+from codemods.doubts.given_away import given_away
 from codemods.doubts.lone_tokenizers import beside_raw
 from codemods.doubts.strict import strict
+from codemods.doubts.undone import Standing, gives_ids, undone
 from codemods.facts.load_targets import target_of
 from codemods.facts.other_holds import without_model
 from codemods.facts.purposes import trains
 from codemods.facts.taken_over import taken_over
 from codemods.loads.by_name import of_other_classes
-from codemods.loads.given_away import given_away
 from codemods.loads.partners import model_text
-from codemods.loads.undone import Standing, gives_ids, undone
 from codemods.plan.planned import LoadKey
 from codemods.plan.sites import Site
 from codemods.script.foreign import given_origins

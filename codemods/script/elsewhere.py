@@ -15,7 +15,6 @@ import libcst as cst
 from cleanguard.files import SourceFile
 from codemods.plan.contents import content_of
 from codemods.plan.planned import LoadKey, Unguarded
-from codemods.script.bare import without_comments
 from codemods.script.givers import NOTHING, Given, Givers
 from codemods.script.handing import (
     MAKES,
@@ -68,7 +67,6 @@ class Elsewhere:
         self.lacks_bos: set[LoadKey] = set()
         self.unguarded: set[Unguarded] = set()
         self._wholes: dict[Path, str] = {}
-        self._bare: dict[Path, str] = {}
         self._texts: dict[Path, str] = {}
         self._trees: dict[Path, ast.Module | None] = {}
         self._read: dict[tuple[Path, Callable[[ast.Module], object]], object] = {}
@@ -282,13 +280,6 @@ class Elsewhere:
         if path not in self._wholes:
             self._wholes[path] = content_of(path).decode("utf-8", errors="replace")
         return self._wholes[path]
-
-    def bare(self, path: Path) -> str:
-        """The text of a file of the run, with blanks for its comments; a notebook's as it is."""
-        if path not in self._bare:
-            text = self.text(path)
-            self._bare[path] = text if path.suffix == ".ipynb" else without_comments(text)
-        return self._bare[path]
 
     def takes(self, path: Path, name: str) -> bool:
         """Whether another file imports a module-level name of a file, or the module and names it."""

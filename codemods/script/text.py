@@ -13,8 +13,8 @@ from functools import cached_property
 
 import libcst as cst
 
+from codemods.plan.bare import without_comments
 from codemods.plan.sites import CannotRewrite
-from codemods.script.bare import without_comments
 from lint_rules._engine.checking import parse_full
 from lint_rules._light.exact import ExactPositions, InexactError, exact_module
 from lint_rules._light.positions import Positions, Span

@@ -20,9 +20,13 @@ try:
     from huggingface_hub import errors as hub_errors
     from safetensors import SafetensorError
 except ImportError as error:
-    raise MissingExtraError(
-        f"{error.name or 'torch'} is not installed", remedy=install("guard")
-    ) from error
+    name = (error.name or "torch").partition(".")[0]
+    lacks = (
+        "is not installed"
+        if isinstance(error, ModuleNotFoundError) and error.name == name
+        else f"is another release than is needed: {first_line(error)}"
+    )
+    raise MissingExtraError(f"{name} {lacks}", remedy=install("guard")) from error
 
 __all__ = [
     "SafetensorError",

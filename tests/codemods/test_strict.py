@@ -58,7 +58,7 @@ print(tok.decode(out[0], skip_special_tokens=True))
         ),
         (
             LOADS.replace('"gpt2"', "sys.argv[1]").replace("1])\n", "1], revision=sys.argv[2])\n"),
-            "has no revisions",
+            "read as sentencepiece reads it",
         ),
         (
             "import argparse\n"

@@ -9,7 +9,9 @@ from dataclasses import dataclass
 import libcst as cst
 
 from codemods.doubts.beyond import beyond
+from codemods.doubts.given_away import given_away, unseen_doubt
 from codemods.doubts.saved import saved
+from codemods.doubts.subclassed import set_by_subclasses
 from codemods.doubts.uses import uses
 from codemods.facts.changed_elsewhere import changed_elsewhere, loads_of
 from codemods.facts.given_models import is_apart
@@ -18,9 +20,7 @@ from codemods.facts.other_holds import other_holds
 from codemods.facts.own_tokens import is_used
 from codemods.facts.purposes import trains
 from codemods.facts.set_configs import read_configs, set_configs
-from codemods.facts.subclassed import set_by_subclasses
 from codemods.facts.taken_over import taken_over
-from codemods.loads.given_away import given_away, unseen_doubt
 from codemods.script.model_uses import Calls, holds, origins_of, reaches
 from codemods.script.script import Script
 from lint_rules._flow.values.events import (

@@ -10,13 +10,13 @@ from typing import Literal
 
 import libcst as cst
 
+from codemods.doubts.windows import is_whole
 from codemods.facts.changed_elsewhere import hidden_calls
 from codemods.facts.intact_ids import changes_ids
 from codemods.facts.own_tokens import other_begin
 from codemods.facts.purposes import trains
 from codemods.facts.taken_over import called_text
 from codemods.facts.unseen_ids import from_ids, may_have_bos, refuse_unseen
-from codemods.loads.windows import is_whole
 from codemods.plan.sites import CannotRewrite, Site
 from codemods.script.closures import closure_text, imports_of
 from codemods.script.definitions import Classes, Functions
