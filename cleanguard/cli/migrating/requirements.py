@@ -31,11 +31,13 @@ def unmet(files: Iterable[Path], root: Path) -> Iterator[str]:
         files: The files that import cleanguard now.
         root: The folder above which no list is looked for, where the files stand in it.
     """
-    lists = {found for file in files for found in _lists_of(file.resolve(), root.resolve())}
-    for path in sorted(lists):
-        text = path.read_text(encoding="utf-8", errors="replace")
+    root = root.resolve()
+    lists: dict[Path, str] = {}
+    for folder in {file.resolve().parent for file in files}:
+        lists |= _lists_of(folder, root)
+    for path, text in sorted(lists.items()):
         old = next((one for one in _NAMED.finditer(text) if _OLD.search(one["rest"])), None)
-        name = path.relative_to(root.resolve()) if path.is_relative_to(root.resolve()) else path
+        name = path.relative_to(root) if path.is_relative_to(root) else path
         if old is not None:
             line = text.count("\n", 0, old.start("rest")) + 1
             yield f"{name}:{line} asks for a transformers that is older than cleanguard needs: 5.0"
@@ -43,19 +45,21 @@ def unmet(files: Iterable[Path], root: Path) -> Iterator[str]:
             yield f"{name} does not name cleanguard, which the rewritten files import: add `cleanguard[guard]`"
 
 
-def _lists_of(file: Path, root: Path) -> list[Path]:
-    """The lists that name transformers in the nearest folder at or above a file that has one."""
-    for folder in list(file.parents)[:_MOST_FOLDERS]:
-        found = [path for pattern in _LISTS for path in folder.glob(pattern) if _names(path)]
+def _lists_of(start: Path, root: Path) -> dict[Path, str]:
+    """The lists that name transformers in the nearest folder at or above one that has any, with their texts."""
+    for folder in [start, *start.parents][:_MOST_FOLDERS]:
+        texts = {path: _text(path) for pattern in _LISTS for path in folder.glob(pattern)}
+        found = {path: text for path, text in texts.items() if _NAMED.search(text)}
         if found:
             return found
         if folder == root or (folder / ".git").exists():
             break
-    return []
+    return {}
 
 
-def _names(path: Path) -> bool:
+def _text(path: Path) -> str:
+    """What stands in a file; nothing where it cannot be read."""
     try:
-        return _NAMED.search(path.read_text(encoding="utf-8", errors="replace")) is not None
+        return path.read_text(encoding="utf-8", errors="replace")
     except OSError:
-        return False
+        return ""

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from cleanguard.cli.migrating.requirements import unmet
+from tests.cleanguard.cli.conftest import Run
 
 LACKS = "does not name cleanguard, which the rewritten files import: add `cleanguard[guard]`"
 OLD = "asks for a transformers that is older than cleanguard needs: 5.0"
@@ -65,3 +66,20 @@ def test_none_is_looked_for_above_the_root(tmp_path: Path) -> None:
     (tmp_path / "requirements.txt").write_text("transformers==4.40\n")
     (tmp_path / "inner").mkdir()
     assert list(unmet([tmp_path / "inner" / "run.py"], tmp_path / "inner")) == []
+
+
+def test_what_cannot_be_read_is_passed_over(tmp_path: Path) -> None:
+    (tmp_path / "requirements.txt").mkdir()
+    assert list(unmet([tmp_path / "run.py"], tmp_path)) == []
+
+
+def test_the_command_says_it_below_the_plan(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "requirements.txt").write_text("transformers==4.40\n")
+    load = 'm = AutoModelForCausalLM.from_pretrained("gpt2")\n'
+    (tmp_path / "run.py").write_text(f"from transformers import AutoModelForCausalLM\n{load}")
+    monkeypatch.chdir(tmp_path)
+    told = run("migrate", "run.py").out.splitlines()
+    assert told[-2:] == [f"requirements.txt:1 {OLD}", f"requirements.txt {LACKS}"]
+    assert LACKS not in run("migrate", "--diff", "run.py").out
