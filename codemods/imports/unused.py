@@ -48,11 +48,11 @@ def became_unused(
     text = script.bare
     quoted = f'"{name}"' in text or f"'{name}'" in text
     annotates = quoted and re.search(rf"(:|->|\[|,|\|)\s*[\"']{name}[\"']", text)
+    inside = "" if item.function is None else script.code(item.function)
+    if re.search(rf"^\s*(global|nonlocal)\b[^\n]*\b{name}\b", inside, re.MULTILINE):
+        return False
     local = item.function is not None  # and nobody else's
-    if item.function is None:
-        by_name = script.once(_any_name)
-    else:
-        by_name = _ANY_NAME.search(script.code(item.function)) is not None
+    by_name = _ANY_NAME.search(inside) is not None if local else script.once(_any_name)
     if name in words or annotates or (quoted and _BY_NAME.search(text)) or by_name:
         return False
     if not local and (script.is_taken_elsewhere(name) or _may_be_taken(script, name)):
@@ -62,7 +62,7 @@ def became_unused(
         for other in every
         if other.function is not None and name in other.names
     }
-    if local:
+    if item.function is not None:
         uses = script.uses(name, item.function)
     else:  # functions that import it themselves use their own
         taken = [script.span(function) for function in own.values() if function is not None]

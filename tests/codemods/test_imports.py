@@ -407,3 +407,12 @@ def test_a_long_line_of_names_stays_one_line(migrate: Migrate) -> None:
     load = f'm = AutoModelForCausalLM.from_pretrained("gpt2", rope_theta=3)\nprint({names[0]})\n'
     after = migrate(text + load, wishes=WATCHING).after.decode()
     assert f"from transformers import {', '.join(names)}\n" in after
+
+
+def test_a_functions_import_that_is_the_modules_stays(migrate: Migrate) -> None:
+    text = (
+        "def ready():\n    global AutoModelForCausalLM\n    from transformers import AutoModelForCausalLM\n\n"
+        '    return AutoModelForCausalLM.from_pretrained("gpt2", rope_theta=3)\n'
+    )
+    after = migrate(text, wishes=WATCHING).after.decode()
+    assert "    from transformers import AutoModelForCausalLM\n" in after
