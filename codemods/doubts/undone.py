@@ -10,8 +10,8 @@ import libcst as cst
 
 from codemods.doubts.beyond import beyond
 from codemods.doubts.given_away import given_away, unseen_doubt
+from codemods.doubts.outside import puts_by_name, set_by_subclasses
 from codemods.doubts.saved import saved
-from codemods.doubts.subclassed import set_by_subclasses
 from codemods.doubts.uses import uses
 from codemods.facts.changed_elsewhere import changed_elsewhere, loads_of
 from codemods.facts.given_models import is_apart
@@ -97,7 +97,11 @@ def undone(loads: Standing) -> _Undone:
     yield from other_holds(script, nodes, loads.touches)
     yield from saved(script, nodes)
     yield from changed_elsewhere(script, nodes)
-    yield from set_by_subclasses(script, [one for one in loads_of(script) if one.node in nodes])
+    ours = [one for one in loads_of(script) if one.node in nodes]
+    yield from set_by_subclasses(script, ours)
+    put = script.once(puts_by_name) if ours else None
+    if put is not None:
+        yield ours[0].node, put
     if loads.has_models:
         yield from _generating_unseen(loads)
         yield from _given_to_others(loads)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from codemods.doubts.outside import is_taken_by_name
 from codemods.imports.statements import LIBRARIES, Import
 from codemods.plan.bare import bare_text
 from codemods.plan.edits import Edit
@@ -19,9 +20,8 @@ _OWN = (
 )
 _ANY_NAME = re.compile(
     r"(?<![\w.])((eval|exec|globals|locals)\(|(vars|dir)\(\s*\)|(vars|dir)\(\s*(?!" + _OWN + r"))"
-    r"|getattr\(\s*(?!"
-    + _OWN
-    + r")[^,()]+(\([^()]*\))?[^,()]*,(?!\s*[\"'])|(?<!self)(?<!args)(?<!cls)(?<!opt)(?<!config)\.__dict__"
+    r"|getattr\(\s*(?!" + _OWN + r")[^,()]+(\([^()]*\))?[^,()]*,(?!\s*[\"'][^\"'\n]*[\"']\s*[,)])"
+    r"|(?<!self)(?<!args)(?<!cls)(?<!opt)(?<!config)\.__dict__"
 )
 # Everything out of a file, perhaps of the run.
 _STAR = rf"\bfrom\s+(?!(?:{'|'.join(sorted(LIBRARIES))}|torch|numpy|math|typing|tkinter)\b)\S+\s+import\s*\*"
@@ -46,6 +46,8 @@ def became_unused(
         every: All imports of the script.
     """
     text = script.bare
+    if re.search(rf"^\s*(>>>|\.\.\.)[^\n]*\b{name}\b", text, re.MULTILINE):  # a doctest
+        return False
     quoted = f'"{name}"' in text or f"'{name}'" in text
     annotates = quoted and re.search(rf"(:|->|\[|,|\|)\s*[\"']{name}[\"']", text)
     inside = "" if item.function is None else script.code(item.function)
@@ -55,7 +57,8 @@ def became_unused(
     by_name = _ANY_NAME.search(inside) is not None if local else script.once(_any_name)
     if name in words or annotates or (quoted and _BY_NAME.search(text)) or by_name:
         return False
-    if not local and (script.is_taken_elsewhere(name) or _may_be_taken(script, name)):
+    taken_so = script.is_taken_elsewhere(name) or _may_be_taken(script, name)
+    if not local and (taken_so or script.once(is_taken_by_name)):
         return False
     own = {
         id(other.function): other.function
@@ -80,7 +83,8 @@ def _may_be_taken(script: Script, name: str) -> bool:
         return False
     stem = re.escape(script.others.stem(script.path))
     ways = re.compile(
-        rf"{_STAR}|\b(import|from)\s[^\n]*\b{stem}\b|import_module\(|import __main__|modules\[[\"']__main__"
+        rf"{_STAR}|\b(import|from)\s[^\n]*\b{stem}\b|import_module\(|run_path\(|\bexec\(|import __main__"
+        r"|modules\[[\"']__main__"
     )
     word = re.compile(rf"(?:\b(\w+)\.)?\b{re.escape(name)}\b")
     for text in (
@@ -88,6 +92,8 @@ def _may_be_taken(script: Script, name: str) -> bool:
     ):
         if name not in text or not ways.search(text):
             continue
+        if "run_path(" in text and re.search(rf"[\"']{re.escape(name)}[\"']", text):
+            return True
         owners = {found[1] for found in word.finditer(text)}
         if any(owner is not None and not _is_library(text, owner) for owner in owners):
             return True

@@ -7,6 +7,7 @@ import sys
 
 import libcst as cst
 
+from codemods.doubts.outside import puts_by_name
 from codemods.facts.changed_elsewhere import patched, texts_around
 from codemods.script.definitions import local_name
 from codemods.script.looking import Looking
@@ -70,4 +71,5 @@ def _puts_another(script: Script, name: str) -> bool:
     library = "|".join(["transformers", "sys", "importlib", "module", "mod", "lib", *aliases])
     sets = re.compile(rf"\b{name}\s*=(?!=)|setattr\(\s*({library})\b[^,\n]*,\s*(?![\"'])")
     texts = [script.source.text, *(text for _, text in script.once(texts_around))]
-    return script.once(patched) is not None or any(map(sets.search, texts))
+    put = script.once(patched) or script.once(puts_by_name)
+    return put is not None or any(map(sets.search, texts))

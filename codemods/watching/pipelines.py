@@ -11,6 +11,7 @@ from codemods.plan.sites import Note, Site
 from codemods.script.script import Script
 from codemods.watching.written import imports_beside, shows_itself
 from lint_rules._flow.values.events import PipelineBuild
+from lint_rules._flow.values.syntax import dotted
 from lint_rules._questions.pipelines import handed_on, pipeline_calls
 
 _PIPELINE = "CleanModelLoader.pipeline_watched"
@@ -51,11 +52,23 @@ def watched_pipelines(
 
 def _edit(script: Script, built: PipelineBuild) -> Edit | None:
     """The name of what is called; None for a call that is not written by its plain name."""
-    function: cst.BaseExpression = built.node.func
-    while isinstance(function, cst.Attribute):
-        function = function.value
-    named = isinstance(function, cst.Name)
-    if not named or imports_beside(built.place) or shows_itself(script, built.node):
+    if (
+        not _is_named(script, built)
+        or imports_beside(built.place)
+        or shows_itself(script, built.node)
+    ):
         return None
     span = script.span(built.node.func)
     return Edit(span.start, span.end, _PIPELINE)
+
+
+def _is_named(script: Script, built: PipelineBuild) -> bool:
+    """Whether what is called is the function itself, and not one that holds arguments of it (`partial`)."""
+    name = dotted(built.node.func)
+    if name is None:
+        return False
+    owner, _, last = name.rpartition(".")
+    if owner:
+        return last == "pipeline"
+    values = script.assigned_values(name, built.place.function)
+    return not any(isinstance(value, cst.Call) for value in values)

@@ -1,0 +1,83 @@
+"""What other files of the run do to a module: a class that derives from one of it, names that only the run knows."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import libcst as cst
+
+from codemods.facts.changed_elsewhere import texts_around
+from codemods.facts.load_targets import target_of
+from codemods.plan.bare import bare_text
+from codemods.script.script import Script
+from lint_rules._flow.values.events import ModelLoad, TokenizerLoad
+
+
+def set_by_subclasses(
+    script: Script, loads: Sequence[ModelLoad | TokenizerLoad]
+) -> Iterator[tuple[cst.CSTNode, str]]:
+    """The loads whose attribute a subclass in another file of the run sets as well, with the reason.
+
+    Args:
+        script: The script.
+        loads: Those in question.
+    """
+    for load in loads:
+        target = target_of(script, load)
+        owner = load.place.owner
+        if target is None or owner is None or not target.text.startswith("self."):
+            continue
+        derives = re.compile(rf"^\s*class \w+\([^)]*\b{owner.name.value}\b", re.MULTILINE)
+        sets = re.compile(rf"(?<![\w.]){re.escape(target.text)}\s*(:[^=\n]+)?=(?!=)")
+        for name, text in script.once(texts_around):
+            found = derives.search(text)
+            if found is not None and sets.search(text, found.end()):
+                yield load.node, f"{name} derives from the class, and sets `{target.text}` as well"
+
+
+# A name in quotes that stands alone; any other is made when it runs.
+_LITERAL = r"\s*[\"'][^\"'\n]*[\"']\s*[,)]"
+_PATCH = re.compile(r"(?<![\w.])(mock\.)?patch\(\s*([A-Za-z_]|[\"'][^\"'\n]*[\"']\s*\+)")
+
+
+def is_taken_by_name(script: Script) -> bool:
+    """Whether another file takes something of the module by a name that only the run knows."""
+    return _is_named(script, "getattr|vars|dir|setattr", "__dict__")
+
+
+def puts_by_name(script: Script) -> str | None:
+    """Why a class may be another than the script imports: a file puts something in its place by such a name."""
+    if script.others.alone:
+        return None
+    for path in script.others.beside(script.path):
+        if _PATCH.search(bare_text(path, script.others.text(path))) and _aliases(script, path):
+            return f"{path.name} patches what only the run names"
+    if _is_named(script, "setattr", "__dict__"):
+        return "another file sets what only the run names"
+    return None
+
+
+def _is_named(script: Script, functions: str, attribute: str) -> bool:
+    if script.others.alone:
+        return False
+    for path in script.others.beside(script.path):
+        aliases = "|".join(map(re.escape, _aliases(script, path)))
+        asks = aliases and re.compile(
+            rf"\b({functions})\(\s*({aliases})\s*(\)|,(?!{_LITERAL}))|\b({aliases})\.{attribute}\b"
+        )
+        if asks and asks.search(bare_text(path, script.others.text(path))):
+            return True
+    return False
+
+
+def _aliases(script: Script, path: Path) -> list[str]:
+    """The names by which another file has the module."""
+    stem = re.escape(script.others.stem(script.path))
+    found = re.finditer(
+        rf"^\s*(?:from\s+\S+\s+)?import\s[^\n]*?\b{stem}\b(?:\s+as\s+(\w+))?",
+        bare_text(path, script.others.text(path)),
+        re.MULTILINE,
+    )
+    return [one[1] or script.others.stem(script.path) for one in found]
