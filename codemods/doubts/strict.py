@@ -69,12 +69,11 @@ def _does_more(script: Script) -> bool:
 def _otherwise(script: Script, sites: Sequence[Site]) -> Iterator[str]:
     seeded = _SEEDS.search(script.bare) is not None
     for site in sites:
-        load = script.flow.event_at(site.node, ModelLoad)
-        when = {
-            "always": True,
-            "seeded": seeded,
-            "unnamed": load is not None and load.model.text is None,
-        }
+        load = script.flow.event_at(site.node, ModelLoad) or script.flow.event_at(
+            site.node, TokenizerLoad
+        )
+        unnamed = load is not None and (load.model.text is None or not load.model.fixed)
+        when = {"always": True, "seeded": seeded, "unnamed": unnamed}
         for note in site.notes if site.automatic else ():
             if note.beyond is not None and when[note.beyond]:
                 line = script.line_of(site.node)

@@ -97,7 +97,7 @@ _SENTENCEPIECE = Note(
     "a `tokenizer.model` without a tokenizer.json is read as sentencepiece reads it; "
     "transformers 5 gives other ids where blanks follow each other or a special token",
     "where the folder holds a tokenizer.json",
-    beyond="always",
+    beyond="unnamed",
 )
 
 
