@@ -14,6 +14,10 @@ from codemods.plan.bare import bare_text
 from codemods.script.script import Script
 from lint_rules._flow.values.events import ModelLoad, TokenizerLoad
 
+# A name in quotes that stands alone; any other is made when it runs.
+_LITERAL = r"\s*[\"'][^\"'\n]*[\"']\s*[,)]"
+_PATCH = re.compile(r"(?<![\w.])(mock\.)?patch\(\s*([A-Za-z_]|[\"'][^\"'\n]*[\"']\s*\+)")
+
 
 def set_by_subclasses(
     script: Script, loads: Sequence[ModelLoad | TokenizerLoad]
@@ -37,11 +41,6 @@ def set_by_subclasses(
                 yield load.node, f"{name} derives from the class, and sets `{target.text}` as well"
 
 
-# A name in quotes that stands alone; any other is made when it runs.
-_LITERAL = r"\s*[\"'][^\"'\n]*[\"']\s*[,)]"
-_PATCH = re.compile(r"(?<![\w.])(mock\.)?patch\(\s*([A-Za-z_]|[\"'][^\"'\n]*[\"']\s*\+)")
-
-
 def is_taken_by_name(script: Script) -> bool:
     """Whether another file takes something of the module by a name that only the run knows."""
     return _is_named(script, "getattr|vars|dir|setattr", "__dict__")
@@ -52,7 +51,9 @@ def puts_by_name(script: Script) -> str | None:
     if script.others.alone:
         return None
     for path in script.others.beside(script.path):
-        if _PATCH.search(bare_text(path, script.others.text(path))) and _aliases(script, path):
+        text = script.others.text(path)
+        patches = "patch(" in text and _PATCH.search(bare_text(path, text))
+        if patches and _aliases(script, path):
             return f"{path.name} patches what only the run names"
     if _is_named(script, "setattr", "__dict__"):
         return "another file sets what only the run names"
@@ -74,10 +75,8 @@ def _is_named(script: Script, functions: str, attribute: str) -> bool:
 
 def _aliases(script: Script, path: Path) -> list[str]:
     """The names by which another file has the module."""
-    stem = re.escape(script.others.stem(script.path))
-    found = re.finditer(
-        rf"^\s*(?:from\s+\S+\s+)?import\s[^\n]*?\b{stem}\b(?:\s+as\s+(\w+))?",
-        bare_text(path, script.others.text(path)),
-        re.MULTILINE,
-    )
-    return [one[1] or script.others.stem(script.path) for one in found]
+    stem, text = script.others.stem(script.path), script.others.text(path)
+    if stem not in text:
+        return []
+    named = rf"^\s*(?:from\s+\S+\s+)?import\s[^\n]*?\b{re.escape(stem)}\b(?:\s+as\s+(\w+))?"
+    return [found[1] or stem for found in re.finditer(named, bare_text(path, text), re.MULTILINE)]
