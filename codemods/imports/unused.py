@@ -57,18 +57,21 @@ def became_unused(
     by_name = _ANY_NAME.search(inside) is not None if local else script.once(_any_name)
     if name in words or annotates or (quoted and _BY_NAME.search(text)) or by_name:
         return False
-    taken_so = script.is_taken_elsewhere(name) or _may_be_taken(script, name)
-    if not local and (taken_so or script.once(is_taken_by_name)):
+    if not local and (
+        script.is_taken_elsewhere(name)
+        or _may_be_taken(script, name)
+        or script.once(is_taken_by_name)
+    ):
         return False
-    own = {
-        id(other.function): other.function
-        for other in every
-        if other.function is not None and name in other.names
-    }
     if item.function is not None:
         uses = script.uses(name, item.function)
     else:  # functions that import it themselves use their own
-        taken = [script.span(function) for function in own.values() if function is not None]
+        own = {
+            id(other.function): other.function
+            for other in every
+            if other.function is not None and name in other.names
+        }
+        taken = [script.span(function) for function in own.values()]
         uses = [
             use
             for use in script.uses(name, None)
