@@ -13,6 +13,7 @@ from cleanguard.catalogue.hazards import UNREADABLE
 from cleanguard.settings.config import Settings
 from codemods import imports
 from codemods.facts.loader_keywords import CARRIED
+from codemods.others.elsewhere import Elsewhere
 from codemods.plan.documents import Document, ScriptDocument
 from codemods.plan.edits import Edit, apply, tidy
 from codemods.plan.in_cells import placed
@@ -25,7 +26,6 @@ from codemods.plan.sites import Site
 from codemods.proof.conditions import EXPOSED, ProofError, prove_findings, prove_text
 from codemods.proof.rescue import rescued
 from codemods.script.comments import keep_comments, stay_at_arguments
-from codemods.script.elsewhere import Elsewhere
 from codemods.script.empty_blocks import without_empty_blocks
 from codemods.script.script import Script
 from codemods.siting import nothing_done, shown, sites_of

@@ -13,9 +13,9 @@ from pathlib import Path
 from cleanguard.files import SourceFile
 from cleanguard.settings.config import Settings
 from codemods.migration import Migration, migrate_source
+from codemods.others.elsewhere import Elsewhere
 from codemods.plan.options import EVERYTHING, Wishes
 from codemods.plan.planned import Links, LoadKey, Unguarded
-from codemods.script.elsewhere import Elsewhere
 from lint_rules._engine.content import digest_of
 from lint_rules._engine.each import Each, Unread
 from lint_rules._engine.outcome import Known

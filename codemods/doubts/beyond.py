@@ -13,7 +13,6 @@ from codemods.doubts.within import within
 from codemods.facts.changed_elsewhere import loads_of
 from codemods.facts.purposes import trains
 from codemods.facts.unseen_ids import has_bos
-from codemods.plan.bare import bare_text
 from codemods.script.script import Script
 from lint_rules._flow.values.events import Encode, Forward, ModelLoad
 
@@ -105,7 +104,7 @@ def _masks_pad(script: Script) -> bool:
     others = script.others
     texts = [
         script.bare,
-        *(bare_text(path, others.text(path)) for path in others.near(script.path)),
+        *(others.bare(path) for path in others.near(script.path)),
     ]
     masks = _MASKS_PAD.search(texts[0]) or any(map(_READS_PAD.search, texts[1:]))
     return bool(masks) and not any(map(_SETS_PAD.search, texts))
@@ -139,7 +138,7 @@ def _read_elsewhere(script: Script) -> str | None:
     """A file that the script imports and that reads the side of a tokenizer, or all its special tokens."""
     paths = [*script.others.imported(script.path)]
     for path in paths:
-        found = _READS_SIDE.search(bare_text(path, script.others.text(path)))
+        found = _READS_SIDE.search(script.others.bare(path))
         if found is not None:
             return f"{path.name} reads `{found[1]}` of a tokenizer, which the loader chooses"
         if script.watches and len(paths) < _MOST_FILES:  # what it takes from others in its turn
@@ -162,7 +161,7 @@ def _wrapped_by_users(script: Script) -> str | None:
     if not script.others.serves(script.path):
         return None
     for path in script.others.importers(script.path):
-        found = _ENGINES.search(bare_text(path, script.others.text(path)))
+        found = _ENGINES.search(script.others.bare(path))
         if found is not None:
             return (
                 f"{path.name} puts a model into `{found[0].rstrip('(')}`, which is not seen through"
@@ -172,11 +171,11 @@ def _wrapped_by_users(script: Script) -> str | None:
 
 def _padded_by_users(script: Script) -> str | None:
     """A file, of the run or beside it, that takes what is loaded here, and pads and scores rows."""
-    stem = re.escape(script.others.stem(script.path))
-    takes = re.compile(rf"^\s*(from|import)\s[^\n]*\b{stem}\b", re.MULTILINE)
+    stem = script.others.stem(script.path)
+    takes = re.compile(rf"^\s*(from|import)\s[^\n]*\b{re.escape(stem)}\b", re.MULTILINE)
     for path in script.others.beside(script.path):
-        text = bare_text(path, script.others.text(path))
-        if takes.search(text) and _PADS.search(text) and _SCORES.search(text):
+        text = script.others.bare(path)
+        if stem in text and takes.search(text) and _PADS.search(text) and _SCORES.search(text):
             return f"{path.name} pads and scores rows, and the loader pads on the left"
     return None
 
@@ -189,6 +188,6 @@ def _handed_to(script: Script) -> str | None:
     own = script.path.absolute()
     for user in others.importers(script.path):
         for taken in others.imported(user):
-            if taken not in (own, user) and _SCORES.search(bare_text(taken, others.text(taken))):
+            if taken not in (own, user) and _SCORES.search(others.bare(taken)):
                 return f"{user.name} may hand its model to {taken.name}, which scores with models"
     return None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 
-from codemods.plan.bare import bare_text
 from codemods.script.script import Script
 
 _HASHES = re.compile(r"\b(sha\d+|md5|blake2[bs]|hashlib|file_digest|crc32)\b")
@@ -17,15 +16,15 @@ def hashed(script: Script) -> str | None:
         The line, or the file, that does; None for none.
     """
     text = script.bare
-    found = _HASHES.search(text)
-    if found is not None and "__file__" in text:
+    found = _HASHES.search(text) if "__file__" in text else None
+    if found is not None:
         line = script.row_in_text(found.start())
         return (
             f"line {line} may hash source files, this one among them, which would have other bytes"
         )
     name = script.path.name
     for path in script.others.near(script.path):
-        other = bare_text(path, script.others.text(path))
-        if _HASHES.search(other) and ("__file__" in other or name in other):
+        other = script.others.bare(path)
+        if ("__file__" in other or name in other) and _HASHES.search(other):
             return f"{path.name} may hash this file, which would have other bytes"
     return None

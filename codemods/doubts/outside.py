@@ -10,7 +10,6 @@ import libcst as cst
 
 from codemods.facts.changed_elsewhere import texts_around
 from codemods.facts.load_targets import target_of
-from codemods.plan.bare import bare_text
 from codemods.script.script import Script
 from lint_rules._flow.values.events import ModelLoad, TokenizerLoad
 
@@ -52,7 +51,7 @@ def puts_by_name(script: Script) -> str | None:
         return None
     for path in script.others.beside(script.path):
         text = script.others.text(path)
-        patches = "patch(" in text and _PATCH.search(bare_text(path, text))
+        patches = "patch(" in text and _PATCH.search(script.others.bare(path))
         if patches and _aliases(script, path):
             return f"{path.name} patches what only the run names"
     if _is_named(script, "setattr", "__dict__"):
@@ -68,15 +67,15 @@ def _is_named(script: Script, functions: str, attribute: str) -> bool:
         asks = aliases and re.compile(
             rf"\b({functions})\(\s*({aliases})\s*(\)|,(?!{_LITERAL}))|\b({aliases})\.{attribute}\b"
         )
-        if asks and asks.search(bare_text(path, script.others.text(path))):
+        if asks and asks.search(script.others.bare(path)):
             return True
     return False
 
 
 def _aliases(script: Script, path: Path) -> list[str]:
     """The names by which another file has the module."""
-    stem, text = script.others.stem(script.path), script.others.text(path)
+    stem, text = script.others.stem(script.path), script.others.bare(path)
     if stem not in text:
         return []
     named = rf"^\s*(?:from\s+\S+\s+)?import\s[^\n]*?\b{re.escape(stem)}\b(?:\s+as\s+(\w+))?"
-    return [found[1] or stem for found in re.finditer(named, bare_text(path, text), re.MULTILINE)]
+    return [found[1] or stem for found in re.finditer(named, text, re.MULTILINE)]

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
-from codemods.plan.bare import bare_text
 from codemods.script.script import Script
 
 _HOOKED = re.compile(
@@ -29,10 +29,20 @@ _IMPORTED = re.compile(r"^\s*import\s+(transformers\.[\w.]+)\s+as\s+(\w+)", re.M
 _TAKEN = re.compile(
     r"^\s*from\s+transformers[\w.]*\s+import\s+(modeling_\w+)(\s+as\s+(\w+))?", re.MULTILINE
 )
+# A word of which each match has one: to look for words costs a hundredth.
+_HOOKED_WORDS = (
+    "hook", "profile", "Profile", "FlopCounterMode", "TorchDispatchMode", "TorchFunctionMode", "TraceDict",
+    "baukit", "nnsight", "pyvene", "captum", "transformer_lens", "torchinfo", "thop", "fvcore", "ptflops",
+    "calflops", "torchlens",
+)  # fmt: skip
+_TRACED_WORDS = (
+    "compile", "torch.export", "jit", "onnx", "torch.fx", "symbolic_trace", "make_fx", "FakeTensorMode", "vmap",
+    "CUDAGraph", "cuda.graph", "torch_tensorrt",
+)  # fmt: skip
 _WHY = (
-    (_HOOKED, "what looks into a model meets the guard's own passes there"),
-    (_CHANGED, "a model that is changed inside is no longer the one that the guard knows"),
-    (_TRACED, "a model that is compiled or traced meets the guard's looks there"),
+    (_HOOKED, _HOOKED_WORDS, "what looks into a model meets the guard's own passes there"),
+    (_CHANGED, ("",), "a model that is changed inside is no longer the one that the guard knows"),
+    (_TRACED, _TRACED_WORDS, "a model that is compiled or traced meets the guard's looks there"),
 )
 
 
@@ -50,17 +60,20 @@ def within(script: Script) -> str | None:
             return (
                 f"line {line}: what is put into the library's modules meets the guard's own passes"
             )
-    for pattern, why in _WHY:
-        found = pattern.search(text)
-        if found is not None:
-            line = script.row_in_text(found.start())
-            return f"line {line}: {why}"
-    others = script.others
-    for path in others.near(script.path):
-        for pattern, why in _WHY:
-            if pattern.search(bare_text(path, others.text(path))):
-                return f"{path.name}: {why}"
+    for found, why in _reaching(text):
+        return f"line {script.row_in_text(found.start())}: {why}"
+    for path in script.others.near(script.path):
+        for _, why in _reaching(script.others.bare(path)):
+            return f"{path.name}: {why}"
     return None
+
+
+def _reaching(text: str) -> Iterator[tuple[re.Match[str], str]]:
+    """What of a text reaches into models, with what would differ."""
+    for pattern, words, why in _WHY:
+        found = pattern.search(text) if any(word in text for word in words) else None
+        if found is not None:
+            yield found, why
 
 
 def _modules_of(text: str) -> set[str]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import libcst as cst
 
-from codemods.script.callers import (
+from codemods.others.callers import (
     Called,
     callers,
     gives_seen,
@@ -18,7 +18,7 @@ from codemods.script.callers import (
     takers,
     unseen_in,
 )
-from codemods.script.givers import functions_in
+from codemods.others.givers import functions_in
 from codemods.script.looking import Looking
 from codemods.script.script import Script
 from lint_rules._flow.values.events import OwnCall, Unpack

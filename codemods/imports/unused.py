@@ -7,7 +7,6 @@ from collections.abc import Sequence
 
 from codemods.doubts.outside import is_taken_by_name
 from codemods.imports.statements import LIBRARIES, Import
-from codemods.plan.bare import bare_text
 from codemods.plan.edits import Edit
 from codemods.script.script import Script
 
@@ -90,9 +89,7 @@ def _may_be_taken(script: Script, name: str) -> bool:
         r"|modules\[[\"']__main__"
     )
     word = re.compile(rf"(?:\b(\w+)\.)?\b{re.escape(name)}\b")
-    for text in (
-        bare_text(path, script.others.text(path)) for path in script.others.beside(script.path)
-    ):
+    for text in map(script.others.bare, script.others.beside(script.path)):
         if name not in text or not ways.search(text):
             continue
         if "run_path(" in text and re.search(rf"[\"']{re.escape(name)}[\"']", text):

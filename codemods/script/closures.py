@@ -11,9 +11,9 @@ from typing import TypeAlias
 
 import libcst as cst
 
+from codemods.others.elsewhere import Elsewhere
+from codemods.others.handing import inside
 from codemods.script.definitions import Classes, Functions, Imported, module_of
-from codemods.script.elsewhere import Elsewhere
-from codemods.script.handing import inside
 from codemods.script.script import Script
 
 _MOST_PARTS = 60

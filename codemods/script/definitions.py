@@ -6,7 +6,7 @@ import re
 
 import libcst as cst
 
-from codemods.script.handing import inside
+from codemods.others.handing import inside
 from codemods.script.looking import Looking
 from lint_rules._flow.values.syntax import dotted
 

@@ -14,13 +14,13 @@ import libcst as cst
 
 from cleanguard.catalogue.findings import Finding
 from cleanguard.settings.config import Settings
+from codemods.others.elsewhere import Elsewhere
+from codemods.others.givers import NOTHING
 from codemods.plan.edits import Edit
 from codemods.plan.options import EVERYTHING, Wishes
 from codemods.plan.sites import CannotRewrite
 from codemods.plan.suppressed import silence
 from codemods.script.definitions import exports
-from codemods.script.elsewhere import Elsewhere
-from codemods.script.givers import NOTHING
 from codemods.script.looking import Looking
 from codemods.script.text import ScriptText, indentation, keep_behind, tree_of
 from codemods.script.walks import (

@@ -8,8 +8,8 @@ import pytest
 
 from cleanguard.files import SourceFile
 from cleanguard.settings.config import Settings
+from codemods.others.elsewhere import Elsewhere
 from codemods.planning import Planner, Unread
-from codemods.script.elsewhere import Elsewhere
 from lint_rules._run.others import OtherFiles
 
 LOADS = """\

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from codemods.script.elsewhere import Elsewhere
-from codemods.script.givers import FunctionKey
-from codemods.script.handing import imports_from
+from codemods.others.elsewhere import Elsewhere
+from codemods.others.givers import FunctionKey
+from codemods.others.handing import imports_from
 from lint_rules._flow.analysis import Flow
 from lint_rules._flow.values.events import CallSite, Generate, OwnCall
 from lint_rules._flow.values.joins import CausalLM, Constant, Tokenizer, options
@@ -21,7 +21,7 @@ from lint_rules._light import tree as cst
 from lint_rules._questions.reach import nodes_in
 
 _LISTED = re.compile(r"^__all__\s*\+?=\s*[\[(][^\])]*[\])]", re.MULTILINE)
-_DYNAMIC = re.compile(r"\bimport_module\(|\b__import__\(|\brun_module\(")
+_DYNAMIC = ("import_module(", "__import__(", "run_module(")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,11 @@ def callers(others: Elsewhere, called: Called) -> list[Path]:
     """The other files that name a function, in the run and beside the file."""
     word = re.compile(rf"\b{re.escape(called.name)}\b")
     path = called.key[0]
-    naming = [one for one in others.beside(path) if word.search(others.text(one))]
+    naming = [
+        one
+        for one in others.beside(path)
+        if called.name in (text := others.text(one)) and word.search(text)
+    ]
     if called.is_method and naming:
         related = _related(others, path)
         return [one for one in naming if one in related]
@@ -77,7 +81,7 @@ def _related(others: Elsewhere, path: Path) -> set[Path]:
     above |= {
         one
         for one in others.beside(path)
-        if stem in (text := others.text(one)) and _DYNAMIC.search(text)
+        if stem in (text := others.text(one)) and _is_dynamic(text)
     }
     found = set(above)
     waiting = [path, *above]
@@ -90,9 +94,14 @@ def _related(others: Elsewhere, path: Path) -> set[Path]:
     return found
 
 
+def _is_dynamic(text: str) -> bool:
+    """Whether a text may import a module by a name that only the run knows."""
+    return any(call in text for call in _DYNAMIC)
+
+
 def _takes(others: Elsewhere, path: Path, stems: frozenset[str], name: str) -> bool:
     text = others.text(path)
-    if _DYNAMIC.search(text) and any(stem in text for stem in stems):
+    if _is_dynamic(text) and any(stem in text for stem in stems):
         return True
     return any(imports_from(others.text(path), stem, name) for stem in stems)
 
@@ -104,7 +113,7 @@ def unseen_in(others: Elsewhere, path: Path, called: Called, parameter: str) -> 
     if path.suffix != ".py" or others.givers is None or not others.is_ours(path):
         return f"{where} uses `{called.name}`, and what it gives cannot be seen"
     said = _LISTED.sub("", text)
-    if _DYNAMIC.search(said) or re.search(rf"[\"']{re.escape(called.name)}[\"']", said):
+    if _is_dynamic(said) or re.search(rf"[\"']{re.escape(called.name)}[\"']", said):
         return f"{where} may call `{called.name}` by a computed name"
     flow = others.givers.flow(path.resolve())
     if flow is None and _only_hands_on(text, called.name):
