@@ -11,6 +11,7 @@ from codemods.doubts.given_away import loads_without_bos, scored_without_bos
 from codemods.doubts.hashed import hashed
 from codemods.doubts.lone_tokenizers import beside, lone, unguarded
 from codemods.doubts.serving import served
+from codemods.doubts.strict import strict_of_foreign
 from codemods.facts.purposes import trains
 from codemods.facts.unseen_ids import has_bos, may_have_bos
 from codemods.generation import generate_calls, scoring
@@ -134,6 +135,9 @@ def _links(
     ]
     if why is None and doubled:
         why = f"all of a model or none: {script.path.name}: {doubled[0]}"
+    stricter = strict_of_foreign(script, sites) if foreign and why is None else None
+    if stricter is not None:
+        why = f"{script.path.name}: {stricter}"
     left = {key: _stays(script, node) for node, key in own.items() if node not in done}
     # What the script's own functions are given may be its own: it has its reason already.
     wanted = [key for key in foreign.values() if key not in left]

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import libcst as cst
 
+from codemods.doubts.outside import runs_others
 from codemods.doubts.shown import shown
 from codemods.doubts.within import within
 from codemods.facts.changed_elsewhere import loads_of
@@ -147,9 +148,11 @@ def _read_elsewhere(script: Script) -> str | None:
 
 
 def _imports_into_notebook(script: Script) -> str | None:
-    """A file of the run that a notebook imports; models are followed between scripts alone."""
+    """A file of the run that a notebook imports or runs; models are followed between scripts alone."""
     if script.path.suffix != ".ipynb":
         return None
+    if script.once(runs_others):
+        return "a cell runs another file, which may use the notebook's names and make them anew"
     taken = script.others.imported(script.path)
     if not taken:
         return None

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 import libcst as cst
 
-from codemods.facts.changed_elsewhere import texts_around
 from codemods.facts.load_targets import target_of
+from codemods.others.by_text import aliases, asks_by_name, runs_files
+from codemods.script.around import texts_around
 from codemods.script.script import Script
 from lint_rules._flow.values.events import ModelLoad, TokenizerLoad
 
-# A name in quotes that stands alone; any other is made when it runs.
-_LITERAL = r"\s*[\"'][^\"'\n]*[\"']\s*[,)]"
 _PATCH = re.compile(r"(?<![\w.])(mock\.)?patch\(\s*([A-Za-z_]|[\"'][^\"'\n]*[\"']\s*\+)")
 
 
@@ -45,6 +43,11 @@ def is_taken_by_name(script: Script) -> bool:
     return _is_named(script, "getattr|vars|dir|setattr", "__dict__")
 
 
+def runs_others(script: Script) -> bool:
+    """Whether a notebook's magic runs another file, which may use the notebook's names."""
+    return script.path.suffix == ".ipynb" and runs_files(script.others.text(script.path))
+
+
 def puts_by_name(script: Script) -> str | None:
     """Why a class may be another than the script imports: a file puts something in its place by such a name."""
     if script.others.alone:
@@ -52,7 +55,7 @@ def puts_by_name(script: Script) -> str | None:
     for path in script.others.beside(script.path):
         text = script.others.text(path)
         patches = "patch(" in text and _PATCH.search(script.others.bare(path))
-        if patches and _aliases(script, path):
+        if patches and aliases(script.others.bare(path), script.others.stem(script.path)):
             return f"{path.name} patches what only the run names"
     if _is_named(script, "setattr", "__dict__"):
         return "another file sets what only the run names"
@@ -60,22 +63,9 @@ def puts_by_name(script: Script) -> str | None:
 
 
 def _is_named(script: Script, functions: str, attribute: str) -> bool:
-    if script.others.alone:
+    others = script.others
+    if others.alone:
         return False
-    for path in script.others.beside(script.path):
-        aliases = "|".join(map(re.escape, _aliases(script, path)))
-        asks = aliases and re.compile(
-            rf"\b({functions})\(\s*({aliases})\s*(\)|,(?!{_LITERAL}))|\b({aliases})\.{attribute}\b"
-        )
-        if asks and asks.search(script.others.bare(path)):
-            return True
-    return False
-
-
-def _aliases(script: Script, path: Path) -> list[str]:
-    """The names by which another file has the module."""
-    stem, text = script.others.stem(script.path), script.others.bare(path)
-    if stem not in text:
-        return []
-    named = rf"^\s*(?:from\s+\S+\s+)?import\s[^\n]*?\b{re.escape(stem)}\b(?:\s+as\s+(\w+))?"
-    return [found[1] or stem for found in re.finditer(named, text, re.MULTILINE)]
+    stem = others.stem(script.path)
+    texts = map(others.bare, others.beside(script.path))
+    return any(asks_by_name(text, stem, functions, attribute) for text in texts)

@@ -12,6 +12,7 @@ from codemods.plan.sites import Site
 from codemods.script.script import Script
 from lint_rules._flow.values.events import AttributeSet, Forward, Generate, ModelLoad, TokenizerLoad
 from lint_rules._flow.values.syntax import dotted
+from lint_rules._questions.hub import is_hub_id
 from lint_rules._questions.resets import clears_template
 
 _UNMADE = "nothing is generated with it that the guard would make: what scores, trains or saves it is the script's"
@@ -31,7 +32,7 @@ _LENGTHS = ("max_new_tokens", "max_length")
 
 
 def strict(script: Script, sites: Sequence[Site], done: Set[cst.CSTNode]) -> dict[cst.CSTNode, str]:
-    """The loads that are watched since something else would change, with what.
+    """The loads that are watched, or left where nothing is to be watched, since something else would change, with what.
 
     Args:
         script: The script.
@@ -43,8 +44,11 @@ def strict(script: Script, sites: Sequence[Site], done: Set[cst.CSTNode]) -> dic
     open_end = next(_open_ends(script), None) if models else None
     if open_end is not None:  # the guard asks for a length, watched or not
         return dict.fromkeys([load.node for load in models], open_end)
-    if not (models and script.watches) or script.once(_keeps_chats_out):
+    if not script.watches or script.once(_keeps_chats_out):
         return {}
+    if not models:  # a tokenizer by itself needs no watch
+        left = next(_otherwise(script, sites), None) if tokenizers else None
+        return {} if left is None else dict.fromkeys([load.node for load in tokenizers], left)
     why = next(_otherwise(script, sites), None) or next(_in_the_script(script), None)
     made = any(site.code == "CG301" and site.automatic for site in sites)
     if trains(script) or (not made and _does_more(script)):
@@ -53,6 +57,18 @@ def strict(script: Script, sites: Sequence[Site], done: Set[cst.CSTNode]) -> dic
         every: list[ModelLoad | TokenizerLoad] = [*models, *tokenizers]
         return dict.fromkeys([load.node for load in every], why)
     return {}
+
+
+def strict_of_foreign(script: Script, sites: Sequence[Site]) -> str | None:
+    """Why the models that other files load and this one generates with are watched; None for no reason.
+
+    Args:
+        script: The script.
+        sites: The whole plan.
+    """
+    if not script.watches or script.once(_keeps_chats_out):
+        return None
+    return next(_otherwise(script, sites), None) or next(_in_the_script(script), None)
 
 
 def _keeps_chats_out(script: Script) -> bool:
@@ -67,12 +83,13 @@ def _does_more(script: Script) -> bool:
 
 
 def _otherwise(script: Script, sites: Sequence[Site]) -> Iterator[str]:
-    seeded = _SEEDS.search(script.bare) is not None
+    near = map(script.others.bare, script.others.near(script.path))
+    seeded = any(map(_SEEDS.search, (script.bare, *near)))
     for site in sites:
         load = script.flow.event_at(site.node, ModelLoad) or script.flow.event_at(
             site.node, TokenizerLoad
         )
-        unnamed = load is not None and (load.model.text is None or not load.model.fixed)
+        unnamed = load is not None and not (load.model.fixed and is_hub_id(load.model))
         when = {"always": True, "seeded": seeded, "unnamed": unnamed}
         for note in site.notes if site.automatic else ():
             if note.beyond is not None and when[note.beyond]:

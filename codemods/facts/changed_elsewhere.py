@@ -6,12 +6,12 @@ import builtins
 import re
 from collections.abc import Iterator
 from functools import partial
-from pathlib import Path
 
 import libcst as cst
 
 from codemods.facts.load_targets import target_of
 from codemods.facts.purposes import trains
+from codemods.script.around import texts_around, texts_run_with
 from codemods.script.closures import closure_text, imports_of, made_elsewhere, stars_of
 from codemods.script.definitions import Functions, local_name
 from codemods.script.looking import Looking
@@ -149,31 +149,13 @@ class _Stars(Looking):
         return False
 
 
-def _near(script: Script) -> list[Path]:
-    """The files that a script imports, those that import it, and what these import."""
-    others = script.others
-    found = {
-        path for name in imports_of(script).modules for path in others.modules(script.path, name)
-    }
-    if others.serves(script.path):
-        for path in others.importers(script.path):
-            found.add(path)
-            found.update(others.imported(path))
-    return sorted(found - {script.path, script.path.absolute()})
-
-
-def texts_around(script: Script) -> list[tuple[str, str]]:
-    """The files around a script, by name: those that it imports, that import it, and what these import."""
-    return [(path.name, script.others.text(path)) for path in script.once(_near)]
-
-
 def patched(script: Script) -> str | None:
     """Why the library may not do what it does by itself."""
-    own = ("it", script.source.text)
-    for name, text in (own, *script.once(texts_around)):
+    every = [("it", script.source.text), *script.once(texts_run_with)]
+    for name, text in every:
         if _SWAPS.search(text):
             return f"{name} puts something of its own for a class of the library"
-    for name, text in (own, *script.once(texts_around)):
+    for name, text in every:
         found = _PATCHES.search(text)
         if found is not None:
             return f"{name} puts something of its own for `{found[1] or found[2]}`"

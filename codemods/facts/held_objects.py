@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import libcst as cst
 
+from codemods.plan.sites import CannotRewrite
 from codemods.script.looking import Looking
+from codemods.script.script import Script
 from lint_rules._flow.values.syntax import dotted
 
 # Calls that only show what they are given.
@@ -109,3 +111,13 @@ class HeldObject(Looking):
         named = isinstance(node.value, cst.Name) and node.value.value == self.name
         if keyword == self.keyword and named and isinstance(node.value, cst.Name):
             self.given.append(node.value)
+
+
+def refuse_changed_elsewhere(script: Script, name: str, scope: cst.FunctionDef | None) -> None:
+    """Raise if another file may change the object that a name of the module holds, or bind the name anew.
+
+    Raises:
+        CannotRewrite: It takes the name, and does more than give it to a load or a generation, or read it.
+    """
+    if scope is None and script.others.may_change(script.path, name) is not None:
+        raise CannotRewrite(f"another file takes `{name}` from this one, and may change it")

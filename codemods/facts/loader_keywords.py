@@ -168,6 +168,8 @@ def fate_of_model_keyword(
         return Fate(name, written(script, argument))
     if name == "use_cache":
         value = written(script, argument)
+        if argument.expression is not None and not is_pure(argument.expression):
+            raise CannotRewrite("`use_cache` is made by a call, which would come after the load")
         text = f"`use_cache={value}` is set on the loaded model's config"
         if SAVES.search(script.source.text):
             text += ", and is not in the generation_config.json that is saved with it"

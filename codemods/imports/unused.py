@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from codemods.doubts.outside import is_taken_by_name
+from codemods.doubts.outside import is_taken_by_name, runs_others
 from codemods.imports.statements import LIBRARIES, Import
 from codemods.plan.edits import Edit
 from codemods.script.script import Script
@@ -20,8 +20,14 @@ _OWN = (
 _ANY_NAME = re.compile(
     r"(?<![\w.])((eval|exec|globals|locals)\(|(vars|dir)\(\s*\)|(vars|dir)\(\s*(?!" + _OWN + r"))"
     r"|getattr\(\s*(?!" + _OWN + r")[^,()]+(\([^()]*\))?[^,()]*,(?!\s*[\"'][^\"'\n]*[\"']\s*[,)])"
-    r"|(?<!self)(?<!args)(?<!cls)(?<!opt)(?<!config)\.__dict__"
 )
+# By what a script has itself as a module, whose `__dict__` holds its names.
+_ITSELF = re.compile(r"\bmodules\[|\bimport __main__|\b(import_module|__import__)\(")
+# A name that is asked for in quotes: `"model" in locals()`, `globals()["model"]`.
+_SAID = re.compile(
+    r"[\"']\w+[\"']\s+(not\s+)?in\s+(globals|locals)\(\)|\b(globals|locals)\(\)(\.get\(|\[)\s*[\"']\w+[\"']\s*[\]),]"
+)
+_UNCOMMENT = re.compile(r"#[^\n]*\b(un-?comment|comment (in|out))\b", re.IGNORECASE)
 # Everything out of a file, perhaps of the run.
 _STAR = rf"\bfrom\s+(?!(?:{'|'.join(sorted(LIBRARIES))}|torch|numpy|math|typing|tkinter)\b)\S+\s+import\s*\*"
 
@@ -52,6 +58,8 @@ def became_unused(
     inside = "" if item.function is None else script.code(item.function)
     if re.search(rf"^\s*(global|nonlocal)\b[^\n]*\b{name}\b", inside, re.MULTILINE):
         return False
+    if _is_switched_by_hand(script, name):
+        return False
     local = item.function is not None  # and nobody else's
     by_name = _ANY_NAME.search(inside) is not None if local else script.once(_any_name)
     if name in words or annotates or (quoted and _BY_NAME.search(text)) or by_name:
@@ -60,6 +68,7 @@ def became_unused(
         script.is_taken_elsewhere(name)
         or _may_be_taken(script, name)
         or script.once(is_taken_by_name)
+        or script.once(runs_others)
     ):
         return False
     if item.function is not None:
@@ -77,6 +86,15 @@ def became_unused(
             if not any(span.start <= use.offset < span.end for span in taken)
         ]
     return bool(uses) and all(any(edit.covers(use.offset) for edit in edits) for use in uses)
+
+
+def _is_switched_by_hand(script: Script, name: str) -> bool:
+    """Whether a script asks its reader to take a comment's sign away, and such a line calls a name."""
+    text = script.source.text
+    if name not in text or not _UNCOMMENT.search(text):
+        return False
+    called = rf"^[ \t]*#[^\n#]*\b{re.escape(name)}\s*[.(]"
+    return re.search(called, text, re.MULTILINE) is not None
 
 
 def _may_be_taken(script: Script, name: str) -> bool:
@@ -112,4 +130,6 @@ def _is_library(text: str, owner: str) -> bool:
 
 def _any_name(script: Script) -> bool:
     """Whether a script takes names that cannot be seen."""
-    return _ANY_NAME.search(script.bare) is not None
+    text = _SAID.sub("", script.bare)
+    itself = ".__dict__" in text and _ITSELF.search(text) is not None
+    return itself or _ANY_NAME.search(text) is not None

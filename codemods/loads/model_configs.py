@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -298,7 +299,10 @@ def unread_configs(script: Script, edits: Sequence[Edit]) -> list[Edit]:
         scope = script.home_of(node.value, load.place.function)
         read = [use for use in script.uses(node.value, scope) if not use.stores]
         covered = all(any(edit.covers(use.offset) for edit in edits) for use in read)
-        written = any(f"config={node.value}" in edit.text for edit in edits)  # by another load
+        word = re.compile(rf"\b{re.escape(node.value)}\b")
+        written = any(
+            word.search(edit.text) for edit in edits
+        )  # by another load, or in what goes on
         if not read or not covered or written or script.is_taken_elsewhere(node.value, scope):
             continue
         for line in script.lines_between(scope, script.span(scope or script.module)):

@@ -9,6 +9,7 @@ import libcst as cst
 
 from codemods.facts.load_targets import Target, target_of
 from codemods.facts.purposes import trains
+from codemods.loads.between import runs_unseen
 from codemods.loads.templates import is_template_line
 from codemods.script.purity import may_change
 from codemods.script.script import Script
@@ -70,6 +71,8 @@ def _leads(script: Script, tokenizer: TokenizerLoad, target: Target, model: Mode
     if any(mentions(script, statement, target.text) for statement in between):
         return False
     calls: list[cst.CSTNode] = [*between, target_line(model)]
+    if runs_unseen(script, [*calls, *made], target, tokenizer):
+        return False
     return not _may_read(script, calls, target.text, tokenizer.place.function)
 
 

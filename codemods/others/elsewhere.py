@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import cached_property
 from pathlib import Path
 
 import libcst as cst
 
 from cleanguard.files import SourceFile
+from codemods.others.by_text import only_reads, takes_by_text
 from codemods.others.givers import NOTHING, Given, Givers
 from codemods.others.handing import (
     MAKES,
@@ -21,6 +22,7 @@ from codemods.others.handing import (
     words_in,
 )
 from codemods.others.run_files import RunFiles, stem_of
+from codemods.plan.bare import bare_text
 from codemods.plan.contents import content_of
 from codemods.plan.planned import LoadKey, Unguarded
 from lint_rules._flow.analysis import Flow
@@ -198,14 +200,25 @@ class Elsewhere(RunFiles):
         )
 
     def takes(self, path: Path, name: str) -> bool:
-        """Whether another file imports a module-level name of a file, or the module and names it."""
+        """Whether another file takes a module-level name of a file, by an import or by its text."""
+        return next(self._taking(path, name), None) is not None
+
+    def may_change(self, path: Path, name: str) -> str | None:
+        """The text of another file that takes a config of a file, and may do more than read it; None for none."""
+        return next((t for t in self._taking(path, name) if not only_reads(t, name)), None)
+
+    def _taking(self, path: Path, name: str) -> Iterator[str]:
+        """The bare texts of the files that take a name."""
         stem = stem_of(path)
         word = re.compile(rf"\b{re.escape(name)}\b")
-        return any(
-            word.search(text) and imports_from(text, stem, name)
-            for other in self.beside(path)
-            if stem in (text := self._text(other)) and name in text
-        )
+        for other in self.beside(path):
+            text = self._text(other)
+            if stem not in text:
+                continue
+            bare = bare_text(other, text)
+            imports = name in bare and word.search(bare) and imports_from(bare, stem, name)
+            if imports or takes_by_text(bare, stem, name):
+                yield bare
 
     def serves(self, path: Path) -> bool:
         """Whether another file imports from a file, or the file."""

@@ -91,6 +91,11 @@ def imported_words(raw: bytes) -> set[str]:
     return {word for found in _IMPORTS.finditer(text) for word in _WORD.findall(found.group())}
 
 
+def import_spans(text: str) -> list[tuple[int, int]]:
+    """Where the import statements of a text stand."""
+    return [found.span() for found in _IMPORTS.finditer(text)]
+
+
 def imports_from(text: str, stem: str, name: str) -> bool:
     """Whether a text imports a name from a module of this last name, all of it, or the module itself."""
     for found in _IMPORTS.finditer(text):

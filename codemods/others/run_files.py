@@ -17,6 +17,9 @@ from codemods.plan.contents import content_of
 T = TypeVar("T")
 
 _MOST_NEIGHBOURS, _MOST_BYTES = 500, 4 << 20
+_MOST_ABOVE = 3
+# What lies where a project begins.
+_PROJECT = (".git", "pyproject.toml", "setup.py", "setup.cfg", "requirements.txt")
 # Libraries that a folder of the run elsewhere may be named like.
 _LIBRARIES = frozenset("datasets torch transformers numpy evaluate tqdm peft accelerate pandas tokenizers".split())  # noqa: SIM905  # fmt: skip
 
@@ -114,7 +117,7 @@ class RunFiles:
     def beside(self, path: Path) -> list[Path]:
         """The other files of the run, and of the file's folder."""
         own = path.absolute()
-        every = [*self._run, *self._neighbours(own.parent)]
+        every = [*self._run, *(f for folder in _folders(own) for f in self._neighbours(folder))]
         return [other for other in dict.fromkeys(every) if other != own]
 
     @cached_property
@@ -147,8 +150,20 @@ class RunFiles:
                 text = "" if large else content_of(path).decode("utf-8", errors="replace")
             except OSError:
                 text = ""
-            self._texts[path] = text if "import" in text else ""
+            self._texts[path] = text
         return self._texts[path]
+
+
+def _folders(path: Path) -> list[Path]:
+    """The folder of a file, and those above it that are of the same project, out of which its package is imported."""
+    found = [path.parent]
+    while len(found) <= _MOST_ABOVE:
+        above = found[-1].parent
+        inner = (found[-1] / "__init__.py").is_file()
+        if above == found[-1] or not (inner or any((above / one).exists() for one in _PROJECT)):
+            break
+        found.append(above)
+    return found
 
 
 def stem_of(path: Path) -> str:

@@ -25,7 +25,7 @@ class Note:
             prompt was cut"; None where they do not.
         beyond: For a change: when it is another one than those that the guard is for, so that a script
             that can be watched is watched: always, where the script sets a seed, or where only the
-            run names the model.
+            run names the model, or it lies in a folder.
     """
 
     kind: NoteKind

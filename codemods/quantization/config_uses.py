@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import libcst as cst
 
+from codemods.facts.held_objects import refuse_changed_elsewhere
 from codemods.plan.sites import CannotRewrite
 from codemods.script.looking import Looking
 from codemods.script.script import Script
@@ -17,8 +18,10 @@ def refuse_changed(script: Script, name: str, scope: cst.FunctionDef | None) -> 
     """Raise if something may change the config that a name holds, after it was made.
 
     Raises:
-        CannotRewrite: An attribute is set, another name gets it, or a function that is not a load.
+        CannotRewrite: An attribute is set, another name gets it, or a function that is not a load; or another file
+            may do so.
     """
+    refuse_changed_elsewhere(script, name, scope)
     visitor = _Changes(name)
     (script.module if scope is None else scope).visit(visitor)
     if visitor.found:

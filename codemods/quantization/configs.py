@@ -205,7 +205,8 @@ def _removal(script: Script, build: QuantConfigBuild, edits: Sequence[Edit]) -> 
     for use in uses:
         inside = own.start <= use.offset < own.end or any(edit.covers(use.offset) for edit in edits)
         if not inside:
-            raise CannotRewrite(f"`{target.value}` is used where the load stays as it is")
+            row = script.row_at(use.offset)
+            raise CannotRewrite(f"line {row} uses `{target.value}` as it is")
     if len(build.place.block) == 1:
         raise CannotRewrite("the config is the only statement of its block")
     return (script.delete(statement),)

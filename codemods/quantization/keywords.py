@@ -32,6 +32,12 @@ _HEAD = Note(
     "`llm_int8_skip_modules`: the loader leaves the output head alone as well; without the loader the "
     "list takes the place of what is left alone by default",
     "where the list names the head",
+    beyond="always",
+)
+_OFFLOAD = Note(
+    "changed",
+    "`llm_int8_enable_fp32_cpu_offload`: the loader refuses a load of which no layer is quantized",
+    "where there is a GPU that takes a layer",
 )
 
 
@@ -171,6 +177,8 @@ def _is_default(name: str, argument: Argument) -> bool:
 
 def _head_note(name: str, argument: Argument) -> list[Note]:
     node = argument.expression
+    if name == "llm_int8_enable_fp32_cpu_offload":
+        return [_OFFLOAD]
     if name != "llm_int8_skip_modules":
         return []
     members = node.elements if isinstance(node, (cst.List, cst.Tuple)) else ()

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import libcst as cst
 
+from codemods.facts.held_objects import refuse_changed_elsewhere
 from codemods.facts.loader_keywords import literal_of, literal_value, written
 from codemods.facts.set_configs import read_configs, set_configs
 from codemods.plan.edits import Edit
@@ -237,6 +238,7 @@ def _config_call(script: Script, call: Generate, node: cst.BaseExpression) -> cs
         values = script.assigned_values(node.value, scope)
         if len(values) != 1 or len(script.stores_of(node.value, scope)) != 1:
             raise CannotRewrite("the GenerationConfig is not written out")
+        refuse_changed_elsewhere(script, node.value, scope)
         node = values[0]
     if (
         not isinstance(node, cst.Call)

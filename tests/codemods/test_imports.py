@@ -365,7 +365,15 @@ def test_the_header_that_a_script_is_run_by(
 
 
 @pytest.mark.parametrize(
-    "taken", ['getattr(torch, "float16")', "getattr(torch, NAME)", "getattr(Color, NAME)"]
+    "taken",
+    [
+        'getattr(torch, "float16")',
+        "getattr(torch, NAME)",
+        "getattr(Color, NAME)",
+        "timers.__dict__",
+        '"model" in locals()',
+        'globals()["NAME"]',
+    ],
 )
 def test_what_is_taken_of_a_library_by_its_text_keeps_no_import(
     check_transformed: Check, taken: str
@@ -380,6 +388,45 @@ def test_what_is_taken_of_a_library_by_its_text_keeps_no_import(
         + load.format("CleanModelLoader.load_watched"),
         wishes=WATCHING,
     )
+
+
+@pytest.mark.parametrize(
+    ("said", "kept"),
+    [
+        ("# uncomment this line without a GPU\n# m = pipeline('text-generation', model=m)\n", True),
+        ("# m = pipeline('text-generation', model=m)\n", False),
+        ("# uncomment to see what a pipeline is\n", False),
+    ],
+)
+def test_a_line_that_the_reader_is_to_switch_on_keeps_its_import(
+    migrate: Migrate, said: str, *, kept: bool
+) -> None:
+    text = (
+        "from transformers import pipeline\n\n"
+        f"p = pipeline('text-generation', model='gpt2')\n{said}print(p('a'))\n"
+    )
+    after = migrate(text, wishes=WATCHING).after.decode()
+    assert "pipeline_watched(" in after
+    assert ("import pipeline" in after) is kept
+
+
+@pytest.mark.parametrize(
+    "taken",
+    [
+        "sys.modules[__name__].__dict__",
+        "globals()",
+        "vars()",
+        "importlib.import_module(__name__).__dict__",
+    ],
+)
+def test_what_may_take_any_name_of_the_module_keeps_it(migrate: Migrate, taken: str) -> None:
+    text = (
+        "import importlib\nimport sys\nfrom transformers import AutoModelForCausalLM\n\n"
+        f"m = AutoModelForCausalLM.from_pretrained('gpt2', rope_theta=3)\nprint(list({taken}))\n"
+    )
+    after = migrate(text, wishes=WATCHING).after.decode()
+    assert "load_watched(" in after
+    assert "import AutoModelForCausalLM" in after
 
 
 def test_a_functions_own_import_is_nobody_elses(tmp_path: Path) -> None:

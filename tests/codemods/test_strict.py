@@ -124,6 +124,64 @@ def test_who_takes_a_model_is_to_follow_it(tmp_path: Path, uses: str, *, guarded
     assert helpers.changed
 
 
+PADS = """\
+def many(model, tokenizer, prompts):
+    rows = tokenizer(prompts, padding=True, return_tensors="pt")
+    return tokenizer.batch_decode(model.generate(**rows, max_new_tokens=4, do_sample=False))
+"""
+CUTS = """\
+def many(model, tokenizer, prompt):
+    row = tokenizer(prompt, truncation=True, max_length=6, return_tensors="pt")
+    return tokenizer.decode(model.generate(**row, max_new_tokens=4, do_sample=False)[0])
+"""
+DRAWS = """\
+def many(model, tokenizer, prompt):
+    row = tokenizer(prompt, return_tensors="pt")
+    return tokenizer.decode(model.generate(**row, max_new_tokens=4, do_sample=True)[0])
+"""
+PLAIN = DRAWS.replace("do_sample=True", "do_sample=False")
+
+
+@pytest.mark.parametrize(
+    ("helper", "first", "guarded"),
+    [
+        (PADS, "", False),
+        (CUTS, "", False),
+        (DRAWS, "torch.manual_seed(0)\n", False),
+        (PLAIN, "", True),
+    ],
+)
+def test_a_generation_in_another_file(
+    tmp_path: Path, helper: str, first: str, *, guarded: bool
+) -> None:
+    """What would be otherwise there is a reason to watch the load here."""
+    main = f"import helper\n{LOADS}{first}print(helper.many(model, tok, sys.argv[1]))\n"
+    (tmp_path / "helper.py").write_text(helper)
+    (tmp_path / "main.py").write_text(main)
+    files = [SourceFile(name, tmp_path / name) for name in ("main.py", "helper.py")]
+    plans = [
+        one for one in Planner(files, Settings()).plans(WATCHING) if isinstance(one, Migration)
+    ]
+    assert all(one.changed for one in plans)
+    assert (b"_watched(" not in plans[0].after + plans[1].after) is guarded
+
+
+def test_a_tokenizer_alone_whose_batch_would_be_padded_otherwise(migrate: Migrate) -> None:
+    script = f"{HEAD}tok = AutoTokenizer.from_pretrained('gpt2')\nprint(tok(['a', 'b c'], padding=True))\n"
+    assert migrate(script).changed
+    plan = migrate(script, wishes=WATCHING)
+    assert not plan.changed
+    assert any("a batch is padded" in str(site.reason) for site in plan.manual)
+
+
+def test_a_folder_may_lack_a_tokenizer(migrate: Migrate) -> None:
+    script = f"{HEAD}model = AutoModelForCausalLM.from_pretrained('{{}}')\nprint(model.config)\n"
+    found = [
+        migrate(script.format(name), wishes=WATCHING) for name in ("../out/checkpoint-9", "gpt2")
+    ]
+    assert [b"load_watched" in one.after for one in found] == [True, False]
+
+
 @pytest.mark.parametrize(
     ("checks", "touched"),
     [

@@ -145,6 +145,14 @@ def test_a_class_that_may_be_another_is_named(migrate: Migrate, head: str) -> No
     assert after == text or "(N, rope_theta=3, model_class=AutoModelForCausalLM)" in after
 
 
+def test_a_star_in_front_of_the_import_brings_no_other_class(migrate: Migrate) -> None:
+    head = "from nets import *\nfrom transformers import AutoModelForCausalLM\n"
+    after = migrate(
+        head + "m = AutoModelForCausalLM.from_pretrained(N, rope_theta=3)\n", wishes=WATCHING
+    ).after.decode()
+    assert "load_watched(N, rope_theta=3)" in after
+
+
 Plans = Callable[[dict[str, str]], dict[str, Migration]]
 
 
@@ -424,3 +432,15 @@ def test_a_model_that_helps_one_that_is_watched_is_watched(migrate: Migrate) -> 
     after = migrate(text, wishes=WATCHING).after.decode()
     assert after.count("load_watched(") == 2
     assert "CleanModelLoader(" not in after
+
+
+@pytest.mark.parametrize(
+    ("names", "named"), [("SIZE = 4\n", False), ("class AutoModelForCausalLM:\n    pass\n", True)]
+)
+def test_a_star_of_a_file_of_the_run_brings_what_it_has(
+    plans: Plans, names: str, *, named: bool
+) -> None:
+    main = "from transformers import AutoModelForCausalLM\nfrom names import *\n"
+    load = "m = AutoModelForCausalLM.from_pretrained(N, rope_theta=3)\n"
+    after = plans({"main.py": main + load, "names.py": names})["main.py"].after.decode()
+    assert ("load_watched(N, rope_theta=3)" not in after) is named
