@@ -49,7 +49,7 @@ def rewrite(script: Script, edits: Sequence[Edit], cells: Sequence[int] = ()) ->
     if any(IMPORT in edit.text for edit in edits):
         missing = []
     places = _places(script, missing, [item for item, _ in losing])
-    places = [*places, *_of_cells(script, [item for item, _ in losing], cells)]
+    places = [*places, *_of_cells(script, [item for item, _ in losing], missing, every, cells)]
     result = [
         _edit(script, item, unused, arrives=item in places)
         for item, unused in losing
@@ -87,11 +87,22 @@ def _places(script: Script, missing: Sequence[Edit], losing: Sequence[Import]) -
     return froms[:1] or top[-1:]
 
 
-def _of_cells(script: Script, losing: Sequence[Import], cells: Sequence[int]) -> list[Import]:
-    """The first import of each cell of a notebook that loses one."""
+def _of_cells(
+    script: Script,
+    losing: Sequence[Import],
+    missing: Sequence[Edit],
+    every: Sequence[Import],
+    cells: Sequence[int],
+) -> list[Import]:
+    """The first import of each cell of a notebook that loses one, where a cell with a call may import by it."""
     found: dict[int, Import] = {}
     for item in losing if cells else ():
         found.setdefault(bisect_right(cells, script.span(item.line).start), item)
+    calling = {bisect_right(cells, edit.start) for edit in missing}
+    ours = [item for item in every if is_ours(item.node) and item.line in script.module.body]
+    importing = {bisect_right(cells, script.span(item.line).start) for item in ours}
+    if calling <= importing:  # each has its own
+        return [item for cell, item in found.items() if cell in calling]
     return list(found.values())
 
 

@@ -398,6 +398,16 @@ def test_a_cell_that_imports_for_itself_goes_on_doing_so() -> None:
     assert [text.count("from guard import CleanModelLoader") for text in found] == [1, 0, 1, 0]
 
 
+def test_a_cell_whose_import_nobody_needs_gets_none() -> None:
+    """Each cell that loads has an import of its own."""
+    theirs = "from transformers import AutoModelForCausalLM"
+    load = f"{theirs}\n\n{{}} = AutoModelForCausalLM.from_pretrained('gpt2', rope_theta=3)"
+    cells = [load.format("a"), f"import torch\n{theirs}, Trainer", load.format("b")]
+    found = sources(migrate_source("n.ipynb", notebook(*cells), Settings(), wishes=WATCHING).after)
+    assert ["CleanModelLoader" in text for text in found] == [True, False, True]
+    assert found[1] == "import torch\nfrom transformers import Trainer"
+
+
 @pytest.mark.parametrize(
     ("line", "version"),
     [
