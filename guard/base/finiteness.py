@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from guard.base.modes import unwrapped
+from guard.base.replica import replica_of, same_random_state
 from guard.errors import BrokenScoresError
 
 if TYPE_CHECKING:
@@ -18,7 +20,7 @@ def refuse_broken(model: Any, scores: torch.Tensor, inputs: dict[str, Any], what
     """Raise if scores are no numbers, and say in which layer that begins.
 
     Args:
-        model: What gave them; it is run once more on the same inputs, only if they are broken.
+        model: What gave them; a replica is run on the same inputs, only if they are broken.
         scores: Of shape (…, vocabulary). Tokens that were ruled out (minus infinity) are no fault.
         inputs: Keywords of the model that gave them.
         what: The row or step that they are of, for the message.
@@ -30,8 +32,9 @@ def refuse_broken(model: Any, scores: torch.Tensor, inputs: dict[str, Any], what
     if not rows:
         return
     layer, cause = first_broken_layer(model, inputs)
+    where = f"it begins in {layer}, {cause}" if layer else cause
     raise BrokenScoresError(
-        f"{what}: the model's scores are no numbers; it begins in {layer}, {cause}",
+        f"{what}: the model's scores are no numbers; {where}",
         evidence={"layer": layer, "rows": rows},
     )
 
@@ -67,13 +70,15 @@ def watching(model: Any) -> Iterator[None]:
         handle.remove()
 
 
-def first_broken_layer(model: Any, inputs: dict[str, Any]) -> tuple[str, str]:
-    """The first module whose output holds a number that is none, and why, in words.
+def first_broken_layer(model: Any, inputs: dict[str, Any]) -> tuple[str | None, str]:
+    """The first module whose output holds a number that is none, and why, in words; None if it cannot be told.
 
-    Raises nothing of its own; a model whose second run is clean says so.
+    A replica is run on the same inputs: no hook of the model's is called, and no random state, buffer or
+    attribute of it changes. Nothing is raised; a model whose second run is clean says so.
     """
+    if _runs_in_parts():
+        return None, "its layers are not looked through where several processes run one model"
     found: list[tuple[str, str]] = []
-    handles = []
 
     def hook(name: str) -> Any:
         def look(module: Any, args: Any, output: Any) -> None:
@@ -82,14 +87,26 @@ def first_broken_layer(model: Any, inputs: dict[str, Any]) -> tuple[str, str]:
 
         return look
 
-    for name, module in model.named_modules():
-        handles.append(module.register_forward_hook(hook(name or type(model).__name__)))
     try:
-        model(**inputs, use_cache=False)
-    finally:
-        for handle in handles:
-            handle.remove()
+        with same_random_state():
+            replica = replica_of(model)
+            for name, module in replica.named_modules():
+                module.register_forward_hook(hook(name or type(model).__name__))
+            replica(**inputs, use_cache=False)
+    except Exception as error:  # noqa: BLE001 - whatever it is, the scores were broken before
+        if not found:
+            return None, f"its layers could not be looked through ({type(error).__name__})"
     return found[0] if found else ("no layer of a second run", "which was sound")
+
+
+def _runs_in_parts() -> bool:
+    """Whether a pass that only one process makes would wait for the others."""
+    distributed = sys.modules["torch"].distributed
+    return bool(
+        distributed.is_available()
+        and distributed.is_initialized()
+        and distributed.get_world_size() > 1
+    )
 
 
 def _cause(module: Any, args: Any) -> str:
