@@ -58,7 +58,10 @@ class TextStream(Iterator[str]):
             found = self._queue.get()
             if isinstance(found, _Failed):
                 self._stop.set()
-                raise found.error
+                try:
+                    raise found.error
+                finally:
+                    del found  # this frame stands in its traceback, and a cycle would keep tensors
             if isinstance(found, Completion):
                 self.completion = found
                 self._thread.join()

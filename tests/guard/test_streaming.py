@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import gc
 import threading
 import time
+import weakref
 from typing import Any
 
 import pytest
@@ -113,3 +115,29 @@ def test_an_unguarded_block_holds_for_the_stream(fresh: Loaded) -> None:
     with unguarded(fresh.model, reason="to see"):
         pieces = stream(fresh.model, fresh.tokenizer, "<|im_start|>user\nhi", max_new_tokens=4)
         assert "".join(pieces) is not None
+
+
+class Large:
+    """Stands for a tensor."""
+
+
+def test_an_exception_that_is_caught_is_gone(fresh: Loaded) -> None:
+    """It comes from another thread and is raised again here: a cycle would keep every tensor of the call."""
+    held: list[weakref.ref[Large]] = []
+
+    def full(*_: Any) -> None:
+        large = Large()
+        held.append(weakref.ref(large))
+        raise ValueError("full")
+
+    fresh.model.register_forward_pre_hook(full)
+    gc.collect()
+    gc.disable()
+    try:
+        pieces = stream(fresh.model, fresh.tokenizer, PROMPTS[0], max_new_tokens=2)
+        with pytest.raises(ValueError, match="full"):
+            next(pieces)
+        pieces.close()
+        assert held[0]() is None
+    finally:
+        gc.enable()
