@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from guard.errors import GuardError
     from guard.generation.completion import Completion
     from guard.loader import CleanModelLoader, Loaded
-    from guard.observing.recorder import Seen, observe
+    from guard.observing.recorder import observe
+    from guard.observing.seen import Seen
     from guard.prompts.state import provenance_of
     from guard.provenance.record import Provenance
     from guard.records.attestation import attest
@@ -58,7 +59,7 @@ _HOME = {
     "Loaded": "guard.loader",
     "Perplexity": "guard.scoring.perplexity",
     "Provenance": "guard.provenance.record",
-    "Seen": "guard.observing.recorder",
+    "Seen": "guard.observing.seen",
     "Traced": "guard.tracing.session",
     "Score": "guard.scoring.continuations",
     "attest": "guard.records.attestation",

@@ -20,7 +20,13 @@ Report = Callable[[Recorder, Start, Any, Mapping[str, Any], Any, BaseException |
 _KIND = "tokenizer"
 
 
-def watched(kind: str, report: Callable[..., None], recorder: Recorder) -> Make:
+def watched(
+    kind: str,
+    report: Callable[..., None],
+    recorder: Recorder,
+    *,
+    leaves_out: Callable[..., bool] | None = None,
+) -> Make:
     """A wrapper that reports a method's outermost call once it has returned or raised.
 
     Args:
@@ -28,11 +34,23 @@ def watched(kind: str, report: Callable[..., None], recorder: Recorder) -> Make:
         report: Called with the recorder, the start, the receiver, the arguments by name, the result
             and the exception.
         recorder: Where to report.
+        leaves_out: Says of the arguments that a call is of no interest, before anything is read.
     """
+
+    def read(
+        start: Start,
+        receiver: Any,
+        plain: Callable[..., Any],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        result: Any,
+        error: BaseException | None,
+    ) -> None:
+        report(recorder, start, receiver, _named(plain, args, kwargs), result, error)
 
     def make(plain: Callable[..., Any]) -> Callable[..., Any]:
         def wrapper(self: Any, *args: Any, **kwargs: Any) -> Any:
-            if not recorder.once(kind):
+            if not recorder.once(kind) or (leaves_out is not None and leaves_out(*args, **kwargs)):
                 return plain(self, *args, **kwargs)
             inside = recorder.here.inside
             start = recorder.begin()
@@ -41,14 +59,11 @@ def watched(kind: str, report: Callable[..., None], recorder: Recorder) -> Make:
                 result = plain(self, *args, **kwargs)
             except BaseException as error:
                 inside.discard(kind)
-                given = partial(_named, plain, args, kwargs)
-                failed = error
-                recorder.quietly(lambda: report(recorder, start, self, given(), None, failed))
+                # Kept nowhere: this frame stands in its traceback, and a cycle would keep tensors.
+                recorder.quietly(partial(read, start, self, plain, args, kwargs, None, error))
                 raise
             inside.discard(kind)
-            recorder.quietly(
-                lambda: report(recorder, start, self, _named(plain, args, kwargs), result, None)
-            )
+            recorder.quietly(partial(read, start, self, plain, args, kwargs, result, None))
             return result
 
         return wrapper
@@ -121,6 +136,11 @@ def _parts(result: Any) -> tuple[Rows, Rows | None]:
     return rows_of(result) or (), None
 
 
+def _looks_up(*args: Any, **kwargs: Any) -> bool:
+    """Whether one token is looked up, which is no prompt, and is done in loops."""
+    return isinstance(args[0] if args else kwargs.get("tokens"), str)
+
+
 def _from_tokens(
     recorder: Recorder,
     start: Start,
@@ -129,9 +149,8 @@ def _from_tokens(
     result: Any,
     error: BaseException | None,
 ) -> None:
-    tokens = given.get("tokens")
-    if not isinstance(tokens, (list, tuple)):
-        return  # one token looked up is no prompt
+    if not isinstance(given.get("tokens"), (list, tuple)):
+        return
     _encoded("convert_tokens_to_ids", recorder, start, tokenizer, {}, result, error)
 
 
@@ -240,7 +259,8 @@ def _wrap(class_name: str, patches: Patches, recorder: Recorder, module: ModuleT
         return
     for name, report in _REPORTS.items():
         kind = "save" if name == "save_pretrained" else _KIND
-        patches.wrap(owner, name, watched(kind, report, recorder))
+        leaves_out = _looks_up if name == "convert_tokens_to_ids" else None
+        patches.wrap(owner, name, watched(kind, report, recorder, leaves_out=leaves_out))
 
 
 MODULES = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import sys
 from collections.abc import Callable
 from functools import partial
@@ -62,41 +63,69 @@ def _is_made(frame: Any) -> bool:
     return False
 
 
-def _opens(recorder: Recorder) -> Callable[..., Any]:
-    def make(plain: Callable[..., Any]) -> Callable[..., Any]:
-        def opened(file: Any, mode: str = "r", *args: Any, **kwargs: Any) -> Any:
-            result = plain(file, mode, *args, **kwargs)
-            if isinstance(mode, str) and mode[:1] in ("w", "a", "x") and not isinstance(file, int):
-                caller = str(sys._getframe(1).f_globals.get("__name__", ""))
-                if caller.partition(".")[0] not in _OWN_FILES:
-                    recorder.quietly(partial(_opened, recorder, file))
-            return result
+class _Opening:
+    """Hears of files that are opened from an audit hook: `open` stays the interpreter's own.
 
-        return opened
+    A hook cannot be taken away, so there is one for a process, which does nothing while nobody watches.
+    """
 
-    return make
+    def __init__(self) -> None:
+        self._recorder: Recorder | None = None
+        self._is_installed = False
+
+    def start(self, recorder: Recorder) -> None:
+        self._recorder = recorder
+        if not self._is_installed:
+            self._is_installed = True
+            sys.addaudithook(self._hear)
+
+    def stop(self) -> None:
+        self._recorder = None
+
+    def _hear(self, event: str, args: tuple[Any, ...]) -> None:
+        # Nothing may be raised here: it would take the place of what was asked for.
+        if event != "open" or (recorder := self._recorder) is None or len(args) < 2:
+            return
+        file, mode = args[:2]
+        if isinstance(mode, str) and mode[:1] in ("w", "a", "x") and not isinstance(file, int):
+            caller = str(sys._getframe(1).f_globals.get("__name__", ""))
+            if caller.partition(".")[0] not in _OWN_FILES:
+                recorder.quietly(partial(_opened, recorder, file, mode))
 
 
-def _opened(recorder: Recorder, file: Any) -> None:
+_opening = _Opening()
+
+
+def _opened(recorder: Recorder, file: Any, mode: str) -> None:
     if not all(map(recorder.once, _BY_LIBRARIES)) or recorder.here.generation is not None:
         return
     path = os.path.abspath(os.fsdecode(file))  # noqa: PTH100 - as the script would find it
+    if path.startswith("/dev/") or not _can_be_opened(path, mode):
+        return
     start = recorder.begin()
-    if start.site.own and not path.startswith("/dev/"):
+    if start.site.own:
         recorder.emit(Write(**start.common(), file=path, guarded=start.guarded))
+
+
+def _can_be_opened(path: str, mode: str) -> bool:
+    """Whether opening a file to write it will succeed: the hook hears of it before it is done."""
+    try:
+        found = os.stat(path).st_mode  # noqa: PTH116 - bytes that are no UTF-8 as well
+    except FileNotFoundError:
+        return os.access(os.path.dirname(path), os.W_OK)  # noqa: PTH120
+    return "x" not in mode and not stat.S_ISDIR(found) and os.access(path, os.W_OK)
 
 
 def _tokenizers(patches: Patches, recorder: Recorder, module: ModuleType) -> None:
     patches.wrap(module.PreTrainedTokenizerBase, "__setattr__", _sets(recorder))
 
 
-def _files(patches: Patches, recorder: Recorder, module: ModuleType) -> None:
-    patches.put(module, "open", vars(module)["open"], _opens(recorder))
+def _files(patches: Patches, recorder: Recorder, _module: ModuleType) -> None:
+    _opening.start(recorder)
+    patches.at_undo(_opening.stop)
 
 
 MODULES: dict[str, Callable[[Patches, Recorder, ModuleType], None]] = {
     "transformers.tokenization_utils_base": _tokenizers,
-    # Paths and most libraries open files by io, the rest by the builtin.
-    "builtins": _files,
     "io": _files,
 }

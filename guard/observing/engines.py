@@ -38,6 +38,9 @@ def _engine(patches: Patches, recorder: Recorder, module: ModuleType) -> None:
 def _starts(recorder: Recorder) -> Callable[..., Any]:
     def make(plain: Callable[..., Any]) -> Callable[..., Any]:
         def start_engine(self: Any, *args: Any, **kwargs: Any) -> None:
+            if not recorder.once("vllm"):
+                plain(self, *args, **kwargs)
+                return
             begun = recorder.begin()
             plain(self, *args, **kwargs)
             recorder.quietly(lambda: _started(recorder, begun, self, args, kwargs))

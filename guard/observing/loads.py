@@ -44,10 +44,9 @@ def _loading(what: str, recorder: Recorder) -> Make:
                 result = plain(cls, *args, **kwargs)
             except BaseException as error:
                 inside.intersection_update(before)
-                failed = error
-                told: dict[str, Any] = {"error": str(error)[:_LONGEST]}
+                told = {"error": str(error)[:_LONGEST]}
                 recorder.quietly(
-                    lambda: _report(what, recorder, start, cls, asked, told, None, failed)
+                    partial(_report, what, recorder, start, cls, asked, told, None, error)
                 )
                 raise
             inside.intersection_update(before)

@@ -54,25 +54,28 @@ def is_causal(model: Any) -> bool:
     return any(name.endswith(_CAUSAL) for name in names)
 
 
-def _calls(recorder: Recorder, module: ModuleType) -> Callable[..., Any]:
-    plain = module.nn.Module.__call__
+def _calls(recorder: Recorder, module: ModuleType, owner: Any) -> Callable[..., Any]:
     here = recorder.here
 
     def call(self: Any, *args: Any, **kwargs: Any) -> Any:
+        # What stands behind it for this object now: a mixin's, or what a script put on Module.
+        plain = super(owner, self).__call__
         ids: Any = kwargs.get("input_ids")
         if ids is None:
             ids = args[0] if args else kwargs.get("inputs_embeds")
         try:
-            narrow = ids.shape[1] == 1 and cache_in(kwargs) is not None
+            # In a graph that is captured a width is no number, and asking it would warn.
+            width = ids.shape[1]
+            narrow = type(width) is int and width == 1 and cache_in(kwargs) is not None
         except (AttributeError, IndexError, TypeError):
             narrow = True
         if narrow or module.compiler.is_compiling() or not recorder.once("forward"):
-            return plain(self, *args, **kwargs)
+            return plain(*args, **kwargs)
         inside = here.inside
         cached = recorder.quietly(partial(_prefill, recorder, module, self, args, kwargs))
         inside.add("forward")
         try:
-            output = plain(self, *args, **kwargs)
+            output = plain(*args, **kwargs)
         finally:
             inside.discard("forward")
         if cached is not None and not self.training:
@@ -101,9 +104,10 @@ def _look(
     rows = broken_rows(logits[:, -1])
     if not rows:
         return
-    with torch.no_grad(), recorder.muted():
-        layer, cause = None, "the pass goes on from a cache"
-        if not cached:
+    layer: str | None = None
+    cause = "the pass goes on from a cache"
+    if not cached:
+        with torch.no_grad(), recorder.muted():
             named = {} if not args else {"input_ids": args[0]}
             layer, cause = first_broken_layer(model, named | _inputs(kwargs))
     common = recorder.begin().common()
@@ -187,9 +191,8 @@ def _generates(recorder: Recorder) -> Callable[..., Any]:
                 result = plain(self, *args, **kwargs)
             except BaseException as error:
                 here.generation = None
-                failed = error
                 recorder.quietly(
-                    lambda: _generated(recorder, running, self, args, kwargs, None, failed)
+                    partial(_generated, recorder, running, self, args, kwargs, None, error)
                 )
                 raise
             here.generation = None
@@ -283,8 +286,9 @@ _PLAIN = frozenset({bool, int, float, str, type(None)})
 
 
 def _models(patches: Patches, recorder: Recorder, module: ModuleType) -> None:
-    call = _calls(recorder, module.torch)
-    patches.put(module.PreTrainedModel, "__call__", module.torch.nn.Module.__call__, lambda _: call)
+    owner = module.PreTrainedModel
+    call = _calls(recorder, module.torch, owner)
+    patches.put(owner, "__call__", owner.__call__, lambda _: call)
 
 
 def _generation(patches: Patches, recorder: Recorder, module: ModuleType) -> None:

@@ -5,34 +5,15 @@ from __future__ import annotations
 import itertools
 import os
 import threading
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, TypeVar
-from weakref import WeakKeyDictionary, WeakValueDictionary
+from typing import Any
 
-from guard.observing.events import (
-    Batch,
-    Blind,
-    Broken,
-    Change,
-    Decode,
-    Encode,
-    Event,
-    Generate,
-    Load,
-    Prefill,
-    Render,
-    Save,
-    Seed,
-    Site,
-    Write,
-)
+from guard.observing.events import Blind, Event, Site
 from guard.observing.frames import frames
-
-Kind = TypeVar("Kind", bound=Event)
-# Called with an event and the objects that it is about, by their numbers.
-Listener = Callable[[Event], None]
+from guard.observing.seen import Listener, Seen
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,106 +43,20 @@ class Start:
         }
 
 
-class Seen:
-    """What was seen so far; it stays readable behind the `with` block."""
-
-    def __init__(self, listener: Listener | None = None) -> None:
-        self._events: list[Event] = []
-        self._listener = listener
-
-    def take(self, event: Event) -> None:
-        """Keep an event, or hand it to the listener."""
-        if self._listener is None:
-            self._events.append(event)
-        else:
-            self._listener(event)
-
-    @property
-    def events(self) -> tuple[Event, ...]:
-        """Every event, in the order in which the calls began."""
-        return tuple(sorted(self._events, key=lambda event: event.number))
-
-    def of(self, kind: type[Kind]) -> tuple[Kind, ...]:
-        """The events of one class."""
-        return tuple(event for event in self.events if isinstance(event, kind))
-
-    @property
-    def loads(self) -> tuple[Load, ...]:
-        """Every from_pretrained."""
-        return self.of(Load)
-
-    @property
-    def encodings(self) -> tuple[Encode, ...]:
-        """Every tokenizer call that gave ids."""
-        return self.of(Encode)
-
-    @property
-    def renders(self) -> tuple[Render, ...]:
-        """Every apply_chat_template."""
-        return self.of(Render)
-
-    @property
-    def decodings(self) -> tuple[Decode, ...]:
-        """Every decode."""
-        return self.of(Decode)
-
-    @property
-    def prefills(self) -> tuple[Prefill, ...]:
-        """Every forward pass over a prompt or a batch."""
-        return self.of(Prefill)
-
-    @property
-    def broken(self) -> tuple[Broken, ...]:
-        """Every forward pass over a prompt whose scores were no numbers."""
-        return self.of(Broken)
-
-    @property
-    def generations(self) -> tuple[Generate, ...]:
-        """Every generate call."""
-        return self.of(Generate)
-
-    @property
-    def batches(self) -> tuple[Batch, ...]:
-        """Every batch of a trainer."""
-        return self.of(Batch)
-
-    @property
-    def saves(self) -> tuple[Save, ...]:
-        """Every save_pretrained."""
-        return self.of(Save)
-
-    @property
-    def changes(self) -> tuple[Change, ...]:
-        """Every chat template that was set on a tokenizer."""
-        return self.of(Change)
-
-    @property
-    def writes(self) -> tuple[Write, ...]:
-        """Every file that was opened to be written."""
-        return self.of(Write)
-
-    @property
-    def seeds(self) -> tuple[Seed, ...]:
-        """Every seed that was set."""
-        return self.of(Seed)
-
-    @property
-    def blind(self) -> tuple[Blind, ...]:
-        """What went on out of sight."""
-        return self.of(Blind)
-
-
 class Recorder:
     """Numbers calls and objects and hands events to those who observe."""
 
     def __init__(self) -> None:
         self.here = _Here()
-        self._audience: list[Seen] = []
+        # Replaced and never changed, so that an event needs no lock.
+        self._audience: tuple[Seen, ...] = ()
         self._numbers = itertools.count(1)
-        self._subjects: WeakKeyDictionary[Any, int] = WeakKeyDictionary()
-        self._objects: WeakValueDictionary[int, Any] = WeakValueDictionary()
+        # By identity: a class's own `__eq__` and `__hash__` are not called.
+        self._subjects: dict[int, tuple[weakref.ref[Any], int]] = {}
+        self._objects: dict[int, weakref.ref[Any]] = {}
         self._next_subject = itertools.count(1)
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
+        self._doors = threading.RLock()
         self._told: set[str] = set()
 
     def begin(self) -> Start:
@@ -170,22 +65,45 @@ class Recorder:
         return Start(next(self._numbers), found[0], found[1:], guarded)
 
     def emit(self, event: Event) -> None:
-        """Hand an event to everybody who observes."""
-        for seen in tuple(self._audience):
-            seen.take(event)
+        """Hand an event to everybody who observes; nothing is seen of what they do with it."""
+        # As `muted`, without its calls: this is done at every event.
+        here = self.here
+        before, here.inside = here.inside, {"muted"}
+        try:
+            for seen in self._audience:
+                seen.take(event)
+        finally:
+            here.inside = before
 
     def subject(self, thing: Any) -> int:
         """The number of a model or tokenizer; the same object keeps it."""
+        key = id(thing)
+        found = self._subjects.get(key)
+        if found is not None and found[0]() is thing:
+            return found[1]
         with self._lock:
-            found = self._subjects.get(thing)
-            if found is None:
-                found = self._subjects[thing] = next(self._next_subject)
-                self._objects[found] = thing
-            return found
+            return self._numbered(thing, key)
+
+    def _numbered(self, thing: Any, key: int) -> int:
+        found = self._subjects.get(key)
+        if found is not None and found[0]() is thing:
+            return found[1]
+        number = next(self._next_subject)
+
+        def gone(reference: weakref.ref[Any]) -> None:
+            self._objects.pop(number, None)
+            # Another object may have its place by now.
+            if self._subjects.get(key, (None,))[0] is reference:
+                self._subjects.pop(key, None)
+
+        reference = weakref.ref(thing, gone)
+        self._subjects[key], self._objects[number] = (reference, number), reference
+        return number
 
     def object_of(self, subject: int) -> Any:
         """The object of a number; None once it is gone."""
-        return self._objects.get(subject)
+        found = self._objects.get(subject)
+        return None if found is None else found()
 
     def blind(self, what: str) -> None:
         """Say once what cannot be seen."""
@@ -217,18 +135,21 @@ class Recorder:
         """Begin to hand events to somebody; the first puts the wrappers on."""
         from guard.observing.libraries import watch
 
-        self._audience.append(seen)
-        if len(self._audience) == 1:
-            self._told.clear()
-            watch(self)
+        with self._doors:
+            first = not self._audience
+            self._audience = (*self._audience, seen)
+            if first:
+                self._told.clear()
+                watch(self)
 
     def leave(self, seen: Seen) -> None:
         """The last who leaves takes the wrappers off."""
         from guard.observing.libraries import unwatch
 
-        self._audience.remove(seen)
-        if not self._audience:
-            unwatch()
+        with self._doors:
+            self._audience = tuple(one for one in self._audience if one is not seen)
+            if not self._audience:
+                unwatch()
 
 
 class _Here(threading.local):
@@ -274,7 +195,8 @@ def observe(listener: Listener | None = None) -> Iterator[Seen]:
 
     Args:
         listener: Called with each event instead of keeping it; for runs whose events do not fit
-            into memory.
+            into memory. Nothing is seen of what it does itself. An exception of its own does not reach
+            the script's call: it stands in `seen.blind`, and a GuardWarning tells it behind the block.
 
     Yields:
         What was seen so far.
@@ -285,3 +207,4 @@ def observe(listener: Listener | None = None) -> Iterator[Seen]:
         yield seen
     finally:
         RECORDER.leave(seen)
+        seen.tell_failures()

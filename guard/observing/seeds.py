@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import sys
 from collections.abc import Callable
 from types import ModuleType
@@ -57,15 +58,22 @@ def _wrap(patches: Patches, recorder: Recorder, module: ModuleType) -> None:
     def drawn(plain: Callable[..., Any]) -> Callable[..., Any]:
         def wrapper(*args: Any, **kwargs: Any) -> Any:
             result = plain(*args, **kwargs)
-            recorder.quietly(lambda: _note(recorder, int(module.initial_seed()), drawn=True))
+            if recorder.once("seed"):
+                recorder.quietly(lambda: _note(recorder, int(module.initial_seed()), drawn=True))
             return result
 
         return wrapper
 
-    for owner in (module, module.random):
-        found = vars(owner)
-        patches.put(owner, "manual_seed", found["manual_seed"], manual)
-        patches.put(owner, "seed", found["seed"], drawn)
+    for name, make in (("manual_seed", manual), ("seed", drawn)):
+        places = (module, module.random)
+        # One function at both places is one afterwards: pickle finds it at the other.
+        for found in dict.fromkeys(vars(place)[name] for place in places):
+            patches.put_same(
+                [place for place in places if vars(place)[name] is found],
+                name,
+                found,
+                functools.wraps(found)(make(found)),
+            )
 
 
 def _note(recorder: Recorder, value: int, *, drawn: bool) -> None:

@@ -12,7 +12,8 @@ from typing import Any
 
 from cleanguard.report.spoken import say
 from guard.observing.events import Blind, Event
-from guard.observing.recorder import RECORDER, Seen
+from guard.observing.recorder import RECORDER
+from guard.observing.seen import Seen
 from guard.tracing.children import follow
 from guard.tracing.journal import Journal
 
@@ -35,21 +36,17 @@ class Watching:
         self._busy = False
 
     def hear(self, event: Event) -> None:
-        """Judge an event; the judge's own calls are not heard."""
+        """Judge an event; the recorder is mute meanwhile, and gives at most blind spots of the judge's."""
         with self._lock:
             if self._busy:
                 if isinstance(event, Blind):
                     self.journal.event(event)
                 return
             self._busy = True
-            # As `muted`, without its calls: this is done at every event.
-            here = RECORDER.here
-            before, here.inside = here.inside, {"muted"}
             try:
                 self.journal.event(event)
                 RECORDER.quietly(partial(self._facts, event))
             finally:
-                here.inside = before
                 self._busy = False
 
     def _facts(self, event: Event) -> None:
@@ -92,10 +89,18 @@ def start() -> None:
     if not folder or not Path(folder).is_dir():
         return
     watching = Watching(Journal(Path(folder)), json.loads(os.environ.get(SCOPE) or "{}"))
-    RECORDER.join(Seen(watching.hear))
+    seen = Seen(watching.hear)
+    RECORDER.join(seen)
     os.register_at_fork(after_in_child=watching.forked)
+    atexit.register(_tell_failure, seen)
     atexit.register(watching.close)
     follow(watching.journal, watching.close)
+
+
+def _tell_failure(seen: Seen) -> None:
+    """A journal that cannot be written, as on a full disk, is told behind the script's own output."""
+    if seen.failure:
+        say(f"cleanguard: the watch of this process {seen.failure}", err=True)
 
 
 def main() -> None:

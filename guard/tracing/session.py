@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from cleanguard.catalogue.findings import Finding
 from cleanguard.settings.config import Settings, load_settings
-from guard.observing.recorder import RECORDER, Seen, observe
+from guard.observing.recorder import RECORDER, observe
+from guard.observing.seen import Seen
 from guard.tracing.child import Watching
 from guard.tracing.findings import findings_of
 from guard.tracing.gathering import Gathered, merged
@@ -95,3 +96,4 @@ def traced(settings: Settings | None = None, judge: Judge | None = None) -> Iter
         finally:
             RECORDER.leave(judged)
             watching.close()
+            judged.tell_failures()
