@@ -15,16 +15,16 @@ from codemods import imports
 from codemods.facts.loader_keywords import CARRIED
 from codemods.others.elsewhere import Elsewhere
 from codemods.plan.documents import Document, ScriptDocument
-from codemods.plan.edits import Edit, apply, tidy
+from codemods.plan.edits import Edit, apply, tidy, unique
 from codemods.plan.in_cells import placed
-from codemods.plan.left import beside, rows_before, still_left
+from codemods.plan.left import beside, exposed_site, rows_before, still_left
 from codemods.plan.notebook_document import NotebookDocument
 from codemods.plan.old_installs import with_installs
 from codemods.plan.options import EVERYTHING, Wishes
 from codemods.plan.planned import Links, Migration, PlannedSite
 from codemods.plan.sites import Site
 from codemods.proof.conditions import EXPOSED, ProofError, prove_findings, prove_text
-from codemods.proof.rescue import rescued
+from codemods.proof.rescue import left_whole, rescued
 from codemods.script.comments import keep_comments, stay_at_arguments
 from codemods.script.empty_blocks import without_empty_blocks
 from codemods.script.script import Script
@@ -56,7 +56,8 @@ def migrate_source(
     """Plans and proves the migration of one file; writes nothing.
 
     Where the whole cannot be proven, what stands in the way is left to a person and the rest is done.
-    If that does not help, the file is refused: `after` is `before`, `refusal` says why.
+    If that does not help, the file is refused: `after` is `before`, `refusal` says why. One that has the loader
+    already is not: what a run has left is left by the next one.
 
     Args:
         filename: The path as it was given.
@@ -246,12 +247,15 @@ class _Planner:
             second = _Planner(*given, exact=self._exact)
             return not second.best(wishes, again=False).changed
 
-        return rescued(plan, attempt, settles) or plan
+        found = rescued(plan, attempt, settles)
+        if found is None and plan.guarded:
+            found = left_whole(plan, attempt)
+        return found or plan
 
     def _attempt(self, wishes: Wishes) -> Migration:
         script = self._script.wished(wishes)
         sites, links = sites_of(script)
-        edits = _unique(edit for site in sites for edit in site.edits)
+        edits = unique(edit for site in sites for edit in site.edits)
         edits = stay_at_arguments(script, edits, CARRIED)
         arriving = imports.rewrite(script, edits, self._document.cells)
         edits = tidy(script.utf8, without_empty_blocks(script, edits))
@@ -276,7 +280,7 @@ class _Planner:
             self._filename,
             self._raw,
             after,
-            (*planned, *self._placed(map(_exposed, exposed), self._document.again(after))),
+            (*planned, *self._placed(map(exposed_site, exposed), self._document.again(after))),
             links=links,
             also=self._placed((*also, *self._seen_from_others(planned))),
         )
@@ -331,20 +335,3 @@ class _Planner:
         ):
             raise ProofError("a second run would change the file again")
         return left
-
-
-def _exposed(finding: Finding) -> PlannedSite:
-    """What a person can do next, now that the output is guarded; the row is the rewritten file's."""
-    reason = "its text is guarded now: write `provenance` with the record"
-    return PlannedSite(finding.code, finding.location.row, finding.message, (), reason)
-
-
-def _unique(edits: Iterable[Edit]) -> list[Edit]:
-    """Every edit once, without those inside a larger one."""
-    ordered = sorted(set(edits), key=lambda edit: (edit.start, -edit.end))
-    kept: list[Edit] = []
-    for edit in ordered:
-        if kept and edit.end <= kept[-1].end and edit.start < kept[-1].end:
-            continue
-        kept.append(edit)
-    return kept

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from cleanguard.editing.edits import Edit, OverlapError, apply
 
-__all__ = ["Edit", "OverlapError", "apply", "tidy"]
+__all__ = ["Edit", "OverlapError", "apply", "tidy", "unique"]
 
 
 def tidy(utf8: bytes, edits: Sequence[Edit]) -> list[Edit]:
@@ -60,3 +60,14 @@ def _line_before(utf8: bytes, end: int) -> bytes:
 
 def _line_at(utf8: bytes, start: int) -> bytes:
     return utf8[start : utf8.find(b"\n", start) + 1 or len(utf8)]
+
+
+def unique(edits: Iterable[Edit]) -> list[Edit]:
+    """Every edit once, without those inside a larger one."""
+    ordered = sorted(set(edits), key=lambda edit: (edit.start, -edit.end))
+    kept: list[Edit] = []
+    for edit in ordered:
+        if kept and edit.end <= kept[-1].end and edit.start < kept[-1].end:
+            continue
+        kept.append(edit)
+    return kept

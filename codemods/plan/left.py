@@ -79,3 +79,9 @@ def still_left(
     return tuple(
         site for site in sites if site.reason is None or site.code != "CG201" or site.row in found
     )
+
+
+def exposed_site(finding: Finding) -> PlannedSite:
+    """What a person can do next, now that the output is guarded; the row is the rewritten file's."""
+    reason = "its text is guarded now: write `provenance` with the record"
+    return PlannedSite(finding.code, finding.location.row, finding.message, (), reason)

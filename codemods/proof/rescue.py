@@ -37,3 +37,18 @@ def rescued(
             left -= {one}
             best = found if found.changed else best
     return best if best is not None and settles(best) else None
+
+
+def left_whole(
+    refused: Migration, attempt: Callable[[frozenset[tuple[str, int]]], Migration]
+) -> Migration | None:
+    """The plan that leaves every finding whose rewrite cannot be proven; None where one is rewritten all the same.
+
+    It is for a file that an earlier run has rewritten as far as it could: what that left, this leaves too.
+
+    Args:
+        refused: The plan that could not be proven.
+        attempt: Plans the file without the findings that are given by code and row.
+    """
+    found = attempt(frozenset((site.code, site.row) for site in refused.automatic))
+    return found if found.refusal is None and not found.changed else None

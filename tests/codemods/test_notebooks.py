@@ -201,6 +201,22 @@ def test_a_line_with_a_magic_is_left_to_a_person() -> None:
     assert [(site.code, site.line) for site in found.left] == [("CG101", "cell 2:1")]
 
 
+@pytest.mark.parametrize(
+    "cells",
+    [
+        (TOKENIZER + MODEL, "%timeit -n1 model.generate(**ids)\n" + GENERATE),
+        (MODEL, "%%writefile e.py\n" + ONE + "x = 1; " + MODEL, "%time " + MODEL),
+    ],
+    ids=["a magic", "a file that a cell writes"],
+)
+def test_what_one_run_leaves_the_next_leaves_too(cells: tuple[str, ...]) -> None:
+    first = migrate_source("n.ipynb", notebook(IMPORTS, *cells), Settings(), WATCHING)
+    assert first.changed
+    second = migrate_source("n.ipynb", first.after, Settings(), WATCHING)
+    assert (second.changed, first.refusal, second.refusal) == (False, None, None)
+    assert [one.code for one in second.left] == [one.code for one in first.left] != []
+
+
 def test_a_broken_cell_costs_only_itself() -> None:
     found = plan(notebook(IMPORTS, "def f(:", MODEL))
     assert sources(found.after)[1] == "def f(:"

@@ -162,3 +162,12 @@ def test_a_name_that_nothing_defines_any_more(monkeypatch):
     sabotage(monkeypatch, change)
     said = refusal(SOURCE + b"def f(m):\n    return model(m)\n")
     assert said == "the rewritten file would use `model`, which nothing defines any more"
+
+
+@pytest.mark.parametrize("bad", [("second",), ("first", "third")], ids=["one", "two"])
+def test_what_one_run_leaves_the_next_leaves_too(bad, monkeypatch):
+    spoil(monkeypatch, *bad)
+    first = migrate_source("script.py", MANY, Settings())
+    second = migrate_source("script.py", first.after, Settings())
+    assert (second.changed, second.refusal) == (False, None)
+    assert [one.reason for one in second.left] == [one.reason for one in first.left]
