@@ -8,6 +8,7 @@ them to check them.
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -25,6 +26,10 @@ _NAME = attrgetter("name")
 
 class FilesError(JobError):
     """A path cannot be looked at; the message names it and the remedy."""
+
+
+class UnlistedFolderError(OSError):
+    """A folder of the run cannot be listed, so that what is in it cannot be looked at."""
 
 
 class RefusedFolderError(Exception):
@@ -59,23 +64,33 @@ class SourceFile:
         name: The path as the user would write it: relative if it was given so.
         place: Where to read it; thousands are only looked at, and a `Path` takes longer than that.
         content: Its bytes, where they come from elsewhere (standard input).
+        unlisted: It is a folder that cannot be listed, and stands for the files in it: the system's reason.
     """
 
     name: str
     place: Path | str
     content: bytes | None = None
+    unlisted: str | None = None
 
     @property
     def path(self) -> Path:
         """Where to read it."""
         return Path(self.place)
 
+    @property
+    def kind(self) -> str:
+        """What it is called where it cannot be read."""
+        return "file" if self.unlisted is None else "folder"
+
     def read(self) -> bytes:
         """The file's bytes.
 
         Raises:
             OSError: It cannot be read, or is a pipe or a device by now.
+            UnlistedFolderError: It is a folder that cannot be listed.
         """
+        if self.unlisted is not None:
+            raise UnlistedFolderError(errno.EACCES, self.unlisted, str(self.place))
         return read_file(self.place) if self.content is None else self.content
 
 
@@ -91,6 +106,8 @@ def discover(
 ) -> tuple[SourceFile, ...]:
     """The files that `paths` stand for, each once, sorted by name.
 
+    A folder that cannot be listed is among them, in the place of the files in it.
+
     Args:
         paths: Files and folders as the user wrote them.
         exclude: gitignore-style patterns of what to leave out of folders.
@@ -102,8 +119,8 @@ def discover(
         gitignore: Leave out what .gitignore files say.
 
     Raises:
-        FilesError: A path does not exist or is no file, or a folder cannot be listed. Files that
-            cannot be read are found when they are read.
+        FilesError: A path does not exist or is no file. Files that cannot be read, and folders that
+            cannot be listed, are found when they are read.
     """
     patterns = tuple(exclude)
     found: dict[str, SourceFile] = {}
@@ -151,20 +168,30 @@ def _walk_named(
     above = gitignores_above(folder) if wanted.gitignore else ()
     real = os.path.realpath(folder)
     prefix = "" if given in (".", "./") else os.path.join(given, "")
-    for entry in _Walk(wanted).below(folder, above, configured):
+    walk = _Walk(wanted)
+    for entry in walk.below(folder, above, configured):
         below = entry.path[len(folder) :].lstrip(os.sep)
         # Folders behind links are not entered, so only a link to a file leads elsewhere.
         identity = os.path.realpath(entry.path) if entry.is_symlink() else os.path.join(real, below)
         yield identity, SourceFile(prefix + below, entry.path)
+    for path, reason in walk.unlisted.items():
+        below = path[len(folder) :].lstrip(os.sep)
+        name = prefix + below if below else given
+        yield os.path.join(real, below), SourceFile(name, path, unlisted=reason)
 
 
 class _Walk:
-    """The files below a folder, in the order of their names."""
+    """The files below a folder, in the order of their names.
+
+    Attributes:
+        unlisted: The folders that could not be listed, with the system's reason.
+    """
 
     def __init__(self, wanted: _Wanted) -> None:
         self._wanted = wanted
         self._looked_at = (*wanted.suffixes, ".gitignore", "pyproject.toml")
         self._found: list[os.DirEntry[str]] = []
+        self.unlisted: dict[str, str] = {}
 
     def below(
         self, folder: str, gitignores: Sequence[Patterns], configured: Patterns | None
@@ -180,10 +207,8 @@ class _Walk:
                 ]
             children = sorted(wanted_or_folder, key=_NAME)
         except OSError as error:
-            reason = (error.strerror or type(error).__name__).lower()
-            raise FilesError(
-                f"{os.path.relpath(folder)}: cannot list the folder: {reason}; exclude it"
-            ) from None
+            self.unlisted[folder] = error.strerror or type(error).__name__
+            return self._found
         names = {child.name for child in children}
         if wanted.gitignore and ".gitignore" in names:
             own = gitignore_of(folder)

@@ -56,7 +56,8 @@ def check_files(files: Sequence[SourceFile], settings: Settings, *, edits: bool 
         try:
             raw = file.read()
         except OSError as error:
-            findings.extend(unreadable(file.name, io_problem(error), settings))
+            found = unreadable(file.name, io_problem(error), settings, what=file.kind)
+            findings.extend(found)
             checked += 1
             continue
         checked += 1

@@ -13,11 +13,11 @@ from multiprocessing.connection import Connection
 from typing import Generic, TypeVar
 
 from cleanguard.catalogue.findings import Position
-from cleanguard.files import SourceFile
+from cleanguard.files import SourceFile, UnlistedFolderError
 from lint_rules._engine import worker
 from lint_rules._engine.checking import RuleCrashError
 from lint_rules._engine.pool import Family, Lost, Pool
-from lint_rules._engine.reported import io_problem
+from lint_rules._engine.reported import LIST_IT, io_problem
 from lint_rules._run.source import SourceError
 
 T = TypeVar("T")
@@ -33,16 +33,22 @@ class Unread:
         reason: Why, in words.
         position: Where.
         crashed: It is a fault of ours, and none of the file's.
+        remedy: What to do about it.
+        whole: It is a folder, which has no lines.
     """
 
     name: str
     reason: str
     position: Position = _START
     crashed: bool = False
+    remedy: str = "mend it and run again"
+    whole: bool = False
 
     @property
     def line(self) -> str:
         """Where it is, for people: file and line, and in a notebook the cell."""
+        if self.whole:
+            return self.name
         cell = f"cell {self.position.cell}:" if self.position.cell else ""
         return f"{self.name}:{cell}{self.position.row}"
 
@@ -128,6 +134,8 @@ def _limited(task: Callable[[SourceFile], object], file: SourceFile, doing: str)
     worker.start_clock()
     try:
         return task(file)
+    except UnlistedFolderError as error:
+        return Unread(file.name, io_problem(error), remedy=LIST_IT, whole=True)
     except OSError as error:
         return Unread(file.name, io_problem(error))
     except SourceError as error:

@@ -313,8 +313,8 @@ class _Run:
     def _unreadable(self, index: int, reason: str) -> None:
         from lint_rules._engine.reported import unreadable
 
-        name = self._files[index].name
-        self._done(index, unreadable(name, reason, self._settings.at(self._paths[index])))
+        file, settings = self._files[index], self._settings.at(self._paths[index])
+        self._done(index, unreadable(file.name, reason, settings, what=file.kind))
 
     def _done(self, index: int, findings: tuple[Finding, ...]) -> None:
         self._found[index] = findings

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from cleanguard.catalogue import hazards
 from cleanguard.catalogue.findings import Finding, Fix, Position
+from cleanguard.files import UnlistedFolderError
 from cleanguard.settings.config import Settings, selected
 from cleanguard.settings.per_file import with_severity
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from lint_rules.rule import Report, Rule
 
 START = Position(1, 1)
+
+LIST_IT = "change its rights, or exclude it"
 
 
 def placed_finding(
@@ -55,8 +58,9 @@ def _message(report: Report) -> str:
 
 
 def io_problem(error: OSError) -> str:
-    """Why the system did not give a file, in words."""
-    return f"cannot read it: {(error.strerror or type(error).__name__).lower()}"
+    """Why the system did not give a file, or what is in a folder, in words."""
+    what = "cannot list the folder" if isinstance(error, UnlistedFolderError) else "cannot read it"
+    return f"{what}: {(error.strerror or type(error).__name__).lower()}"
 
 
 def unreadable(
@@ -66,7 +70,7 @@ def unreadable(
     position: Position = START,
     what: str = "file",
 ) -> tuple[Finding, ...]:
-    """The finding for a file, or a cell of it, that could not be checked."""
+    """The finding for a file, a cell of it, or a folder, that could not be checked."""
     if hazards.UNREADABLE.code not in selected(settings):
         return ()
     finding = Finding(
@@ -77,6 +81,6 @@ def unreadable(
         location=position,
         end_location=position,
         message=f"the {what} was not checked: {reason}",
-        remedy=hazards.UNREADABLE.remedy,
+        remedy=LIST_IT if what == "folder" else hazards.UNREADABLE.remedy,
     )
     return (with_severity(finding, settings),)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from cleanguard.files import FilesError, discover
+from cleanguard.files import FilesError, UnlistedFolderError, discover
 from cleanguard.settings.ignores import Patterns
 
 
@@ -189,7 +189,7 @@ class TestErrors:
         assert names("src") == ["src/a.py"]
 
     def test_a_folder_that_cannot_be_listed(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        make("src/locked/a.py")
+        make("src/locked/a.py", "src/a.py", "src/z.py")
         scandir = os.scandir
 
         def refuse(path: str) -> Any:
@@ -198,10 +198,12 @@ class TestErrors:
             return scandir(path)
 
         monkeypatch.setattr(os, "scandir", refuse)
-        with pytest.raises(
-            FilesError, match=r"^src/locked: cannot list the folder: permission denied"
-        ):
-            discover(["src"])
+        assert names("src") == ["src/a.py", "src/locked", "src/z.py"]
+        assert names("src/locked") == ["src/locked"]
+        (folder,) = (one for one in discover(["src"]) if one.unlisted)
+        with pytest.raises(UnlistedFolderError, match="Permission denied"):
+            folder.read()
+        assert names("src", exclude=("locked/",)) == ["src/a.py", "src/z.py"]
 
 
 def test_nothing_found_is_an_empty_answer(tree: Path) -> None:

@@ -119,6 +119,45 @@ def test_a_file_that_is_swapped_or_gone(swap: str, folder: Path) -> None:
     assert sum(one.changed for one in found if not isinstance(one, Unread)) == 2
 
 
+@pytest.mark.parametrize(
+    ("command", "code"),
+    [
+        ("check", 1),
+        ("check --no-cache", 1),
+        ("check --fix-only", 2),
+        ("check --add-ignore known", 2),
+        ("status", 2),
+        ("baseline", 2),
+        ("gate --no-model", 2),
+        ("migrate", 2),
+        ("migrate --write", 2),
+    ],
+)
+def test_a_folder_that_cannot_be_listed_costs_only_itself(
+    command: str, code: int, run: Any, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    locked = folder / "locked"
+    locked.mkdir()
+    scandir = os.scandir
+
+    def refuse(path: str) -> Any:
+        if path == str(locked):
+            raise PermissionError(13, "Permission denied", path)
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    ran = run(*command.split())
+    assert ran.code == code
+    told = [line for line in (ran.out + ran.err).splitlines() if "cannot list the folder" in line]
+    assert len(told) == 1
+    assert str(folder) not in told[0]
+    if "migrate" in command:
+        assert "locked: cannot list the folder: permission denied (CG900)" in ran.err
+        assert ("loader.load()" in (folder / "c.py").read_text()) == ("--write" in command)
+    if command in ("check", "status"):
+        assert "c.py" in ran.out
+
+
 def test_python_that_libcst_refuses_is_told_with_its_line(run: Any, folder: Path) -> None:
     (folder / "bad.py").write_text(f"{LOAD}assert(a if b else True)\n")
     ran = run("migrate", "--write")

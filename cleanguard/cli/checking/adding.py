@@ -24,6 +24,8 @@ def add_ignores(
     Raises:
         JobError: The reason is none.
     """
+    from lint_rules._engine.reported import io_problem
+
     reason = check_reason(reason)
     own: dict[str, list[Finding]] = defaultdict(list)
     for finding in findings:
@@ -37,8 +39,11 @@ def add_ignores(
             continue
         try:
             kept = _add(file, own[file.name], settings, reason)
-        except (WriteError, OSError) as error:
+        except WriteError as error:
             failures.append(str(error))
+            continue
+        except OSError as error:
+            failures.append(f"{file.name}: {io_problem(error)}")
             continue
         codes = Counter(finding.code for finding in own[file.name])
         codes.subtract(finding.code for finding in kept)

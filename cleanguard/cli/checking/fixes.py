@@ -78,7 +78,11 @@ def fix_files(
     names: dict[str, Mapping[str, int]] = {}
     now = {file.name: file for file in files}
     patches: list[bytes] = []
-    failures: list[str] = []
+    failures = [
+        f"{one.name}: cannot list the folder; nothing in it was fixed"
+        for one in files
+        if one.unlisted
+    ]
     roots = (
         Path.cwd(),
         *(file.path.absolute().parent for file in files if not file.path.is_symlink()),

@@ -18,7 +18,11 @@ def show(settings: Settings, files: Sequence[SourceFile], *, names: bool) -> Non
     """Print the files, or the settings of the first of them in TOML."""
     if names:
         for file in files:
-            say(file.name)
+            if file.unlisted is None:
+                say(file.name)
+            else:
+                reason = file.unlisted.lower()
+                say(f"cleanguard: {file.name}: cannot list the folder: {reason}", err=True)
         return
     if files:
         say(f"# of {files[0].name}")

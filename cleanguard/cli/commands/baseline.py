@@ -40,7 +40,8 @@ def command(
 ) -> None:
     """Write the findings in PATHS to a file that `cleanguard check --baseline` holds new ones against.
 
-    Broken files (CG900) are not entered; they are reported until they are mended.
+    Broken files (CG900) are not entered; they are reported until they are mended. A folder that cannot be
+    listed leaves with 2, as nothing in it was entered.
     """
     from lint_rules._engine.pipeline import check_files
 
@@ -62,4 +63,4 @@ def command(
     entries = baseline.entries_of(run.findings, sources_of(files), file)
     write_out(file, for_json(baseline.dump(entries)), "cannot write the baseline")
     say(f"Wrote {counted(len(entries), 'finding')} to {file}.")
-    ctx.exit(CLEAN)
+    ctx.exit(CANNOT_DO if any(one.unlisted for one in files) else CLEAN)

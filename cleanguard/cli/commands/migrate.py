@@ -184,8 +184,7 @@ def _plan(planner: Planner, wishes: Wishes) -> tuple[list[Migration], list[str]]
                 failures.append(f"{outcome.reason}; the file was left as it is")
             else:
                 failures.append(
-                    f"{outcome.line}: {outcome.reason} (CG900); mend it and run again, "
-                    "it was left as it is"
+                    f"{outcome.line}: {outcome.reason} (CG900); {outcome.remedy}; it was left as it is"
                 )
     return plans, failures
 

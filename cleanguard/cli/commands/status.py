@@ -107,8 +107,9 @@ def _standing_of(outcome: Migration | Unread) -> Standing:
     from codemods.planning import Unread
 
     if isinstance(outcome, Unread):
-        where = outcome.line.removeprefix(f"{outcome.name}:")
-        return Standing(outcome.name, "unreadable", why=f"line {where}: {outcome.reason}")
+        where = outcome.line.removeprefix(outcome.name).removeprefix(":")
+        why = f"line {where}: {outcome.reason}" if where else outcome.reason
+        return Standing(outcome.name, "unreadable", why=why)
     plan = outcome
     if plan.unread:
         why = "; ".join(plan.unread)

@@ -105,7 +105,7 @@ class Checker:
                 files = discover([str(settings.root)], settings.left_out, settings.root)
             except JobError as error:  # the file alone can still be checked
                 problem = problem or str(error)
-        asked = _Open(str(path), path, look.content, settings, files, edits)
+        asked = _Open(str(path), path, look.content, settings=settings, others=files, edits=edits)
         (found,) = self._each.run([asked])
         if not isinstance(found, Unread):
             return Checked(found, problem)
