@@ -24,7 +24,9 @@ class WriteError(Exception):
     """The file was not written and is as it was; the message names it and the reason."""
 
 
-def replace_file(path: Path, before: bytes, after: bytes, roots: tuple[Path, ...]) -> None:
+def replace_file(
+    path: Path, before: bytes, after: bytes, roots: tuple[Path, ...], name: str | None = None
+) -> None:
     """Puts new bytes in a file's place: temporary file beside it, fsync, rename, fsync of the folder.
 
     Args:
@@ -32,26 +34,37 @@ def replace_file(path: Path, before: bytes, after: bytes, roots: tuple[Path, ...
         before: The bytes that the plan was made from.
         after: The bytes to write.
         roots: Folders that a followed link must stay in.
+        name: What messages call it; its path if None.
 
     Raises:
         WriteError: The file changed meanwhile, a link leads out of the tree, or the system refused.
     """
     target = path.resolve()
+    name = name or str(path)
     if path.is_symlink() and not any(target.is_relative_to(root.resolve()) for root in roots):
         raise WriteError(
-            f"{path}: a symbolic link out of the tree, to {target}; name that file itself"
+            f"{name}: a symbolic link out of the tree, to {target}; name that file itself"
         )
     try:
         found = target.stat()
         mode = stat.S_IMODE(found.st_mode)
         # To root nothing is read-only; whoever took the bits away meant it all the same.
         if not mode & 0o222 or not os.access(target, os.W_OK):
-            raise WriteError(f"{path}: the file is read-only")
+            raise WriteError(
+                f"{name}: the file is read-only; make it writable and run again, or exclude it"
+            )
         if read_file(target) != before:
-            raise WriteError(f"{path}: the file changed meanwhile; run again")
+            raise WriteError(f"{name}: the file changed meanwhile; run again")
         _write(target, after, mode, found)
     except OSError as error:
-        raise WriteError(f"{path}: {error.strerror or error}") from error
+        raise WriteError(f"{name}: {_reason(error, target)}") from error
+
+
+def _reason(error: OSError, target: Path) -> str:
+    """Why the system did not let a file be replaced: that takes a new one in its folder."""
+    if isinstance(error, PermissionError) and not os.access(target.parent, os.W_OK):
+        return "its folder is read-only; make it writable and run again, or exclude the file"
+    return error.strerror or str(error)
 
 
 def put_file(path: Path, content: bytes) -> None:

@@ -70,6 +70,24 @@ def test_a_read_only_file_is_left(script, tmp_path, monkeypatch):
     assert script.read_bytes() == OLD
 
 
+@pytest.mark.parametrize("read_only", ["file", "folder"])
+def test_what_is_read_only_is_told_as_it_was_named(read_only, script, tmp_path, monkeypatch):
+    (script if read_only == "file" else tmp_path).chmod(0o555)
+    if read_only == "folder":
+
+        def refuse(**_):
+            raise PermissionError(13, "Permission denied")
+
+        monkeypatch.setattr("tempfile.mkstemp", refuse)
+        allowed = os.access
+        monkeypatch.setattr(os, "access", lambda path, how: path != tmp_path and allowed(path, how))
+    with pytest.raises(
+        WriteError, match=r"^sub/x\.py: .*read-only; make it writable and run again"
+    ):
+        replace_file(script, OLD, NEW, (tmp_path,), "sub/x.py")
+    assert script.read_bytes() == OLD
+
+
 @pytest.mark.parametrize("fails", ["fsync", "write"])
 def test_a_full_disk_leaves_the_file_and_nothing_else(fails, script, tmp_path, monkeypatch):
     def full(*_: object) -> None:

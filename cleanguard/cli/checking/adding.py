@@ -86,7 +86,8 @@ def _add(
     ):  # such as a reason that is none to the rules
         return tuple(findings)
     if after != raw:
-        replace_file(file.path, raw, after, (Path.cwd(), file.path.absolute().parent))
+        roots = (Path.cwd(), file.path.absolute().parent)
+        replace_file(file.path, raw, after, roots, file.name)
     return left
 
 

@@ -96,7 +96,7 @@ def fix_files(
             problem = fixed.reason if fixed.crashed else f"{fixed.line}: {fixed.reason}"
         elif write and fixed.changed and file.content is None:
             try:
-                replace_file(file.path, fixed.before, fixed.after, roots)
+                replace_file(file.path, fixed.before, fixed.after, roots, file.name)
             except WriteError as error:
                 problem = str(error)
         if isinstance(fixed, Unread) or problem is not None:

@@ -280,7 +280,8 @@ def _write(
     for plan in plans:
         try:
             if plan.changed:
-                replace_file(where[plan.filename], plan.before, plan.after, roots)
+                path = where[plan.filename]
+                replace_file(path, plan.before, plan.after, roots, plan.filename)
             done.append(plan)
         except WriteError as error:
             failures.append(str(error))
