@@ -43,6 +43,8 @@ def room_of(module: str) -> str:
     room = rest.partition(".")[0]
     if (ROOT / package / room).is_dir() and room:
         return f"{package}.{room}"
+    if room == "__main__":  # another name of the command line
+        return f"{package}.cli"
     if room in ("errors", "version", "nesting"):
         return f"{package}.errors"
     if package == "lint_rules" and room in ("rule", "edits"):

@@ -12,7 +12,7 @@ from lint_rules.registry import RULES
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "architecture.md"
 # Beside its rules, lint_rules has four files.
-_ROOMS = {"cleanguard": 8, "guard": 8, "codemods": 6, "lint_rules": len(RULES) + 4}
+_ROOMS = {"cleanguard": 9, "guard": 8, "codemods": 6, "lint_rules": len(RULES) + 4}
 
 
 def test_the_picture_is_what_the_imports_say() -> None:

@@ -96,6 +96,12 @@ def test_an_interrupt_is_130(run: Run, engine: FakeEngine, monkeypatch: pytest.M
     assert run("check").code == 130
 
 
+def test_it_is_a_module_too() -> None:
+    command = [sys.executable, "-m", "cleanguard", "--version"]
+    ran = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert ran.stdout.startswith("cleanguard")
+
+
 def test_a_reader_that_leaves_is_no_crash(tmp_path: Path) -> None:
     script = (
         "import sys; from types import ModuleType, SimpleNamespace; m = ModuleType('lint_rules._engine.pipeline')\n"
