@@ -32,9 +32,9 @@ from codemods.siting import nothing_done, shown, sites_of
 from lint_rules._engine.checking import check_source, screened_text
 from lint_rules._engine.gate import needs_check
 from lint_rules._light.exact import InexactError
-from lint_rules._run.notebook import SUFFIX, read
+from lint_rules._run.notebook import SUFFIX, plain_bytes, read
 from lint_rules._run.others import OtherFiles
-from lint_rules._run.source import SourceError
+from lint_rules._run.source import SourceError, newer_syntax
 
 __all__ = ["Migration", "PlannedSite", "migrate_source"]
 
@@ -88,7 +88,8 @@ def migrate_source(
     if broken is not None:
         reason = broken.message.removeprefix("the file was not checked: ")
         raise SourceError(reason, broken.location)
-    if not (known or linked or _LOADER in raw):  # with what is silenced nothing is done either
+    has_loader = _LOADER in plain_bytes(filename, raw)
+    if not (known or linked or has_loader):  # with what is silenced nothing is done either
         return Migration(filename, raw, raw, ())
     rest = [one for one in known if one.code != UNREADABLE.code]
     if not filename.endswith(SUFFIX):
@@ -116,7 +117,8 @@ def _migrate_notebook(
     for index in range(len(notebook.sources)):
         document = NotebookDocument(after, index)
         own = [document.unplaced(one) for one in found if document.holds(one.location.cell)]
-        plans.append(_best(filename, document, settings, wishes, own, others, path))
+        with document.placed_errors():
+            plans.append(_best(filename, document, settings, wishes, own, others, path))
         after = plans[-1].after
     sites = [site for one in plans for site in (one.left_alone if one.refusal else one.sites)]
     also = tuple(site for one in plans for site in one.also)
@@ -263,6 +265,8 @@ class _Planner:
         planned = self._placed(sorted(shown(script, sites), key=lambda one: (one.row, one.code)))
         if not edits:
             return self._unchanged(planned, None, links)
+        if script.tree is None:
+            raise newer_syntax(script.source)
         try:
             edits = self._document.fitted(edits)
             after = self._document.written(edits)

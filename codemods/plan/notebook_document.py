@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from itertools import accumulate
 
@@ -54,6 +55,15 @@ class NotebookDocument:
     def place(self, row: int) -> Position | None:
         """Cell and line of a line of the module."""
         return self.notebook.place(Position(row, 1))
+
+    @contextmanager
+    def placed_errors(self) -> Iterator[None]:
+        """What is raised inside names cell and line."""
+        try:
+            yield
+        except SourceError as error:
+            place = self.notebook.place(error.position)
+            raise SourceError(str(error), place, error.remedy) from error
 
     def holds(self, number: int) -> bool:
         """Whether a cell, by its number in the notebook, is of this module."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from cleanguard.catalogue.findings import Position
 from codemods.plan.sites import Note
+from lint_rules._run.notebook import plain_bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,9 @@ class PlannedSite:
     def line(self) -> str:
         """Where it is, for people: `12`, in a notebook `cell 3:2`."""
         return str(self.row) if self.place is None else f"cell {self.place.cell}:{self.place.row}"
+
+
+_WATCHED = re.compile(rb"\bCleanModelLoader\.(load|generate|pipeline)_watched\(")
 
 
 # A load: its file, and its number among the calls of the file.
@@ -125,7 +130,12 @@ class Migration:
     @property
     def guarded(self) -> bool:
         """Whether the file uses the loader already."""
-        return b"CleanModelLoader" in self.before
+        return b"CleanModelLoader" in plain_bytes(self.filename, self.before)
+
+    @property
+    def already_watched(self) -> int:
+        """How many loads and generations are watched already."""
+        return len(_WATCHED.findall(plain_bytes(self.filename, self.before)))
 
     @property
     def automatic(self) -> tuple[PlannedSite, ...]:

@@ -35,20 +35,11 @@ def prove_text(script: Script, text: str, edits: Sequence[Edit]) -> ast.Module:
         ProofError: With the part of the contract that does not hold.
     """
     before = script.tree
-    if before is None:
-        raise ProofError(f"this Python cannot parse the file as it is: {_problem(script)}")
+    assert before is not None  # a plan is made of what this Python can parse
     tree = _compiled(before, text)
     _compare_untouched(before, script, edits, text, tree)
     _compare_names(script.source.text, text)
     return tree
-
-
-def _problem(script: Script) -> str:
-    try:
-        _parse(script.source.text)
-    except (SyntaxError, ValueError) as error:
-        return str(error)
-    return "it has no tree"
 
 
 def _compiled(before: ast.Module, text: str) -> ast.Module:

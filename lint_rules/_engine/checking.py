@@ -270,6 +270,8 @@ def parse_full(source: Source, *, parsed: bool) -> cst.Module:
     """
     import libcst as cst
 
+    from lint_rules._engine.refused import place_of_refused
+
     try:
         return cst.parse_module(source.text)
     except (RecursionError, MemoryError, AssertionError):
@@ -281,6 +283,7 @@ def parse_full(source: Source, *, parsed: bool) -> cst.Module:
         stop = _STOP.search(str(error.args[0]) if error.args else "")
         place = Position(int(stop[1]), int(stop[2])) if stop else START
         if not isinstance(error, cst.ParserSyntaxError):
+            place = place_of_refused(source.text)
             message += f": {' '.join(str(error).split())}"
         raise SourceError(message, place) from error
 

@@ -23,6 +23,10 @@ from lint_rules._run.source import SourceError
 T = TypeVar("T")
 _START = Position(1, 1)
 
+MEND_IT = "mend it and run again"
+# The limits are fixed, so that one file cannot hold up or use up a machine.
+SPARE_IT = "exclude it, or split it into smaller files"
+
 
 @dataclass(frozen=True, slots=True)
 class Unread:
@@ -41,7 +45,7 @@ class Unread:
     reason: str
     position: Position = _START
     crashed: bool = False
-    remedy: str = "mend it and run again"
+    remedy: str = MEND_IT
     whole: bool = False
 
     @property
@@ -106,7 +110,8 @@ class Each(Generic[T]):
         def take_last(file: SourceFile, outcome: T | Unread | _Exhausted | Lost) -> None:
             if isinstance(outcome, (Lost, _Exhausted)):
                 signal = outcome.signal if isinstance(outcome, Lost) else worker.OUT_OF_MEMORY
-                outcome = Unread(file.name, worker.told(signal, self._doing))
+                told = worker.told(signal, self._doing)
+                outcome = Unread(file.name, told, remedy=SPARE_IT)
             done(places[id(file)], outcome)
 
         self._pool.run([Family((file,), 1) for file in files], worker.WALL_SECONDS, take)
@@ -139,7 +144,7 @@ def _limited(task: Callable[[SourceFile], object], file: SourceFile, doing: str)
     except OSError as error:
         return Unread(file.name, io_problem(error))
     except SourceError as error:
-        return Unread(file.name, str(error), error.position)
+        return Unread(file.name, str(error), error.position, remedy=error.remedy or MEND_IT)
     except RecursionError:
         return Unread(file.name, "nested too deeply to be followed")
     except MemoryError:

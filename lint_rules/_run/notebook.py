@@ -140,7 +140,15 @@ def cells(raw: bytes) -> list[tuple[int, str]]:
     try:
         return [(cell.number, normal(cell.text)) for cell in code_cells(data)]
     except (KeyError, TypeError, IndexError, AttributeError) as error:
-        raise SourceError("JSON, but no notebook", _START) from error
+        raise SourceError(f"JSON, but no notebook{_fault(data)}", _START) from error
+
+
+def plain_bytes(filename: str, raw: bytes) -> bytes:
+    """A file's bytes to look for words in: of a notebook, whose JSON may be in UTF-16 or UTF-32, in UTF-8."""
+    encoding = json.detect_encoding(raw) if filename.endswith(SUFFIX) else "utf-8"
+    if encoding.startswith("utf-8"):
+        return raw
+    return raw.decode(encoding, "replace").encode("utf-8", "replace")
 
 
 def code_cells(data: Any) -> list[CodeCell]:
@@ -167,6 +175,52 @@ def code_cells(data: Any) -> list[CodeCell]:
                 text = source if isinstance(source, str) else "".join(source)
                 found.append(CodeCell(number, (*path, at, key), text))
     return found
+
+
+def _fault(data: Any) -> str:
+    """What keeps a document from being a notebook, behind a colon; empty where that is something rare."""
+    if not isinstance(data, dict):
+        return f": {_called(data)} where an object should be"
+    for key in ("metadata", "cells" if "worksheets" not in data else "worksheets"):
+        if key not in data:
+            return f": it has no `{key}`"
+    if not isinstance(data["metadata"], dict):
+        return f": `metadata` is {_called(data['metadata'])}"
+    sheets = [data] if "cells" in data else data["worksheets"]
+    cells_there = [one.get("cells") if isinstance(one, dict) else None for one in sheets]
+    number = 0
+    for group in cells_there:
+        if not isinstance(group, list):
+            return f": `cells` is {_called(group)}, not a list"
+        for cell in group:
+            number += 1
+            fault = _fault_of_cell(cell)
+            if fault is not None:
+                return f": cell {number} {fault}"
+    return ""
+
+
+def _fault_of_cell(cell: Any) -> str | None:
+    if not isinstance(cell, dict):
+        return f"is {_called(cell)}, not an object"
+    if "cell_type" not in cell:
+        return "has no `cell_type`"
+    if cell["cell_type"] != "code":
+        return None
+    key = next((key for key in ("source", "input") if key in cell), None)
+    if key is None:
+        return "has no `source`"
+    source = cell[key]
+    if isinstance(source, list):
+        odd = next((line for line in source if not isinstance(line, str)), "")
+        return None if odd == "" else f"has {_called(odd)} among the lines of its `{key}`"
+    return None if isinstance(source, str) else f"has {_called(source)} as its `{key}`"
+
+
+def _called(value: object) -> str:
+    """What JSON calls a value."""
+    names = {dict: "an object", list: "a list", str: "a text", bool: "a truth value"}
+    return "null" if value is None else names.get(type(value), "a number")
 
 
 def normal(text: str) -> str:

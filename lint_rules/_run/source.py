@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import io
+import sys
 import tokenize
 import warnings
 from codecs import BOM_UTF8
@@ -23,11 +24,18 @@ _LIMITS = ("too many nested parentheses", "too many levels of indentation")
 
 
 class SourceError(Exception):
-    """The bytes are not Python source that can be read."""
+    """The bytes are not Python source that can be read.
 
-    def __init__(self, message: str, position: Position) -> None:
+    Args:
+        message: Why.
+        position: Where.
+        remedy: What to do, if that is not to mend the file.
+    """
+
+    def __init__(self, message: str, position: Position, remedy: str | None = None) -> None:
         super().__init__(message)
         self.position = position
+        self.remedy = remedy
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +177,15 @@ def syntax_error(source: Source) -> SourceError:
     except SyntaxError as error:
         return _as_source_error(error)
     return SourceError("syntax error", Position(1, 1))
+
+
+def newer_syntax(source: Source) -> SourceError:
+    """What to say of a file that only a newer interpreter can parse, where this one has to."""
+    error = syntax_error(source)
+    python = f"Python {sys.version_info.major}.{sys.version_info.minor}"
+    reason = f"{python} cannot parse it: {str(error).removeprefix('syntax error: ')}"
+    remedy = "run cleanguard under the Python that the file is written for"
+    return SourceError(reason, error.position, remedy)
 
 
 def _as_source_error(error: SyntaxError) -> SourceError:

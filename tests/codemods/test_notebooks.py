@@ -241,6 +241,14 @@ def test_what_an_unread_line_names_is_not_taken_away(user: str) -> None:
         assert "import AutoTokenizer" in after or "AutoModelForCausalLM, AutoTokenizer" in after
 
 
+def test_what_libcst_refuses_is_told_with_its_cell() -> None:
+    raw = notebook(IMPORTS, MODEL + "assert(a if b else True)")
+    with pytest.raises(SourceError, match="libcst") as refused:
+        migrate_source("n.ipynb", raw, Settings())
+    place = refused.value.position
+    assert (place.cell, place.row) == (2, 2)
+
+
 def test_a_file_that_a_cell_writes_is_migrated_by_itself() -> None:
     text = "%%writefile eval.py\nfrom transformers import AutoModelForCausalLM\n" + MODEL
     found = plan(notebook(IMPORTS, MODEL, text))
@@ -352,6 +360,14 @@ def test_the_command_shows_cells_and_writes_them(run: Any, folder: Path) -> None
     assert run("check").code == 0
 
 
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-32", "utf-8-sig"])
+def test_the_status_of_other_encodings(encoding: str, run: Any, folder: Path) -> None:
+    raw = notebook(ONE, MODEL, "CleanModelLoader.load_watched('gpt2')").decode()
+    (folder / "n.ipynb").write_bytes(raw.encode(encoding))
+    assert run("migrate", "--write").code == 0
+    assert run("status").out.startswith("migrated   n.ipynb  1 watched")
+
+
 def test_the_patch_is_what_git_applies(run: Any, folder: Path) -> None:
     subprocess.run(["git", "init", "-q"], check=True)
     patch = run("migrate", "--diff").out
@@ -393,6 +409,45 @@ def test_what_is_no_notebook_is_told_by_name(raw: bytes, run: Any, folder: Path)
     assert (folder / "bad.ipynb").read_bytes() == raw
     assert "loader.load()" in (folder / "n.ipynb").read_text()
     assert "internal error" not in ran.err
+
+
+CODE = {"cell_type": "code", "metadata": {}}
+
+
+@pytest.mark.parametrize(
+    ("found", "told"),
+    [
+        ([], "a list where an object should be"),
+        (None, "null where an object should be"),
+        ({"cells": []}, "it has no `metadata`"),
+        ({"metadata": {}}, "it has no `cells`"),
+        ({"metadata": {}, "cells": 1}, "`cells` is a number, not a list"),
+        ({"metadata": {}, "cells": ["x"]}, "cell 1 is a text, not an object"),
+        ({"metadata": {}, "cells": [{}]}, "cell 1 has no `cell_type`"),
+        ({"metadata": {}, "cells": [CODE | {"source": ""}, CODE]}, "cell 2 has no `source`"),
+        ({"metadata": {}, "cells": [CODE | {"source": None}]}, "cell 1 has null as its `source`"),
+        ({"metadata": {}, "cells": [CODE | {"source": 1}]}, "cell 1 has a number as its `source`"),
+        (
+            {"metadata": {}, "worksheets": [{"cells": [CODE | {"input": ["a", None]}]}]},
+            "cell 1 has null among the lines of its `input`",
+        ),
+    ],
+    ids=str,
+)
+def test_why_json_is_no_notebook(found: Any, told: str) -> None:
+    with pytest.raises(SourceError) as refused:
+        NotebookDocument(json.dumps(found).encode())
+    assert str(refused.value) == f"JSON, but no notebook: {told}"
+
+
+def test_the_gate_names_all_that_it_cannot_read(run: Any, folder: Path) -> None:
+    for number in range(22):
+        (folder / f"bad{number:02}.ipynb").write_bytes(b"[]")
+    ran = run("gate", "--no-model")
+    assert ran.code == 2
+    assert ran.err.count("(CG900)") == 20
+    assert "bad19.ipynb:1: JSON, but no notebook" in ran.err
+    assert "and 2 more; the gate was not held" in ran.err
 
 
 def test_the_gate_counts_notebooks(run: Any, folder: Path) -> None:

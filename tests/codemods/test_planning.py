@@ -75,6 +75,8 @@ def test_one_file_costs_only_itself(
     ran = run(command, *(["--write"] if command == "migrate" else []))
     assert ran.code == 2
     assert told in ran.out + ran.err
+    if command.startswith("migrate") and "takes longer" in told:
+        assert "(CG900); exclude it, or split it into smaller files; it was left" in ran.err
     assert (folder / "bad.py").read_text() == LOAD
     written = "loader.load()" in (folder / "a.py").read_text() + (folder / "c.py").read_text()
     assert written == (command == "migrate")
@@ -165,9 +167,29 @@ def test_python_that_libcst_refuses_is_told_with_its_line(run: Any, folder: Path
     assert "bad.py" in ran.err
     assert "libcst" in ran.err
     assert "loader.load()" in (folder / "c.py").read_text()
+    for text, line in (
+        ("def f():\n    if x:\n        y = 1\n    elif z:\n        assert(a if b else True)\n", 7),
+        ("try:\n    pass\nexcept E:\n    while(a if b else c):\n        pass\n", 6),
+    ):
+        (folder / "bad.py").write_text(LOAD + text)
+        assert f"bad.py:{line}: this version of libcst cannot parse" in run("migrate").err
     (folder / "bad.py").write_text(f"{LOAD}\n(y): int = 1\n")
     assert "bad.py:4: this version of libcst cannot parse the file" in run("migrate").err
     assert "CG101" in run("check", "bad.py").out
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 12), reason="this Python can parse it")
+def test_syntax_of_a_newer_python_is_a_file_that_cannot_be_read(run: Any, folder: Path) -> None:
+    (folder / "bad.py").write_text(f"{LOAD}type X = int\n")
+    ran = run("migrate", "--write")
+    python = f"Python {sys.version_info.major}.{sys.version_info.minor}"
+    assert ran.code == 2
+    assert (
+        f"bad.py:3: {python} cannot parse it: invalid syntax (CG900); run cleanguard under"
+        in ran.err
+    )
+    assert "Refused" not in ran.out
+    assert "unreadable bad.py  line 3: " in run("status").out
 
 
 def left_of(text: str) -> int:

@@ -47,7 +47,7 @@ def command(
 
     found = inputs_of(paths, Overrides(config=config, isolated=isolated), notebooks=True)
     if found.problems:
-        raise JobError(found.problems[0])
+        raise JobError("\n".join(found.problems))
     settings, files = found.settings, found.files
     file = output or settings.root / (settings.baseline or baseline.DEFAULT_NAME)
     writable(file)

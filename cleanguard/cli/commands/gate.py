@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from lint_rules._engine.compiling import Content
 
 SCHEMA = "cleanguard.gate/1"
+_MOST_TOLD = 20
 Verdict = Literal["pass", "fail", "skipped"]
 
 
@@ -92,8 +93,7 @@ def command(
     _refuse_no_model(model)
     writable(output)
     found = inputs_of(paths, Overrides(config=config, isolated=isolated), notebooks=True)
-    if found.problems:
-        raise JobError(f"{found.problems[0]}; the gate was not held")
+    _refuse(found.problems)
     settings, files = found.settings, found.files
     contents = _read(files)
     checks = [_findings(files, settings), _compiles(contents)]
@@ -146,26 +146,42 @@ def _read(files: Sequence[SourceFile]) -> list[Content]:
     """What the files hold.
 
     Raises:
-        JobError: One cannot be read, so nothing can be said about the session's scripts.
+        JobError: Some cannot be read, so nothing can be said about the session's scripts; it names them.
     """
     from lint_rules._engine.compiling import content_of
     from lint_rules._engine.each import Each, Unread
 
     found: list[Content] = []
+    unread: list[str] = []
     with Each(content_of, "compiling") as each:
         for outcome in each.run(files):
             if isinstance(outcome, Unread):
-                raise JobError(f"{outcome.line}: {outcome.reason} (CG900); the gate was not held")
-            found.append(outcome)
+                unread.append(f"{outcome.line}: {outcome.reason} (CG900)")
+            else:
+                found.append(outcome)
+    _refuse(unread)
     return found
+
+
+def _refuse(problems: Sequence[str]) -> None:
+    """Hold no gate where there are problems.
+
+    Raises:
+        JobError: There are some; it names the first of them, and how many there are.
+    """
+    if not problems:
+        return
+    told = list(problems[:_MOST_TOLD])
+    if len(problems) > _MOST_TOLD:
+        told.append(f"and {len(problems) - _MOST_TOLD} more")
+    raise JobError("\n".join([*told[:-1], f"{told[-1]}; the gate was not held"]))
 
 
 def _findings(files: Sequence[SourceFile], settings: Settings) -> Check:
     from lint_rules._engine.pipeline import check_files
 
     run = check_files(files, settings, cached=False)
-    if run.failures:
-        raise JobError(f"{run.failures[0]}; the gate was not held")
+    _refuse(run.failures)
     errors = [item for item in run.findings if item.severity == "error"]
     detail = (
         f"{counted(len(errors), 'error')} and "

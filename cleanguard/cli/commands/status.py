@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from collections import Counter
 from collections.abc import Sequence
@@ -24,7 +23,6 @@ from cleanguard.report.spoken import put, say
 if TYPE_CHECKING:
     from codemods.planning import Migration, Unread
 
-_WATCHED = re.compile(rb"\bCleanModelLoader\.(load|generate|pipeline)_watched\(")
 State = Literal["clean", "pending", "migrated", "excluded", "unreadable"]
 _ORDER: tuple[State, ...] = ("pending", "unreadable", "migrated", "clean", "excluded")
 _COLOUR = {
@@ -116,7 +114,7 @@ def _standing_of(outcome: Migration | Unread) -> Standing:
         return Standing(
             plan.filename, "unreadable", len(plan.done), len(plan.left), plan.found, why
         )
-    watched = len(_WATCHED.findall(plan.before))
+    watched = plan.already_watched
     if plan.done or plan.left:
         given = len(plan.done), len(plan.left), plan.found, plan.refusal
         return Standing(plan.filename, "pending", *given, watched)
