@@ -12,7 +12,7 @@ import libcst as cst
 from codemods.imports.header import declared
 from codemods.imports.packed import in_rows
 from codemods.imports.statements import Import, imports_in, is_ours
-from codemods.imports.unused import became_unused
+from codemods.imports.unused import became_unused, sets_what_imports_bring
 from codemods.plan.edits import Edit
 from codemods.script.comments import names
 from codemods.script.script import Script
@@ -45,6 +45,8 @@ def rewrite(script: Script, edits: Sequence[Edit], cells: Sequence[int] = ()) ->
             unused = {n for n in item.names if became_unused(script, item, n, words, edits, every)}
             if unused:
                 losing.append((item, unused))
+    if script.once(sets_what_imports_bring):
+        losing = _but_one(every, losing)
     missing = [edit for edit in callers if not _is_imported(script, edit, every)]
     if any(IMPORT in edit.text for edit in edits):
         missing = []
@@ -66,6 +68,15 @@ def rewrite(script: Script, edits: Sequence[Edit], cells: Sequence[int] = ()) ->
     if cells:
         return [*result, *_in_other_cells(script, missing, every, arriving, cells)]
     return [*result, *declared(script.utf8)]
+
+
+def _but_one(
+    every: Sequence[Import], losing: list[tuple[Import, set[str]]]
+) -> list[tuple[Import, set[str]]]:
+    """Those that lose names, without the first where no import of a library would be left."""
+    ours = [item for item in every if is_ours(item.node)]
+    gone = [item for item, unused in losing if unused == set(item.names)]
+    return losing if any(item not in gone for item in ours) else losing[1:]
 
 
 def _places(script: Script, missing: Sequence[Edit], losing: Sequence[Import]) -> list[Import]:
@@ -216,8 +227,11 @@ def _kept(script: Script, item: Import, unused: set[str]) -> list[str]:
 def _before_theirs(
     script: Script, every: Sequence[Import], before: int, cells: Sequence[int]
 ) -> Edit | None:
-    """Above the first import of transformers at the top: what a script sets for it is set by then."""
-    for item in every:
+    """Above the first import of transformers at the top: what a script sets for it is set by then.
+
+    In a notebook above the last one before the first call: whoever runs a section runs its imports.
+    """
+    for item in reversed(every) if cells else every:
         if item.line not in script.module.body or script.is_foreign(item.line):
             continue
         modules = (

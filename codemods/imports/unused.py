@@ -27,6 +27,9 @@ _ITSELF = re.compile(r"\bmodules\[|\bimport __main__|\b(import_module|__import__
 _SAID = re.compile(
     r"[\"']\w+[\"']\s+(not\s+)?in\s+(globals|locals)\(\)|\b(globals|locals)\(\)(\.get\(|\[)\s*[\"']\w+[\"']\s*[\]),]"
 )
+_SETS_IMPORTED = re.compile(
+    r"\bloggerDict\b|\bgetLogger\(\s*[\"'](transformers|peft|torch|accelerate)\b|\bsys\.modules\b"
+)
 _UNCOMMENT = re.compile(r"#[^\n]*\b(un-?comment|comment (in|out))\b", re.IGNORECASE)
 # Everything out of a file, perhaps of the run.
 _STAR = rf"\bfrom\s+(?!(?:{'|'.join(sorted(LIBRARIES))}|torch|numpy|math|typing|tkinter)\b)\S+\s+import\s*\*"
@@ -86,6 +89,14 @@ def became_unused(
             if not any(span.start <= use.offset < span.end for span in taken)
         ]
     return bool(uses) and all(any(edit.covers(use.offset) for edit in edits) for use in uses)
+
+
+def sets_what_imports_bring(script: Script) -> bool:
+    """Whether a script sets loggers or modules of a library, which are there, or set, once it is imported.
+
+    The loader's import brings none: the library comes with the first load, and sets its own again.
+    """
+    return _SETS_IMPORTED.search(script.bare) is not None
 
 
 def _is_switched_by_hand(script: Script, name: str) -> bool:

@@ -202,7 +202,7 @@ def _removal(script: Script, build: QuantConfigBuild, edits: Sequence[Edit]) -> 
     uses = script.uses(target.value, build.place.function)
     if all(use.stores for use in uses):
         raise CannotRewrite("nothing in this file uses the config")
-    for use in uses:
+    for use in sorted(uses, key=lambda use: use.stores):  # who reads it says more than who binds it
         inside = own.start <= use.offset < own.end or any(edit.covers(use.offset) for edit in edits)
         if not inside:
             row = script.row_at(use.offset)

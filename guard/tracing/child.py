@@ -66,12 +66,12 @@ class Watching:
         self._busy = False
         self.journal.forked()
 
-    def close(self) -> None:
-        """Write the last counts."""
+    def close(self, *, failed: str | None = None) -> None:
+        """Write the last counts, and what the watch failed at."""
         with RECORDER.muted():
             RECORDER.quietly(self._closing)
         counts = self._judge.batches.counts if self._judge is not None else {}
-        self.journal.close(training=dict(counts))
+        self.journal.close(training=dict(counts), failed=failed or None)
 
 
 def judge_of(scope: dict[str, Any]) -> Any:
@@ -92,9 +92,14 @@ def start() -> None:
     seen = Seen(watching.hear)
     RECORDER.join(seen)
     os.register_at_fork(after_in_child=watching.forked)
+    close = partial(_close, watching, seen)
     atexit.register(_tell_failure, seen)
-    atexit.register(watching.close)
-    follow(watching.journal, watching.close)
+    atexit.register(close)
+    follow(watching.journal, close)
+
+
+def _close(watching: Watching, seen: Seen) -> None:
+    watching.close(failed=seen.failure)
 
 
 def _tell_failure(seen: Seen) -> None:

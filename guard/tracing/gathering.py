@@ -39,8 +39,8 @@ class Gathered:
         facts: Hazards, one for each code and place.
         reached: Places of the person's code that called something that is watched.
         events: Loads, saves, seeds and what could not be seen, in their order.
-        processes: The processes, each with `argv`, `pid`, `parent`, whether it came to its end, and
-            the Python processes that it started.
+        processes: The processes, each with `argv`, `pid`, `parent`, whether it came to its end, what
+            its watch failed at, and the Python processes that it started.
         training: Counts of training rows.
     """
 
@@ -51,10 +51,16 @@ class Gathered:
     training: Mapping[str, int]
 
     @property
+    def failed(self) -> tuple[Mapping[str, Any], ...]:
+        """The processes whose watch failed, as where no journal could be written."""
+        return tuple(process for process in self.processes if process["failed"])
+
+    @property
     def unseen(self) -> tuple[str, ...]:
         """What could not be seen, in sentences."""
         found = [str(event["what"]) for event in self.events if event["kind"] == "blind"]
         known = {process["pid"] for process in self.processes}
+        found += [f"the watch of process {one['pid']} {one['failed']}" for one in self.failed]
         for process in self.processes:
             if not process["ended"] and process["saw"]:
                 found.append(f"process {process['pid']} was cut off; its counts are the least")
@@ -116,6 +122,9 @@ def _process(lines: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
         {
             **{key: value for key, value in begun.items() if key != "type"},
             "ended": "end" in kinds,
+            "failed": next(
+                (line.get("failed") for line in lines if line.get("type") == "end"), None
+            ),
             "saw": bool(kinds & {"fact", "site"}),
             "children": [
                 {"pid": line["pid"], "argv": line["argv"]}

@@ -429,6 +429,32 @@ def test_what_may_take_any_name_of_the_module_keeps_it(migrate: Migrate, taken: 
     assert "import AutoModelForCausalLM" in after
 
 
+@pytest.mark.parametrize(
+    ("sets", "more", "kept"),
+    [
+        ("logging.getLogger('transformers').setLevel(logging.ERROR)", "", True),
+        ("print([n for n in logging.root.manager.loggerDict])", "", True),
+        ("logging.getLogger(__name__)", "", False),
+        (
+            "logging.getLogger('transformers').setLevel(40)",
+            ", AutoConfig\nprint(AutoConfig)",
+            False,
+        ),
+    ],
+)
+def test_a_library_whose_loggers_are_set_is_imported_before(
+    migrate: Migrate, sets: str, more: str, *, kept: bool
+) -> None:
+    """The loader imports it with the first load alone, and it sets its loggers then."""
+    text = (
+        f"import logging\nfrom transformers import AutoModelForCausalLM{more}\n\n{sets}\n"
+        "m = AutoModelForCausalLM.from_pretrained('gpt2', rope_theta=3)\n"
+    )
+    after = migrate(text, wishes=WATCHING).after.decode()
+    assert "load_watched(" in after
+    assert ("import AutoModelForCausalLM" in after) is kept
+
+
 def test_a_functions_own_import_is_nobody_elses(tmp_path: Path) -> None:
     load = "    return AutoModelForCausalLM.from_pretrained('gpt2', rope_theta=3)\n"
     made = "def made():\n    from transformers import AutoModelForCausalLM\n\n" + load

@@ -394,7 +394,7 @@ def test_a_broken_cell_is_told_and_leaves_with_2(run: Any, folder: Path) -> None
     assert ran.code == 2
     assert "n.ipynb:cell 2:1:7: the cell was not checked" in ran.err
     assert "loader.load()" in (folder / "n.ipynb").read_text()
-    assert run("status").code == 2
+    assert run("status").code == 1
 
 
 @pytest.mark.parametrize(
@@ -467,6 +467,17 @@ def test_a_cell_that_imports_for_itself_goes_on_doing_so() -> None:
     load = ONE + 'm = AutoModelForCausalLM.from_pretrained("gpt2")\n'
     found = sources(plan(notebook(load, "print(m)\n", ONE, MODEL)).after)
     assert [text.count("from guard import CleanModelLoader") for text in found] == [1, 0, 1, 0]
+
+
+def test_the_loaders_import_comes_into_the_section_of_the_call() -> None:
+    cells = [
+        "from transformers import pipeline",
+        "print(pipeline('ner')('a'))",
+        "import torch\nfrom transformers import GPT2LMHeadModel",
+        "m = GPT2LMHeadModel.from_pretrained('gpt2', rope_theta=3)",
+    ]
+    found = sources(migrate_source("n.ipynb", notebook(*cells), Settings(), wishes=WATCHING).after)
+    assert ["import CleanModelLoader" in text for text in found] == [False, False, True, False]
 
 
 def test_a_cell_whose_import_nobody_needs_gets_none() -> None:

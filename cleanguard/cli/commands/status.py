@@ -73,7 +73,7 @@ def command(
 ) -> None:
     """Say for each script whether it is clean, pending, migrated or excluded.
 
-    Exit codes: 0 nothing is pending, 1 something is, 2 a file could not be read.
+    Exit codes: 0 nothing is pending, 1 something is or cannot be read, 2 a configuration cannot be used.
     """
     inputs = inputs_of(paths, Overrides(config=config, isolated=isolated), notebooks=True)
     settings, files = inputs.settings, inputs.files
@@ -96,9 +96,9 @@ def command(
     _show(found, form)
     for problem in inputs.problems:
         say(f"cleanguard: {problem}", err=True)
-    if inputs.problems or any(item.state == "unreadable" for item in found):
+    if inputs.problems:
         ctx.exit(CANNOT_DO)
-    ctx.exit(FINDINGS if any(item.state == "pending" for item in found) else CLEAN)
+    ctx.exit(FINDINGS if any(item.state in ("pending", "unreadable") for item in found) else CLEAN)
 
 
 def _standing_of(outcome: Migration | Unread) -> Standing:

@@ -68,6 +68,8 @@ def _trace(options: TraceOptions, scratch: Path) -> int:
     files = _files(gathered, folder)
     findings = known.without(findings, files, stale=False)
     left = FINDINGS if findings and not options.exit_zero else CLEAN
+    if gathered.failed and left == CLEAN:  # what was lost may have been a finding
+        left = CANNOT_DO
     code = script_exit or left
     if options.as_json or options.save:
         text = document.dump(
