@@ -11,6 +11,7 @@ from codemods.plan.edits import Edit
 
 NoteKind = Literal["carried", "dropped", "changed", "fault"]
 Beyond = Literal["always", "seeded", "unnamed"]
+Amendment = Literal["bos", "one bos", "uncut", "length"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,12 +27,14 @@ class Note:
         beyond: For a change: when it is another one than those that the guard is for, so that a script
             that can be watched is watched: always, where the script sets a seed, or where only the
             run names the model, or it lies in a folder.
+        amends: For a change: how a run of the old script is amended to show it; None where none can be.
     """
 
     kind: NoteKind
     text: str
     unless: str | None = None
     beyond: Beyond | None = None
+    amends: Amendment | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,13 @@ class Tokenizers:
         reading: A real one is being read, by classes that would give stand-ins otherwise.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, tell: Callable[[str, str], None] = lambda *_: None) -> None:
+        """Prepare.
+
+        Args:
+            tell: Is given `real` or `stood in`, and the name of a model, when it is first asked for.
+        """
+        self._tell = tell
         self._plainly: Callable[..., Any] = import_module(
             "transformers"
         ).AutoTokenizer.from_pretrained
@@ -76,22 +82,40 @@ class Tokenizers:
             return ANSWER, VOCABULARY
         return list(plain.encode(_TEXT, add_special_tokens=False)), len(plain)
 
+    def bos_of(self, name: str) -> int | None:
+        """The id of the BOS of the tokenizer of that name."""
+        plain = self._plain(name)
+        found: int | None = (Tokenizer(name) if plain is None else plain).bos_token_id
+        return found
+
     def _plain(self, name: str) -> Any:
         if name not in self._known:
             try:
                 self._known[name] = self._load(name, local_files_only=True)
             except Exception:  # noqa: BLE001 - whatever keeps it from being read, there is a stand-in
                 self._known[name] = None
-            (self.stood_in if self._known[name] is None else self.real).add(name)
+            absent = self._known[name] is None
+            (self.stood_in if absent else self.real).add(name)
+            self._tell("stood in" if absent else "real", name)
         return self._known[name]
 
 
 def guarded_rows(tokenizer: Any, texts: Sequence[str]) -> list[list[int]]:
     """The ids of each text as the guard makes them, unpadded; the guard's own refusals are raised."""
     if isinstance(tokenizer, Tokenizer):
-        return [tokenizer.ids(text, bare=False) for text in texts]
+        return [_guarded_row(tokenizer, text) for text in texts]
     policy = import_module("guard.prompts.policy").policy_of(tokenizer)
     rows: list[list[int]] = import_module("guard.prompts.encoding").encode_rows(
         tokenizer, policy, list(texts)
     )
     return rows
+
+
+def _guarded_row(tokenizer: Tokenizer, text: str) -> list[int]:
+    if tokenizer.bos_token and tokenizer.bos_token in text:
+        errors = import_module("guard.errors")
+        raise errors.DoubledBosError(
+            "a prompt spells out BOS, which is added to every prompt of this family",
+            remedy="take the BOS text out of the prompt",
+        )
+    return tokenizer.ids(text, bare=False)

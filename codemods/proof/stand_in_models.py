@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from importlib import import_module
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+from cleanguard.catalogue.begin_tokens import beginning_of
 from cleanguard.catalogue.families import family_of
+from codemods.proof.amends import Amends
+from codemods.proof.recording import Journal
 from codemods.proof.tiny_models import config_of, layers_of
 
 _BOS, _EOS, _OFFSET = 1, 2, 3
@@ -24,14 +26,17 @@ _DEFAULTS = {"num_beams": 1, "num_return_sequences": 1, "use_cache": True}
 class Recorder:
     """Writes what a script asks for, in one form for the old way and the guarded one."""
 
-    def __init__(self, target: Path) -> None:
-        self.target = target
+    def __init__(self, target: Path, amends: Amends | None = None) -> None:
+        self.target, self._amends = target, amends
+        self._journal = Journal(target)
 
     def __call__(self, kind: str, **said: Any) -> None:
         """Add one call."""
+        if kind == "generate" and self._amends is not None:
+            said = self._amends.generation(said)
         kept = {name: _plain(value) for name, value in said.items() if value is not None}
-        with self.target.open("a", encoding="utf-8") as stream:
-            stream.write(json.dumps({"call": kind, **kept}, sort_keys=True) + "\n")
+        aside = {"beside": True} if self._journal.is_beside else {}
+        self._journal.put(call=kind, **kept, **aside)
 
 
 def _plain(value: Any) -> Any:
@@ -56,7 +61,7 @@ class Tokenizer:
         self.pad_token: str | None = None
         self.pad_token_id: int | None = None
         self.eos_token, self.eos_token_id = "</s>", _EOS
-        self.bos_token = "<s>" if self.has_bos else None
+        self.bos_token = (beginning_of(model).bos or "<s>") if self.has_bos else None
         self.bos_token_id = _BOS if self.has_bos else None
         self.model_max_length = 10**9
         self.vocab_size = 256 + _OFFSET
@@ -76,8 +81,11 @@ class Tokenizer:
         )
 
     def ids(self, text: str, *, bare: bool) -> list[int]:
-        """The ids of a text: its bytes, after BOS unless it is to be bare."""
-        ids = [byte + _OFFSET for byte in text.encode()]
+        """The ids of a text: its bytes, after BOS unless it is to be bare; a BOS that it spells is one id."""
+        first, *others = text.split(self.bos_token) if self.bos_token else (text,)
+        ids = _bytes_of(first)
+        for part in others:
+            ids += [_BOS, *_bytes_of(part)]
         return [_BOS, *ids] if self.has_bos and not bare else ids
 
     def encode(self, text: str, **options: Any) -> Any:
@@ -91,7 +99,7 @@ class Tokenizer:
         """The bytes back; specials as text unless they are to be left out."""
         numbers = ids.tolist() if hasattr(ids, "tolist") else list(ids)
         skip = options.get("skip_special_tokens", False)
-        names = {_BOS: "<s>", _EOS: "</s>"}
+        names = {_BOS: self.bos_token or "<s>", _EOS: "</s>"}
         raw = b"".join(
             bytes([i - _OFFSET]) if i >= _OFFSET else (b"" if skip else names.get(i, "").encode())
             for i in numbers
@@ -120,6 +128,10 @@ class Tokenizer:
 
     def save_pretrained(self, *_: Any, **__: Any) -> None:
         """Nothing is saved."""
+
+
+def _bytes_of(text: str) -> list[int]:
+    return [byte + _OFFSET for byte in text.encode()]
 
 
 def encoding_of(rows: list[list[int]], side: str, tensors: Any, single: bool) -> Any:

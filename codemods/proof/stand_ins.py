@@ -3,14 +3,15 @@
 `main` takes RECORD ORIGINAL SCRIPT ARGUMENTS… from the command line, where SCRIPT lies in a copy of the folder
 ORIGINAL, and writes one line of JSON to RECORD for each load, generation and scoring that the script asks for. A
 tokenizer is the model's own where its files are at hand; else a stand-in gives one id a byte, after a BOS where the
-model's family has one. A stand-in model answers " ok.". What was walked and whose files were there goes beside RECORD.
+model's family has one. A stand-in model answers " ok.". What was walked, whose files were there
+and how it ended goes beside RECORD.
 
 The libraries are imported by name at run time: nothing else in this package may load them.
 """
 
 from __future__ import annotations
 
-import json
+import random
 import re
 import runpy
 import sys
@@ -21,16 +22,18 @@ from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
-from codemods.proof.no_harm import confine
+from codemods.proof.amends import Amends
+from codemods.proof.landlock import lock
+from codemods.proof.no_harm import OutOfBoundsError, confine, report_writers
 from codemods.proof.real_tokenizers import Tokenizers, guarded_rows
-from codemods.proof.stand_in_models import Model, Recorder, encoding_of
+from codemods.proof.recording import Journal, about_of, amends_of
+from codemods.proof.stand_in_models import Model, Recorder, Tokenizer, encoding_of
 from codemods.proof.stand_in_pipelines import pipeline_of
-from codemods.proof.walked import watch
+from codemods.proof.walked import watch, watch_starts
 
 
-def _install(record: Recorder, *, wants_peft: bool) -> Tokenizers:
+def _install(record: Recorder, tokenizers: Tokenizers, *, wants_peft: bool) -> None:
     transformers: Any = import_module("transformers")
-    tokenizers = Tokenizers()
 
     def raw_tokenizer(name: Any, *_: Any, **options: Any) -> Any:
         return tokenizers.raw(str(name), options)
@@ -61,7 +64,6 @@ def _install(record: Recorder, *, wants_peft: bool) -> Tokenizers:
     stand_in.__path__ = import_module("guard").__path__
     stand_in.CleanModelLoader = _loader(record, settle, tokenizers)  # type: ignore[attr-defined]
     sys.modules["guard"] = stand_in
-    return tokenizers
 
 
 def _instead(base: Any, kind: str, stand_in: Callable[..., Any], tokenizers: Tokenizers) -> None:
@@ -223,20 +225,51 @@ class _Loaded(tuple):  # type: ignore[type-arg]
 
 def main() -> None:
     """Runs the script named on the command line."""
-    record, original, script, *arguments = sys.argv[1:]
+    named, original, script, *arguments = sys.argv[1:]
     sys.path[0] = str(Path(script).parent)  # as when the script is run by itself
-    target = Path(record)
-    tokenizers = _install(Recorder(target), wants_peft=b"peft" in Path(script).read_bytes())
+    target = Path(named)
+    about = Journal(about_of(target))
+    tokenizers = Tokenizers(lambda kind, name: about.put(**{kind: name}))
+    amends = Amends(
+        amends_of(target), script, tokenizers.bos_of, lambda number: about.put(amended=number)
+    )
+    record = Recorder(target, amends)
+    _install(record, tokenizers, wants_peft=b"peft" in Path(script).read_bytes())
+    amends.wrap(Tokenizer)
+    amends.wrap(import_module("transformers").PreTrainedTokenizerBase)
     sys.argv = [script, *arguments]
-    confine(target.parent, Path(original))
-    lines = watch(script)
+    report_writers()
+    lock(confine(target.parent, Path(original)))
+    watch_starts(lambda: about.put(anew=True))
+    watch(script, lambda line: about.put(line=line))
+    _seed()
     try:
         runpy.run_path(script, run_name="__main__")
-    finally:
-        sys.settrace(None)
-        about = {
-            "walked": sorted(lines),
-            "real": sorted(tokenizers.real),
-            "stood in": sorted(tokenizers.stood_in),
-        }
-        target.with_suffix(".about").write_text(json.dumps(about), encoding="utf-8")
+    except BaseException as error:
+        if not about.is_beside:
+            about.put(end=_end_of(error))
+        raise
+    if not about.is_beside:
+        about.put(end={})
+
+
+def _seed() -> None:
+    """Draw the same in each run, where the script does not say what it draws from."""
+    random.seed(0)
+    import_module("torch").manual_seed(0)
+    if "numpy" in sys.modules:
+        sys.modules["numpy"].random.seed(0)
+
+
+def _end_of(error: BaseException) -> dict[str, str]:
+    """How the script ended, as `codemods.proof.ends` reads it."""
+    if isinstance(error, SystemExit):
+        return {}  # the exit code says it
+    lines = str(error).strip().splitlines()
+    found = {"raises": type(error).__name__, "said": lines[0].rstrip(".") if lines else ""}
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, OutOfBoundsError):
+            return {**found, "refused": str(cause)}
+        cause = cause.__cause__ or cause.__context__
+    return found

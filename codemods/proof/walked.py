@@ -5,30 +5,62 @@ from __future__ import annotations
 import ast
 import difflib
 import sys
+from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
+# What multiprocessing imports when it starts a process that is no fork.
+_ANEW = frozenset(
+    f"multiprocessing.popen_{way}" for way in ("forkserver", "spawn_posix", "spawn_win32")
+)
 
-def watch(script: str) -> set[int]:
-    """From now on, the lines of the script that are run are put into the set that is returned."""
+
+def watch(script: str, tell: Callable[[int], None]) -> None:
+    """From now on, each line of the script that is run is told once.
+
+    It is told when it comes, so that what a process or a thread went through is known however it ends.
+
+    Args:
+        script: The path that the script is run under.
+        tell: Is given 1-based lines.
+    """
     lines: set[int] = set()
+
+    def came(line: int) -> None:
+        if line not in lines:
+            lines.add(line)
+            tell(line)
 
     def within(frame: FrameType, event: str, _: Any) -> Any:
         if event == "line":
-            lines.add(frame.f_lineno)
+            came(frame.f_lineno)
         return within
 
     def entered(frame: FrameType, *_: Any) -> Any:
         if frame.f_code.co_filename != script:
             return None
-        lines.add(frame.f_lineno)
+        came(frame.f_lineno)
         return within
 
     sys.settrace(entered)
     import threading
 
     threading.settrace(entered)
-    return lines
+
+
+def watch_starts(tell: Callable[[], None]) -> None:
+    """From now on, it is told once that this process starts Python anew: what that runs is not seen."""
+    told = False
+
+    def came(event: str, args: tuple[Any, ...]) -> None:
+        nonlocal told
+        spawns = event == "import" and args[0] in _ANEW
+        runs = event == "subprocess.Popen" and "python" in f"{args[0]} {args[1]}"
+        if not told and (spawns or runs):
+            told = True
+            tell()
+
+    sys.addaudithook(came)
 
 
 def unwalked(before: str, after: str, walked: set[int]) -> tuple[int, ...]:

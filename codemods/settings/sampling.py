@@ -17,6 +17,7 @@ _TWENTY = Note(
     "changed",
     "`max_new_tokens=20`: the call named no length, and transformers 5 then stops there, silently",
     "where generation_config.json names no length, under transformers 5",
+    amends="length",
 )
 DRAWN = Note(
     "changed",

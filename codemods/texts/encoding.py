@@ -77,7 +77,7 @@ def truncation_note(script: Script, encode: Encode) -> list[Note]:
     said = None if limit is None else limit.expression
     size = "the tokenizer's length" if said is None else f"{script.code(said)} tokens"
     text = f"truncation to {size}: a prompt is no longer cut; one that does not fit raises"
-    return [Note("changed", text, "where no prompt was longer", beyond="always")]
+    return [Note("changed", text, "where no prompt was longer", beyond="always", amends="uncut")]
 
 
 def specials_note(encode: Encode) -> Note:
@@ -89,9 +89,9 @@ def specials_note(encode: Encode) -> Note:
         return Note("carried", "special tokens: none, as before; the ids are the same")
     if policy == "one":
         text = "special tokens: BOS, which `add_special_tokens=False` had dropped"
-        return Note("changed", text)
+        return Note("changed", text, amends="bos")
     text = "special tokens: exactly the BOS that the family needs"
-    return Note("changed", text, "where the family has none (Qwen, GPT-2, …)")
+    return Note("changed", text, "where the family has none (Qwen, GPT-2, …)", amends="bos")
 
 
 def receiver(call: cst.Call) -> cst.BaseExpression:

@@ -21,7 +21,9 @@ _MAY_NAME_BOS = re.compile(
 # Families whose tokenizers mark the first word of a text, and not one that follows a special token.
 _MARKS_BEGINNINGS = ("llama2", "mistral")
 _BLANK = re.compile(rb"""[rRuUfF]*(?P<q>'{1,3}|"{1,3})\s""")
-_TWICE = Note("changed", "BOS stood twice before the prompt; it stands there once now")
+_TWICE = Note(
+    "changed", "BOS stood twice before the prompt; it stands there once now", amends="one bos"
+)
 
 
 def prompt_code(script: Script, encode: Encode, node: cst.BaseExpression) -> tuple[str, list[Note]]:

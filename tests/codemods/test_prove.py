@@ -8,7 +8,7 @@ import pytest
 
 from cleanguard.settings.config import Settings
 from codemods.migration import migrate_source
-from codemods.plan.options import WATCHING
+from codemods.plan.options import WATCHING, Wishes
 from codemods.proof.prove import compare_runs
 
 pytest.importorskip("torch")
@@ -31,7 +31,8 @@ def prove(tmp_path: Path, migrate, before: str, change=lambda text: text):
     path = tmp_path / "script.py"
     path.write_text(before)
     plan = migrate(before)
-    return compare_runs(path, plan.before, change(plan.after.decode()).encode())
+    after = change(plan.after.decode()).encode()
+    return compare_runs(path, plan.before, after, sites=plan.sites)
 
 
 @pytest.mark.slow
@@ -99,15 +100,59 @@ def test_generations_from_ids(tmp_path, migrate):
     [difference] = prove(
         tmp_path, migrate, before, lambda text: text.replace("max_new_tokens=5", "max_new_tokens=6")
     ).differences
-    assert '"max_new_tokens": 6' in difference
+    assert difference == "call 2, generate: max_new_tokens: 5 became 6"
 
 
 @pytest.mark.slow
 def test_a_bos_that_was_dropped(tmp_path, migrate):
     before = body("meta-llama/Llama-3.1-8B", ", add_special_tokens=False")
-    [difference] = prove(tmp_path, migrate, before).differences
-    assert '"ids": [[75' in difference
-    assert '"ids": [[1, 75' in difference
+    outcome = prove(tmp_path, migrate, before)
+    assert outcome.differences == ()
+    assert outcome.announced == (
+        "as announced on line 5: BOS, which `add_special_tokens=False` had dropped",
+    )
+    assert "settings; changed as announced on line 5: BOS, which" in outcome.told
+    path, plan = tmp_path / "script.py", migrate(before)
+    assert compare_runs(path, plan.before, plan.after).differences == (
+        "call 2, generate: the prompt's ids: 75, 104, 111, 111, 114 (5 in all) became 1, 75, 104, 111, 111, … "
+        "(6 in all)",
+    )
+    more = prove(tmp_path, migrate, before, lambda text: text.replace("=5", "=6"))
+    assert more.differences == ("call 2, generate: max_new_tokens: 5 became 6",)
+    assert len(more.announced) == 1
+
+
+TWICE = body("meta-llama/Llama-3.1-8B", ", truncation=True, max_length=4", ", do_sample=False")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("before", "told"),
+    [
+        pytest.param(
+            body("meta-llama/Llama-3.1-8B").replace('"Hello"', 'tokenizer.bos_token + "Hello"'),
+            "as announced on line 6: BOS stood twice before the prompt",
+            id="a second BOS",
+        ),
+        pytest.param(
+            TWICE, "as announced on line 6: truncation to 4 tokens: a prompt", id="a cut prompt"
+        ),
+        pytest.param(
+            body().replace("max_new_tokens=5", "do_sample=False"),
+            "as announced on line 6: `max_new_tokens=20`",
+            id="no length",
+        ),
+    ],
+)
+def test_what_the_plan_announces_is_no_difference(before, told, tmp_path):
+    path = tmp_path / "script.py"
+    path.write_text(before)
+    plan = migrate_source("script.py", before.encode(), Settings(), Wishes(unsafe=True))
+    outcome = compare_runs(path, plan.before, plan.after, sites=plan.sites)
+    assert outcome.differences == ()
+    assert len(outcome.announced) == 1
+    assert outcome.announced[0].startswith(told)
+    assert len(compare_runs(path, plan.before, plan.after).differences) == 1
 
 
 @pytest.mark.slow
@@ -212,7 +257,7 @@ def test_an_adapter_in_the_base_is_compared(tmp_path, migrate):
     assert prove(tmp_path, migrate, ADAPTED).differences == ()
     without = prove(tmp_path, migrate, ADAPTED, lambda text: text.replace(", in_place=True", ""))
     assert len(without.differences) == 1
-    assert '"adapters": ["adapter"]' in without.differences[0]
+    assert 'adapters: ["adapter"] became []' in without.differences[0]
 
 
 BRANCHED = """\
@@ -259,7 +304,7 @@ def test_a_tokenizer_whose_files_are_here_gives_the_ids(tmp_path, migrate):
         BRANCHED.format(model=model_path()),
         lambda text: text.replace('["Hello"]', '["Hullo"]'),
     )
-    assert str(real) in changed.differences[0]
+    assert f"{', '.join(map(str, real[1:6]))}" in changed.differences[0]
 
 
 COUNTED = """\

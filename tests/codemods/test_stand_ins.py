@@ -6,6 +6,7 @@ import json
 import os
 import sys
 import tempfile
+import threading
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -15,6 +16,8 @@ import pytest
 from codemods.proof.no_harm import confine
 from codemods.proof.real_tokenizers import Tokenizers, guarded_rows
 from codemods.proof.stand_in_models import ANSWER, VOCABULARY, Model, Recorder, Tokenizer, rows_of
+from codemods.proof.walked import watch_starts
+from guard.errors import GuardError
 from stages.tiny import model_path
 
 torch = pytest.importorskip("torch")
@@ -46,6 +49,45 @@ def test_its_rows_are_padded_as_it_is_told(side: str, ids: list[int], mask: list
     assert batch["attention_mask"].tolist() == [mask, [1, 1]]
     assert rows_of(batch["input_ids"], batch["attention_mask"]) == [[A], [A, A]]
     assert rows_of(batch["input_ids"], None) == [ids, [A, A]]
+
+
+def test_a_bos_that_is_spelled_is_one_id_and_the_guarded_way_refuses_it() -> None:
+    llama = Tokenizer("meta-llama/Llama-3.1-8B")
+    assert llama.bos_token == "<|begin_of_text|>"
+    assert llama.encode("<|begin_of_text|>a") == [1, 1, A]
+    with pytest.raises(GuardError, match="spells out BOS"):
+        guarded_rows(llama, ["<|begin_of_text|>a"])
+    assert Tokenizer("gpt2").encode("<s>") == [ord(one) + 3 for one in "<s>"]
+
+
+def test_who_asks_beside_the_others_is_marked(tmp_path: Path) -> None:
+    record = Recorder(tmp_path / "calls")
+    thread = threading.Thread(target=record, args=("score",))
+    thread.start()
+    thread.join()
+    record("load")
+    assert calls(record.target) == [{"call": "score", "beside": True}, {"call": "load"}]
+
+
+@pytest.mark.parametrize(
+    ("event", "args", "anew"),
+    [
+        ("import", ("multiprocessing.popen_spawn_posix",), True),
+        ("import", ("multiprocessing.popen_fork",), False),
+        ("subprocess.Popen", ("/usr/bin/python3", ["python3", "x.py"], None, None), True),
+        ("subprocess.Popen", ("git", ["git", "log"], None, None), False),
+    ],
+)
+def test_a_process_that_is_started_anew_is_told_once(
+    event: str, args: tuple[Any, ...], anew: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hooks: list[Any] = []
+    monkeypatch.setattr(sys, "addaudithook", hooks.append)
+    told: list[bool] = []
+    watch_starts(lambda: told.append(True))
+    hooks[0](event, args)
+    hooks[0](event, args)
+    assert told == [True] * anew
 
 
 def test_it_gives_text_back() -> None:
@@ -136,11 +178,13 @@ def test_a_trial_run_writes_into_its_copy_and_into_caches_only(
 ) -> None:
     hooks: list[Any] = []
     monkeypatch.setattr(sys, "addaudithook", hooks.append)
-    monkeypatch.setattr(tempfile, "gettempdir", lambda: str(tmp_path / "tmp"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / ".cache"))
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "hub"))
     copy, source = tmp_path / "copy", tmp_path / "source"
-    confine(copy, source)
+    assert {str(copy), str(tmp_path / "hub")} <= set(confine(copy, source))
     (watch,) = hooks
-    for path in (copy / "a", tmp_path / "tmp" / "b", tmp_path / ".cache" / "c", 3):
+    caches = tmp_path / ".cache/huggingface/a", tmp_path / "hub/b", "/dev/null"
+    for path in (copy / "a", *caches, 3):
         watch("open", (path, "w", 0))
         watch("os.remove", (path, -1))
     watch("open", (source / "a", "r", os.O_RDONLY))
@@ -148,6 +192,13 @@ def test_a_trial_run_writes_into_its_copy_and_into_caches_only(
         ("open", (source / "a", "a", 0)),
         ("open", (source / ".hidden", None, os.O_WRONLY)),
         ("open", (tmp_path / "elsewhere", "x", 0)),
+        ("open", (f"{tempfile.gettempdir()}/other", "w", 0)),
+        ("open", (tmp_path / ".cache/answers", "w", 0)),
+        ("open", ("/dev/shm/a", "w", 0)),
+        ("os.link", (source / "a", copy / "a", -1, -1)),
+        ("os.mkdir", (tmp_path / "elsewhere", 0o777, -1)),
+        ("sqlite3.connect", (f"file:{source}/a.db",)),
+        ("shutil.rmtree", (source, None)),
         ("os.remove", (str(source / "a"), -1)),
         ("os.rename", (copy / "a", source / "a", -1, -1)),
     ):

@@ -12,6 +12,7 @@ import click
 
 from cleanguard.cli.exit_codes import CANNOT_DO, CLEAN, FINDINGS
 from cleanguard.cli.inputs import inputs_of
+from cleanguard.cli.migrating.proofs import complaints, proofs, without_unproven
 from cleanguard.cli.migrating.prove_args import CommandLines
 from cleanguard.cli.outputs import writable
 from cleanguard.cli.overrides import Overrides
@@ -127,9 +128,12 @@ def command(
         from cleanguard.cli.migrating.choose import choose
 
         plans = choose(plans, wishes, planner.again)
-    verdicts = _prove(plans, where, given, failures) if proving else ()
-    if proving and write:
-        plans = _without_disproved(plans, failures)
+    found = proofs(plans, where, given) if proving else {}
+    verdicts = tuple((name, proof.told) for name, proof in found.items())
+    failures += complaints(found)
+    if write:
+        plans, told_of = without_unproven(plans, found)
+        failures += told_of
     if write:
         changed = [where[plan.filename] for plan in plans if plan.changed]
         if changed and not allow_dirty:
@@ -187,47 +191,6 @@ def _plan(planner: Planner, wishes: Wishes) -> tuple[list[Migration], list[str]]
                     f"{outcome.line}: {outcome.reason} (CG900); {outcome.remedy}; it was left as it is"
                 )
     return plans, failures
-
-
-def _prove(
-    plans: Sequence[Migration],
-    where: dict[str, Path],
-    given: CommandLines,
-    failures: list[str],
-) -> tuple[tuple[str, str], ...]:
-    """Runs what changed before and after; a difference is a failure."""
-    from codemods.proof.prove import compare_runs
-
-    verdicts: list[tuple[str, str]] = []
-    for plan in plans:
-        if plan.changed:
-            outcome = compare_runs(
-                where[plan.filename],
-                _code_of(plan.filename, plan.before),
-                _code_of(plan.filename, plan.after),
-                given.of(plan.filename),
-                Path.cwd(),
-            )
-            verdicts.append((plan.filename, outcome.told))
-            failures += [f"{plan.filename}: {line}" for line in outcome.differences]
-    return tuple(verdicts)
-
-
-def _without_disproved(plans: Sequence[Migration], failures: list[str]) -> list[Migration]:
-    """The plans, those whose run before and after could not be shown to be the same left as they are."""
-    told = {failure.partition(": ")[0] for failure in failures}
-    doubtful = {plan.filename for plan in plans if plan.changed and plan.filename in told}
-    failures += [
-        f"{name}: it was not written, since the proof did not succeed" for name in sorted(doubtful)
-    ]
-    return [replace(one, after=one.before) if one.filename in doubtful else one for one in plans]
-
-
-def _code_of(filename: str, raw: bytes) -> bytes:
-    """What is run: a script as it is, of a notebook the module of its cells."""
-    from lint_rules._run.notebook import SUFFIX, read
-
-    return read(raw).source.raw if filename.endswith(SUFFIX) else raw
 
 
 def _notice(

@@ -73,16 +73,26 @@ def test_what_cannot_be_guarded_is_watched(run, script):
     assert "migrated   script.py  2 watched" in run("status", "script.py").out
 
 
-@pytest.mark.slow
-def test_what_a_proof_shows_to_be_other_is_not_written(run, script):
+def asking(more: str = "", specials: str = "") -> str:
+    """A script that asks a model of a family with BOS."""
     before = NO_LENGTH.replace('"gpt2"', '"meta-llama/Llama-3.1-8B"')
-    before = before.replace('"pt")', '"pt", add_special_tokens=False)')
-    before = before.replace("**inputs)", "**inputs, max_new_tokens=5, do_sample=False)")
+    before = before.replace('"pt")', f'"pt"{specials})')
+    return before.replace("**inputs)", "**inputs, max_new_tokens=5, do_sample=False)") + more
+
+
+@pytest.mark.slow
+def test_what_cannot_be_proven_is_not_written_and_the_others_are(run, script, tmp_path):
+    before = asking("import os\nos._exit(0)\n")
     script.write_text(before)
-    ran = run("migrate", "--write", "--prove", "script.py")
+    (tmp_path / "z.py").write_text(asking(specials=", add_special_tokens=False"))
+    ran = run("migrate", "--write", "--prove", "script.py", "z.py")
     assert ran.code == 2
-    assert "it was not written, since the proof did not succeed" in ran.out + ran.err
+    assert "script.py: not proven: it left without ending" in ran.err
+    assert "script.py: it was not written, since the proof did not succeed" in ran.err
     assert script.read_text() == before
+    assert "proof of z.py: the same 2 calls" in ran.out
+    assert "changed as announced on line 5: BOS, which" in ran.out
+    assert "CleanModelLoader" in (tmp_path / "z.py").read_text()
 
 
 def test_unsafe_takes_a_call_without_a_length_and_says_so(run, script):
