@@ -8,10 +8,10 @@ from dataclasses import replace
 import libcst as cst
 
 from codemods.doubts.given_away import loads_without_bos, scored_without_bos
-from codemods.doubts.hashed import hashed
-from codemods.doubts.lone_tokenizers import beside, lone, unguarded
+from codemods.doubts.lone_tokenizers import beside, lone, of_own_classes, unguarded
 from codemods.doubts.serving import served
 from codemods.doubts.strict import strict_of_foreign
+from codemods.doubts.untouched import untouchable
 from codemods.facts.purposes import trains
 from codemods.facts.unseen_ids import has_bos, may_have_bos
 from codemods.generation import generate_calls, scoring
@@ -57,12 +57,13 @@ def sites_of(script: Script) -> tuple[list[Site], Links]:
                 own.setdefault((site.code, site.node), site.reason)
         done = {site.node for site in sites if site.automatic}
         found = half_done(script, sites, by_choice)
-        found = {**beside(lone(script, done), others.unguarded), **found}
+        raw = others.unguarded | script.once(of_own_classes)
+        found = {**beside(lone(script, done), raw), **found}
         if not found.keys() - held.keys():
             links = _links(script, sites, by_choice, own_keys)
             sites = without_begins(script, sites, allowed | loads_without_bos(script, sites))
             sites = [replace(s, reason=own.get((s.code, s.node), s.reason)) for s in sites]
-            why = script.once(hashed)
+            why = script.once(untouchable)
             if why is not None and any(site.edits for site in watched(script, sites)):
                 left = [replace(site, edits=(), notes=(), reason=why) for site in sites]
                 return left, nothing_done(script, links, why)

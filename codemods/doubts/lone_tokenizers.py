@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping, Set
 
 import libcst as cst
 
 from codemods.facts.other_holds import has_guarded_model
 from codemods.plan.planned import Unguarded
+from codemods.script.model_uses import Calls
 from codemods.script.script import Script
 from lint_rules._flow.values.events import ModelLoad, TokenizerLoad
 from lint_rules._flow.values.kinds import ModelId
+from lint_rules._flow.values.syntax import dotted
+
+# Classes of models, and classes that have a tokenizer of their own or none.
+_MODELS = re.compile(r"LM\b|LMHead|Model\b|CausalLM|Transformer\b|^[a-z_]*model$")
+_OTHERS = re.compile(
+    r"Sequence|Token|Masked|Question|Seq2Seq|Conditional|Vision|Audio|Image|CLIP|Sentence|Cross|Peft|Bert|T5|Bart|^super|^cls|^self"
+)
 
 
 def unguarded(
@@ -27,7 +36,22 @@ def unguarded(
         Unguarded(script.path.name, script.line_of(load.node), _name(load.model))
         for load in script.flow.events(ModelLoad)
         if load.node not in done | by_choice
-    )
+    ) | script.once(of_own_classes)
+
+
+def of_own_classes(script: Script) -> frozenset[Unguarded]:
+    """The loads of models by classes that are not the library's: `PromptedLM.from_pretrained(name)`."""
+    known = {load.node for load in script.flow.events(ModelLoad)}
+    known |= {load.node for load in script.flow.events(TokenizerLoad)}
+    found: set[Unguarded] = set()
+    for call in script.look(Calls, "from_pretrained").found:
+        owner = (dotted(call.func) or "").rpartition(".")[0]
+        if call in known or not _MODELS.search(owner) or _OTHERS.search(owner):
+            continue
+        first = call.args[0].value if call.args else None
+        name = str(first.evaluated_value) if isinstance(first, cst.SimpleString) else None
+        found.add(Unguarded(script.path.name, script.line_of(call), name))
+    return frozenset(found)
 
 
 def lone(script: Script, done: Set[cst.CSTNode]) -> dict[cst.CSTNode, str | None]:

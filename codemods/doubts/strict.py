@@ -28,6 +28,12 @@ _TOKENS = re.compile(
 )
 # What a test asks for by the name of a parameter, and nobody follows.
 _FIXTURE = re.compile(r"^\s*@(pytest\.)?fixture\b", re.MULTILINE)
+# How folders are called into which trainings save.
+_FOLDER = re.compile(
+    r"(\w*models?|\w*checkpoints?\w*|\w*ckpts?|\w*outputs?\w*|out|\w*results?|saved?\w*|\w*trained|runs?|logs?|weights|"
+    r"\w*fine_?-?tun\w*|tmp|te?mp|data|lora\w*|adapters?)(/|$)",
+    re.IGNORECASE,
+)
 _LENGTHS = ("max_new_tokens", "max_length")
 
 
@@ -89,12 +95,21 @@ def _otherwise(script: Script, sites: Sequence[Site]) -> Iterator[str]:
         load = script.flow.event_at(site.node, ModelLoad) or script.flow.event_at(
             site.node, TokenizerLoad
         )
-        unnamed = load is not None and not (load.model.fixed and is_hub_id(load.model))
+        unnamed = load is not None and not _is_of_hub(script, load)
         when = {"always": True, "seeded": seeded, "unnamed": unnamed}
         for note in site.notes if site.automatic else ():
             if note.beyond is not None and when[note.beyond]:
                 line = script.line_of(site.node)
                 yield f"guarded, something would be otherwise in line {line}: {note.text}"
+
+
+def _is_of_hub(script: Script, load: ModelLoad | TokenizerLoad) -> bool:
+    """Whether a load certainly names a repository of the hub, which holds a tokenizer: no folder of somebody's own."""
+    name = load.model.text or ""
+    if not load.model.fixed or not is_hub_id(load.model) or _FOLDER.match(name):
+        return False
+    named = {one.model.text for one in script.flow.events(TokenizerLoad)}
+    return not named or name in named
 
 
 def _in_the_script(script: Script) -> Iterator[str]:

@@ -82,10 +82,11 @@ def other_holds(
     reads = (Generate, Forward)
     generates = any(next(script.flow.events(kind), None) is not None for kind in reads)
     name = script.once(chat_elsewhere) if generates or trains(script) else None
-    where = script.look(Calls, None).found[:1] if name is not None and nodes else ()
-    for call in where:
+    reading = [event.node for kind in reads for event in script.flow.events(kind)]
+    where = [*reading, *script.look(Calls, None).found][:1]  # any place of the file speaks for it
+    for place in where if name is not None and nodes else ():
         goes = "trained" if trains(script) else "read"
-        yield call, f"{name} writes a chat format, which the guard refuses in what is {goes}"
+        yield place, f"{name} writes a chat format, which the guard refuses in what is {goes}"
     marks = nodes and (generates or trains(script)) and _MARKS.search(script.source.text)
     if marks and script.tree is not None and _writes(script.tree, _MARKS.search):
         line = script.row_in_text(marks.start())
@@ -96,7 +97,7 @@ def other_holds(
         own = [load.node for load in every if load.node in nodes]
         # Of what another file loads, any place here speaks.
         yield (
-            min(own or script.look(Calls, None).found[:1], key=script.line_of),
+            min(own or where, key=script.line_of),
             f"line {line} writes `{marks[0]}`, which may be a token of its own, and the guard refuses those of chats",
         )
     yield from _from_imports(script, nodes)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -11,14 +10,14 @@ import libcst as cst
 
 from codemods.imports.header import declared
 from codemods.imports.packed import in_rows
-from codemods.imports.statements import Import, imports_in, is_ours
+from codemods.imports.sections import in_calling_cells, in_other_cells, of_cells, with_import
+from codemods.imports.statements import IMPORT, Import, imports_in, is_ours
 from codemods.imports.unused import became_unused, sets_what_imports_bring
 from codemods.plan.edits import Edit
 from codemods.script.comments import names
 from codemods.script.script import Script
 from lint_rules._flow.values.syntax import dotted
 
-IMPORT = "from guard import CleanModelLoader"
 # What is told of the place of an import holds for what comes in its place.
 _FOR_LINTERS = re.compile(r"#\s*(noqa|isort:|pylint:|ruff:)", re.IGNORECASE)
 _WORD = re.compile(r"[A-Za-z_]\w*")
@@ -51,7 +50,7 @@ def rewrite(script: Script, edits: Sequence[Edit], cells: Sequence[int] = ()) ->
     if any(IMPORT in edit.text for edit in edits):
         missing = []
     places = _places(script, missing, [item for item, _ in losing])
-    places = [*places, *_of_cells(script, [item for item, _ in losing], missing, every, cells)]
+    places = [*places, *of_cells(script, [item for item, _ in losing], missing, every, cells)]
     result = [
         _edit(script, item, unused, arrives=item in places)
         for item, unused in losing
@@ -61,12 +60,18 @@ def rewrite(script: Script, edits: Sequence[Edit], cells: Sequence[int] = ()) ->
         start = min(edit.start for edit in missing)
         above = _before_theirs(script, every, start, cells)
         beside = [] if above else _beside_local(script, every, missing)
+        if not beside and cells and above is None:  # run in another order than they stand
+            beside = in_calling_cells(script, missing, cells)
         if not beside:
             beside = [_above_its_comment(script, above, cells) if above else _insertion(script)]
         result += beside
     arriving = [edit for edit in result if IMPORT in edit.text]
     if cells:
-        return [*result, *_in_other_cells(script, missing, every, arriving, cells)]
+        arriving += in_other_cells(script, missing, every, arriving, cells)
+        first = min((edit.start for edit in arriving), default=0)
+        lonely = [edit for edit in missing if edit.start < first]  # run after cells below
+        kept = [edit for edit in result if IMPORT not in edit.text]
+        return [*kept, *arriving, *in_calling_cells(script, lonely, cells)]
     return [*result, *declared(script.utf8)]
 
 
@@ -96,45 +101,6 @@ def _places(script: Script, missing: Sequence[Edit], losing: Sequence[Import]) -
     ]
     froms = [item for item in top if isinstance(item.node, cst.ImportFrom)]
     return froms[:1] or top[-1:]
-
-
-def _of_cells(
-    script: Script,
-    losing: Sequence[Import],
-    missing: Sequence[Edit],
-    every: Sequence[Import],
-    cells: Sequence[int],
-) -> list[Import]:
-    """The first import of each cell of a notebook that loses one, where a cell with a call may import by it."""
-    found: dict[int, Import] = {}
-    for item in losing if cells else ():
-        found.setdefault(bisect_right(cells, script.span(item.line).start), item)
-    calling = {bisect_right(cells, edit.start) for edit in missing}
-    ours = [item for item in every if is_ours(item.node) and item.line in script.module.body]
-    importing = {bisect_right(cells, script.span(item.line).start) for item in ours}
-    if calling <= importing:  # each has its own
-        return [item for cell, item in found.items() if cell in calling]
-    return list(found.values())
-
-
-def _in_other_cells(
-    script: Script,
-    missing: Sequence[Edit],
-    every: Sequence[Import],
-    arriving: Sequence[Edit],
-    cells: Sequence[int],
-) -> list[Edit]:
-    """The loader's import in cells of a notebook that import all that they use, and may be run without those above."""
-    known = {bisect_right(cells, edit.start) for edit in arriving}
-    found: dict[int, Edit] = {}
-    for edit in missing:
-        cell = bisect_right(cells, edit.start)
-        for item in every if cell not in known else ():
-            start = script.lines_of(item.line).start
-            ours = is_ours(item.node) and item.line in script.module.body
-            if ours and bisect_right(cells, start) == cell and start < edit.start:
-                found.setdefault(cell, _with_import(script, item))
-    return list(found.values())
 
 
 def _nearest(script: Script, edit: Edit, losing: Sequence[Import]) -> Import | None:
@@ -243,16 +209,9 @@ def _before_theirs(
         start = script.lines_of(item.line).start
         if "transformers" in tops and start < before:
             if start in cells:
-                return _with_import(script, item)
+                return with_import(script, item)
             return Edit(start, start, f"{IMPORT}{script.newline}")
     return None
-
-
-def _with_import(script: Script, item: Import) -> Edit:
-    """The loader's import and another, in its place: what is inserted at a cell's start ends the one above."""
-    span = script.lines_of(item.line)
-    text = script.utf8[span.start : span.end].decode()
-    return Edit(span.start, span.end, f"{IMPORT}{script.newline}{text}")
 
 
 def _above_its_comment(script: Script, edit: Edit, cells: Sequence[int]) -> Edit:

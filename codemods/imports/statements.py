@@ -11,6 +11,7 @@ from codemods.script.looking import Looking
 from codemods.script.walks import leaves
 from lint_rules._flow.values.syntax import dotted
 
+IMPORT = "from guard import CleanModelLoader"
 LIBRARIES = ("transformers", "peft", "torch", "bitsandbytes", "unsloth")
 
 

@@ -46,7 +46,10 @@ def takes_by_text(text: str, stem: str, name: str) -> bool:
     """Whether a text takes a name by texts: `mock.patch("module.name")`, `%run module.py` beside the name, any name."""
     word = re.escape(stem)
     names = re.compile(
-        rf"[\"'][^\"'\n]*\b{word}\b[^\"'\n]*[\"']|^\s*%(run|load)\s[^\n]*\b{word}\b", re.MULTILINE
+        rf"[\"'][^\"'\n]*\b{word}\.(py\b|{re.escape(name)}\b)"
+        rf"|(import_module\(|__import__\(|run_module\(|modules\[)\s*[\"'][\w.]*\b{word}[\"']"
+        rf"|^\s*%(run|load)\s[^\n]*\b{word}\b",
+        re.MULTILINE,
     )
     if stem not in text or not names.search(text):
         return asks_by_name(text, stem, "getattr|vars|dir|setattr", "__dict__")

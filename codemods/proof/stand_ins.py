@@ -266,7 +266,7 @@ def _end_of(error: BaseException) -> dict[str, str]:
     if isinstance(error, SystemExit):
         return {}  # the exit code says it
     lines = str(error).strip().splitlines()
-    found = {"raises": type(error).__name__, "said": lines[0].rstrip(".") if lines else ""}
+    found = {"raises": error.__class__.__name__, "said": lines[0].rstrip(".") if lines else ""}
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, OutOfBoundsError):

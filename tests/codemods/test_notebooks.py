@@ -480,6 +480,19 @@ def test_the_loaders_import_comes_into_the_section_of_the_call() -> None:
     assert ["import CleanModelLoader" in text for text in found] == [False, False, True, False]
 
 
+def test_a_cell_that_is_run_after_those_below_has_an_import_of_its_own() -> None:
+    cells = [
+        'import time\n\ninputs = tok("a", return_tensors="pt")\n'
+        "out = model.generate(**inputs, max_new_tokens=10, do_sample=False)\nprint(tok.decode(out[0]))",
+        "from transformers import AutoModelForCausalLM, AutoTokenizer",
+        "name = 'gpt2'\ntok = AutoTokenizer.from_pretrained(name)\nmodel = AutoModelForCausalLM.from_pretrained(name)",
+    ]
+    found = sources(migrate_source("n.ipynb", notebook(*cells), Settings(), wishes=WATCHING).after)
+    assert found[0].startswith("import time\nfrom guard import CleanModelLoader\n\ninputs = ")
+    assert "CleanModelLoader.generate_watched(" in found[0]
+    assert found[1].startswith("from guard import CleanModelLoader\n")
+
+
 def test_a_cell_whose_import_nobody_needs_gets_none() -> None:
     """Each cell that loads has an import of its own."""
     theirs = "from transformers import AutoModelForCausalLM"

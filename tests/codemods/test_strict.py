@@ -176,10 +176,25 @@ def test_a_tokenizer_alone_whose_batch_would_be_padded_otherwise(migrate: Migrat
 
 def test_a_folder_may_lack_a_tokenizer(migrate: Migrate) -> None:
     script = f"{HEAD}model = AutoModelForCausalLM.from_pretrained('{{}}')\nprint(model.config)\n"
-    found = [
-        migrate(script.format(name), wishes=WATCHING) for name in ("../out/checkpoint-9", "gpt2")
-    ]
-    assert [b"load_watched" in one.after for one in found] == [True, False]
+    names = (
+        "../out/checkpoint-9",
+        "models/poems",
+        "gpt2_finetuned",
+        "gpt2",
+        "openai-community/gpt2",
+    )
+    found = [migrate(script.format(name), wishes=WATCHING) for name in names]
+    assert [b"load_watched" in one.after for one in found] == [True, True, True, False, False]
+
+
+def test_a_tokenizer_of_another_name(migrate: Migrate) -> None:
+    """The weights may lie alone."""
+    script = f"{LOADS}{ASKS.format(False)}".replace(
+        'Tokenizer.from_pretrained("gpt2")', 'Tokenizer.from_pretrained("gpt2-large")'
+    )
+    assert "gpt2-large" in script
+    after = migrate(script, wishes=WATCHING).after
+    assert b"load_watched" in after
 
 
 @pytest.mark.parametrize(
@@ -194,6 +209,21 @@ def test_a_file_whose_bytes_are_checked(migrate: Migrate, checks: str, *, touche
     assert plan.changed is touched
     if not touched:
         assert all("hash source files" in str(site.reason) for site in plan.manual)
+
+
+@pytest.mark.parametrize(
+    "purge",
+    [
+        "for name in list(sys.modules):\n    if name.startswith('transformers'):\n        del sys.modules[name]\n",
+        "sys.modules.pop('transformers', None)\n",
+        "import importlib\nimport transformers\nimportlib.reload(transformers)\n",
+    ],
+)
+def test_a_file_that_exchanges_the_library(migrate: Migrate, purge: str) -> None:
+    """The loader would go on with the one that it has."""
+    plan = migrate(f"import sys\n{purge}{LOADS}{ASKS.format(False)}", wishes=WATCHING)
+    assert not plan.changed
+    assert all("imported anew" in str(site.reason) for site in plan.manual)
 
 
 def test_a_file_that_another_checks(tmp_path: Path) -> None:

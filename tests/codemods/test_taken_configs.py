@@ -79,8 +79,11 @@ def test_what_another_file_takes_by_texts_stays(tmp_path: Path, user: str) -> No
     assert ASSIGNED in plan_of(tmp_path, name, user)
 
 
-def test_nobody_takes_it(tmp_path: Path) -> None:
-    assert ASSIGNED not in plan_of(tmp_path, "user.py", "print('a module')\n")
+@pytest.mark.parametrize(
+    "user", ["print('a module')\n", "short = 'module'\nprint(getattr(short, 'upper'))\n"]
+)
+def test_nobody_takes_it(tmp_path: Path, user: str) -> None:
+    assert ASSIGNED not in plan_of(tmp_path, "user.py", user)
 
 
 def test_a_file_above_the_package_takes_it(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Doubts about files whose bytes somebody checks: whatever is rewritten in them is another file then."""
+"""Doubts about files of which nothing is to be touched: their bytes are checked, or they exchange the library."""
 
 from __future__ import annotations
 
@@ -9,7 +9,21 @@ from codemods.script.script import Script
 _HASHES = re.compile(r"\b(sha\d+|md5|blake2[bs]|hashlib|file_digest|crc32)\b")
 
 
-def hashed(script: Script) -> str | None:
+_PURGES = re.compile(
+    r"\bdel\s+sys\.modules\[|\bsys\.modules\.(pop|clear)\(|\breload\(\s*(transformers|peft|torch)\b"
+)
+
+
+def untouchable(script: Script) -> str | None:
+    """Why a file is not to be touched; None for no reason."""
+    found = _PURGES.search(script.bare) if "transformers" in script.bare else None
+    if found is not None:
+        line = script.row_in_text(found.start())
+        return f"line {line} takes modules out that are imported anew, perhaps of another release"
+    return _hashed(script)
+
+
+def _hashed(script: Script) -> str | None:
     """Why a file is not to be touched: it, or one that it imports or that imports it, hashes source files.
 
     Returns:
