@@ -20,6 +20,7 @@ from lint_rules._flow.values.syntax import dotted
 
 # What is told of the place of an import holds for what comes in its place.
 _FOR_LINTERS = re.compile(r"#\s*(noqa|isort:|pylint:|ruff:)", re.IGNORECASE)
+_FOR_TYPES = re.compile(r"#\s*(type:|mypy:|pyright:)", re.IGNORECASE)
 _WORD = re.compile(r"[A-Za-z_]\w*")
 # What a comment says that is about the whole file, though a statement follows at once.
 _HEADER = re.compile(rb"^#!|coding[:=]|SPDX-|copyright|licen[cs]e", re.IGNORECASE)
@@ -143,12 +144,15 @@ def _is_imported(script: Script, edit: Edit, every: Sequence[Import]) -> bool:
 
 
 def _edit(script: Script, item: Import, unused: set[str], *, arrives: bool) -> Edit:
-    kept = lines = _kept(script, item, unused)
+    behind = script.behind(item.line)
+    kept = _kept(script, item, unused)
+    if _FOR_TYPES.match(behind):
+        kept = [line if "\n" in line else f"{line}  {behind}" for line in kept]
+    lines = kept
     if arrives:
         # plain imports come first, the rest goes by the alphabet
         plain = isinstance(item.node, cst.Import)
         lines = [*lines, IMPORT] if plain else [IMPORT, *lines]
-    behind = script.behind(item.line)
     if _FOR_LINTERS.match(behind):
         lines = [line if "\n" in line else f"{line}  {behind}" for line in lines]
     if lines or item.alone:

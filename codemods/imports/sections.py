@@ -10,6 +10,7 @@ import libcst as cst
 from codemods.imports.statements import IMPORT, Import, is_ours
 from codemods.plan.edits import Edit
 from codemods.script.script import Script
+from lint_rules._flow.values.syntax import dotted
 
 
 def of_cells(
@@ -45,10 +46,21 @@ def in_other_cells(
         cell = bisect_right(cells, edit.start)
         for item in every if cell not in known else ():
             start = script.lines_of(item.line).start
-            ours = is_ours(item.node) and item.line in script.module.body
+            ours = is_ours(item.node) and item.line in script.module.body and _is_of_models(item)
             if ours and bisect_right(cells, start) == cell and start < edit.start:
                 found.setdefault(cell, with_import(script, item))
     return list(found.values())
+
+
+def _is_of_models(item: Import) -> bool:
+    """Whether an import brings models: torch alone is no sign of a section that begins anew."""
+    node = item.node
+    modules = (
+        [alias.name for alias in node.names] if isinstance(node, cst.Import) else [node.module]
+    )
+    return any(
+        (dotted(one) or "").partition(".")[0] != "torch" for one in modules if one is not None
+    )
 
 
 def in_calling_cells(script: Script, missing: Sequence[Edit], cells: Sequence[int]) -> list[Edit]:

@@ -105,13 +105,15 @@ def _unreported(script: Script, sites: Sequence[Site], chosen: set[cst.CSTNode])
     left = {site.node for site in sites if site.code == "CG101" and not site.automatic} - chosen
     known = {site.node for site in sites} | chosen
     library = _LIBRARY.search(script.source.text) is not None
-    for call in script.flow.events(Generate):
+    calls = list(script.flow.events(Generate))
+    telling = {_name_of(script, call) for call in calls if library and _is_told(call)}
+    for call in calls:
         if call.watched or call.node in known:
             continue
         if call.model.origin in left:
             line = script.line_of(call.model.origin)
             reason = f"the model load in line {line} stays as it is"
-        elif library and _comes_from_elsewhere(call):
+        elif _may_be_theirs(call) and _name_of(script, call) in telling:
             reason = _ELSEWHERE
         else:
             continue
@@ -157,13 +159,22 @@ def _is_of_transformers(script: Script, call: HandedOn) -> bool:
     return not _OF_TRANSFORMERS.isdisjoint(call.keywords) or "Streamer(" in text
 
 
-def _comes_from_elsewhere(call: Generate) -> bool:
-    """Whether something called a model, and loaded where it cannot be seen, is told settings of transformers' own."""
+def _may_be_theirs(call: Generate) -> bool:
+    """Whether something called a model, and loaded where it cannot be seen, generates from no chat."""
     if call.model.origin is not None or call.model.confidence != "named":
         return False
-    if call.encoded is not None and call.encoded.rendered:
-        return False
-    return not _OF_TRANSFORMERS.isdisjoint(call.args.keywords)
+    return call.encoded is None or not call.encoded.rendered
+
+
+def _is_told(call: Generate) -> bool:
+    """Whether such a call is told settings of transformers' own: then so are the others of its name."""
+    return _may_be_theirs(call) and not _OF_TRANSFORMERS.isdisjoint(call.args.keywords)
+
+
+def _name_of(script: Script, call: Generate) -> str:
+    """What is asked to generate, as written."""
+    function = call.node.func
+    return script.code(function.value) if isinstance(function, cst.Attribute) else ""
 
 
 def is_watched(site: Site) -> bool:

@@ -24,6 +24,10 @@ from guard.watching.told import WatchState, is_the_scripts, telling, warn
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
+# What a script may load by the same line as a model: its class is in a variable.
+_NO_MODELS = frozenset(
+    ("PreTrainedTokenizerBase", "ProcessorMixin", "PreTrainedConfig", "PretrainedConfig")
+)
 # What says where the files are, to a tokenizer as to a model.
 _PLACES = ("cache_dir", "token", "revision", "subfolder", "local_files_only")
 
@@ -58,7 +62,8 @@ def watch(model: Any, named: Any, keywords: Mapping[str, Any]) -> None:
 
 def _watch(model: Any, named: Any, keywords: Mapping[str, Any]) -> None:
     if not is_module(model):
-        warn(None, f"{named}: what goes into it is not watched: it is no model of torch")
+        if _NO_MODELS.isdisjoint(one.__name__ for one in type(model).__mro__):
+            warn(None, f"{named}: what goes into it is not watched: it is no model of torch")
         return
     # TRL's value heads hold the model, which may be an adapter's wrapper.
     model = vars(model)["_modules"].get("pretrained_model", model)

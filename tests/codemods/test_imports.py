@@ -455,6 +455,17 @@ def test_a_library_whose_loggers_are_set_is_imported_before(
     assert ("import AutoModelForCausalLM" in after) is kept
 
 
+def test_what_a_type_checker_is_told_of_an_import_stays_with_it(check_transformed: Check) -> None:
+    load = "\nm = {}('gpt2', rope_theta=3)\nprint(AutoConfig)\n"
+    check_transformed(
+        "from transformers import AutoConfig, AutoModelForCausalLM  # type: ignore\n"
+        + load.format("AutoModelForCausalLM.from_pretrained"),
+        "from guard import CleanModelLoader\nfrom transformers import AutoConfig  # type: ignore\n"
+        + load.format("CleanModelLoader.load_watched"),
+        wishes=WATCHING,
+    )
+
+
 def test_a_functions_own_import_is_nobody_elses(tmp_path: Path) -> None:
     load = "    return AutoModelForCausalLM.from_pretrained('gpt2', rope_theta=3)\n"
     made = "def made():\n    from transformers import AutoModelForCausalLM\n\n" + load

@@ -493,6 +493,15 @@ def test_a_cell_that_is_run_after_those_below_has_an_import_of_its_own() -> None
     assert found[1].startswith("from guard import CleanModelLoader\n")
 
 
+def test_torch_alone_begins_no_section() -> None:
+    cells = [
+        "from transformers import AutoModelForCausalLM, Trainer",
+        "import torch\nm = AutoModelForCausalLM.from_pretrained('gpt2', rope_theta=3)",
+    ]
+    found = sources(migrate_source("n.ipynb", notebook(*cells), Settings(), wishes=WATCHING).after)
+    assert ["import CleanModelLoader" in text for text in found] == [True, False]
+
+
 def test_a_cell_whose_import_nobody_needs_gets_none() -> None:
     """Each cell that loads has an import of its own."""
     theirs = "from transformers import AutoModelForCausalLM"

@@ -419,6 +419,20 @@ def test_models_of_elsewhere_that_are_called_as_transformers_are(
     assert not plans({"loading.py": load, "using.py": other})["using.py"].changed
 
 
+def test_the_others_of_its_name_are_watched_too(plans: Plans) -> None:
+    """One call tells whose `generate` it is; what asks nothing of transformers by itself goes with it."""
+    load = "from transformers import AutoModelForCausalLM\n\nNET = AutoModelForCausalLM.from_pretrained(N, rope_theta=3)\n"
+    text = (
+        "import loading\nfrom transformers import GenerationConfig\n\n\n"
+        "def tell(model, batch):\n    return model.generate(**batch, num_beams=2)\n\n\n"
+        "def ask(model, batch):\n    return model.generate(**batch, max_new_tokens=5)\n\n\n"
+        "def other(client, text):\n    return client.generate(text, max_new_tokens=5)\n"
+    )
+    after = plans({"loading.py": load, "using.py": text})["using.py"].after.decode()
+    assert after.count("CleanModelLoader.generate_watched(model, ") == 2
+    assert "client.generate(text" in after
+
+
 def test_a_model_that_helps_one_that_is_watched_is_watched(migrate: Migrate) -> None:
     """What the one generates comes into the other, which would refuse a control token."""
     text = (

@@ -16,8 +16,10 @@ import pytest
 import torch
 from peft import LoraConfig, get_peft_model
 from transformers import (
+    AutoConfig,
     AutoModelForCausalLM,
     AutoModelForSeq2SeqLM,
+    AutoTokenizer,
     GenerationConfig,
     T5Config,
     pipeline,
@@ -363,7 +365,6 @@ def test_a_folder_without_a_tokenizer_is_told(raw: tuple[Any, Any], tmp_path: Pa
 
 
 def test_the_tokenizer_of_the_script_is_left_alone(tiny_dir: Path) -> None:
-    from transformers import AutoTokenizer
 
     tokenizer = AutoTokenizer.from_pretrained(tiny_dir)
     before = (tokenizer.pad_token, tokenizer.padding_side, tokenizer.chat_template)
@@ -509,6 +510,14 @@ def test_what_is_no_model_of_torch_is_told(tiny_dir: Path) -> None:
 
     with pytest.warns(GuardWarning, match="not watched: it is no model of torch"):
         load_watched(tiny_dir, model_class=Other)
+
+
+@pytest.mark.parametrize("kind", [AutoTokenizer, AutoConfig])
+def test_a_class_in_a_variable_may_load_what_is_no_model(tiny_dir: Path, kind: Any) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", GuardWarning)
+        found = load_watched(tiny_dir, model_class=kind)
+    assert found.__class__.__name__ == kind.from_pretrained(tiny_dir).__class__.__name__
 
 
 def test_settings_of_the_script_and_those_without_effect_are_not_told(
