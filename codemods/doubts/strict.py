@@ -95,21 +95,24 @@ def _otherwise(script: Script, sites: Sequence[Site]) -> Iterator[str]:
         load = script.flow.event_at(site.node, ModelLoad) or script.flow.event_at(
             site.node, TokenizerLoad
         )
-        unnamed = load is not None and not _is_of_hub(script, load)
-        when = {"always": True, "seeded": seeded, "unnamed": unnamed}
+        unnamed = load is not None and (load.model.text is None or not load.model.fixed)
+        apart = load is not None and not _has_tokenizer(script, load)
+        when = {"always": True, "seeded": seeded, "unnamed": unnamed, "apart": apart}
         for note in site.notes if site.automatic else ():
             if note.beyond is not None and when[note.beyond]:
                 line = script.line_of(site.node)
                 yield f"guarded, something would be otherwise in line {line}: {note.text}"
 
 
-def _is_of_hub(script: Script, load: ModelLoad | TokenizerLoad) -> bool:
-    """Whether a load certainly names a repository of the hub, which holds a tokenizer: no folder of somebody's own."""
+def _has_tokenizer(script: Script, load: ModelLoad | TokenizerLoad) -> bool:
+    """Whether a load names what holds a tokenizer as well: a repository of the hub, no folder of somebody's own."""
     name = load.model.text or ""
+    named = {one.model.text for one in script.flow.events(TokenizerLoad)}
+    if name and name in named:
+        return True  # whose tokenizer the script loads as well
     if not load.model.fixed or not is_hub_id(load.model) or _FOLDER.match(name):
         return False
-    named = {one.model.text for one in script.flow.events(TokenizerLoad)}
-    return not named or name in named
+    return not named
 
 
 def _in_the_script(script: Script) -> Iterator[str]:

@@ -22,7 +22,7 @@ _ITS_TOKENIZER = Note(
     "changed",
     "the model's folder must hold a tokenizer, which `load()` loads as well",
     "where it does",
-    beyond="unnamed",
+    beyond="apart",
 )
 _GREEDY = Note(
     "changed",

@@ -10,7 +10,7 @@ import libcst as cst
 from codemods.plan.edits import Edit
 
 NoteKind = Literal["carried", "dropped", "changed", "fault"]
-Beyond = Literal["always", "seeded", "unnamed"]
+Beyond = Literal["always", "seeded", "unnamed", "apart"]
 Amendment = Literal["bos", "one bos", "uncut", "length"]
 
 
@@ -25,8 +25,8 @@ class Note:
         unless: For a change: the condition under which results stay the same, as in "where no
             prompt was cut"; None where they do not.
         beyond: For a change: when it is another one than those that the guard is for, so that a script
-            that can be watched is watched: always, where the script sets a seed, or where only the
-            run names the model, or it lies in a folder.
+            that can be watched is watched: always, where the script sets a seed, where only the
+            run names the model, or where its files may lie apart from a tokenizer's, in a folder.
         amends: For a change: how a run of the old script is amended to show it; None where none can be.
     """
 
