@@ -53,9 +53,9 @@ def puts_by_name(script: Script) -> str | None:
     if script.others.alone:
         return None
     for path in script.others.beside(script.path):
-        text = script.others.text(path)
-        patches = "patch(" in text and _PATCH.search(script.others.bare(path))
-        if patches and aliases(script.others.bare(path), script.others.stem(script.path)):
+        text = script.others.bare(path)
+        patches = "patch(" in text and _PATCH.search(text)
+        if patches and aliases(text, script.others.stem(script.path)):
             return f"{path.name} patches what only the run names"
     if _is_named(script, "setattr", "__dict__"):
         return "another file sets what only the run names"

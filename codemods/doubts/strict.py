@@ -55,7 +55,7 @@ def strict(script: Script, sites: Sequence[Site], done: Set[cst.CSTNode]) -> dic
     if not models:  # a tokenizer by itself needs no watch
         left = next(_otherwise(script, sites), None) if tokenizers else None
         return {} if left is None else dict.fromkeys([load.node for load in tokenizers], left)
-    why = next(_otherwise(script, sites), None) or next(_in_the_script(script), None)
+    why = _what_changes(script, sites)
     made = any(site.code == "CG301" and site.automatic for site in sites)
     if trains(script) or (not made and _does_more(script)):
         why = why or _UNMADE
@@ -74,6 +74,10 @@ def strict_of_foreign(script: Script, sites: Sequence[Site]) -> str | None:
     """
     if not script.watches or script.once(_keeps_chats_out):
         return None
+    return _what_changes(script, sites)
+
+
+def _what_changes(script: Script, sites: Sequence[Site]) -> str | None:
     return next(_otherwise(script, sites), None) or next(_in_the_script(script), None)
 
 
@@ -88,9 +92,14 @@ def _does_more(script: Script) -> bool:
     return scores or _WRITES.search(script.bare) is not None
 
 
-def _otherwise(script: Script, sites: Sequence[Site]) -> Iterator[str]:
+def _is_seeded(script: Script) -> bool:
+    """Whether a script, or a file of the run that it imports or that imports it, sets a seed."""
     near = map(script.others.bare, script.others.near(script.path))
-    seeded = any(map(_SEEDS.search, (script.bare, *near)))
+    return any(map(_SEEDS.search, (script.bare, *near)))
+
+
+def _otherwise(script: Script, sites: Sequence[Site]) -> Iterator[str]:
+    seeded = script.once(_is_seeded)
     for site in sites:
         load = script.flow.event_at(site.node, ModelLoad) or script.flow.event_at(
             site.node, TokenizerLoad

@@ -39,7 +39,7 @@ class RunFiles:
         self.alone = len(self._files) < 2
         self._taken: dict[Path, list[Path]] = {}
         self._wholes: dict[Path, str] = {}
-        self._texts: dict[Path, str] = {}
+        self._large: dict[Path, bool] = {}
         self._trees: dict[Path, ast.Module | None] = {}
         self._read: dict[tuple[Path, Callable[[ast.Module], object]], object] = {}
         self._folders: dict[Path, list[Path]] = {}
@@ -144,14 +144,13 @@ class RunFiles:
         return self._folders[folder]
 
     def _text(self, path: Path) -> str:
-        if path not in self._texts:
+        """The text of a file of the run or beside it; none of a large one."""
+        if path not in self._large:
             try:
-                large = path.stat().st_size > _MOST_BYTES
-                text = "" if large else content_of(path).decode("utf-8", errors="replace")
+                self._large[path] = path.stat().st_size > _MOST_BYTES
             except OSError:
-                text = ""
-            self._texts[path] = text
-        return self._texts[path]
+                self._large[path] = True
+        return "" if self._large[path] else self.text(path)
 
 
 def _folders(path: Path) -> list[Path]:
